@@ -1,0 +1,138 @@
+// Package fault holds the plan of a run: its topology, workload, faults and
+// times, all explicit; how a plan is drawn from a seed; and its file form.
+package fault
+
+import "encoding/json"
+
+// Version is the version of the file form of a Plan.
+const Version = 1
+
+// Plan is everything that one run depends on besides the code: running the same
+// plan again gives the same history, bit for bit. Its file form is JSON.
+type Plan struct {
+	Version int    `json:"version"` // of the file form: 1
+	Seed    uint64 `json:"seed"`    // of everything the world draws: scheduling, latencies, the code's own randomness
+	Mode    string `json:"mode"`    // how agents read: "clustermesh"
+
+	Topology Topology `json:"topology"`
+	Network  Network  `json:"network"`
+	Options  Options  `json:"options"`
+
+	Churn  Duration `json:"churn"`  // length of the chaos phase, during which ops and faults happen
+	Settle Duration `json:"settle"` // virtual time after the heal within which all views must have converged
+
+	Pods   []Pod   `json:"pods,omitempty"`   // pods present at the start; their namespaces too
+	Ops    []Op    `json:"ops,omitempty"`    // workload, in order of time
+	Faults []Fault `json:"faults,omitempty"` // in order of time
+
+	// Objects are Kubernetes objects present at the start, as given by
+	// -objects: CiliumIdentities, CiliumEndpoints, CiliumEndpointSlices,
+	// CiliumNodes, Namespaces and Pods, each with apiVersion and kind.
+	Objects []json.RawMessage `json:"objects,omitempty"`
+}
+
+// Topology counts the hosts. They are named by a letter and a number from 0:
+// k (kube-apiserver), r (replica of the ClusterMesh API server), a (agent). The
+// workload's client is w0.
+type Topology struct {
+	APIServers int `json:"apiservers"` // 1 to 5
+	Replicas   int `json:"replicas"`   // 1 to 16
+	Agents     int `json:"agents"`     // 1 to 1,000
+	Nodes      int `json:"nodes"`      // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
+}
+
+// Network gives the one-way latency of a message between two hosts, drawn
+// uniformly per message from a stream keyed by seed, link and message number.
+type Network struct {
+	LatencyMin Duration `json:"latencyMin"`
+	LatencyMax Duration `json:"latencyMax"`
+}
+
+// Options are settings of the code under test, with the defaults of Cilium's
+// Helm chart (install/kubernetes/cilium/values.yaml) where it has one.
+type Options struct {
+	WriterQPS          int  `json:"writerQPS"`          // clustermesh.apiserver.etcdQPS: 50
+	WriterBootstrapQPS int  `json:"writerBootstrapQPS"` // 10000
+	AgentQPS           int  `json:"agentQPS"`           // 20, kvstore's default
+	EndpointSlices     bool `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
+	ClusterID          int  `json:"clusterID"`          // 1 to 255
+	Preempt            int  `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
+}
+
+// Pod is a workload pod. Its identity is that of its namespace and app.
+type Pod struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	App       string `json:"app"`  // the label that makes its identity
+	Node      string `json:"node"` // n0, n1, ...
+	IP        string `json:"ip"`
+}
+
+// Op is one step of the workload, performed by w0 through the kube-apiserver.
+type Op struct {
+	At Duration `json:"at"` // since the start of the churn phase
+	Op OpKind   `json:"op"`
+
+	// Pod is the pod that is created (all fields), deleted (namespace and name)
+	// or relabelled (namespace, name and the new app). The namespace of a
+	// created pod is created if it is missing.
+	Pod *Pod `json:"pod,omitempty"`
+	// Name is the node or namespace of the other kinds. Deleting a namespace
+	// deletes its pods first.
+	Name string `json:"name,omitempty"`
+}
+
+// OpKind is a kind of workload step.
+type OpKind string
+
+// The kinds of workload steps.
+const (
+	PodCreate       OpKind = "pod-create"
+	PodDelete       OpKind = "pod-delete"
+	PodRelabel      OpKind = "pod-relabel"
+	NodeCreate      OpKind = "node-create"
+	NodeDelete      OpKind = "node-delete"
+	NamespaceDelete OpKind = "namespace-delete"
+)
+
+// Fault is one thing that goes wrong.
+type Fault struct {
+	At     Duration `json:"at"`               // since the start of the churn phase
+	Kind   Kind     `json:"kind"`             //
+	Target string   `json:"target"`           // host
+	Peer   string   `json:"peer,omitempty"`   // the other host, for faults of a link
+	For    Duration `json:"for,omitempty"`    // how long; it ends at the heal at the latest
+	OneWay bool     `json:"oneWay,omitempty"` // partition: only messages from target to peer are lost
+	Lag    Duration `json:"lag,omitempty"`    // kube-restart: how far behind the watch cache starts
+}
+
+// Kind is a kind of fault.
+type Kind string
+
+// The kinds of faults.
+const (
+	// ReplicaLoss: the pod of a replica is gone; after For a new one starts with
+	// an empty etcd and a new etcd cluster ID.
+	ReplicaLoss Kind = "replica-loss"
+	// WriterRestart: the container of Cilium's writer in a replica stops and
+	// starts again after For; etcd and its data survive.
+	WriterRestart Kind = "writer-restart"
+	// Partition: messages between Target and Peer are lost. Connections stay
+	// open, as with TCP: what was sent arrives after the heal if neither end has
+	// given up.
+	Partition Kind = "partition"
+	// BlackHole: the connections open between Target and Peer at that instant
+	// are dead for good, without either end being told; after For new ones can
+	// be made.
+	BlackHole Kind = "black-hole"
+	// Reset: the connections open between Target and Peer are reset.
+	Reset Kind = "reset"
+	// Pause: the host sends and receives nothing for a while.
+	Pause Kind = "pause"
+	// AgentRestart: an agent stops and starts again after For with an empty
+	// view; its datapath stays.
+	AgentRestart Kind = "agent-restart"
+	// KubeRestart: a kube-apiserver stops and starts again after For; its
+	// watch cache begins Lag behind the store and then catches up.
+	KubeRestart Kind = "kube-restart"
+)

@@ -1,0 +1,137 @@
+// Package history is the record of one run: what every writer did, what every
+// store applied and what every agent could see, each at its virtual instant.
+//
+// It holds the record types, the rolling trace hash, and the documented,
+// versioned file form. It knows nothing of Cilium, of properties or of plans
+// (a plan is carried as text).
+package history
+
+import "time"
+
+// Verb says what happened. The set is closed: a reader refuses others.
+type Verb string
+
+// The verbs, with the fields of Record that each one uses besides At, Actor
+// and Verb. Fields that a verb does not name are empty.
+const (
+	// Phase: the world (actor "world") enters the phase Key, in this order:
+	// "start" (the processes boot), "churn" (workload and faults), "heal" (no more
+	// workload; every fault is lifted and every process starts again), "end".
+	// Value of heal is the virtual time, as of time.Duration.String, within which
+	// all views must have converged; of end it is why the run ended: "settled"
+	// (nothing changed for a while) or "bound".
+	Phase Verb = "phase"
+
+	// Fault and Heal: the fault number Rev (counted from 1 in the plan's order)
+	// of the kind Kind takes effect on, or is lifted from, the host Key. Peer is
+	// the other host, if the fault has one. Value is its sentence.
+	Fault Verb = "fault"
+	Heal  Verb = "heal"
+
+	// Up and Down: the process Kind ("kube", "etcd", "writer", "agent") on the
+	// host Actor starts or stops. Inc is the incarnation of this process on this
+	// host, from 1. Store is set for etcd: the etcd cluster ID.
+	Up   Verb = "up"
+	Down Verb = "down"
+
+	// Ready and Unready: the replica Actor enters or leaves the endpoints of the
+	// ClusterMesh API server's Service.
+	Ready   Verb = "ready"
+	Unready Verb = "unready"
+
+	// Write: the kube-apiserver Actor acknowledged a write by the client Peer of
+	// the object Key ("namespace/name" or "name") of the Kubernetes kind Kind. Op
+	// is create, update or delete, RV the resourceVersion of the write.
+	Write Verb = "write"
+
+	// Truth: the write at RV made an entry of a view true (Op put) or no longer
+	// true (Op del). Kind is the view kind (Identity, Endpoint, Node), Key the
+	// entry's key, Value its canonical content, Owner the object that claims it
+	// ("Kind/namespace/name"). The truths of a write follow it at once, with the
+	// same At and RV. An owner has at most one claim per key; a put replaces it.
+	// One key may be claimed by several owners at once.
+	Truth Verb = "truth"
+
+	// Put and Del: the etcd of the replica Actor applied a change of the key Key
+	// at revision Rev in the store Store. Kind is the view kind of the key, or
+	// Meta. Value (Put only) is the canonical content where Kind is a view kind,
+	// else the raw value, quoted. Deletions by lease expiry are among them.
+	Put Verb = "put"
+	Del Verb = "del"
+
+	// Call: the etcd of the replica Actor (store Store) answered one request of
+	// the client Peer. From is the instant the server took it up, At the instant
+	// it answered. Op is put, delete or range; Key the key, End the range's end
+	// (as in etcd: empty for one key). Rev is the store's revision in the answer.
+	// Put: Value is the hash of the value (ValueHash). Delete: Value is the
+	// number of deleted keys. Range: RV is the pinned revision or zero for a
+	// linearizable read of the present, Value the answer as "key:modrev:hash"
+	// separated by spaces; More is set if the answer was cut by a limit.
+	// A request that failed is not recorded, except a Put or Delete with an
+	// unknown outcome, which has Err.
+	Call Verb = "call"
+
+	// Connect and Disconnect: the agent Actor (incarnation Inc) has established a
+	// connection with the replica Peer, whose etcd has the cluster ID Store, or
+	// has given it up. Value of Disconnect is the reason.
+	Connect    Verb = "connect"
+	Disconnect Verb = "disconnect"
+
+	// Synced: the agent Actor has the complete initial list of Kind, for the
+	// first time in its incarnation Inc.
+	Synced Verb = "synced"
+
+	// See and Drop: an entry enters (or changes in) or leaves the view of the
+	// agent Actor, incarnation Inc. Kind, Key and Value are as in Truth. Peer and
+	// Store name the replica and the etcd the agent is connected with at that
+	// instant, if any. A view begins empty at each Up of the agent and ends at
+	// its Down, without Drops.
+	See  Verb = "see"
+	Drop Verb = "drop"
+
+	// Program and Unprogram: an entry enters (or changes in) or leaves the
+	// datapath of the agent's host, which outlives the agent. Only endpoints and
+	// nodes are programmed.
+	Program   Verb = "program"
+	Unprogram Verb = "unprogram"
+
+	// Net: an event of the simulated network that a reader of a run wants to
+	// see: Key is dial, refuse, timeout, reset, accept or close; Actor and Peer the hosts.
+	Net Verb = "net"
+)
+
+// View kinds, and Meta for the keys of an etcd that belong to no view.
+const (
+	Identity = "identity"
+	Endpoint = "endpoint"
+	Node     = "node"
+	Meta     = "meta"
+)
+
+// Record is one thing that happened. Which fields are used depends on Verb.
+type Record struct {
+	At    time.Duration // virtual time since the start of the run
+	Actor string        // host: k0 (kube-apiserver), r0 (replica), a0 (agent), w0 (workload), or world
+	Verb  Verb
+	Kind  string
+	Key   string
+	Value string
+	Op    string
+	Owner string
+	Peer  string
+	Store string        // etcd cluster ID, 16 hexadecimal digits
+	End   string        // end of a range
+	RV    int64         // kube resourceVersion
+	Rev   int64         // etcd revision, or the number of a fault
+	Inc   int           // incarnation of a process, from 1
+	From  time.Duration // when a Call began
+	More  bool          // a range answer was cut by a limit
+	Err   string
+}
+
+// History is a whole run.
+type History struct {
+	Plan    string // the plan's file form, one line of JSON
+	Records []Record
+	Hash    string // the trace hash: SHA-256 of the file form, in hexadecimal
+}

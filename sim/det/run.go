@@ -1,0 +1,299 @@
+package det
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Worker is a built worker program.
+type Worker struct{ Path string }
+
+// RunConfig bounds a run. The zero value uses the defaults.
+type RunConfig struct {
+	WallLimit   time.Duration  // longest wall time of the run; 0: 10 minutes
+	StallLimit  time.Duration  // longest wall time without virtual progress; 0: 60 seconds
+	MemoryLimit int64          // most resident memory, in bytes; 0: 2 GiB
+	OnProgress  func(Progress) // if non-nil
+	Log         io.Writer      // if non-nil, gets the log of the code under test
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Virtual time.Duration `json:"virtual"`
+	Records int           `json:"records"`
+	Phase   string        `json:"phase"`
+}
+
+// Result is a finished run.
+type Result struct {
+	History       []byte        // file form
+	Virtual       time.Duration // of the world's clock
+	Wall          time.Duration // of the process, its start included
+	Records       int
+	PeakMemory    int64  // bytes resident
+	Unseeded      uint64 // events that the seed did not determine; above 0 the run does not replay
+	Picks         uint64 // scheduling decisions
+	Deterministic bool   // built with the deterministic runtime
+}
+
+// A FailureKind says how a run failed without a history to judge.
+type FailureKind string
+
+// The kinds of failure.
+const (
+	Crash  FailureKind = "crash"  // the worker ended before its run did
+	Hang   FailureKind = "hang"   // no virtual progress, or beyond the wall limit
+	Memory FailureKind = "memory" // beyond the memory bound
+	Input  FailureKind = "input"  // the worker refused the plan
+)
+
+// Failure is the error of a run that did not finish.
+type Failure struct {
+	Kind    FailureKind
+	Message string // one sentence
+	Output  string // the end of what the worker printed
+	History []byte // what it had written
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// Status is what a worker prints on its standard output, one JSON object a line:
+// progress, and at the end one with Done or Refused.
+type Status struct {
+	Progress
+	Done     bool   `json:"done,omitempty"`
+	Refused  string `json:"refused,omitempty"` // the sentence
+	Runtime  string `json:"runtime,omitempty"`
+	Picks    uint64 `json:"picks,omitempty"`
+	Unseeded uint64 `json:"unseeded,omitempty"`
+}
+
+// Files in the directory that a worker runs in. They are named by relative paths
+// so that where the directory is cannot matter to the run.
+const (
+	PlanFile    = "plan.json"
+	HistoryFile = "history"
+)
+
+// LogFlag is the worker's argument that asks for the log on its standard error.
+const LogFlag = "-log"
+
+// Run executes a plan, in its JSON form, in a process of its own. A run that
+// does not finish returns a *Failure; a cancelled context its error.
+func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, error) {
+	if cfg.WallLimit == 0 {
+		cfg.WallLimit = 10 * time.Minute
+	}
+	if cfg.StallLimit == 0 {
+		cfg.StallLimit = time.Minute
+	}
+	if cfg.MemoryLimit == 0 {
+		cfg.MemoryLimit = 2 << 30
+	}
+	dir, err := os.MkdirTemp(TempDir(), "meshcheck-run-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, PlanFile), plan, 0o666); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(w.Path)
+	if err != nil {
+		return nil, err
+	}
+
+	p := process{cfg: cfg, dir: dir, start: time.Now()}
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Args = []string{"worker"} // the same for every run: arguments and environment are on the stack
+	if cfg.Log != nil {
+		cmd.Args = append(cmd.Args, LogFlag)
+	}
+	if cmd.Env, err = environment(plan); err != nil {
+		return nil, err
+	}
+	cmd.Dir = dir
+	cmd.Stderr = &p.stderr
+	p.stderr.forward = cfg.Log
+	// A terminal's interrupt is simrun's to handle; a killed simrun takes its workers along.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return p.run(ctx, cmd)
+}
+
+// TempDir returns the directory for temporary data: a RAM-backed one where there
+// is one, since waiting for a disk is the one thing that a seed cannot determine.
+func TempDir() string {
+	const shm = "/dev/shm"
+	if f, err := os.CreateTemp(shm, "meshcheck-probe-"); err == nil {
+		f.Close()
+		os.Remove(f.Name())
+		return shm
+	}
+	return os.TempDir()
+}
+
+// gcStepMiB is how much is allocated between two collections: few collections,
+// in a process well below 300 MB.
+const gcStepMiB = 96
+
+func environment(plan []byte) ([]string, error) {
+	var p struct {
+		Seed    uint64
+		Options struct{ Preempt int }
+	}
+	if err := json.Unmarshal(plan, &p); err != nil {
+		return nil, fmt.Errorf("the plan is not JSON: %w", err)
+	}
+	return []string{fmt.Sprintf("DETRT=%d,gcstep=%d,preempt=%d", p.Seed, gcStepMiB, p.Options.Preempt), "TZ=UTC"}, nil
+}
+
+type process struct {
+	cfg    RunConfig
+	dir    string
+	start  time.Time
+	stderr tail
+	last   Status
+}
+
+func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the worker %s: %w", cmd.Path, err)
+	}
+	statuses := make(chan Status)
+	go func() {
+		defer close(statuses)
+		for s := bufio.NewScanner(stdout); s.Scan(); {
+			var st Status
+			if json.Unmarshal(s.Bytes(), &st) == nil {
+				statuses <- st
+			}
+		}
+	}()
+	failure := p.watch(cmd, statuses)
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	hist, readErr := os.ReadFile(filepath.Join(p.dir, HistoryFile))
+	if readErr != nil && !errors.Is(readErr, os.ErrNotExist) {
+		return nil, readErr
+	}
+	switch {
+	case failure != nil:
+	case p.last.Refused != "":
+		failure = &Failure{Kind: Input, Message: p.last.Refused}
+	case err != nil || !p.last.Done:
+		failure = &Failure{Kind: Crash, Message: fmt.Sprintf("the worker ended at %v of virtual time, before its run did: %s", p.last.Virtual, cmd.ProcessState)}
+	}
+	if failure != nil {
+		failure.Output, failure.History = p.stderr.String(), hist
+		return nil, failure
+	}
+	return &Result{
+		History:       hist,
+		Virtual:       p.last.Virtual,
+		Wall:          time.Since(p.start),
+		Records:       p.last.Records,
+		PeakMemory:    cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10,
+		Unseeded:      p.last.Unseeded,
+		Picks:         p.last.Picks,
+		Deterministic: p.last.Runtime == Deterministic,
+	}, nil
+}
+
+// watch follows the worker until it closes its standard output, and ends it when
+// it breaks a bound.
+func (p *process) watch(cmd *exec.Cmd, statuses <-chan Status) *Failure {
+	var failure *Failure
+	progress := time.Now()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case st, ok := <-statuses:
+			if !ok {
+				return failure
+			}
+			if st.Virtual > p.last.Virtual {
+				progress = time.Now()
+			}
+			p.last = st
+			if p.cfg.OnProgress != nil {
+				p.cfg.OnProgress(st.Progress)
+			}
+		case now := <-tick.C:
+			if failure != nil {
+				cmd.Process.Kill() // it had one tick to print its goroutines
+				continue
+			}
+			failure = p.broken(now, progress, cmd.Process.Pid)
+			if failure != nil {
+				cmd.Process.Signal(syscall.SIGQUIT)
+			}
+		}
+	}
+}
+
+func (p *process) broken(now, progress time.Time, pid int) *Failure {
+	if stall := now.Sub(progress); stall > p.cfg.StallLimit {
+		return &Failure{Kind: Hang, Message: fmt.Sprintf("the worker hangs: no virtual progress beyond %v for %v", p.last.Virtual, stall.Round(time.Second))}
+	}
+	if wall := now.Sub(p.start); wall > p.cfg.WallLimit {
+		return &Failure{Kind: Hang, Message: fmt.Sprintf("the worker is too slow: at %v of virtual time after %v", p.last.Virtual, wall.Round(time.Second))}
+	}
+	if rss := resident(pid); rss > p.cfg.MemoryLimit {
+		return &Failure{Kind: Memory, Message: fmt.Sprintf("the worker uses %d MiB of memory at %v of virtual time, more than %d MiB", rss>>20, p.last.Virtual, p.cfg.MemoryLimit>>20)}
+	}
+	return nil
+}
+
+// resident returns the resident memory of a process in bytes, or zero.
+func resident(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	var size, rss int64
+	if _, err2 := fmt.Sscan(string(b), &size, &rss); err != nil || err2 != nil {
+		return 0
+	}
+	return rss * int64(os.Getpagesize())
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	forward io.Writer // if non-nil, gets everything
+	buf     bytes.Buffer
+}
+
+const tailBytes = 64 << 10
+
+func (t *tail) Write(b []byte) (int, error) {
+	if t.forward != nil {
+		if _, err := t.forward.Write(b); err != nil {
+			return 0, err
+		}
+	}
+	t.buf.Write(b)
+	if t.buf.Len() > 2*tailBytes {
+		t.buf.Next(t.buf.Len() - tailBytes)
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	b := t.buf.Bytes()
+	return strings.ToValidUTF8(string(b[max(0, len(b)-tailBytes):]), "�")
+}

@@ -1,0 +1,35 @@
+//go:build keepdeps
+
+package keep
+
+import (
+	_ "github.com/cilium/cilium/pkg/k8s/slim/k8s/client/clientset/versioned"
+	_ "github.com/cilium/cilium/pkg/k8s/client/clientset/versioned"
+	_ "k8s.io/client-go/kubernetes"
+	_ "github.com/cilium/cilium/pkg/k8s/client/testutils"
+	_ "github.com/cilium/cilium/pkg/kvstore/heartbeat"
+	_ "github.com/cilium/cilium/pkg/clustermesh/clustercfg/cell"
+	_ "go.etcd.io/etcd/client/v3"
+	_ "go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
+	_ "go.etcd.io/etcd/server/v3/etcdserver"
+	_ "github.com/cilium/statedb"
+	_ "github.com/cilium/cilium/pkg/k8s/client"
+	_ "github.com/cilium/cilium/pkg/hive"
+	_ "github.com/cilium/cilium/pkg/kvstore/etcdinit"
+	_ "github.com/cilium/cilium/pkg/identity/cache"
+	_ "github.com/cilium/cilium/pkg/ipcache"
+	_ "github.com/cilium/cilium/pkg/clustermesh"
+	_ "github.com/anishathalye/porcupine"
+	_ "github.com/cilium/cilium/clustermesh-apiserver/clustermesh"
+	_ "github.com/stretchr/testify/require"
+	_ "go.etcd.io/etcd/tests/v3/framework/integration"
+	_ "go.yaml.in/yaml/v3"
+	_ "golang.org/x/net/nettest"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/term"
+	_ "k8s.io/client-go/tools/cache/testing"
+	_ "pgregory.net/rapid"
+	_ "sigs.k8s.io/yaml"
+	_ "golang.org/x/tools/txtar"
+	_ "github.com/evanphx/json-patch/v5"
+)

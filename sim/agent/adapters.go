@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"net"
+
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/identity"
+	"github.com/cilium/cilium/pkg/ipcache"
+	nodeTypes "github.com/cilium/cilium/pkg/node/types"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/truth"
+)
+
+// The adapters feed an agent's view and datapath from the places where Cilium
+// hands on what it knows: the owner of the identity cache, the listeners of the
+// ipcache, the observer of the node store.
+
+// identities is the cache.IdentityAllocatorOwner that policy would be.
+type identities struct{ view *View }
+
+func (i identities) UpdateIdentities(added, deleted identity.IdentityMap) <-chan struct{} {
+	for _, id := range sortedIDs(deleted) {
+		i.view.Delete(history.Identity, id.String())
+	}
+	for _, id := range sortedIDs(added) {
+		i.view.Set(truth.Identity(id.String(), labelStrings(added[id])))
+	}
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (identities) GetNodeSuffix() string { return "meshcheck" }
+
+// endpoints is the ipcache.IPIdentityMappingListener that the BPF map would be.
+type endpoints struct {
+	view     *View
+	datapath *Datapath
+}
+
+func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, cidr cmtypes.PrefixCluster, _, host net.IP,
+	_ *ipcache.Identity, id ipcache.Identity, _ uint8, meta *ipcache.K8sMetadata, _ uint8) {
+	if e.view.closed {
+		return
+	}
+	ip := cidr.AsPrefix().Addr()
+	if mod == ipcache.Delete {
+		e.view.Delete(history.Endpoint, ip.String())
+		e.datapath.delete(ip.String())
+		return
+	}
+	var namespace, pod, hostIP string
+	if meta != nil {
+		namespace, pod = meta.Namespace, meta.PodName
+	}
+	if host != nil {
+		hostIP = host.String()
+	}
+	entry := truth.Endpoint(ip, uint32(id.ID), hostIP, namespace, pod)
+	e.view.Set(entry)
+	e.datapath.set(entry)
+}
+
+// nodes is the node store's NodeManager that the node manager would be.
+type nodes struct{ view *View }
+
+func (n nodes) NodeUpdated(node nodeTypes.Node) {
+	var addresses []truth.Address
+	for _, a := range node.IPAddresses {
+		addresses = append(addresses, truth.Address{Type: string(a.Type), IP: a.IP.String()})
+	}
+	n.view.Set(truth.Node(node.Name, addresses))
+}
+
+func (n nodes) NodeDeleted(node nodeTypes.Node) { n.view.Delete(history.Node, node.Name) }

@@ -1,0 +1,227 @@
+// Package agent runs Cilium's reader, unmodified, as a node's agent in the mode
+// that the proposal calls ClusterMesh: identities, endpoints and nodes are read
+// from a replica of the ClusterMesh API server as if the own cluster were a
+// remote one (pkg/clustermesh on pkg/clustermesh/common), with the real identity
+// cache and the real ipcache.
+//
+// What is not Cilium's: discovery of a replica is the world's Service (Config.Dial),
+// and what would be the policy engine, the BPF map and the node manager are the
+// View and the Datapath, which record what reaches them.
+package agent
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cilium/hive/cell"
+	"github.com/cilium/statedb"
+	"google.golang.org/grpc"
+
+	"github.com/cilium/cilium/pkg/backoff"
+	"github.com/cilium/cilium/pkg/clustermesh"
+	"github.com/cilium/cilium/pkg/clustermesh/common"
+	serviceStore "github.com/cilium/cilium/pkg/clustermesh/store"
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/clustermesh/wait"
+	"github.com/cilium/cilium/pkg/identity"
+	"github.com/cilium/cilium/pkg/identity/cache"
+	"github.com/cilium/cilium/pkg/ipcache"
+	"github.com/cilium/cilium/pkg/kvstore"
+	"github.com/cilium/cilium/pkg/kvstore/store"
+	"github.com/cilium/cilium/pkg/option"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/proc"
+)
+
+// Config says which agent to run.
+type Config struct {
+	Host       string // the actor of its records
+	Cluster    string // name of the cluster that it reads
+	ConfigPath string // etcd client configuration that names the Service
+	Nodes      int    // size of the cluster, on which Cilium's intervals depend
+	QPS        int    // etcd.qps
+
+	// Dial connects with the replica that the Service gives this agent.
+	Dial proc.Dialer
+	// Source returns the replica and the etcd cluster ID that the agent is
+	// connected with at this instant, for the records of its view.
+	Source func() (replica, store string)
+	Record func(history.Record) // fills in At
+	Log    *slog.Logger
+}
+
+// Host is a node's agent, over its restarts, and its datapath.
+type Host struct {
+	cfg         Config
+	datapath    *Datapath
+	incarnation int
+	agent       *agent // nil while it is down
+}
+
+// agent is one incarnation.
+type agent struct {
+	process    proc.Process
+	view       *View
+	mesh       *clustermesh.ClusterMesh
+	lifecycle  *hooks
+	identities *cache.CachingIdentityAllocator
+	ipcache    *ipcache.IPCache
+	cancel     context.CancelFunc
+}
+
+// The own cluster as Cilium's packages see it: the cluster that is read has
+// another name and ID (1 to 254), since Cilium refuses its own as a remote.
+const (
+	ownClusterName = "agent"
+	ownClusterID   = 255
+)
+
+// Setup prepares the process's global state for agents. Call it once, before the
+// first agent starts.
+func Setup() {
+	option.Config.IdentityAllocationMode = option.IdentityAllocationModeKVstore
+	option.Config.AllocatorListTimeout = 3 * time.Minute // the default of allocator-list-timeout
+	identity.InitWellKnownIdentities("kube-system", cmtypes.ClusterInfo{Name: ownClusterName, ID: ownClusterID})
+}
+
+// NewHost returns a host whose agent is down.
+func NewHost(cfg Config) *Host {
+	h := &Host{cfg: cfg}
+	h.datapath = newDatapath(h.recordEntry)
+	return h
+}
+
+func (h *Host) recordEntry(verb history.Verb, kind, key, value string) {
+	r := history.Record{Actor: h.cfg.Host, Verb: verb, Kind: kind, Key: key, Value: value, Inc: h.incarnation}
+	r.Peer, r.Store = h.cfg.Source()
+	h.cfg.Record(r)
+}
+
+// Start starts a new incarnation of the agent.
+func (h *Host) Start() error {
+	h.incarnation++
+	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Up, Kind: "agent", Inc: h.incarnation})
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &agent{lifecycle: &hooks{}, cancel: cancel}
+	var err error
+	if a.view, err = newView(h.recordEntry); err != nil {
+		return err
+	}
+	a.startIdentities(h.cfg.Log)
+	a.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: h.cfg.Log, IdentityAllocator: a.identities})
+	h.datapath.recreate()
+	a.ipcache.AddListener(endpoints{a.view, h.datapath})
+	a.mesh = clustermesh.NewClusterMesh(a.lifecycle, h.meshConfiguration(a))
+	remoteClusterAdd(pointerIn(a.lifecycle.list[0]), h.cfg.Cluster, h.cfg.ConfigPath)
+	h.agent = a
+	go h.regenerate(ctx, a)
+	return nil
+}
+
+// startIdentities starts the real identity cache. The agent's own cluster has no
+// identities of its own here: what the cache would allocate them from is empty.
+func (a *agent) startIdentities(log *slog.Logger) {
+	cfg := cache.AllocatorConfig{EnableOperatorManageCIDs: true, Timeout: time.Minute, SyncInterval: time.Hour}
+	a.identities = cache.NewCachingIdentityAllocator(log, identities{a.view}, cfg)
+	<-a.identities.InitIdentityAllocator(nil, kvstore.NewInMemoryClient(statedb.New(), ownClusterName))
+}
+
+func (h *Host) meshConfiguration(a *agent) clustermesh.Configuration {
+	factory := store.NewFactory(h.cfg.Log, store.MetricsProvider())
+	return clustermesh.Configuration{
+		Config:                common.Config{ClusterMeshConfig: "clustermesh"},
+		TimeoutConfig:         wait.TimeoutConfigDefault,
+		ClusterInfo:           cmtypes.ClusterInfo{ID: ownClusterID, Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
+		RemoteClientFactory:   h.clientFactory(a),
+		NodeObserver:          nodes{a.view},
+		RemoteIdentityWatcher: a.identities,
+		IPCache:               a.ipcache,
+		ServiceMerger:         noServices{},
+		ClusterIDsManager:     clustermesh.NewClusterMeshUsedIDs(ownClusterID),
+		Metrics:               clustermesh.NewMetrics(),
+		CommonMetrics:         common.MetricsProvider("clustermesh")(),
+		StoreFactory:          factory,
+		FeatureMetrics:        noFeatureMetrics{},
+		Logger:                h.cfg.Log,
+		ClusterSizeDependantInterval: func(base time.Duration) time.Duration {
+			return backoff.ClusterSizeDependantInterval(base, h.cfg.Nodes)
+		},
+	}
+}
+
+// clientFactory is Cilium's default factory (pkg/clustermesh/common/factory.go)
+// with the world's dialer behind Cilium's own dial options: the last one counts.
+func (h *Host) clientFactory(a *agent) common.RemoteClientFactoryFn {
+	dialer := grpc.WithContextDialer(a.process.Dial(h.cfg.Dial))
+	return func(ctx context.Context, log *slog.Logger, cfgPath string, extra kvstore.ExtraOptions) (kvstore.BackendOperations, chan error) {
+		extra.DialOption = append(slices.Clone(extra.DialOption), dialer)
+		return kvstore.NewClient(ctx, log, kvstore.EtcdBackendName, map[string]string{
+			kvstore.EtcdOptionConfig:    cfgPath,
+			kvstore.EtcdRateLimitOption: strconv.Itoa(h.cfg.QPS),
+		}, extra)
+	}
+}
+
+// regenerate switches the datapath to the new ipcache map when the agent's
+// regeneration fence opens: when the initial lists are complete, or when waiting
+// for them has timed out.
+func (h *Host) regenerate(ctx context.Context, a *agent) {
+	if err := a.mesh.IPIdentitiesSynced(ctx); err != nil || ctx.Err() != nil {
+		return
+	}
+	r := history.Record{Actor: h.cfg.Host, Verb: history.Synced, Kind: history.Endpoint, Inc: h.incarnation, Value: "synced"}
+	if s := a.mesh.Status().Clusters[0].Synced; !s.Identities || !s.Endpoints || !s.Nodes {
+		r.Value = "timeout"
+	}
+	h.cfg.Record(r)
+	h.datapath.regenerate()
+}
+
+// Kill ends the agent's process: from this instant on it has no connections and
+// nothing it does is seen. The goroutines of the code under test are wound down
+// in the background, as there is no way to end them at once.
+func (h *Host) Kill() {
+	a := h.agent
+	h.agent = nil
+	a.process.Kill()
+	a.view.close()
+	a.cancel()
+	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Down, Kind: "agent", Inc: h.incarnation})
+	go func() {
+		for _, hook := range a.lifecycle.list {
+			hook.Stop(context.Background())
+		}
+		a.ipcache.Shutdown()
+		a.identities.Close()
+	}()
+}
+
+// Running reports whether the agent is up.
+func (h *Host) Running() bool { return h.agent != nil }
+
+// View returns the view of the running agent.
+func (h *Host) View() *View { return h.agent.view }
+
+// hooks is a lifecycle that keeps what is appended to it and starts nothing.
+type hooks struct{ list []cell.HookInterface }
+
+func (h *hooks) Append(hook cell.HookInterface)            { h.list = append(h.list, hook) }
+func (h *hooks) Start(*slog.Logger, context.Context) error { return nil }
+func (h *hooks) Stop(*slog.Logger, context.Context) error  { return nil }
+func (h *hooks) PrintHooks(io.Writer)                      {}
+
+// noServices ignores services: in the proposal they are not read from the mesh.
+type noServices struct{}
+
+func (noServices) MergeExternalServiceUpdate(*serviceStore.ClusterService) {}
+func (noServices) MergeExternalServiceDelete(*serviceStore.ClusterService) {}
+
+type noFeatureMetrics struct{}
+
+func (noFeatureMetrics) AddClusterMeshConfig(string, string) {}
+func (noFeatureMetrics) DelClusterMeshConfig(string, string) {}

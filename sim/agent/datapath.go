@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/truth"
+)
+
+// Datapath is the BPF ipcache map of a host, as the packets of its pods see it.
+// It outlives the agent. An agent that starts makes a new, empty map and fills
+// it, while the endpoints' programs keep the old one, frozen, until they are
+// regenerated, which waits for the initial synchronization of the ClusterMesh,
+// but at most for clustermesh-sync-timeout
+// (Cilium: pkg/ipcache/cell/cell.go, pkg/endpoint/regenerator.go).
+type Datapath struct {
+	inUse  map[string]string // IP to content: what packets see
+	next   map[string]string // the map that the running agent fills, until it is in use; nil then
+	record func(verb history.Verb, kind, key, value string)
+}
+
+func newDatapath(record func(verb history.Verb, kind, key, value string)) *Datapath {
+	return &Datapath{inUse: map[string]string{}, record: record}
+}
+
+// recreate is the start of an agent.
+func (d *Datapath) recreate() { d.next = map[string]string{} }
+
+// regenerate puts the new map in use.
+func (d *Datapath) regenerate() {
+	old, now := d.inUse, d.next
+	d.inUse, d.next = now, nil
+	for _, ip := range slices.Sorted(maps.Keys(now)) {
+		if was, ok := old[ip]; !ok || was != now[ip] {
+			d.record(history.Program, history.Endpoint, ip, now[ip])
+		}
+	}
+	for _, ip := range slices.Sorted(maps.Keys(old)) {
+		if _, ok := now[ip]; !ok {
+			d.record(history.Unprogram, history.Endpoint, ip, "")
+		}
+	}
+}
+
+func (d *Datapath) set(e truth.Entry) {
+	if d.next != nil {
+		d.next[e.Key] = e.Value
+		return
+	}
+	if was, ok := d.inUse[e.Key]; !ok || was != e.Value {
+		d.inUse[e.Key] = e.Value
+		d.record(history.Program, e.Kind, e.Key, e.Value)
+	}
+}
+
+func (d *Datapath) delete(ip string) {
+	if d.next != nil {
+		delete(d.next, ip)
+		return
+	}
+	if _, ok := d.inUse[ip]; ok {
+		delete(d.inUse, ip)
+		d.record(history.Unprogram, history.Endpoint, ip, "")
+	}
+}

@@ -1,0 +1,99 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/cilium/statedb"
+	"github.com/cilium/statedb/index"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/truth"
+)
+
+// View is what an agent believes the cluster to be: one statedb table, whatever
+// the source that it is fed from. An ingestion adapter per source and kind turns
+// what the source says into Set and Delete; consumers read the table.
+//
+// Every change is recorded in the history in the same transaction.
+type View struct {
+	db     *statedb.DB
+	table  statedb.RWTable[truth.Entry]
+	record func(verb history.Verb, kind, key, value string)
+	closed bool
+}
+
+var entryIndex = statedb.Index[truth.Entry, string]{
+	Name:       "id",
+	FromObject: func(e truth.Entry) index.KeySet { return index.NewKeySet(index.String(entryID(e.Kind, e.Key))) },
+	FromKey:    index.String,
+	FromString: index.FromString,
+	Unique:     true,
+}
+
+func entryID(kind, key string) string { return kind + "/" + key }
+
+func newView(record func(verb history.Verb, kind, key, value string)) (*View, error) {
+	db := statedb.New()
+	table, err := statedb.NewTableAny(db, "view",
+		func() []string { return []string{"Kind", "Key", "Content"} },
+		func(e truth.Entry) []string { return []string{e.Kind, e.Key, e.Value} },
+		entryIndex)
+	if err != nil {
+		return nil, fmt.Errorf("view: %w", err)
+	}
+	return &View{db: db, table: table, record: record}, nil
+}
+
+// Set makes e an entry of the view. Content that is there already is no change.
+func (v *View) Set(e truth.Entry) {
+	txn := v.db.WriteTxn(v.table)
+	defer txn.Abort()
+	if v.closed {
+		return
+	}
+	if old, _, ok := v.table.Get(txn, entryIndex.Query(entryID(e.Kind, e.Key))); ok && old == e {
+		return
+	}
+	if _, _, err := v.table.Insert(txn, e); err != nil {
+		panic(fmt.Sprintf("view: inserting %v: %v", e, err)) // the table is open and the object valid
+	}
+	v.record(history.See, e.Kind, e.Key, e.Value)
+	txn.Commit()
+}
+
+// Delete removes an entry from the view. One that is not there is still recorded:
+// the code under test asked to delete what the agent never had.
+func (v *View) Delete(kind, key string) {
+	txn := v.db.WriteTxn(v.table)
+	defer txn.Abort()
+	if v.closed {
+		return
+	}
+	if _, _, err := v.table.Delete(txn, truth.Entry{Kind: kind, Key: key}); err != nil {
+		panic(fmt.Sprintf("view: deleting %s %s: %v", kind, key, err))
+	}
+	v.record(history.Drop, kind, key, "")
+	txn.Commit()
+}
+
+// close ends the view: its agent is gone, and whatever its goroutines still do is
+// seen by nobody.
+func (v *View) close() {
+	txn := v.db.WriteTxn(v.table)
+	defer txn.Abort()
+	v.closed = true
+}
+
+// Equal reports whether the view is what the ledger's objects make true.
+func (v *View) Equal(l *truth.Ledger) bool {
+	txn := v.db.ReadTxn()
+	if v.table.NumObjects(txn) != l.Keys() {
+		return false
+	}
+	for e := range v.table.All(txn) {
+		if !l.Claimed(e) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"sync"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/simnet"
+)
+
+// connections follows which agent is connected with which replica, and records
+// the network's events.
+type connections struct {
+	w *world
+
+	mu      sync.Mutex
+	sources map[string]source // by agent
+}
+
+type source struct {
+	replica, store string
+	open           int // connections with that replica
+}
+
+func newConnections(w *world) *connections {
+	return &connections{w: w, sources: map[string]source{}}
+}
+
+// source returns the replica and the store that an agent is connected with.
+func (c *connections) source(agent string) (replica, store string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.sources[agent]
+	return s.replica, s.store
+}
+
+func (c *connections) onEvent(e simnet.Event) {
+	c.w.rec.record(history.Record{Actor: e.Host, Verb: history.Net, Key: string(e.Kind), Peer: e.Peer})
+	if e.Server.Port != etcdPort {
+		return
+	}
+	switch {
+	case e.Kind == simnet.Accept && isAgent(e.Peer):
+		c.connected(e.Peer, e.Host)
+	case isAgent(e.Host) && (e.Kind == simnet.Close || e.Kind == simnet.Reset || e.Kind == simnet.Timeout):
+		c.disconnected(e.Host, e.Peer, string(e.Kind))
+	}
+}
+
+func isAgent(host string) bool { return host[0] == 'a' }
+
+func (c *connections) connected(agent, replica string) {
+	store := c.w.replica(replica).Store()
+	c.mu.Lock()
+	s := c.sources[agent]
+	if s.replica != replica || s.store != store {
+		s = source{replica: replica, store: store}
+	}
+	s.open++
+	c.sources[agent] = s
+	c.mu.Unlock()
+	c.w.rec.record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
+}
+
+func (c *connections) disconnected(agent, replica, why string) {
+	c.mu.Lock()
+	s := c.sources[agent]
+	known := s.replica == replica && s.open > 0
+	store := s.store
+	if known {
+		if s.open--; s.open == 0 {
+			s = source{}
+		}
+		c.sources[agent] = s
+	}
+	c.mu.Unlock()
+	if known {
+		c.w.rec.record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: replica, Store: store, Value: why})
+	}
+}

@@ -1,0 +1,283 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/tests/v3/framework/integration"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/simnet"
+)
+
+// script is the same for both servers. Each step says what the client saw.
+var script = []struct {
+	name string
+	run  func(ctx context.Context, c *clientv3.Client) string
+}{
+	{"put", func(ctx context.Context, c *clientv3.Client) string {
+		r, err := c.Put(ctx, "a", "1")
+		return describe(r, err)
+	}},
+	{"put again, with the previous value", func(ctx context.Context, c *clientv3.Client) string {
+		r, err := c.Put(ctx, "a", "2", clientv3.WithPrevKV())
+		return describe(r, err)
+	}},
+	{"put others", func(ctx context.Context, c *clientv3.Client) string {
+		var s []string
+		for _, k := range []string{"b/1", "b/2", "b/3", "c"} {
+			s = append(s, describe(c.Put(ctx, k, "v"+k)))
+		}
+		return strings.Join(s, "\n")
+	}},
+	{"get", func(ctx context.Context, c *clientv3.Client) string { return describe(c.Get(ctx, "a")) }},
+	{"get what is not there", func(ctx context.Context, c *clientv3.Client) string { return describe(c.Get(ctx, "nothing")) }},
+	{"get a prefix by pages", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Get(ctx, "b/", clientv3.WithPrefix(), clientv3.WithLimit(2))) +
+			describe(c.Get(ctx, "b/2\x00", clientv3.WithRange("b0"), clientv3.WithLimit(2), clientv3.WithRev(6)))
+	}},
+	{"get at an old revision", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Get(ctx, "a", clientv3.WithRev(2)))
+	}},
+	{"get at a future revision", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Get(ctx, "a", clientv3.WithRev(1000)))
+	}},
+	{"delete", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Delete(ctx, "c", clientv3.WithPrevKV()))
+	}},
+	{"delete what is not there", func(ctx context.Context, c *clientv3.Client) string { return describe(c.Delete(ctx, "c")) }},
+	{"transaction that succeeds", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Txn(ctx).If(clientv3.Compare(clientv3.Value("a"), "=", "2")).
+			Then(clientv3.OpPut("a", "3"), clientv3.OpPut("d", "1"), clientv3.OpGet("a")).Commit())
+	}},
+	{"transaction that fails", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision("a"), "=", 0)).
+			Then(clientv3.OpPut("a", "x")).Else(clientv3.OpGet("a"), clientv3.OpDelete("d")).Commit())
+	}},
+	{"transaction that writes a key twice", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Txn(ctx).Then(clientv3.OpPut("a", "x"), clientv3.OpPut("a", "y")).Commit())
+	}},
+	{"watch from a revision", func(ctx context.Context, c *clientv3.Client) string {
+		return watched(ctx, c, 10, clientv3.WithRev(2), clientv3.WithPrefix(), clientv3.WithPrevKV())
+	}},
+	{"lease", func(ctx context.Context, c *clientv3.Client) string {
+		s := describe(c.Grant(ctx, 2))
+		g, err := c.Grant(ctx, 3)
+		if err != nil {
+			return err.Error()
+		}
+		s += describe(c.Put(ctx, "leased", "1", clientv3.WithLease(g.ID)))
+		s += describe(c.KeepAliveOnce(ctx, g.ID))
+		s += describe(c.Put(ctx, "leased/2", "1", clientv3.WithLease(g.ID)))
+		// Both keys go with the lease, in one revision.
+		s += watched(ctx, c, 2, clientv3.WithRev(11), clientv3.WithFilterPut(), clientv3.WithPrefix())
+		return s + describe(c.Get(ctx, "leased", clientv3.WithPrefix()))
+	}},
+	{"put with a lease that is not there", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Put(ctx, "leased", "1", clientv3.WithLease(12345)))
+	}},
+	{"revoke", func(ctx context.Context, c *clientv3.Client) string {
+		g, err := c.Grant(ctx, 100)
+		if err != nil {
+			return err.Error()
+		}
+		return describe(c.Put(ctx, "revoked", "1", clientv3.WithLease(g.ID))) + describe(c.Revoke(ctx, g.ID)) + describe(c.Get(ctx, "revoked"))
+	}},
+	{"compact", func(ctx context.Context, c *clientv3.Client) string {
+		_, err := c.Compact(ctx, 8, clientv3.WithCompactPhysical())
+		return fmt.Sprint(err)
+	}},
+	{"compact again", func(ctx context.Context, c *clientv3.Client) string {
+		_, err := c.Compact(ctx, 5)
+		return fmt.Sprint(err)
+	}},
+	{"get at a compacted revision", func(ctx context.Context, c *clientv3.Client) string {
+		return describe(c.Get(ctx, "a", clientv3.WithRev(3)))
+	}},
+	{"watch from a compacted revision", func(ctx context.Context, c *clientv3.Client) string {
+		for r := range c.Watch(ctx, "a", clientv3.WithRev(3)) {
+			return fmt.Sprintf("%v, compacted at %d", r.Err(), r.CompactRevision)
+		}
+		return "closed"
+	}},
+	{"watch from the first revision kept", func(ctx context.Context, c *clientv3.Client) string {
+		return watched(ctx, c, 3, clientv3.WithRev(9), clientv3.WithPrefix())
+	}},
+	{"watch what is coming", func(ctx context.Context, c *clientv3.Client) string {
+		events := c.Watch(ctx, "live", clientv3.WithPrefix(), clientv3.WithCreatedNotify())
+		<-events
+		s := describe(c.Put(ctx, "live/1", "1")) + describe(c.Delete(ctx, "live", clientv3.WithPrefix()))
+		return s + eventsOf(events, 2)
+	}},
+}
+
+// watched watches everything from key "a" on and returns the first n events.
+func watched(ctx context.Context, c *clientv3.Client, n int, opts ...clientv3.OpOption) string {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return eventsOf(c.Watch(ctx, "", opts...), n)
+}
+
+func eventsOf(ch clientv3.WatchChan, n int) string {
+	var s []string
+	for r := range ch {
+		if r.Err() != nil {
+			return r.Err().Error()
+		}
+		for _, ev := range r.Events {
+			prev := ""
+			if ev.PrevKv != nil {
+				prev = string(ev.PrevKv.Value)
+			}
+			s = append(s, fmt.Sprintf("%s %s=%s create %d mod %d version %d prev %q", ev.Type, ev.Kv.Key, ev.Kv.Value, ev.Kv.CreateRevision, ev.Kv.ModRevision, ev.Kv.Version, prev))
+		}
+		if len(s) >= n {
+			break
+		}
+	}
+	return strings.Join(s, "\n")
+}
+
+// describe gives an answer as text without what differs between any two
+// clusters: their IDs, and those of leases.
+func describe(resp any, err error) string {
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	switch r := resp.(type) {
+	case *clientv3.PutResponse:
+		return fmt.Sprintf("rev %d prev %v\n", r.Header.Revision, r.PrevKv)
+	case *clientv3.GetResponse:
+		return fmt.Sprintf("rev %d count %d more %v %v\n", r.Header.Revision, r.Count, r.More, r.Kvs)
+	case *clientv3.DeleteResponse:
+		return fmt.Sprintf("rev %d deleted %d %v\n", r.Header.Revision, r.Deleted, r.PrevKvs)
+	case *clientv3.TxnResponse:
+		s := fmt.Sprintf("rev %d succeeded %v", r.Header.Revision, r.Succeeded)
+		for _, op := range r.Responses {
+			s += fmt.Sprintf(" | %v", op.Response)
+		}
+		return s + "\n"
+	case *clientv3.LeaseGrantResponse:
+		return fmt.Sprintf("rev %d ttl %d\n", r.Revision, r.TTL)
+	case *clientv3.LeaseKeepAliveResponse:
+		return fmt.Sprintf("rev %d ttl %d\n", r.Revision, r.TTL)
+	case *clientv3.LeaseRevokeResponse:
+		return fmt.Sprintf("rev %d\n", r.Header.Revision)
+	}
+	return fmt.Sprintf("%T", resp)
+}
+
+func transcript(ctx context.Context, c *clientv3.Client) []string {
+	var s []string
+	for _, step := range script {
+		s = append(s, step.name+":\n"+step.run(ctx, c))
+	}
+	return s
+}
+
+// world runs f in a bubble with a client of a server on a simulated network.
+func world(t *testing.T, records *[]history.Record, f func(t *testing.T, s *Server, c *clientv3.Client)) {
+	dir := t.TempDir()
+	defer func() { etcdNeverDone = make(chan struct{}) }() // for clients outside
+	synctest.Test(t, func(t *testing.T) {
+		etcdNeverDone = make(chan struct{})
+		start := time.Now()
+		n := simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
+		defer n.Close()
+		lis, err := n.Host("r0").Listen(2379)
+		require.NoError(t, err)
+		s, err := Start(Config{
+			Host:   "r0",
+			Token:  "token",
+			Dir:    filepath.Join(dir, "data"),
+			Record: func(r history.Record) { *records = append(*records, r) },
+			Now:    func() time.Duration { return time.Since(start) },
+			Client: func(a net.Addr) string { return a.(simnet.Addr).Host },
+			Log:    zap.NewNop(),
+		}, lis)
+		require.NoError(t, err)
+		c, err := clientv3.New(clientv3.Config{
+			Endpoints:   []string{"http://r0:2379"},
+			DialOptions: []grpc.DialOption{grpc.WithContextDialer(n.Host("a0").Dial)},
+			Logger:      zap.NewNop(),
+		})
+		require.NoError(t, err)
+		f(t, s, c)
+		require.NoError(t, c.Close())
+		s.Stop()
+	})
+}
+
+func TestSameAsARealCluster(t *testing.T) {
+	var records []history.Record
+	var got []string
+	world(t, &records, func(t *testing.T, _ *Server, c *clientv3.Client) { got = transcript(t.Context(), c) })
+
+	integration.BeforeTest(t)
+	cluster := integration.NewCluster(t, &integration.ClusterConfig{Size: 1})
+	defer cluster.Terminate(t)
+	want := transcript(t.Context(), cluster.RandClient())
+
+	for i := range script {
+		require.Equal(t, want[i], got[i])
+	}
+}
+
+func TestRecordsWhatWasAppliedAndAnswered(t *testing.T) {
+	var records []history.Record
+	var id string
+	world(t, &records, func(t *testing.T, s *Server, c *clientv3.Client) {
+		id = s.ClusterID()
+		ctx := t.Context()
+		const key = "cilium/state/identities/v1/id/65537"
+		_, err := c.Put(ctx, key, "k8s:b=2;k8s:a=1;")
+		require.NoError(t, err)
+		_, err = c.Get(ctx, "cilium/", clientv3.WithPrefix())
+		require.NoError(t, err)
+		_, err = c.Txn(ctx).Then(clientv3.OpPut("x", "1"), clientv3.OpDelete(key)).Commit()
+		require.NoError(t, err)
+		g, err := c.Grant(ctx, 1)
+		require.NoError(t, err)
+		_, err = c.Put(ctx, "leased", "1", clientv3.WithLease(g.ID))
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second)
+	})
+	for i := range records {
+		require.Equal(t, "r0", records[i].Actor)
+		require.Equal(t, id, records[i].Store)
+		records[i].Actor, records[i].Store, records[i].At, records[i].From = "", "", 0, 0
+	}
+	hash := func(s string) string { return history.ValueHash([]byte(s)) }
+	const key = "cilium/state/identities/v1/id/65537"
+	require.ElementsMatch(t, []history.Record{
+		{Verb: history.Put, Kind: history.Identity, Key: key, Value: "k8s:a=1;k8s:b=2", Rev: 2},
+		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "put", Key: key, Value: hash("k8s:b=2;k8s:a=1;"), Rev: 2},
+		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "range", Key: "cilium/", End: "cilium0", Value: key + ":2:" + hash("k8s:b=2;k8s:a=1;"), Rev: 2},
+		{Verb: history.Put, Kind: history.Meta, Key: "x", Value: "1", Rev: 3},
+		{Verb: history.Del, Kind: history.Identity, Key: key, Rev: 3},
+		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "put", Key: "x", Value: hash("1"), Rev: 3},
+		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "delete", Key: key, Value: "1", Rev: 3},
+		{Verb: history.Put, Kind: history.Meta, Key: "leased", Value: "1", Rev: 4},
+		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "put", Key: "leased", Value: hash("1"), Rev: 4},
+		{Verb: history.Del, Kind: history.Meta, Key: "leased", Rev: 5},
+	}, records)
+}
+
+func TestClusterIDIsMadeFromTheToken(t *testing.T) {
+	ids := map[string]bool{}
+	for range 2 {
+		var records []history.Record
+		world(t, &records, func(_ *testing.T, s *Server, _ *clientv3.Client) { ids[s.ClusterID()] = true })
+	}
+	require.Len(t, ids, 1, "the same token makes the same cluster ID")
+}

@@ -1,0 +1,135 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"unsafe"
+
+	"github.com/cilium/hive/cell"
+	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
+
+	"github.com/cilium/cilium/clustermesh-apiserver/clustermesh"
+	cmk8s "github.com/cilium/cilium/clustermesh-apiserver/clustermesh/k8s"
+	"github.com/cilium/cilium/clustermesh-apiserver/syncstate"
+	clustercfgcell "github.com/cilium/cilium/pkg/clustermesh/clustercfg/cell"
+	mcsapitypes "github.com/cilium/cilium/pkg/clustermesh/mcsapi/types"
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/hive"
+	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
+	"github.com/cilium/cilium/pkg/kvstore"
+	"github.com/cilium/cilium/pkg/kvstore/heartbeat"
+	"github.com/cilium/cilium/pkg/kvstore/store"
+	"github.com/cilium/cilium/pkg/lock"
+
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/proc"
+)
+
+// WriterConfig says which writer to start. See deployment.yaml of the chart for
+// the flags.
+type WriterConfig struct {
+	ClusterName    string
+	ClusterID      int
+	EndpointSlices bool // enable-cilium-endpoint-slice
+	QPS            int  // etcd.qps
+	BootstrapQPS   int  // etcd.bootstrapQps
+	UserAgent      string
+
+	DialKube proc.Dialer
+	DialEtcd proc.Dialer
+	Log      *slog.Logger
+}
+
+// writer is Cilium's ClusterMesh API server, the container that copies from the
+// kube-apiserver to the etcd beside it: its hive without what a simulated world
+// has no use for (pprof, gops, the users' file, the health endpoint's listener).
+type writer struct {
+	hive    *hive.Hive
+	log     *slog.Logger
+	sync    syncstate.SyncState
+	process *proc.Process
+	close   func() // idle connections
+}
+
+func newWriter(cfg WriterConfig) (*writer, error) {
+	process := new(proc.Process)
+	clients, closeIdle, err := kubeclient.New(cfg.UserAgent, process.Dial(cfg.DialKube))
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{log: cfg.Log, process: process, close: closeIdle, sync: syncstate.SyncState{StoppableWaitGroup: lock.NewStoppableWaitGroup()}}
+	bootstrapped := make(chan struct{})
+	go func() {
+		<-w.sync.WaitChannel()
+		close(bootstrapped)
+	}()
+	w.hive = hive.New(
+		cell.Config(cmtypes.DefaultClusterInfo),
+		cell.Config(cmtypes.DefaultServiceModeV2Config),
+		cell.Config(mcsapitypes.DefaultMCSAPIConfig),
+		cell.Provide(func() k8sclient.Clientset { return clients }),
+		cmk8s.ResourcesCell,
+		kvstore.Cell(kvstore.EtcdBackendName),
+		cell.Provide(
+			func() kvstore.ExtraOptions {
+				return kvstore.ExtraOptions{
+					DialOption:        []grpc.DialOption{grpc.WithContextDialer(process.Dial(cfg.DialEtcd))},
+					BootstrapComplete: bootstrapped,
+				}
+			},
+			func() syncstate.SyncState { return w.sync },
+			func() store.Factory { return store.NewFactory(cfg.Log, store.MetricsProvider()) },
+		),
+		heartbeat.Enabled,
+		heartbeat.Cell,
+		clustercfgcell.WithSyncedCanaries(true),
+		clustercfgcell.Cell,
+		clustermesh.Synchronization,
+	)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	w.hive.RegisterFlags(flags)
+	for _, f := range []struct{ name, value string }{
+		{"cluster-name", cfg.ClusterName},
+		{"cluster-id", fmt.Sprint(cfg.ClusterID)},
+		{"enable-cilium-endpoint-slice", fmt.Sprint(cfg.EndpointSlices)},
+		{"kvstore-opt", fmt.Sprintf("etcd.address=http://localhost:2379,etcd.qps=%d,etcd.bootstrapQps=%d", cfg.QPS, cfg.BootstrapQPS)},
+	} {
+		if err := flags.Set(f.name, f.value); err != nil {
+			return nil, fmt.Errorf("flag %s of the writer: %w", f.name, err)
+		}
+	}
+	return w, nil
+}
+
+// run starts the writer and returns when it has ended by itself, with the
+// reason, or when ctx is done and its goroutines are wound down.
+func (w *writer) run(ctx context.Context) error {
+	err := w.hive.Start(w.log, ctx)
+	if err == nil {
+		select {
+		case err = <-shutdownOf(w.hive):
+			if err == nil {
+				err = errors.New("the writer shut itself down")
+			}
+		case <-ctx.Done():
+		}
+	}
+	w.process.Kill()
+	if stopErr := w.hive.Stop(w.log, context.Background()); err == nil {
+		err = stopErr
+	}
+	w.close()
+	return err
+}
+
+// shutdownOf returns the channel on which a hive's jobs ask for its end. Only
+// Hive.Run reads it, which also waits for signals of the operating system and
+// cannot be used here.
+func shutdownOf(h *hive.Hive) <-chan error {
+	field := reflect.ValueOf(h).Elem().FieldByName("shutdown")
+	return *(*chan error)(unsafe.Pointer(field.UnsafeAddr()))
+}

@@ -1,0 +1,67 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// recorder gives every record its instant and writes it to the history.
+type recorder struct {
+	mu     sync.Mutex
+	start  time.Time
+	w      *history.Writer
+	n      int
+	err    error
+	phase  string
+	closed bool
+}
+
+func newRecorder(out io.Writer, plan string) (*recorder, error) {
+	w, err := history.NewWriter(out, plan)
+	if err != nil {
+		return nil, fmt.Errorf("writing the history: %w", err)
+	}
+	return &recorder{start: time.Now(), w: w}, nil
+}
+
+// now is the virtual time since the start of the run.
+func (r *recorder) now() time.Duration { return time.Since(r.start) }
+
+// record writes rec with the present instant. What still happens after the end
+// is no part of the history.
+func (r *recorder) record(rec history.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	rec.At = r.now()
+	r.n++
+	if rec.Verb == history.Phase {
+		r.phase = rec.Key
+	}
+	if err := r.w.Write(&rec); err != nil && r.err == nil {
+		r.err = fmt.Errorf("writing the history: %w", err)
+	}
+}
+
+// progress returns how far the run is.
+func (r *recorder) progress() (virtual time.Duration, records int, phase string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now(), r.n, r.phase
+}
+
+func (r *recorder) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if _, err := r.w.Close(); err != nil && r.err == nil {
+		r.err = fmt.Errorf("writing the history: %w", err)
+	}
+	return r.err
+}

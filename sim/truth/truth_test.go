@@ -1,0 +1,77 @@
+package truth
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+func TestFromObject(t *testing.T) {
+	for _, c := range []struct {
+		name, kind, object string
+		slices             bool
+		want               []Entry
+	}{
+		{"identity", "CiliumIdentity", `{"metadata":{"name":"65537"},"security-labels":{"k8s:b":"2","k8s:a":"1"}}`, true,
+			[]Entry{{"identity", "65537", "k8s:a=1;k8s:b=2"}}},
+		{"identity without labels", "CiliumIdentity", `{"metadata":{"name":"65537"}}`, true, nil},
+		{"node", "CiliumNode", `{"metadata":{"name":"n1"},"spec":{"addresses":[{"type":"InternalIP","ip":"192.168.0.1"},{"type":"CiliumInternalIP","ip":"10.0.0.1"}]}}`, true,
+			[]Entry{{"node", "n1", "CiliumInternalIP=10.0.0.1 InternalIP=192.168.0.1"}}},
+		{"slice", "CiliumEndpointSlice", `{"metadata":{"name":"ces-a"},"namespace":"ns1","endpoints":[
+			{"name":"p0","id":65537,"networking":{"addressing":[{"ipv4":"10.0.0.5","ipv6":"fd00::5"}],"node":"192.168.0.1"}},
+			{"name":"p1","id":65538}]}`, true,
+			[]Entry{
+				{"endpoint", "10.0.0.5", "id=65537 host=192.168.0.1 pod=ns1/p0"},
+				{"endpoint", "fd00::5", "id=65537 host=192.168.0.1 pod=ns1/p0"},
+			}},
+		{"slice where endpoints count", "CiliumEndpointSlice", `{"endpoints":[{"name":"p0"}]}`, false, nil},
+		{"endpoint", "CiliumEndpoint", `{"metadata":{"name":"p0","namespace":"ns1"},"status":{"identity":{"id":65537},"networking":{"addressing":[{"ipv4":"10.0.0.5"}],"node":"192.168.0.1"}}}`, false,
+			[]Entry{{"endpoint", "10.0.0.5", "id=65537 host=192.168.0.1 pod=ns1/p0"}}},
+		{"endpoint where slices count", "CiliumEndpoint", `{}`, true, nil},
+		{"pod", "Pod", `{}`, true, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := FromObject(c.kind, []byte(c.object), c.slices)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+	_, err := FromObject("CiliumEndpointSlice", []byte(`{"endpoints":[{"name":"p0","networking":{"addressing":[{"ipv4":"10.0.0.500"}]}}]}`), true)
+	require.ErrorContains(t, err, "endpoint p0: ")
+}
+
+func TestFromEtcdAgreesWithFromObject(t *testing.T) {
+	for _, c := range []struct{ key, value, kind, content string }{
+		{"cilium/state/identities/v1/id/65537", "k8s:a=1;k8s:b=2;", history.Identity, "k8s:a=1;k8s:b=2"},
+		{"cilium/state/ip/v1/default/10.0.0.5", `{"IP":"10.0.0.5","Mask":null,"HostIP":"192.168.0.1","ID":65537,"Key":0,"Metadata":"","K8sNamespace":"ns1","K8sPodName":"p0"}`, history.Endpoint, "id=65537 host=192.168.0.1 pod=ns1/p0"},
+		{"cilium/state/nodes/v1/c1/n1", `{"Name":"n1","IPAddresses":[{"Type":"InternalIP","IP":"192.168.0.1"},{"Type":"CiliumInternalIP","IP":"10.0.0.1"}]}`, history.Node, "CiliumInternalIP=10.0.0.1 InternalIP=192.168.0.1"},
+		{"cilium/state/nodes/v1/c1/n1", ``, history.Node, ""},
+		{"cilium/.heartbeat", "2000-01-01T00:00:00Z", history.Meta, "2000-01-01T00:00:00Z"},
+		{"cilium/state/nodes/v1/c1/n1", `{`, history.Meta, "{"},
+	} {
+		kind, content := FromEtcd(c.key, []byte(c.value))
+		require.Equal(t, c.kind, kind, c.key)
+		require.Equal(t, c.content, content, c.key)
+	}
+}
+
+func TestLedger(t *testing.T) {
+	l := NewLedger()
+	a, a2, b := Entry{"endpoint", "10.0.0.1", "old"}, Entry{"endpoint", "10.0.0.1", "new"}, Entry{"endpoint", "10.0.0.2", "x"}
+	put := func(e Entry, owner string) history.Record {
+		return history.Record{Verb: history.Truth, Op: "put", Kind: e.Kind, Key: e.Key, Value: e.Value, Owner: owner}
+	}
+	del := func(e Entry, owner string) history.Record {
+		r := put(e, owner)
+		r.Op = "del"
+		return r
+	}
+	require.Equal(t, []history.Record{put(a, "o"), put(b, "o")}, l.Set("o", []Entry{a, b}))
+	require.Empty(t, l.Set("o", []Entry{b, a}), "nothing changed but the order")
+	require.Equal(t, []history.Record{put(a2, "o"), del(b, "o")}, l.Set("o", []Entry{a, a2, a2}), "the later of two counts")
+	require.Equal(t, []history.Record{put(a, "p")}, l.Set("p", []Entry{a}), "another owner has its own claim")
+	require.Equal(t, []history.Record{del(a2, "o")}, l.Set("o", nil))
+	require.Empty(t, l.Set("o", nil))
+}

@@ -1,0 +1,84 @@
+// Command worker is one run of the world. It is built and started by package det:
+// it reads the plan from a file in its working directory, writes the history to
+// another, and reports progress on its standard output (see det.Status).
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+func main() {
+	data, err := os.ReadFile(det.PlanFile)
+	if err != nil {
+		fatal(err)
+	}
+	plan, err := fault.Read(det.PlanFile, data)
+	if err != nil {
+		report(det.Status{Refused: err.Error()})
+		os.Exit(2)
+	}
+	out, err := os.Create(det.HistoryFile)
+	if err != nil {
+		fatal(err)
+	}
+	cfg := sim.Config{
+		History: out,
+		OnProgress: func(virtual time.Duration, records int, phase string) {
+			report(det.Status{Progress: det.Progress{Virtual: virtual, Records: records, Phase: phase}})
+		},
+	}
+	cfg.Log, cfg.ZapLog = logs(len(os.Args) > 1 && os.Args[1] == det.LogFlag)
+
+	// A bubble needs a testing.T to report a deadlock to; no method of this one
+	// is ever called, since the process ends inside the bubble.
+	synctest.Test(new(testing.T), func(*testing.T) {
+		stats, err := sim.Run(plan, cfg)
+		if err != nil {
+			fatal(err)
+		}
+		st := det.Status{Progress: det.Progress{Virtual: stats.Virtual, Records: stats.Records, Phase: "end"}, Done: true}
+		st.Runtime, st.Picks, st.Unseeded = runtimeStats()
+		report(st)
+		os.Exit(0)
+	})
+}
+
+// logs returns the logs of the code under test: to standard error, or nowhere.
+func logs(on bool) (*slog.Logger, *zap.Logger) {
+	if !on {
+		klog.LogToStderr(false)
+		klog.SetOutput(io.Discard)
+		return slog.New(slog.DiscardHandler), zap.NewNop()
+	}
+	encoder := zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig())
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		zap.New(zapcore.NewCore(encoder, zapcore.AddSync(os.Stderr), zap.InfoLevel))
+}
+
+func report(st det.Status) {
+	b, err := json.Marshal(st)
+	if err != nil {
+		fatal(err)
+	}
+	os.Stdout.Write(append(b, '\n'))
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "worker:", err)
+	os.Exit(1)
+}

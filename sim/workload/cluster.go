@@ -1,0 +1,168 @@
+package workload
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
+
+	"github.com/meshcheck/meshcheck/fault"
+)
+
+// cluster is what the workload's client knows of the cluster: what it has made
+// of it, or been given.
+type cluster struct {
+	name       string // cluster name, part of every identity's labels
+	slices     bool   // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
+	namespaces map[string]bool
+	pods       map[podKey]*pod
+	identities map[string]*identity // by labels
+	used       map[int]bool         // numeric identities
+	first      int                  // lowest numeric identity
+	groups     map[string]*slice    // CiliumEndpointSlices by name
+	nextSlice  int
+	nodes      map[string]node
+}
+
+type podKey struct{ namespace, name string }
+
+type pod struct {
+	podKey
+	ip, nodeIP string
+	identity   *identity
+	slice      *slice // nil where endpoints are CiliumEndpoints
+
+	given *v2alpha1.CoreCiliumEndpoint // as it was given, for a pod of Plan.Objects
+}
+
+type identity struct {
+	id     int
+	labels map[string]string
+	pods   int // that have it
+}
+
+type slice struct {
+	name, namespace string
+	pods            []*pod
+	version         string // resourceVersion that this client knows, if it does
+	isNew           bool   // not yet created
+}
+
+type node struct{ name, internalIP, ciliumIP string }
+
+// maxPerSlice is smaller than the default of the operator's ces-max-ciliumendpoints-per-ces
+// (100), so that a small world has several slices in a namespace.
+const maxPerSlice = 10
+
+func newCluster(p *fault.Plan) *cluster {
+	return &cluster{
+		name:       p.Options.ClusterName,
+		slices:     p.Options.EndpointSlices,
+		namespaces: map[string]bool{},
+		pods:       map[podKey]*pod{},
+		identities: map[string]*identity{},
+		used:       map[int]bool{},
+		first:      p.Options.ClusterID<<16 + 256,
+		groups:     map[string]*slice{},
+		nodes:      map[string]node{},
+	}
+}
+
+// newNode gives the n-th node its addresses, by its name n0, n1, ...
+func newNode(name string) (node, error) {
+	n, err := strconv.Atoi(name[1:])
+	if err != nil {
+		return node{}, fmt.Errorf("node %s: the name must be n and a number", name)
+	}
+	return node{name, fmt.Sprintf("192.168.%d.%d", n/250, n%250+1), fmt.Sprintf("10.%d.%d.1", 128+n/250, n%250)}, nil
+}
+
+// identityOf returns the identity of an app in a namespace, and whether it is new.
+func (c *cluster) identityOf(namespace, app string) (id *identity, isNew bool) {
+	labels := map[string]string{
+		"k8s:app": app,
+		"k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name": namespace,
+		"k8s:io.cilium.k8s.policy.cluster":                               c.name,
+		"k8s:io.cilium.k8s.policy.serviceaccount":                        "default",
+		"k8s:io.kubernetes.pod.namespace":                                namespace,
+	}
+	key := labelsKey(labels)
+	if id, ok := c.identities[key]; ok {
+		return id, false
+	}
+	n := c.first
+	for c.used[n] {
+		n++
+	}
+	id = &identity{id: n, labels: labels}
+	c.identities[key], c.used[n] = id, true
+	return id, true
+}
+
+func (c *cluster) forgetIdentity(id *identity) {
+	delete(c.identities, labelsKey(id.labels))
+	delete(c.used, id.id)
+}
+
+func labelsKey(labels map[string]string) string {
+	var s []string
+	for k, v := range labels {
+		s = append(s, k+"="+v)
+	}
+	slices.Sort(s)
+	return fmt.Sprint(s)
+}
+
+// place adds the pod and puts it in a slice with room, which may be new.
+func (c *cluster) place(p *pod) {
+	c.pods[p.podKey] = p
+	p.identity.pods++
+	if !c.slices {
+		return
+	}
+	s := c.roomIn(p.namespace)
+	if s == nil {
+		s = &slice{name: fmt.Sprintf("ces-%s-%d", p.namespace, c.nextSlice), namespace: p.namespace, isNew: true}
+		c.nextSlice++
+		c.groups[s.name] = s
+	}
+	s.pods = append(s.pods, p)
+	p.slice = s
+}
+
+// roomIn returns the first slice of the namespace, by name, with room.
+func (c *cluster) roomIn(namespace string) *slice {
+	var found *slice
+	for _, s := range c.groups {
+		if s.namespace == namespace && len(s.pods) < maxPerSlice && (found == nil || s.name < found.name) {
+			found = s
+		}
+	}
+	return found
+}
+
+// remove takes the pod away.
+func (c *cluster) remove(p *pod) {
+	delete(c.pods, p.podKey)
+	p.identity.pods--
+	if s := p.slice; s != nil {
+		s.pods = slices.DeleteFunc(s.pods, func(q *pod) bool { return q == p })
+		if len(s.pods) == 0 {
+			delete(c.groups, s.name)
+		}
+	}
+}
+
+// podsOf returns the pods of a namespace by name.
+func (c *cluster) podsOf(namespace string) []*pod {
+	var pods []*pod
+	for _, p := range c.pods {
+		if p.namespace == namespace {
+			pods = append(pods, p)
+		}
+	}
+	slices.SortFunc(pods, func(a, b *pod) int { return cmp.Compare(a.name, b.name) })
+	return pods
+}

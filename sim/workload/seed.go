@@ -1,0 +1,167 @@
+package workload
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
+
+	"github.com/meshcheck/meshcheck/fault"
+)
+
+// seed makes the cluster's state at the start: the plan's objects as they are,
+// then what its topology and pods add to them, through create.
+func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
+	for i, raw := range p.Objects {
+		if err := c.adopt(raw); err != nil {
+			return fmt.Errorf("objects[%d]: %w", i, err)
+		}
+		if err := create(raw); err != nil {
+			return fmt.Errorf("objects[%d]: %w", i, err)
+		}
+	}
+	var made []runtime.Object
+	given := len(c.nodes) > 0
+	for i := range p.Topology.Nodes {
+		n, err := newNode(fmt.Sprintf("n%d", i))
+		if err != nil {
+			return err
+		}
+		if _, ok := c.nodes[n.name]; ok || given {
+			continue
+		}
+		c.nodes[n.name] = n
+		made = append(made, n.object())
+	}
+	for _, fp := range p.Pods {
+		if !c.namespaces[fp.Namespace] {
+			c.namespaces[fp.Namespace] = true
+			made = append(made, namespaceObject(fp.Namespace))
+		}
+		id, isNew := c.identityOf(fp.Namespace, fp.App)
+		if isNew {
+			made = append(made, id.object())
+		}
+		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, nodeIP: c.nodeIP(fp.Node), identity: id}
+		c.place(q)
+		made = append(made, q.object())
+		if !c.slices {
+			made = append(made, q.endpoint())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
+		if s := c.groups[name]; !slices.ContainsFunc(s.pods, func(p *pod) bool { return p.given != nil }) {
+			made = append(made, s.object())
+			s.isNew = false
+		}
+	}
+	for _, o := range made {
+		raw, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		if err := create(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nodeIP returns the address that a node's pods are reached by.
+func (c *cluster) nodeIP(name string) string { return c.nodes[name].internalIP }
+
+// adopt takes a given object into account.
+func (c *cluster) adopt(raw []byte) error {
+	var head metav1.PartialObjectMetadata
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return err
+	}
+	switch head.Kind {
+	case "Namespace":
+		c.namespaces[head.Name] = true
+	case "CiliumNode":
+		var o v2.CiliumNode
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return err
+		}
+		n := node{name: o.Name}
+		for _, a := range o.Spec.Addresses {
+			switch a.Type {
+			case "InternalIP":
+				n.internalIP = cmp.Or(n.internalIP, a.IP)
+			case "CiliumInternalIP":
+				n.ciliumIP = cmp.Or(n.ciliumIP, a.IP)
+			}
+		}
+		c.nodes[o.Name] = n
+	case "CiliumIdentity":
+		var o v2.CiliumIdentity
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return err
+		}
+		id := &identity{labels: o.SecurityLabels}
+		if _, err := fmt.Sscan(o.Name, &id.id); err != nil {
+			return fmt.Errorf("CiliumIdentity %s: its name is not a number", o.Name)
+		}
+		c.identities[labelsKey(id.labels)], c.used[id.id] = id, true
+	case "CiliumEndpointSlice":
+		if c.slices {
+			return c.adoptSlice(raw)
+		}
+	case "CiliumEndpoint":
+		if !c.slices {
+			return c.adoptEndpoint(raw)
+		}
+	}
+	return nil
+}
+
+func (c *cluster) adoptSlice(raw []byte) error {
+	var o v2alpha1.CiliumEndpointSlice
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return err
+	}
+	s := &slice{name: o.Name, namespace: o.Namespace}
+	c.groups[s.name] = s
+	for _, core := range o.Endpoints {
+		p := &pod{podKey: podKey{o.Namespace, core.Name}, identity: c.identityWithID(int(core.IdentityID)), slice: s, given: &core}
+		p.identity.pods++
+		c.pods[p.podKey] = p
+		s.pods = append(s.pods, p)
+	}
+	return nil
+}
+
+func (c *cluster) adoptEndpoint(raw []byte) error {
+	var o v2.CiliumEndpoint
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return err
+	}
+	id := 0
+	if o.Status.Identity != nil {
+		id = int(o.Status.Identity.ID)
+	}
+	p := &pod{podKey: podKey{o.Namespace, o.Name}, identity: c.identityWithID(id)}
+	p.identity.pods++
+	c.pods[p.podKey] = p
+	return nil
+}
+
+// identityWithID returns the identity with a number, which may be one that was
+// not given: it is never collected then.
+func (c *cluster) identityWithID(n int) *identity {
+	for _, key := range slices.Sorted(maps.Keys(c.identities)) {
+		if id := c.identities[key]; id.id == n {
+			return id
+		}
+	}
+	return &identity{id: n, labels: map[string]string{"k8s:app": strings.Join([]string{"identity", fmt.Sprint(n)}, "-")}, pods: 1}
+}

@@ -1,0 +1,220 @@
+// Package sim is the world: it puts hosts, kube-apiservers, replicas of the
+// ClusterMesh API server, agents and a workload together from a plan, lets faults
+// happen, and writes what happened into a history.
+//
+// Only packages below this one import Cilium. A world lives in one
+// testing/synctest bubble of a process of its own (package det says why); the
+// program that does that is ./worker.
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/proc"
+	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/truth"
+	"github.com/meshcheck/meshcheck/sim/workload"
+)
+
+// Ports of the world's servers.
+const (
+	kubePort = 6443
+	etcdPort = 2379
+)
+
+// serviceAddress is what agents are configured with: the Service that the chart
+// makes.
+const serviceAddress = "clustermesh-apiserver.kube-system.svc:2379"
+
+// Config says where a world's output goes.
+type Config struct {
+	History io.Writer
+	Log     *slog.Logger // of the code under test
+	ZapLog  *zap.Logger  // of etcd
+	// OnProgress is called every ten virtual seconds.
+	OnProgress func(virtual time.Duration, records int, phase string)
+}
+
+// Stats sums up a run.
+type Stats struct {
+	Virtual time.Duration
+	Records int
+}
+
+// world is one run.
+type world struct {
+	plan *fault.Plan
+	cfg  Config
+	rec  *recorder
+	net  *simnet.Network
+
+	store     *kube.Store
+	ledger    *truth.Ledger
+	apis      []*apiserver
+	replicas  []*replica
+	agents    []*host
+	links     *connections
+	kubeSvc   *service
+	meshSvc   *service
+	workload  *workload.Workload
+	worked    chan struct{} // closed when the workload is done
+	configDir string
+}
+
+// Run runs a plan, which is valid, and returns when it has ended. It must be
+// called in a bubble; the goroutines of the code under test are left running, as
+// the process is about to end.
+func Run(plan *fault.Plan, cfg Config) (Stats, error) {
+	rec, err := newRecorder(cfg.History, plan.Line())
+	if err != nil {
+		return Stats{}, err
+	}
+	w := &world{plan: plan, cfg: cfg, rec: rec, ledger: truth.NewLedger(), worked: make(chan struct{}), configDir: "clustermesh"}
+	etcdNeverDone = make(chan struct{})
+	if err := w.build(); err != nil {
+		return Stats{}, err
+	}
+	go w.reportProgress()
+	w.live()
+	virtual, records, _ := w.rec.progress()
+	return Stats{Virtual: virtual, Records: records}, w.rec.close()
+}
+
+func (w *world) reportProgress() {
+	const period = 10 * time.Second
+	for {
+		time.Sleep(period)
+		w.cfg.OnProgress(w.rec.progress())
+	}
+}
+
+// build makes the hosts and what runs on them, without starting anything.
+func (w *world) build() error {
+	seed := w.plan.Seed
+	w.links = newConnections(w)
+	w.net = simnet.New(simnet.Config{
+		Seed:       seed,
+		LatencyMin: time.Duration(w.plan.Network.LatencyMin),
+		LatencyMax: time.Duration(w.plan.Network.LatencyMax),
+		OnEvent:    w.links.onEvent,
+	})
+	w.kubeSvc = newService("kubernetes", seed, kubePort, false)
+	w.meshSvc = newService("clustermesh-apiserver", seed, etcdPort, true)
+	w.store = kube.NewStore()
+	w.store.OnCommit = w.onCommit
+	agent.Setup()
+
+	for i := range w.plan.Topology.APIServers {
+		w.apis = append(w.apis, newAPIServer(w, fmt.Sprintf("k%d", i)))
+	}
+	if err := w.buildWorkload(); err != nil {
+		return err
+	}
+	for i := range w.plan.Topology.Replicas {
+		w.replicas = append(w.replicas, w.newReplica(fmt.Sprintf("r%d", i)))
+	}
+	return w.buildAgents()
+}
+
+func (w *world) buildWorkload() error {
+	clients, _, err := kubeclient.New("workload", w.kubeDialer("w0"))
+	if err != nil {
+		return err
+	}
+	w.workload, err = workload.New(w.plan, clients, w.store.CreateJSON)
+	return err
+}
+
+func (w *world) kubeDialer(host string) proc.Dialer {
+	return w.kubeSvc.dialer(host, w.net.Host(host).Dial)
+}
+
+func (w *world) newReplica(name string) *replica {
+	h := w.net.Host(name)
+	r := &replica{}
+	r.Replica = mesh.New(mesh.Config{
+		Host:    name,
+		DataDir: "etcd",
+		Writer: mesh.WriterConfig{
+			ClusterName:    w.plan.Options.ClusterName,
+			ClusterID:      w.plan.Options.ClusterID,
+			EndpointSlices: w.plan.Options.EndpointSlices,
+			QPS:            w.plan.Options.WriterQPS,
+			BootstrapQPS:   w.plan.Options.WriterBootstrapQPS,
+			UserAgent:      "clustermesh-apiserver",
+			DialKube:       w.kubeDialer(name),
+			DialEtcd: func(ctx context.Context, _ string) (net.Conn, error) {
+				return h.Dial(ctx, fmt.Sprintf("%s:%d", name, etcdPort))
+			},
+			Log: w.cfg.Log.With("host", name),
+		},
+		Listen:  func() (net.Listener, error) { return h.Listen(etcdPort) },
+		OnReady: func(ready bool) { w.meshSvc.setReady(name, ready) },
+		Record:  w.rec.record,
+		Now:     w.rec.now,
+		Client:  func(a net.Addr) string { return a.(simnet.Addr).Host },
+		EtcdLog: w.cfg.ZapLog,
+	})
+	return r
+}
+
+func (w *world) buildAgents() error {
+	if err := os.MkdirAll(w.configDir, 0o777); err != nil {
+		return err
+	}
+	configPath := filepath.Join(w.configDir, w.plan.Options.ClusterName)
+	if err := os.WriteFile(configPath, []byte("endpoints:\n- http://"+serviceAddress+"\n"), 0o666); err != nil {
+		return err
+	}
+	for i := range w.plan.Topology.Agents {
+		name := fmt.Sprintf("a%d", i)
+		a := agent.NewHost(agent.Config{
+			Host:       name,
+			Cluster:    w.plan.Options.ClusterName,
+			ConfigPath: configPath,
+			Nodes:      w.plan.Topology.Nodes,
+			QPS:        w.plan.Options.AgentQPS,
+			Dial:       w.meshSvc.dialer(name, w.net.Host(name).Dial),
+			Source:     func() (string, string) { return w.links.source(name) },
+			Record:     w.rec.record,
+			Log:        w.cfg.Log.With("host", name),
+		})
+		w.agents = append(w.agents, &host{name: name, Host: a})
+	}
+	return nil
+}
+
+// onCommit records a write of the kube-apiserver and what it makes true.
+func (w *world) onCommit(c kube.Commit) {
+	key := c.Name
+	if c.Namespace != "" {
+		key = c.Namespace + "/" + c.Name
+	}
+	w.rec.record(history.Record{Actor: c.Server, Verb: history.Write, Kind: c.Kind, Key: key, Op: string(c.Op), RV: c.ResourceVersion, Peer: c.Client})
+	var entries []truth.Entry
+	if c.Op != kube.Deleted {
+		var err error
+		if entries, err = truth.FromObject(c.Kind, c.Object, w.plan.Options.EndpointSlices); err != nil {
+			panic(fmt.Sprintf("%s %s at resourceVersion %d: %v", c.Kind, key, c.ResourceVersion, err)) // plans are validated
+		}
+	}
+	for _, r := range w.ledger.Set(c.Kind+"/"+key, entries) {
+		r.Actor, r.RV = c.Server, c.ResourceVersion
+		w.rec.record(r)
+	}
+}

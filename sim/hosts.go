@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -91,7 +93,12 @@ func (k *apiserver) start(lag time.Duration) {
 	must(err)
 	k.incarnation++
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
-	k.server = kube.NewServer(k.w.store, kube.Config{Name: k.name, StartBehind: lag})
+	k.server = kube.NewServer(k.w.store, kube.Config{
+		Name:        k.name,
+		StartBehind: lag,
+		Client:      func(r *http.Request) string { host, _, _ := strings.Cut(r.RemoteAddr, ":"); return host },
+		OnUnmodeled: func(q *kube.Request, what string) { panic("a request that the kube-apiserver does not model: " + what) },
+	})
 	go k.server.Serve(lis)
 	k.w.kubeSvc.setReady(k.name, true)
 }

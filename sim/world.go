@@ -8,6 +8,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -115,10 +116,13 @@ func (w *world) build() error {
 	})
 	w.kubeSvc = newService("kubernetes", seed, kubePort, false)
 	w.meshSvc = newService("clustermesh-apiserver", seed, etcdPort, true)
-	w.store = kube.NewStore()
+	w.store = kube.NewStore(kube.StoreConfig{Seed: seed})
 	w.store.OnCommit = w.onCommit
 	agent.Setup()
 
+	if err := w.store.CreateSystemNamespaces(); err != nil {
+		return err
+	}
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, fmt.Sprintf("k%d", i)))
 	}
@@ -136,7 +140,10 @@ func (w *world) buildWorkload() error {
 	if err != nil {
 		return err
 	}
-	w.workload, err = workload.New(w.plan, clients, w.store.CreateJSON)
+	w.workload, err = workload.New(w.plan, clients, func(object []byte) error {
+		_, err := w.store.Create(object)
+		return err
+	})
 	return err
 }
 
@@ -199,22 +206,21 @@ func (w *world) buildAgents() error {
 	return nil
 }
 
-// onCommit records a write of the kube-apiserver and what it makes true.
+// onCommit records a write of the kube-apiserver and what it makes true. The
+// state at the start is as if k0 had written it.
 func (w *world) onCommit(c kube.Commit) {
-	key := c.Name
-	if c.Namespace != "" {
-		key = c.Namespace + "/" + c.Name
-	}
-	w.rec.record(history.Record{Actor: c.Server, Verb: history.Write, Kind: c.Kind, Key: key, Op: string(c.Op), RV: c.ResourceVersion, Peer: c.Client})
+	object := cmp.Or(c.New, c.Old)
+	server := cmp.Or(c.Server, "k0")
+	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: c.Kind, Key: object.Key(), Op: string(c.Op), RV: c.RV, Peer: c.Client})
 	var entries []truth.Entry
-	if c.Op != kube.Deleted {
+	if c.New != nil {
 		var err error
-		if entries, err = truth.FromObject(c.Kind, c.Object, w.plan.Options.EndpointSlices); err != nil {
-			panic(fmt.Sprintf("%s %s at resourceVersion %d: %v", c.Kind, key, c.ResourceVersion, err)) // plans are validated
+		if entries, err = truth.FromObject(c.Kind, c.New.JSON, w.plan.Options.EndpointSlices); err != nil {
+			panic(fmt.Sprintf("%s %s at resourceVersion %d: %v", c.Kind, object.Key(), c.RV, err)) // plans are validated
 		}
 	}
-	for _, r := range w.ledger.Set(c.Kind+"/"+key, entries) {
-		r.Actor, r.RV = c.Server, c.ResourceVersion
+	for _, r := range w.ledger.Set(c.Kind+"/"+object.Key(), entries) {
+		r.Actor, r.RV = server, c.RV
 		w.rec.record(r)
 	}
 }

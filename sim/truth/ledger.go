@@ -17,7 +17,9 @@ type Ledger struct {
 type claimKey struct{ kind, key string }
 
 // NewLedger returns a ledger in which nothing is claimed.
-func NewLedger() *Ledger { return &Ledger{claims: map[string]map[claimKey]string{}} }
+func NewLedger() *Ledger {
+	return &Ledger{claims: map[string]map[claimKey]string{}, byKey: map[claimKey]map[string]string{}}
+}
 
 // Set replaces what the owner ("Kind/namespace/name") claims, by nothing if
 // entries is empty, and returns the difference as Truth records without At,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,11 @@ func main() {
 	// A bubble needs a testing.T to report a deadlock to; no method of this one
 	// is ever called, since the process ends inside the bubble.
 	synctest.Test(new(testing.T), func(*testing.T) {
+		defer func() {
+			if p := recover(); p != nil { // before package testing reports it to its T
+				fatal(fmt.Errorf("panic: %v\n\n%s", p, debug.Stack()))
+			}
+		}()
 		stats, err := sim.Run(plan, cfg)
 		if err != nil {
 			fatal(err)

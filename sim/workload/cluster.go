@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 
@@ -24,6 +23,7 @@ type cluster struct {
 	groups     map[string]*slice    // CiliumEndpointSlices by name
 	nextSlice  int
 	nodes      map[string]node
+	nextNode   int
 }
 
 type podKey struct{ namespace, name string }
@@ -70,13 +70,13 @@ func newCluster(p *fault.Plan) *cluster {
 	}
 }
 
-// newNode gives the n-th node its addresses, by its name n0, n1, ...
-func newNode(name string) (node, error) {
-	n, err := strconv.Atoi(name[1:])
-	if err != nil {
-		return node{}, fmt.Errorf("node %s: the name must be n and a number", name)
-	}
-	return node{name, fmt.Sprintf("192.168.%d.%d", n/250, n%250+1), fmt.Sprintf("10.%d.%d.1", 128+n/250, n%250)}, nil
+// newNode makes a node with addresses of its own.
+func (c *cluster) newNode(name string) node {
+	i := c.nextNode
+	c.nextNode++
+	n := node{name, fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)}
+	c.nodes[name] = n
+	return n
 }
 
 // identityOf returns the identity of an app in a namespace, and whether it is new.

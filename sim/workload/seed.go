@@ -29,17 +29,10 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 		}
 	}
 	var made []runtime.Object
-	given := len(c.nodes) > 0
-	for i := range p.Topology.Nodes {
-		n, err := newNode(fmt.Sprintf("n%d", i))
-		if err != nil {
-			return err
+	if len(c.nodes) == 0 {
+		for i := range p.Topology.Nodes {
+			made = append(made, c.newNode(fmt.Sprintf("n%d", i)).object())
 		}
-		if _, ok := c.nodes[n.name]; ok || given {
-			continue
-		}
-		c.nodes[n.name] = n
-		made = append(made, n.object())
 	}
 	for _, fp := range p.Pods {
 		if !c.namespaces[fp.Namespace] {

@@ -92,7 +92,7 @@ func (w *Workload) perform(ctx context.Context, op fault.Op, now func() time.Dur
 			w.relabelPod(ctx, p, op.Pod.App, now())
 		}
 	case fault.NodeCreate:
-		w.createNode(ctx, op.Name)
+		w.api.createNode(ctx, w.cluster.newNode(op.Name).object())
 	case fault.NodeDelete:
 		delete(w.cluster.nodes, op.Name)
 		w.api.deleteNode(ctx, op.Name)
@@ -175,13 +175,4 @@ func (w *Workload) collectIdentity(ctx context.Context, id *identity) {
 	}
 	w.cluster.forgetIdentity(id)
 	w.api.deleteIdentity(ctx, id.name())
-}
-
-func (w *Workload) createNode(ctx context.Context, name string) {
-	n, err := newNode(name)
-	if err != nil {
-		panic(fmt.Sprintf("workload: %v", err)) // plans are validated
-	}
-	w.cluster.nodes[name] = n
-	w.api.createNode(ctx, n.object())
 }

@@ -1,0 +1,108 @@
+package det
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// script returns a worker that is a shell script.
+func script(t *testing.T, body string) Worker {
+	path := filepath.Join(t.TempDir(), "worker")
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o755))
+	return Worker{Path: path}
+}
+
+const plan = `{"seed": 7, "options": {"preempt": 3}}`
+
+func TestRun(t *testing.T) {
+	w := script(t, `
+cp plan.json history
+echo "$DETRT" >> history
+env | grep -v -e '^PWD=' -e '^_=' -e '^SHLVL=' -e '^OLDPWD=' >> history
+echo '{"virtual": 1000000000, "records": 10, "phase": "churn"}'
+echo 'not a status'
+echo '{"virtual": 2000000000, "records": 20, "phase": "end", "done": true, "runtime": "det", "picks": 5, "unseeded": 1}'
+`)
+	var seen []Progress
+	r, err := w.Run(t.Context(), []byte(plan), RunConfig{OnProgress: func(p Progress) { seen = append(seen, p) }})
+	require.NoError(t, err)
+	const env = "DETRT=7,gcstep=96,preempt=3"
+	require.Equal(t, plan+env[len("DETRT="):]+"\n"+env+"\nTZ=UTC\n", string(r.History), "the plan, the seed and nothing else reach the worker")
+	require.Equal(t, []Progress{{time.Second, 10, "churn"}, {2 * time.Second, 20, "end"}}, seen)
+	require.Equal(t, 2*time.Second, r.Virtual)
+	require.Equal(t, 20, r.Records)
+	require.Equal(t, uint64(1), r.Unseeded)
+	require.Equal(t, uint64(5), r.Picks)
+	require.True(t, r.Deterministic)
+	require.Positive(t, r.Wall)
+	require.Positive(t, r.PeakMemory)
+}
+
+func TestRunLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	w := script(t, `pwd > `+dir+`/where; echo '{"done": true}'`)
+	_, err := w.Run(t.Context(), []byte(plan), RunConfig{})
+	require.NoError(t, err)
+	b, err := os.ReadFile(filepath.Join(dir, "where"))
+	require.NoError(t, err)
+	require.NoDirExists(t, string(bytes.TrimSpace(b)))
+}
+
+func TestRunFailures(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		cfg        RunConfig
+		kind       FailureKind
+		message    string
+	}{
+		{"crash", `echo part > history; echo boom >&2; echo '{"virtual": 3000000000}'; exit 7`, RunConfig{}, Crash,
+			"the worker ended at 3s of virtual time, before its run did: exit status 7"},
+		{"silent end", `echo part > history; echo boom >&2; echo '{"virtual": 3000000000}'`, RunConfig{}, Crash,
+			"the worker ended at 3s of virtual time, before its run did: exit status 0"},
+		{"hang", `echo part > history; echo boom >&2; while true; do echo '{"virtual": 1}'; sleep 0.05; done`, RunConfig{StallLimit: 500 * time.Millisecond}, Hang,
+			"the worker hangs: no virtual progress beyond 1ns for "},
+		{"slow", `echo part > history; echo boom >&2; i=1; while true; do echo "{\"virtual\": $i}"; i=$((i+1)); sleep 0.05; done`, RunConfig{WallLimit: 500 * time.Millisecond}, Hang,
+			"the worker is too slow: at "},
+		{"memory", `echo part > history; echo boom >&2; exec sleep 60`, RunConfig{MemoryLimit: 1}, Memory,
+			" MiB of memory at 0s of virtual time, more than 0 MiB"},
+		{"refused", `echo part > history; echo boom >&2; echo '{"refused": "plan.json: no"}'; exit 2`, RunConfig{}, Input,
+			"plan.json: no"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := script(t, c.body).Run(t.Context(), []byte(plan), c.cfg)
+			var f *Failure
+			require.ErrorAs(t, err, &f)
+			require.Equal(t, c.kind, f.Kind)
+			require.ErrorContains(t, err, c.message)
+			require.Contains(t, f.Output, "boom")
+			require.Equal(t, "part\n", string(f.History), "what was written is kept")
+		})
+	}
+}
+
+func TestRunIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := script(t, "echo '{\"virtual\": 1}'; exec sleep 60")
+	_, err := w.Run(ctx, []byte(plan), RunConfig{OnProgress: func(Progress) { cancel() }})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestRunRefusesWhatIsNoPlan(t *testing.T) {
+	_, err := script(t, "exit 0").Run(t.Context(), []byte("no"), RunConfig{})
+	require.ErrorContains(t, err, "the plan is not JSON")
+	_, err = Worker{Path: filepath.Join(t.TempDir(), "nothing")}.Run(t.Context(), []byte(plan), RunConfig{})
+	require.ErrorContains(t, err, "starting the worker")
+}
+
+func TestLogIsForwarded(t *testing.T) {
+	var log bytes.Buffer
+	_, err := script(t, `echo "$1" >&2; echo '{"done": true}'`).Run(t.Context(), []byte(plan), RunConfig{Log: &log})
+	require.NoError(t, err)
+	require.Equal(t, LogFlag+"\n", log.String())
+}

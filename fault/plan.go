@@ -51,21 +51,22 @@ type Network struct {
 // Options are settings of the code under test, with the defaults of Cilium's
 // Helm chart (install/kubernetes/cilium/values.yaml) where it has one.
 type Options struct {
-	WriterQPS          int  `json:"writerQPS"`          // clustermesh.apiserver.etcdQPS: 50
-	WriterBootstrapQPS int  `json:"writerBootstrapQPS"` // 10000
-	AgentQPS           int  `json:"agentQPS"`           // 20, kvstore's default
-	EndpointSlices     bool `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
-	ClusterID          int  `json:"clusterID"`          // 1 to 255
-	Preempt            int  `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
+	WriterQPS          int    `json:"writerQPS"`          // clustermesh.apiserver.etcdQPS: 50
+	WriterBootstrapQPS int    `json:"writerBootstrapQPS"` // 10000
+	AgentQPS           int    `json:"agentQPS"`           // 20, kvstore's default
+	EndpointSlices     bool   `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
+	ClusterID          int    `json:"clusterID"`          // 1 to 255
+	ClusterName        string `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
+	Preempt            int    `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
 }
 
 // Pod is a workload pod. Its identity is that of its namespace and app.
 type Pod struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	App       string `json:"app"`  // the label that makes its identity
-	Node      string `json:"node"` // n0, n1, ...
-	IP        string `json:"ip"`
+	App       string `json:"app,omitempty"`  // the label that makes its identity
+	Node      string `json:"node,omitempty"` // n0, n1, ...
+	IP        string `json:"ip,omitempty"`
 }
 
 // Op is one step of the workload, performed by w0 through the kube-apiserver.

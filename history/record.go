@@ -1,9 +1,3 @@
-// Package history is the record of one run: what every writer did, what every
-// store applied and what every agent could see, each at its virtual instant.
-//
-// It holds the record types, the rolling trace hash, and the documented,
-// versioned file form. It knows nothing of Cilium, of properties or of plans
-// (a plan is carried as text).
 package history
 
 import "time"

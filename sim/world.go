@@ -136,7 +136,7 @@ func (w *world) build() error {
 }
 
 func (w *world) buildWorkload() error {
-	clients, _, err := kubeclient.New("workload", w.kubeDialer("w0"))
+	clients, err := kubeclient.NewHTTP1("workload", w.kubeDialer("w0"))
 	if err != nil {
 		return err
 	}

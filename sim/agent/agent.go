@@ -128,7 +128,22 @@ func (h *Host) Start() error {
 func (a *agent) startIdentities(log *slog.Logger) {
 	cfg := cache.AllocatorConfig{EnableOperatorManageCIDs: true, Timeout: time.Minute, SyncInterval: time.Hour}
 	a.identities = cache.NewCachingIdentityAllocator(log, identities{a.view}, cfg)
-	<-a.identities.InitIdentityAllocator(nil, kvstore.NewInMemoryClient(statedb.New(), ownClusterName))
+	<-a.identities.InitIdentityAllocator(nil, emptyCluster{kvstore.NewInMemoryClient(statedb.New(), ownClusterName)})
+}
+
+// emptyCluster is the kvstore of a cluster without any keys, for ever. (The watch
+// of Cilium's in-memory client leaves something for the garbage collector to clean
+// up, which it would do from outside the bubble.)
+type emptyCluster struct{ kvstore.Client }
+
+func (emptyCluster) ListAndWatch(ctx context.Context, _ string) kvstore.EventChan {
+	events := make(chan kvstore.KeyValueEvent, 1)
+	events <- kvstore.KeyValueEvent{Typ: kvstore.EventTypeListDone}
+	go func() {
+		<-ctx.Done()
+		close(events)
+	}()
+	return events
 }
 
 func (h *Host) meshConfiguration(a *agent) clustermesh.Configuration {

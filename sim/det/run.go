@@ -120,7 +120,7 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	if cfg.Log != nil {
 		cmd.Args = append(cmd.Args, LogFlag)
 	}
-	if cmd.Env, err = environment(plan); err != nil {
+	if cmd.Env, err = environment(plan, cfg.Log != nil); err != nil {
 		return nil, err
 	}
 	cmd.Dir = dir
@@ -147,7 +147,7 @@ func TempDir() string {
 // in a process well below 300 MB.
 const gcStepMiB = 96
 
-func environment(plan []byte) ([]string, error) {
+func environment(plan []byte, log bool) ([]string, error) {
 	var p struct {
 		Seed    uint64
 		Options struct{ Preempt int }
@@ -155,7 +155,15 @@ func environment(plan []byte) ([]string, error) {
 	if err := json.Unmarshal(plan, &p); err != nil {
 		return nil, fmt.Errorf("the plan is not JSON: %w", err)
 	}
-	return []string{fmt.Sprintf("DETRT=%d,gcstep=%d,preempt=%d", p.Seed, gcStepMiB, p.Options.Preempt), "TZ=UTC"}, nil
+	etcdLevel := "fatal" // of the log that Cilium gives its etcd clients
+	if log {
+		etcdLevel = "info"
+	}
+	return []string{
+		fmt.Sprintf("DETRT=%d,gcstep=%d,preempt=%d", p.Seed, gcStepMiB, p.Options.Preempt),
+		"ETCD_CLIENT_DEBUG=" + etcdLevel,
+		"TZ=UTC",
+	}, nil
 }
 
 type process struct {

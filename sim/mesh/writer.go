@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/hive/cell"
 	"github.com/spf13/pflag"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 
 	"github.com/cilium/cilium/clustermesh-apiserver/clustermesh"
@@ -52,6 +53,7 @@ type writer struct {
 	log     *slog.Logger
 	sync    syncstate.SyncState
 	process *proc.Process
+	etcd    kvstore.Client
 	close   func() // idle connections
 }
 
@@ -89,6 +91,7 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 		clustercfgcell.WithSyncedCanaries(true),
 		clustercfgcell.Cell,
 		clustermesh.Synchronization,
+		cell.Invoke(func(c kvstore.Client) { w.etcd = c }),
 	)
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	w.hive.RegisterFlags(flags)
@@ -119,11 +122,24 @@ func (w *writer) run(ctx context.Context) error {
 		}
 	}
 	w.process.Kill()
+	w.abandonEtcd()
 	if stopErr := w.hive.Stop(w.log, context.Background()); err == nil {
 		err = stopErr
 	}
 	w.close()
 	return err
+}
+
+// abandonEtcd closes the etcd client, without which the hive's jobs would wait
+// for answers that cannot come any more before they end.
+func (w *writer) abandonEtcd() {
+	backend := reflect.ValueOf(w.etcd).Elem().FieldByName("BackendOperations")
+	if backend.IsNil() {
+		return // it never came so far
+	}
+	field := backend.Elem().Elem().FieldByName("client")
+	client := *(**clientv3.Client)(unsafe.Pointer(field.UnsafeAddr()))
+	client.Close()
 }
 
 // shutdownOf returns the channel on which a hive's jobs ask for its end. Only

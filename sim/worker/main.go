@@ -6,7 +6,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -14,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/klog/v2"
@@ -67,8 +67,7 @@ func main() {
 // logs returns the logs of the code under test: to standard error, or nowhere.
 func logs(on bool) (*slog.Logger, *zap.Logger) {
 	if !on {
-		klog.LogToStderr(false)
-		klog.SetOutput(io.Discard)
+		klog.SetLogger(logr.Discard())
 		return slog.New(slog.DiscardHandler), zap.NewNop()
 	}
 	encoder := zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig())

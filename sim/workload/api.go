@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
-	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 )
 
@@ -89,22 +88,8 @@ func (a api) deleteIdentity(ctx context.Context, name string) {
 	})
 }
 
-func (a api) writeEndpoint(ctx context.Context, o *v2.CiliumEndpoint) {
-	endpoints := a.clients.CiliumV2().CiliumEndpoints(o.Namespace)
-	none := func(error) bool { return false }
-	do(ctx, none, func(ctx context.Context) error {
-		old, err := endpoints.Get(ctx, o.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			_, err = endpoints.Create(ctx, o, metav1.CreateOptions{})
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		o.ResourceVersion = old.ResourceVersion
-		_, err = endpoints.Update(ctx, o, metav1.UpdateOptions{})
-		return err
-	})
+func (a api) writeEndpoint(ctx context.Context, p *pod) {
+	write(ctx, a.clients.CiliumV2().CiliumEndpoints(p.namespace), p.endpoint(), &p.version)
 }
 
 func (a api) deleteEndpoint(ctx context.Context, namespace, name string) {
@@ -114,8 +99,7 @@ func (a api) deleteEndpoint(ctx context.Context, namespace, name string) {
 }
 
 // writeSlice makes the slice in the kube-apiserver what it is here: an empty one
-// does not exist. It goes by the resourceVersion that it knows and reads the
-// present one when that turns out wrong.
+// does not exist.
 func (a api) writeSlice(ctx context.Context, s *slice) {
 	slices := a.clients.CiliumV2alpha1().CiliumEndpointSlices()
 	if len(s.pods) == 0 {
@@ -124,31 +108,52 @@ func (a api) writeSlice(ctx context.Context, s *slice) {
 		})
 		return
 	}
-	o := s.object()
-	known := s.isNew || s.version != ""
+	write(ctx, slices, s.object(), &s.version)
+}
+
+// version is the resourceVersion of an object as far as this client knows.
+type version string
+
+const (
+	unknown version = ""
+	absent  version = "absent"
+)
+
+// kindClient is the part of a typed client that write needs.
+type kindClient[T any] interface {
+	Get(context.Context, string, metav1.GetOptions) (T, error)
+	Create(context.Context, T, metav1.CreateOptions) (T, error)
+	Update(context.Context, T, metav1.UpdateOptions) (T, error)
+}
+
+// write makes the object in the kube-apiserver what o is. It goes by the version
+// that it knows and reads the present one when that turns out wrong.
+func write[T metav1.Object](ctx context.Context, c kindClient[T], o T, v *version) {
 	none := func(error) bool { return false }
 	do(ctx, none, func(ctx context.Context) error {
-		if !known {
-			now, err := slices.Get(ctx, s.name, metav1.GetOptions{})
-			if err != nil && !apierrors.IsNotFound(err) {
+		if *v == unknown {
+			now, err := c.Get(ctx, o.GetName(), metav1.GetOptions{})
+			switch {
+			case apierrors.IsNotFound(err):
+				*v = absent
+			case err != nil:
 				return err
-			}
-			s.version = ""
-			if err == nil {
-				s.version = now.ResourceVersion
+			default:
+				*v = version(now.GetResourceVersion())
 			}
 		}
-		o.ResourceVersion = s.version
-		var now *v2alpha1.CiliumEndpointSlice
+		var now T
 		var err error
-		if s.version == "" {
-			now, err = slices.Create(ctx, o, metav1.CreateOptions{})
+		if *v == absent {
+			o.SetResourceVersion("")
+			now, err = c.Create(ctx, o, metav1.CreateOptions{})
 		} else {
-			now, err = slices.Update(ctx, o, metav1.UpdateOptions{})
+			o.SetResourceVersion(string(*v))
+			now, err = c.Update(ctx, o, metav1.UpdateOptions{})
 		}
-		known = err == nil
-		if known {
-			s.version, s.isNew = now.ResourceVersion, false
+		*v = unknown
+		if err == nil {
+			*v = version(now.GetResourceVersion())
 		}
 		return err
 	})

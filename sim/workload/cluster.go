@@ -32,7 +32,8 @@ type pod struct {
 	podKey
 	ip, nodeIP string
 	identity   *identity
-	slice      *slice // nil where endpoints are CiliumEndpoints
+	slice      *slice  // nil where endpoints are CiliumEndpoints
+	version    version // of its CiliumEndpoint
 
 	given *v2alpha1.CoreCiliumEndpoint // as it was given, for a pod of Plan.Objects
 }
@@ -46,8 +47,7 @@ type identity struct {
 type slice struct {
 	name, namespace string
 	pods            []*pod
-	version         string // resourceVersion that this client knows, if it does
-	isNew           bool   // not yet created
+	version         version
 }
 
 type node struct{ name, internalIP, ciliumIP string }
@@ -124,7 +124,7 @@ func (c *cluster) place(p *pod) {
 	}
 	s := c.roomIn(p.namespace)
 	if s == nil {
-		s = &slice{name: fmt.Sprintf("ces-%s-%d", p.namespace, c.nextSlice), namespace: p.namespace, isNew: true}
+		s = &slice{name: fmt.Sprintf("ces-%s-%d", p.namespace, c.nextSlice), namespace: p.namespace, version: absent}
 		c.nextSlice++
 		c.groups[s.name] = s
 	}

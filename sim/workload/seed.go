@@ -53,7 +53,7 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		if s := c.groups[name]; !slices.ContainsFunc(s.pods, func(p *pod) bool { return p.given != nil }) {
 			made = append(made, s.object())
-			s.isNew = false
+			s.version = unknown
 		}
 	}
 	for _, o := range made {

@@ -114,7 +114,7 @@ func (w *Workload) createPod(ctx context.Context, fp fault.Pod) {
 		w.api.createNamespace(ctx, namespaceObject(fp.Namespace))
 	}
 	id := w.acquireIdentity(ctx, fp.Namespace, fp.App)
-	p := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, nodeIP: c.nodeIP(fp.Node), identity: id}
+	p := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, nodeIP: c.nodeIP(fp.Node), identity: id, version: absent}
 	c.place(p)
 	w.api.createPod(ctx, p.object())
 	w.publish(ctx, p)
@@ -133,7 +133,7 @@ func (w *Workload) publish(ctx context.Context, p *pod) {
 	if p.slice != nil {
 		w.api.writeSlice(ctx, p.slice)
 	} else {
-		w.api.writeEndpoint(ctx, p.endpoint())
+		w.api.writeEndpoint(ctx, p)
 	}
 }
 

@@ -1,0 +1,88 @@
+package checker
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// story is a hand-written history and what one property says of it.
+type story struct {
+	name    string
+	history string
+	outcome Outcome
+	says    []string // the sentences of the violations, or the evidence if there are none
+}
+
+func judge(t *testing.T, fragment string) Verdict {
+	records, err := history.Parse(fragment)
+	require.NoError(t, err)
+	v := Check(&history.History{Records: records}, Config{})
+	for _, r := range v.Results {
+		require.Equal(t, r.Outcome == Fail, len(r.Violations) > 0, r.Property)
+		require.NotEmpty(t, r.Evidence, r.Property)
+		for _, violation := range r.Violations {
+			require.NotEmpty(t, violation.Records, violation.Sentence)
+		}
+	}
+	return v
+}
+
+func tell(t *testing.T, property string, stories []story) {
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			r, ok := judge(t, s.history).Result(property)
+			require.True(t, ok)
+			said := []string{r.Evidence}
+			if r.Outcome == Fail {
+				said = nil
+				for _, v := range r.Violations {
+					said = append(said, v.Sentence)
+				}
+			}
+			require.Equal(t, s.says, said)
+			require.Equal(t, s.outcome, r.Outcome)
+		})
+	}
+}
+
+func TestProperties(t *testing.T) {
+	names := map[string]bool{}
+	for _, p := range Properties() {
+		require.False(t, names[p.Name], p.Name)
+		names[p.Name] = true
+		require.NotEmpty(t, p.Promise)
+		require.NotEmpty(t, p.Why)
+	}
+}
+
+func TestNothingToJudgeIsUnknown(t *testing.T) {
+	v := judge(t, "")
+	require.Equal(t, Unknown, v.Outcome())
+	for _, r := range v.Results {
+		require.Equal(t, Unknown, r.Outcome, r.Property)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	require.Equal(t, Unknown, Verdict{}.Outcome())
+	verdict := func(outcomes ...Outcome) Verdict {
+		var v Verdict
+		for i, o := range outcomes {
+			v.Results = append(v.Results, Result{Property: fmt.Sprint("p", i), Outcome: o})
+		}
+		return v
+	}
+	require.Equal(t, Pass, verdict(Pass, Pass).Outcome())
+	require.Equal(t, Unknown, verdict(Pass, Unknown, Pass).Outcome())
+	require.Equal(t, Fail, verdict(Pass, Unknown, Fail, Pass).Outcome())
+	require.Equal(t, []string{"p1"}, verdict(Pass, Fail).Broken())
+	r, ok := verdict(Pass, Fail).Result("p1")
+	require.True(t, ok)
+	require.Equal(t, Fail, r.Outcome)
+	_, ok = verdict(Pass).Result("p1")
+	require.False(t, ok)
+}

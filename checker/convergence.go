@@ -1,0 +1,197 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+var convergence = Property{
+	Name:    "convergence",
+	Promise: "After the heal every agent has, within the plan's bound, exactly the view that the final truth demands, and keeps it.",
+	Why:     "mission C8: agents converge to the correct state; cilium 24740, 19813, 29822",
+	check:   checkConvergence,
+}
+
+func checkConvergence(in *input) Result {
+	heal, end, bound, problem := phases(in.records)
+	if problem != "" {
+		return unknown(problem)
+	}
+	if len(in.views.entries) == 0 {
+		return unknown("nothing was ever true and nothing was seen: there is nothing to converge to")
+	}
+	demanded, agents := follow(in.views)
+	deadline := in.records[heal].At + bound
+	over := in.records[end].At >= deadline
+	var took []lag
+	var late, stuck []int32
+	down := 0
+	for id, a := range agents {
+		switch {
+		case a.starts == 0:
+		case !a.up:
+			down++
+			stuck = append(stuck, int32(id))
+		case a.wrong > 0:
+			stuck = append(stuck, int32(id))
+		default:
+			took = append(took, lag{max(0, a.rightSince-in.records[heal].At), in.views.agents[id]})
+			if a.rightSince > deadline {
+				late = append(late, int32(id))
+			}
+		}
+	}
+	if down == len(took)+len(stuck) {
+		return unknown("no agent was up when the run ended")
+	}
+	evidence := describeLags(took, len(took)+len(stuck), demanded, bound)
+	if len(stuck) > 0 && !over {
+		return unknown(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
+			seconds(in.records[end].At-in.records[heal].At), whyEnded(&in.records[end]), evidence))
+	}
+	violations := explainStuck(in, stuck, agents, heal, end)
+	for _, id := range late {
+		violations = append(violations, lateViolation(in, id, agents[id], heal, bound))
+	}
+	sortByTime(violations)
+	return judged(evidence, violations)
+}
+
+// whyEnded is the reason in the last record of a run.
+func whyEnded(last *history.Record) string {
+	if last.Verb != history.Phase || last.Key != "end" {
+		return "cut"
+	}
+	return orDefault(last.Value, "no reason given")
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// phases returns the records of the heal and of the run's end (its last record, if
+// the run was cut), the bound that the heal gives, and why there is nothing to
+// judge, if so.
+func phases(records []history.Record) (heal, end int, bound time.Duration, problem string) {
+	heal, end = -1, len(records)-1
+	for i := range records {
+		if records[i].Verb == history.Phase && records[i].Key == "heal" {
+			heal = i
+		}
+	}
+	if heal < 0 {
+		return 0, 0, 0, "the run has no heal phase"
+	}
+	bound, err := time.ParseDuration(records[heal].Value)
+	if err != nil {
+		return 0, 0, 0, fmt.Sprintf("the bound of the heal phase, %q, is not a duration such as 5m0s", records[heal].Value)
+	}
+	return heal, end, bound, ""
+}
+
+// follower is how far an agent's view is from what the final truth demands.
+type follower struct {
+	up         bool
+	starts     int32
+	wrong      int           // entries that are missing, too many or different
+	rightSince time.Duration // when wrong last became zero
+	lastWrong  int32         // the event that made it so
+}
+
+// place is an entry in one agent's view.
+type place struct {
+	start int32 // the agent's start in which the entry was last touched
+	right bool  // what it is now is what the final truth demands
+}
+
+// demands reports whether the final truth demands of an entry what an event has
+// made of it.
+func (e *entry) demands(ev event) bool {
+	if ev.what == gone {
+		return lasts(e.absent)
+	}
+	return ev.claim >= 0 && lasts(e.claims[ev.claim].live)
+}
+
+// follow plays the views through and returns how many entries the final truth
+// demands and what became of each agent.
+func follow(v *views) (demanded int, agents []follower) {
+	for i := range v.entries {
+		if !lasts(v.entries[i].absent) {
+			demanded++
+		}
+	}
+	agents = make([]follower, len(v.agents))
+	places := make([]place, v.slots)
+	for i, ev := range v.events {
+		a := &agents[ev.agent]
+		before := a.wrong
+		switch {
+		case ev.what == start:
+			a.up, a.wrong = true, demanded
+			a.starts++
+			before = -1
+		case ev.what == stop:
+			a.up = false
+			continue
+		case ev.layer == datapath:
+			continue
+		default:
+			p := &places[ev.slot]
+			was := p.right
+			if p.start != a.starts { // not touched yet: absent
+				was = lasts(v.entries[ev.entry].absent)
+			}
+			*p = place{start: a.starts, right: v.entries[ev.entry].demands(ev)}
+			a.wrong += wrongness(p.right) - wrongness(was)
+		}
+		if a.wrong == 0 && before != 0 {
+			a.rightSince, a.lastWrong = ev.at, int32(i)
+		}
+	}
+	return demanded, agents
+}
+
+func wrongness(right bool) int {
+	if right {
+		return 0
+	}
+	return 1
+}
+
+// lag is how long after the heal an agent converged.
+type lag struct {
+	after time.Duration
+	agent string
+}
+
+func describeLags(took []lag, of, demanded int, bound time.Duration) string {
+	if len(took) == 0 {
+		return fmt.Sprintf("none of %s converged to the %s of the final truth", count(of, "agent", "agents"), count(demanded, "entry", "entries"))
+	}
+	slices.SortStableFunc(took, func(a, b lag) int { return cmp.Compare(a.after, b.after) })
+	median, slowest := took[(len(took)-1)/2], took[len(took)-1]
+	return fmt.Sprintf("%d of %s converged to the %s of the final truth: %s after the heal at the median, %s at most (%s); the bound is %v",
+		len(took), count(of, "agent", "agents"), count(demanded, "entry", "entries"), seconds(median.after), seconds(slowest.after), slowest.agent, bound)
+}
+
+func lateViolation(in *input, id int32, a follower, heal int, bound time.Duration) Violation {
+	record := in.views.events[a.lastWrong].record
+	r := &in.records[record]
+	what := object(r)
+	if r.Verb == history.Up {
+		what = "its restart"
+	}
+	return Violation{
+		Agent: in.views.agents[id], At: r.At, Records: []int{heal, int(record)},
+		Sentence: fmt.Sprintf("agent %s had the view that the final truth demands only at %s, %s after the heal, and not within %v: %s came last",
+			in.views.agents[id], seconds(r.At), seconds(r.At-in.records[heal].At), bound, what),
+	}
+}

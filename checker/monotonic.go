@@ -1,0 +1,64 @@
+package checker
+
+import "fmt"
+
+var monotonic = Property{
+	Name:    "monotonic",
+	Promise: "No agent's view or datapath goes back in time: each entry seen is of the same or a later version than the one before, across reconnects, fail-overs and restarts.",
+	Why:     "mission C3, C4: replicas are not consistent with each other and agents move between them; kubernetes 59848, cilium 30964, 32005",
+	check:   checkMonotonic,
+}
+
+// checkMonotonic looks, for each agent and entry, for states of the entry that
+// explain what was seen one after the other without going back. Choosing the
+// earliest state each time leaves the most room for what follows, so that if this
+// choice finds none, none exists. A deletion that no state explains is judged by
+// no-spurious-deletion and moves nothing here.
+func checkMonotonic(in *input) Result {
+	bound := make([]int32, in.views.slots)     // the state reached, by slot
+	reachedBy := make([]int32, in.views.slots) // the record that showed it, plus one
+	var violations []Violation
+	judgedEvents := 0
+	for _, ev := range in.views.events {
+		if ev.what != seen && ev.what != gone {
+			continue
+		}
+		e := &in.views.entries[ev.entry]
+		spans := e.absent
+		if ev.what == seen {
+			if ev.claim < 0 {
+				continue // not even once true: integrity's
+			}
+			spans = e.claims[ev.claim].live
+		}
+		judgedEvents++
+		if s, ok := e.earliest(spans, bound[ev.slot], ev.at); ok {
+			if s > bound[ev.slot] || reachedBy[ev.slot] == 0 {
+				reachedBy[ev.slot] = ev.record + 1
+			}
+			bound[ev.slot] = s
+		} else if ev.what == seen {
+			if old, ok := e.latestBefore(spans, bound[ev.slot], ev.at); ok {
+				violations = append(violations, in.backInTime(ev, e.states[old], e.states[bound[ev.slot]], reachedBy[ev.slot]-1))
+			}
+		}
+	}
+	if judgedEvents == 0 {
+		return unknown("no agent saw anything that was ever true")
+	}
+	return judged(fmt.Sprintf("%s of %s in views and datapaths of %s, each compared with the version before",
+		count(judgedEvents, "change", "changes"), count(in.views.slots, "entry", "entries"), count(len(in.views.agents), "agent", "agents")), violations)
+}
+
+// backInTime is the violation by ev, which saw the version old after the record
+// before had shown the version newer.
+func (in *input) backInTime(ev event, old, newer state, before int32) Violation {
+	r, b := &in.records[ev.record], &in.records[before]
+	was := content(b.Value)
+	if b.Value == "" {
+		was = "gone"
+	}
+	return in.violation(ev, fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time",
+		saw(r), old.rv, source(r), seconds(r.At), was, newer.rv, source(b), seconds(b.At)),
+		old.record, newer.record, before)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
+	"github.com/meshcheck/meshcheck/report"
+)
+
+// check judges histories from files.
+func (c *console) check(ctx context.Context, args []string) (int, error) {
+	set := flag.NewFlagSet("check", flag.ContinueOnError)
+	asJSON := set.Bool("json", false, "")
+	all := set.Bool("v", false, "")
+	if err := parse(set, args); err != nil {
+		return 0, err
+	}
+	if set.NArg() == 0 {
+		return 0, usageErrorf("check needs the files of histories; simrun -seed 1 -write-history FILE writes one")
+	}
+	worst := statusHold
+	for _, file := range set.Args() {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		run, err := judgeFile(file)
+		if err != nil {
+			worst = c.fail(err)
+			continue
+		}
+		worst = max(worst, status(run.Verdict))
+		if err := c.writeJudged(run, *asJSON, *all); err != nil {
+			return 0, err
+		}
+	}
+	return worst, nil
+}
+
+func judgeFile(file string) (*report.Run, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageErrorf("%s: cannot read the history: %w", file, plainError(err))
+	}
+	run, err := drive.Judge(text, checker.Config{})
+	if err != nil {
+		return nil, usageErrorf("%s: %s", file, strings.TrimPrefix(err.Error(), "history: "))
+	}
+	run.Name = file
+	return run, nil
+}
+
+func (c *console) writeJudged(run *report.Run, asJSON, all bool) error {
+	if asJSON {
+		return run.WriteJSON(c.stdout, true)
+	}
+	if err := report.WritePlan(c.stdout, run); err != nil {
+		return err
+	}
+	if err := report.WriteVerdict(c.stdout, run, all); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(c.stdout)
+	return err
+}

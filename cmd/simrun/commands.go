@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// A command is what simrun can do. Its name is the first argument; the command
+// without a name runs plans.
+type command struct {
+	run  func(*console, context.Context, []string) (status int, err error)
+	text string // its help; simrun stands for the name of the program
+}
+
+var commands map[string]command
+
+func init() {
+	commands = map[string]command{
+		"":             {(*console).simulate, simulateHelp},
+		"check":        {(*console).check, checkHelp},
+		"verify":       {(*console).verify, verifyHelp},
+		"build-worker": {(*console).buildWorker, buildHelp},
+	}
+}
+
+func commandNames() string {
+	return "check, verify, build-worker and help, and without a command -seed 1 runs a seed"
+}
+
+// help returns the help of the command, for a user who calls the program so.
+func (c command) help(program string) string {
+	text := strings.TrimPrefix(c.text, "\n")
+	if program != "simrun" {
+		text += fmt.Sprintf("\nHere simrun stands for: %s\n", program)
+	}
+	return text
+}
+
+const simulateHelp = `
+simrun runs Cilium's control plane in a simulated world and judges what its
+agents saw. A seed fixes everything: topology, workload, faults, and each step
+of the execution.
+
+  simrun -seed 1                 draw a plan from a seed, run it, judge it
+  simrun -seeds 0-999            many seeds, as many at once as there are cores
+  simrun -plan FILE              run a plan that was drawn before, or edited
+
+  simrun check HISTORY...        judge histories again
+  simrun verify -seeds 0-99      run each seed twice and compare
+  simrun build-worker -o FILE    build the worker for a machine without Go
+  simrun help COMMAND            more on a command
+
+Flags:
+  -seed N             the seed, from 0 to 18446744073709551615
+  -seeds A-B          all seeds from A to B
+  -plan FILE          the plan to run; docs/plan.md describes it
+  -objects FILE...    start from these Kubernetes objects (YAML or JSON, from
+                      kubectl get ... -o yaml) in place of drawn pods and nodes
+  -write-plan FILE    write the plan; with -seeds, a directory for all of them
+  -write-history FILE write the history; with -seeds, a directory for all of them
+  -worker FILE        use a worker from build-worker
+  -runtime KIND       det (the default), or stock: an unchanged Go runtime, whose
+                      seeds fix the plan and not the execution
+  -json               write JSON, one object a line, in place of text
+  -v                  show every violation and every seed
+
+Examples:
+  simrun -seed 7 -write-plan seven.json -write-history seven.history
+  simrun -plan testdata/plans/failover-ip-reuse.json
+  kubectl get ciliumidentities,ciliumendpoints,ciliumendpointslices,ciliumnodes,namespaces,pods -A -o yaml > cluster.yaml
+  simrun -seed 1 -objects cluster.yaml
+
+Exit status:
+  0    every property holds
+  1    a property is broken; or one could not be decided, which is not a pass
+  2    bad flags or bad input
+  3    the harness failed: the worker could not be built, crashed, hung or grew
+       too large; the plan is kept and its place printed
+  130  interrupted; what was done until then is printed
+With several seeds, 3 comes before 1.
+`
+
+const checkHelp = `
+check judges histories that -write-history has written, without running anything.
+
+  simrun check HISTORY...
+
+Flags:
+  -json    write JSON, one object a line, in place of text
+  -v       show every violation
+
+Examples:
+  simrun -seed 7 -write-history seven.history
+  simrun check seven.history
+  simrun check -v runs/*.history
+
+Exit status: 0 if every property holds in every history, 1 if one is broken or
+undecided, 2 if a file is not a history.
+`
+
+const verifyHelp = `
+verify runs each seed twice, in separate processes, and compares the histories
+byte by byte. It prints the first line that differs, if any.
+
+  simrun verify -seeds 0-99
+
+A run in which the seed did not determine every event (a system call that
+blocked for long) is run again and counted; a seed that stays so after 3 reruns
+is undecided, which is not a success.
+
+Flags:
+  -seeds A-B          the seeds; one number is one seed
+  -objects FILE...    as for simrun -seed
+  -worker FILE        use a worker from build-worker
+  -json               write JSON in place of text
+
+Examples:
+  simrun verify -seeds 0-199
+  simrun verify -seeds 7
+
+Exit status: 0 if all histories are equal, 1 if some differ or are undecided,
+2 for bad flags, 3 if a run failed, 130 if interrupted.
+`
+
+const buildHelp = `
+build-worker builds the worker, the program that one run executes, and writes it
+to a file. Any linux machine of the same architecture can use it, without Go:
+
+  simrun build-worker -o FILE
+  simrun -worker FILE -seed 1
+
+Without it simrun builds the worker when it first needs it and keeps it in the
+user's cache directory. The first build compiles Cilium, etcd and client-go,
+which takes minutes.
+
+Flags:
+  -o FILE          where to write the worker
+  -runtime KIND    det (the default) or stock
+
+Examples:
+  simrun build-worker -o worker
+  simrun -worker ./worker -seeds 0-99
+
+Exit status: 0 if it is built, 2 for bad flags, 3 if it cannot be built.
+`

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// TestMain lets the test binary be a worker, which det starts under that name and
+// with the plan in the working directory, and simrun itself.
+func TestMain(m *testing.M) {
+	switch os.Args[0] {
+	case "worker":
+		fakeWorker()
+	case "simrun":
+		main()
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// What the fake worker does for a seed. Other seeds give a history in which every
+// property that it touches holds.
+const (
+	seedViolates    = 101 // an agent sees what never was
+	seedCrashes     = 102
+	seedSlow        = 7_310_000_103 // until it is killed; a seed that nobody else runs
+	seedRefuses     = 104
+	seedNoHistory   = 105 // says that it is done and has written rubbish
+	seedFlaky       = 106 // two runs differ
+	seedUnseeded    = 107 // the seed never determines every event
+	seedUnseededOne = 108 // the seed determines every event of about every other run
+	seedEmpty       = 109 // nothing happens, so nothing can be decided
+)
+
+func fakeWorker() {
+	text, err := os.ReadFile(det.PlanFile)
+	must(err)
+	plan, err := fault.Read(det.PlanFile, text)
+	must(err)
+	status := det.Status{Runtime: det.Deterministic}
+	report := func() { must(json.NewEncoder(os.Stdout).Encode(status)) }
+
+	status.Progress = det.Progress{Virtual: time.Second, Records: 1, Phase: "churn"}
+	report()
+	switch plan.Seed {
+	case seedCrashes:
+		panic("the fake worker crashes")
+	case seedSlow:
+		time.Sleep(time.Hour)
+	case seedRefuses:
+		status.Refused = "the fake worker does not like the plan"
+		report()
+		return
+	case seedNoHistory:
+		must(os.WriteFile(det.HistoryFile, []byte("rubbish"), 0o666))
+	default:
+		writeFakeHistory(plan)
+	}
+	status.Done = true
+	status.Progress = det.Progress{Virtual: 400 * time.Second, Records: 12, Phase: "end"}
+	if plan.Seed == seedUnseeded || plan.Seed == seedUnseededOne && time.Now().UnixNano()/1000%2 == 0 {
+		status.Unseeded = 3
+	}
+	report()
+}
+
+func writeFakeHistory(plan *fault.Plan) {
+	text := `
+0 world phase - start
+0 k0 up kube - inc=1
+0 r0 up etcd - store=aaaaaaaaaaaaaaaa inc=1
+0 r0 up writer - inc=1
+0 a0 up agent - inc=1
+1 k0 write CiliumIdentity 70000 op=create peer=w0 rv=5
+1 k0 truth identity 70000 value=web op=put owner=CiliumIdentity/70000 rv=5
+1.5 r0 call - cilium/state/identities/v1/id/70000 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=3 from=1.4
+1.5 r0 put identity cilium/state/identities/v1/id/70000 value=web store=aaaaaaaaaaaaaaaa rev=3
+1.6 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+2 a0 see identity 70000 value=SEEN peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+2.5 k0 write CiliumIdentity 70000 op=delete peer=w0 rv=6
+2.5 k0 truth identity 70000 op=del owner=CiliumIdentity/70000 rv=6
+2.6 r0 call - cilium/state/identities/v1/id/70000 op=delete value=1 peer=r0 store=aaaaaaaaaaaaaaaa rev=4 from=2.55
+2.6 r0 del identity cilium/state/identities/v1/id/70000 store=aaaaaaaaaaaaaaaa rev=4
+2.7 a0 drop identity 70000 peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+300 world phase - churn
+350 world phase - heal value=6m
+400 world phase - end value=settled
+`
+	seen := "web"
+	switch plan.Seed {
+	case seedViolates:
+		seen = "ghost"
+	case seedFlaky:
+		seen = fmt.Sprintf("web%d", time.Now().UnixNano())
+	case seedEmpty:
+		text = "0 world phase - start\n400 world phase - end value=settled\n"
+	}
+	records, err := history.Parse(strings.ReplaceAll(text, "SEEN", seen))
+	must(err)
+	f, err := os.Create(det.HistoryFile)
+	must(err)
+	w, err := history.NewWriter(f, plan.Line())
+	must(err)
+	for i := range records {
+		must(w.Write(&records[i]))
+	}
+	_, err = w.Close()
+	must(err)
+	must(f.Close())
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/meshcheck/meshcheck/"
+
+// What each package may import of this module, by its path or the first element
+// of it. Data flows down this list; a package that is not in it, such as those
+// below sim, may import what it likes.
+var mayImport = map[string][]string{
+	"model":      {"model"},
+	"fault":      {"fault", "model"},
+	"history":    {},
+	"checker":    {"checker", "history", "model/spec"},
+	"report":     {"report", "checker", "history", "fault"},
+	"sim/det":    {"sim/det"},
+	"cmd/simrun": {"cmd/simrun", "report", "checker", "history", "fault", "sim/det"},
+}
+
+// Only packages below sim may depend on these, by whatever way: the others build
+// in seconds because they do not.
+var heavy = []string{"github.com/cilium/", "go.etcd.io/", "k8s.io/", "google.golang.org/grpc"}
+
+func TestImports(t *testing.T) {
+	cmd := exec.Command("go", "list", "-e", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, module+"...")
+	output, err := cmd.Output()
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(output)) {
+		path, imports, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), module), ": ")
+		room := roomOf(path)
+		if room == "" {
+			continue
+		}
+		seen[room] = true
+		for imported := range strings.FieldsSeq(imports) {
+			local, inModule := strings.CutPrefix(imported, module)
+			if inModule {
+				require.True(t, within(local, mayImport[room]), "%s imports %s, but %s may import only %v", path, local, room, mayImport[room])
+			}
+			for _, prefix := range heavy {
+				require.False(t, strings.HasPrefix(imported, prefix), "%s imports %s; only packages below sim may", path, imported)
+			}
+		}
+	}
+	for room := range mayImport {
+		require.True(t, seen[room], "there is no package in %s", room)
+	}
+}
+
+func roomOf(path string) string {
+	for room := range mayImport {
+		if within(path, []string{room}) {
+			return room
+		}
+	}
+	return ""
+}
+
+// within tells whether a package is one of the rooms, or inside of one.
+func within(path string, rooms []string) bool {
+	for _, room := range rooms {
+		if path == room || strings.HasPrefix(path, room+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestCommandLinksNothingHeavy(t *testing.T) {
+	output, err := exec.Command("go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	for dependency := range strings.Lines(string(output)) {
+		for _, prefix := range heavy {
+			require.False(t, strings.HasPrefix(dependency, prefix), "simrun links %s, and would take minutes to build", dependency)
+		}
+	}
+}
+
+// docs/dependencies.md gives each direct dependency one line, with its reason.
+func TestDirectDependenciesAreDocumented(t *testing.T) {
+	output, err := exec.Command("go", "mod", "edit", "-json", "../../go.mod").Output()
+	require.NoError(t, err)
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(output, &mod))
+	require.NotEmpty(t, mod.Require)
+	document, err := os.ReadFile("../../docs/dependencies.md")
+	require.NoError(t, err)
+	for _, module := range mod.Require {
+		if !module.Indirect {
+			require.Contains(t, string(document), "| `"+module.Path+"` |", "docs/dependencies.md has no line about %s", module.Path)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package drive executes plans in worker processes and judges what they write:
+// one plan, many seeds at once, or one seed twice.
+//
+// It holds no run in memory longer than its judgement takes, so a campaign may
+// have any number of seeds.
+package drive
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// mostReruns is how often a run whose seed did not determine every event is
+// repeated before its result is taken as it is, with a note. Such events come
+// from a busy machine, one run in thousands; three in a row mean something else.
+const mostReruns = 3
+
+// Driver executes and judges plans.
+type Driver struct {
+	Worker det.Worker
+	Limits det.RunConfig  // OnProgress is called from several goroutines if several plans run at once
+	Check  checker.Config // how histories are judged
+}
+
+// Execute runs a plan and judges its history, which it also returns in its file
+// form. The error is a *det.Failure if the worker failed.
+func (d *Driver) Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byte, error) {
+	result, reruns, err := d.run(ctx, plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, run, err := judge(result.History, d.Check)
+	if err != nil {
+		return nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker ended well but its history cannot be used: " + err.Error(), History: result.History}
+	}
+	if h.Plan != plan.Line() {
+		return nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
+	}
+	run.Plan = plan
+	run.Virtual, run.Wall, run.PeakMemory = result.Virtual, result.Wall, result.PeakMemory
+	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
+	return run, result.History, nil
+}
+
+// run runs a plan, again if its seed did not determine every event.
+func (d *Driver) run(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
+	for {
+		result, err = d.Worker.Run(ctx, []byte(plan.Line()), d.Limits)
+		if err != nil {
+			return nil, reruns, err
+		}
+		if !result.Deterministic || result.Unseeded == 0 || reruns == mostReruns {
+			return result, reruns, nil
+		}
+		reruns++
+	}
+}
+
+// Judge reads a history in its file form and judges it. The run that it returns
+// has a plan, or the error for which it has none.
+func Judge(file []byte, cfg checker.Config) (*report.Run, error) {
+	h, run, err := judge(file, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(h.Records); n > 0 {
+		run.Virtual = h.Records[n-1].At
+	}
+	run.Plan, run.PlanErr = fault.Read("line 2", []byte(h.Plan))
+	return run, nil
+}
+
+// judge fills in what a history alone tells.
+func judge(file []byte, cfg checker.Config) (*history.History, *report.Run, error) {
+	start := time.Now()
+	h, err := history.Read(bytes.NewReader(file))
+	if err != nil {
+		return nil, nil, err
+	}
+	run := &report.Run{Verdict: checker.Check(h, cfg), Hash: h.Hash, Records: len(h.Records)}
+	run.Checking = time.Since(start)
+	return h, run, nil
+}
+
+// Compare runs a plan twice, in separate processes one after the other, and compares
+// the histories.
+func (d *Driver) Compare(ctx context.Context, plan *fault.Plan) (c report.Comparison, virtual time.Duration, err error) {
+	c.Seed = plan.Seed
+	var results [2]*det.Result
+	for i := range results {
+		var reruns int
+		if results[i], reruns, err = d.run(ctx, plan); err != nil {
+			return c, 0, err
+		}
+		c.Reruns += reruns
+		c.Unseeded = max(c.Unseeded, results[i].Unseeded)
+	}
+	difference, err := history.Diff(bytes.NewReader(results[0].History), bytes.NewReader(results[1].History))
+	if err != nil {
+		return c, 0, fmt.Errorf("comparing the histories of seed %d: %w", plan.Seed, err)
+	}
+	if difference != nil {
+		c.Line, c.First, c.Second = difference.Line, difference.A, difference.B
+	}
+	return c, results[0].Virtual, nil
+}

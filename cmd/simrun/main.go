@@ -1,0 +1,124 @@
+// Command simrun runs Cilium's control plane in a simulated world, one seed at a
+// time or thousands, and judges what its agents saw. Run "simrun help".
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// The exit statuses. A property that could not be decided is not a pass: it has
+// the status of a broken one, and a sentence that says so.
+const (
+	statusHold        = 0   // all properties hold, or all histories are equal
+	statusBroken      = 1   // a property is broken or undecided, or histories differ
+	statusUsage       = 2   // bad flags or bad input
+	statusHarness     = 3   // the worker could not be built, crashed, hung or grew too large
+	statusInterrupted = 130 // SIGINT or SIGTERM, as shells have it
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	c := &console{
+		name:     programName(),
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		progress: &progress{w: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))},
+	}
+	os.Exit(c.main(ctx, os.Args[1:]))
+}
+
+// console is where a command talks to its user.
+type console struct {
+	name     string // how the user calls this program, for commands to copy
+	stdout   io.Writer
+	stderr   io.Writer
+	progress *progress
+}
+
+// main runs a command line and returns the exit status.
+func (c *console) main(ctx context.Context, args []string) int {
+	name := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	if name == "help" {
+		return c.help(args)
+	}
+	command, found := commands[name]
+	if !found {
+		return c.fail(usageErrorf("there is no command %q; the commands are %s", name, commandNames()))
+	}
+	status, err := command.run(c, ctx, args)
+	c.progress.clear()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(c.stdout, command.help(c.name))
+		return statusHold
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(c.stderr, "simrun: interrupted")
+		return statusInterrupted
+	case err != nil:
+		return c.fail(err)
+	}
+	return status
+}
+
+// fail prints an error as one sentence and returns its status.
+func (c *console) fail(err error) int {
+	fmt.Fprintf(c.stderr, "simrun: %v\n", err)
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return statusUsage
+	}
+	return statusHarness
+}
+
+// help prints the help of a command, or of the program.
+func (c *console) help(args []string) int {
+	name := ""
+	if len(args) > 0 {
+		name = args[0]
+	}
+	command, found := commands[name]
+	if !found || len(args) > 1 {
+		return c.fail(usageErrorf("there is no help on %q; the commands are %s", strings.Join(args, " "), commandNames()))
+	}
+	fmt.Fprint(c.stdout, command.help(c.name))
+	return statusHold
+}
+
+// usageError is an error that the user can mend: a flag, a file.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usageErrorf(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// programName returns how the user can call this program again: go run leaves
+// the program in a directory that is gone afterwards.
+func programName() string {
+	if path, err := os.Executable(); err == nil && strings.Contains(path, "go-build") {
+		return "go run ./cmd/simrun"
+	}
+	if slices.Contains(filepath.SplitList(os.Getenv("PATH")), filepath.Dir(os.Args[0])) {
+		return filepath.Base(os.Args[0])
+	}
+	return os.Args[0]
+}

@@ -1,0 +1,383 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// simrun runs a command line in a directory of its own, with this binary as the
+// worker where a line asks for WORKER.
+func simrun(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	worker, err := os.Executable()
+	require.NoError(t, err)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "WORKER", worker)
+	}
+	var out, errs bytes.Buffer
+	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
+	status = c.main(t.Context(), args)
+	return status, out.String(), errs.String()
+}
+
+// scene is a directory to work in and a cache to keep failures in.
+func scene(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+}
+
+func TestSeedThatHolds(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-write-plan", "p.json", "-write-history", "h")
+	require.Empty(t, stderr)
+	require.Contains(t, stdout, "seed 7\n  mode      clustermesh")
+	require.Contains(t, stdout, "topology  1 kube-apiserver, 2 replicas, 6 agents, 20 nodes")
+	require.Regexp(t, `(?m)^  pass +integrity `, stdout)
+	require.Regexp(t, `(?m)^run         400.000s of virtual time in [0-9.]+s of wall time, [0-9,]+ times as fast; 19 events; [0-9]+ MiB; checked in`, stdout)
+	require.Regexp(t, `(?m)^trace       sha256 [0-9a-f]{64}$`, stdout)
+	require.Regexp(t, `(?m)^replay      simrun -seed 7 -worker /`, stdout)
+	require.Regexp(t, `(?m)^keep        simrun -seed 7 .* -write-plan seed-7.json -write-history seed-7.history$`, stdout)
+	require.Contains(t, stdout, "judge again simrun check h\n")
+	require.Regexp(t, `verdict     pass: all [0-9]+ properties hold\n`, stdout)
+	require.Equal(t, statusHold, status)
+
+	plan, err := fault.ReadFile("p.json")
+	require.NoError(t, err)
+	require.EqualValues(t, 7, plan.Seed)
+
+	again, judged, stderr := simrun(t, "check", "h")
+	require.Empty(t, stderr)
+	require.Equal(t, status, again)
+	require.Contains(t, judged, "h\n  mode      clustermesh")
+	require.Equal(t, verdictOf(stdout), verdictOf(judged), "judging again gives the same verdict")
+
+	byPlan, stdout, _ := simrun(t, "-plan", "p.json", "-worker", "WORKER")
+	require.Equal(t, status, byPlan)
+	require.Equal(t, verdictOf(judged), verdictOf(stdout))
+	require.Contains(t, stdout, "replay      simrun -plan p.json -worker")
+}
+
+// verdictOf cuts the verdict out of a report.
+func verdictOf(report string) string {
+	_, rest, _ := strings.Cut(report, "verdict ")
+	verdict, _, _ := strings.Cut(rest, "\n\n")
+	return verdict
+}
+
+func TestSeedThatBreaksAProperty(t *testing.T) {
+	scene(t)
+	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER")
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken`, stdout)
+	require.Regexp(t, `(?m)^  FAIL      integrity `, stdout)
+	require.Regexp(t, `(?m)^ +2.000s  .*a0.*70000.*ghost.* \[history lines? `, stdout)
+}
+
+func TestUndecidedIsNotAPass(t *testing.T) {
+	scene(t)
+	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedEmpty), "-worker", "WORKER")
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `verdict     UNKNOWN: no property is broken; [0-9]+ of [0-9]+ properties could not be decided, which is not a pass`, stdout)
+}
+
+func TestHarnessFailuresAreKept(t *testing.T) {
+	for seed, sentence := range map[int]string{
+		seedCrashes:   `the run failed \(crash\): the worker ended at 1s of virtual time, before its run did: exit status 2 \(panic: the fake worker crashes\); its plan and output are kept in (\S+), and simrun -plan \S+/plan.json runs it again`,
+		seedNoHistory: `the run failed \(crash\): the worker ended well but its history cannot be used: history: not a history file.*; its plan and output are kept in (\S+), and`,
+	} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			scene(t)
+			status, _, stderr := simrun(t, "-seed", fmt.Sprint(seed), "-worker", "WORKER")
+			require.Equal(t, statusHarness, status)
+			require.Regexp(t, "^simrun: "+sentence, stderr)
+			require.Equal(t, 1, strings.Count(stderr, "\n"), "one sentence")
+			kept, err := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "meshcheck", "failures", "*"))
+			require.NoError(t, err)
+			require.Len(t, kept, 1)
+			plan, err := fault.ReadFile(filepath.Join(kept[0], "plan.json"))
+			require.NoError(t, err)
+			require.EqualValues(t, seed, plan.Seed)
+			output, err := os.ReadFile(filepath.Join(kept[0], "output.txt"))
+			require.NoError(t, err)
+			require.Contains(t, string(output), "the worker ended")
+			require.Empty(t, leftovers(t, seed))
+		})
+	}
+}
+
+func TestRefusedPlanIsBadInput(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "-seed", fmt.Sprint(seedRefuses), "-worker", "WORKER")
+	require.Equal(t, statusUsage, status)
+	require.Equal(t, "simrun: the worker refuses the plan: the fake worker does not like the plan\n", stderr)
+}
+
+func TestUnseededRunIsRepeatedAndNoted(t *testing.T) {
+	scene(t)
+	_, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedUnseeded), "-worker", "WORKER")
+	require.Contains(t, stdout, "note        the seed did not determine 3 events, such as a slow system call: this run may not replay\n")
+	require.Contains(t, stdout, "note        the plan was run again 3 times because the seed had not determined every event\n")
+}
+
+func TestManySeeds(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := simrun(t, "-seeds", "95-105", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
+	require.Equal(t, "simrun: the worker refuses the plan: the fake worker does not like the plan\n", stderr)
+	require.Equal(t, statusUsage, status, "seed 104 is refused, which ends the campaign")
+	require.Contains(t, stdout, "note      stopped before all seeds were run\n")
+
+	status, stdout, stderr = simrun(t, "-seeds", "96-102", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
+	require.Empty(t, stderr)
+	require.Equal(t, statusHarness, status, "a crash comes before a violation")
+	require.Regexp(t, `(?m)^property +pass +fail +unknown  seeds that did not pass$`, stdout)
+	require.Regexp(t, `(?m)^integrity +5 +1 +0  fail 101$`, stdout)
+	require.Regexp(t, `(?m)^integrity is broken, first by seed 101: .*ghost`, stdout)
+	require.Regexp(t, `(?m)^seed 102 gave no history \(crash\): the worker ended`, stdout)
+	require.Regexp(t, `(?m)^seeds     7 of 7: [0-9]+ pass, 1 fail, [0-9]+ unknown, 1 without a history$`, stdout)
+	require.Regexp(t, `(?m)^replay    simrun -seed 101 -worker /`, stdout)
+	for _, seed := range []int{96, 101} {
+		plan, err := fault.ReadFile(fmt.Sprintf("plans/seed-%d.json", seed))
+		require.NoError(t, err)
+		require.EqualValues(t, seed, plan.Seed)
+		status, _, _ := simrun(t, "check", fmt.Sprintf("histories/seed-%d.history", seed))
+		require.LessOrEqual(t, status, statusBroken)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	scene(t)
+	_, stdout, _ := simrun(t, "-seed", "7", "-worker", "WORKER", "-json", "-write-history", "h")
+	run := decode(t, stdout)[0]
+	require.Equal(t, 1.0, run["version"])
+	require.Equal(t, "run", run["kind"])
+	require.Equal(t, 7.0, run["plan"].(map[string]any)["seed"])
+	require.NotEmpty(t, run["properties"])
+	require.Len(t, run["hash"], 64)
+
+	_, stdout, _ = simrun(t, "check", "-json", "h")
+	require.Equal(t, run["hash"], decode(t, stdout)[0]["hash"])
+
+	_, stdout, _ = simrun(t, "-seeds", "100-102", "-worker", "WORKER", "-json")
+	lines := decode(t, stdout)
+	require.Len(t, lines, 4)
+	kinds := map[any]int{}
+	for _, line := range lines {
+		kinds[line["kind"]]++
+	}
+	require.Equal(t, map[any]int{"run": 2, "failure": 1, "summary": 1}, kinds)
+	summary := lines[3]
+	require.Equal(t, "summary", summary["kind"])
+	require.Equal(t, 3.0, summary["done"])
+
+	_, stdout, _ = simrun(t, "verify", "-seeds", "1-2", "-worker", "WORKER", "-json")
+	require.Equal(t, 2.0, decode(t, stdout)[0]["equal"])
+}
+
+func decode(t *testing.T, text string) (lines []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var value map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &value), line)
+		lines = append(lines, value)
+	}
+	return lines
+}
+
+func TestVerify(t *testing.T) {
+	scene(t)
+	status, stdout, _ := simrun(t, "verify", "-seeds", "1-4", "-worker", "WORKER")
+	require.Equal(t, statusHold, status)
+	require.Contains(t, stdout, "verify    4 of 4 seeds: 4 gave the same history twice, 0 gave two, 0 undecided, 0 without a history\n")
+
+	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedFlaky), "-worker", "WORKER")
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `(?m)^seed 106 gave two histories, which differ first in line 13:\n  - 2.000000000 a0 see identity 70000 value=web\d+ .*\n  \+ 2.000000000 a0 see`, stdout)
+
+	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedUnseeded), "-worker", "WORKER")
+	require.Equal(t, statusBroken, status, "undecided is not a success")
+	require.Contains(t, stdout, "seed 107 could not be decided: it did not determine 3 events, even when run again 6 times\n")
+
+	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedCrashes), "-worker", "WORKER")
+	require.Equal(t, statusHarness, status)
+	require.Contains(t, stdout, "seed 102 gave no history (crash)")
+}
+
+// TestInterrupt starts the command as a process of its own and interrupts it in
+// the middle of a run: it says so, leaves nothing behind and kills its worker.
+func TestInterrupt(t *testing.T) {
+	for name, args := range map[string][]string{
+		"one":  {"-seed", fmt.Sprint(seedSlow)},
+		"many": {"-seeds", fmt.Sprintf("%d-%d", seedSlow, seedSlow)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scene(t)
+			binary, err := os.Executable()
+			require.NoError(t, err)
+			cmd := exec.Command(binary)
+			cmd.Args = append(append([]string{"simrun"}, args...), "-worker", binary)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			require.NoError(t, cmd.Start())
+			require.Eventually(t, func() bool { return len(leftovers(t, seedSlow)) > 0 }, 10*time.Second, 10*time.Millisecond, "the worker never started")
+			require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+			require.Error(t, cmd.Wait())
+			require.Equal(t, statusInterrupted, cmd.ProcessState.ExitCode())
+			require.Equal(t, "simrun: interrupted\n", stderr.String())
+			if name == "many" {
+				require.Contains(t, stdout.String(), "seeds     0 of 1: 0 pass, 0 fail, 0 unknown, 0 without a history\nnote      stopped before all seeds were run\n")
+			}
+			require.Empty(t, leftovers(t, seedSlow), "temporary data is left behind")
+		})
+	}
+}
+
+// leftovers are the directories in which workers run, or ran, plans of a seed.
+// Other programs may run other seeds at the same time.
+func leftovers(t *testing.T, seed int) (dirs []string) {
+	t.Helper()
+	plans, err := filepath.Glob(filepath.Join(det.TempDir(), "meshcheck-run-*", det.PlanFile))
+	require.NoError(t, err)
+	for _, plan := range plans {
+		if text, err := os.ReadFile(plan); err == nil && bytes.Contains(text, fmt.Appendf(nil, `"seed":%d,`, seed)) {
+			dirs = append(dirs, filepath.Dir(plan))
+		}
+	}
+	return dirs
+}
+
+func TestObjects(t *testing.T) {
+	scene(t)
+	require.NoError(t, os.WriteFile("a.yaml", []byte("--- {apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"), 0o666))
+	require.NoError(t, os.WriteFile("b c.yaml", []byte("--- {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: jobs}}\n"), 0o666))
+	_, stdout, stderr := simrun(t, "-objects", "a.yaml", "b c.yaml", "-seed", "7", "-worker", "WORKER", "-write-plan", "p.json")
+	require.Equal(t, "objects: 1 Namespace, 1 Pod\nobjects: namespaces not given and created: jobs\n", stderr)
+	require.Contains(t, stdout, "replay      simrun -seed 7 -objects a.yaml 'b c.yaml' -worker")
+	plan, err := fault.ReadFile("p.json")
+	require.NoError(t, err)
+	require.Len(t, plan.Objects, 3)
+}
+
+// Each command line ends with status 2 and one sentence on standard error.
+func TestBadUsage(t *testing.T) {
+	scene(t)
+	require.NoError(t, os.WriteFile("garbage", []byte("\x00\xff\x00garbage"), 0o666))
+	require.NoError(t, os.WriteFile("empty", nil, 0o666))
+	require.NoError(t, os.WriteFile("secret.yaml", []byte("kind: Secret\n"), 0o666))
+	require.NoError(t, os.WriteFile("plan.json", []byte("{\n \"version\": 1,\n \"sed\": 7\n}\n"), 0o666))
+	require.NoError(t, os.Mkdir("dir", 0o777))
+	for line, want := range map[string]string{
+		"":                                 "what shall be run? Give -seed N, -seeds A-B or -plan FILE; simrun help shows examples",
+		"-seed":                            "flag needs an argument: -seed; simrun help lists the flags",
+		"-seed -1":                         `invalid value "-1" for flag -seed: want a whole number from 0 to 18446744073709551615; simrun help lists the flags`,
+		"-seeds 9-1":                       `invalid value "9-1" for flag -seeds: the first seed is above the last; simrun help lists the flags`,
+		"-seeds 1..9":                      `invalid value "1..9" for flag -seeds: want two whole numbers such as 0-99; simrun help lists the flags`,
+		"-seeds 0-18446744073709551615":    `invalid value "0-18446744073709551615" for flag -seeds: these are more seeds than any machine can run; simrun help lists the flags`,
+		"-sed 1":                           "flag provided but not defined: -sed; simrun help lists the flags",
+		"-seed 1 -seeds 1-2":               "-seed, -seeds and -plan exclude each other",
+		"-seed 1 more":                     `there is an argument "more" that belongs to no flag; simrun help shows examples`,
+		"-plan nowhere.json":               "nowhere.json: cannot read the plan: no such file or directory",
+		"-plan garbage":                    "garbage: this is not a plan but binary data; a plan is a JSON object",
+		"-plan empty":                      "empty: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one",
+		"-plan plan.json":                  `plan.json:3: there is no field "sed" here; the fields are version, seed, mode, topology, network, options, churn, settle, pods, ops, faults, objects`,
+		"-plan plan.json -objects a.yaml":  "-plan and -objects exclude each other: a plan carries its objects",
+		"-seed 1 -objects":                 "flag needs an argument: -objects; simrun help lists the flags",
+		"-seed 1 -objects garbage":         "garbage: this is binary data; want YAML or JSON as kubectl prints it",
+		"-seed 1 -objects secret.yaml":     `secret.yaml: document 1: kind: found "Secret"; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod`,
+		"-seed 1 -worker nowhere":          "-worker nowhere: no such file or directory",
+		"-seed 1 -worker garbage":          "-worker garbage: this is not a program; simrun build-worker -o FILE makes one",
+		"-seed 1 -worker w -runtime=stock": "-worker and -runtime exclude each other: a built worker has its runtime",
+		"-seed 1 -runtime=fast":            "-runtime fast: the runtimes are det and stock",
+		"-seed 1 -write-plan dir":          "-write-plan dir: this is a directory; give the name of a file",
+		"-seed 1 -write-history no/h":      "-write-history no/h: there is no directory no",
+		"-seeds 1-2 -write-history empty":  "-write-history empty: with -seeds this must be a directory, and it is a file",
+		"chekc h":                          `there is no command "chekc"; the commands are check, verify, build-worker and help, and without a command -seed 1 runs a seed`,
+		"check":                            "check needs the files of histories; simrun -seed 1 -write-history FILE writes one",
+		"check -q":                         "flag provided but not defined: -q; simrun help check lists the flags",
+		"check nowhere":                    "nowhere: cannot read the history: no such file or directory",
+		"check garbage":                    `garbage: not a history file: line 1 should be "meshcheck-history 1"`,
+		"check empty":                      `empty: not a history file: line 1 should be "meshcheck-history 1"`,
+		"verify":                           "verify needs -seeds A-B, such as -seeds 0-99",
+		"verify 7":                         `verify takes no arguments, and there is "7"; -seeds A-B names the seeds`,
+		"build-worker":                     "build-worker needs -o FILE, the file to write",
+		"build-worker w":                   `build-worker takes no arguments, and there is "w"; -o FILE names the file`,
+		"build-worker -o dir":              "-o dir: this is a directory; give the name of a file",
+		"help me":                          `there is no help on "me"; the commands are check, verify, build-worker and help, and without a command -seed 1 runs a seed`,
+	} {
+		t.Run(line, func(t *testing.T) {
+			status, stdout, stderr := simrun(t, strings.Fields(line)...)
+			require.Equal(t, "simrun: "+want+"\n", stderr)
+			require.Equal(t, statusUsage, status)
+			require.Empty(t, stdout)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for line, heading := range map[string]string{
+		"help": "simrun runs Cilium", "-h": "simrun runs Cilium", "--help": "simrun runs Cilium",
+		"help check": "check judges", "check -h": "check judges",
+		"help verify": "verify runs", "verify -h": "verify runs",
+		"help build-worker": "build-worker builds", "build-worker -h": "build-worker builds",
+	} {
+		status, stdout, stderr := simrun(t, strings.Fields(line)...)
+		require.Equal(t, statusHold, status, line)
+		require.True(t, strings.HasPrefix(stdout, heading), "%s: %s", line, stdout)
+		require.Contains(t, stdout, "Examples:\n", line)
+		require.Contains(t, stdout, "Exit status", line)
+		require.Empty(t, stderr, line)
+	}
+}
+
+func TestProgressOnATerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{w: &out, terminal: true}
+	p.show("one %d", 1)
+	p.show("shown too soon")
+	p.clear()
+	require.Equal(t, "\rone 1\r     \r", out.String())
+	out.Reset()
+	elsewhere := &progress{w: &out}
+	elsewhere.show("never")
+	elsewhere.log("building")
+	elsewhere.log("building on")
+	elsewhere.clear()
+	require.Equal(t, "building\n", out.String())
+	require.Equal(t, "[############............]", bar(1, 2))
+}
+
+func TestWriteFileLeavesNoPartBehind(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	require.NoError(t, writeFile(path, []byte("one")))
+	require.NoError(t, writeFile(path, []byte("two")))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "two", string(text))
+	require.Error(t, writeFile(filepath.Join(dir, "no", "f"), nil))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "d"), 0o777))
+	require.Error(t, writeFile(filepath.Join(dir, "d"), nil))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
+}
+
+func TestQuoteArgument(t *testing.T) {
+	require.Equal(t, "a-b/c=1", quoteArgument("a-b/c=1"))
+	require.Equal(t, "'a b'", quoteArgument("a b"))
+	require.Equal(t, `'it'\''s'`, quoteArgument("it's"))
+	require.Equal(t, "''", quoteArgument(""))
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// progress shows one line on a terminal that changes in place. Elsewhere it shows
+// nothing, except the rare lines of a build.
+type progress struct {
+	w        io.Writer
+	terminal bool
+
+	mu    sync.Mutex
+	width int       // of what is shown
+	last  time.Time // that a line was shown
+}
+
+// Least wall time between two lines: for the eye, and for a log.
+const (
+	terminalEvery = 100 * time.Millisecond
+	logEvery      = 20 * time.Second
+)
+
+// show replaces the line, unless it was replaced a moment ago.
+func (p *progress) show(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.terminal || time.Since(p.last) < terminalEvery {
+		return
+	}
+	p.last = time.Now()
+	line := fmt.Sprintf(format, args...)
+	const widest = 79 // a longer line would wrap and stay
+	if len(line) > widest {
+		line = line[:widest]
+	}
+	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", max(0, p.width-len(line))))
+	p.width = len(line)
+}
+
+// log shows a line that matters even in a log, where it appears once in a while.
+func (p *progress) log(line string) {
+	if p.terminal {
+		p.show("%s", line)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.last) >= logEvery {
+		p.last = time.Now()
+		fmt.Fprintln(p.w, line)
+	}
+}
+
+// clear removes the line, before other output.
+func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.width > 0 {
+		fmt.Fprintf(p.w, "\r%s\r", strings.Repeat(" ", p.width))
+		p.width = 0
+	}
+}
+
+// bar draws how much of a whole is done.
+func bar(done, whole int) string {
+	const width = 24
+	filled := width * done / max(1, whole)
+	return "[" + strings.Repeat("#", filled) + strings.Repeat(".", width-filled) + "]"
+}

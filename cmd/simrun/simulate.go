@@ -1,0 +1,233 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// simulateFlags are the flags of the command without a name.
+type simulateFlags struct {
+	seed         seedFlag
+	seeds        seedsFlag
+	plan         string
+	objects      list
+	writePlan    string
+	writeHistory string
+	worker       workerFlags
+	json         bool
+	all          bool
+}
+
+// simulate draws or reads plans, runs them and judges their histories.
+func (c *console) simulate(ctx context.Context, args []string) (int, error) {
+	f, err := parseSimulate(args)
+	if err != nil {
+		return 0, err
+	}
+	if f.plan != "" {
+		plan, err := fault.ReadFile(f.plan)
+		if err != nil {
+			return 0, &usageError{err}
+		}
+		return c.runOne(ctx, f, f.plan, plan)
+	}
+	loaded, err := c.loadObjects(f.objects)
+	if err != nil {
+		return 0, err
+	}
+	if f.seeds.given {
+		return c.runMany(ctx, f, loaded)
+	}
+	plan, err := fault.Draw(f.seed.seed, fault.DrawConfig{Objects: loaded})
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	return c.runOne(ctx, f, fmt.Sprintf("seed %d", f.seed.seed), plan)
+}
+
+func parseSimulate(args []string) (*simulateFlags, error) {
+	f := new(simulateFlags)
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	set.Var(&f.seed, "seed", "")
+	set.Var(&f.seeds, "seeds", "")
+	set.StringVar(&f.plan, "plan", "", "")
+	set.Var(&f.objects, "objects", "")
+	set.StringVar(&f.writePlan, "write-plan", "", "")
+	set.StringVar(&f.writeHistory, "write-history", "", "")
+	f.worker.add(set)
+	set.BoolVar(&f.json, "json", false, "")
+	set.BoolVar(&f.all, "v", false, "")
+	if err := parse(set, args); err != nil {
+		return nil, err
+	}
+	if set.NArg() > 0 {
+		return nil, usageErrorf("there is an argument %q that belongs to no flag; simrun help shows examples", set.Arg(0))
+	}
+	return f, f.check()
+}
+
+func (f *simulateFlags) check() error {
+	sources := 0
+	for _, given := range []bool{f.seed.given, f.seeds.given, f.plan != ""} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case sources == 0:
+		return usageErrorf("what shall be run? Give -seed N, -seeds A-B or -plan FILE; simrun help shows examples")
+	case sources > 1:
+		return usageErrorf("-seed, -seeds and -plan exclude each other")
+	case f.plan != "" && len(f.objects) > 0:
+		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
+	}
+	return cmp.Or(
+		f.worker.check(),
+		checkTarget("write-plan", f.writePlan, f.seeds.given),
+		checkTarget("write-history", f.writeHistory, f.seeds.given),
+	)
+}
+
+// runOne runs one plan and reports on it.
+func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, plan *fault.Plan) (int, error) {
+	if f.writePlan != "" {
+		if err := writeFile(f.writePlan, plan.Encode()); err != nil {
+			return 0, err
+		}
+	}
+	if !f.json {
+		if err := report.WritePlan(c.stdout, &report.Run{Name: name, Plan: plan}); err != nil {
+			return 0, err
+		}
+	}
+	worker, err := c.worker(ctx, f.worker)
+	if err != nil {
+		return 0, err
+	}
+	driver := drive.Driver{Worker: worker, Limits: det.RunConfig{OnProgress: c.runProgress()}}
+	run, history, err := driver.Execute(ctx, plan)
+	c.progress.clear()
+	if err != nil {
+		return c.failed(f, plan, err)
+	}
+	if f.writeHistory != "" {
+		if err := writeFile(f.writeHistory, history); err != nil {
+			return 0, err
+		}
+	}
+	run.Name = name
+	run.Commands = f.commands(c.name, plan.Seed)
+	if f.json {
+		return status(run.Verdict), run.WriteJSON(c.stdout, true)
+	}
+	return status(run.Verdict), report.WriteVerdict(c.stdout, run, f.all)
+}
+
+// failed reports a run that gave no history to judge.
+func (c *console) failed(f *simulateFlags, plan *fault.Plan, err error) (int, error) {
+	failure, err := c.failure(plan, err)
+	if err != nil {
+		return 0, err
+	}
+	if f.json {
+		if err := failure.WriteJSON(c.stdout); err != nil {
+			return 0, err
+		}
+	}
+	return 0, fmt.Errorf("the run failed (%s): %s; its plan and output are kept in %s, and %s -plan %s runs it again",
+		failure.Kind, failure.Message, failure.Kept, c.name, quoteArgument(filepath.Join(failure.Kept, "plan.json")))
+}
+
+// failure keeps what is known of a failed run. Its own error is for what is no
+// failure of a worker: an interrupt, a refused plan, a disk that is full.
+func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
+	var failure *det.Failure
+	if !errors.As(err, &failure) {
+		return report.Failure{}, err
+	}
+	if failure.Kind == det.Input {
+		return report.Failure{}, usageErrorf("the worker refuses the plan: %s", failure.Message)
+	}
+	kept, err := keep(plan, failure)
+	if err != nil {
+		return report.Failure{}, err
+	}
+	return report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: failure.Message + cause(failure.Output), Kept: kept}, nil
+}
+
+// cause finds the line in the output of a crashed program that says why.
+func cause(output string) string {
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
+			return fmt.Sprintf(" (%s)", strings.TrimSpace(line))
+		}
+	}
+	return ""
+}
+
+// runProgress shows how far a run is.
+func (c *console) runProgress() func(det.Progress) {
+	start := time.Now()
+	return func(p det.Progress) {
+		c.progress.show("%s: %.1fs virtual, %d events, %.0f times real time", p.Phase,
+			p.Virtual.Seconds(), p.Records, p.Virtual.Seconds()/max(1e-3, time.Since(start).Seconds()))
+	}
+}
+
+// status is the exit status of a verdict.
+func status(v checker.Verdict) int {
+	if v.Outcome() == checker.Pass {
+		return statusHold
+	}
+	return statusBroken
+}
+
+// commands are how to go on after a run: replay it, keep it, judge it again.
+func (f *simulateFlags) commands(program string, seed uint64) []report.Command {
+	args := []string{"-seed", strconv.FormatUint(seed, 10)}
+	if f.plan != "" {
+		args = []string{"-plan", f.plan}
+	}
+	if len(f.objects) > 0 {
+		args = append(append(args, "-objects"), f.objects...)
+	}
+	replay := commandLine(program, append(args, f.worker.arguments()...))
+	planFile, historyFile := fmt.Sprintf("seed-%d.json", seed), fmt.Sprintf("seed-%d.history", seed)
+	commands := []report.Command{
+		{Purpose: "replay", Line: replay},
+		{Purpose: "keep", Line: replay + " -write-plan " + planFile + " -write-history " + historyFile},
+	}
+	if f.writeHistory != "" {
+		historyFile = f.writeHistory
+	}
+	return append(commands, report.Command{Purpose: "judge again", Line: commandLine(program, []string{"check", historyFile})})
+}
+
+// commandLine joins arguments so that a shell takes them apart again.
+func commandLine(program string, args []string) string {
+	for _, arg := range args {
+		program += " " + quoteArgument(arg)
+	}
+	return program
+}
+
+func quoteArgument(arg string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,+@%"
+	if arg != "" && strings.Trim(arg, plain) == "" {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}

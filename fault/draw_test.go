@@ -1,0 +1,187 @@
+package fault
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const drawnSeeds = 500
+
+// drawn are the plans of the first seeds, which several tests look at.
+var drawn = sync.OnceValue(func() (plans []*Plan) {
+	for seed := range uint64(drawnSeeds) {
+		p, err := Draw(seed, DrawConfig{})
+		if err != nil {
+			panic(err)
+		}
+		plans = append(plans, p)
+	}
+	return plans
+})
+
+func mustDraw(t testing.TB, seed uint64) *Plan {
+	t.Helper()
+	p, err := Draw(seed, DrawConfig{})
+	require.NoError(t, err, "seed %d", seed)
+	return p
+}
+
+func TestDrawHasTheSizeOfTheReferencePlan(t *testing.T) {
+	for seed, p := range drawn() {
+		require.Equal(t, Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}, p.Topology)
+		require.Equal(t, "300s", p.Churn.String())
+		require.Len(t, p.Pods, 40, "seed %d", seed)
+		podOps := 0
+		for i := range p.Ops {
+			if p.Ops[i].Pod != nil {
+				podOps++
+			}
+		}
+		require.Equal(t, 300, podOps, "seed %d: one pod operation per second", seed)
+		require.Len(t, p.Faults, 6, "seed %d", seed)
+		for i := range p.Faults {
+			require.LessOrEqual(t, p.Faults[i].At+p.Faults[i].For, p.Churn, "seed %d: fault %d outlasts the churn", seed, i)
+		}
+	}
+}
+
+func TestDrawIsAFunctionOfTheSeed(t *testing.T) {
+	require.Equal(t, mustDraw(t, 7), mustDraw(t, 7))
+	seen := map[string]int{}
+	for seed, p := range drawn() {
+		unseeded := *p
+		unseeded.Seed = 0
+		other, twice := seen[unseeded.Line()]
+		require.False(t, twice, "seeds %d and %d have the same plan", seed, other)
+		seen[unseeded.Line()] = seed
+	}
+}
+
+// Whatever a plan can hold is drawn, and spread over the run.
+func TestDrawReachesEverything(t *testing.T) {
+	kinds, ops, targets := map[Kind]int{}, map[OpKind]int{}, map[string]int{}
+	thirds := [3]int{}
+	oneWay, reusedAlive := 0, 0
+	for _, p := range drawn() {
+		for i := range p.Faults {
+			f := &p.Faults[i]
+			kinds[f.Kind]++
+			targets[f.Target]++
+			thirds[min(2, int(3*f.At/p.Churn))]++
+			if f.OneWay {
+				oneWay++
+			}
+		}
+		for i := range p.Ops {
+			ops[p.Ops[i].Op]++
+		}
+		reusedAlive += ipsTakenFromLivePods(p)
+	}
+	for _, kind := range Kinds {
+		require.Greater(t, kinds[kind], drawnSeeds/4, kind)
+	}
+	for _, kind := range []OpKind{PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete} {
+		require.Greater(t, ops[kind], drawnSeeds/8, kind)
+	}
+	for _, target := range []string{"k0", "r0", "r1", "a0", "a1", "a2", "a3", "a4", "a5", "w0"} {
+		require.Greater(t, targets[target], drawnSeeds/20, target)
+	}
+	for i, n := range thirds {
+		require.Greater(t, n, 6*drawnSeeds/4, "third %d of the churn", i)
+	}
+	require.Greater(t, oneWay, drawnSeeds/8)
+	require.Greater(t, reusedAlive, drawnSeeds, "IPs given to a new pod before the old one is deleted")
+}
+
+func ipsTakenFromLivePods(p *Plan) (count int) {
+	ip := map[string]string{} // of each live pod
+	for _, pod := range p.Pods {
+		ip[pod.Namespace+"/"+pod.Name] = pod.IP
+	}
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		switch op.Op {
+		case PodCreate:
+			for _, taken := range ip {
+				if taken == op.Pod.IP {
+					count++
+				}
+			}
+			ip[op.Pod.Namespace+"/"+op.Pod.Name] = op.Pod.IP
+		case PodDelete:
+			delete(ip, op.Pod.Namespace+"/"+op.Pod.Name)
+		case NamespaceDelete:
+			clear(ip) // enough: it only makes the count smaller
+		}
+	}
+	return count
+}
+
+// A fault is drawn from its own stream: those of a larger topology or a longer
+// list do not depend on what the others are.
+func TestStreamsAreIndependent(t *testing.T) {
+	generator := faults(Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}, refChurn)
+	want := draw(generator, 7, "fault", 3, 0)
+	for i := range 3 {
+		draw(generator, 7, "fault", i, 0)
+	}
+	require.Equal(t, want, draw(generator, 7, "fault", 3, 0))
+	keys := map[uint64]bool{}
+	for seed := range uint64(100) {
+		for n := range 100 {
+			keys[streamKey(seed, "fault", n)] = true
+			keys[streamKey(seed, "ops", n)] = true
+		}
+	}
+	require.Len(t, keys, 20_000, "stream keys collide")
+}
+
+func TestDrawWithObjects(t *testing.T) {
+	objects := []json.RawMessage{
+		json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}`),
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker-a"}}`),
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker-b"}}`),
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumIdentity","metadata":{"name":"460000"},"security-labels":{"k8s:io.cilium.k8s.policy.cluster":"east"}}`),
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumEndpoint","metadata":{"namespace":"shop","name":"app0-0"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.3"}]}}}`),
+	}
+	for seed := range uint64(100) {
+		p, err := Draw(seed, DrawConfig{Objects: objects})
+		require.NoError(t, err)
+		require.Empty(t, p.Pods)
+		require.Zero(t, p.Topology.Nodes)
+		require.Equal(t, 7, p.Options.ClusterID)
+		require.Equal(t, "east", p.Options.ClusterName)
+		require.False(t, p.Options.EndpointSlices, "no slices were given")
+		for i := range p.Ops {
+			if p.Ops[i].Op != PodCreate {
+				continue
+			}
+			pod := p.Ops[i].Pod
+			require.Equal(t, "shop", pod.Namespace)
+			require.NotEqual(t, "app0-0", pod.Name)
+			require.NotEqual(t, "10.0.0.3", pod.IP)
+			require.NotRegexp(t, "^n[0-9]", pod.Node)
+		}
+	}
+	_, err := Draw(1, DrawConfig{Objects: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"s"}}`)}})
+	require.EqualError(t, err, `objects[0]: the kind "Secret" is not supported; a plan takes CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod`)
+}
+
+func TestOpsAreInOrderOfTime(t *testing.T) {
+	p := mustDraw(t, 3)
+	require.True(t, slices.IsSortedFunc(p.Ops, func(a, b Op) int { return cmp.Compare(a.At, b.At) }))
+	require.True(t, slices.IsSortedFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) }))
+}
+
+func BenchmarkDraw(b *testing.B) {
+	seed := uint64(0)
+	for b.Loop() {
+		mustDraw(b, seed)
+		seed++
+	}
+}

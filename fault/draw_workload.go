@@ -1,0 +1,114 @@
+package fault
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// drawWorkload draws the pods at the start and the ops. What is drawn are intents
+// (numbers); a mill then turns each into an op that is possible at its time.
+//
+// Names and IPs come from small pools so that each is used again soon: identities
+// and IPs that come back with another meaning are where agents go wrong.
+func drawWorkload(p *Plan, objects given) {
+	m := newMill(p, objects)
+	if len(objects.pods) == 0 {
+		for _, intent := range intents(p.Seed, "pods", refPods) {
+			p.Pods = append(p.Pods, *m.newPod(intent))
+		}
+	}
+	for _, step := range drawSteps(p) {
+		m.step(step)
+	}
+}
+
+// An intent holds the choices of one op, each to be taken modulo what there is to
+// choose from.
+type intent struct {
+	verb      int // 0 to 99
+	pick      int // a live pod, or a node
+	namespace int
+	app       int
+	node      int
+	ip        int
+	late      Duration // since the start of the op's slot
+}
+
+const intentsPerChunk = 20
+
+// intentChunk draws intents by the chunk: one stream per op would cost more than
+// the rest of the drawing.
+var intentChunk = rapid.Custom(func(t *rapid.T) [intentsPerChunk]intent {
+	var chunk [intentsPerChunk]intent
+	for i := range chunk {
+		chunk[i] = intent{
+			verb:      choice.Draw(t, "verb") % 100,
+			pick:      choice.Draw(t, "pick"),
+			namespace: choice.Draw(t, "namespace"),
+			app:       choice.Draw(t, "app"),
+			node:      choice.Draw(t, "node"),
+			ip:        choice.Draw(t, "ip"),
+			late:      Duration(choice.Draw(t, "late")%1000) * Duration(time.Millisecond),
+		}
+	}
+	return chunk
+})
+
+// choice draws a number that is even enough modulo any small count: its bias is
+// in its upper bits, and a multiplication by an odd number spreads it.
+var choice = rapid.Map(rapid.Uint64(), func(u uint64) int { return int(u * 0x9e3779b97f4a7c15 >> 33) })
+
+func intents(seed uint64, purpose string, n int) []intent {
+	var all []intent
+	for chunk := 0; len(all) < n; chunk++ {
+		drawn := draw(intentChunk, seed, purpose, chunk)
+		all = append(all, drawn[:]...)
+	}
+	return all[:n]
+}
+
+// A step is an intent at its time, of a pod, a node or a namespace.
+type step struct {
+	at   Duration
+	what string
+	intent
+}
+
+// drawSteps returns the steps of the churn phase in order of time: a pod step per
+// slot, a few node steps, and rarely the deletion of a namespace.
+func drawSteps(p *Plan) []step {
+	var steps []step
+	slots := int(p.Churn / refOpEvery)
+	for i, intent := range intents(p.Seed, "ops", slots) {
+		steps = append(steps, step{Duration(i)*refOpEvery + intent.late, "pod", intent})
+	}
+	rare := draw(rareSteps, p.Seed, "rare")
+	for _, intent := range intents(p.Seed, "nodes", rare.nodes) {
+		steps = append(steps, step{Duration(intent.pick%slots)*refOpEvery + intent.late, "node", intent})
+	}
+	if rare.namespace {
+		intent := intents(p.Seed, "namespaces", 1)[0]
+		steps = append(steps, step{Duration(intent.pick%slots)*refOpEvery + intent.late, "namespace", intent})
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	return steps
+}
+
+type rare struct {
+	nodes     int
+	namespace bool
+}
+
+var rareSteps = rapid.Custom(func(t *rapid.T) rare {
+	return rare{
+		nodes:     2 + uniform(t, 5, "nodes"),
+		namespace: uniform(t, 4, "namespace") == 0,
+	}
+})
+
+func appName(i int) string       { return fmt.Sprintf("app%d", i) }
+func namespaceName(i int) string { return fmt.Sprintf("ns%d", i) }

@@ -1,0 +1,284 @@
+package objects
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// clusterIDShift is where the cluster ID begins in the number of an identity, and
+// lowestIdentity is the first number below it that is not reserved. Both as in
+// Cilium's pkg/identity.
+const (
+	clusterIDShift = 16
+	lowestIdentity = 256
+)
+
+// A kind is how the loader treats the objects of one kind.
+type kind struct {
+	apiVersion string
+	namespaced bool
+	check      func(*loader, object, place) error
+}
+
+var kinds = map[string]kind{
+	"CiliumIdentity":      {"cilium.io/v2", false, (*loader).identity},
+	"CiliumEndpoint":      {"cilium.io/v2", true, (*loader).endpoint},
+	"CiliumEndpointSlice": {"cilium.io/v2alpha1", false, (*loader).slice},
+	"CiliumNode":          {"cilium.io/v2", false, (*loader).node},
+	"Namespace":           {"v1", false, (*loader).namespace},
+	"Pod":                 {"v1", true, (*loader).pod},
+}
+
+// object checks one object and takes it in.
+func (l *loader) object(o object, kindName string, at place) error {
+	k, known := kinds[kindName]
+	if !known {
+		return fmt.Errorf("kind: found %s; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod", describe(o["kind"]))
+	}
+	if o.text("apiVersion") != k.apiVersion {
+		return fmt.Errorf("apiVersion: found %s; want %q for a %s", describe(o["apiVersion"]), k.apiVersion, kindName)
+	}
+	metadata, ok := o["metadata"].(object)
+	if !ok {
+		return fmt.Errorf("metadata: found %s; want an object with the name", describe(o["metadata"]))
+	}
+	name, namespace := metadata.text("name"), metadata.text("namespace")
+	if name == "" {
+		return fmt.Errorf("metadata.name: found %s; want the object's name", describe(metadata["name"]))
+	}
+	if k.namespaced && namespace == "" {
+		return fmt.Errorf("metadata.namespace: found %s; a %s lives in a namespace", describe(metadata["namespace"]), kindName)
+	}
+	if !k.namespaced && namespace != "" {
+		return fmt.Errorf("metadata.namespace: found %q; a %s lives in no namespace", namespace, kindName)
+	}
+	key := kindName + " " + namespace + "/" + name
+	if first, twice := l.seen[key]; twice {
+		return fmt.Errorf("metadata.name: the same object is given before, in %s", first)
+	}
+	l.seen[key] = at
+	if err := k.check(l, o, at); err != nil {
+		return err
+	}
+	if k.namespaced {
+		l.needNamespace(namespace)
+	}
+	l.strip(metadata)
+	l.summary.Counts[kindName]++
+	l.objects = append(l.objects, o)
+	return nil
+}
+
+// strip removes what a server fills in. Owners are among it: they are named by
+// UIDs that the objects of the world do not have.
+func (l *loader) strip(metadata object) {
+	if metadata["deletionTimestamp"] != nil {
+		l.summary.Terminating++
+	}
+	for _, field := range []string{
+		"resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "selfLink",
+		"ownerReferences", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers",
+	} {
+		delete(metadata, field)
+	}
+}
+
+func (l *loader) identity(o object, at place) error {
+	number := o["metadata"].(object).text("name")
+	id, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || strconv.FormatInt(id, 10) != number {
+		return fmt.Errorf("metadata.name: found %q; the name of an identity is its number", number)
+	}
+	if id < lowestIdentity || id>>clusterIDShift > 255 || id&(1<<clusterIDShift-1) < lowestIdentity {
+		return fmt.Errorf("metadata.name: found %d; want a number whose lower 16 bits are %d to 65535 and whose upper bits are a cluster ID up to 255", id, lowestIdentity)
+	}
+	if err := l.sameCluster(id, at); err != nil {
+		return fmt.Errorf("metadata.name: %w", err)
+	}
+	labels, ok := o["security-labels"].(object)
+	if !ok || len(labels) == 0 {
+		return fmt.Errorf("security-labels: found %s; an identity is made of labels, and agents ignore one without", emptyOr(o["security-labels"]))
+	}
+	for label, value := range labels {
+		if _, ok := value.(string); !ok {
+			return fmt.Errorf("security-labels.%s: found %s; want text, in quotes if it looks like something else", label, describe(value))
+		}
+	}
+	name, hasCluster := labels[clusterLabel].(string)
+	if !hasCluster || name == "" {
+		return fmt.Errorf("security-labels.%s: found %s; want the cluster's name, without which agents of other clusters refuse the identity", clusterLabel, describe(labels[clusterLabel]))
+	}
+	if l.name == "" {
+		l.name = name
+	}
+	if name != l.name {
+		return fmt.Errorf("security-labels.%s: found %q, but the identities before have %q; the objects must be of one cluster", clusterLabel, name, l.name)
+	}
+	l.identities[id] = true
+	return nil
+}
+
+// sameCluster checks that an identity is of the same cluster as those before it.
+func (l *loader) sameCluster(id int64, at place) error {
+	cluster := id >> clusterIDShift
+	if l.cluster < 0 {
+		l.cluster, l.clusterOf = cluster, at
+	}
+	if cluster != l.cluster {
+		return fmt.Errorf("identity %d is of cluster %d (its number divided by 65536), but %s is of cluster %d; the objects must be of one cluster", id, cluster, l.clusterOf, l.cluster)
+	}
+	return nil
+}
+
+func (l *loader) endpoint(o object, at place) error {
+	status, ok := o["status"].(object)
+	if !ok {
+		return fmt.Errorf("status: found %s; an endpoint has its IPs and its identity there", describe(o["status"]))
+	}
+	identity, ok := status["identity"].(object)
+	if !ok {
+		return fmt.Errorf("status.identity: found %s; want an object with the id", describe(status["identity"]))
+	}
+	if err := l.useIdentity("status.identity.id", identity["id"], at); err != nil {
+		return err
+	}
+	return checkNetworking("status.networking", status["networking"])
+}
+
+func (l *loader) slice(o object, at place) error {
+	if namespace := o.text("namespace"); namespace == "" {
+		return fmt.Errorf("namespace: found %s; a slice holds the endpoints of one namespace", describe(o["namespace"]))
+	}
+	endpoints, ok := o["endpoints"].([]any)
+	if !ok {
+		return fmt.Errorf("endpoints: found %s; want a list", describe(o["endpoints"]))
+	}
+	for i, value := range endpoints {
+		path := fmt.Sprintf("endpoints[%d]", i)
+		endpoint, ok := value.(object)
+		if !ok {
+			return fmt.Errorf("%s: found %s; want an endpoint", path, describe(value))
+		}
+		if endpoint.text("name") == "" {
+			return fmt.Errorf("%s.name: found %s; want the name of the pod", path, describe(endpoint["name"]))
+		}
+		if err := l.useIdentity(path+".id", endpoint["id"], at); err != nil {
+			return err
+		}
+		if err := checkNetworking(path+".networking", endpoint["networking"]); err != nil {
+			return err
+		}
+	}
+	l.needNamespace(o.text("namespace"))
+	return nil
+}
+
+func (l *loader) useIdentity(path string, value any, at place) error {
+	number, ok := value.(json.Number)
+	id, err := strconv.ParseInt(number.String(), 10, 64)
+	if !ok || err != nil || id <= 0 {
+		return fmt.Errorf("%s: found %s; want the number of an identity", path, describe(value))
+	}
+	if id < lowestIdentity {
+		return nil // reserved: the same in every cluster
+	}
+	if err := l.sameCluster(id, at); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	l.used[id] = true
+	return nil
+}
+
+func checkNetworking(path string, value any) error {
+	networking, ok := value.(object)
+	if !ok {
+		return fmt.Errorf("%s: found %s; want the endpoint's addresses", path, describe(value))
+	}
+	pairs, ok := networking["addressing"].([]any)
+	if !ok || len(pairs) == 0 {
+		return fmt.Errorf("%s.addressing: found %s; want a list with at least one address", path, emptyOr(networking["addressing"]))
+	}
+	for i, value := range pairs {
+		pair, _ := value.(object)
+		path := fmt.Sprintf("%s.addressing[%d]", path, i)
+		if pair.text("ipv4") == "" && pair.text("ipv6") == "" {
+			return fmt.Errorf("%s: found %s; want an ipv4 or an ipv6 address", path, describe(value))
+		}
+		for _, family := range []string{"ipv4", "ipv6"} {
+			if err := checkIP(path+"."+family, pair[family]); err != nil {
+				return err
+			}
+		}
+	}
+	return checkIP(path+".node", networking["node"])
+}
+
+// checkIP checks an address that may be absent.
+func checkIP(path string, value any) error {
+	if value == nil || value == "" {
+		return nil
+	}
+	text, _ := value.(string)
+	ip, err := netip.ParseAddr(text)
+	wrongFamily := strings.HasSuffix(path, ".ipv4") && !ip.Is4() || strings.HasSuffix(path, ".ipv6") && !ip.Is6()
+	if err != nil || wrongFamily {
+		return fmt.Errorf("%s: found %s; want an IP address", path, describe(value))
+	}
+	return nil
+}
+
+func (l *loader) node(o object, _ place) error {
+	spec, ok := o["spec"].(object)
+	if !ok {
+		return fmt.Errorf("spec: found %s; a CiliumNode has its addresses there", describe(o["spec"]))
+	}
+	addresses, ok := spec["addresses"].([]any)
+	if !ok || len(addresses) == 0 {
+		return fmt.Errorf("spec.addresses: found %s; want a list with at least one address", emptyOr(spec["addresses"]))
+	}
+	for i, value := range addresses {
+		address, _ := value.(object)
+		path := fmt.Sprintf("spec.addresses[%d].ip", i)
+		if address.text("ip") == "" {
+			return fmt.Errorf("%s: found %s; want an IP address", path, describe(address["ip"]))
+		}
+		if err := checkIP(path, address["ip"]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *loader) namespace(o object, _ place) error {
+	l.haveNamespace(o["metadata"].(object).text("name"))
+	return nil
+}
+
+func (l *loader) pod(o object, _ place) error {
+	if o["status"] == nil {
+		return nil
+	}
+	status, ok := o["status"].(object)
+	if !ok {
+		return errors.New("status: want an object")
+	}
+	return checkIP("status.podIP", status["podIP"])
+}
+
+func emptyOr(value any) string {
+	switch value := value.(type) {
+	case object:
+		if len(value) == 0 {
+			return "an empty object"
+		}
+	case []any:
+		if len(value) == 0 {
+			return "an empty list"
+		}
+	}
+	return describe(value)
+}

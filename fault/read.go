@@ -1,0 +1,116 @@
+package fault
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+)
+
+// ReadFile reads and validates the plan in a file. Its errors are one sentence
+// with the file, the line, the field and what would be right.
+func ReadFile(file string) (*Plan, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return nil, fmt.Errorf("%s: cannot read the plan: %w", file, err)
+	}
+	return Read(file, data)
+}
+
+// Read reads and validates a plan in its file form. The name stands for the file
+// in errors, which are as those of ReadFile. Fields that a plan does not have,
+// fields given twice and text after the plan are refused.
+func Read(name string, data []byte) (*Plan, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fmt.Errorf("%s: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one", name)
+	}
+	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return nil, fmt.Errorf("%s: this is not a plan but binary data; a plan is a JSON object", name)
+	}
+	plan := new(Plan)
+	if p := decode(data, plan, nil); p != nil {
+		return nil, p.in(name, data, versionFlaw(data))
+	}
+	if p := validate(plan); p != nil {
+		return nil, p.in(name, data, nil)
+	}
+	return plan, nil
+}
+
+// Validate says what makes the plan impossible to run: nil, or one sentence with
+// the field and what would be right. Read has validated what it returns.
+func (p *Plan) Validate() error {
+	if problem := validate(p); problem != nil {
+		return fmt.Errorf("%s: %s", problem.path, problem.text)
+	}
+	return nil
+}
+
+// A flaw is what is wrong with a field. If offset is positive it is where in
+// the file the field ends; otherwise the path tells.
+type flaw struct {
+	path   string // such as ops[3].pod.node; empty for the plan as a whole
+	text   string
+	offset int64
+}
+
+func flawf(path, format string, args ...any) *flaw {
+	return &flaw{path: path, text: fmt.Sprintf(format, args...)}
+}
+
+// in makes the sentence about the problem in the named file. A flaw of the
+// file's version, if there is one, explains all the others and takes their place.
+func (p *flaw) in(name string, data []byte, version *flaw) error {
+	if version != nil {
+		p = version
+	}
+	if p.offset == 0 {
+		p.offset = locate(data, p.path)
+	}
+	line := 1 + bytes.Count(data[:max(0, min(p.offset, int64(len(data)))-1)], []byte("\n"))
+	if p.path == "" {
+		return fmt.Errorf("%s:%d: %s", name, line, p.text)
+	}
+	return fmt.Errorf("%s:%d: %s: %s", name, line, p.path, p.text)
+}
+
+// versionFlaw looks for a version that this program does not read, in a file
+// that does not decode: the other form is then the reason.
+func versionFlaw(data []byte) *flaw {
+	var form struct{ Version *int }
+	if json.Unmarshal(data, &form) != nil || form.Version == nil || *form.Version == Version {
+		return nil
+	}
+	return checkVersion(*form.Version)
+}
+
+func checkVersion(version int) *flaw {
+	switch {
+	case version == Version:
+		return nil
+	case version == 0:
+		return flawf("version", "the version of the file form is missing; this program reads version %d", Version)
+	}
+	return flawf("version", "the file form has version %d; this program reads version %d", version, Version)
+}
+
+// locate returns where the value at a path ends in the file, or its nearest
+// ancestor that the file has.
+func locate(data []byte, path string) int64 {
+	ends := map[string]int64{"": 1}
+	decode(data, new(Plan), ends)
+	for {
+		if offset, found := ends[path]; found {
+			return offset
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+}

@@ -1,0 +1,187 @@
+package fault
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// small is a valid plan that the tests below break in one place each.
+const small = `{
+  "version": 1,
+  "seed": 7,
+  "mode": "clustermesh",
+  "topology": {"apiservers": 1, "replicas": 2, "agents": 2, "nodes": 4},
+  "network": {"latencyMin": "200us", "latencyMax": "2ms"},
+  "options": {"writerQPS": 50, "writerBootstrapQPS": 10000, "agentQPS": 20, "endpointSlices": false, "clusterID": 1, "clusterName": "c1", "preempt": 0},
+  "churn": "60s",
+  "settle": "6m",
+  "pods": [
+    {"namespace": "shop", "name": "web-0", "app": "web", "node": "n2", "ip": "10.0.0.1"}
+  ],
+  "ops": [
+    {"at": "1s", "op": "pod-create", "pod": {"namespace": "shop", "name": "web-1", "app": "web", "node": "n3", "ip": "10.0.0.2"}},
+    {"at": "2s", "op": "pod-relabel", "pod": {"namespace": "shop", "name": "web-1", "app": "api"}},
+    {"at": "3s", "op": "pod-delete", "pod": {"namespace": "shop", "name": "web-0"}},
+    {"at": "4s", "op": "node-create", "name": "n9"},
+    {"at": "5s", "op": "node-delete", "name": "n3"},
+    {"at": "6s", "op": "namespace-delete", "name": "shop"}
+  ],
+  "faults": [
+    {"at": "10s", "kind": "replica-loss", "target": "r0", "for": "5s"},
+    {"at": "12s", "kind": "partition", "target": "a0", "peer": "r1", "for": "5s", "oneWay": true},
+    {"at": "20s", "kind": "reset", "target": "r1", "peer": "k0"},
+    {"at": "30s", "kind": "kube-restart", "target": "k0", "for": "5s", "lag": "10s"}
+  ]
+}
+`
+
+func TestReadAndWriteGiveTheSamePlan(t *testing.T) {
+	p, err := Read("small", []byte(small))
+	require.NoError(t, err)
+	plans := []*Plan{p}
+	for seed := range uint64(50) {
+		plans = append(plans, mustDraw(t, seed))
+	}
+	withObjects, err := Draw(1, DrawConfig{Objects: []json.RawMessage{json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"labels":{"a":"<&>"},"name":"x"}}`)}})
+	require.NoError(t, err)
+	plans = append(plans, withObjects)
+	for _, p := range plans {
+		for form, text := range map[string][]byte{"file": p.Encode(), "line": []byte(p.Line())} {
+			read, err := Read(form, text)
+			require.NoError(t, err)
+			require.Equal(t, p, read)
+			require.Equal(t, string(p.Encode()), string(read.Encode()), "writing is stable")
+		}
+		require.NotContains(t, p.Line(), "\n")
+	}
+}
+
+func TestEncodeHasOneEntryPerLine(t *testing.T) {
+	p, err := Read("small", []byte(small))
+	require.NoError(t, err)
+	golden, err := os.ReadFile("testdata/small.golden")
+	require.NoError(t, err)
+	require.Equal(t, string(golden), string(p.Encode()))
+}
+
+func TestReadRefuses(t *testing.T) {
+	edit := func(old, new string) string {
+		require.Equal(t, 1, strings.Count(small, old), "%q must occur once", old)
+		return strings.Replace(small, old, new, 1)
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"empty":             {" \n", "p.json: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one"},
+		"binary":            {"\x1f\x8b\x08\x00", "p.json: this is not a plan but binary data; a plan is a JSON object"},
+		"YAML":              {"version: 1\n", "p.json:1: the JSON is wrong: invalid character 'v' looking for beginning of value"},
+		"a list":            {"[1]", "p.json:1: found a list; want an object"},
+		"cut":               {small[:400], "p.json:11: pods[0]: the file ends in the middle of the plan"},
+		"no comma":          {edit(`"seed": 7,`, `"seed": 7`), "p.json:4: the JSON is wrong: invalid character '\"' after object key:value pair"},
+		"text after":        {small + "{}", "p.json:28: there is text after the plan; a file holds one plan"},
+		"other version":     {`{"version": 2, "universe": 3}`, "p.json:1: version: the file form has version 2; this program reads version 1"},
+		"no version":        {edit("\"version\": 1,\n", "\n"), "p.json:1: version: the version of the file form is missing; this program reads version 1"},
+		"unknown field":     {edit(`"replicas": 2`, `"replicants": 2`), `p.json:5: topology: there is no field "replicants" here; the fields are apiservers, replicas, agents, nodes`},
+		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: there is no field "Seed" here; the fields are version, seed, mode, topology, network, options, churn, settle, pods, ops, faults, objects`},
+		"field twice":       {edit(`"seed": 7`, `"seed": 7, "seed": 8`), "p.json:3: seed: the field is given twice"},
+		"null":              {edit(`"seed": 7`, `"seed": null`), "p.json:3: seed: found null; want a whole number from 0 to 18446744073709551615"},
+		"negative seed":     {edit(`"seed": 7`, `"seed": -7`), "p.json:3: seed: found -7; want a whole number from 0 to 18446744073709551615"},
+		"number as text":    {edit(`"replicas": 2`, `"replicas": "2"`), `p.json:5: topology.replicas: found "2"; want a whole number`},
+		"fraction":          {edit(`"replicas": 2`, `"replicas": 2.5`), "p.json:5: topology.replicas: found 2.5; want a whole number"},
+		"no truth":          {edit(`"endpointSlices": false`, `"endpointSlices": 0`), "p.json:7: options.endpointSlices: found 0; want true or false"},
+		"no text":           {edit(`"clustermesh"`, `7`), "p.json:4: mode: found 7; want text in quotes"},
+		"number of seconds": {edit(`"60s"`, `60`), `p.json:8: churn: found 60; want a duration as text, such as "12.5s"`},
+		"no unit":           {edit(`"60s"`, `"60"`), `p.json:8: churn: "60" is not a duration: write a number and a unit, such as "12.5s" or "250ms"`},
+		"no object":         {edit(`"pods": [`, `"objects": [7], "pods": [`), `p.json:10: objects[0]: found "7"; want a Kubernetes object`},
+
+		"unknown mode":     {edit(`"clustermesh"`, `"crd"`), `p.json:4: mode: the mode "crd" does not exist; the modes are "clustermesh"`},
+		"no replicas":      {edit(`"replicas": 2`, `"replicas": 0`), "p.json:5: topology.replicas: found 0; want 1 to 16"},
+		"too few nodes":    {edit(`"nodes": 4`, `"nodes": 1`), "p.json:5: topology.nodes: there are 2 agents and only 1 nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes"},
+		"no latency":       {edit(`"200us"`, `"0s"`), `p.json:6: network.latencyMin: found 0s; a message takes some time, such as "200us"`},
+		"latency turned":   {edit(`"2ms"`, `"100us"`), "p.json:6: network.latencyMax: found 100us; want latencyMin (200us) to 10s"},
+		"no QPS":           {edit(`"agentQPS": 20`, `"agentQPS": 0`), "p.json:7: options.agentQPS: found 0; want at least 1 request per second"},
+		"cluster ID":       {edit(`"clusterID": 1`, `"clusterID": 0`), "p.json:7: options.clusterID: found 0; ClusterMesh takes 1 to 255"},
+		"cluster name":     {edit(`"c1"`, `"C1"`), `p.json:7: options.clusterName: "C1" is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'`},
+		"default name":     {edit(`"c1"`, `"default"`), `p.json:7: options.clusterName: ClusterMesh refuses the name "default"; any other will do`},
+		"preempt":          {edit(`"preempt": 0`, `"preempt": -1`), "p.json:7: options.preempt: found -1; want 0 for never, or N for once in N chances"},
+		"no churn":         {edit(`"churn": "60s"`, `"churn": "0s"`), "p.json:8: churn: found 0s; want 1s to 86400s"},
+		"no settle":        {edit("  \"settle\": \"6m\",\n", ""), "p.json:1: settle: found 0s; want 1s to 86400s"},
+		"bad IP":           {edit(`"10.0.0.1"`, `"10.0.0.256"`), `p.json:11: pods[0].ip: "10.0.0.256" is not an IPv4 address, such as "10.0.0.7"`},
+		"bad name":         {edit(`"name": "web-0", "app"`, `"name": "web_0", "app"`), `p.json:11: pods[0].name: "web_0" is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'`},
+		"missing node":     {edit(`"node": "n3"`, `"node": "n4"`), "p.json:14: ops[0].pod.node: the node n4 does not exist at that time; the plan starts with n0 to n3"},
+		"pod twice":        {edit(`"name": "web-1", "app": "web"`, `"name": "web-0", "app": "web"`), "p.json:14: ops[0].pod.name: the pod shop/web-0 exists already at that time"},
+		"pod missing":      {edit(`"name": "web-0"}}`, `"name": "web-7"}}`), "p.json:16: ops[2].pod.name: the pod shop/web-7 does not exist at that time"},
+		"delete with IP":   {edit(`"name": "web-0"}}`, `"name": "web-0", "ip": "10.0.0.1"}}`), "p.json:16: ops[2].pod: a pod-delete takes the pod's namespace and name only"},
+		"order of ops":     {edit(`"at": "3s"`, `"at": "1.5s"`), "p.json:16: ops[2].at: 1.5s is before the 2s of the entry before it; the list is in order of time"},
+		"op too late":      {edit(`"at": "6s"`, `"at": "61s"`), "p.json:19: ops[5].at: 61s is outside the churn phase, which lasts from 0s to 60s"},
+		"unknown op":       {edit(`"op": "node-create"`, `"op": "node-reboot"`), `p.json:17: ops[3].op: the op "node-reboot" does not exist; the ops are pod-create, pod-delete, pod-relabel, node-create, node-delete and namespace-delete`},
+		"op without pod":   {edit(`"op": "node-create"`, `"op": "pod-create"`), "p.json:17: ops[3].pod: a pod-create needs the pod"},
+		"node exists":      {edit(`"name": "n9"`, `"name": "n1"`), "p.json:17: ops[3].name: the node n1 exists already at that time"},
+		"node missing":     {edit(`"name": "n3"}`, `"name": "n8"}`), "p.json:18: ops[4].name: the node n8 does not exist at that time"},
+		"node of an agent": {edit(`"name": "n3"}`, `"name": "n1"}`), "p.json:18: ops[4].name: the agent a1 runs on node n1; delete a node without an agent"},
+		"no namespace":     {edit(`"namespace-delete", "name": "shop"`, `"namespace-delete", "name": "prod"`), "p.json:19: ops[5].name: the namespace prod does not exist at that time"},
+		"unknown kind":     {edit(`"reset"`, `"meteor"`), `p.json:24: faults[2].kind: the kind "meteor" does not exist; the kinds are replica-loss, writer-restart, partition, black-hole, reset, pause, agent-restart, kube-restart`},
+		"no such replica":  {edit(`"target": "r0"`, `"target": "r2"`), "p.json:22: faults[0].target: the host r2 does not exist; the plan has r0 to r1"},
+		"no such host":     {edit(`"target": "r0"`, `"target": "db"`), `p.json:22: faults[0].target: "db" is not a host; hosts are named k0, r0, a0 and so on, and w0`},
+		"wrong host":       {edit(`"target": "r0"`, `"target": "a0"`), "p.json:22: faults[0].target: a replica-loss does not happen to a0, only to replicas (r0, ...)"},
+		"strangers":        {edit(`"peer": "r1"`, `"peer": "a1"`), "p.json:23: faults[1].peer: a0 and a1 never talk; agents talk to replicas, and replicas and w0 to kube-apiservers"},
+		"no peer":          {edit(`"peer": "r1", `, ``), "p.json:23: faults[1].peer: the host is missing; hosts are named k0, r0, a0 and so on, and w0"},
+		"peer too many":    {edit(`"target": "r0"`, `"target": "r0", "peer": "k0"`), "p.json:22: faults[0].peer: a replica-loss concerns one host and has no peer"},
+		"no length":        {edit(`"target": "r0", "for": "5s"`, `"target": "r0"`), `p.json:22: faults[0].for: a replica-loss needs a length, such as "30s"`},
+		"negative length":  {edit(`"target": "r0", "for": "5s"`, `"target": "r0", "for": "-5s"`), "p.json:22: faults[0].for: found -5s; a fault cannot last less than no time"},
+		"length of reset":  {edit(`"peer": "k0"`, `"peer": "k0", "for": "1s"`), "p.json:24: faults[2].for: a reset happens at one instant and has no length"},
+		"one-way reset":    {edit(`"peer": "k0"`, `"peer": "k0", "oneWay": true`), "p.json:24: faults[2].oneWay: only a partition can be one-way"},
+		"negative lag":     {edit(`"lag": "10s"`, `"lag": "-1s"`), "p.json:25: faults[3].lag: found -1s; a cache cannot be ahead of its store"},
+		"lag of a loss":    {edit(`"target": "r0"`, `"target": "r0", "lag": "1s"`), "p.json:22: faults[0].lag: only a kube-restart has a lag"},
+		"overlap":          {edit(`"kind": "partition", "target": "a0", "peer": "r1", "for": "5s", "oneWay": true`, `"kind": "writer-restart", "target": "r0", "for": "5s"`), "p.json:23: faults[1].at: r0 is already down: faults[0] lasts until 15s, and the two would undo each other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Read("p.json", []byte(test.text))
+			require.EqualError(t, err, test.want)
+		})
+	}
+}
+
+func TestReadFileOfAMissingFile(t *testing.T) {
+	_, err := ReadFile("nowhere.json")
+	require.EqualError(t, err, "nowhere.json: cannot read the plan: no such file or directory")
+}
+
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]string{
+		"0s": "0s", "1m5.25s": "65.25s", "200us": "200us", "200µs": "200us", "1.5ms": "1.5ms",
+		"-3s": "-3s", "-1500ms": "-1.5s", "999999999ns": "999.999999ms", "24h": "86400s", "1.000000001s": "1.000000001s",
+	} {
+		d, err := ParseDuration(text)
+		require.NoError(t, err)
+		require.Equal(t, want, d.String())
+		again, err := ParseDuration(d.String())
+		require.NoError(t, err)
+		require.Equal(t, d, again)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(small))
+	f.Add([]byte(`{"version":1,"objects":[{}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := Read("f", data)
+		if err != nil {
+			require.NotContains(t, err.Error(), "\n")
+			return
+		}
+		again, err := Read("f", p.Encode())
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	line := []byte(mustDraw(b, 1).Line())
+	for b.Loop() {
+		_, err := Read("plan", line)
+		require.NoError(b, err)
+	}
+}

@@ -1,0 +1,60 @@
+package fault
+
+import (
+	"pgregory.net/rapid"
+)
+
+// draw returns the value of a generator for a seed, a purpose and the numbers of
+// the thing that it is for. Every part of a plan has a stream of its own, so that
+// adding a part, or a choice to a part, leaves the others as they were.
+func draw[T any](g *rapid.Generator[T], seed uint64, purpose string, numbers ...int) T {
+	return g.Example(int(streamKey(seed, purpose, numbers...)))
+}
+
+// streamKey hashes with FNV-1a and mixes the result as splitmix64 does, because
+// FNV alone leaves the keys of neighbouring seeds alike.
+func streamKey(seed uint64, purpose string, numbers ...int) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	hash := uint64(offset)
+	add := func(x uint64) {
+		for range 8 {
+			hash = (hash ^ x&0xff) * prime
+			x >>= 8
+		}
+	}
+	add(seed)
+	for i := range len(purpose) {
+		hash = (hash ^ uint64(purpose[i])) * prime
+	}
+	for _, n := range numbers {
+		add(uint64(n))
+	}
+	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
+	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
+	return hash ^ hash>>31
+}
+
+// uniform draws from 0 to n-1, each as likely as the others. Rapid's own ranges
+// prefer small numbers and ends of a range: right for sizes, wrong for instants
+// and hosts, which must be spread. Its coins are fair; 16 more of them than n
+// needs keep the bias of the remainder below 1 in 65,536.
+func uniform(t *rapid.T, n int, label string) int {
+	var bits uint64
+	for range bitsFor(n) + 16 {
+		bits <<= 1
+		if coin.Draw(t, label) {
+			bits |= 1
+		}
+	}
+	return int(bits % uint64(n))
+}
+
+func bitsFor(n int) (count int) {
+	for n > 0 {
+		n >>= 1
+		count++
+	}
+	return count
+}
+
+var coin = rapid.Bool()

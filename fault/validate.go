@@ -1,0 +1,144 @@
+package fault
+
+import (
+	"strings"
+	"time"
+)
+
+// ModeClusterMesh is the mode in which agents read identities and endpoints from
+// the etcd of a ClusterMesh API server's replica, as from a remote cluster.
+const ModeClusterMesh = "clustermesh"
+
+// The largest lengths that a plan may ask for. They keep a slip of the pen from
+// becoming a run of a week.
+const (
+	longestPhase   = Duration(24 * time.Hour)
+	longestLatency = Duration(10 * time.Second)
+)
+
+// validate returns the first reason why the plan cannot be run, in the order of
+// the file form, or nil.
+func validate(p *Plan) *flaw {
+	if problem := checkVersion(p.Version); problem != nil {
+		return problem
+	}
+	if p.Mode != ModeClusterMesh {
+		return flawf("mode", "the mode %s does not exist; the modes are %q", quote(p.Mode), ModeClusterMesh)
+	}
+	objects, problem := survey(p.Objects)
+	if problem != nil {
+		return problem
+	}
+	for _, check := range []func(*Plan, given) *flaw{checkTopology, checkNetwork, checkOptions, checkPhases, checkWorkload, checkFaults} {
+		if problem := check(p, objects); problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+func checkTopology(p *Plan, objects given) *flaw {
+	t := p.Topology
+	for _, count := range []struct {
+		path        string
+		n, min, max int
+	}{
+		{"topology.apiservers", t.APIServers, 1, 5},
+		{"topology.replicas", t.Replicas, 1, 16},
+		{"topology.agents", t.Agents, 1, 1000},
+		{"topology.nodes", t.Nodes, 0, 10_000},
+	} {
+		if count.n < count.min || count.n > count.max {
+			return flawf(count.path, "found %d; want %d to %d", count.n, count.min, count.max)
+		}
+	}
+	if len(objects.nodes) == 0 && t.Nodes < t.Agents {
+		return flawf("topology.nodes", "there are %d agents and only %d nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes", t.Agents, t.Nodes)
+	}
+	return nil
+}
+
+func checkNetwork(p *Plan, _ given) *flaw {
+	n := p.Network
+	if n.LatencyMin <= 0 {
+		return flawf("network.latencyMin", "found %s; a message takes some time, such as \"200us\"", n.LatencyMin)
+	}
+	if n.LatencyMax < n.LatencyMin || n.LatencyMax > longestLatency {
+		return flawf("network.latencyMax", "found %s; want latencyMin (%s) to %s", n.LatencyMax, n.LatencyMin, longestLatency)
+	}
+	return nil
+}
+
+func checkOptions(p *Plan, objects given) *flaw {
+	o := p.Options
+	for _, qps := range []struct {
+		path string
+		n    int
+	}{
+		{"options.writerQPS", o.WriterQPS},
+		{"options.writerBootstrapQPS", o.WriterBootstrapQPS},
+		{"options.agentQPS", o.AgentQPS},
+	} {
+		if qps.n < 1 {
+			return flawf(qps.path, "found %d; want at least 1 request per second", qps.n)
+		}
+	}
+	if o.ClusterID < 1 || o.ClusterID > 255 {
+		return flawf("options.clusterID", "found %d; ClusterMesh takes 1 to 255", o.ClusterID)
+	}
+	if objects.clusterID != 0 && objects.clusterID != o.ClusterID {
+		return flawf("options.clusterID", "found %d, but the identities among the objects belong to cluster %d", o.ClusterID, objects.clusterID)
+	}
+	if o.ClusterName != "" {
+		if problem := checkName("options.clusterName", o.ClusterName); problem != nil {
+			return problem
+		}
+		if o.ClusterName == "default" {
+			return flawf("options.clusterName", "ClusterMesh refuses the name %q; any other will do", o.ClusterName)
+		}
+		if len(o.ClusterName) > 32 {
+			return flawf("options.clusterName", "the name has %d characters; Cilium takes at most 32", len(o.ClusterName))
+		}
+	}
+	if o.Preempt < 0 {
+		return flawf("options.preempt", "found %d; want 0 for never, or N for once in N chances", o.Preempt)
+	}
+	return nil
+}
+
+func checkPhases(p *Plan, _ given) *flaw {
+	if p.Churn < Duration(time.Second) || p.Churn > longestPhase {
+		return flawf("churn", "found %s; want 1s to %s", p.Churn, longestPhase)
+	}
+	if p.Settle < Duration(time.Second) || p.Settle > longestPhase {
+		return flawf("settle", "found %s; want 1s to %s", p.Settle, longestPhase)
+	}
+	return nil
+}
+
+// checkTime checks an instant of the churn phase that follows another one.
+func checkTime(p *Plan, path string, at, previous Duration) *flaw {
+	if at < 0 || at > p.Churn {
+		return flawf(path, "%s is outside the churn phase, which lasts from 0s to %s", at, p.Churn)
+	}
+	if at < previous {
+		return flawf(path, "%s is before the %s of the entry before it; the list is in order of time", at, previous)
+	}
+	return nil
+}
+
+// checkName checks a name by the rules of Kubernetes for a DNS subdomain, which
+// pods, nodes and namespaces all follow.
+func checkName(path, name string) *flaw {
+	ok := name != "" && len(name) <= 253
+	for i := 0; ok && i < len(name); i++ {
+		c := name[i]
+		alphanumeric := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		inside := i > 0 && i < len(name)-1 && strings.IndexByte("-.", c) >= 0
+		ok = alphanumeric || inside
+	}
+	if !ok {
+		return flawf(path, "%s is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'", quote(name))
+	}
+	return nil
+}

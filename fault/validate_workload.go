@@ -1,0 +1,210 @@
+package fault
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A cluster is what the workload has made of the world at one instant. Two pods
+// may have the same IP: a cluster shows this when an IP is given to a new pod
+// before the old pod's endpoint is gone.
+type cluster struct {
+	given      given
+	startNodes int
+	agents     int
+	namespaces map[string]bool
+	nodes      map[string]bool
+	pods       map[string]string // namespace/name -> namespace
+}
+
+// checkWorkload plays the workload on names alone and returns its first step
+// that cannot be done.
+func checkWorkload(p *Plan, objects given) *flaw {
+	c := cluster{
+		given:      objects,
+		startNodes: p.Topology.Nodes,
+		agents:     p.Topology.Agents,
+		namespaces: map[string]bool{},
+		nodes:      map[string]bool{},
+		pods:       map[string]string{},
+	}
+	for i := range p.Topology.Nodes {
+		c.nodes[nodeName(i)] = true
+	}
+	for _, node := range objects.nodes {
+		if c.nodes[node] {
+			return flawf("topology.nodes", "the node %s is among the %d nodes named n0, n1, ... and among the objects", node, p.Topology.Nodes)
+		}
+		c.nodes[node] = true
+	}
+	for _, namespace := range objects.namespaces {
+		c.namespaces[namespace] = true
+	}
+	for i := range p.Pods {
+		if problem := c.create("pods["+strconv.Itoa(i)+"]", &p.Pods[i]); problem != nil {
+			return problem
+		}
+	}
+	previous := Duration(0)
+	for i := range p.Ops {
+		op, path := &p.Ops[i], "ops["+strconv.Itoa(i)+"]"
+		if problem := checkTime(p, path+".at", op.At, previous); problem != nil {
+			return problem
+		}
+		previous = op.At
+		if problem := c.apply(path, op); problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+func (c *cluster) apply(path string, op *Op) *flaw {
+	switch op.Op {
+	case PodCreate, PodDelete, PodRelabel:
+		if op.Pod == nil {
+			return flawf(path+".pod", "a %s needs the pod", op.Op)
+		}
+		if op.Name != "" {
+			return flawf(path+".name", "a %s names its pod in the field pod, not here", op.Op)
+		}
+	case NodeCreate, NodeDelete, NamespaceDelete:
+		if op.Pod != nil {
+			return flawf(path+".pod", "a %s concerns no pod", op.Op)
+		}
+		if problem := checkName(path+".name", op.Name); problem != nil {
+			return problem
+		}
+	}
+	switch op.Op {
+	case PodCreate:
+		return c.create(path+".pod", op.Pod)
+	case PodDelete:
+		return c.delete(path+".pod", op.Pod)
+	case PodRelabel:
+		return c.relabel(path+".pod", op.Pod)
+	case NodeCreate:
+		return c.createNode(path+".name", op.Name)
+	case NodeDelete:
+		return c.deleteNode(path+".name", op.Name)
+	case NamespaceDelete:
+		return c.deleteNamespace(path+".name", op.Name)
+	}
+	return flawf(path+".op", "the op %s does not exist; the ops are %s, %s, %s, %s, %s and %s", quote(string(op.Op)),
+		PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete)
+}
+
+func (c *cluster) create(path string, pod *Pod) *flaw {
+	for _, field := range []struct{ name, value string }{
+		{"namespace", pod.Namespace}, {"name", pod.Name}, {"app", pod.App}, {"node", pod.Node},
+	} {
+		if problem := checkName(path+"."+field.name, field.value); problem != nil {
+			return problem
+		}
+	}
+	if strings.Contains(pod.Namespace, ".") {
+		return flawf(path+".namespace", "%s is not a name that Kubernetes accepts for a namespace: it may not hold '.'", quote(pod.Namespace))
+	}
+	if ip, err := netip.ParseAddr(pod.IP); err != nil || !ip.Is4() {
+		return flawf(path+".ip", "%s is not an IPv4 address, such as \"10.0.0.7\"", quote(pod.IP))
+	}
+	key := pod.Namespace + "/" + pod.Name
+	if _, exists := c.pods[key]; exists {
+		return flawf(path+".name", "the pod %s exists already at that time", key)
+	}
+	if c.given.pods[key] {
+		return flawf(path+".name", "the pod %s is among the objects given", key)
+	}
+	if !c.nodes[pod.Node] {
+		return flawf(path+".node", "the node %s does not exist at that time; the plan starts with %s", pod.Node, c.nodesAtTheStart())
+	}
+	c.pods[key] = pod.Namespace
+	c.namespaces[pod.Namespace] = true
+	return nil
+}
+
+func (c *cluster) delete(path string, pod *Pod) *flaw {
+	if pod.App != "" || pod.Node != "" || pod.IP != "" {
+		return flawf(path, "a %s takes the pod's namespace and name only", PodDelete)
+	}
+	if problem := c.existing(path, pod); problem != nil {
+		return problem
+	}
+	delete(c.pods, pod.Namespace+"/"+pod.Name)
+	return nil
+}
+
+func (c *cluster) relabel(path string, pod *Pod) *flaw {
+	if pod.Node != "" || pod.IP != "" {
+		return flawf(path, "a %s takes the pod's namespace, name and new app only", PodRelabel)
+	}
+	if problem := checkName(path+".app", pod.App); problem != nil {
+		return problem
+	}
+	return c.existing(path, pod)
+}
+
+func (c *cluster) existing(path string, pod *Pod) *flaw {
+	key := pod.Namespace + "/" + pod.Name
+	if _, exists := c.pods[key]; exists {
+		return nil
+	}
+	if c.given.pods[key] {
+		return flawf(path+".name", "the pod %s is among the objects given, which the workload leaves alone", key)
+	}
+	return flawf(path+".name", "the pod %s does not exist at that time", key)
+}
+
+func (c *cluster) createNode(path, name string) *flaw {
+	if c.nodes[name] {
+		return flawf(path, "the node %s exists already at that time", name)
+	}
+	c.nodes[name] = true
+	return nil
+}
+
+func (c *cluster) deleteNode(path, name string) *flaw {
+	if !c.nodes[name] {
+		return flawf(path, "the node %s does not exist at that time", name)
+	}
+	for i := range c.agents {
+		if name == nodeName(i) {
+			return flawf(path, "the agent a%d runs on node %s; delete a node without an agent", i, name)
+		}
+	}
+	delete(c.nodes, name)
+	return nil
+}
+
+func (c *cluster) deleteNamespace(path, name string) *flaw {
+	if !c.namespaces[name] {
+		return flawf(path, "the namespace %s does not exist at that time", name)
+	}
+	for _, namespace := range c.given.namespaces {
+		if namespace == name {
+			return flawf(path, "the namespace %s is among the objects given, which the workload leaves alone", name)
+		}
+	}
+	delete(c.namespaces, name)
+	for key, namespace := range c.pods {
+		if namespace == name {
+			delete(c.pods, key)
+		}
+	}
+	return nil
+}
+
+func (c *cluster) nodesAtTheStart() string {
+	var parts []string
+	if c.startNodes > 0 {
+		parts = append(parts, fmt.Sprintf("n0 to %s", nodeName(c.startNodes-1)))
+	}
+	if n := len(c.given.nodes); n > 0 {
+		parts = append(parts, fmt.Sprintf("the %d among its objects", n))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func nodeName(i int) string { return "n" + strconv.Itoa(i) }

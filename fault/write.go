@@ -1,0 +1,52 @@
+package fault
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Encode returns the file form: indented JSON with one pod, op, fault or object
+// to a line, so that a difference between two plans is a difference of lines.
+// Read gives the same plan back.
+func (p *Plan) Encode() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"seed\": %d,\n  \"mode\": %s,\n\n", p.Version, p.Seed, line(p.Mode))
+	fmt.Fprintf(&b, "  \"topology\": %s,\n  \"network\": %s,\n  \"options\": %s,\n\n", line(p.Topology), line(p.Network), line(p.Options))
+	fmt.Fprintf(&b, "  \"churn\": %s,\n  \"settle\": %s", line(p.Churn), line(p.Settle))
+	writeList(&b, "pods", p.Pods)
+	writeList(&b, "ops", p.Ops)
+	writeList(&b, "faults", p.Faults)
+	writeList(&b, "objects", p.Objects)
+	b.WriteString("\n}\n")
+	return b.Bytes()
+}
+
+// Line returns the plan as one line of JSON without a line end, which is how a
+// history carries it. Read gives the same plan back.
+func (p *Plan) Line() string { return string(line(p)) }
+
+func writeList[T any](b *bytes.Buffer, name string, list []T) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(b, ",\n\n  %q: [", name)
+	for i, element := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(b, "\n    %s", line(element))
+	}
+	b.WriteString("\n  ]")
+}
+
+// line returns a part of a plan as one line of JSON.
+func line(part any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(part); err != nil {
+		panic(fmt.Sprintf("fault: a plan holds an object that is not JSON: %v", err))
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

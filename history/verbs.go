@@ -1,0 +1,25 @@
+package history
+
+import "strings"
+
+// allVerbs is the closed set of verbs, in the order of their declaration.
+var allVerbs = []Verb{
+	Phase, Fault, Heal, Up, Down, Ready, Unready, Write, Truth, Put, Del, Call,
+	Connect, Disconnect, Synced, See, Drop, Program, Unprogram, Net,
+}
+
+var verbs = func() map[string]Verb {
+	m := map[string]Verb{}
+	for _, v := range allVerbs {
+		m[string(v)] = v
+	}
+	return m
+}()
+
+var knownVerbs = func() string {
+	var names []string
+	for _, v := range allVerbs {
+		names = append(names, string(v))
+	}
+	return strings.Join(names, ", ")
+}()

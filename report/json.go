@@ -1,0 +1,155 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/checker"
+)
+
+// JSONVersion is the version of the JSON form: of the objects that WriteJSON
+// methods write, one to a line. Each has the fields version and kind.
+const JSONVersion = 1
+
+type header struct {
+	Version int    `json:"version"`
+	Kind    string `json:"kind"` // run, failure, summary or verify
+}
+
+type runJSON struct {
+	header
+	Name           string          `json:"name"`
+	Outcome        string          `json:"outcome"`
+	Plan           json.RawMessage `json:"plan,omitempty"`
+	Hash           string          `json:"hash"`
+	VirtualSeconds float64         `json:"virtualSeconds"`
+	WallSeconds    float64         `json:"wallSeconds,omitempty"`
+	CheckSeconds   float64         `json:"checkSeconds"`
+	Records        int             `json:"records"`
+	PeakMemory     int64           `json:"peakMemoryBytes,omitempty"`
+	Deterministic  bool            `json:"deterministic"`
+	Unseeded       uint64          `json:"unseeded"`
+	Reruns         int             `json:"reruns"`
+	Properties     []resultJSON    `json:"properties"`
+}
+
+type resultJSON struct {
+	Property   string          `json:"property"`
+	Outcome    string          `json:"outcome"`
+	Evidence   string          `json:"evidence"`
+	Violations []violationJSON `json:"violations"`
+}
+
+type violationJSON struct {
+	AtSeconds float64 `json:"atSeconds"`
+	Agent     string  `json:"agent,omitempty"`
+	Store     string  `json:"store,omitempty"` // etcd cluster ID
+	Kind      string  `json:"kind,omitempty"`
+	Key       string  `json:"key,omitempty"`
+	Sentence  string  `json:"sentence"`
+	Records   []int   `json:"records"` // from 0; record i is on line i+3 of the history's file
+}
+
+// WriteJSON writes the run on one line, with its plan if withPlan is set.
+func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
+	form := runJSON{
+		header:         header{JSONVersion, "run"},
+		Name:           r.Name,
+		Outcome:        string(r.Verdict.Outcome()),
+		Hash:           r.Hash,
+		VirtualSeconds: r.Virtual.Seconds(),
+		WallSeconds:    r.Wall.Seconds(),
+		CheckSeconds:   r.Checking.Seconds(),
+		Records:        r.Records,
+		PeakMemory:     r.PeakMemory,
+		Deterministic:  r.Deterministic,
+		Unseeded:       r.Unseeded,
+		Reruns:         r.Reruns,
+		Properties:     []resultJSON{},
+	}
+	if withPlan && r.Plan != nil {
+		form.Plan = json.RawMessage(r.Plan.Line())
+	}
+	for _, result := range r.Verdict.Results {
+		form.Properties = append(form.Properties, toJSON(result))
+	}
+	return writeLine(w, form)
+}
+
+func toJSON(r checker.Result) resultJSON {
+	form := resultJSON{Property: r.Property, Outcome: string(r.Outcome), Evidence: r.Evidence, Violations: []violationJSON{}}
+	for _, v := range r.Violations {
+		form.Violations = append(form.Violations, violationJSON{
+			AtSeconds: v.At.Seconds(), Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence,
+			Records: append([]int{}, v.Records...),
+		})
+	}
+	return form
+}
+
+// WriteJSON writes the failure on one line.
+func (f Failure) WriteJSON(w io.Writer) error {
+	return writeLine(w, struct {
+		header
+		Failure
+	}{header{JSONVersion, "failure"}, f})
+}
+
+type summaryJSON struct {
+	header
+	Seeds          int            `json:"seeds"`
+	Done           int            `json:"done"`
+	Pass           int            `json:"pass"`
+	Fail           int            `json:"fail"`
+	Unknown        int            `json:"unknown"`
+	Failed         int            `json:"failed"`
+	Note           string         `json:"note,omitempty"`
+	ElapsedSeconds float64        `json:"elapsedSeconds"`
+	VirtualSeconds float64        `json:"virtualSeconds"`
+	WorkerSeconds  float64        `json:"workerSeconds"`
+	CheckSeconds   float64        `json:"checkSeconds"`
+	Records        int            `json:"records"`
+	PeakMemory     int64          `json:"peakMemoryBytes"`
+	Reruns         int            `json:"reruns"`
+	Unseeded       []uint64       `json:"unseededSeeds"`
+	Properties     []propertyJSON `json:"properties"`
+}
+
+type propertyJSON struct {
+	Property string   `json:"property"`
+	Pass     int      `json:"pass"`
+	Fail     int      `json:"fail"`
+	Unknown  int      `json:"unknown"`
+	Failing  []uint64 `json:"failingSeeds"`
+	Unsure   []uint64 `json:"unknownSeeds"`
+}
+
+// WriteJSON writes the summary on one line.
+func (s *Summary) WriteJSON(w io.Writer) error {
+	form := summaryJSON{
+		header: header{JSONVersion, "summary"},
+		Seeds:  s.Seeds, Done: s.Done(), Pass: s.outcomes[checker.Pass], Fail: s.Failing(), Unknown: s.Undecided(), Failed: s.Failed(),
+		Note: s.Note, ElapsedSeconds: s.Elapsed.Seconds(), VirtualSeconds: s.virtual.Seconds(), WorkerSeconds: s.worker.Seconds(),
+		CheckSeconds: s.checking.Seconds(), Records: s.records, PeakMemory: s.peak, Reruns: s.reruns,
+		Unseeded: ascending(s.unseeded), Properties: []propertyJSON{},
+	}
+	for _, p := range s.properties {
+		form.Properties = append(form.Properties, propertyJSON{
+			Property: p.name, Pass: p.counts[checker.Pass], Fail: p.counts[checker.Fail], Unknown: p.counts[checker.Unknown],
+			Failing: ascending(p.failing), Unsure: ascending(p.unknown),
+		})
+	}
+	return writeLine(w, form)
+}
+
+// ascending returns the seeds sorted, as a list and never as null.
+func ascending(seeds []uint64) []uint64 {
+	return append([]uint64{}, slices.Sorted(slices.Values(seeds))...)
+}
+
+func writeLine(w io.Writer, form any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(form)
+}

@@ -1,0 +1,225 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+)
+
+func violation(at time.Duration, sentence string, records ...int) checker.Violation {
+	return checker.Violation{Agent: "a3", Kind: "identity", Key: "70000", Sentence: sentence, At: at, Records: records}
+}
+
+// broken is a run with one property of each outcome.
+func broken() *Run {
+	return &Run{
+		Name: "seed 7",
+		Plan: &fault.Plan{Version: 1, Seed: 7, Mode: "clustermesh"},
+		Verdict: checker.Verdict{Results: []checker.Result{
+			{Property: "integrity", Outcome: checker.Pass, Evidence: "4,211 entries seen by 6 agents, each existed before"},
+			{Property: "monotonic", Outcome: checker.Fail, Evidence: "5 steps back among 4,211", Violations: []checker.Violation{
+				violation(12400*time.Millisecond, "agent a3 went back in time", 318, 402),
+				violation(13*time.Second, "the second"),
+				violation(14*time.Second, "the third"),
+				violation(15*time.Second, "the fourth"),
+				violation(16*time.Second, "the fifth"),
+			}},
+			{Property: "convergence", Outcome: checker.Unknown, Evidence: "there is no heal phase"},
+		}},
+		Hash:          "abc123",
+		Virtual:       663250 * time.Millisecond,
+		Wall:          710 * time.Millisecond,
+		Checking:      80 * time.Millisecond,
+		Records:       23456,
+		PeakMemory:    113 << 20,
+		Deterministic: true,
+		Commands:      []Command{{"replay", "simrun -seed 7"}},
+	}
+}
+
+func TestVerdictText(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, WriteVerdict(&b, broken(), false))
+	require.Equal(t, `
+verdict     FAIL: 1 of 3 properties broken; 1 of 3 properties could not be decided, which is not a pass
+  pass      integrity    4,211 entries seen by 6 agents, each existed before
+  FAIL      monotonic    5 steps back among 4,211
+         12.400s  agent a3 went back in time [history lines 321, 405]
+         13.000s  the second
+         14.000s  the third
+                  and 2 more (-v shows all)
+  unknown   convergence  there is no heal phase
+
+run         663.250s of virtual time in 0.71s of wall time, 934 times as fast; 23,456 events; 113 MiB; checked in 0.08s
+trace       sha256 abc123
+replay      simrun -seed 7
+`, b.String())
+
+	b.Reset()
+	require.NoError(t, WriteVerdict(&b, broken(), true))
+	require.Contains(t, b.String(), "the fifth\n")
+	require.NotContains(t, b.String(), "-v shows all")
+}
+
+func TestHeadlines(t *testing.T) {
+	outcomes := func(outcomes ...checker.Outcome) (v checker.Verdict) {
+		for _, outcome := range outcomes {
+			v.Results = append(v.Results, checker.Result{Outcome: outcome})
+		}
+		return v
+	}
+	require.Equal(t, "pass: all 2 properties hold", headline(outcomes(checker.Pass, checker.Pass)))
+	require.Equal(t, "UNKNOWN: nothing was judged", headline(outcomes()))
+	require.Equal(t, "FAIL: 1 of 2 properties broken", headline(outcomes(checker.Pass, checker.Fail)))
+	require.Equal(t, "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass", headline(outcomes(checker.Pass, checker.Unknown)))
+}
+
+func TestNotesBeforeRelyingOnAReplay(t *testing.T) {
+	r := broken()
+	require.Empty(t, notes(r))
+	r.Unseeded, r.Reruns = 2, 3
+	require.Equal(t, []string{
+		"the seed did not determine 2 events, such as a slow system call: this run may not replay",
+		"the plan was run again 3 times because the seed had not determined every event",
+	}, notes(r))
+	r.Deterministic, r.Reruns = false, 0
+	require.Equal(t, []string{"the stock Go runtime was used: the seed fixes the plan and not the execution, so this run does not replay"}, notes(r))
+	require.Empty(t, notes(&Run{}), "a history from a file was not run now")
+}
+
+func TestPlanText(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, WritePlan(&b, broken()))
+	require.True(t, strings.HasPrefix(b.String(), "seed 7\n  mode      clustermesh, "), b.String())
+	b.Reset()
+	require.NoError(t, WritePlan(&b, &Run{Name: "old.history", PlanErr: errors.New("line 2:1: version: 9")}))
+	require.Equal(t, "old.history\n  plan      cannot be shown: line 2:1: version: 9\n", b.String())
+}
+
+func TestRunJSON(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, broken().WriteJSON(&b, true))
+	require.Equal(t, 1, strings.Count(b.String(), "\n"))
+	var form runJSON
+	require.NoError(t, json.Unmarshal(b.Bytes(), &form))
+	require.Equal(t, header{Version: 1, Kind: "run"}, form.header)
+	require.Equal(t, "fail", form.Outcome)
+	require.Len(t, form.Properties, 3)
+	require.Equal(t, violationJSON{AtSeconds: 12.4, Agent: "a3", Kind: "identity", Key: "70000", Sentence: "agent a3 went back in time", Records: []int{318, 402}}, form.Properties[1].Violations[0])
+	require.Contains(t, string(form.Plan), `"seed":7`)
+	b.Reset()
+	require.NoError(t, broken().WriteJSON(&b, false))
+	require.NotContains(t, b.String(), `"plan"`)
+	require.NotContains(t, b.String(), "null")
+}
+
+func TestSummary(t *testing.T) {
+	s := Summary{Seeds: 2000, Elapsed: 100 * time.Second}
+	good := &Run{
+		Verdict: checker.Verdict{Results: []checker.Result{{Property: "integrity"}, {Property: "monotonic"}, {Property: "convergence"}}},
+		Virtual: 660 * time.Second, Wall: 800 * time.Millisecond, Checking: 200 * time.Millisecond, Records: 1000, Deterministic: true, PeakMemory: 120 << 20,
+	}
+	for i := range good.Verdict.Results {
+		good.Verdict.Results[i].Outcome = checker.Pass
+	}
+	for seed := range uint64(90) {
+		s.Add(seed, good)
+	}
+	for seed := uint64(99); seed >= 90; seed-- { // results come in any order
+		s.Add(seed, broken())
+	}
+	unseeded := *good
+	unseeded.Unseeded, unseeded.Reruns = 1, 3
+	s.Add(100, &unseeded)
+	s.AddFailure(Failure{Seed: 102, Kind: "hang", Message: "the worker hangs", Kept: "/c/102"})
+	s.AddFailure(Failure{Seed: 101, Kind: "crash", Message: "the worker ended", Kept: "/c/101"})
+	s.Note = "stopped before all seeds were run"
+
+	require.Equal(t, 103, s.Done())
+	require.Equal(t, 10, s.Failing())
+	require.Equal(t, 2, s.Failed())
+	seed, found := s.FirstFailing()
+	require.True(t, found)
+	require.EqualValues(t, 90, seed)
+
+	var b bytes.Buffer
+	require.NoError(t, s.WriteText(&b, false))
+	require.Equal(t, `property        pass     fail  unknown  seeds that did not pass
+integrity        101        0        0
+monotonic         91       10        0  fail 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
+convergence       91        0       10  unknown 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
+
+monotonic is broken, first by seed 90: agent a3 went back in time
+
+convergence could not be decided, first for seed 90: there is no heal phase
+
+seed 101 gave no history (crash): the worker ended
+  kept in /c/101
+
+seed 102 gave no history (hang): the worker hangs
+  kept in /c/102
+
+seeds     103 of 2,000: 91 pass, 10 fail, 0 unknown, 2 without a history
+note      stopped before all seeds were run
+time      18h31m33s of virtual time in 1m40s: 1.0 seeds/s; workers 1m20s, 834 times as fast as real time, and checks 19.0s (19 %)
+events    325,560, 3,223 in the mean; peak memory of a worker 120 MiB
+reruns    3, because a seed had not determined every event
+note      seeds that may not replay, because even the last run was not determined: 100
+`, b.String())
+
+	b.Reset()
+	require.NoError(t, s.WriteText(&b, true))
+	require.Contains(t, b.String(), "fail 90, 91, 92, 93, 94, 95, 96, 97, 98, 99\n")
+
+	b.Reset()
+	require.NoError(t, s.WriteJSON(&b))
+	var form summaryJSON
+	require.NoError(t, json.Unmarshal(b.Bytes(), &form))
+	require.Equal(t, []uint64{90, 91, 92, 93, 94, 95, 96, 97, 98, 99}, form.Properties[1].Failing)
+	require.Equal(t, []uint64{100}, form.Unseeded)
+	require.NotContains(t, b.String(), "null")
+}
+
+func TestSummaryOfNothing(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, (&Summary{Seeds: 9, Note: "stopped before all seeds were run"}).WriteText(&b, false))
+	require.Equal(t, "seeds     0 of 9: 0 pass, 0 fail, 0 unknown, 0 without a history\nnote      stopped before all seeds were run\n", b.String())
+}
+
+func TestVerification(t *testing.T) {
+	v := Verification{Seeds: 5, Elapsed: 3 * time.Second}
+	v.Add(Comparison{Seed: 4, Line: 12, First: "a\n", Second: ""}, time.Minute)
+	v.Add(Comparison{Seed: 1}, time.Minute)
+	v.Add(Comparison{Seed: 2, Reruns: 6, Unseeded: 1, Line: 9}, time.Minute)
+	v.AddFailure(Failure{Seed: 3, Kind: "crash", Message: "it ended", Kept: "/c/3"})
+	require.Equal(t, []int{4, 1, 1, 1}, []int{v.Done(), v.Differing(), v.Unsure(), v.Failed()})
+	var b bytes.Buffer
+	require.NoError(t, v.WriteText(&b))
+	require.Equal(t, `seed 4 gave two histories, which differ first in line 12:
+  - a
+  + (the history has ended)
+seed 2 could not be decided: it did not determine 1 events, even when run again 6 times
+seed 3 gave no history (crash): it ended
+  kept in /c/3
+verify    4 of 5 seeds: 1 gave the same history twice, 1 gave two, 1 undecided, 1 without a history
+time      6m0s of virtual time in 3.00s; runs repeated because a seed had not determined every event: 6
+`, b.String())
+	b.Reset()
+	require.NoError(t, v.WriteJSON(&b))
+	require.Contains(t, b.String(), `"kind":"verify"`)
+	require.NotContains(t, b.String(), "null")
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
+		require.Equal(t, want, thousands(n))
+	}
+}

@@ -1,0 +1,168 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+)
+
+// fewViolations is how many violations of a property are shown unless all are
+// asked for.
+const fewViolations = 3
+
+// WritePlan writes the plan of a run, in a few lines, before the run starts.
+func WritePlan(w io.Writer, r *Run) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "%s\n", r.Name)
+	if r.PlanErr != nil {
+		fmt.Fprintf(out, "  plan      cannot be shown: %v\n", r.PlanErr)
+	} else {
+		fmt.Fprintf(out, "  %s\n", strings.ReplaceAll(fault.Describe(r.Plan), "\n", "\n  "))
+	}
+	return out.Flush()
+}
+
+// WriteVerdict writes the verdict of a run, its totals and the commands to go on
+// with. With all, every violation is written, else a few of each property.
+func WriteVerdict(w io.Writer, r *Run, all bool) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "\nverdict     %s\n", headline(r.Verdict))
+	width := 0
+	for _, result := range r.Verdict.Results {
+		width = max(width, len(result.Property))
+	}
+	for _, result := range r.Verdict.Results {
+		writeResult(out, result, width, all)
+	}
+	fmt.Fprintln(out)
+	writeTotals(out, r)
+	for _, command := range r.Commands {
+		fmt.Fprintf(out, "%-11s %s\n", command.Purpose, command.Line)
+	}
+	return out.Flush()
+}
+
+func headline(v checker.Verdict) string {
+	counts := map[checker.Outcome]int{}
+	for _, result := range v.Results {
+		counts[result.Outcome]++
+	}
+	fail, unknown := counts[checker.Fail], counts[checker.Unknown]
+	undecided := ""
+	if unknown > 0 {
+		undecided = fmt.Sprintf("%d of %d properties could not be decided, which is not a pass", unknown, len(v.Results))
+	}
+	switch {
+	case fail > 0 && unknown > 0:
+		return fmt.Sprintf("FAIL: %d of %d properties broken; %s", fail, len(v.Results), undecided)
+	case fail > 0:
+		return fmt.Sprintf("FAIL: %d of %d properties broken", fail, len(v.Results))
+	case unknown > 0:
+		return "UNKNOWN: no property is broken; " + undecided
+	case len(v.Results) == 0:
+		return "UNKNOWN: nothing was judged"
+	}
+	return fmt.Sprintf("pass: all %d properties hold", len(v.Results))
+}
+
+func writeResult(out io.Writer, r checker.Result, width int, all bool) {
+	label := string(r.Outcome)
+	if r.Outcome == checker.Fail {
+		label = "FAIL"
+	}
+	fmt.Fprintf(out, "  %-8s  %-*s  %s\n", label, width, r.Property, r.Evidence)
+	for i, v := range r.Violations {
+		if i == fewViolations && !all {
+			fmt.Fprintf(out, "  %14s  and %s more (-v shows all)\n", "", thousands(len(r.Violations)-i))
+			break
+		}
+		fmt.Fprintf(out, "  %13.3fs  %s%s\n", v.At.Seconds(), v.Sentence, recordNumbers(v.Records))
+	}
+}
+
+// recordNumbers names the lines of the history's file that prove a violation:
+// its records follow two lines of header.
+func recordNumbers(records []int) string {
+	if len(records) == 0 {
+		return ""
+	}
+	lines := make([]string, len(records))
+	for i, record := range records {
+		lines[i] = strconv.Itoa(record + 3)
+	}
+	if len(lines) == 1 {
+		return " [history line " + lines[0] + "]"
+	}
+	return " [history lines " + strings.Join(lines, ", ") + "]"
+}
+
+func writeTotals(out io.Writer, r *Run) {
+	parts := []string{fmt.Sprintf("%.3fs of virtual time", r.Virtual.Seconds())}
+	if r.Wall > 0 {
+		parts[0] += fmt.Sprintf(" in %s of wall time, %s times as fast", wall(r.Wall), thousands(int(r.Virtual/r.Wall)))
+	}
+	parts = append(parts, thousands(r.Records)+" events")
+	if r.PeakMemory > 0 {
+		parts = append(parts, fmt.Sprintf("%d MiB", r.PeakMemory>>20))
+	}
+	if r.Checking > 0 {
+		parts = append(parts, "checked in "+wall(r.Checking))
+	}
+	fmt.Fprintf(out, "run         %s\n", strings.Join(parts, "; "))
+	fmt.Fprintf(out, "trace       sha256 %s\n", r.Hash)
+	for _, note := range notes(r) {
+		fmt.Fprintf(out, "note        %s\n", note)
+	}
+}
+
+// notes says what a reader must know before relying on a replay.
+func notes(r *Run) (notes []string) {
+	if r.Wall == 0 {
+		return nil // judged again from a file
+	}
+	if !r.Deterministic {
+		notes = append(notes, "the stock Go runtime was used: the seed fixes the plan and not the execution, so this run does not replay")
+	} else if r.Unseeded > 0 {
+		notes = append(notes, fmt.Sprintf("the seed did not determine %d events, such as a slow system call: this run may not replay", r.Unseeded))
+	}
+	if r.Reruns > 0 {
+		notes = append(notes, fmt.Sprintf("the plan was run again %s because the seed had not determined every event", times(r.Reruns)))
+	}
+	return notes
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// wall rounds a wall time for reading.
+func wall(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.2fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	if n < 0 {
+		return "-" + thousands(-n)
+	}
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

@@ -1,0 +1,94 @@
+package kube
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// readBody returns the body of a request as JSON, and its media type. Clients of
+// built-in kinds may send protobuf, as Cilium's do.
+func readBody(r *http.Request) (body []byte, mediaType string, err error) {
+	if body, err = io.ReadAll(r.Body); err != nil {
+		return nil, "", apierrors.NewBadRequest(fmt.Sprintf("the body cannot be read: %v", err))
+	}
+	if r.Header.Get("Content-Type") == "" {
+		return body, runtime.ContentTypeJSON, nil
+	}
+	mediaType, _, err = mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil, "", errUnsupportedMedia(fmt.Sprintf("the Content-Type %q cannot be read: %v", r.Header.Get("Content-Type"), err))
+	}
+	if mediaType == runtime.ContentTypeProtobuf && len(body) > 0 {
+		if body, err = fromProtobuf(body); err != nil {
+			return nil, "", err
+		}
+		mediaType = runtime.ContentTypeJSON
+	}
+	return body, mediaType, nil
+}
+
+func fromProtobuf(body []byte) ([]byte, error) {
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the protobuf body cannot be decoded: %v", err))
+	}
+	return encodeJSON(object), nil
+}
+
+// readObject reads the object that is created or replaced.
+func readObject(r *http.Request) (draft, error) {
+	body, mediaType, err := readBody(r)
+	if err != nil {
+		return draft{}, err
+	}
+	if mediaType != runtime.ContentTypeJSON && mediaType != runtime.ContentTypeProtobuf {
+		return draft{}, errUnsupportedMedia(fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: application/json; it was %q", mediaType))
+	}
+	d, err := parseDraft(body)
+	if err != nil {
+		return draft{}, apierrors.NewBadRequest(err.Error())
+	}
+	return d, nil
+}
+
+// readDeleteOptions reads the optional body of a delete.
+func readDeleteOptions(r *http.Request) (metav1.DeleteOptions, error) {
+	var options metav1.DeleteOptions
+	body, _, err := readBody(r)
+	if err != nil || len(body) == 0 {
+		return options, err
+	}
+	if err := json.Unmarshal(body, &options); err != nil {
+		return options, apierrors.NewBadRequest(fmt.Sprintf("the delete options cannot be read: %v", err))
+	}
+	return options, checkDelete(options)
+}
+
+// checkAccept refuses clients that do not take plain JSON. Answers are always
+// JSON: it is among what every Kubernetes client accepts.
+func checkAccept(r *http.Request) error {
+	accept := r.Header.Get("Accept")
+	if accept == "" {
+		return nil
+	}
+	for _, clause := range strings.Split(accept, ",") {
+		mediaType, params, err := mime.ParseMediaType(clause)
+		if err != nil || params["as"] != "" {
+			continue
+		}
+		switch mediaType {
+		case runtime.ContentTypeJSON, "application/*", "*/*":
+			return nil
+		}
+	}
+	return unmodeled("answers other than plain JSON, as in Accept: %s", accept)
+}

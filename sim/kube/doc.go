@@ -1,0 +1,45 @@
+// Package kube is the world's kube-apiserver: the REST protocol of Kubernetes
+// over a net.Listener, served to unmodified client-go and Cilium clientsets.
+//
+//	store := kube.NewStore(kube.StoreConfig{Seed: seed})   // what etcd holds, one for all replicas
+//	store.OnCommit = func(c kube.Commit) { ... }           // every write, in order
+//	store.Create(obj)                                      // initial state
+//	store.CreateSystemNamespaces()
+//	server := kube.NewServer(store, kube.Config{Name: "k0"}) // one replica, with its own watch cache
+//	go server.Serve(listener)                              // until Close
+//	server.SetLag(5 * time.Second)                         // and other faults: Config.Intercept,
+//	server.ExpireWatches()                                 // ExpireWatches, CloseWatches
+//	server.Close()                                         // a restart is Close and a NewServer
+//
+// The process calls FitClients once, before its bubble.
+//
+// # What is modelled
+//
+// One Store has one resourceVersion for all kinds, like the etcd behind a real
+// kube-apiserver, and keeps its past for StoreConfig.History. Writes: create
+// (generateName too), update, patch (JSON patch, merge patch, strategic merge
+// for built-in kinds), delete and delete of a collection, with preconditions,
+// conflicts, finalizers, status subresources, generations, and without a commit
+// where nothing changes. Reads: get, list and watch with every form of
+// resourceVersion and resourceVersionMatch, pagination with continue tokens,
+// label and field selectors, bookmarks, streaming lists, timeouts and expiry.
+// The rules follow k8s.io/apiserver as of Kubernetes 1.36 (pkg/storage/cacher,
+// pkg/registry/generic/registry).
+//
+// A Server answers lists without a resourceVersion and gets from the Store: they
+// are consistent. Everything else comes from its watch cache, which may lag
+// (Config.Lag) or, after a restart, begin behind (Config.StartBehind).
+//
+// # What is not
+//
+// There are no controllers, no kubelet and no admission: what a client sends is
+// what is stored. Nothing is defaulted or allocated (no Service gets a
+// clusterIP), a pod or a namespace that is deleted is gone at once unless it has
+// finalizers, owner references have no effect, and an object's namespace need
+// not exist. managedFields are dropped. Authentication is not looked at.
+//
+// A resource that the Store does not serve is answered by 404, as by a real
+// kube-apiserver without the CRD. A request for a served resource that is not
+// modelled (dry runs, server-side apply, scale and the like) is answered by 501,
+// and Config.OnUnmodeled is told.
+package kube

@@ -1,0 +1,308 @@
+package kube_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	cilium "github.com/cilium/cilium/pkg/k8s/client/clientset/versioned"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/meshcheck/meshcheck/sim/kube"
+)
+
+func TestMain(m *testing.M) {
+	kube.FitClients()
+	os.Exit(m.Run())
+}
+
+// world is a store with one server behind an in-memory network.
+type world struct {
+	t      testing.TB
+	store  *kube.Store
+	server *kube.Server
+	net    *network
+	done   []chan error
+}
+
+// inBubble runs a test in virtual time.
+func inBubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+func newWorld(t testing.TB, config kube.Config) *world {
+	w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), net: &network{}}
+	require.NoError(t, w.store.CreateSystemNamespaces())
+	w.start(config)
+	t.Cleanup(w.stop)
+	return w
+}
+
+// start lets the clients meet a new server.
+func (w *world) start(config kube.Config) {
+	w.server = kube.NewServer(w.store, config)
+	l := w.net.listen()
+	done := make(chan error, 1)
+	w.done = append(w.done, done)
+	server := w.server
+	go func() { done <- server.Serve(l) }()
+}
+
+func (w *world) stop() {
+	require.NoError(w.t, w.server.Close())
+	require.NoError(w.t, <-w.done[len(w.done)-1])
+	w.net.reset()
+}
+
+func (w *world) restart(config kube.Config) {
+	w.stop()
+	w.start(config)
+}
+
+func (w *world) restConfig() *rest.Config {
+	return &rest.Config{Host: "http://kube", Dial: w.net.dial, QPS: -1, UserAgent: "meshcheck-test"}
+}
+
+func (w *world) clientset() *kubernetes.Clientset {
+	c, err := kubernetes.NewForConfig(w.restConfig())
+	require.NoError(w.t, err)
+	return c
+}
+
+func (w *world) cilium() *cilium.Clientset {
+	c, err := cilium.NewForConfig(w.restConfig())
+	require.NoError(w.t, err)
+	return c
+}
+
+// create adds an object to the store behind the servers' backs.
+func (w *world) create(object string) *kube.Object {
+	w.t.Helper()
+	o, err := w.store.Create([]byte(object))
+	require.NoError(w.t, err)
+	return o
+}
+
+// do makes one request of the server without the network.
+func (w *world) do(method, path, body string, headers ...string) response {
+	w.t.Helper()
+	r := httptest.NewRequest(method, path, bytes.NewReader([]byte(body)))
+	r.Header.Set("User-Agent", "w0")
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	w.server.ServeHTTP(rec, r)
+	return response{rec.Code, rec.Header(), rec.Body.Bytes(), w.t}
+}
+
+type response struct {
+	code   int
+	header http.Header
+	body   []byte
+	t      testing.TB
+}
+
+func (r response) status() metav1.Status {
+	r.t.Helper()
+	var s metav1.Status
+	require.NoError(r.t, json.Unmarshal(r.body, &s), "%s", r.body)
+	require.Equal(r.t, "Status", s.Kind, "%s", r.body)
+	return s
+}
+
+func (r response) meta() metav1.ObjectMeta {
+	r.t.Helper()
+	var o struct{ Metadata metav1.ObjectMeta }
+	require.NoError(r.t, json.Unmarshal(r.body, &o), "%s", r.body)
+	return o.Metadata
+}
+
+// list is what a list of anything has.
+type list struct {
+	Kind     string
+	Metadata metav1.ListMeta
+	Items    []struct {
+		Kind     string
+		Metadata metav1.ObjectMeta
+	}
+}
+
+func (r response) list() list {
+	r.t.Helper()
+	require.Equal(r.t, http.StatusOK, r.code, "%s", r.body)
+	var l list
+	require.NoError(r.t, json.Unmarshal(r.body, &l), "%s", r.body)
+	return l
+}
+
+func (l list) names() []string {
+	names := []string{}
+	for _, o := range l.Items {
+		names = append(names, o.Metadata.Name)
+	}
+	return names
+}
+
+// watcher reads a watch line by line.
+type watcher struct {
+	t      testing.TB
+	events chan watched
+	cancel context.CancelFunc
+	code   int
+}
+
+type watched struct {
+	Type   string
+	Object struct {
+		Reason, Message string            // of an error
+		Metadata        metav1.ObjectMeta `json:"metadata"`
+	}
+}
+
+// watch opens a watch over the network; its channel of events closes with the stream.
+func (w *world) watch(path string) *watcher {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.net.dial}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kube"+path, nil)
+	require.NoError(w.t, err)
+	resp, err := client.Do(r)
+	require.NoError(w.t, err)
+	out := &watcher{t: w.t, events: make(chan watched, 10000), cancel: cancel, code: resp.StatusCode}
+	go func() {
+		defer close(out.events)
+		defer resp.Body.Close()
+		dec := json.NewDecoder(resp.Body)
+		for {
+			var ev watched
+			if err := dec.Decode(&ev); err != nil {
+				return
+			}
+			out.events <- ev
+		}
+	}()
+	w.t.Cleanup(cancel)
+	return out
+}
+
+// got returns the events that have come, as "ADDED name rv"; and "end" if the
+// stream has ended.
+func (o *watcher) got() []string {
+	synctest.Wait()
+	got := []string{}
+	for {
+		select {
+		case ev, ok := <-o.events:
+			if !ok {
+				return append(got, "end")
+			}
+			s := ev.Type + " " + ev.Object.Metadata.Name + " " + ev.Object.Metadata.ResourceVersion
+			if ev.Type == "ERROR" {
+				s = "ERROR " + ev.Object.Reason + " " + ev.Object.Message
+			}
+			if ev.Type == "BOOKMARK" {
+				s = "BOOKMARK " + ev.Object.Metadata.ResourceVersion
+				if ev.Object.Metadata.Annotations["k8s.io/initial-events-end"] == "true" {
+					s += " initial-events-end"
+				}
+			}
+			got = append(got, s)
+		default:
+			return got
+		}
+	}
+}
+
+// network is a listener and the connections made to it, in memory.
+type network struct {
+	mu      sync.Mutex
+	current *memoryListener
+	conns   []net.Conn
+}
+
+func (n *network) listen() net.Listener {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.current = &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	return n.current
+}
+
+func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	n.mu.Lock()
+	l := n.current
+	n.mu.Unlock()
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.conns = append(n.conns, client, server)
+		return client, nil
+	case <-l.closed:
+		return nil, &net.OpError{Op: "dial", Err: io.ErrClosedPipe}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// reset breaks all connections.
+func (n *network) reset() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns {
+		c.Close()
+	}
+	n.conns = nil
+}
+
+type memoryListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *memoryListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *memoryListener) Addr() net.Addr { return &net.UnixAddr{Name: "kube", Net: "memory"} }
+
+// settle lets everything happen that happens within a span of virtual time.
+func settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func sorted(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s
+}

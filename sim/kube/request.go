@@ -1,0 +1,199 @@
+package kube
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metavalidation "k8s.io/apimachinery/pkg/apis/meta/internalversion/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Request is what a client asks of a Server, as Config.Intercept sees it.
+type Request struct {
+	// Verb is get, list, watch, create, update, patch, delete or
+	// deletecollection; or discovery, with Resource empty, for what is not
+	// about objects (/version, /api, /apis, /readyz and the like).
+	Verb        string
+	Group       string
+	Version     string
+	Resource    string // plural
+	Subresource string
+	Namespace   string // "" for all, and for resources without namespaces
+	Name        string
+	Client      string // who asks: Config.Client
+	Path        string
+
+	query url.Values
+	index int // of the resource in the catalog
+}
+
+// gr names the resource for people: "pods", "ciliumnodes.cilium.io".
+func (q *Request) gr() string {
+	return schema.GroupResource{Group: q.Group, Resource: q.Resource}.String()
+}
+
+// parseRequest reads the URL and method of a request. The error is that which
+// the client gets; the Request is as complete as it could be made.
+func parseRequest(c *catalog, r *http.Request) (*Request, error) {
+	q := &Request{Verb: "discovery", Path: r.URL.Path, query: r.URL.Query()}
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case parts[0] == "api" && len(parts) > 2:
+		q.Version, parts = parts[1], parts[2:]
+	case parts[0] == "apis" && len(parts) > 3:
+		q.Group, q.Version, parts = parts[1], parts[2], parts[3:]
+	default:
+		if r.Method != http.MethodGet {
+			return q, unmodeled("%s %s", r.Method, r.URL.Path)
+		}
+		return q, nil
+	}
+	if parts[0] == "namespaces" && len(parts) > 2 && !slices.Contains([]string{"status", "finalize"}, parts[2]) {
+		q.Namespace, parts = parts[1], parts[2:]
+	}
+	q.Resource = parts[0]
+	if len(parts) > 1 {
+		q.Name = parts[1]
+	}
+	if len(parts) > 2 {
+		q.Subresource = strings.Join(parts[2:], "/")
+	}
+	if err := q.setVerb(r.Method); err != nil {
+		return q, err
+	}
+	var ok bool
+	if q.index, ok = c.at(q.Group, q.Version, q.Resource); !ok {
+		return q, errNoResource()
+	}
+	return q, q.check(c.resources[q.index])
+}
+
+func (q *Request) setVerb(method string) error {
+	collection := map[string]string{http.MethodGet: "list", http.MethodPost: "create", http.MethodDelete: "deletecollection"}
+	object := map[string]string{http.MethodGet: "get", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodPost: "create"}
+	verbs := object
+	if q.Name == "" {
+		verbs = collection
+	}
+	q.Verb = verbs[method]
+	if q.Verb == "list" {
+		if watch, err := strconv.ParseBool(q.query.Get("watch")); err == nil && watch {
+			q.Verb = "watch"
+		}
+	}
+	if q.Verb == "" {
+		q.Verb = strings.ToLower(method)
+		return apierrors.NewMethodNotSupported(schema.GroupResource{Group: q.Group, Resource: q.Resource}, q.Verb)
+	}
+	return nil
+}
+
+// parameters are the query parameters that each verb understands. Those that
+// bear "=" are accepted only with that value: what they would do otherwise is
+// not modelled.
+var parameters = map[string][]string{
+	"get":              {"resourceVersion"},
+	"list":             {"labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "timeout", "watch", "allowWatchBookmarks", "sendInitialEvents"},
+	"watch":            {"labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "timeout", "watch", "allowWatchBookmarks", "sendInitialEvents"},
+	"create":           {"fieldManager", "fieldValidation=Ignore", "timeout"},
+	"update":           {"fieldManager", "fieldValidation=Ignore", "timeout"},
+	"patch":            {"fieldManager", "fieldValidation=Ignore", "timeout"},
+	"delete":           {"gracePeriodSeconds", "propagationPolicy=Background", "timeout"},
+	"deletecollection": {"labelSelector", "fieldSelector", "gracePeriodSeconds", "propagationPolicy=Background", "timeoutSeconds", "timeout"},
+}
+
+// check refuses what the resource does not have and what is not modelled.
+func (q *Request) check(r *Resource) error {
+	if q.Namespace != "" && !r.Namespaced {
+		return errNoResource()
+	}
+	if r.Namespaced && q.Namespace == "" {
+		switch q.Verb {
+		case "list", "watch":
+		case "create":
+			return apierrors.NewMethodNotSupported(r.gr(), q.Verb)
+		default:
+			return errNoResource()
+		}
+	}
+	if q.Name != "" && q.Verb == "create" {
+		return unmodeled("POST to %s", q.Path)
+	}
+	if q.Subresource != "" {
+		if q.Subresource != "status" {
+			return unmodeled("the subresource %s of %s", q.Subresource, r.Kind)
+		}
+		if !r.Status {
+			return errNoResource()
+		}
+		if q.Verb == "delete" {
+			return apierrors.NewMethodNotSupported(r.gr(), q.Verb)
+		}
+	}
+	names := make([]string, 0, len(q.query))
+	for name := range q.query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		value := q.query.Get(name)
+		known := slices.Contains(parameters[q.Verb], name) || slices.Contains(parameters[q.Verb], name+"="+value)
+		if !known && value != "" {
+			return unmodeled("the parameter %s=%s of %s", name, value, q.Verb)
+		}
+	}
+	return nil
+}
+
+// listOptions reads the parameters of a list or watch.
+func (q *Request) listOptions() (internalversion.ListOptions, error) {
+	o := internalversion.ListOptions{
+		Watch:                q.Verb == "watch",
+		ResourceVersion:      q.query.Get("resourceVersion"),
+		ResourceVersionMatch: metav1.ResourceVersionMatch(q.query.Get("resourceVersionMatch")),
+		Continue:             q.query.Get("continue"),
+	}
+	problem := func(name string, err error) error {
+		return apierrors.NewBadRequest(fmt.Sprintf("the parameter %s=%s cannot be read: %v", name, q.query.Get(name), err))
+	}
+	if s := q.query.Get("limit"); s != "" {
+		limit, err := strconv.ParseUint(s, 10, 63)
+		if err != nil {
+			return o, problem("limit", err)
+		}
+		o.Limit = int64(limit)
+	}
+	if s := q.query.Get("timeoutSeconds"); s != "" {
+		seconds, err := strconv.ParseUint(s, 10, 32)
+		if err != nil {
+			return o, problem("timeoutSeconds", err)
+		}
+		timeout := int64(seconds)
+		o.TimeoutSeconds = &timeout
+	}
+	if s := q.query.Get("allowWatchBookmarks"); s != "" {
+		allow, err := strconv.ParseBool(s)
+		if err != nil {
+			return o, problem("allowWatchBookmarks", err)
+		}
+		o.AllowWatchBookmarks = allow
+	}
+	if s := q.query.Get("sendInitialEvents"); s != "" {
+		send, err := strconv.ParseBool(s)
+		if err != nil {
+			return o, problem("sendInitialEvents", err)
+		}
+		o.SendInitialEvents = &send
+	}
+	if errs := metavalidation.ValidateListOptions(&o, true); len(errs) > 0 {
+		return o, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
+	}
+	return o, nil
+}

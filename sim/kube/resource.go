@@ -1,0 +1,118 @@
+package kube
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Resource is a kind of objects that a Store serves.
+type Resource struct {
+	Group      string // "" is the core group
+	Version    string
+	Name       string // plural, as in the URL
+	Kind       string
+	Namespaced bool
+
+	// Custom: defined by a CustomResourceDefinition. Updates must name a
+	// resourceVersion, strategic merge patches are refused, objects count their
+	// generation, and the items of a list carry kind and apiVersion.
+	Custom bool
+	// Status: status is a subresource. Updates of the object leave the status
+	// alone, updates of the status leave the rest.
+	Status bool
+	// StatusOnCreate: with Status, a status sent with a create is kept.
+	StatusOnCreate bool
+	// Generation: a built-in kind that counts its generation.
+	Generation bool
+	// UpdateNeedsVersion: a built-in kind whose updates must name a resourceVersion.
+	UpdateNeedsVersion bool
+	// Fields are the paths of string fields that a field selector may name
+	// besides metadata.name and metadata.namespace.
+	Fields []string
+}
+
+// DefaultResources returns the resources that Cilium's control plane uses, by
+// group and name.
+func DefaultResources() []Resource {
+	return []Resource{
+		{Version: "v1", Name: "namespaces", Kind: "Namespace", Status: true, Fields: []string{"status.phase"}},
+		{Version: "v1", Name: "nodes", Kind: "Node", Status: true, StatusOnCreate: true},
+		{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true, Status: true, Generation: true, Fields: []string{
+			"spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase", "status.podIP"}},
+		{Version: "v1", Name: "services", Kind: "Service", Namespaced: true, Status: true, Fields: []string{"spec.clusterIP", "spec.type"}},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumendpoints", Kind: "CiliumEndpoint", Namespaced: true, Custom: true},
+		{Group: "cilium.io", Version: "v2alpha1", Name: "ciliumendpointslices", Kind: "CiliumEndpointSlice", Custom: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumidentities", Kind: "CiliumIdentity", Custom: true, Status: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumnodes", Kind: "CiliumNode", Custom: true, Status: true},
+		{Group: "coordination.k8s.io", Version: "v1", Name: "leases", Kind: "Lease", Namespaced: true, UpdateNeedsVersion: true},
+		{Group: "discovery.k8s.io", Version: "v1", Name: "endpointslices", Kind: "EndpointSlice", Namespaced: true, Generation: true},
+	}
+}
+
+// ServiceExports returns the resource that the ClusterMesh API server lists as
+// well if the Multi-Cluster Services API is enabled.
+func ServiceExports() Resource {
+	return Resource{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Name: "serviceexports", Kind: "ServiceExport", Namespaced: true, Custom: true, Status: true}
+}
+
+func (r *Resource) gvk() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+}
+
+func (r *Resource) gr() schema.GroupResource {
+	return schema.GroupResource{Group: r.Group, Resource: r.Name}
+}
+
+// apiVersion is the value of the objects' field of that name.
+func (r *Resource) apiVersion() string { return r.gvk().GroupVersion().String() }
+
+// key names an object of the resource: "namespace/name", or "name" for a
+// resource without namespaces. Keys sort like the keys of the real etcd.
+func (r *Resource) key(namespace, name string) string {
+	if r.Namespaced {
+		return namespace + "/" + name
+	}
+	return name
+}
+
+// countsGeneration says whether metadata.generation is kept.
+func (r *Resource) countsGeneration() bool { return r.Custom || r.Generation }
+
+// mustNameVersion says whether an update without a resourceVersion is refused.
+func (r *Resource) mustNameVersion() bool { return r.Custom || r.UpdateNeedsVersion }
+
+// selectable says whether a field selector may name the field.
+func (r *Resource) selectable(field string) bool {
+	return field == "metadata.name" || field == "metadata.namespace" && r.Namespaced || slices.Contains(r.Fields, field)
+}
+
+// catalog is the set of resources that a Store serves.
+type catalog struct {
+	resources []*Resource // the position of a resource is its index everywhere
+	byPath    map[string]int
+	byKind    map[string]int
+}
+
+func newCatalog(resources []Resource) *catalog {
+	c := &catalog{byPath: map[string]int{}, byKind: map[string]int{}}
+	for i := range resources {
+		r := &resources[i]
+		for _, known := range c.resources {
+			if known.Kind == r.Kind || known.gr() == r.gr() {
+				panic(fmt.Sprintf("kube: resource %s (kind %s) is given twice; a Store serves each kind in one version", r.gr(), r.Kind))
+			}
+		}
+		c.byPath[r.apiVersion()+"/"+r.Name] = i
+		c.byKind[r.Kind] = i
+		c.resources = append(c.resources, r)
+	}
+	return c
+}
+
+// at returns the index of the resource of a URL.
+func (c *catalog) at(group, version, name string) (int, bool) {
+	i, ok := c.byPath[schema.GroupVersion{Group: group, Version: version}.String()+"/"+name]
+	return i, ok
+}

@@ -1,0 +1,246 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Config configures a Server. The zero value is a server without a name and
+// without faults.
+type Config struct {
+	Name string // of the host; Commit.Server
+
+	Lag         time.Duration // how long after its commit an event reaches the watch cache
+	StartBehind time.Duration // the watch cache starts with the state of that long ago, as far as the Store knows it, and then sees what it missed at twice the pace, so that it has caught up after as long again
+
+	// The watch cache keeps the events of each resource that are younger than
+	// HistoryAge, and at least HistoryEvents: a watch from before is answered
+	// with 410. Zero means 75 s and 100, as in a real kube-apiserver.
+	HistoryAge    time.Duration
+	HistoryEvents int
+
+	// Client, if non-nil, says who makes a request. If nil it is the User-Agent.
+	// A function of r.RemoteAddr names hosts.
+	Client func(r *http.Request) string
+	// Intercept, if non-nil, is asked about every request before it is served,
+	// in the order of arrival; it returns nil to let it pass. It may be called
+	// by several requests at once.
+	Intercept func(*Request) *Fail
+	// OnUnmodeled, if non-nil, is told of every request that is answered with
+	// 501 because it is not modelled, with what it is in words.
+	OnUnmodeled func(q *Request, what string)
+}
+
+// Fail is what becomes of a request that Config.Intercept catches. Without Code
+// and Abort it is served after the delay.
+type Fail struct {
+	Delay      time.Duration // before anything else happens
+	Code       int           // answer with this HTTP status, 400 and above, instead of serving
+	RetryAfter time.Duration // the Retry-After header, in whole seconds, rounded up; zero for none
+	Abort      bool          // close the connection without an answer
+}
+
+// Server is one replica of the kube-apiserver.
+type Server struct {
+	store  *Store
+	config Config
+	cache  *cache
+	http   *http.Server
+	ledger *ledger
+
+	mu       sync.Mutex
+	closed   bool
+	handlers sync.WaitGroup
+	cancel   context.CancelFunc // of every request's context
+}
+
+// NewServer starts a replica: its watch cache follows the store from now on,
+// until Close. Serve lets clients in.
+func NewServer(store *Store, config Config) *Server {
+	if config.HistoryAge == 0 {
+		config.HistoryAge = 75 * time.Second
+	}
+	if config.HistoryEvents == 0 {
+		config.HistoryEvents = 100
+	}
+	s := &Server{store: store, config: config, ledger: newLedger()}
+	s.cache = newCache(store, config)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.http = &http.Server{
+		Handler:     s,
+		Protocols:   protocols,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		// What net/http logs are broken connections, which are this world's daily bread.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	return s
+}
+
+// Serve serves the connections of a listener until Close, and closes it. It
+// returns nil after Close, else why the listener failed.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("kube-apiserver %s: %w", s.config.Name, err)
+	}
+	return nil
+}
+
+// Close stops the replica: listeners and connections are closed, requests are
+// cut off, and the watch cache is gone. It waits for the requests' goroutines.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if !first {
+		return nil
+	}
+	s.cancel()
+	s.cache.detach(s.store)
+	err := s.http.Close()
+	s.handlers.Wait()
+	return err
+}
+
+// SetLag changes Config.Lag. Events never overtake each other.
+func (s *Server) SetLag(lag time.Duration) { s.cache.setLag(lag) }
+
+// ExpireWatches ends every open watch with an error event of code 410: the
+// client has to list again.
+func (s *Server) ExpireWatches() { s.cache.endWatches(watchExpired) }
+
+// CloseWatches ends every open watch as a timeout does: the client goes on from
+// the version it has seen.
+func (s *Server) CloseWatches() { s.cache.endWatches(watchClosed) }
+
+// Stats returns what the server has done so far.
+func (s *Server) Stats() Stats {
+	return Stats{Requests: s.ledger.sorted(), OpenWatches: s.cache.openWatches()}
+}
+
+// enter counts a request in, unless the server is closed.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.handlers.Add(1)
+	return true
+}
+
+// ServeHTTP serves one request; it is what Serve does with each.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.handlers.Done()
+	defer surfacePanics()
+
+	q, err := parseRequest(s.store.catalog, r)
+	if q.Client = r.UserAgent(); s.config.Client != nil {
+		q.Client = s.config.Client(r)
+	}
+	a := &answer{ResponseWriter: w, ledger: s.ledger, row: RequestStats{Verb: q.Verb, Resource: q.gr()}}
+	a.count(RequestStats{Requests: 1})
+	if s.config.Intercept != nil {
+		if fail := s.config.Intercept(q); fail != nil && s.fail(a, r, fail) {
+			return
+		}
+	}
+	if err == nil {
+		err = checkAccept(r)
+	}
+	if err == nil {
+		err = s.route(a, r, q)
+	}
+	if err != nil {
+		s.refuse(a, q, err)
+	}
+}
+
+// surfacePanics lets a panic end the run: net/http would end only the
+// connection, and a bug of the harness would pass for a fault of the network.
+func surfacePanics() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p)
+	}
+	stack := debug.Stack()
+	go func() { panic(fmt.Sprintf("kube: %v\n%s", p, stack)) }()
+	select {}
+}
+
+// fail does to a request what Intercept said; it returns whether that was all.
+func (s *Server) fail(a *answer, r *http.Request, f *Fail) bool {
+	if f.Delay > 0 {
+		timer := time.NewTimer(f.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+	}
+	if f.Abort {
+		a.count(RequestStats{Errors: 1})
+		panic(http.ErrAbortHandler)
+	}
+	if f.Code == 0 {
+		return false
+	}
+	if f.RetryAfter > 0 {
+		seconds := (f.RetryAfter + time.Second - 1) / time.Second
+		a.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	http.Error(a, http.StatusText(f.Code), f.Code)
+	return true
+}
+
+// refuse answers with an error.
+func (s *Server) refuse(a *answer, q *Request, err error) {
+	if u, ok := err.(*unmodeledError); ok && s.config.OnUnmodeled != nil {
+		s.config.OnUnmodeled(q, u.what)
+	}
+	status := statusOf(err)
+	if d := status.Details; d != nil && d.RetryAfterSeconds > 0 {
+		a.Header().Set("Retry-After", strconv.Itoa(int(d.RetryAfterSeconds)))
+	}
+	writeJSON(a, int(status.Code), encodeJSON(status))
+}
+
+func writeJSON(a *answer, code int, body []byte) {
+	a.Header().Set("Content-Type", "application/json")
+	a.WriteHeader(code)
+	a.Write(body) //nolint:errcheck // a client that is gone needs no answer
+}
+
+func (s *Server) route(a *answer, r *http.Request, q *Request) error {
+	switch q.Verb {
+	case "discovery":
+		return s.discover(a, q)
+	case "get":
+		return s.get(a, r, q)
+	case "list":
+		return s.list(a, r, q)
+	case "watch":
+		return s.watch(a, r, q)
+	}
+	return s.write(a, r, q)
+}

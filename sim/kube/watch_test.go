@@ -1,0 +1,251 @@
+package kube_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/sim/kube"
+)
+
+func TestWatchFromVersions(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		seedIdentities(w, 2) // at 6 and 7
+		any := w.watch(identities + "?watch=true")
+		zero := w.watch(identities + "?watch=1&resourceVersion=0")
+		from := w.watch(identities + "?watch=true&resourceVersion=6")
+		future := w.watch(identities + "?watch=true&resourceVersion=8")
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7"}, any.got())
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7"}, zero.got())
+		require.Equal(t, []string{"ADDED 101 7"}, from.got())
+		require.Empty(t, future.got())
+
+		w.do("DELETE", identities+"/100", "")
+		w.do("PATCH", identities+"/101", `{"metadata":{"labels":{"app":"x"}}}`, "Content-Type", "application/merge-patch+json")
+		w.create(pod("ns1", "a", "n0"))
+		for _, o := range []*watcher{any, zero, from} {
+			require.Equal(t, []string{"DELETED 100 8", "MODIFIED 101 9"}, o.got())
+		}
+		require.Equal(t, []string{"MODIFIED 101 9"}, future.got(), "what is not newer than asked for is left out")
+	})
+}
+
+func TestWatchThroughSelector(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		o := w.watch(identities + "?watch=true&resourceVersion=5&labelSelector=app%3Dweb")
+		name := w.watch(identities + "?watch=true&resourceVersion=5&fieldSelector=metadata.name%3D101")
+		relabel := func(name, app string) {
+			r := w.do("PATCH", identities+"/"+name, `{"metadata":{"labels":{"app":"`+app+`"}}}`, "Content-Type", "application/merge-patch+json")
+			require.Equal(t, http.StatusOK, r.code)
+		}
+		w.create(identity("100", "web")) // 6
+		w.create(identity("101", "db"))  // 7
+		relabel("101", "web")            // 8: begins to match
+		relabel("100", "db")             // 9: no longer does
+		relabel("100", "cache")          // 10
+		w.do("DELETE", identities+"/100", "")
+		w.do("DELETE", identities+"/101", "")
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 8", "DELETED 100 9", "DELETED 101 12"}, o.got())
+		require.Equal(t, []string{"ADDED 101 7", "MODIFIED 101 8", "DELETED 101 12"}, name.got())
+
+		ns := w.watch("/api/v1/namespaces/ns1/pods?watch=true")
+		node := w.watch("/api/v1/pods?watch=true&fieldSelector=spec.nodeName%3Dn0")
+		w.create(pod("ns1", "a", "n0"))
+		w.create(pod("ns2", "b", "n0"))
+		w.create(pod("ns1", "c", "n1"))
+		require.Equal(t, []string{"ADDED a 13", "ADDED c 15"}, ns.got())
+		require.Equal(t, []string{"ADDED a 13", "ADDED b 14"}, node.got())
+	})
+}
+
+func TestLeavingObjectIsShownAsItMatched(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		w.create(identity("100", "web"))
+		o := w.watch(identities + "?watch=true&resourceVersion=6&labelSelector=app%3Dweb")
+		w.do("PATCH", identities+"/100", `{"metadata":{"labels":{"app":"db"}}}`, "Content-Type", "application/merge-patch+json")
+		settle(0)
+		ev := <-o.events
+		require.Equal(t, "DELETED", ev.Type)
+		require.Equal(t, "7", ev.Object.Metadata.ResourceVersion, "the version of the change")
+		require.Equal(t, "web", ev.Object.Metadata.Labels["app"], "the content before it")
+	})
+}
+
+func TestStreamingList(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Lag: time.Second})
+		const stream = identities + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+		settle(time.Minute)
+		seedIdentities(w, 2)
+		old := w.watch(stream + "&resourceVersion=0")
+		require.Equal(t, []string{"BOOKMARK 5 initial-events-end"}, old.got(), "at any version: the cache's")
+		start := time.Now()
+		fresh := w.watch(stream)
+		require.Equal(t, time.Second, time.Since(start), "it waited for the present")
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "BOOKMARK 7 initial-events-end"}, fresh.got())
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7"}, old.got())
+
+		late := w.watch(stream + "&resourceVersion=9")
+		require.Equal(t, []string{"ERROR Timeout Timeout: Too large resource version: 9, current: 7", "end"}, late.got())
+
+		none := w.watch(identities + "?watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=0")
+		require.Empty(t, none.got())
+		w.create(identity("102", "web"))
+		settle(time.Second)
+		for _, o := range []*watcher{old, fresh, none} {
+			require.Equal(t, []string{"ADDED 102 8"}, o.got())
+		}
+		require.Equal(t, http.StatusUnprocessableEntity, w.do("GET", identities+"?watch=true&sendInitialEvents=true", "").code)
+	})
+}
+
+func TestBookmarksAndTimeout(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		with := w.watch(identities + "?watch=true&resourceVersion=5&timeoutSeconds=150&allowWatchBookmarks=true")
+		without := w.watch(identities + "?watch=true&resourceVersion=5&timeoutSeconds=150")
+		settle(time.Minute)
+		require.Empty(t, with.got(), "nothing is newer than where the watch began")
+		w.create(pod("ns1", "a", "n0"))
+		settle(59 * time.Second)
+		require.Empty(t, with.got())
+		settle(time.Second)
+		require.Equal(t, []string{"BOOKMARK 6"}, with.got(), "also of other kinds' changes")
+		settle(28 * time.Second)
+		require.Equal(t, []string{"BOOKMARK 6"}, with.got(), "shortly before the end")
+		require.Empty(t, without.got())
+		settle(2 * time.Second)
+		require.Equal(t, []string{"end"}, with.got())
+		require.Equal(t, []string{"end"}, without.got())
+		require.Zero(t, w.server.Stats().OpenWatches)
+	})
+}
+
+func TestWatchExpiresAtOpen(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{HistoryEvents: 3})
+		seedIdentities(w, 5) // 6 to 10
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8", "ADDED 103 9", "ADDED 104 10"},
+			w.watch(identities+"?watch=true&resourceVersion=5").got(), "young events are kept beyond the number")
+		settle(76 * time.Second)
+		w.create(identity("110", "web")) // 11: the window is now 9, 10, 11
+		o := w.watch(identities + "?watch=true&resourceVersion=7")
+		require.Equal(t, http.StatusOK, o.code)
+		require.Equal(t, []string{"ERROR Expired too old resource version: 7 (8)", "end"}, o.got())
+		require.Equal(t, []string{"ADDED 103 9", "ADDED 104 10", "ADDED 110 11"}, w.watch(identities+"?watch=true&resourceVersion=8").got())
+
+		w.restart(kube.Config{})
+		o = w.watch(identities + "?watch=true&resourceVersion=10")
+		require.Equal(t, []string{"ERROR Expired too old resource version: 10 (11)", "end"}, o.got(), "a new server knows no past")
+		require.Empty(t, w.watch(identities+"?watch=true&resourceVersion=11").got())
+	})
+}
+
+func TestFaultsEndWatches(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		a := w.watch(identities + "?watch=true")
+		b := w.watch("/api/v1/pods?watch=true")
+		require.Equal(t, 2, w.server.Stats().OpenWatches)
+		w.server.ExpireWatches()
+		for _, o := range []*watcher{a, b} {
+			require.Equal(t, []string{"ERROR Expired The resourceVersion for the provided watch is too old.", "end"}, o.got())
+		}
+		c := w.watch(identities + "?watch=true")
+		w.server.CloseWatches()
+		require.Equal(t, []string{"end"}, c.got())
+		d := w.watch(identities + "?watch=true")
+		w.net.reset()
+		require.Equal(t, []string{"end"}, d.got())
+		require.Zero(t, w.server.Stats().OpenWatches)
+	})
+}
+
+func TestLagDelaysEventsInOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Lag: 10 * time.Second})
+		settle(time.Minute)
+		o := w.watch(identities + "?watch=true")
+		w.create(identity("100", "web")) // due in 10 s
+		settle(4 * time.Second)
+		w.create(identity("101", "web")) // due in 14 s
+		settle(5 * time.Second)
+		require.Empty(t, o.got())
+		settle(time.Second)
+		require.Equal(t, []string{"ADDED 100 6"}, o.got())
+		w.server.SetLag(0)
+		require.Equal(t, []string{"ADDED 101 7"}, o.got())
+		w.create(identity("102", "web"))
+		require.Equal(t, []string{"ADDED 102 8"}, o.got())
+		w.server.SetLag(20 * time.Minute)
+		w.create(identity("103", "web"))
+		settle(19 * time.Minute)
+		require.Empty(t, o.got())
+		w.server.SetLag(time.Minute)
+		require.Equal(t, []string{"ADDED 103 9"}, o.got())
+	})
+}
+
+func TestRestartBehindCatchesUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		for i := range 6 { // at 0, 10, ... 50 s
+			w.create(identity(fmt.Sprint(100+i), "web"))
+			time.Sleep(10 * time.Second)
+		}
+		w.restart(kube.Config{StartBehind: 35 * time.Second}) // at 60 s: the state at 25 s
+		o := w.watch(identities + "?watch=true")
+		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8"}, o.got())
+		settle(2500 * time.Millisecond) // the past of 30 s, at twice the pace
+		require.Equal(t, []string{"ADDED 103 9"}, o.got())
+		settle(5 * time.Second)
+		require.Equal(t, []string{"ADDED 104 10"}, o.got())
+		settle(27500 * time.Millisecond)
+		require.Equal(t, []string{"ADDED 105 11"}, o.got())
+		w.create(identity("106", "web"))
+		require.Equal(t, []string{"ADDED 106 12"}, o.got(), "it has caught up")
+	})
+}
+
+func TestIntercept(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var fail *kube.Fail
+		var seen kube.Request
+		w := newWorld(t, kube.Config{Intercept: func(q *kube.Request) *kube.Fail { seen = *q; return fail }})
+		require.Equal(t, http.StatusOK, w.do("GET", "/api/v1/namespaces/ns1/pods?watch=false", "").code)
+		require.Equal(t, []string{"list", "pods", "ns1", "w0"}, []string{seen.Verb, seen.Resource, seen.Namespace, seen.Client})
+		fail = &kube.Fail{Code: http.StatusTooManyRequests, RetryAfter: 1500 * time.Millisecond}
+		r := w.do("GET", "/api/v1/pods", "")
+		require.Equal(t, http.StatusTooManyRequests, r.code)
+		require.Equal(t, "2", r.header.Get("Retry-After"))
+		fail = &kube.Fail{Delay: 7 * time.Second}
+		start := time.Now()
+		require.Equal(t, http.StatusCreated, w.do("POST", identities, identity("100", "web")).code)
+		require.Equal(t, 7*time.Second, time.Since(start))
+		fail = &kube.Fail{Abort: true}
+		require.PanicsWithError(t, http.ErrAbortHandler.Error(), func() { w.do("GET", "/api/v1/pods", "") })
+		fail = nil
+
+		rows := map[string]kube.RequestStats{}
+		for _, row := range w.server.Stats().Requests {
+			rows[row.Verb+" "+row.Resource] = row
+		}
+		require.EqualValues(t, 3, rows["list pods"].Requests)
+		require.EqualValues(t, 2, rows["list pods"].Errors)
+		require.EqualValues(t, 1, rows["create ciliumidentities.cilium.io"].Requests)
+		require.Positive(t, rows["create ciliumidentities.cilium.io"].Bytes)
+		o := w.watch(identities + "?watch=true")
+		require.Len(t, o.got(), 1)
+		for _, row := range w.server.Stats().Requests {
+			if row.Verb == "watch" {
+				require.EqualValues(t, 1, row.Events)
+			}
+		}
+	})
+}

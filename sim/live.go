@@ -81,7 +81,7 @@ func (w *world) workloadDone() bool {
 // kube-apiserver's objects make true.
 func (w *world) converged() bool {
 	for _, a := range w.agents {
-		if !a.Running() || !a.View().Equal(w.ledger) {
+		if !a.Running() || !a.View().Equal(w.scope.Ledger) {
 			return false
 		}
 	}

@@ -65,7 +65,7 @@ type world struct {
 	net  *simnet.Network
 
 	store     *kube.Store
-	ledger    *truth.Ledger
+	scope     *truth.Scope
 	apis      []*apiserver
 	replicas  []*replica
 	agents    []*host
@@ -85,7 +85,8 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	w := &world{plan: plan, cfg: cfg, rec: rec, ledger: truth.NewLedger(), worked: make(chan struct{}), configDir: "clustermesh"}
+	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
+	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices), worked: make(chan struct{}), configDir: "clustermesh"}
 	etcdNeverDone = make(chan struct{})
 	if err := w.build(); err != nil {
 		return Stats{}, err
@@ -193,6 +194,7 @@ func (w *world) buildAgents() error {
 		a := agent.NewHost(agent.Config{
 			Host:       name,
 			Cluster:    w.plan.Options.ClusterName,
+			ClusterID:  w.plan.Options.ClusterID,
 			ConfigPath: configPath,
 			Nodes:      w.plan.Topology.Nodes,
 			QPS:        w.plan.Options.AgentQPS,
@@ -212,14 +214,13 @@ func (w *world) onCommit(c kube.Commit) {
 	object := cmp.Or(c.New, c.Old)
 	server := cmp.Or(c.Server, "k0")
 	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: c.Kind, Key: object.Key(), Op: string(c.Op), RV: c.RV, Peer: c.Client})
-	var entries []truth.Entry
+	var content []byte
 	if c.New != nil {
-		var err error
-		if entries, err = truth.FromObject(c.Kind, c.New.JSON, w.plan.Options.EndpointSlices); err != nil {
-			panic(fmt.Sprintf("%s %s at resourceVersion %d: %v", c.Kind, object.Key(), c.RV, err)) // plans are validated
-		}
+		content = c.New.JSON
 	}
-	for _, r := range w.ledger.Set(c.Kind+"/"+object.Key(), entries) {
+	changes, err := w.scope.Apply(c.Kind, object.Key(), content)
+	must(err) // plans are validated
+	for _, r := range changes {
 		r.Actor, r.RV = server, c.RV
 		w.rec.record(r)
 	}

@@ -42,6 +42,7 @@ import (
 type Config struct {
 	Host       string // the actor of its records
 	Cluster    string // name of the cluster that it reads
+	ClusterID  int    // and its ID, 1 to 255
 	ConfigPath string // etcd client configuration that names the Service
 	Nodes      int    // size of the cluster, on which Cilium's intervals depend
 	QPS        int    // etcd.qps
@@ -74,19 +75,24 @@ type agent struct {
 	cancel     context.CancelFunc
 }
 
-// The own cluster as Cilium's packages see it: the cluster that is read has
-// another name and ID (1 to 254), since Cilium refuses its own as a remote.
-const (
-	ownClusterName = "agent"
-	ownClusterID   = 255
-)
+// ownClusterName is the name of the agent's own cluster as Cilium's packages see
+// it: not that of the cluster that is read, since Cilium refuses its own as a
+// remote. The ID differs likewise.
+const ownClusterName = "meshcheck-agent"
+
+func (c Config) ownClusterID() uint32 {
+	if c.ClusterID == 255 {
+		return 254
+	}
+	return 255
+}
 
 // Setup prepares the process's global state for agents. Call it once, before the
 // first agent starts.
 func Setup() {
 	option.Config.IdentityAllocationMode = option.IdentityAllocationModeKVstore
 	option.Config.AllocatorListTimeout = 3 * time.Minute // the default of allocator-list-timeout
-	identity.InitWellKnownIdentities("kube-system", cmtypes.ClusterInfo{Name: ownClusterName, ID: ownClusterID})
+	identity.InitWellKnownIdentities("kube-system", cmtypes.ClusterInfo{Name: ownClusterName})
 }
 
 // NewHost returns a host whose agent is down.
@@ -151,13 +157,13 @@ func (h *Host) meshConfiguration(a *agent) clustermesh.Configuration {
 	return clustermesh.Configuration{
 		Config:                common.Config{ClusterMeshConfig: "clustermesh"},
 		TimeoutConfig:         wait.TimeoutConfigDefault,
-		ClusterInfo:           cmtypes.ClusterInfo{ID: ownClusterID, Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
+		ClusterInfo:           cmtypes.ClusterInfo{ID: h.cfg.ownClusterID(), Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
 		RemoteClientFactory:   h.clientFactory(a),
 		NodeObserver:          nodes{a.view},
 		RemoteIdentityWatcher: a.identities,
 		IPCache:               a.ipcache,
 		ServiceMerger:         noServices{},
-		ClusterIDsManager:     clustermesh.NewClusterMeshUsedIDs(ownClusterID),
+		ClusterIDsManager:     clustermesh.NewClusterMeshUsedIDs(h.cfg.ownClusterID()),
 		Metrics:               clustermesh.NewMetrics(),
 		CommonMetrics:         common.MetricsProvider("clustermesh")(),
 		StoreFactory:          factory,

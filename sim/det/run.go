@@ -147,6 +147,10 @@ func TempDir() string {
 // in a process well below 300 MB.
 const gcStepMiB = 96
 
+// environment is the whole environment of a run. The worker must not learn where
+// it is or runs: every string that it keeps has a length, what is allocated
+// decides on addresses and on when memory is collected, and Go's maps of pointers
+// are ordered by address.
 func environment(plan []byte, log bool) ([]string, error) {
 	var p struct {
 		Seed    uint64
@@ -162,6 +166,7 @@ func environment(plan []byte, log bool) ([]string, error) {
 	return []string{
 		fmt.Sprintf("DETRT=%d,gcstep=%d,preempt=%d", p.Seed, gcStepMiB, p.Options.Preempt),
 		"ETCD_CLIENT_DEBUG=" + etcdLevel,
+		"PWD=/proc/self/cwd", // what the worker is told its directory is
 		"TZ=UTC",
 	}, nil
 }

@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 	w := script(t, `
 cp plan.json history
 echo "$DETRT" >> history
-env | grep -v -e '^PWD=' -e '^_=' -e '^SHLVL=' -e '^OLDPWD=' | sort >> history
+env | grep -v -e '^_=' -e '^SHLVL=' -e '^OLDPWD=' | sort >> history
 echo '{"virtual": 1000000000, "records": 10, "phase": "churn"}'
 echo 'not a status'
 echo '{"virtual": 2000000000, "records": 20, "phase": "end", "done": true, "runtime": "det", "picks": 5, "unseeded": 1}'
@@ -33,7 +33,7 @@ echo '{"virtual": 2000000000, "records": 20, "phase": "end", "done": true, "runt
 	r, err := w.Run(t.Context(), []byte(plan), RunConfig{OnProgress: func(p Progress) { seen = append(seen, p) }})
 	require.NoError(t, err)
 	const env = "DETRT=7,gcstep=96,preempt=3"
-	require.Equal(t, plan+env[len("DETRT="):]+"\n"+env+"\nETCD_CLIENT_DEBUG=fatal\nTZ=UTC\n", string(r.History), "the plan, the seed and nothing else reach the worker")
+	require.Equal(t, plan+env[len("DETRT="):]+"\n"+env+"\nETCD_CLIENT_DEBUG=fatal\nPWD=/proc/self/cwd\nTZ=UTC\n", string(r.History), "the plan, the seed and nothing else reach the worker")
 	require.Equal(t, []Progress{{time.Second, 10, "churn"}, {2 * time.Second, 20, "end"}}, seen)
 	require.Equal(t, 2*time.Second, r.Virtual)
 	require.Equal(t, 20, r.Records)

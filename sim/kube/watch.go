@@ -208,5 +208,5 @@ func (st *stream) flush() bool {
 	st.buf.Reset()
 	st.events = 0
 	st.answer.flushed = true
-	return http.NewResponseController(st.answer.ResponseWriter).Flush() == nil
+	return http.NewResponseController(st.answer).Flush() == nil
 }

@@ -1,7 +1,9 @@
 package kube_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -247,5 +249,72 @@ func TestIntercept(t *testing.T) {
 				require.EqualValues(t, 1, row.Events)
 			}
 		}
+	})
+}
+
+// A client that does not read is cut off once what it has not read leaves the
+// window of the cache.
+func TestWatchOfASleepingClientIsCutOff(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{HistoryEvents: 2, HistoryAge: time.Second})
+		conn, err := w.net.dial(t.Context(), "", "")
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = conn.Write([]byte("GET " + identities + "?watch=true&resourceVersion=5 HTTP/1.1\r\nHost: kube\r\n\r\n"))
+		require.NoError(t, err)
+		for i := range 10 {
+			w.create(identity(fmt.Sprint(100+i), "web"))
+			settle(2 * time.Second)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err, "the stream ends in an orderly way")
+		require.NotContains(t, string(body), `"name":"105"`)
+		settle(0)
+		require.Zero(t, w.server.Stats().OpenWatches)
+	})
+}
+
+func TestServerLifeEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		store := kube.NewStore(kube.StoreConfig{})
+		server := kube.NewServer(store, kube.Config{Name: "k0", Lag: time.Second})
+		l := (&network{}).listen()
+		require.NoError(t, l.Close())
+		require.ErrorContains(t, server.Serve(l), "kube-apiserver k0: ")
+		_, err := store.Create([]byte(identity("100", "web"))) // on its way to the cache
+		require.NoError(t, err)
+		require.NoError(t, server.Close())
+		require.NoError(t, server.Close(), "again")
+		require.NoError(t, server.Serve(l), "a closed server does not begin to serve")
+		w := &world{t: t, store: store, server: server}
+		require.PanicsWithError(t, http.ErrAbortHandler.Error(), func() { w.do("GET", identities, "") })
+	})
+}
+
+func TestCloseCutsRequestsOff(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Lag: time.Hour, Intercept: func(q *kube.Request) *kube.Fail {
+			if q.Verb == "get" {
+				return &kube.Fail{Delay: time.Hour}
+			}
+			return nil
+		}})
+		w.create(identity("100", "web"))
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.net.dial}}
+		errs := make(chan error, 2)
+		for _, path := range []string{identities + "/100", identities + "?resourceVersion=6"} {
+			go func() {
+				_, err := client.Get("http://kube" + path)
+				errs <- err
+			}()
+		}
+		o := w.watch(identities + "?watch=true")
+		settle(time.Second)
+		w.restart(kube.Config{})
+		require.Error(t, <-errs)
+		require.Error(t, <-errs)
+		require.Equal(t, []string{"end"}, o.got())
 	})
 }

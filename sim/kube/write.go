@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
@@ -194,13 +193,12 @@ func checkBody(r *Resource, d *draft, namespace, name string) error {
 
 // checkDelete refuses the delete options that are not modelled.
 func checkDelete(o metav1.DeleteOptions) error {
-	policies := []metav1.DeletionPropagation{metav1.DeletePropagationBackground}
 	switch {
 	case len(o.DryRun) > 0:
 		return unmodeled("dryRun")
-	case o.PropagationPolicy != nil && !slices.Contains(policies, *o.PropagationPolicy):
+	case o.PropagationPolicy != nil && *o.PropagationPolicy != metav1.DeletePropagationBackground:
 		return unmodeled("propagationPolicy %s: there is no garbage collector", *o.PropagationPolicy)
-	case o.OrphanDependents != nil: //nolint:staticcheck // old clients may send it
+	case o.OrphanDependents != nil:
 		return unmodeled("orphanDependents: there is no garbage collector")
 	}
 	return nil

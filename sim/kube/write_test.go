@@ -271,6 +271,13 @@ func TestWhatIsUnknownAndWhatIsNotModelled(t *testing.T) {
 		require.Equal(t, http.StatusOK, w.do("GET", "/api/v1/pods", "", "Accept", "application/vnd.kubernetes.protobuf,application/json").code)
 		require.Equal(t, http.StatusMethodNotAllowed, w.do("PUT", "/api/v1/pods", "{}").code)
 		require.Equal(t, http.StatusBadRequest, w.do("GET", identities+"?fieldSelector=spec.x%3D1", "").code, "a custom resource has no other fields")
+		require.Equal(t, http.StatusUnsupportedMediaType, w.do("POST", "/api/v1/namespaces/ns1/pods", "a: b", "Content-Type", "application/yaml").code)
+		require.Equal(t, http.StatusUnsupportedMediaType, w.do("POST", "/api/v1/namespaces/ns1/pods", "{}", "Content-Type", ";").code)
+		require.Equal(t, http.StatusBadRequest, w.do("POST", "/api/v1/namespaces/ns1/pods", "[]").code)
+		require.Equal(t, http.StatusBadRequest, w.do("PUT", "/api/v1/namespaces/ns1/pods/a", "{").code)
+		require.Equal(t, http.StatusBadRequest, w.do("DELETE", "/api/v1/namespaces/ns1/pods/a", "{").code)
+		require.Equal(t, http.StatusBadRequest, w.do("DELETE", "/api/v1/namespaces/ns1/pods?labelSelector=%3D", "").code)
+		require.Equal(t, http.StatusNotFound, w.do("DELETE", "/api/v1/pods", "").code, "not of all namespaces at once")
 		require.NotNil(t, w.store.Get("Pod", "ns1", "a"), "nothing was done")
 	})
 }

@@ -96,49 +96,52 @@ type (
 	}
 )
 
+// namespaceLabel is the label of an identity that names its pods' namespace.
+const namespaceLabel = "k8s:io.kubernetes.pod.namespace"
+
 // FromObject returns the entries that an object makes true, in the order in
-// which they stand in it; of two with the same key the later one counts.
-// Endpoints come from CiliumEndpointSlices or from CiliumEndpoints, as slices
-// says. An object of another kind makes none true.
-func FromObject(kind string, object []byte, slices bool) ([]Entry, error) {
+// which they stand in it, and the namespace that they belong to, if any; of two
+// with the same key the later one counts. Endpoints come from
+// CiliumEndpointSlices or from CiliumEndpoints, as slices says. An object of
+// another kind makes none true.
+func FromObject(kind string, object []byte, slices bool) (namespace string, entries []Entry, err error) {
 	switch {
 	case kind == "CiliumIdentity":
 		var o ciliumIdentity
 		if err := json.Unmarshal(object, &o); err != nil || len(o.Labels) == 0 {
-			return nil, err
+			return "", nil, err
 		}
 		var labels []string
 		for k, v := range o.Labels {
 			labels = append(labels, k+"="+v)
 		}
-		return []Entry{Identity(o.Metadata.Name, labels)}, nil
+		return o.Labels[namespaceLabel], []Entry{Identity(o.Metadata.Name, labels)}, nil
 	case kind == "CiliumNode":
 		var o ciliumNode
 		if err := json.Unmarshal(object, &o); err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		return []Entry{Node(o.Metadata.Name, o.Spec.Addresses)}, nil
+		return "", []Entry{Node(o.Metadata.Name, o.Spec.Addresses)}, nil
 	case kind == "CiliumEndpointSlice" && slices:
 		var o ciliumEndpointSlice
 		if err := json.Unmarshal(object, &o); err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		var entries []Entry
 		for _, ep := range o.Endpoints {
-			var err error
 			if entries, err = appendEndpoint(entries, ep.Networking, ep.IdentityID, o.Namespace, ep.Name); err != nil {
-				return nil, fmt.Errorf("endpoint %s: %w", ep.Name, err)
+				return "", nil, fmt.Errorf("endpoint %s: %w", ep.Name, err)
 			}
 		}
-		return entries, nil
+		return o.Namespace, entries, nil
 	case kind == "CiliumEndpoint" && !slices:
 		var o ciliumEndpoint
 		if err := json.Unmarshal(object, &o); err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		return appendEndpoint(nil, o.Status.Networking, o.Status.Identity.ID, o.Metadata.Namespace, o.Metadata.Name)
+		entries, err = appendEndpoint(nil, o.Status.Networking, o.Status.Identity.ID, o.Metadata.Namespace, o.Metadata.Name)
+		return o.Metadata.Namespace, entries, err
 	}
-	return nil, nil
+	return "", nil, nil
 }
 
 func appendEndpoint(entries []Entry, n *networking, id uint32, namespace, pod string) ([]Entry, error) {

@@ -33,12 +33,12 @@ func TestFromObject(t *testing.T) {
 		{"pod", "Pod", `{}`, true, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := FromObject(c.kind, []byte(c.object), c.slices)
+			_, got, err := FromObject(c.kind, []byte(c.object), c.slices)
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 		})
 	}
-	_, err := FromObject("CiliumEndpointSlice", []byte(`{"endpoints":[{"name":"p0","networking":{"addressing":[{"ipv4":"10.0.0.500"}]}}]}`), true)
+	_, _, err := FromObject("CiliumEndpointSlice", []byte(`{"endpoints":[{"name":"p0","networking":{"addressing":[{"ipv4":"10.0.0.500"}]}}]}`), true)
 	require.ErrorContains(t, err, "endpoint p0: ")
 }
 
@@ -74,4 +74,36 @@ func TestLedger(t *testing.T) {
 	require.Equal(t, []history.Record{put(a, "p")}, l.Set("p", []Entry{a}), "another owner has its own claim")
 	require.Equal(t, []history.Record{del(a2, "o")}, l.Set("o", nil))
 	require.Empty(t, l.Set("o", nil))
+}
+
+func TestScope(t *testing.T) {
+	s := NewScope(true)
+	apply := func(kind, key, content string) (ops []string) {
+		var raw []byte
+		if content != "" {
+			raw = []byte(content)
+		}
+		changes, err := s.Apply(kind, key, raw)
+		require.NoError(t, err)
+		for _, c := range changes {
+			ops = append(ops, c.Op+" "+c.Kind+" "+c.Key)
+		}
+		return ops
+	}
+	const identity = `{"metadata":{"name":"65537"},"security-labels":{"k8s:io.kubernetes.pod.namespace":"ns1"}}`
+	const slice = `{"metadata":{"name":"ces-a"},"namespace":"ns1","endpoints":[{"name":"p0","networking":{"addressing":[{"ipv4":"10.0.0.5"}]}}]}`
+
+	require.Empty(t, apply("CiliumIdentity", "65537", identity), "its namespace does not exist")
+	require.Equal(t, []string{"put node n1"}, apply("CiliumNode", "n1", `{"metadata":{"name":"n1"}}`), "nodes have no namespace")
+	require.Equal(t, []string{"put identity 65537"}, apply("Namespace", "ns1", `{}`))
+	require.Equal(t, []string{"put endpoint 10.0.0.5"}, apply("CiliumEndpointSlice", "ces-a", slice))
+	require.Empty(t, apply("Namespace", "ns1", `{"metadata":{"labels":{"a":"b"}}}`))
+	require.Equal(t, []string{"del endpoint 10.0.0.5", "del identity 65537"}, apply("Namespace", "ns1", `{"metadata":{"annotations":{"clustermesh.cilium.io/global":"false"}}}`))
+	require.Equal(t, []string{"put endpoint 10.0.0.5", "put identity 65537"}, apply("Namespace", "ns1", `{}`))
+	require.Equal(t, []string{"del identity 65537"}, apply("CiliumIdentity", "65537", ""))
+	require.Equal(t, []string{"del endpoint 10.0.0.5"}, apply("Namespace", "ns1", ""))
+	require.Empty(t, apply("CiliumEndpointSlice", "ces-a", ""))
+	require.Empty(t, apply("Pod", "ns1/p0", `{}`))
+	_, err := s.Apply("CiliumNode", "n2", []byte("{"))
+	require.ErrorContains(t, err, "CiliumNode/n2: ")
 }

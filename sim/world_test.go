@@ -1,0 +1,172 @@
+package sim_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/objects"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// worker builds the worker, or finds the one that was built: these tests are
+// about whole worlds, each of which is a process.
+var worker = sync.OnceValues(func() (det.Worker, error) {
+	path, err := det.Build(context.Background(), det.BuildConfig{Progress: func(line string) {
+		if !strings.Contains(line, "compiled") {
+			os.Stderr.WriteString(line + "\n")
+		}
+	}})
+	return det.Worker{Path: path}, err
+})
+
+func run(t *testing.T, p *fault.Plan) *det.Result {
+	t.Helper()
+	w, err := worker()
+	require.NoError(t, err)
+	r, err := w.Run(t.Context(), []byte(p.Line()), det.RunConfig{})
+	require.NoError(t, err)
+	require.True(t, r.Deterministic)
+	return r
+}
+
+func read(t *testing.T, r *det.Result) *history.History {
+	t.Helper()
+	h, err := history.Read(bytes.NewReader(r.History))
+	require.NoError(t, err)
+	return h
+}
+
+// quiet is a small world in which nothing happens unless the test adds it: two
+// replicas, three agents, a pod.
+func quiet(t *testing.T, seed uint64) *fault.Plan {
+	t.Helper()
+	return &fault.Plan{
+		Version:  fault.Version,
+		Seed:     seed,
+		Mode:     "clustermesh",
+		Topology: fault.Topology{APIServers: 1, Replicas: 2, Agents: 3, Nodes: 3},
+		Network:  fault.Network{LatencyMin: ms(1), LatencyMax: ms(2)},
+		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10000, AgentQPS: 20, EndpointSlices: true, ClusterID: 1, ClusterName: "c1"},
+		Churn:    seconds(20),
+		Settle:   seconds(360),
+		Pods:     []fault.Pod{{Namespace: "ns", Name: "p0", App: "a", Node: "n0", IP: "10.0.0.1"}},
+	}
+}
+
+func ms(n int) fault.Duration      { return fault.Duration(time.Duration(n) * time.Millisecond) }
+func seconds(n int) fault.Duration { return fault.Duration(time.Duration(n) * time.Second) }
+
+func podCreate(at int, name, ip string) fault.Op {
+	return fault.Op{At: seconds(at), Op: fault.PodCreate, Pod: &fault.Pod{Namespace: "ns", Name: name, App: "a", Node: "n0", IP: ip}}
+}
+
+// times returns the instants of the records that match, since the churn began.
+func times(h *history.History, match func(history.Record) bool) []time.Duration {
+	var churn time.Duration
+	var at []time.Duration
+	for _, r := range h.Records {
+		if r.Verb == history.Phase && r.Key == "churn" {
+			churn = r.At
+		}
+		if match(r) {
+			at = append(at, r.At-churn)
+		}
+	}
+	return at
+}
+
+func sees(agent, ip string) func(history.Record) bool {
+	return func(r history.Record) bool { return r.Verb == history.See && r.Actor == agent && r.Key == ip }
+}
+
+func ends(t *testing.T, h *history.History) string {
+	t.Helper()
+	last := h.Records[len(h.Records)-1]
+	require.Equal(t, history.Phase, last.Verb)
+	require.Equal(t, "end", last.Key)
+	return last.Value
+}
+
+func TestSameSeedSameHistory(t *testing.T) {
+	traces := map[string]uint64{}
+	for seed := range uint64(4) {
+		p, err := fault.Draw(seed, fault.DrawConfig{})
+		require.NoError(t, err)
+		p.Options.Preempt = []int{0, 10, 50, 200}[seed] // also where goroutines are preempted
+		first := run(t, p)
+		again := runBesideABusyCore(t, p)
+		d, err := history.Diff(bytes.NewReader(first.History), bytes.NewReader(again.History))
+		require.NoError(t, err)
+		require.Nil(t, d, "seed %d: the histories of two processes differ, first in %v", seed, d)
+		require.Zero(t, first.Unseeded+again.Unseeded, "seed %d: something outside the seed had a say", seed)
+		h := read(t, first)
+		require.NotContains(t, traces, h.Hash, "seeds %d and %d give the same history", seed, traces[h.Hash])
+		traces[h.Hash] = seed
+	}
+}
+
+func runBesideABusyCore(t *testing.T, p *fault.Plan) *det.Result {
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	defer busy.Wait()
+	defer close(stop)
+	return run(t, p)
+}
+
+func TestAgentsAreSeparate(t *testing.T) {
+	p := quiet(t, 1)
+	p.Faults = []fault.Fault{
+		{At: seconds(1), Kind: fault.Partition, Target: "a0", Peer: "r0", For: seconds(15)},
+		{At: seconds(1), Kind: fault.Partition, Target: "a0", Peer: "r1", For: seconds(15)},
+	}
+	p.Ops = []fault.Op{podCreate(5, "p1", "10.0.0.2")}
+	h := read(t, run(t, p))
+	require.Equal(t, "settled", ends(t, h))
+	a0, a1 := times(h, sees("a0", "10.0.0.2")), times(h, sees("a1", "10.0.0.2"))
+	require.Len(t, a1, 1)
+	require.Less(t, a1[0], 6*time.Second)
+	require.Len(t, a0, 1)
+	require.Greater(t, a0[0], 15*time.Second, "what other agents in the process know never reaches the view of one that is cut off")
+}
+
+func TestSampleObjects(t *testing.T) {
+	loaded, _, err := objects.Load("../testdata/objects/sample.yaml")
+	require.NoError(t, err)
+	p, err := fault.Draw(3, fault.DrawConfig{Objects: loaded})
+	require.NoError(t, err)
+	p.Faults = nil
+	h := read(t, run(t, p))
+	require.Equal(t, "settled", ends(t, h))
+	seen := times(h, func(r history.Record) bool {
+		return r.Verb == history.See && r.Actor == "a0" && r.Kind == history.Endpoint
+	})
+	require.Greater(t, len(seen), 200, "the sample's pods are seen")
+}
+
+func TestRefusedPlan(t *testing.T) {
+	w, err := worker()
+	require.NoError(t, err)
+	_, err = w.Run(t.Context(), []byte(`{"version": 1, "seed": 1, "mode": "nonsense"}`), det.RunConfig{})
+	var f *det.Failure
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, det.Input, f.Kind)
+	require.Contains(t, f.Message, "plan.json:1: ")
+}

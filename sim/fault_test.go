@@ -61,8 +61,8 @@ func TestFaults(t *testing.T) {
 				}
 			}},
 		{"black hole", []fault.Fault{
-			{At: seconds(2), Kind: fault.BlackHole, Target: "a0", Peer: "r0"},
-			{At: seconds(2), Kind: fault.BlackHole, Target: "a0", Peer: "r1"},
+			{At: seconds(2), Kind: fault.BlackHole, Target: "a0", Peer: "r0", For: seconds(1)},
+			{At: seconds(2), Kind: fault.BlackHole, Target: "a0", Peer: "r1", For: seconds(1)},
 		}, []fault.Op{podCreate(4, "p1", "10.0.0.2")},
 			func(t *testing.T, h *history.History) {
 				seen := times(h, sees("a0", "10.0.0.2"))

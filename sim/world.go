@@ -121,13 +121,13 @@ func (w *world) build() error {
 	w.store.OnCommit = w.onCommit
 	agent.Setup()
 
-	if err := w.store.CreateSystemNamespaces(); err != nil {
-		return err
-	}
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, fmt.Sprintf("k%d", i)))
 	}
 	if err := w.buildWorkload(); err != nil {
+		return err
+	}
+	if err := w.store.CreateSystemNamespaces(); err != nil {
 		return err
 	}
 	for i := range w.plan.Topology.Replicas {

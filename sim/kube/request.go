@@ -117,7 +117,7 @@ func (q *Request) check(r *Resource) error {
 	if r.Namespaced && q.Namespace == "" {
 		switch q.Verb {
 		case "list", "watch":
-		case "create":
+		case "create", "deletecollection":
 			return apierrors.NewMethodNotSupported(r.gr(), q.Verb)
 		default:
 			return errNoResource()

@@ -277,7 +277,7 @@ func TestWhatIsUnknownAndWhatIsNotModelled(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, w.do("PUT", "/api/v1/namespaces/ns1/pods/a", "{").code)
 		require.Equal(t, http.StatusBadRequest, w.do("DELETE", "/api/v1/namespaces/ns1/pods/a", "{").code)
 		require.Equal(t, http.StatusBadRequest, w.do("DELETE", "/api/v1/namespaces/ns1/pods?labelSelector=%3D", "").code)
-		require.Equal(t, http.StatusNotFound, w.do("DELETE", "/api/v1/pods", "").code, "not of all namespaces at once")
+		require.Equal(t, http.StatusMethodNotAllowed, w.do("DELETE", "/api/v1/pods", "").code, "not of all namespaces at once")
 		require.NotNil(t, w.store.Get("Pod", "ns1", "a"), "nothing was done")
 	})
 }

@@ -168,11 +168,13 @@ func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
 	return report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: failure.Message + cause(failure.Output), Kept: kept}, nil
 }
 
-// cause finds the line in the output of a crashed program that says why.
+// cause finds the line in the output of a worker that says why it ended.
 func cause(output string) string {
 	for line := range strings.Lines(output) {
-		if strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
-			return fmt.Sprintf(" (%s)", strings.TrimSpace(line))
+		for _, start := range []string{"panic: ", "fatal error: ", "worker: "} {
+			if strings.HasPrefix(line, start) {
+				return fmt.Sprintf(" (%s)", strings.TrimSpace(line))
+			}
 		}
 	}
 	return ""

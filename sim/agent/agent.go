@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/cilium/hive/cell"
-	"github.com/cilium/statedb"
 	"google.golang.org/grpc"
 
 	"github.com/cilium/cilium/pkg/backoff"
@@ -118,7 +117,9 @@ func (h *Host) Start() error {
 	if a.view, err = newView(h.recordEntry); err != nil {
 		return err
 	}
-	a.startIdentities(h.cfg.Log)
+	if a.identities, err = newIdentityCache(h.cfg.Log, a.view); err != nil {
+		return err
+	}
 	a.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: h.cfg.Log, IdentityAllocator: a.identities})
 	h.datapath.recreate()
 	a.ipcache.AddListener(endpoints{a.view, h.datapath})
@@ -127,29 +128,6 @@ func (h *Host) Start() error {
 	h.agent = a
 	go h.regenerate(ctx, a)
 	return nil
-}
-
-// startIdentities starts the real identity cache. The agent's own cluster has no
-// identities of its own here: what the cache would allocate them from is empty.
-func (a *agent) startIdentities(log *slog.Logger) {
-	cfg := cache.AllocatorConfig{EnableOperatorManageCIDs: true, Timeout: time.Minute, SyncInterval: time.Hour}
-	a.identities = cache.NewCachingIdentityAllocator(log, identities{a.view}, cfg)
-	<-a.identities.InitIdentityAllocator(nil, emptyCluster{kvstore.NewInMemoryClient(statedb.New(), ownClusterName)})
-}
-
-// emptyCluster is the kvstore of a cluster without any keys, for ever. (The watch
-// of Cilium's in-memory client leaves something for the garbage collector to clean
-// up, which it would do from outside the bubble.)
-type emptyCluster struct{ kvstore.Client }
-
-func (emptyCluster) ListAndWatch(ctx context.Context, _ string) kvstore.EventChan {
-	events := make(chan kvstore.KeyValueEvent, 1)
-	events <- kvstore.KeyValueEvent{Typ: kvstore.EventTypeListDone}
-	go func() {
-		<-ctx.Done()
-		close(events)
-	}()
-	return events
 }
 
 func (h *Host) meshConfiguration(a *agent) clustermesh.Configuration {

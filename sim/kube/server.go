@@ -108,9 +108,9 @@ func (s *Server) Close() error {
 	if !first {
 		return nil
 	}
+	err := s.http.Close() // first, so that nobody is told of what follows
 	s.cancel()
 	s.cache.detach(s.store)
-	err := s.http.Close()
 	s.handlers.Wait()
 	return err
 }
@@ -168,7 +168,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = s.route(a, r, q)
 	}
 	if err != nil {
-		s.refuse(a, q, err)
+		s.refuse(a, r, q, err)
 	}
 }
 
@@ -213,8 +213,11 @@ func (s *Server) fail(a *answer, r *http.Request, f *Fail) bool {
 	return true
 }
 
-// refuse answers with an error.
-func (s *Server) refuse(a *answer, q *Request, err error) {
+// refuse answers with an error, if there still is somebody to answer.
+func (s *Server) refuse(a *answer, r *http.Request, q *Request, err error) {
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler)
+	}
 	if u, ok := err.(*unmodeledError); ok && s.config.OnUnmodeled != nil {
 		s.config.OnUnmodeled(q, u.what)
 	}

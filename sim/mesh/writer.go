@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
-	"unsafe"
 
 	"github.com/cilium/hive/cell"
 	"github.com/spf13/pflag"
@@ -28,6 +26,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
+	"github.com/meshcheck/meshcheck/sim/unexported"
 )
 
 // WriterConfig says which writer to start. See deployment.yaml of the chart for
@@ -131,14 +130,14 @@ func (w *writer) run(ctx context.Context) error {
 }
 
 // abandonEtcd closes the etcd client, without which the hive's jobs would wait
-// for answers that cannot come any more before they end.
+// for answers that cannot come any more before they end. Closing Cilium's client
+// itself does not do: the hive closes it, and it cannot be closed twice.
 func (w *writer) abandonEtcd() {
-	backend := reflect.ValueOf(w.etcd).Elem().FieldByName("BackendOperations")
-	if backend.IsNil() {
+	backend := *unexported.Field[kvstore.BackendOperations](w.etcd, "BackendOperations")
+	if backend == nil {
 		return // it never came so far
 	}
-	field := backend.Elem().Elem().FieldByName("client")
-	client := *(**clientv3.Client)(unsafe.Pointer(field.UnsafeAddr()))
+	client := *unexported.Field[*clientv3.Client](backend, "client")
 	client.Close()
 }
 
@@ -146,6 +145,5 @@ func (w *writer) abandonEtcd() {
 // Hive.Run reads it, which also waits for signals of the operating system and
 // cannot be used here.
 func shutdownOf(h *hive.Hive) <-chan error {
-	field := reflect.ValueOf(h).Elem().FieldByName("shutdown")
-	return *(*chan error)(unsafe.Pointer(field.UnsafeAddr()))
+	return *unexported.Field[chan error](h, "shutdown")
 }

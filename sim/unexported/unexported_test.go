@@ -1,0 +1,17 @@
+package unexported
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestField(t *testing.T) {
+	b := bytes.NewBufferString("hello")
+	require.Equal(t, "hello", string(*Field[[]byte](b, "buf")))
+	*Field[int](b, "off") = 4
+	require.Equal(t, "o", b.String())
+	require.PanicsWithValue(t, "field off is a int, not a string", func() { Field[string](b, "off") })
+	require.Panics(t, func() { Field[int](b, "nothing") })
+}

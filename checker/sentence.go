@@ -12,16 +12,18 @@ import (
 // seconds shows an instant as the history does, with three decimals.
 func seconds(at time.Duration) string { return strconv.FormatFloat(at.Seconds(), 'f', 3, 64) + "s" }
 
-// content shows a content within angle brackets, cut if it is long.
+// content shows a content within angle brackets, escaped if it is not plain text,
+// and cut if it is long.
 func content(value string) string {
 	const most = 100
+	more := ""
 	if len(value) > most {
-		return fmt.Sprintf("<%q...>", value[:most])
+		value, more = value[:most], "..."
 	}
-	if strconv.Quote(value) != `"`+value+`"` {
-		return fmt.Sprintf("<%q>", value)
+	if quoted := strconv.Quote(value); quoted != `"`+value+`"` {
+		value = quoted
 	}
-	return "<" + value + ">"
+	return "<" + value + more + ">"
 }
 
 // object names an entry, such as "identity 65537".

@@ -1,0 +1,90 @@
+package checker
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+var update = flag.Bool("update", false, "write the end lines of the golden histories, after an edit, and their verdicts anew")
+
+// TestGoldenHistories judges complete files, each named after the property that it
+// breaks. Beside each is its verdict.
+func TestGoldenHistories(t *testing.T) {
+	files, err := filepath.Glob("../testdata/histories/*.history")
+	require.NoError(t, err)
+	broken := map[string]bool{}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".history")
+		broken[name] = true
+		t.Run(name, func(t *testing.T) {
+			if *update {
+				seal(t, file)
+			}
+			f, err := os.Open(file)
+			require.NoError(t, err)
+			defer f.Close()
+			h, err := history.Read(f)
+			require.NoError(t, err)
+			v := Check(h, Config{})
+			golden(t, strings.TrimSuffix(file, ".history")+".verdict", text(v))
+			if name == "clean" {
+				require.Equal(t, Pass, v.Outcome())
+			} else {
+				require.Equal(t, []string{name}, v.Broken())
+			}
+		})
+	}
+	for _, p := range Properties() {
+		require.True(t, broken[p.Name], "no golden history breaks %s", p.Name)
+	}
+	require.True(t, broken["clean"])
+}
+
+// text is a verdict with one line for each property and violation.
+func text(v Verdict) string {
+	var b strings.Builder
+	for _, r := range v.Results {
+		b.WriteString(r.Property + ": " + string(r.Outcome) + ": " + r.Evidence + "\n")
+		for _, violation := range r.Violations {
+			b.WriteString("  " + violation.Sentence + "\n")
+		}
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, file, got string) {
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+// seal writes a history anew from its plan and record lines.
+func seal(t *testing.T, file string) {
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(data), "\nplan ")
+	plan, rest, _ := strings.Cut(rest, "\n")
+	lines, _, _ := strings.Cut(rest, "end records=")
+	records, err := history.Parse(lines)
+	require.NoError(t, err)
+	var sealed bytes.Buffer
+	w, err := history.NewWriter(&sealed, plan)
+	require.NoError(t, err)
+	for i := range records {
+		require.NoError(t, w.Write(&records[i]))
+	}
+	_, err = w.Close()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, sealed.Bytes(), 0o644))
+}

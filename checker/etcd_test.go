@@ -201,6 +201,18 @@ func TestManyReadersAtOnceAreJudgedInTime(t *testing.T) {
 	require.Contains(t, r.Violations[0].Sentence, "explains get -> other of rev 52, at rev 52 at 50.000s")
 }
 
+// TestAPieceEndsOnlyAtAQuietInstant has a put under way while more reads than a
+// piece's worth still answer with nothing.
+func TestAPieceEndsOnlyAtAQuietInstant(t *testing.T) {
+	var lines strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&lines, "%d r0 call meta k op=range rev=1 from=%d\n", i+1, i+1)
+	}
+	lines.WriteString("101 r0 call meta k op=put value=h1 rev=2 from=0\n102 r0 call meta k op=range rev=2 from=102 value=k:2:h1\n")
+	r, _ := judge(t, store(lines.String())).Result("etcd-linearizable")
+	require.Equal(t, Pass, r.Outcome, r.Violations)
+}
+
 func TestADeadlineIsUnknown(t *testing.T) {
 	r, _ := Check(&history.History{Records: manyReaders(10, 10)}, Config{Deadline: time.Nanosecond}).Result("etcd-linearizable")
 	require.Equal(t, Unknown, r.Outcome)

@@ -10,9 +10,14 @@ import (
 )
 
 const (
-	bootBound   = 2 * time.Minute  // of virtual time that the start may take before the churn begins regardless
-	checkPeriod = time.Second      // between two looks at whether all views have converged
-	quietPeriod = 20 * time.Second // for which they must have, for the run to end
+	bootBound   = 2 * time.Minute // of virtual time that the start may take before the churn begins regardless
+	checkPeriod = time.Second     // between two looks at whether all views have converged
+
+	// quietPeriod is how long all views must have stayed right for the run to end:
+	// longer than an agent can take to notice that its replica is dead (without a
+	// heartbeat for two minutes, pkg/kvstore/etcd.go) and to list another one, which
+	// is when a view that was right goes wrong again.
+	quietPeriod = 3 * time.Minute
 )
 
 // live is the run: start, churn, heal, end.

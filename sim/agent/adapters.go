@@ -16,12 +16,17 @@ import (
 // hands on what it knows: the owner of the identity cache, the listeners of the
 // ipcache, the observer of the node store.
 
-// identities is the cache.IdentityAllocatorOwner that policy would be.
+// identities is the cache.IdentityAllocatorOwner that policy would be. As the
+// SelectorCache does (pkg/policy/selectorcache.go, UpdateIdentities), it ignores
+// the deletion of an identity that it does not have: Cilium's identity cache hands
+// one on when it learns of an addition and the deletion at once.
 type identities struct{ view *View }
 
 func (i identities) UpdateIdentities(added, deleted identity.IdentityMap) <-chan struct{} {
 	for _, id := range sortedIDs(deleted) {
-		i.view.Delete(history.Identity, id.String())
+		if i.view.Has(history.Identity, id.String()) {
+			i.view.Delete(history.Identity, id.String())
+		}
 	}
 	for _, id := range sortedIDs(added) {
 		i.view.Set(truth.Identity(id.String(), labelStrings(added[id])))

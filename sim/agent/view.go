@@ -84,6 +84,12 @@ func (v *View) close() {
 	v.closed = true
 }
 
+// Has reports whether the view has an entry.
+func (v *View) Has(kind, key string) bool {
+	_, _, ok := v.table.Get(v.db.ReadTxn(), entryIndex.Query(entryID(kind, key)))
+	return ok
+}
+
 // Equal reports whether the view is what the ledger's objects make true.
 func (v *View) Equal(l *truth.Ledger) bool {
 	txn := v.db.ReadTxn()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -180,6 +181,10 @@ type process struct {
 }
 
 func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
+	// The kernel kills the worker with the thread that started it, not with the
+	// process: keep that thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

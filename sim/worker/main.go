@@ -21,6 +21,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim"
 	"github.com/meshcheck/meshcheck/sim/det"
+	"github.com/meshcheck/meshcheck/sim/kube"
 )
 
 func main() {
@@ -44,6 +45,8 @@ func main() {
 		},
 	}
 	cfg.Log, cfg.ZapLog = logs(len(os.Args) > 1 && os.Args[1] == det.LogFlag)
+
+	kube.FitClients()
 
 	// A bubble needs a testing.T to report a deadlock to; no method of this one
 	// is ever called, since the process ends inside the bubble.

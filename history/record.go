@@ -65,14 +65,16 @@ const (
 	// unknown outcome, which has Err.
 	Call Verb = "call"
 
-	// Connect and Disconnect: the agent Actor (incarnation Inc) has established a
-	// connection with the replica Peer, whose etcd has the cluster ID Store, or
-	// has given it up. Value of Disconnect is the reason.
+	// Connect and Disconnect: the agent Actor has established a connection with
+	// the replica Peer, whose etcd has the cluster ID Store, or has given it up.
+	// Value of Disconnect is the reason: close, reset or timeout.
 	Connect    Verb = "connect"
 	Disconnect Verb = "disconnect"
 
-	// Synced: the agent Actor has the complete initial list of Kind, for the
-	// first time in its incarnation Inc.
+	// Synced: the endpoints of the agent's host are regenerated, so that its
+	// datapath is from now on what incarnation Inc knows. Value is "synced" if the
+	// agent had its complete initial lists, or "timeout" if it stopped waiting for
+	// them.
 	Synced Verb = "synced"
 
 	// See and Drop: an entry enters (or changes in) or leaves the view of the
@@ -84,8 +86,8 @@ const (
 	Drop Verb = "drop"
 
 	// Program and Unprogram: an entry enters (or changes in) or leaves the
-	// datapath of the agent's host, which outlives the agent. Only endpoints and
-	// nodes are programmed.
+	// datapath of the agent's host, which outlives the agent. Only endpoints are
+	// programmed.
 	Program   Verb = "program"
 	Unprogram Verb = "unprogram"
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -35,7 +36,9 @@ type pod struct {
 	slice      *slice  // nil where endpoints are CiliumEndpoints
 	version    version // of its CiliumEndpoint
 
-	given *v2alpha1.CoreCiliumEndpoint // as it was given, for a pod of Plan.Objects
+	// As it was given, for a pod of Plan.Objects; one of them at most.
+	given         *v2alpha1.CoreCiliumEndpoint
+	givenEndpoint *v2.CiliumEndpoint
 }
 
 type identity struct {
@@ -48,6 +51,7 @@ type slice struct {
 	name, namespace string
 	pods            []*pod
 	version         version
+	adopted         bool // given by the plan: no pods are added to it
 }
 
 type node struct{ name, internalIP, ciliumIP string }
@@ -132,11 +136,12 @@ func (c *cluster) place(p *pod) {
 	p.slice = s
 }
 
-// roomIn returns the first slice of the namespace, by name, with room.
+// roomIn returns the first slice of the namespace, by name, with room, among those
+// that this client has made.
 func (c *cluster) roomIn(namespace string) *slice {
 	var found *slice
 	for _, s := range c.groups {
-		if s.namespace == namespace && len(s.pods) < maxPerSlice && (found == nil || s.name < found.name) {
+		if s.namespace == namespace && !s.adopted && len(s.pods) < maxPerSlice && (found == nil || s.name < found.name) {
 			found = s
 		}
 	}

@@ -50,6 +50,11 @@ func (p *pod) object() *corev1.Pod {
 
 // endpoint returns the pod's CiliumEndpoint.
 func (p *pod) endpoint() *v2.CiliumEndpoint {
+	if p.givenEndpoint != nil {
+		o := p.givenEndpoint.DeepCopy()
+		o.Status.Identity = &v2.EndpointIdentity{ID: int64(p.identity.id)}
+		return o
+	}
 	return &v2.CiliumEndpoint{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "cilium.io/v2", Kind: "CiliumEndpoint"},
 		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: p.namespace},

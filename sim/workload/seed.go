@@ -51,7 +51,7 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
-		if s := c.groups[name]; !slices.ContainsFunc(s.pods, func(p *pod) bool { return p.given != nil }) {
+		if s := c.groups[name]; !s.adopted {
 			made = append(made, s.object())
 			s.version = unknown
 		}
@@ -122,7 +122,7 @@ func (c *cluster) adoptSlice(raw []byte) error {
 	if err := json.Unmarshal(raw, &o); err != nil {
 		return err
 	}
-	s := &slice{name: o.Name, namespace: o.Namespace}
+	s := &slice{name: o.Name, namespace: o.Namespace, adopted: true}
 	c.groups[s.name] = s
 	for _, core := range o.Endpoints {
 		p := &pod{podKey: podKey{o.Namespace, core.Name}, identity: c.identityWithID(int(core.IdentityID)), slice: s, given: &core}
@@ -142,7 +142,7 @@ func (c *cluster) adoptEndpoint(raw []byte) error {
 	if o.Status.Identity != nil {
 		id = int(o.Status.Identity.ID)
 	}
-	p := &pod{podKey: podKey{o.Namespace, o.Name}, identity: c.identityWithID(id)}
+	p := &pod{podKey: podKey{o.Namespace, o.Name}, identity: c.identityWithID(id), givenEndpoint: &o}
 	p.identity.pods++
 	c.pods[p.podKey] = p
 	return nil

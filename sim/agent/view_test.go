@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cilium/cilium/pkg/identity"
+	"github.com/cilium/cilium/pkg/labels"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/truth"
+)
+
+// log keeps what is recorded.
+type log []string
+
+func (l *log) record(verb history.Verb, kind, key, value string) {
+	*l = append(*l, fmt.Sprintf("%s %s %s %s", verb, kind, key, value))
+}
+
+func (l *log) take() []string {
+	got := *l
+	*l = nil
+	return got
+}
+
+func TestView(t *testing.T) {
+	var l log
+	v, err := newView(l.record)
+	require.NoError(t, err)
+	e := truth.Entry{Kind: history.Node, Key: "n1", Value: "x"}
+	v.Set(e)
+	v.Set(e)
+	require.Equal(t, []string{"see node n1 x"}, l.take(), "the same content is no change")
+	e.Value = "y"
+	v.Set(e)
+	require.Equal(t, []string{"see node n1 y"}, l.take())
+
+	ledger := truth.NewLedger()
+	require.False(t, v.Equal(ledger))
+	ledger.Set("o", []truth.Entry{e})
+	require.True(t, v.Equal(ledger))
+	ledger.Set("o", []truth.Entry{{Kind: history.Node, Key: "n1", Value: "z"}})
+	require.False(t, v.Equal(ledger))
+
+	require.True(t, v.Has(history.Node, "n1"))
+	v.Delete(history.Node, "n1")
+	require.False(t, v.Has(history.Node, "n1"))
+	v.Delete(history.Node, "n1")
+	require.Equal(t, []string{"drop node n1 ", "drop node n1 "}, l.take(), "deleting what is not there is recorded")
+
+	v.close()
+	v.Set(e)
+	v.Delete(history.Node, "n1")
+	require.Empty(t, l.take(), "nobody sees what a dead agent does")
+}
+
+func TestDatapathOutlivesTheAgent(t *testing.T) {
+	var l log
+	d := newDatapath(l.record)
+	ip := func(s, pod string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 1, "h", "ns", pod) }
+
+	d.recreate()
+	d.set(ip("10.0.0.1", "a"))
+	d.set(ip("10.0.0.2", "b"))
+	require.Empty(t, l.take(), "the map is not in use before the endpoints are regenerated")
+	d.regenerate()
+	require.Equal(t, []string{"program endpoint 10.0.0.1 id=1 host=h pod=ns/a", "program endpoint 10.0.0.2 id=1 host=h pod=ns/b"}, l.take())
+	d.set(ip("10.0.0.1", "a"))
+	require.Empty(t, l.take())
+	d.delete("10.0.0.9")
+	require.Empty(t, l.take())
+
+	d.recreate() // the agent restarts
+	d.set(ip("10.0.0.2", "c"))
+	d.set(ip("10.0.0.3", "d"))
+	d.set(ip("10.0.0.4", "e"))
+	d.delete("10.0.0.4")
+	require.Empty(t, l.take(), "packets still meet the old map")
+	d.regenerate()
+	require.Equal(t, []string{
+		"program endpoint 10.0.0.2 id=1 host=h pod=ns/c",
+		"program endpoint 10.0.0.3 id=1 host=h pod=ns/d",
+		"unprogram endpoint 10.0.0.1 ",
+	}, l.take())
+	d.delete("10.0.0.3")
+	require.Equal(t, []string{"unprogram endpoint 10.0.0.3 "}, l.take())
+}
+
+func TestIdentitiesAdapter(t *testing.T) {
+	var l log
+	v, err := newView(l.record)
+	require.NoError(t, err)
+	owner := identities{v}
+	web := labels.ParseLabelArray("k8s:app=web")
+	<-owner.UpdateIdentities(identity.IdentityMap{65538: web, 65537: web}, identity.IdentityMap{65539: nil})
+	require.Equal(t, []string{"see identity 65537 k8s:app=web", "see identity 65538 k8s:app=web"}, l.take(),
+		"in order, and without what was added and deleted at once")
+	<-owner.UpdateIdentities(nil, identity.IdentityMap{65537: nil})
+	require.Equal(t, []string{"drop identity 65537 "}, l.take())
+}

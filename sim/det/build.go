@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // modulePath is the module that holds the worker's source.
@@ -63,6 +64,7 @@ type builder struct {
 	cache     string
 	module    string // root of the module's sources
 	outside   bool   // go.mod replaces a module by a directory elsewhere
+	goCommand string // of the toolchain to build with
 	goroot    string
 	goversion string
 	env       []string
@@ -112,16 +114,20 @@ func (b *builder) findToolchain(ctx context.Context) error {
 	if len(f) != 3 {
 		return fmt.Errorf("go env GOROOT GOVERSION GOMODCACHE printed %q, not three lines", out)
 	}
-	b.goroot, b.goversion = f[0], f[1]
-	b.env = append(os.Environ(), "CGO_ENABLED=0")
-	if b.cfg.Runtime == Stock || !inside(b.goroot, f[2]) {
+	b.goCommand, b.goroot, b.goversion = "go", f[0], f[1]
+	b.env = os.Environ()
+	if b.cfg.Runtime == Stock {
+		return nil
+	}
+	b.env = append(b.env, "CGO_ENABLED=0") // cgo could block where the runtime does not see it
+	if !inside(b.goroot, f[2]) {
 		return nil
 	}
 	if b.goroot, err = copyToolchain(b.goroot, filepath.Join(b.cache, "toolchain-"+b.goversion), b.cfg.Progress); err != nil {
 		return err
 	}
-	b.env = append(b.env, "GOTOOLCHAIN=local", "GOROOT="+b.goroot,
-		"PATH="+filepath.Join(b.goroot, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	b.goCommand = filepath.Join(b.goroot, "bin", "go")
+	b.env = append(b.env, "GOTOOLCHAIN=local", "GOROOT="+b.goroot)
 	return nil
 }
 
@@ -154,8 +160,9 @@ func copyToolchain(src, dst string, progress func(string)) (string, error) {
 }
 
 func (b *builder) build(ctx context.Context) (string, error) {
-	// -s -w: a third of the size, and the program starts sooner.
-	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-v"}
+	// -s -w: a third of the size, and the program starts sooner. A stock worker
+	// shares what go test compiles.
+	args := []string{"build", "-ldflags=-s -w", "-v"}
 	key := sha256.New()
 	fmt.Fprintln(key, b.cfg.Runtime, b.goversion, args)
 	if b.cfg.Runtime == Deterministic {
@@ -163,7 +170,7 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		args = append(args, "-overlay", overlay, "-tags", "detrt")
+		args = append(args, "-trimpath", "-overlay", overlay, "-tags", "detrt")
 		fmt.Fprintln(key, editsText, detrtSource)
 	}
 	if err := b.hashSources(key); err != nil {
@@ -185,7 +192,7 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	total := b.packages(ctx)
 	tmp := out + ".new"
 	defer os.Remove(tmp)
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", tmp, "./sim/worker")...)
+	cmd := exec.CommandContext(ctx, b.goCommand, append(args, "-o", tmp, "./sim/worker")...)
 	cmd.Dir, cmd.Env = b.module, b.env
 	if err := b.runBuild(cmd, total); err != nil {
 		return "", err
@@ -194,7 +201,23 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		return "", err
 	}
 	b.cfg.Progress("built the worker")
-	return out, nil
+	return out, b.dropOldWorkers()
+}
+
+// dropOldWorkers removes workers that were built more than a week ago from the
+// cache: each change of the sources makes a new one, of 90 MB.
+func (b *builder) dropOldWorkers() error {
+	old, err := filepath.Glob(filepath.Join(b.cache, "worker-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range old {
+		info, err := os.Stat(name)
+		if err == nil && time.Since(info.ModTime()) > 7*24*time.Hour {
+			os.Remove(name)
+		}
+	}
+	return nil
 }
 
 // hashSources adds the module's files that a build of the worker may read.
@@ -226,7 +249,7 @@ func (b *builder) hashSources(w io.Writer) error {
 // packages returns how many packages the worker consists of, for the progress;
 // zero if that cannot be told, which the build will explain.
 func (b *builder) packages(ctx context.Context) int {
-	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "./sim/worker")
+	cmd := exec.CommandContext(ctx, b.goCommand, "list", "-deps", "./sim/worker")
 	cmd.Dir, cmd.Env = b.module, b.env
 	out, err := output(cmd)
 	if err != nil {

@@ -46,7 +46,7 @@ type endpoints struct {
 
 func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, cidr cmtypes.PrefixCluster, _, host net.IP,
 	_ *ipcache.Identity, id ipcache.Identity, _ uint8, meta *ipcache.K8sMetadata, _ uint8) {
-	if e.view.closed {
+	if e.view.closed.Load() {
 		return
 	}
 	ip := cidr.AsPrefix().Addr()

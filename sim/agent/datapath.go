@@ -3,6 +3,7 @@ package agent
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -15,6 +16,7 @@ import (
 // but at most for clustermesh-sync-timeout
 // (Cilium: pkg/ipcache/cell/cell.go, pkg/endpoint/regenerator.go).
 type Datapath struct {
+	mu     sync.Mutex
 	inUse  map[string]string // IP to content: what packets see
 	next   map[string]string // the map that the running agent fills, until it is in use; nil then
 	record func(verb history.Verb, kind, key, value string)
@@ -25,10 +27,16 @@ func newDatapath(record func(verb history.Verb, kind, key, value string)) *Datap
 }
 
 // recreate is the start of an agent.
-func (d *Datapath) recreate() { d.next = map[string]string{} }
+func (d *Datapath) recreate() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.next = map[string]string{}
+}
 
 // regenerate puts the new map in use.
 func (d *Datapath) regenerate() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	old, now := d.inUse, d.next
 	d.inUse, d.next = now, nil
 	for _, ip := range slices.Sorted(maps.Keys(now)) {
@@ -44,6 +52,8 @@ func (d *Datapath) regenerate() {
 }
 
 func (d *Datapath) set(e truth.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.next != nil {
 		d.next[e.Key] = e.Value
 		return
@@ -55,6 +65,8 @@ func (d *Datapath) set(e truth.Entry) {
 }
 
 func (d *Datapath) delete(ip string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.next != nil {
 		delete(d.next, ip)
 		return

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/cilium/statedb"
 	"github.com/cilium/statedb/index"
@@ -19,7 +20,7 @@ type View struct {
 	db     *statedb.DB
 	table  statedb.RWTable[truth.Entry]
 	record func(verb history.Verb, kind, key, value string)
-	closed bool
+	closed atomic.Bool
 }
 
 var entryIndex = statedb.Index[truth.Entry, string]{
@@ -48,7 +49,7 @@ func newView(record func(verb history.Verb, kind, key, value string)) (*View, er
 func (v *View) Set(e truth.Entry) {
 	txn := v.db.WriteTxn(v.table)
 	defer txn.Abort()
-	if v.closed {
+	if v.closed.Load() {
 		return
 	}
 	if old, _, ok := v.table.Get(txn, entryIndex.Query(entryID(e.Kind, e.Key))); ok && old == e {
@@ -66,7 +67,7 @@ func (v *View) Set(e truth.Entry) {
 func (v *View) Delete(kind, key string) {
 	txn := v.db.WriteTxn(v.table)
 	defer txn.Abort()
-	if v.closed {
+	if v.closed.Load() {
 		return
 	}
 	if _, _, err := v.table.Delete(txn, truth.Entry{Kind: kind, Key: key}); err != nil {
@@ -81,7 +82,7 @@ func (v *View) Delete(kind, key string) {
 func (v *View) close() {
 	txn := v.db.WriteTxn(v.table)
 	defer txn.Abort()
-	v.closed = true
+	v.closed.Store(true)
 }
 
 // Has reports whether the view has an entry.

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,10 +44,12 @@ const (
 
 // Replica is a pod of the ClusterMesh API server, over its replacements.
 type Replica struct {
-	cfg        Config
-	pods       int // pods started so far
-	writers    int // writer containers started so far
-	etcd       *etcd.Server
+	cfg  Config
+	pods int // pods started so far
+	etcd *etcd.Server
+
+	mu         sync.Mutex         // guards what follows: the kubelet's goroutines change it too
+	writers    int                // writer containers started so far
 	stopWriter context.CancelFunc // nil while there is no writer's container
 	writer     *writer            // the running one, or the last one
 	ready      bool
@@ -99,48 +102,75 @@ func (r *Replica) KillPod() {
 // StartWriter starts the writer's container in the running pod, and keeps
 // restarting it when it ends by itself, until KillWriter.
 func (r *Replica) StartWriter() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := r.newWriter(); err != nil {
-		cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w, err := r.newWriter()
+	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	r.stopWriter = cancel
-	go r.keepWriterRunning(ctx)
+	go r.keepWriterRunning(ctx, w)
 	return nil
 }
 
-func (r *Replica) newWriter() (err error) {
+func (r *Replica) newWriter() (w *writer, err error) {
 	r.writers++
 	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Up, Kind: "writer", Inc: r.writers})
 	r.writer, err = newWriter(r.cfg.Writer)
-	return err
+	return r.writer, err
 }
 
-func (r *Replica) keepWriterRunning(ctx context.Context) {
+func (r *Replica) keepWriterRunning(ctx context.Context, w *writer) {
 	for {
-		w := r.writer
 		probing, stopProbing := context.WithCancel(ctx)
 		go r.probe(probing, w)
 		err := w.run(ctx)
 		stopProbing()
-		if ctx.Err() != nil {
+		if !r.writerEnded(ctx, err) {
 			return
 		}
-		r.setReady(false)
-		r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "writer", Inc: r.writers, Err: fmt.Sprint(err)})
 		select {
 		case <-time.After(restartBackOff):
 		case <-ctx.Done():
 			return
 		}
-		if err := r.newWriter(); err != nil {
-			panic(fmt.Sprintf("writer of %s: %v", r.cfg.Host, err)) // it could be made before
+		if w = r.restartWriter(ctx); w == nil {
+			return
 		}
 	}
 }
 
+// writerEnded takes note that the writer has ended by itself. It returns false if
+// it was killed.
+func (r *Replica) writerEnded(ctx context.Context, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	r.setReady(false)
+	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "writer", Inc: r.writers, Err: fmt.Sprint(err)})
+	return true
+}
+
+func (r *Replica) restartWriter(ctx context.Context) *writer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil
+	}
+	w, err := r.newWriter()
+	if err != nil {
+		panic(fmt.Sprintf("writer of %s: %v", r.cfg.Host, err)) // it could be made before
+	}
+	return w
+}
+
 // KillWriter ends the writer's container; the etcd goes on.
 func (r *Replica) KillWriter() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.stopWriter == nil {
 		return
 	}
@@ -162,12 +192,17 @@ func (r *Replica) probe(ctx context.Context, w *writer) {
 			return
 		}
 		if w.sync.Complete() {
-			r.setReady(true)
-			return
+			break
 		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() == nil {
+		r.setReady(true)
 	}
 }
 
+// setReady is called with the lock held.
 func (r *Replica) setReady(ready bool) {
 	if r.ready == ready {
 		return
@@ -183,8 +218,9 @@ func (r *Replica) setReady(ready bool) {
 
 // Store returns the etcd cluster ID, or "" while there is no pod.
 func (r *Replica) Store() string {
-	if r.etcd == nil {
+	e := r.etcd
+	if e == nil {
 		return ""
 	}
-	return r.etcd.ClusterID()
+	return e.ClusterID()
 }

@@ -14,6 +14,7 @@ import (
 func TestFindings(t *testing.T) {
 	findings := map[string][]string{
 		"writer-restart-orphans":    {"convergence"},
+		"relist-loses-order":        {"no-spurious-deletion"},
 		"failover-to-stale-replica": {"monotonic", "no-spurious-deletion"},
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")

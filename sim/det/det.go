@@ -12,6 +12,9 @@
 // is counted (Result.Unseeded): a bubbled goroutine that waits long in a system
 // call, or is woken by something outside the bubble.
 //
+// Nothing of the machine is part of a run: not its name, processors or interfaces,
+// not where the worker lies and runs. It cannot even make a real socket.
+//
 // Rules for the worker: everything inside one bubble; no waiting in the real
 // network poller; no cgo that blocks; data on a RAM-backed file system under
 // relative paths; nothing that prints addresses or reads the wall clock.

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// Ledger knows which object claims which entries at present.
+// Ledger knows which object claims which entries at present. It may be used by
+// several goroutines.
 type Ledger struct {
+	mu     sync.Mutex
 	claims map[string]map[claimKey]string // by owner
 	byKey  map[claimKey]map[string]string // content by owner
 }
@@ -26,6 +29,8 @@ func NewLedger() *Ledger {
 // Actor and RV: first what is claimed anew or differently, in the order of
 // entries, then what is no longer claimed, by kind and key.
 func (l *Ledger) Set(owner string, entries []Entry) []history.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	old := l.claims[owner]
 	now := make(map[claimKey]string, len(entries))
 	for _, e := range entries {
@@ -76,10 +81,16 @@ func (l *Ledger) index(owner string, changes []history.Record) {
 }
 
 // Keys returns how many entries are claimed, by one owner or more.
-func (l *Ledger) Keys() int { return len(l.byKey) }
+func (l *Ledger) Keys() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.byKey)
+}
 
 // Claimed reports whether an owner claims the entry with this content.
 func (l *Ledger) Claimed(e Entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, content := range l.byKey[claimKey{e.Kind, e.Key}] {
 		if content == e.Value {
 			return true

@@ -7,7 +7,7 @@ import (
 
 // Describe tells a reader in a few lines what a plan does: mode, topology,
 // workload, and one sentence for each fault at its virtual time since the start
-// of the churn phase.
+// of the churn phase, which is that from which its trigger is armed if it has one.
 func Describe(p *Plan) string {
 	var b strings.Builder
 	endpoints := "CiliumEndpoints"
@@ -19,15 +19,26 @@ func Describe(p *Plan) string {
 		preempt = fmt.Sprintf("1 in %d", p.Options.Preempt)
 	}
 	fmt.Fprintf(&b, "mode      %s, cluster %d, endpoints as %s; seed %d, preemption %s\n", p.Mode, p.Options.ClusterID, endpoints, p.Seed, preempt)
-	fmt.Fprintf(&b, "topology  %s, %s, %s, %s; latency %s to %s\n",
+	operators := ""
+	if p.Topology.Operators > 0 {
+		operators = ", " + count(p.Topology.Operators, "operator")
+	}
+	fmt.Fprintf(&b, "topology  %s, %s, %s, %s%s; latency %s to %s\n",
 		count(p.Topology.APIServers, "kube-apiserver"), count(p.Topology.Replicas, "replica"),
-		count(p.Topology.Agents, "agent"), count(p.Topology.Nodes, "node"), p.Network.LatencyMin, p.Network.LatencyMax)
-	fmt.Fprintf(&b, "limits    writer %d requests/s (%d at the start), agent %d requests/s\n",
-		p.Options.WriterQPS, p.Options.WriterBootstrapQPS, p.Options.AgentQPS)
+		count(p.Topology.Agents, "agent"), count(p.Topology.Nodes, "node"), operators, p.Network.LatencyMin, p.Network.LatencyMax)
+	lease := ""
+	if p.Options.LeaseTTL > 0 {
+		lease = fmt.Sprintf("; leases of %s", p.Options.LeaseTTL)
+	}
+	fmt.Fprintf(&b, "limits    writer %d requests/s (%d at the start), agent %d requests/s%s\n",
+		p.Options.WriterQPS, p.Options.WriterBootstrapQPS, p.Options.AgentQPS, lease)
 	fmt.Fprintf(&b, "workload  %s\n", describeWorkload(p))
 	fmt.Fprintf(&b, "faults    %d; then the heal, and all views must converge within %s", len(p.Faults), p.Settle)
 	for i := range p.Faults {
 		fmt.Fprintf(&b, "\n%10.3fs  %s", seconds(p.Faults[i].At), p.Faults[i].Sentence())
+	}
+	if len(p.Promise) > 0 {
+		fmt.Fprintf(&b, "\npromise   %s", strings.Join(p.Promise, ", "))
 	}
 	return b.String()
 }
@@ -56,33 +67,6 @@ func describeWorkload(p *Plan) string {
 		text += ": " + strings.Join(parts, ", ")
 	}
 	return text
-}
-
-// Sentence says what the fault does, without its time.
-func (f *Fault) Sentence() string {
-	link := f.Target + " and " + f.Peer
-	switch f.Kind {
-	case ReplicaLoss:
-		return fmt.Sprintf("replica %s is lost; %s later a new one starts with an empty etcd", f.Target, f.For)
-	case WriterRestart:
-		return fmt.Sprintf("the writer in replica %s stops for %s; its etcd stays", f.Target, f.For)
-	case Partition:
-		if f.OneWay {
-			return fmt.Sprintf("messages from %s to %s are lost for %s", f.Target, f.Peer, f.For)
-		}
-		return fmt.Sprintf("%s are cut off from each other for %s", link, f.For)
-	case BlackHole:
-		return fmt.Sprintf("the connections between %s die in silence; new ones can be made after %s", link, f.For)
-	case Reset:
-		return fmt.Sprintf("the connections between %s are reset", link)
-	case Pause:
-		return fmt.Sprintf("%s is paused for %s", f.Target, f.For)
-	case AgentRestart:
-		return fmt.Sprintf("agent %s restarts with an empty view after %s; its datapath stays", f.Target, f.For)
-	case KubeRestart:
-		return fmt.Sprintf("kube-apiserver %s restarts after %s; its watch cache starts %s behind", f.Target, f.For, f.Lag)
-	}
-	return fmt.Sprintf("%s on %s", f.Kind, f.Target)
 }
 
 func seconds(d Duration) float64 { return float64(d) / 1e9 }

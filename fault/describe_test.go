@@ -21,9 +21,39 @@ faults    4; then the heal, and all views must converge within 360s
 }
 
 func TestEveryKindHasASentence(t *testing.T) {
-	for _, kind := range Kinds {
-		f := Fault{Kind: kind, Target: "x9", Peer: "y9", For: 5}
-		require.Contains(t, f.Sentence(), "x9", kind)
-		require.NotContains(t, f.Sentence(), string(kind)+" on", kind)
+	for i := range Specs {
+		s := &Specs[i]
+		f := Fault{Kind: s.Kind, Peer: "y9", For: 5, Count: 3}
+		switch {
+		case s.group == many:
+			f.Targets = []string{"x9", "x8"}
+		case s.targets != "":
+			f.Target = "x9"
+		}
+		if s.targets != "" {
+			require.Contains(t, f.Sentence(), "x9", s.Kind)
+		}
+		if s.link {
+			require.Contains(t, f.Sentence(), "y9", s.Kind)
+		}
+		require.NotContains(t, f.Sentence(), string(s.Kind)+" on", s.Kind)
+		require.NotContains(t, f.Sentence(), "%!", s.Kind)
+		require.NotEmpty(t, s.Summary)
+		require.Contains(t, Text(), s.Summary)
 	}
+}
+
+func TestTriggersHaveSentences(t *testing.T) {
+	for want, trigger := range map[string]Trigger{
+		"when r0 has put 40 % of its first sync":               {Event: EtcdSync, Actor: "r0", Percent: 40},
+		"when a3 is about to watch identity":                   {Event: EtcdWatch, Actor: "a3", Kind: "identity"},
+		"when r0 is about to put identity-canary":              {Event: EtcdPut, Actor: "r0", Kind: "identity-canary"},
+		"when o0 is about to write something for the 2nd time": {Event: KubeWrite, Actor: "o0", Nth: 2},
+		"when r1 becomes ready for the 11th time":              {Event: Ready, Actor: "r1", Nth: 11},
+		"when a0 has seen endpoint for the 21st time":          {Event: See, Actor: "a0", Kind: "endpoint", Nth: 21},
+	} {
+		require.Equal(t, want, trigger.String())
+	}
+	f := Fault{Kind: ReplicaLoss, Target: "r0", For: 5 * second, When: &Trigger{Event: Ready, Actor: "r0"}}
+	require.Equal(t, "when r0 becomes ready: replica r0 is lost; 5s later a new one starts with an empty etcd", f.Sentence())
 }

@@ -3,37 +3,20 @@ package fault
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"pgregory.net/rapid"
 )
 
-// The size of the reference plan, which is what a seed draws.
-const (
-	refReplicas   = 2
-	refAgents     = 6
-	refNodes      = 20
-	refNamespaces = 4
-	refApps       = 8
-	refPods       = 40
-	refFaults     = 6
-	refChurn      = Duration(300 * time.Second)
-	refOpEvery    = Duration(time.Second)
-
-	// An agent takes up to about two and a half minutes to notice that its
-	// replica is gone (the heartbeat must be two minutes old and a status check
-	// must see it), then backs off for up to 10 s, and lists everything again at
-	// its QPS limit. Six minutes are twice that and some room.
-	refSettle = Duration(6 * time.Minute)
-)
-
 // DrawConfig says from what a plan is drawn besides its seed. The zero value
-// draws the reference plan.
+// draws a plan of the swarm.
 type DrawConfig struct {
 	// Objects are the Kubernetes objects present at the start, in place of drawn
 	// pods and nodes, as package objects loads them. The workload then uses their
 	// namespaces and nodes, avoids their names and IPs, and leaves them alone.
 	Objects []json.RawMessage
+	// Reference draws within the reference plan's size and its eight kinds of
+	// faults, on which speeds are measured, in place of a shape of its own.
+	Reference bool
 }
 
 // Draw returns the plan of a seed: the same for the same arguments, and valid.
@@ -43,16 +26,50 @@ func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 	if problem != nil {
 		return nil, fmt.Errorf("%s: %s", problem.path, problem.text)
 	}
+	from := source{seed: seed}
+	s := reference
+	if !cfg.Reference {
+		s = draw(from, swarm, "shape")
+	}
+	p := drawPlan(from, s, cfg.Objects, objects)
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Plans generates plans from rapid's stream of bits, for property tests and fuzz
+// tests: small ones, of the same kinds as Draw's.
+func Plans() *rapid.Generator[*Plan] {
+	return rapid.Custom(func(t *rapid.T) *Plan {
+		s := swarm.Draw(t, "shape")
+		s.churn = min(s.churn, 60*second)
+		s.pods = min(s.pods, 10)
+		s.faults = min(s.faults, 6)
+		s.opEvery = max(s.opEvery, 2*second)
+		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, nil, given{})
+		if err := p.Validate(); err != nil {
+			panic(fmt.Sprintf("fault: a drawn plan is not valid: %v", err))
+		}
+		return p
+	})
+}
+
+func drawPlan(from source, s shape, raw []json.RawMessage, objects given) *Plan {
 	p := &Plan{
 		Version:  Version,
-		Seed:     seed,
+		Seed:     from.seed,
 		Mode:     ModeClusterMesh,
-		Topology: Topology{APIServers: 1, Replicas: refReplicas, Agents: refAgents, Nodes: refNodes},
-		Network:  draw(networks, seed, "network"),
-		Options:  draw(options, seed, "options"),
-		Churn:    refChurn,
-		Settle:   refSettle,
-		Objects:  cfg.Objects,
+		Topology: s.topology,
+		Network:  draw(from, networks, "network"),
+		Options:  draw(from, options, "options"),
+		Churn:    s.churn,
+		Settle:   settle,
+		Objects:  raw,
+	}
+	p.Options.LeaseTTL = s.leaseTTL
+	if len(raw) > 0 {
+		p.Topology.Operators = 0 // given identities and slices are nobody's to manage
 	}
 	if len(objects.nodes) > 0 {
 		p.Topology.Nodes = 0
@@ -66,12 +83,9 @@ func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 	if len(objects.pods) > 0 {
 		p.Options.EndpointSlices = objects.slices
 	}
-	drawWorkload(p, objects)
-	drawFaults(p)
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	return p, nil
+	drawWorkload(from, p, s, objects)
+	drawFaults(from, p, s)
+	return p
 }
 
 // networks draws latencies between 0.2 and 2 ms, from a data centre's to a
@@ -80,8 +94,8 @@ var networks = rapid.Custom(func(t *rapid.T) Network {
 	a := 200 + 10*uniform(t, 181, "latency")
 	b := 200 + 10*uniform(t, 181, "latency")
 	return Network{
-		LatencyMin: Duration(min(a, b)) * Duration(time.Microsecond),
-		LatencyMax: Duration(max(a, b)) * Duration(time.Microsecond),
+		LatencyMin: Duration(min(a, b)) * ms / 1000,
+		LatencyMax: Duration(max(a, b)) * ms / 1000,
 	}
 })
 

@@ -3,96 +3,209 @@ package fault
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"pgregory.net/rapid"
 )
 
-// drawFaults draws each fault from its own stream. One that would overlap with an
-// earlier one on the same process or link is drawn again, a few times; the rare
-// one that finds no room is left out.
-func drawFaults(p *Plan) {
+// drawFaults draws each fault, or each group of faults that make a pattern, from
+// its own stream. What is not possible beside the earlier ones is drawn again, a
+// few times; the rare one that finds no room is left out.
+func drawFaults(from source, p *Plan, s shape) {
 	const tries = 8
-	generator := faults(p.Topology, p.Churn)
-	for i := range refFaults {
+	generator := faultGroups(p, s)
+	start := draw(from, rapid.Custom(func(t *rapid.T) Duration { return Duration(uniform(t, int(s.churn/ms), "burst")) * ms }), "burst")
+	for i := 0; len(p.Faults) < s.faults && i < 2*s.faults; i++ {
 		for try := range tries {
-			f := draw(generator, p.Seed, "fault", i, try)
-			if !overlaps(p.Faults, &f) {
-				p.Faults = append(p.Faults, f)
+			group := draw(from, generator, "fault", i, try)
+			if s.burst > 0 {
+				for j := range group {
+					group[j].At = min(start+group[j].At*s.burst/s.churn, s.churn)
+					group[j].For = min(group[j].For, max(ms, s.churn-group[j].At))
+				}
+			}
+			if add(p, group) {
 				break
 			}
 		}
 	}
+}
+
+// add adds faults to the plan in order of time, if it stays valid.
+func add(p *Plan, group []Fault) bool {
+	before := p.Faults
+	p.Faults = slices.Concat(before, group)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
+	if checkFaults(p, given{}) == nil {
+		return true
+	}
+	p.Faults = before
+	return false
 }
 
-func overlaps(faults []Fault, f *Fault) bool {
-	return slices.ContainsFunc(faults, func(other Fault) bool {
-		return other.occupies() == f.occupies() && f.At <= other.At+other.For && other.At <= f.At+f.For
+// faultGroups generates one fault, or the faults of one pattern.
+func faultGroups(p *Plan, s shape) *rapid.Generator[[]Fault] {
+	return rapid.Custom(func(t *rapid.T) []Fault {
+		if uniform(t, 100, "pattern") < s.patterns {
+			return drawPattern(t, p)
+		}
+		return []Fault{drawFault(t, p, s)}
 	})
 }
 
-// faults generates one fault that begins and ends within the churn phase.
-func faults(t Topology, churn Duration) *rapid.Generator[Fault] {
-	return rapid.Custom(func(rt *rapid.T) Fault {
-		f := Fault{
-			Kind: Kinds[uniform(rt, len(Kinds), "kind")],
-			At:   Duration(uniform(rt, int(churn/Duration(time.Millisecond)), "at")) * Duration(time.Millisecond),
+// drawFault draws a fault that begins and ends within the churn phase.
+func drawFault(t *rapid.T, p *Plan, s shape) Fault {
+	spec := specs[oneOf(t, "kind", s.kinds...)]
+	f := Fault{Kind: spec.Kind, At: Duration(uniform(t, int(p.Churn/ms), "at")) * ms}
+	switch {
+	case spec.link:
+		f.Target, f.Peer = drawLink(t, p)
+	case spec.group == many:
+		f.Targets = drawGroup(t, p, spec.Kind)
+	case spec.group == oneOrMore && coin.Draw(t, "several"):
+		f.Targets = drawSome(t, hostNames("a", p.Topology.Agents), 1)
+	case spec.targets != "":
+		f.Target = drawHost(t, p, oneOf(t, "letter", lettersOf(p, spec.targets)...))
+	}
+	if spec.peers != "" && coin.Draw(t, "to") {
+		f.Peer = drawHost(t, p, spec.peers)
+	}
+	if spec.lasts != instant {
+		f.For = max(ms, min(drawLength(t, spec), p.Churn-f.At))
+	}
+	if len(spec.hows) > 0 {
+		if i := uniform(t, len(spec.hows), "how"); i > 0 {
+			f.How = spec.hows[i]
 		}
-		shape := shapes[f.Kind]
-		switch {
-		case shape.link:
-			f.Target, f.Peer = drawLink(rt, t)
-		case f.Kind == Pause:
-			f.Target = drawHost(rt, t, rapid.SampledFrom([]string{"r", "a", "k"}).Draw(rt, "paused"))
-		default:
-			f.Target = drawHost(rt, t, shape.targets)
-		}
-		if shape.lasts {
-			f.For = min(drawLength(rt, f.Kind), churn-f.At)
-		}
-		if f.Kind == Partition {
-			f.OneWay = coin.Draw(rt, "oneWay")
-		}
-		if f.Kind == KubeRestart {
-			f.Lag = Duration(uniform(rt, 31, "lag")) * Duration(time.Second)
-		}
-		return f
-	})
+	}
+	for _, u := range spec.uses {
+		u.set(&f, u.drawValue(t))
+	}
+	if uniform(t, 100, "trigger") < s.triggers {
+		f.When = drawTrigger(t, p)
+		f.At = f.At / 2 // it has to wait
+	}
+	return f
 }
 
-func drawHost(rt *rapid.T, t Topology, letter string) string {
-	count := map[string]int{"k": t.APIServers, "r": t.Replicas, "a": t.Agents}[letter]
-	return hostName(letter, uniform(rt, count, letter))
+// drawValue draws a value of a param, durations below a second in milliseconds
+// and others in whole seconds.
+func (u use) drawValue(t *rapid.T) int64 {
+	if len(u.draw) != 2 {
+		return oneOf(t, u.name, u.draw...)
+	}
+	low, high := u.draw[0], u.draw[1]
+	const steps = 100
+	step := max(1, (high-low)/steps)
+	if u.unit == duration && high > int64(10*second) {
+		step = int64(second)
+	}
+	return low + step*int64(uniform(t, int((high-low)/step)+1, u.name))
+}
+
+// drawLength draws how long a fault lasts: from a hiccup to the longest that is
+// usual for its kind.
+func drawLength(t *rapid.T, spec *Spec) Duration {
+	longest := int(spec.longest / ms)
+	if coin.Draw(t, "short") {
+		longest /= 10
+	}
+	return Duration(1+uniform(t, longest, "for")) * ms
+}
+
+func drawHost(t *rapid.T, p *Plan, letter string) string {
+	return hostName(letter, uniform(t, p.hostCounts()[letter], letter))
+}
+
+// lettersOf returns the letters of which there are hosts.
+func lettersOf(p *Plan, letters string) (present []string) {
+	for _, letter := range letters {
+		if p.hostCounts()[string(letter)] > 0 {
+			present = append(present, string(letter))
+		}
+	}
+	return present
+}
+
+func hostNames(letter string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = hostName(letter, i)
+	}
+	return names
+}
+
+// drawSome draws a part of the names that has at least so many.
+func drawSome(t *rapid.T, names []string, least int) (some []string) {
+	left := len(names)
+	for _, name := range names {
+		if coin.Draw(t, name) || len(some)+left <= least {
+			some = append(some, name)
+		}
+		left--
+	}
+	return some
 }
 
 // drawLink draws two hosts that talk: mostly an agent or a kube-apiserver with a
 // replica, and either may be the target, which matters to a one-way partition.
-func drawLink(rt *rapid.T, t Topology) (target, peer string) {
-	switch kind := uniform(rt, 5, "link"); {
+func drawLink(t *rapid.T, p *Plan) (target, peer string) {
+	switch kind := uniform(t, 6, "link"); {
 	case kind < 2:
-		target, peer = drawHost(rt, t, "a"), drawHost(rt, t, "r")
+		target, peer = drawHost(t, p, "a"), drawHost(t, p, "r")
 	case kind < 4:
-		target, peer = drawHost(rt, t, "r"), drawHost(rt, t, "k")
+		target, peer = drawHost(t, p, "r"), drawHost(t, p, "k")
+	case kind == 4 && p.Topology.Operators > 0:
+		target, peer = drawHost(t, p, "o"), drawHost(t, p, "k")
 	default:
-		target, peer = "w0", drawHost(rt, t, "k")
+		target, peer = "w0", drawHost(t, p, "k")
 	}
-	if coin.Draw(rt, "turn") {
+	if coin.Draw(t, "turn") {
 		target, peer = peer, target
 	}
 	return target, peer
 }
 
-// drawLength draws how long a fault lasts: restarts are short, as of a container;
-// the others from a hiccup to what outlasts the detection of a dead replica.
-func drawLength(rt *rapid.T, kind Kind) Duration {
-	longest := 120_000
-	if kind == WriterRestart || kind == AgentRestart || kind == KubeRestart {
-		longest = 20_000
+// drawGroup draws the targets of a partition: one host, about half of all hosts,
+// or a ring in a drawn order.
+func drawGroup(t *rapid.T, p *Plan, kind Kind) []string {
+	var all []string
+	for _, letter := range []string{"k", "r", "a", "o", "w"} {
+		all = append(all, hostNames(letter, p.hostCounts()[letter])...)
 	}
-	short := coin.Draw(rt, "short")
-	if short {
-		longest /= 10
+	switch {
+	case kind == PartitionRing:
+		ring := drawSome(t, all, 4)
+		for i := range ring {
+			j := i + uniform(t, len(ring)-i, "order")
+			ring[i], ring[j] = ring[j], ring[i]
+		}
+		return ring
+	case coin.Draw(t, "one"):
+		return []string{oneOf(t, "host", all...)}
 	}
-	return Duration(1+uniform(rt, longest, "for")) * Duration(time.Millisecond)
+	return drawSome(t, all, 1)
+}
+
+// drawTrigger draws an event that the plan can cause.
+func drawTrigger(t *rapid.T, p *Plan) *Trigger {
+	for range 20 {
+		spec := oneOf(t, "event", Events...)
+		letters := lettersOf(p, spec.actors)
+		if len(letters) == 0 {
+			continue
+		}
+		w := &Trigger{Event: spec.Event, Actor: drawHost(t, p, oneOf(t, "actor", letters...))}
+		if len(spec.kinds) > 0 && coin.Draw(t, "any") {
+			w.Kind = oneOf(t, "event kind", spec.kinds...)
+		}
+		if spec.Event == EtcdSync {
+			w.Percent = 1 + uniform(t, 100, "percent")
+		} else {
+			w.Nth = 1 + uniform(t, oneOf(t, "most", 1, 3, 20), "nth")
+		}
+		if checkTrigger(p, "", w) == nil {
+			return w
+		}
+	}
+	return &Trigger{Event: EtcdPut, Actor: "r0"}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 const drawnSeeds = 500
@@ -31,8 +32,10 @@ func mustDraw(t testing.TB, seed uint64) *Plan {
 	return p
 }
 
-func TestDrawHasTheSizeOfTheReferencePlan(t *testing.T) {
-	for seed, p := range drawn() {
+func TestReferenceHasTheSizeOfTheReferencePlan(t *testing.T) {
+	for seed := range uint64(100) {
+		p, err := Draw(seed, DrawConfig{Reference: true})
+		require.NoError(t, err)
 		require.Equal(t, Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}, p.Topology)
 		require.Equal(t, "300s", p.Churn.String())
 		require.Len(t, p.Pods, 40, "seed %d", seed)
@@ -46,6 +49,7 @@ func TestDrawHasTheSizeOfTheReferencePlan(t *testing.T) {
 		require.Len(t, p.Faults, 6, "seed %d", seed)
 		for i := range p.Faults {
 			require.LessOrEqual(t, p.Faults[i].At+p.Faults[i].For, p.Churn, "seed %d: fault %d outlasts the churn", seed, i)
+			require.Contains(t, reference.kinds, p.Faults[i].Kind)
 		}
 	}
 }
@@ -64,17 +68,28 @@ func TestDrawIsAFunctionOfTheSeed(t *testing.T) {
 
 // Whatever a plan can hold is drawn, and spread over the run.
 func TestDrawReachesEverything(t *testing.T) {
-	kinds, ops, targets := map[Kind]int{}, map[OpKind]int{}, map[string]int{}
+	kinds, ops, events, hows := map[Kind]int{}, map[OpKind]int{}, map[Event]int{}, map[string]int{}
+	letters, uses := map[byte]int{}, map[string]int{}
 	thirds := [3]int{}
-	oneWay, reusedAlive := 0, 0
+	reusedAlive := 0
 	for _, p := range drawn() {
 		for i := range p.Faults {
 			f := &p.Faults[i]
 			kinds[f.Kind]++
-			targets[f.Target]++
+			hows[f.How]++
+			for _, host := range append(f.Hosts(), f.Peer) {
+				if host != "" {
+					letters[host[0]]++
+				}
+			}
 			thirds[min(2, int(3*f.At/p.Churn))]++
-			if f.OneWay {
-				oneWay++
+			if f.When != nil {
+				events[f.When.Event]++
+			}
+			for _, param := range params {
+				if param.get(f) != 0 {
+					uses[param.name]++
+				}
 			}
 		}
 		for i := range p.Ops {
@@ -82,20 +97,56 @@ func TestDrawReachesEverything(t *testing.T) {
 		}
 		reusedAlive += ipsTakenFromLivePods(p)
 	}
-	for _, kind := range Kinds {
-		require.Greater(t, kinds[kind], drawnSeeds/4, kind)
+	for i := range Specs {
+		require.Greater(t, kinds[Specs[i].Kind], 5, Specs[i].Kind)
+	}
+	for i := range Events {
+		require.Greater(t, events[Events[i].Event], 5, Events[i].Event)
 	}
 	for _, kind := range []OpKind{PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete} {
 		require.Greater(t, ops[kind], drawnSeeds/8, kind)
 	}
-	for _, target := range []string{"k0", "r0", "r1", "a0", "a1", "a2", "a3", "a4", "a5", "w0"} {
-		require.Greater(t, targets[target], drawnSeeds/20, target)
+	for _, letter := range "kraow" {
+		require.Greater(t, letters[byte(letter)], drawnSeeds/20, string(letter))
+	}
+	for _, param := range params {
+		require.Greater(t, uses[param.name], 5, param.name)
+	}
+	for _, how := range []string{Silent, Graceful} {
+		require.Greater(t, hows[how], 5, how)
 	}
 	for i, n := range thirds {
-		require.Greater(t, n, 6*drawnSeeds/4, "third %d of the churn", i)
+		require.Greater(t, n, drawnSeeds/2, "third %d of the churn", i)
 	}
-	require.Greater(t, oneWay, drawnSeeds/8)
 	require.Greater(t, reusedAlive, drawnSeeds, "IPs given to a new pod before the old one is deleted")
+}
+
+// The swarm: seeds differ in how many faults there are and in how many kinds.
+func TestSwarm(t *testing.T) {
+	counts, kinds := map[int]int{}, map[int]int{}
+	for _, p := range drawn() {
+		counts[len(p.Faults)]++
+		distinct := map[Kind]bool{}
+		for i := range p.Faults {
+			distinct[p.Faults[i].Kind] = true
+			require.LessOrEqual(t, p.Faults[i].At+p.Faults[i].For, p.Churn+ms, "seed %d: fault %d outlasts the churn", p.Seed, i)
+		}
+		kinds[len(distinct)]++
+	}
+	require.Zero(t, counts[0])
+	require.Greater(t, counts[1], drawnSeeds/10)
+	require.Greater(t, counts[19]+counts[20]+counts[21], 2)
+	require.Greater(t, kinds[1], drawnSeeds/10)
+	require.Greater(t, kinds[8]+kinds[9]+kinds[10], 5)
+}
+
+// Plans that rapid draws from its own bits are valid, as Plans itself checks, and small.
+func TestPlans(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Plans().Draw(t, "plan")
+		require.LessOrEqual(t, p.Churn, 60*second)
+		require.LessOrEqual(t, len(p.Faults), 8)
+	})
 }
 
 func ipsTakenFromLivePods(p *Plan) (count int) {
@@ -122,15 +173,16 @@ func ipsTakenFromLivePods(p *Plan) (count int) {
 	return count
 }
 
-// A fault is drawn from its own stream: those of a larger topology or a longer
-// list do not depend on what the others are.
+// A fault is drawn from its own stream: it does not depend on what the others are.
 func TestStreamsAreIndependent(t *testing.T) {
-	generator := faults(Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}, refChurn)
-	want := draw(generator, 7, "fault", 3, 0)
+	p, s := *mustDraw(t, 7), reference
+	p.Faults = nil
+	from := source{seed: 7}
+	want := draw(from, faultGroups(&p, s), "fault", 3, 0)
 	for i := range 3 {
-		draw(generator, 7, "fault", i, 0)
+		draw(from, faultGroups(&p, s), "fault", i, 0)
 	}
-	require.Equal(t, want, draw(generator, 7, "fault", 3, 0))
+	require.Equal(t, want, draw(from, faultGroups(&p, s), "fault", 3, 0))
 	keys := map[uint64]bool{}
 	for seed := range uint64(100) {
 		for n := range 100 {

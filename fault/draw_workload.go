@@ -14,14 +14,14 @@ import (
 //
 // Names and IPs come from small pools so that each is used again soon: identities
 // and IPs that come back with another meaning are where agents go wrong.
-func drawWorkload(p *Plan, objects given) {
-	m := newMill(p, objects)
+func drawWorkload(from source, p *Plan, s shape, objects given) {
+	m := newMill(p, s, objects)
 	if len(objects.pods) == 0 {
-		for _, intent := range intents(p.Seed, "pods", refPods) {
+		for _, intent := range intents(from, "pods", s.pods) {
 			p.Pods = append(p.Pods, *m.newPod(intent))
 		}
 	}
-	for _, step := range drawSteps(p) {
+	for _, step := range drawSteps(from, p, s) {
 		m.step(step)
 	}
 }
@@ -35,7 +35,7 @@ type intent struct {
 	app       int
 	node      int
 	ip        int
-	late      Duration // since the start of the op's slot
+	late      Duration // since the start of the op's slot, if that is a second long
 }
 
 const intentsPerChunk = 20
@@ -62,10 +62,10 @@ var intentChunk = rapid.Custom(func(t *rapid.T) [intentsPerChunk]intent {
 // in its upper bits, and a multiplication by an odd number spreads it.
 var choice = rapid.Map(rapid.Uint64(), func(u uint64) int { return int(u * 0x9e3779b97f4a7c15 >> 33) })
 
-func intents(seed uint64, purpose string, n int) []intent {
+func intents(from source, purpose string, n int) []intent {
 	var all []intent
 	for chunk := 0; len(all) < n; chunk++ {
-		drawn := draw(intentChunk, seed, purpose, chunk)
+		drawn := draw(from, intentChunk, purpose, chunk)
 		all = append(all, drawn[:]...)
 	}
 	return all[:n]
@@ -80,19 +80,19 @@ type step struct {
 
 // drawSteps returns the steps of the churn phase in order of time: a pod step per
 // slot, a few node steps, and rarely the deletion of a namespace.
-func drawSteps(p *Plan) []step {
+func drawSteps(from source, p *Plan, s shape) []step {
 	var steps []step
-	slots := int(p.Churn / refOpEvery)
-	for i, intent := range intents(p.Seed, "ops", slots) {
-		steps = append(steps, step{Duration(i)*refOpEvery + intent.late, "pod", intent})
+	slots := int(p.Churn / s.opEvery)
+	for i, intent := range intents(from, "ops", slots) {
+		steps = append(steps, step{Duration(i)*s.opEvery + intent.late*s.opEvery/second, "pod", intent})
 	}
-	rare := draw(rareSteps, p.Seed, "rare")
-	for _, intent := range intents(p.Seed, "nodes", rare.nodes) {
-		steps = append(steps, step{Duration(intent.pick%slots)*refOpEvery + intent.late, "node", intent})
+	rare := draw(from, rareSteps, "rare")
+	for _, intent := range intents(from, "nodes", rare.nodes) {
+		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late*s.opEvery/second, "node", intent})
 	}
 	if rare.namespace {
-		intent := intents(p.Seed, "namespaces", 1)[0]
-		steps = append(steps, step{Duration(intent.pick%slots)*refOpEvery + intent.late, "namespace", intent})
+		intent := intents(from, "namespaces", 1)[0]
+		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late*s.opEvery/second, "namespace", intent})
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return steps

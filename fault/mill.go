@@ -8,15 +8,17 @@ import (
 // Pools from which names and IPs are taken. They are little larger than what is
 // in use at a time.
 const (
-	podsPerApp = 3  // per namespace: names app0-0 to app0-2
-	ipPool     = 56 // 10.0.0.1 to 10.0.0.56, moved past given IPs
-	fewestPods = refPods * 3 / 4
-	mostPods   = refPods * 5 / 4
+	podsPerApp = 3 // per namespace: names app0-0 to app0-2
 )
+
+func (s shape) ips() int        { return s.pods*7/5 + 2 } // 10.0.0.1 and on, moved past given IPs
+func (s shape) fewestPods() int { return s.pods * 3 / 4 }
+func (s shape) mostPods() int   { return s.pods*5/4 + 1 }
 
 // A mill turns intents into ops that are possible one after the other.
 type mill struct {
 	plan       *Plan
+	shape      shape
 	given      given
 	namespaces []string // that pods are created in
 	nodes      []string // in the order of their creation
@@ -28,9 +30,9 @@ type mill struct {
 	doomed     *Pod     // a live pod whose IP a younger pod has; it is deleted next
 }
 
-func newMill(p *Plan, objects given) *mill {
-	m := &mill{plan: p, given: objects}
-	for i := range refNamespaces {
+func newMill(p *Plan, s shape, objects given) *mill {
+	m := &mill{plan: p, shape: s, given: objects}
+	for i := range s.namespaces {
 		m.namespaces = append(m.namespaces, namespaceName(i))
 	}
 	if len(objects.namespaces) > 0 {
@@ -47,7 +49,7 @@ func newMill(p *Plan, objects given) *mill {
 	for i := range 3 {
 		m.spareNodes = append(m.spareNodes, fmt.Sprintf("extra%d", i))
 	}
-	for i := 0; len(m.freeIPs) < ipPool; i++ {
+	for i := 0; len(m.freeIPs) < s.ips(); i++ {
 		ip := fmt.Sprintf("10.%d.%d.%d", i/(250*256), i/250%256, i%250+1)
 		if !objects.ips[ip] {
 			m.freeIPs = append(m.freeIPs, ip)
@@ -73,13 +75,13 @@ func (m *mill) podStep(s step) {
 	switch {
 	case m.doomed != nil:
 		m.deletePod(s.at, *m.doomed)
-	case len(m.pods) <= fewestPods || s.verb < 40 && len(m.pods) < mostPods:
+	case len(m.pods) <= m.shape.fewestPods() || s.verb < 40 && len(m.pods) < m.shape.mostPods():
 		m.emit(s.at, PodCreate, m.newPod(s.intent))
 	case s.verb < 80:
 		m.deletePod(s.at, m.pods[s.pick%len(m.pods)])
 	default:
 		pod := &m.pods[s.pick%len(m.pods)]
-		pod.App = otherApp(pod.App, s.app)
+		pod.App = m.otherApp(pod.App, s.app)
 		m.emit(s.at, PodRelabel, &Pod{Namespace: pod.Namespace, Name: pod.Name, App: pod.App})
 	}
 }
@@ -90,7 +92,7 @@ func (m *mill) newPod(in intent) *Pod {
 	m.made++
 	pod := Pod{
 		Namespace: m.namespaces[in.namespace%len(m.namespaces)],
-		App:       appName(in.app % refApps),
+		App:       appName(in.app % m.shape.apps),
 		Node:      m.nodes[in.node%len(m.nodes)],
 	}
 	pod.Name = fmt.Sprintf("%s-x%d", pod.App, m.made)
@@ -106,11 +108,11 @@ func (m *mill) newPod(in intent) *Pod {
 }
 
 // otherApp returns an app that is not the given one.
-func otherApp(app string, choice int) string {
-	if other := appName(choice % (refApps - 1)); other != app {
+func (m *mill) otherApp(app string, choice int) string {
+	if other := appName(choice % (m.shape.apps - 1)); other != app {
 		return other
 	}
-	return appName(refApps - 1)
+	return appName(m.shape.apps - 1)
 }
 
 func (m *mill) exists(namespace, name string) bool {
@@ -122,7 +124,7 @@ func (m *mill) exists(namespace, name string) bool {
 // time in eight, during the ops, it is the IP of a pod that still lives and is
 // deleted by the next op: the order in which a cluster shows a fast reuse.
 func (m *mill) takeIP(in intent) string {
-	if in.ip%8 == 0 && len(m.plan.Ops) > 0 && len(m.pods) > fewestPods {
+	if in.ip%8 == 0 && len(m.plan.Ops) > 0 && len(m.pods) > m.shape.fewestPods() {
 		m.doomed = new(m.pods[in.pick%len(m.pods)])
 		return m.doomed.IP
 	}

@@ -5,12 +5,12 @@ package fault
 import "encoding/json"
 
 // Version is the version of the file form of a Plan.
-const Version = 1
+const Version = 2
 
 // Plan is everything that one run depends on besides the code: running the same
 // plan again gives the same history, bit for bit. Its file form is JSON.
 type Plan struct {
-	Version int    `json:"version"` // of the file form: 1
+	Version int    `json:"version"` // of the file form: 2
 	Seed    uint64 `json:"seed"`    // of everything the world draws: scheduling, latencies, the code's own randomness
 	Mode    string `json:"mode"`    // how agents read: "clustermesh"
 
@@ -20,6 +20,10 @@ type Plan struct {
 
 	Churn  Duration `json:"churn"`  // length of the chaos phase, during which ops and faults happen
 	Settle Duration `json:"settle"` // virtual time after the heal within which all views must have converged
+
+	// Promise names the properties that somebody promises for this plan, as the
+	// proposal does for its scenarios. The verdict says which were kept.
+	Promise []string `json:"promise,omitempty"`
 
 	Pods   []Pod   `json:"pods,omitempty"`   // pods present at the start; their namespaces too
 	Ops    []Op    `json:"ops,omitempty"`    // workload, in order of time
@@ -32,13 +36,14 @@ type Plan struct {
 }
 
 // Topology counts the hosts. They are named by a letter and a number from 0:
-// k (kube-apiserver), r (replica of the ClusterMesh API server), a (agent). The
-// workload's client is w0.
+// k (kube-apiserver), r (replica of the ClusterMesh API server), a (agent), o
+// (operator). The workload's client is w0.
 type Topology struct {
-	APIServers int `json:"apiservers"` // 1 to 5
-	Replicas   int `json:"replicas"`   // 1 to 16
-	Agents     int `json:"agents"`     // 1 to 1,000
-	Nodes      int `json:"nodes"`      // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
+	APIServers int `json:"apiservers"`          // 1 to 5
+	Replicas   int `json:"replicas"`            // 1 to 16; faults may add more
+	Agents     int `json:"agents"`              // 1 to 1,000
+	Nodes      int `json:"nodes"`               // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
+	Operators  int `json:"operators,omitempty"` // 0 to 2; 0: the workload writes identities and slices itself
 }
 
 // Network gives the one-way latency of a message between two hosts, drawn
@@ -51,13 +56,14 @@ type Network struct {
 // Options are settings of the code under test, with the defaults of Cilium's
 // Helm chart (install/kubernetes/cilium/values.yaml) where it has one.
 type Options struct {
-	WriterQPS          int    `json:"writerQPS"`          // clustermesh.apiserver.etcdQPS: 50
-	WriterBootstrapQPS int    `json:"writerBootstrapQPS"` // 10000
-	AgentQPS           int    `json:"agentQPS"`           // 20, kvstore's default
-	EndpointSlices     bool   `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
-	ClusterID          int    `json:"clusterID"`          // 1 to 255
-	ClusterName        string `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
-	Preempt            int    `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
+	WriterQPS          int      `json:"writerQPS"`          // clustermesh.apiserver.etcdQPS: 50
+	WriterBootstrapQPS int      `json:"writerBootstrapQPS"` // 10000
+	AgentQPS           int      `json:"agentQPS"`           // 20, kvstore's default
+	EndpointSlices     bool     `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
+	ClusterID          int      `json:"clusterID"`          // 1 to 255
+	ClusterName        string   `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
+	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of the writer's leases in its etcd; zero: 15 minutes, Cilium's default
+	Preempt            int      `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
 }
 
 // Pod is a workload pod. Its identity is that of its namespace and app.
@@ -94,46 +100,4 @@ const (
 	NodeCreate      OpKind = "node-create"
 	NodeDelete      OpKind = "node-delete"
 	NamespaceDelete OpKind = "namespace-delete"
-)
-
-// Fault is one thing that goes wrong.
-type Fault struct {
-	At     Duration `json:"at"`               // since the start of the churn phase
-	Kind   Kind     `json:"kind"`             //
-	Target string   `json:"target"`           // host
-	Peer   string   `json:"peer,omitempty"`   // the other host, for faults of a link
-	For    Duration `json:"for,omitempty"`    // how long; it ends at the heal at the latest
-	OneWay bool     `json:"oneWay,omitempty"` // partition: only messages from target to peer are lost
-	Lag    Duration `json:"lag,omitempty"`    // kube-restart: how far behind the watch cache starts
-}
-
-// Kind is a kind of fault.
-type Kind string
-
-// The kinds of faults.
-const (
-	// ReplicaLoss: the pod of a replica is gone; after For a new one starts with
-	// an empty etcd and a new etcd cluster ID.
-	ReplicaLoss Kind = "replica-loss"
-	// WriterRestart: the container of Cilium's writer in a replica stops and
-	// starts again after For; etcd and its data survive.
-	WriterRestart Kind = "writer-restart"
-	// Partition: messages between Target and Peer are lost. Connections stay
-	// open, as with TCP: what was sent arrives after the heal if neither end has
-	// given up.
-	Partition Kind = "partition"
-	// BlackHole: the connections open between Target and Peer at that instant
-	// are dead for good, without either end being told; after For new ones can
-	// be made.
-	BlackHole Kind = "black-hole"
-	// Reset: the connections open between Target and Peer are reset.
-	Reset Kind = "reset"
-	// Pause: the host sends and receives nothing for a while.
-	Pause Kind = "pause"
-	// AgentRestart: an agent stops and starts again after For with an empty
-	// view; its datapath stays.
-	AgentRestart Kind = "agent-restart"
-	// KubeRestart: a kube-apiserver stops and starts again after For; its
-	// watch cache begins Lag behind the store and then catches up.
-	KubeRestart Kind = "kube-restart"
 )

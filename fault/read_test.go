@@ -11,7 +11,7 @@ import (
 
 // small is a valid plan that the tests below break in one place each.
 const small = `{
-  "version": 1,
+  "version": 2,
   "seed": 7,
   "mode": "clustermesh",
   "topology": {"apiservers": 1, "replicas": 2, "agents": 2, "nodes": 4},
@@ -76,15 +76,15 @@ func TestReadRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"empty":             {" \n", "p.json: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one"},
 		"binary":            {"\x1f\x8b\x08\x00", "p.json: this is not a plan but binary data; a plan is a JSON object"},
-		"YAML":              {"version: 1\n", "p.json:1: the JSON is wrong: invalid character 'v' looking for beginning of value"},
+		"YAML":              {"version: 2\n", "p.json:1: the JSON is wrong: invalid character 'v' looking for beginning of value"},
 		"a list":            {"[1]", "p.json:1: found a list; want an object"},
 		"cut":               {small[:400], "p.json:11: pods[0]: the file ends in the middle of the plan"},
 		"no comma":          {edit(`"seed": 7,`, `"seed": 7`), "p.json:4: the JSON is wrong: invalid character '\"' after object key:value pair"},
 		"text after":        {small + "{}", "p.json:28: there is text after the plan; a file holds one plan"},
-		"other version":     {`{"version": 2, "universe": 3}`, "p.json:1: version: the file form has version 2; this program reads version 1"},
-		"no version":        {edit("\"version\": 1,\n", "\n"), "p.json:1: version: the version of the file form is missing; this program reads version 1"},
-		"unknown field":     {edit(`"replicas": 2`, `"replicants": 2`), `p.json:5: topology: there is no field "replicants" here; the fields are apiservers, replicas, agents, nodes`},
-		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: there is no field "Seed" here; the fields are version, seed, mode, topology, network, options, churn, settle, pods, ops, faults, objects`},
+		"other version":     {`{"version": 1, "universe": 3}`, "p.json:1: version: the file form has version 1; this program reads version 2"},
+		"no version":        {edit("\"version\": 2,\n", "\n"), "p.json:1: version: the version of the file form is missing; this program reads version 2"},
+		"unknown field":     {edit(`"replicas": 2`, `"replicants": 2`), `p.json:5: topology: there is no field "replicants" here; the fields are apiservers, replicas, agents, nodes, operators`},
+		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: there is no field "Seed" here; the fields are version, seed, mode, topology, network, options, churn, settle, promise, pods, ops, faults, objects`},
 		"field twice":       {edit(`"seed": 7`, `"seed": 7, "seed": 8`), "p.json:3: seed: the field is given twice"},
 		"null":              {edit(`"seed": 7`, `"seed": null`), "p.json:3: seed: found null; want a whole number from 0 to 18446744073709551615"},
 		"negative seed":     {edit(`"seed": 7`, `"seed": -7`), "p.json:3: seed: found -7; want a whole number from 0 to 18446744073709551615"},
@@ -122,20 +122,44 @@ func TestReadRefuses(t *testing.T) {
 		"node missing":     {edit(`"name": "n3"}`, `"name": "n8"}`), "p.json:18: ops[4].name: the node n8 does not exist at that time"},
 		"node of an agent": {edit(`"name": "n3"}`, `"name": "n1"}`), "p.json:18: ops[4].name: the agent a1 runs on node n1; delete a node without an agent"},
 		"no namespace":     {edit(`"namespace-delete", "name": "shop"`, `"namespace-delete", "name": "prod"`), "p.json:19: ops[5].name: the namespace prod does not exist at that time"},
-		"unknown kind":     {edit(`"reset"`, `"meteor"`), `p.json:24: faults[2].kind: the kind "meteor" does not exist; the kinds are replica-loss, writer-restart, partition, black-hole, reset, pause, agent-restart, kube-restart`},
+		"unknown kind":     {edit(`"reset"`, `"meteor"`), `p.json:24: faults[2].kind: the kind "meteor" does not exist; the kinds are ` + kindNames()},
 		"no such replica":  {edit(`"target": "r0"`, `"target": "r2"`), "p.json:22: faults[0].target: the host r2 does not exist; the plan has r0 to r1"},
-		"no such host":     {edit(`"target": "r0"`, `"target": "db"`), `p.json:22: faults[0].target: "db" is not a host; hosts are named k0, r0, a0 and so on, and w0`},
+		"no such host":     {edit(`"target": "r0"`, `"target": "db"`), `p.json:22: faults[0].target: "db" is not a host; hosts are named k0, r0, a0, o0 and so on, and w0`},
 		"wrong host":       {edit(`"target": "r0"`, `"target": "a0"`), "p.json:22: faults[0].target: a replica-loss does not happen to a0, only to replicas (r0, ...)"},
-		"strangers":        {edit(`"peer": "r1"`, `"peer": "a1"`), "p.json:23: faults[1].peer: a0 and a1 never talk; agents talk to replicas, and replicas and w0 to kube-apiservers"},
-		"no peer":          {edit(`"peer": "r1", `, ``), "p.json:23: faults[1].peer: the host is missing; hosts are named k0, r0, a0 and so on, and w0"},
-		"peer too many":    {edit(`"target": "r0"`, `"target": "r0", "peer": "k0"`), "p.json:22: faults[0].peer: a replica-loss concerns one host and has no peer"},
+		"strangers":        {edit(`"peer": "r1"`, `"peer": "a1"`), "p.json:23: faults[1].peer: a0 and a1 never talk; agents talk to replicas, and replicas, operators and w0 to kube-apiservers"},
+		"no peer":          {edit(`"peer": "r1", `, ``), "p.json:23: faults[1].peer: the host is missing; hosts are named k0, r0, a0, o0 and so on, and w0"},
+		"peer too many":    {edit(`"target": "r0"`, `"target": "r0", "peer": "k0"`), "p.json:22: faults[0].peer: a replica-loss has no peer"},
 		"no length":        {edit(`"target": "r0", "for": "5s"`, `"target": "r0"`), `p.json:22: faults[0].for: a replica-loss needs a length, such as "30s"`},
 		"negative length":  {edit(`"target": "r0", "for": "5s"`, `"target": "r0", "for": "-5s"`), "p.json:22: faults[0].for: found -5s; a fault cannot last less than no time"},
-		"length of reset":  {edit(`"peer": "k0"`, `"peer": "k0", "for": "1s"`), "p.json:24: faults[2].for: a reset happens at one instant and has no length"},
-		"one-way reset":    {edit(`"peer": "k0"`, `"peer": "k0", "oneWay": true`), "p.json:24: faults[2].oneWay: only a partition can be one-way"},
-		"negative lag":     {edit(`"lag": "10s"`, `"lag": "-1s"`), "p.json:25: faults[3].lag: found -1s; a cache cannot be ahead of its store"},
-		"lag of a loss":    {edit(`"target": "r0"`, `"target": "r0", "lag": "1s"`), "p.json:22: faults[0].lag: only a kube-restart has a lag"},
-		"overlap":          {edit(`"kind": "partition", "target": "a0", "peer": "r1", "for": "5s", "oneWay": true`, `"kind": "writer-restart", "target": "r0", "for": "5s"`), "p.json:23: faults[1].at: r0 is already down: faults[0] lasts until 15s, and the two would undo each other"},
+		"length of reset":  {edit(`"peer": "k0"`, `"peer": "k0", "for": "1s"`), "p.json:24: faults[2].for: a reset has no length"},
+		"one-way reset":    {edit(`"peer": "k0"`, `"peer": "k0", "oneWay": true`), "p.json:24: faults[2].oneWay: a reset has no oneWay"},
+		"negative lag":     {edit(`"lag": "10s"`, `"lag": "-1s"`), "p.json:25: faults[3].lag: found -1s; want 1ms to 86400s"},
+		"lag of a loss":    {edit(`"target": "r0"`, `"target": "r0", "lag": "1s"`), "p.json:22: faults[0].lag: a replica-loss has no lag"},
+		"how":              {edit(`"target": "r0"`, `"target": "r0", "how": "kindly"`), `p.json:22: faults[0].how: found "kindly"; want one of killed, silent, graceful`},
+		"no how":           {edit(`"peer": "k0"`, `"peer": "k0", "how": "silent"`), "p.json:24: faults[2].how: a reset has no how"},
+		"target of all":    {edit(`"replica-loss", "target": "r0"`, `"all-replicas-loss", "target": "r0"`), "p.json:22: faults[0].target: a all-replicas-loss has no target"},
+		"two targets":      {edit(`"replica-loss", "target": "r0"`, `"agent-crash", "target": "a0", "targets": ["a1"]`), "p.json:22: faults[0].targets: target and targets exclude each other"},
+		"one target":       {edit(`"target": "r0"`, `"targets": ["r0"]`), "p.json:22: faults[0].targets: a replica-loss happens to one host, named in target"},
+		"target twice":     {edit(`"replica-loss", "target": "r0"`, `"agent-crash", "targets": ["a1", "a1"]`), "p.json:22: faults[0].targets[1]: the host a1 is named twice"},
+		"group":            {edit(`"replica-loss", "target": "r0"`, `"partition-group", "target": "r0"`), "p.json:22: faults[0].targets: a partition-group needs targets, a list of hosts"},
+		"small ring":       {edit(`"replica-loss", "target": "r0"`, `"partition-ring", "targets": ["r0", "k0", "a0"]`), "p.json:22: faults[0].targets: a ring of 3 hosts cuts nothing; want at least 4"},
+		"no operator":      {edit(`"replica-loss", "target": "r0"`, `"operator-crash", "target": "o0"`), "p.json:22: faults[0].target: the host o0 does not exist; the plan has none of its kind"},
+		"no leader":        {edit(`"replica-loss", "target": "r0"`, `"leader-change"`), "p.json:22: faults[0].kind: a leader-change needs an operator; topology.operators is 0"},
+		"peer of a move":   {edit(`"replica-loss", "target": "r0", "for": "5s"`, `"move", "target": "a0", "peer": "k0"`), "p.json:22: faults[0].peer: the peer of a move is one of replicas (r0, ...), not k0"},
+		"no share":         {edit(`"replica-loss", "target": "r0"`, `"kube-errors", "target": "k0", "code": 500`), "p.json:22: faults[0].share: a kube-errors needs it: want 1 % to 100 %"},
+		"odd code":         {edit(`"replica-loss", "target": "r0"`, `"kube-errors", "target": "k0", "share": 5, "code": 501`), "p.json:22: faults[0].code: found 501; want one of 500, 502, 503, 504"},
+		"too few replicas": {edit(`"replica-loss", "target": "r0"`, `"scale-down", "count": 3`), "p.json:22: faults[0].at: at 10s only 2 replicas are left, so a scale-down would leave -1"},
+		"overlapping scale steps": {edit(`"replica-loss", "target": "r0", "for": "5s"`, `"scale-down", "count": 2, "for": "5s"},
+    {"at": "11s", "kind": "scale-down", "count": 1, "for": "1s"`), "p.json:23: faults[1].at: at 11s only 0 replicas are left, so a scale-down would leave -1"},
+		"all gone":         {edit(`"replica-loss", "target": "r0", "for": "5s"`, `"scale-down", "count": 2`), "p.json:21: faults: after the heal no replica would be left, so that no view could converge; give a fault that takes replicas a length"},
+		"unknown event":    {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "dawn", "actor": "r0"}`), `p.json:22: faults[0].when.event: the event "dawn" does not exist; the events are ` + eventNames()},
+		"actor missing":    {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "ready", "actor": "r2"}`), "p.json:22: faults[0].when.actor: the host r2 does not exist; the plan has r0 to r1"},
+		"wrong actor":      {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "ready", "actor": "a0"}`), "p.json:22: faults[0].when.actor: the trigger can never fire: ready is never caused by a0, only by replicas (r0, ...)"},
+		"wrong event kind": {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "see", "actor": "a0", "kind": "Pod"}`), `p.json:22: faults[0].when.kind: the trigger can never fire: see is never of the kind "Pod", only of identity, endpoint, node`},
+		"no slices":        {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "kube-list", "actor": "r0", "kind": "CiliumEndpointSlice"}`), "p.json:22: faults[0].when.kind: the trigger can never fire: without options.endpointSlices there are no CiliumEndpointSlices"},
+		"negative nth":     {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "ready", "actor": "r0", "nth": -1}`), "p.json:22: faults[0].when.nth: found -1; want 1 for the first, 2 for the second, ..."},
+		"no percent":       {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "etcd-sync", "actor": "r0"}`), "p.json:22: faults[0].when.percent: found 0; want 1 to 100"},
+		"percent of a put": {edit(`"target": "r0"`, `"target": "r0", "when": {"event": "etcd-put", "actor": "r0", "percent": 40}`), "p.json:22: faults[0].when.percent: only the event etcd-sync has a percent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read("p.json", []byte(test.text))
@@ -165,7 +189,7 @@ func TestDurations(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(small))
-	f.Add([]byte(`{"version":1,"objects":[{}]}`))
+	f.Add([]byte(`{"version":2,"objects":[{}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Read("f", data)
 		if err != nil {

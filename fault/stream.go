@@ -4,11 +4,21 @@ import (
 	"pgregory.net/rapid"
 )
 
-// draw returns the value of a generator for a seed, a purpose and the numbers of
-// the thing that it is for. Every part of a plan has a stream of its own, so that
-// adding a part, or a choice to a part, leaves the others as they were.
-func draw[T any](g *rapid.Generator[T], seed uint64, purpose string, numbers ...int) T {
-	return g.Example(int(streamKey(seed, purpose, numbers...)))
+// A source is where the choices of a plan come from: a stream per purpose, keyed
+// by the seed, or one stream of bits that rapid supplies, as in a fuzz test.
+type source struct {
+	seed uint64
+	bits *rapid.T
+}
+
+// draw returns the value of a generator for a purpose and the numbers of the
+// thing that it is for. With a seed every part of a plan has a stream of its own,
+// so that adding a part, or a choice to a part, leaves the others as they were.
+func draw[T any](from source, g *rapid.Generator[T], purpose string, numbers ...int) T {
+	if from.bits != nil {
+		return g.Draw(from.bits, purpose)
+	}
+	return g.Example(int(streamKey(from.seed, purpose, numbers...)))
 }
 
 // streamKey hashes with FNV-1a and mixes the result as splitmix64 does, because
@@ -55,6 +65,11 @@ func bitsFor(n int) (count int) {
 		count++
 	}
 	return count
+}
+
+// oneOf draws one of a few values, each as likely as the others.
+func oneOf[T any](t *rapid.T, label string, values ...T) T {
+	return values[uniform(t, len(values), label)]
 }
 
 var coin = rapid.Bool()

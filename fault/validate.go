@@ -47,6 +47,7 @@ func checkTopology(p *Plan, objects given) *flaw {
 		{"topology.replicas", t.Replicas, 1, 16},
 		{"topology.agents", t.Agents, 1, 1000},
 		{"topology.nodes", t.Nodes, 0, 10_000},
+		{"topology.operators", t.Operators, 0, 2},
 	} {
 		if count.n < count.min || count.n > count.max {
 			return flawf(count.path, "found %d; want %d to %d", count.n, count.min, count.max)
@@ -99,6 +100,9 @@ func checkOptions(p *Plan, objects given) *flaw {
 		if len(o.ClusterName) > 32 {
 			return flawf("options.clusterName", "the name has %d characters; Cilium takes at most 32", len(o.ClusterName))
 		}
+	}
+	if o.LeaseTTL != 0 && (o.LeaseTTL < 5*second || o.LeaseTTL > longestPhase) {
+		return flawf("options.leaseTTL", "found %s; want 5s to %s, or nothing for 15 minutes", o.LeaseTTL, longestPhase)
 	}
 	if o.Preempt < 0 {
 		return flawf("options.preempt", "found %d; want 0 for never, or N for once in N chances", o.Preempt)

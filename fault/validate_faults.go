@@ -1,137 +1,210 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// checkFaults returns the first fault that cannot happen. Two faults that would
-// undo each other may not overlap: a process that is down cannot stop again, and
-// healing one of two cuts of a link would leave open whether the other holds.
+// checkFaults returns the first fault that cannot happen. Faults may overlap: a
+// process that two faults hold down starts when both have ended, and a link that
+// two faults cut is whole again when both have ended.
 func checkFaults(p *Plan, _ given) *flaw {
 	previous := Duration(0)
-	busy := map[string]int{} // what a fault occupies -> the last fault that did
 	for i := range p.Faults {
 		f, path := &p.Faults[i], "faults["+strconv.Itoa(i)+"]"
 		if problem := checkTime(p, path+".at", f.At, previous); problem != nil {
 			return problem
 		}
 		previous = f.At
-		if problem := checkFault(p.Topology, path, f); problem != nil {
+		if problem := checkFault(p, path, f); problem != nil {
 			return problem
 		}
-		occupied := f.occupies()
-		if last, found := busy[occupied]; found {
-			if end := p.Faults[last].At + p.Faults[last].For; f.At < end {
-				return flawf(path+".at", "%s: faults[%d] lasts until %s, and the two would undo each other", occupied, last, end)
-			}
-		}
-		busy[occupied] = i
 	}
-	return nil
+	return checkScale(p)
 }
 
-func checkFault(t Topology, path string, f *Fault) *flaw {
-	shape, known := shapes[f.Kind]
+func checkFault(p *Plan, path string, f *Fault) *flaw {
+	spec, known := specs[f.Kind]
 	if !known {
 		return flawf(path+".kind", "the kind %s does not exist; the kinds are %s", quote(string(f.Kind)), kindNames())
 	}
-	if problem := checkHost(t, path+".target", f.Target); problem != nil {
-		return problem
+	if f.When != nil {
+		if problem := checkTrigger(p, path+".when", f.When); problem != nil {
+			return problem
+		}
 	}
-	if !strings.Contains(shape.targets, f.Target[:1]) {
-		return flawf(path+".target", "a %s does not happen to %s, only to %s", f.Kind, f.Target, hostKinds(shape.targets))
-	}
-	if problem := checkPeer(t, path, f, shape); problem != nil {
-		return problem
-	}
-	switch {
-	case f.For < 0:
-		return flawf(path+".for", "found %s; a fault cannot last less than no time", f.For)
-	case shape.lasts && f.For == 0:
-		return flawf(path+".for", "a %s needs a length, such as \"30s\"", f.Kind)
-	case !shape.lasts && f.For != 0:
-		return flawf(path+".for", "a %s happens at one instant and has no length", f.Kind)
-	case f.OneWay && f.Kind != Partition:
-		return flawf(path+".oneWay", "only a %s can be one-way", Partition)
-	case f.Lag < 0:
-		return flawf(path+".lag", "found %s; a cache cannot be ahead of its store", f.Lag)
-	case f.Lag != 0 && f.Kind != KubeRestart:
-		return flawf(path+".lag", "only a %s has a lag", KubeRestart)
+	for _, check := range []func(*Plan, string, *Fault, *Spec) *flaw{checkTargets, checkPeer, checkFields} {
+		if problem := check(p, path, f, spec); problem != nil {
+			return problem
+		}
 	}
 	return nil
 }
 
-func checkPeer(t Topology, path string, f *Fault, shape shape) *flaw {
-	if !shape.link {
-		if f.Peer != "" {
-			return flawf(path+".peer", "a %s concerns one host and has no peer", f.Kind)
+func checkTargets(p *Plan, path string, f *Fault, spec *Spec) *flaw {
+	if spec.targets == "" {
+		if f.Target != "" {
+			return flawf(path+".target", "a %s has no target", f.Kind)
+		}
+		if len(f.Targets) > 0 {
+			return flawf(path+".targets", "a %s has no targets", f.Kind)
+		}
+		if f.Kind == LeaderChange && p.Topology.Operators == 0 {
+			return flawf(path+".kind", "a %s needs an operator; topology.operators is 0", f.Kind)
 		}
 		return nil
 	}
-	if problem := checkHost(t, path+".peer", f.Peer); problem != nil {
-		return problem
+	switch {
+	case f.Target != "" && len(f.Targets) > 0:
+		return flawf(path+".targets", "target and targets exclude each other")
+	case spec.group == one && len(f.Targets) > 0:
+		return flawf(path+".targets", "a %s happens to one host, named in target", f.Kind)
+	case spec.group == many && len(f.Targets) == 0:
+		return flawf(path+".targets", "a %s needs targets, a list of hosts", f.Kind)
 	}
-	pair := f.Target[:1] + f.Peer[:1]
-	if !strings.Contains("ar ra rk kr wk kw", pair) {
-		return flawf(path+".peer", "%s and %s never talk; agents talk to replicas, and replicas and w0 to kube-apiservers", f.Target, f.Peer)
+	if spec.group == one || f.Target != "" {
+		return checkTarget(p, path+".target", f.Target, f.Kind, spec)
+	}
+	if len(f.Targets) == 0 {
+		return flawf(path+".target", "the host is missing; %s", hostNaming)
+	}
+	for i, host := range f.Targets {
+		if problem := checkTarget(p, fmt.Sprintf("%s.targets[%d]", path, i), host, f.Kind, spec); problem != nil {
+			return problem
+		}
+		if slices.Contains(f.Targets[:i], host) {
+			return flawf(fmt.Sprintf("%s.targets[%d]", path, i), "the host %s is named twice", host)
+		}
+	}
+	if f.Kind == PartitionRing && len(f.Targets) < 4 {
+		return flawf(path+".targets", "a ring of %d hosts cuts nothing; want at least 4", len(f.Targets))
 	}
 	return nil
 }
 
-// A shape says which fields a kind of fault uses.
-type shape struct {
-	targets string // the letters of the hosts that it can happen to
-	link    bool   // it concerns a link and has a peer
-	lasts   bool   // it has a length
+func checkTarget(p *Plan, path, host string, kind Kind, spec *Spec) *flaw {
+	if problem := checkHost(p, path, host); problem != nil {
+		return problem
+	}
+	if !strings.Contains(spec.targets, host[:1]) {
+		return flawf(path, "a %s does not happen to %s, only to %s", kind, host, hostKinds(spec.targets))
+	}
+	return nil
 }
 
-var shapes = map[Kind]shape{
-	ReplicaLoss:   {targets: "r", lasts: true},
-	WriterRestart: {targets: "r", lasts: true},
-	Partition:     {targets: "kraw", link: true, lasts: true},
-	BlackHole:     {targets: "kraw", link: true, lasts: true},
-	Reset:         {targets: "kraw", link: true},
-	Pause:         {targets: "kraw", lasts: true},
-	AgentRestart:  {targets: "a", lasts: true},
-	KubeRestart:   {targets: "k", lasts: true},
+// talking are the pairs of hosts, by their letters, that have connections.
+const talking = "ar ra rk kr wk kw ok ko"
+
+func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
+	switch {
+	case !spec.link && spec.peers == "" && f.Peer != "":
+		return flawf(path+".peer", "a %s has no peer", f.Kind)
+	case !spec.link && f.Peer == "":
+		return nil
+	}
+	if problem := checkHost(p, path+".peer", f.Peer); problem != nil {
+		return problem
+	}
+	if spec.peers != "" {
+		if !strings.Contains(spec.peers, f.Peer[:1]) {
+			return flawf(path+".peer", "the peer of a %s is one of %s, not %s", f.Kind, hostKinds(spec.peers), f.Peer)
+		}
+		return nil
+	}
+	if !strings.Contains(talking, f.Target[:1]+f.Peer[:1]) {
+		return flawf(path+".peer", "%s and %s never talk; agents talk to replicas, and replicas, operators and w0 to kube-apiservers", f.Target, f.Peer)
+	}
+	return nil
 }
 
-// Kinds are the kinds of faults, in the order of their declaration.
-var Kinds = []Kind{ReplicaLoss, WriterRestart, Partition, BlackHole, Reset, Pause, AgentRestart, KubeRestart}
+func checkFields(_ *Plan, path string, f *Fault, spec *Spec) *flaw {
+	switch {
+	case f.For < 0:
+		return flawf(path+".for", "found %s; a fault cannot last less than no time", f.For)
+	case spec.lasts == needed && f.For == 0:
+		return flawf(path+".for", "a %s needs a length, such as \"30s\"", f.Kind)
+	case spec.lasts == instant && f.For != 0:
+		return flawf(path+".for", "a %s has no length", f.Kind)
+	case f.How != "" && len(spec.hows) == 0:
+		return flawf(path+".how", "a %s has no how", f.Kind)
+	case f.How != "" && !slices.Contains(spec.hows, f.How):
+		return flawf(path+".how", "found %s; want one of %s", quote(f.How), strings.Join(spec.hows, ", "))
+	}
+	for _, p := range params {
+		i := slices.IndexFunc(spec.uses, func(u use) bool { return u.name == p.name })
+		if i < 0 {
+			if p.get(f) != 0 {
+				return flawf(path+"."+p.name, "a %s has no %s", f.Kind, p.name)
+			}
+			continue
+		}
+		if problem := spec.uses[i].check(path, f); problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+// checkScale counts the replicas over time, taking a fault with a trigger as if
+// it began at its At.
+func checkScale(p *Plan) *flaw {
+	type step struct {
+		at     Duration
+		fault  int
+		change int
+	}
+	var steps []step
+	for i := range p.Faults {
+		f := &p.Faults[i]
+		change := map[Kind]int{ScaleUp: f.Count, ScaleDown: -f.Count, ReplicaGone: -1}[f.Kind]
+		steps = append(steps, step{f.At, i, change})
+		if f.For > 0 {
+			steps = append(steps, step{min(f.At+f.For, p.Churn), i, -change})
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	left := p.Topology.Replicas
+	for _, s := range steps {
+		if left += s.change; left < 0 {
+			f := &p.Faults[s.fault]
+			return flawf(fmt.Sprintf("faults[%d].at", s.fault), "at %s only %s left, so a %s would leave %d", s.at, isOrAre(left-s.change, "replica"), f.Kind, left)
+		}
+	}
+	if left == 0 {
+		return flawf("faults", "after the heal no replica would be left, so that no view could converge; give a fault that takes replicas a length")
+	}
+	return nil
+}
+
+func isOrAre(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return fmt.Sprintf("%d %ss are", n, noun)
+}
 
 func kindNames() string {
-	names := make([]string, len(Kinds))
-	for i, kind := range Kinds {
-		names[i] = string(kind)
+	names := make([]string, len(Specs))
+	for i := range Specs {
+		names[i] = string(Specs[i].Kind)
 	}
 	return strings.Join(names, ", ")
 }
 
-// occupies names what the fault holds while it lasts: a process or a link.
-func (f *Fault) occupies() string {
-	switch f.Kind {
-	case ReplicaLoss, WriterRestart, AgentRestart, KubeRestart:
-		return f.Target + " is already down"
-	case Pause:
-		return f.Target + " is already paused"
-	}
-	if f.Kind == Reset {
-		return "reset" // lasts no time, so it never meets another
-	}
-	return fmt.Sprintf("the link between %s and %s is already cut", min(f.Target, f.Peer), max(f.Target, f.Peer))
-}
+const hostNaming = "hosts are named k0, r0, a0, o0 and so on, and w0"
 
-func checkHost(t Topology, path, host string) *flaw {
-	counts := map[string]int{"k": t.APIServers, "r": t.Replicas, "a": t.Agents, "w": 1}
+// checkHost checks that a host exists, perhaps only after a fault has added it.
+func checkHost(p *Plan, path, host string) *flaw {
 	if host == "" {
-		return flawf(path, "the host is missing; hosts are named k0, r0, a0 and so on, and w0")
+		return flawf(path, "the host is missing; %s", hostNaming)
 	}
-	count, known := counts[host[:1]]
+	count, known := p.hostCounts()[host[:1]]
 	number, err := strconv.Atoi(host[1:])
-	if !known || err != nil || host != host[:1]+strconv.Itoa(number) {
-		return flawf(path, "%s is not a host; hosts are named k0, r0, a0 and so on, and w0", quote(host))
+	if !known || err != nil || host != hostName(host[:1], number) {
+		return flawf(path, "%s is not a host; %s", quote(host), hostNaming)
 	}
 	if number < 0 || number >= count {
 		return flawf(path, "the host %s does not exist; the plan has %s", host, hostRange(host[:1], count))
@@ -139,15 +212,46 @@ func checkHost(t Topology, path, host string) *flaw {
 	return nil
 }
 
+// hostCounts says how many hosts there are by letter, those included that faults
+// add: each upgrade replaces as many replicas as there can be.
+func (p *Plan) hostCounts() map[string]int {
+	t := p.Topology
+	names, alive := t.Replicas, t.Replicas
+	for i := range p.Faults {
+		switch f := &p.Faults[i]; f.Kind {
+		case ScaleUp:
+			names += max(0, f.Count)
+			alive += max(0, f.Count)
+		case RollingUpgrade:
+			names += alive
+		}
+	}
+	return map[string]int{"k": t.APIServers, "r": names, "a": t.Agents, "o": t.Operators, "w": 1}
+}
+
 func hostRange(letter string, count int) string {
-	if count == 1 {
+	switch count {
+	case 0:
+		return "none of its kind"
+	case 1:
 		return "only " + letter + "0"
 	}
 	return fmt.Sprintf("%s0 to %s%d", letter, letter, count-1)
 }
 
 func hostKinds(letters string) string {
-	return map[string]string{"r": "replicas (r0, ...)", "a": "agents (a0, ...)", "k": "kube-apiservers (k0, ...)"}[letters]
+	names := map[rune]string{
+		'r': "replicas (r0, ...)", 'a': "agents (a0, ...)", 'k': "kube-apiservers (k0, ...)",
+		'o': "operators (o0, ...)", 'w': "the workload's client (w0)",
+	}
+	var list []string
+	for _, letter := range letters {
+		list = append(list, names[letter])
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
 
 func hostName(letter string, number int) string { return letter + strconv.Itoa(number) }

@@ -14,6 +14,9 @@ func (p *Plan) Encode() []byte {
 	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"seed\": %d,\n  \"mode\": %s,\n\n", p.Version, p.Seed, line(p.Mode))
 	fmt.Fprintf(&b, "  \"topology\": %s,\n  \"network\": %s,\n  \"options\": %s,\n\n", line(p.Topology), line(p.Network), line(p.Options))
 	fmt.Fprintf(&b, "  \"churn\": %s,\n  \"settle\": %s", line(p.Churn), line(p.Settle))
+	if len(p.Promise) > 0 {
+		fmt.Fprintf(&b, ",\n  \"promise\": %s", line(p.Promise))
+	}
 	writeList(&b, "pods", p.Pods)
 	writeList(&b, "ops", p.Ops)
 	writeList(&b, "faults", p.Faults)

@@ -1,0 +1,24 @@
+package checker
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFindings(t *testing.T) {
+	v := Verdict{Results: []Result{
+		{Property: "integrity", Outcome: Pass},
+		{Property: "monotonic", Outcome: Fail, Violations: []Violation{
+			{Kind: "node", Key: "n1"}, {Kind: "endpoint", Key: "10.0.0.1"}, {Kind: "endpoint", Key: "10.0.0.2"},
+		}},
+		{Property: "convergence", Outcome: Unknown},
+	}}
+	require.Equal(t, []Finding{{"monotonic", "endpoint"}, {"monotonic", "node"}}, v.Findings())
+	first, found := v.First(Finding{"monotonic", "endpoint"})
+	require.True(t, found)
+	require.Equal(t, "10.0.0.1", first.Key)
+	_, found = v.First(Finding{"integrity", "endpoint"})
+	require.False(t, found)
+	require.Equal(t, "monotonic of node", Finding{"monotonic", "node"}.String())
+}

@@ -1,0 +1,100 @@
+package fault
+
+import (
+	"pgregory.net/rapid"
+)
+
+// The three patterns in which controllers see the world wrongly, after Sun et
+// al., "Automatic Reliability Testing for Cluster Management Controllers" (Sieve,
+// OSDI 2022): each is a shape of one or two faults around something that the
+// workload does.
+var patterns = []func(*rapid.T, *Plan) []Fault{staleState, unobservedState, intermediateState}
+
+// drawPattern draws a pattern that the plan has room for.
+func drawPattern(t *rapid.T, p *Plan) []Fault {
+	return oneOf(t, "pattern kind", patterns...)(t, p)
+}
+
+// staleState: a source falls behind, and then readers of a fresh one are made to
+// fail over to it, so that they go back in time.
+func staleState(t *rapid.T, p *Plan) []Fault {
+	at := Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
+	behind := 5*second + Duration(uniform(t, 55_000, "behind"))*ms
+	stale, fresh := drawHost(t, p, "r"), drawHost(t, p, "r")
+	var lagging []Fault
+	switch kind := uniform(t, 3, "lagging"); {
+	case kind == 0 && p.Topology.APIServers > 1:
+		lagging = []Fault{{Kind: KubeFreeze, At: at, Target: drawHost(t, p, "k")}}
+	case kind == 1:
+		lagging = []Fault{{Kind: EtcdStall, At: at, Target: stale}}
+	default:
+		lagging = []Fault{{Kind: PartitionGroup, At: at, Targets: hostNames("k", p.Topology.APIServers)}}
+		if p.Topology.APIServers == 1 {
+			lagging = []Fault{{Kind: Partition, At: at, Target: stale, Peer: "k0"}}
+		}
+	}
+	for i := range lagging {
+		lagging[i].For = within(p, at, behind+30*second)
+	}
+	over := Fault{Kind: Move, At: min(at+behind, p.Churn), Target: drawHost(t, p, "a"), Peer: stale}
+	if coin.Draw(t, "loss") && fresh != stale {
+		over = Fault{Kind: ReplicaLoss, At: over.At, Target: fresh, For: within(p, over.At, 30*second)}
+	}
+	return append(lagging, over)
+}
+
+// unobservedState: while a watcher is away, something appears and disappears, or
+// disappears and appears again.
+func unobservedState(t *rapid.T, p *Plan) []Fault {
+	away := []Fault{
+		{Kind: WriterRestart, Target: drawHost(t, p, "r")},
+		{Kind: Partition, Target: drawHost(t, p, "r"), Peer: drawHost(t, p, "k")},
+		{Kind: AgentCrash, Target: drawHost(t, p, "a")},
+		{Kind: Partition, Target: drawHost(t, p, "a"), Peer: drawHost(t, p, "r")},
+	}
+	f := oneOf(t, "away", away...)
+	first, second := drawPair(t, p)
+	f.At = max(0, first-Duration(1+uniform(t, 1000, "before"))*ms)
+	f.For = within(p, f.At, second-f.At+Duration(1+uniform(t, 1000, "after"))*ms)
+	group := []Fault{f}
+	if f.Kind == Partition && f.Target[0] == 'r' && coin.Draw(t, "expire") {
+		// It has to list again, so that it never sees the events.
+		group = append(group, Fault{Kind: KubeExpire, At: min(f.At+f.For, p.Churn), Target: f.Peer})
+	}
+	return group
+}
+
+// drawPair returns the times of two ops of the same pod, or of a time and one
+// shortly after if the drawn op is the last of its pod.
+func drawPair(t *rapid.T, p *Plan) (first, second Duration) {
+	if len(p.Ops) == 0 {
+		at := Duration(uniform(t, int(p.Churn/ms), "at")) * ms
+		return at, min(at+5*1000*ms, p.Churn)
+	}
+	i := uniform(t, len(p.Ops), "op")
+	first = p.Ops[i].At
+	for _, later := range p.Ops[i+1:] {
+		if pod := p.Ops[i].Pod; pod != nil && later.Pod != nil && pod.Namespace == later.Pod.Namespace && pod.Name == later.Pod.Name {
+			return first, later.At
+		}
+	}
+	return first, min(first+5*1000*ms, p.Churn)
+}
+
+// intermediateState: a process that makes several writes for one change crashes
+// between two of them.
+func intermediateState(t *rapid.T, p *Plan) []Fault {
+	nth := 1 + uniform(t, 20, "nth")
+	at := Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
+	length := within(p, at, Duration(1+uniform(t, 20_000, "for"))*ms)
+	if p.Topology.Operators > 0 && coin.Draw(t, "operator") {
+		o := drawHost(t, p, "o")
+		return []Fault{{At: at, When: &Trigger{Event: KubeWrite, Actor: o, Nth: nth}, Kind: OperatorCrash, Target: o, For: length}}
+	}
+	r := drawHost(t, p, "r")
+	kind := oneOf(t, "crash", WriterRestart, ReplicaLoss, EtcdRestart)
+	return []Fault{{At: at, When: &Trigger{Event: EtcdPut, Actor: r, Nth: nth}, Kind: kind, Target: r, For: length}}
+}
+
+// within cuts a length so that it ends with the churn phase.
+func within(p *Plan, at, length Duration) Duration { return max(ms, min(length, p.Churn-at)) }

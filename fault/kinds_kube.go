@@ -1,0 +1,140 @@
+package fault
+
+import "fmt"
+
+// Faults of kube-apiservers.
+const (
+	KubeRestart      Kind = "kube-restart"
+	KubeLoss         Kind = "kube-loss"
+	KubeLag          Kind = "kube-lag"
+	KubeFreeze       Kind = "kube-freeze"
+	KubeExpire       Kind = "kube-expire"
+	KubeCloseWatches Kind = "kube-close-watches"
+	KubeThrottle     Kind = "kube-throttle"
+	KubeErrors       Kind = "kube-errors"
+	KubeSlowLists    Kind = "kube-slow-lists"
+	KubeConflicts    Kind = "kube-conflicts"
+)
+
+// Faults of Cilium's operator.
+const (
+	OperatorRestart Kind = "operator-restart"
+	OperatorCrash   Kind = "operator-crash"
+	LeaderChange    Kind = "leader-change"
+)
+
+var kubeSpecs = []Spec{
+	{
+		Kind:    KubeRestart,
+		Summary: "a kube-apiserver stops and starts again after for; its watch cache begins lag behind the store and catches up",
+		targets: "k", lasts: needed, longest: 20 * second,
+		uses: []use{lag.between(int64(ms), int64(longestPhase), 0, int64(30*second)).orNone()},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("kube-apiserver %s restarts after %s; its watch cache starts %s behind", f.Target, f.For, f.Lag)
+		},
+	},
+	{
+		Kind:    KubeLoss,
+		Summary: "a kube-apiserver is gone; after for it is back with a fresh watch cache",
+		targets: "k", lasts: needed, longest: 120 * second, hows: []string{Killed, Silent},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("kube-apiserver %s is lost%s for %s", f.Target, f.manner(), f.For)
+		},
+	},
+	{
+		Kind:    KubeLag,
+		Summary: "the watch cache of a kube-apiserver sees each write lag later",
+		targets: "k", lasts: needed, longest: 120 * second,
+		uses: []use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the watch cache of %s is %s behind for %s", f.Target, f.Lag, f.For)
+		},
+	},
+	{
+		Kind:    KubeFreeze,
+		Summary: "the watch cache of a kube-apiserver sees no write",
+		targets: "k", lasts: needed, longest: 60 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the watch cache of %s is frozen for %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:    KubeExpire,
+		Summary: "a kube-apiserver ends every open watch with 410: the clients must list again",
+		targets: "k",
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s ends every watch with 410 (expired)", f.Target)
+		},
+	},
+	{
+		Kind:    KubeCloseWatches,
+		Summary: "a kube-apiserver closes every open watch early, as at a timeout: the clients go on from what they have seen",
+		targets: "k",
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s closes every watch", f.Target)
+		},
+	},
+	{
+		Kind:    KubeThrottle,
+		Summary: "a kube-apiserver answers share percent of the requests with 429 and a Retry-After",
+		targets: "k", lasts: needed, longest: 60 * second,
+		uses: []use{share.between(1, 100, 10, 100), retryAfter.between(int64(second), int64(3600*second), int64(second), int64(second)).orNone()},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s answers %d %% of the requests with 429, Retry-After %s, for %s", f.Target, f.Share, f.RetryAfter, f.For)
+		},
+	},
+	{
+		Kind:    KubeErrors,
+		Summary: "a kube-apiserver answers share percent of the requests with code",
+		targets: "k", lasts: needed, longest: 60 * second,
+		uses: []use{share.between(1, 100, 10, 100), code.among(500, 502, 503, 504)},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s answers %d %% of the requests with %d for %s", f.Target, f.Share, f.Code, f.For)
+		},
+	},
+	{
+		Kind:    KubeSlowLists,
+		Summary: "a kube-apiserver takes delay longer for each list, streaming lists included",
+		targets: "k", lasts: needed, longest: 60 * second,
+		uses: []use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second))},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s takes %s longer for each list, for %s", f.Target, f.Delay, f.For)
+		},
+	},
+	{
+		Kind:    KubeConflicts,
+		Summary: "a kube-apiserver answers share percent of the updates and patches with 409, as if somebody else had been faster",
+		targets: "k", lasts: needed, longest: 60 * second,
+		uses: []use{share.between(1, 100, 10, 90)},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s answers %d %% of the updates with 409 (conflict) for %s", f.Target, f.Share, f.For)
+		},
+	},
+}
+
+var operatorSpecs = []Spec{
+	{
+		Kind:    OperatorRestart,
+		Summary: "an operator is stopped gracefully and starts again after for",
+		targets: "o", lasts: needed, longest: 60 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("operator %s restarts after %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:    OperatorCrash,
+		Summary: "an operator is killed and starts again after for; with a trigger on its writes, between two of them",
+		targets: "o", lasts: needed, longest: 60 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("operator %s crashes and starts again after %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:    LeaderChange,
+		Summary: "the operator that leads is cut off from all kube-apiservers; when it cannot renew its lease another one, if there is one, leads",
+		lasts:   needed, longest: 60 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the leading operator is cut off from the kube-apiservers for %s", f.For)
+		},
+	},
+}

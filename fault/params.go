@@ -1,0 +1,157 @@
+package fault
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A param is a number of a fault beside its time, hosts and length.
+type param struct {
+	name string // of the field in the file form
+	unit unit
+	at   func(*Fault) *int64 // nil if the field is not an int64 underneath
+	num  func(*Fault) *int
+	flag func(*Fault) *bool
+}
+
+type unit int
+
+const (
+	duration unit = iota
+	number
+	percent
+	bytesPerSecond
+	httpStatus
+	yesNo
+)
+
+var (
+	lag        = param{name: "lag", unit: duration, at: func(f *Fault) *int64 { return (*int64)(&f.Lag) }}
+	delay      = param{name: "delay", unit: duration, at: func(f *Fault) *int64 { return (*int64)(&f.Delay) }}
+	ahead      = param{name: "ahead", unit: duration, at: func(f *Fault) *int64 { return (*int64)(&f.Ahead) }}
+	retryAfter = param{name: "retryAfter", unit: duration, at: func(f *Fault) *int64 { return (*int64)(&f.RetryAfter) }}
+	share      = param{name: "share", unit: percent, num: func(f *Fault) *int { return &f.Share }}
+	code       = param{name: "code", unit: httpStatus, num: func(f *Fault) *int { return &f.Code }}
+	bandwidth  = param{name: "bandwidth", unit: bytesPerSecond, num: func(f *Fault) *int { return &f.Bandwidth }}
+	replicas   = param{name: "count", unit: number, num: func(f *Fault) *int { return &f.Count }}
+	oneWay     = param{name: "oneWay", unit: yesNo, flag: func(f *Fault) *bool { return &f.OneWay }}
+	empty      = param{name: "empty", unit: yesNo, flag: func(f *Fault) *bool { return &f.Empty }}
+
+	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, oneWay, empty}
+)
+
+func (p param) get(f *Fault) int64 {
+	switch {
+	case p.at != nil:
+		return *p.at(f)
+	case p.num != nil:
+		return int64(*p.num(f))
+	case *p.flag(f):
+		return 1
+	}
+	return 0
+}
+
+func (p param) set(f *Fault, value int64) {
+	switch {
+	case p.at != nil:
+		*p.at(f) = value
+	case p.num != nil:
+		*p.num(f) = int(value)
+	default:
+		*p.flag(f) = value != 0
+	}
+}
+
+func (p param) text(value int64) string {
+	switch p.unit {
+	case duration:
+		return Duration(value).String()
+	case percent:
+		return strconv.FormatInt(value, 10) + " %"
+	case bytesPerSecond:
+		return strconv.FormatInt(value, 10) + " bytes/s"
+	}
+	return strconv.FormatInt(value, 10)
+}
+
+// A use is a param of a kind of fault: the values that it may have, from least to
+// most, and those that are drawn.
+type use struct {
+	param
+	optional    bool // may be left out, which is zero
+	least, most int64
+	draw        []int64 // two values and all between them in steps, or more than two to choose from
+}
+
+// between is a use that is drawn evenly from low to high in a hundred steps.
+func (p param) between(least, most, low, high int64) use {
+	return use{param: p, least: least, most: most, draw: []int64{low, high}}
+}
+
+// among is a use that is one of a few values.
+func (p param) among(values ...int64) use {
+	return use{param: p, least: values[0], most: values[len(values)-1], draw: values}
+}
+
+// maybe is a use of a yes or no.
+func (p param) maybe() use {
+	return use{param: p, optional: true, least: 1, most: 1, draw: []int64{0, 1}}
+}
+
+// orNone allows the param to be left out.
+func (u use) orNone() use {
+	u.optional = true
+	return u
+}
+
+// check returns what is wrong with the param's value in a fault.
+func (u use) check(path string, f *Fault) *flaw {
+	value := u.get(f)
+	switch {
+	case value == 0 && u.optional:
+		return nil
+	case value == 0:
+		return flawf(path+"."+u.name, "a %s needs it: want %s to %s", f.Kind, u.text(u.least), u.text(u.most))
+	case value < u.least || value > u.most:
+		return flawf(path+"."+u.name, "found %s; want %s to %s", u.text(value), u.text(u.least), u.text(u.most))
+	case u.unit == httpStatus && !u.lists(value):
+		return flawf(path+"."+u.name, "found %d; want one of %s", value, u.values())
+	}
+	return nil
+}
+
+func (u use) lists(value int64) bool {
+	for _, v := range u.draw {
+		if v == value {
+			return true
+		}
+	}
+	return false
+}
+
+func (u use) values() string {
+	texts := make([]string, len(u.draw))
+	for i, v := range u.draw {
+		texts[i] = u.text(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// describe says what values the param may have, for the reference.
+func (u use) describe() string {
+	text := u.name
+	switch {
+	case u.unit == yesNo:
+		return text + " (optional)"
+	case u.unit == httpStatus:
+		text += " " + u.values()
+	default:
+		text += fmt.Sprintf(" %s to %s", u.text(u.least), u.text(u.most))
+	}
+	if u.optional {
+		text += " (optional)"
+	}
+	return text
+}

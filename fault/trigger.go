@@ -1,0 +1,179 @@
+package fault
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Trigger is an event at which a fault begins. It counts the events that fit
+// from the fault's At on, and fires once. What asks (a put, a list, a watch, a
+// write) waits until the fault has begun, so that the fault is there before the
+// event takes effect.
+type Trigger struct {
+	Event   Event  `json:"event"`
+	Actor   string `json:"actor"`             // the host that does it
+	Kind    string `json:"kind,omitempty"`    // of what; empty: any
+	Nth     int    `json:"nth,omitempty"`     // which one, from 1; zero: the first
+	Percent int    `json:"percent,omitempty"` // of EtcdSync
+}
+
+// Event is something that a trigger can wait for.
+type Event string
+
+// The events.
+const (
+	EtcdPut   Event = "etcd-put"
+	EtcdSync  Event = "etcd-sync"
+	EtcdList  Event = "etcd-list"
+	EtcdWatch Event = "etcd-watch"
+	Connect   Event = "connect"
+	Ready     Event = "ready"
+	KubeList  Event = "kube-list"
+	KubeWatch Event = "kube-watch"
+	KubeWrite Event = "kube-write"
+	See       Event = "see"
+	Leads     Event = "leads"
+)
+
+// EventSpec says what an event is, who can cause it, and of which kinds it can be.
+type EventSpec struct {
+	Event   Event
+	Summary string
+
+	actors string
+	kinds  []string
+	verb   string // of the sentence
+}
+
+// Kinds of what an etcd holds, and of what a kube-apiserver serves.
+var (
+	viewKinds = []string{"identity", "endpoint", "node"}
+	etcdKinds = []string{"identity", "endpoint", "node", "identity-canary", "endpoint-canary", "node-canary", "cluster-config", "heartbeat"}
+	kubeKinds = []string{"Namespace", "Pod", "CiliumNode", "CiliumIdentity", "CiliumEndpoint", "CiliumEndpointSlice", "Lease"}
+)
+
+// Events are all events that a trigger can wait for.
+var Events = []EventSpec{
+	{EtcdPut, "the etcd of replica actor is about to apply a put", "r", etcdKinds, "is about to put"},
+	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", "r", nil, ""},
+	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", "a", viewKinds, "has listed"},
+	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", "a", viewKinds, "is about to watch"},
+	{Connect, "a replica has accepted a connection of agent actor", "a", nil, "connects"},
+	{Ready, "replica actor becomes ready", "r", nil, "becomes ready"},
+	{KubeList, "a kube-apiserver is about to serve a list to actor; a streaming list is a watch", "rwo", kubeKinds, "is about to list"},
+	{KubeWatch, "a kube-apiserver is about to open a watch for actor", "rwo", kubeKinds, "is about to watch"},
+	{KubeWrite, "a kube-apiserver is about to serve a write of actor: from the second on, between two writes", "wo", kubeKinds, "is about to write"},
+	{See, "an entry has entered the view of agent actor, or changed in it", "a", viewKinds, "has seen"},
+	{Leads, "operator actor becomes the leader", "o", nil, "becomes the leader"},
+}
+
+func eventSpec(e Event) (*EventSpec, bool) {
+	i := slices.IndexFunc(Events, func(s EventSpec) bool { return s.Event == e })
+	if i < 0 {
+		return nil, false
+	}
+	return &Events[i], true
+}
+
+// Count is which of the events that fit fires the trigger, from 1.
+func (t *Trigger) Count() int { return max(1, t.Nth) }
+
+// String says when the trigger fires.
+func (t *Trigger) String() string {
+	if t.Event == EtcdSync {
+		return fmt.Sprintf("when %s has put %d %% of its first sync", t.Actor, t.Percent)
+	}
+	spec, known := eventSpec(t.Event)
+	if !known {
+		return "when " + string(t.Event)
+	}
+	text := "when " + t.Actor + " " + spec.verb
+	if len(spec.kinds) > 0 {
+		what := t.Kind
+		if what == "" {
+			what = "something"
+		}
+		text += " " + what
+	}
+	if t.Count() > 1 {
+		text += fmt.Sprintf(" for the %s time", ordinal(t.Count()))
+	}
+	return text
+}
+
+func ordinal(n int) string {
+	suffix := "th"
+	if n/10%10 != 1 {
+		switch n % 10 {
+		case 1:
+			suffix = "st"
+		case 2:
+			suffix = "nd"
+		case 3:
+			suffix = "rd"
+		}
+	}
+	return fmt.Sprint(n) + suffix
+}
+
+// checkTrigger returns why a trigger can never fire, or nil.
+func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
+	spec, known := eventSpec(t.Event)
+	if !known {
+		return flawf(path+".event", "the event %s does not exist; the events are %s", quote(string(t.Event)), eventNames())
+	}
+	if problem := checkHost(p, path+".actor", t.Actor); problem != nil {
+		return problem
+	}
+	if !strings.Contains(spec.actors, t.Actor[:1]) {
+		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, hostKinds(spec.actors))
+	}
+	if t.Kind != "" && !slices.Contains(spec.kinds, t.Kind) {
+		if len(spec.kinds) == 0 {
+			return flawf(path+".kind", "the event %s has no kinds", t.Event)
+		}
+		return flawf(path+".kind", "the trigger can never fire: %s is never of the kind %s, only of %s", t.Event, quote(t.Kind), strings.Join(spec.kinds, ", "))
+	}
+	switch {
+	case t.Nth < 0:
+		return flawf(path+".nth", "found %d; want 1 for the first, 2 for the second, ...", t.Nth)
+	case t.Event == EtcdSync && (t.Percent < 1 || t.Percent > 100):
+		return flawf(path+".percent", "found %d; want 1 to 100", t.Percent)
+	case t.Event == EtcdSync && t.Nth != 0:
+		return flawf(path+".nth", "the event %s takes a percent and no nth", t.Event)
+	case t.Event != EtcdSync && t.Percent != 0:
+		return flawf(path+".percent", "only the event %s has a percent", EtcdSync)
+	}
+	return checkServed(p, path, t)
+}
+
+// checkServed finds kinds that nobody reads or writes with the plan's options.
+func checkServed(p *Plan, path string, t *Trigger) *flaw {
+	never := func(why string) *flaw {
+		return flawf(path+".kind", "the trigger can never fire: %s", why)
+	}
+	endpoints, slices := t.Kind == "CiliumEndpoint", t.Kind == "CiliumEndpointSlice"
+	operators := p.Topology.Operators > 0
+	switch {
+	case slices && !p.Options.EndpointSlices:
+		return never("without options.endpointSlices there are no CiliumEndpointSlices")
+	case endpoints && p.Options.EndpointSlices && t.Actor[0] == 'r':
+		return never("with options.endpointSlices the writer reads CiliumEndpointSlices")
+	case endpoints && p.Options.EndpointSlices && !operators:
+		return never("with options.endpointSlices and without operators nobody has CiliumEndpoints")
+	case t.Kind == "Lease" && t.Actor[0] != 'o':
+		return never("only operators have Leases")
+	case t.Kind == "Pod" && t.Actor[0] == 'r':
+		return never("the writer does not read Pods")
+	}
+	return nil
+}
+
+func eventNames() string {
+	names := make([]string, len(Events))
+	for i := range Events {
+		names[i] = string(Events[i].Event)
+	}
+	return strings.Join(names, ", ")
+}

@@ -34,7 +34,7 @@ func Check(h *history.History, cfg Config) Verdict {
 		cfg.Deadline = 10 * time.Second
 	}
 	in := newInput(h, cfg)
-	var v Verdict
+	v := Verdict{Unfired: unfired(h.Records)}
 	for _, p := range Properties() {
 		r := p.check(in)
 		r.Property = p.Name

@@ -10,7 +10,8 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// etcd is what one store, named by its cluster ID, applied and answered.
+// etcd is what one store applied and answered. An etcd that started again with its
+// data goes on with its store.
 type etcd struct {
 	store   string
 	actor   string   // the replica whose store it is, by its first record

@@ -54,6 +54,25 @@ func TestEtcdRevisions(t *testing.T) {
 2 r0 up etcd - store=00000000000000a1 inc=2
 3 r0 put meta k/a rev=3 value=1
 `), Fail, []string{etcdSays + `put of "k/a", although r0 had started store 00000000000000a1 before that at 3.000s`}},
+		{"an emptied etcd begins again under the same cluster ID", store(`
+1 r0 put meta k/a rev=2 value=1
+1 r0 call meta k/a op=put value=h1 rev=2 from=1
+2 r0 down etcd - inc=1
+3 r0 up etcd - store=00000000000000a0/2 inc=2
+4 r0 call meta k/ end=k0 op=range rv=1 rev=1 from=4 store=00000000000000a0/2
+5 r0 put meta k/a rev=2 value=2 store=00000000000000a0/2
+5 r0 call meta k/a op=put value=h2 rev=2 from=5 store=00000000000000a0/2
+6 r0 put meta k/a rev=3 value=2 store=00000000000000a0/2
+`), Pass, []string{"3 changes of 2 stores, 2 acknowledged writes and 1 answer at pinned revisions"}},
+		{"an etcd that starts again with its data goes on", store(`
+1 r0 put meta k/a rev=2 value=1
+2 r0 down etcd - inc=1
+3 r0 up etcd - inc=2
+4 r0 call meta k/ end=k0 op=range rv=2 rev=2 from=4
+5 r0 put meta k/a rev=2 value=2
+`), Fail, []string{
+			etcdSays + `an answer at rev 2 lacks "k/a", which was put at rev 2, at 4.000s`,
+			etcdSays + `"k/a" changed twice at rev 2 at 5.000s`}},
 		{"another replica applies to a store", `
 1 r0 put meta k/a store=00000000000000a0 rev=2 value=1
 2 r1 put meta k/a store=00000000000000a0 rev=3 value=1

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
 )
 
 func TestFindings(t *testing.T) {
@@ -21,4 +23,11 @@ func TestFindings(t *testing.T) {
 	_, found = v.First(Finding{"integrity", "endpoint"})
 	require.False(t, found)
 	require.Equal(t, "monotonic of node", Finding{"monotonic", "node"}.String())
+}
+
+func TestUnfiredFaultsAreNamed(t *testing.T) {
+	records, err := history.Parse("1.0 world unfired replica-loss r2 value=\"r2 did not exist\" rev=3\n")
+	require.NoError(t, err)
+	v := Check(&history.History{Records: records}, Config{})
+	require.Equal(t, []Unfired{{3, "replica-loss", "r2 did not exist"}}, v.Unfired)
 }

@@ -12,6 +12,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/meshcheck/meshcheck/history"
 )
 
 // Outcome is what is known of a property after a run.
@@ -25,7 +27,25 @@ const (
 
 // Verdict is the judgement of one history, in the order of Properties.
 type Verdict struct {
-	Results []Result `json:"results"`
+	Results []Result  `json:"results"`
+	Unfired []Unfired `json:"unfired,omitempty"` // in order of time
+}
+
+// Unfired is a fault of the plan that did not happen: the run did not put to the
+// test what it was drawn for.
+type Unfired struct {
+	Fault int    `json:"fault"` // its number in the plan, from 1
+	Kind  string `json:"kind"`
+	Why   string `json:"why"`
+}
+
+func unfired(records []history.Record) (all []Unfired) {
+	for i := range records {
+		if r := &records[i]; r.Verb == history.Unfired {
+			all = append(all, Unfired{int(r.Rev), r.Kind, r.Value})
+		}
+	}
+	return all
 }
 
 // Outcome is that of all properties together: Fail if one is broken, else Unknown
@@ -79,7 +99,7 @@ type Result struct {
 // Violation is one instance in which a property was broken.
 type Violation struct {
 	Agent    string        `json:"agent,omitempty"` // whose view or datapath it is, for properties of agents
-	Store    string        `json:"store,omitempty"` // etcd cluster ID, for properties of stores
+	Store    string        `json:"store,omitempty"` // as in history.Record, for properties of stores
 	Kind     string        `json:"kind,omitempty"`
 	Key      string        `json:"key,omitempty"`
 	At       time.Duration `json:"at"` // the instant of the record that broke it

@@ -17,19 +17,27 @@ const (
 	Phase Verb = "phase"
 
 	// Fault and Heal: the fault number Rev (counted from 1 in the plan's order)
-	// of the kind Kind takes effect on, or is lifted from, the host Key. Peer is
-	// the other host, if the fault has one. Value is its sentence.
+	// of the kind Kind takes effect on, or is lifted from, the hosts Key (joined
+	// by commas, empty if it names none). Peer is the other host, if the fault has
+	// one. Value is its sentence. A fault for good is never lifted.
 	Fault Verb = "fault"
 	Heal  Verb = "heal"
 
-	// Up and Down: the process Kind ("kube", "etcd", "writer", "agent") on the
+	// Unfired: the fault number Rev did not happen; fields as in Fault, but Value
+	// is why: its trigger did not fire, or there was nothing to happen to.
+	Unfired Verb = "unfired"
+
+	// Up and Down: the process Kind ("kube", "etcd", "writer", "agent", "operator") on the
 	// host Actor starts or stops. Inc is the incarnation of this process on this
-	// host, from 1. Store is set for etcd: the etcd cluster ID.
+	// host, from 1. Store is set for etcd: an etcd that starts again with its data
+	// has the same store, one that starts without has another.
 	Up   Verb = "up"
 	Down Verb = "down"
 
 	// Ready and Unready: the replica Actor enters or leaves the endpoints of the
-	// ClusterMesh API server's Service.
+	// ClusterMesh API server's Service; or, with Kind "operator" and Inc, the
+	// operator Actor begins or ceases to lead, as far as it knows: two may believe
+	// so at once.
 	Ready   Verb = "ready"
 	Unready Verb = "unready"
 
@@ -43,7 +51,9 @@ const (
 	// entry's key, Value its canonical content, Owner the object that claims it
 	// ("Kind/namespace/name"). The truths of a write follow it at once, with the
 	// same At and RV. An owner has at most one claim per key; a put replaces it.
-	// One key may be claimed by several owners at once.
+	// One key may be claimed by several owners at once, and by one object as
+	// several owners, "Kind/name", "Kind/name#2" and so on: a slice that holds two
+	// pods with one address.
 	Truth Verb = "truth"
 
 	// Put and Del: the etcd of the replica Actor applied a change of the key Key
@@ -66,7 +76,7 @@ const (
 	Call Verb = "call"
 
 	// Connect and Disconnect: the agent Actor has established a connection with
-	// the replica Peer, whose etcd has the cluster ID Store, or has given it up.
+	// the replica Peer, whose etcd has the store Store, or has given it up.
 	// Value of Disconnect is the reason: close, reset or timeout.
 	Connect    Verb = "connect"
 	Disconnect Verb = "disconnect"
@@ -115,7 +125,7 @@ type Record struct {
 	Op    string
 	Owner string
 	Peer  string
-	Store string        // etcd cluster ID, 16 hexadecimal digits
+	Store string        // data of an etcd: its cluster ID, 16 hexadecimal digits; of the n-th one with that ID, n > 1, with "/n"
 	End   string        // end of a range
 	RV    int64         // kube resourceVersion
 	Rev   int64         // etcd revision, or the number of a fault

@@ -14,7 +14,7 @@ const JSONVersion = 1
 
 type header struct {
 	Version int    `json:"version"`
-	Kind    string `json:"kind"` // run, failure, summary or verify
+	Kind    string `json:"kind"` // run, failure, summary, verify or shrink
 }
 
 type runJSON struct {
@@ -32,6 +32,8 @@ type runJSON struct {
 	Unseeded       uint64          `json:"unseeded"`
 	Reruns         int             `json:"reruns"`
 	Properties     []resultJSON    `json:"properties"`
+
+	Unfired []checker.Unfired `json:"unfired,omitempty"` // faults of the plan that did not happen
 }
 
 type resultJSON struct {
@@ -67,6 +69,7 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 		Unseeded:       r.Unseeded,
 		Reruns:         r.Reruns,
 		Properties:     []resultJSON{},
+		Unfired:        r.Verdict.Unfired,
 	}
 	if withPlan && r.Plan != nil {
 		form.Plan = json.RawMessage(r.Plan.Line())
@@ -80,12 +83,16 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 func toJSON(r checker.Result) resultJSON {
 	form := resultJSON{Property: r.Property, Outcome: string(r.Outcome), Evidence: r.Evidence, Violations: []violationJSON{}}
 	for _, v := range r.Violations {
-		form.Violations = append(form.Violations, violationJSON{
-			AtSeconds: v.At.Seconds(), Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence,
-			Records: append([]int{}, v.Records...),
-		})
+		form.Violations = append(form.Violations, violationForm(v))
 	}
 	return form
+}
+
+func violationForm(v checker.Violation) violationJSON {
+	return violationJSON{
+		AtSeconds: v.At.Seconds(), Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence,
+		Records: append([]int{}, v.Records...),
+	}
 }
 
 // WriteJSON writes the failure on one line.

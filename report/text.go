@@ -41,11 +41,33 @@ func WriteVerdict(w io.Writer, r *Run, all bool) error {
 		writeResult(out, result, width, all)
 	}
 	fmt.Fprintln(out)
+	writePromise(out, r)
+	for _, u := range r.Verdict.Unfired {
+		fmt.Fprintf(out, "unfired     fault %d, %s, did not happen: %s\n", u.Fault, u.Kind, u.Why)
+	}
 	writeTotals(out, r)
 	for _, command := range r.Commands {
 		fmt.Fprintf(out, "%-11s %s\n", command.Purpose, command.Line)
 	}
 	return out.Flush()
+}
+
+// writePromise says which of the properties that the plan promises were kept.
+func writePromise(out io.Writer, r *Run) {
+	if r.Plan == nil || len(r.Plan.Promise) == 0 {
+		return
+	}
+	words := map[checker.Outcome]string{checker.Pass: "kept", checker.Fail: "BROKEN", checker.Unknown: "undecided"}
+	var parts []string
+	for _, property := range r.Plan.Promise {
+		result, judged := r.Verdict.Result(property)
+		word := words[result.Outcome]
+		if !judged {
+			word = "not judged"
+		}
+		parts = append(parts, property+" "+word)
+	}
+	fmt.Fprintf(out, "promise     %s\n", strings.Join(parts, ", "))
 }
 
 func headline(v checker.Verdict) string {

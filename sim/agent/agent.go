@@ -48,7 +48,7 @@ type Config struct {
 
 	// Dial connects with the replica that the Service gives this agent.
 	Dial proc.Dialer
-	// Source returns the replica and the etcd cluster ID that the agent is
+	// Source returns the replica and the store of its etcd that the agent is
 	// connected with at this instant, for the records of its view.
 	Source func() (replica, store string)
 	Record func(history.Record) // fills in At
@@ -181,10 +181,37 @@ func (h *Host) regenerate(ctx context.Context, a *agent) {
 	h.datapath.regenerate()
 }
 
-// Kill ends the agent's process: from this instant on it has no connections and
-// nothing it does is seen. The goroutines of the code under test are wound down
-// in the background, as there is no way to end them at once.
-func (h *Host) Kill() {
+// Stop ends the agent's process as the kubelet does: its hooks are stopped while
+// its connections live, and when they are done or the grace is over, it is killed.
+// It returns when the process has ended. The chart's grace for the agent
+// (terminationGracePeriodSeconds) is DefaultGrace.
+func (h *Host) Stop(grace time.Duration) {
+	a := h.agent
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		a.stopHooks()
+	}()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-stopped:
+	case <-timer.C:
+	}
+	h.end(func() { <-stopped })
+}
+
+// DefaultGrace is the termination grace period of the chart.
+const DefaultGrace = time.Second
+
+// Kill ends the agent's process as a crash does: from this instant on it has no
+// connections and nothing it does is seen.
+func (h *Host) Kill() { h.end(h.agent.stopHooks) }
+
+// end ends the agent's process. The goroutines of the code under test are wound
+// down in the background, as there is no way to end them at once: stopHooks
+// returns when the hooks have stopped.
+func (h *Host) end(stopHooks func()) {
 	a := h.agent
 	h.agent = nil
 	a.process.Kill()
@@ -192,12 +219,24 @@ func (h *Host) Kill() {
 	a.cancel()
 	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Down, Kind: "agent", Inc: h.incarnation})
 	go func() {
-		for _, hook := range a.lifecycle.list {
-			hook.Stop(context.Background())
-		}
+		stopHooks()
 		a.ipcache.Shutdown()
 		a.identities.Close()
 	}()
+}
+
+// stopHooks stops what the agent has started, the last first.
+func (a *agent) stopHooks() {
+	for _, hook := range slices.Backward(a.lifecycle.list) {
+		hook.Stop(context.Background())
+	}
+}
+
+// SlowReads lets the agent's process read only that many bytes per second from its
+// connections, as one that is short of CPU: what the etcd sends it backs up there
+// (see proc.Process.SlowReads). It ends with the process, or when lift is called.
+func (h *Host) SlowReads(bytesPerSecond int) (lift func()) {
+	return h.agent.process.SlowReads(bytesPerSecond)
 }
 
 // Running reports whether the agent is up.

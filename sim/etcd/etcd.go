@@ -4,10 +4,12 @@
 // (install/kubernetes/cilium/templates/clustermesh-apiserver/deployment.yaml).
 //
 // What it applies and answers goes into the history: see Put, Del and Call in
-// package history.
+// package history. What can go wrong with it is in faults.go and stall.go; what
+// triggers of faults can wait for is in hooks.go.
 package etcd
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -30,19 +32,34 @@ import (
 type Config struct {
 	Host   string               // the replica's name, the actor of the records
 	Token  string               // initial cluster token, the pod's UID in the chart: it makes the cluster ID
-	Dir    string               // data directory; made if missing, its content is used
+	Dir    string               // data directory; made if missing, and used if a server that stopped left data in it: see Recorded
 	Record func(history.Record) // gets what the server applies and answers; At and From are filled in by Now
 	Now    func() time.Duration // virtual time since the start of the run
 	Client func(net.Addr) string
 	Log    *zap.Logger
+
+	// StoreNumber tells stores apart that have a cluster ID in common, as those
+	// of an etcd have that starts again without its data in the same pod. They
+	// are counted from 1, which is what zero means too; see Store.
+	StoreNumber int
+	// Recorded is what Recorded of the stopped server returned whose data is in
+	// Dir: what was applied since then is recorded first. Zero for no data.
+	Recorded int64
+
+	// Before and After, if non-nil, are called with the requests of clients; see
+	// Request.
+	Before func(context.Context, Request) error
+	After  func(Request)
 }
 
 // Server is a running etcd.
 type Server struct {
-	cfg    Config
-	server *etcdserver.EtcdServer
-	grpc   *grpc.Server
-	tap    *tap
+	cfg     Config
+	server  *etcdserver.EtcdServer
+	grpc    *grpc.Server
+	tap     *tap
+	applier *applier
+	store   string
 }
 
 // Settings that embed would derive from its defaults (server/v3/embed/config.go)
@@ -71,9 +88,9 @@ func init() {
 	wal.SegmentSizeBytes = 1 << 20
 }
 
-// Start starts a server that serves lis, and returns when it is the leader of
-// its one-member cluster. It owns lis from then on.
-func Start(cfg Config, lis net.Listener) (*Server, error) {
+// Start starts a server and returns when it is the leader of its one-member
+// cluster. Serve lets clients in.
+func Start(cfg Config) (*Server, error) {
 	sc, err := serverConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -82,19 +99,33 @@ func Start(cfg Config, lis net.Listener) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
-	s := &Server{cfg: cfg, server: srv}
-	srv.Start()
-	<-srv.ReadyNotify()
+	s := &Server{cfg: cfg, server: srv, store: storeName(srv.Cluster().ID(), cfg.StoreNumber)}
+	s.applier = wrapApplier(srv)
+	// Before the server starts: it goes on with what a stopped server had
+	// committed but not applied.
 	if s.tap, err = startTap(s); err != nil {
-		srv.HardStop()
+		srv.Cleanup()
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
-	s.grpc = v3rpc.Server(srv, nil, s.recordCall,
+	srv.Start()
+	<-srv.ReadyNotify()
+	options := []grpc.ServerOption{
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveInterval, Timeout: keepaliveTimeout}),
-	)
-	go s.grpc.Serve(lis)
+	}
+	if cfg.Before != nil {
+		options = append(options, grpc.ChainStreamInterceptor(s.announceWatches))
+	}
+	s.grpc = v3rpc.Server(srv, nil, s.recordCall, options...)
 	return s, nil
+}
+
+// Serve serves the clients of a listener in the background, until the listener
+// fails or the server stops, and closes it then.
+func (s *Server) Serve(lis net.Listener) {
+	// What Serve returns is why the listener failed, as when the host is taken
+	// away: nothing is to be done about it but to stop the server, sooner or later.
+	go s.grpc.Serve(lis) //nolint:errcheck
 }
 
 func serverConfig(cfg Config) (config.ServerConfig, error) {
@@ -150,14 +181,55 @@ func serverConfig(cfg Config) (config.ServerConfig, error) {
 }
 
 // ClusterID returns the etcd cluster ID as 16 hexadecimal digits.
-func (s *Server) ClusterID() string {
-	return fmt.Sprintf("%016x", uint64(s.server.Cluster().ID()))
+func (s *Server) ClusterID() string { return clusterID(s.server.Cluster().ID()) }
+
+// Store returns what the history calls the server's store: the cluster ID, and
+// from the second store with that ID on its number, as in "00000000000000ff/2".
+func (s *Server) Store() string { return s.store }
+
+func clusterID(id types.ID) string { return fmt.Sprintf("%016x", uint64(id)) }
+
+func storeName(id types.ID, number int) string {
+	if number <= 1 {
+		return clusterID(id)
+	}
+	return fmt.Sprintf("%s/%d", clusterID(id), number)
 }
 
-// Stop ends the process at once: connections are closed, nothing is flushed that
-// was not already. The data directory stays.
+// Stop ends the process at once: connections are closed. The data directory
+// stays, for a server that starts again. In it is what was committed: what was
+// committed but not yet applied is applied at this instant, or when the next
+// server starts.
 func (s *Server) Stop() {
 	s.grpc.Stop()
 	s.server.HardStop()
 	s.tap.wait()
 }
+
+// Shutdown ends the process as SIGTERM does (server/v3/embed, Etcd.Close): no new
+// connections and requests are taken, and those under way may end until etcd's
+// request timeout, 7 s. Watches do not end by themselves: with one open, it takes
+// that long. When ctx is done the process is killed.
+func (s *Server) Shutdown(ctx context.Context) {
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		s.grpc.GracefulStop()
+	}()
+	timeout := time.NewTimer(s.server.Cfg.ReqTimeout())
+	defer timeout.Stop()
+	select {
+	case <-drained:
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	s.Stop()
+	<-drained
+}
+
+// Revision returns the store's present revision.
+func (s *Server) Revision() int64 { return s.server.KV().Rev() }
+
+// Recorded returns the revision up to which a stopped server's changes are in
+// the history, for Config.Recorded.
+func (s *Server) Recorded() int64 { return s.tap.last }

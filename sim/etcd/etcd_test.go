@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,35 +188,78 @@ func transcript(ctx context.Context, c *clientv3.Client) []string {
 
 // world runs f in a bubble with a client of a server on a simulated network.
 func world(t *testing.T, records *[]history.Record, f func(t *testing.T, s *Server, c *clientv3.Client)) {
+	inBubble(t, func(t *testing.T, w *testWorld) {
+		s := w.start(t, Config{})
+		f(t, s, w.client(t))
+		s.Stop()
+		*records = w.recorded()
+	})
+}
+
+// testWorld is a simulated network with the data of one etcd on the host r0.
+type testWorld struct {
+	net     *simnet.Network
+	dir     string
+	begun   time.Time
+	mu      sync.Mutex
+	records []history.Record
+}
+
+// recorded returns what has been recorded since the last call.
+func (w *testWorld) recorded() []history.Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	records := w.records
+	w.records = nil
+	return records
+}
+
+// inBubble runs f in a bubble.
+func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
+	t.Helper()
 	dir := t.TempDir()
 	defer func() { etcdNeverDone = make(chan struct{}) }() // for clients outside
 	synctest.Test(t, func(t *testing.T) {
 		etcdNeverDone = make(chan struct{})
-		start := time.Now()
-		n := simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
-		defer n.Close()
-		lis, err := n.Host("r0").Listen(2379)
-		require.NoError(t, err)
-		s, err := Start(Config{
-			Host:   "r0",
-			Token:  "token",
-			Dir:    filepath.Join(dir, "data"),
-			Record: func(r history.Record) { *records = append(*records, r) },
-			Now:    func() time.Duration { return time.Since(start) },
-			Client: func(a net.Addr) string { return a.(simnet.Addr).Host },
-			Log:    zap.NewNop(),
-		}, lis)
-		require.NoError(t, err)
-		c, err := clientv3.New(clientv3.Config{
-			Endpoints:   []string{"http://r0:2379"},
-			DialOptions: []grpc.DialOption{grpc.WithContextDialer(n.Host("a0").Dial)},
-			Logger:      zap.NewNop(),
-		})
-		require.NoError(t, err)
-		f(t, s, c)
-		require.NoError(t, c.Close())
-		s.Stop()
+		w := &testWorld{dir: dir, begun: time.Now()}
+		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
+		defer w.net.Close()
+		f(t, w)
 	})
+}
+
+// start starts a server; cfg says what is particular about it.
+func (w *testWorld) start(t *testing.T, cfg Config) *Server {
+	t.Helper()
+	cfg.Host, cfg.Token = "r0", "token"
+	cfg.Dir = filepath.Join(w.dir, fmt.Sprint(cfg.StoreNumber))
+	cfg.Record = func(r history.Record) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.records = append(w.records, r)
+	}
+	cfg.Now = func() time.Duration { return time.Since(w.begun) }
+	cfg.Client = func(a net.Addr) string { return a.(simnet.Addr).Host }
+	cfg.Log = zap.NewNop()
+	lis, err := w.net.Host("r0").Listen(2379)
+	require.NoError(t, err)
+	s, err := Start(cfg)
+	require.NoError(t, err)
+	s.Serve(lis)
+	return s
+}
+
+// client returns a client on the host a0, which is closed at the end.
+func (w *testWorld) client(t *testing.T) *clientv3.Client {
+	t.Helper()
+	c, err := clientv3.New(clientv3.Config{
+		Endpoints:   []string{"http://r0:2379"},
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(w.net.Host("a0").Dial)},
+		Logger:      zap.NewNop(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 func TestSameAsARealCluster(t *testing.T) {

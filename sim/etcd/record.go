@@ -11,7 +11,9 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/server/v3/storage/mvcc"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -22,20 +24,25 @@ import (
 type tap struct {
 	stream mvcc.WatchStream
 	done   chan struct{}
+	last   int64 // revision recorded last; for others once done is closed
 }
 
+// firstRevision is that of a store without changes.
+const firstRevision = 1
+
+// startTap records what is applied after the revision that the history has. The
+// server has not started.
 func startTap(s *Server) (*tap, error) {
-	t := &tap{stream: s.server.KV().NewWatchStream(), done: make(chan struct{})}
-	store := s.ClusterID()
-	const fromNow = 0
-	if _, err := t.stream.Watch(context.Background(), 0, []byte{0}, []byte{}, fromNow); err != nil {
+	t := &tap{stream: s.server.KV().NewWatchStream(), done: make(chan struct{}), last: max(s.cfg.Recorded, firstRevision)}
+	if _, err := t.stream.Watch(context.Background(), 0, []byte{0}, []byte{}, t.last+1); err != nil {
 		return nil, err
 	}
 	go func() {
 		defer close(t.done)
 		for resp := range t.stream.Chan() {
 			for _, ev := range resp.Events {
-				s.cfg.Record(changeRecord(s, store, ev))
+				s.cfg.Record(changeRecord(s, ev))
+				t.last = ev.Kv.ModRevision
 			}
 		}
 	}()
@@ -47,9 +54,9 @@ func (t *tap) wait() {
 	<-t.done
 }
 
-func changeRecord(s *Server, store string, ev *mvccpb.Event) history.Record {
+func changeRecord(s *Server, ev *mvccpb.Event) history.Record {
 	key := string(ev.Kv.Key)
-	r := history.Record{At: s.cfg.Now(), Actor: s.cfg.Host, Verb: history.Del, Key: key, Store: store, Rev: ev.Kv.ModRevision}
+	r := history.Record{At: s.cfg.Now(), Actor: s.cfg.Host, Verb: history.Del, Key: key, Store: s.store, Rev: ev.Kv.ModRevision}
 	r.Kind, r.Value = truth.FromEtcd(key, ev.Kv.Value)
 	if ev.Type == mvccpb.PUT {
 		r.Verb = history.Put
@@ -62,12 +69,43 @@ func changeRecord(s *Server, store string, ev *mvccpb.Event) history.Record {
 // recordCall is the innermost interceptor of the server's unary calls: it sees a
 // request when the server takes it up and the answer before it is sent.
 func (s *Server) recordCall(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	client := s.client(ctx)
+	if err := s.announce(ctx, client, req); err != nil {
+		return nil, err
+	}
 	from := s.cfg.Now()
 	resp, err := handler(ctx, req)
-	call := history.Record{Actor: s.cfg.Host, Verb: history.Call, Kind: history.Meta, Store: s.ClusterID(), From: from, At: s.cfg.Now()}
-	if p, ok := peer.FromContext(ctx); ok {
-		call.Peer = s.cfg.Client(p.Addr)
+	call := history.Record{Actor: s.cfg.Host, Verb: history.Call, Kind: history.Meta, Peer: client, Store: s.store, From: from, At: s.cfg.Now()}
+	if !refused(err) {
+		s.record(call, req, resp, err)
 	}
+	s.announceAnswer(client, req, resp)
+	return resp, err
+}
+
+// refused reports whether an error says for certain that nothing was done: the
+// request was not proposed, or its application found that it could not be. After
+// any other the outcome is unknown.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.ResourceExhausted, codes.NotFound, codes.InvalidArgument, codes.OutOfRange, codes.FailedPrecondition:
+		return true
+	}
+	return false
+}
+
+// client returns the host that a call comes from.
+func (s *Server) client(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	return s.cfg.Client(p.Addr)
+}
+
+// record completes the record of a call and keeps it, if it is one of a kind that
+// the history has.
+func (s *Server) record(call history.Record, req, resp any, err error) {
 	switch req := req.(type) {
 	case *pb.PutRequest:
 		s.recordPut(call, req, revision(resp, err), err)
@@ -82,7 +120,6 @@ func (s *Server) recordCall(ctx context.Context, req any, _ *grpc.UnaryServerInf
 		r, _ := resp.(*pb.TxnResponse)
 		s.recordTxn(call, req, r, err)
 	}
-	return resp, err
 }
 
 func revision(resp any, err error) int64 {

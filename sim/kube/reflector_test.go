@@ -101,7 +101,7 @@ func churn(w *world, round int) {
 // rejecting answers everybody but the test itself with a code, for 40 seconds.
 func rejecting(code int) kube.Config {
 	var until time.Time
-	return kube.Config{Intercept: func(q *kube.Request) *kube.Fail {
+	return kube.Config{Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
 		if q.Client == "w0" {
 			return nil
 		}

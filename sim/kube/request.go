@@ -34,9 +34,17 @@ type Request struct {
 	index int // of the resource in the catalog
 }
 
+// Lists says whether the request asks for the present state: a list, or a watch
+// that begins with one.
+func (q *Request) Lists() bool {
+	return q.Verb == "list" || q.Verb == "watch" && q.query.Get("sendInitialEvents") == "true"
+}
+
 // gr names the resource for people: "pods", "ciliumnodes.cilium.io".
-func (q *Request) gr() string {
-	return schema.GroupResource{Group: q.Group, Resource: q.Resource}.String()
+func (q *Request) gr() string { return q.groupResource().String() }
+
+func (q *Request) groupResource() schema.GroupResource {
+	return schema.GroupResource{Group: q.Group, Resource: q.Resource}
 }
 
 // parseRequest reads the URL and method of a request. The error is that which
@@ -90,7 +98,7 @@ func (q *Request) setVerb(method string) error {
 	}
 	if q.Verb == "" {
 		q.Verb = strings.ToLower(method)
-		return apierrors.NewMethodNotSupported(schema.GroupResource{Group: q.Group, Resource: q.Resource}, q.Verb)
+		return apierrors.NewMethodNotSupported(q.groupResource(), q.Verb)
 	}
 	return nil
 }
@@ -99,7 +107,7 @@ func (q *Request) setVerb(method string) error {
 // bear "=" are accepted only with that value: what they would do otherwise is
 // not modelled.
 var parameters = map[string][]string{
-	"get":              {"resourceVersion"},
+	"get":              {"resourceVersion", "timeout"},
 	"list":             {"labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "timeout", "watch", "allowWatchBookmarks", "sendInitialEvents"},
 	"watch":            {"labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "timeout", "watch", "allowWatchBookmarks", "sendInitialEvents"},
 	"create":           {"fieldManager", "fieldValidation=Ignore", "timeout"},

@@ -34,19 +34,10 @@ type Config struct {
 	// Intercept, if non-nil, is asked about every request before it is served,
 	// in the order of arrival; it returns nil to let it pass. It may be called
 	// by several requests at once.
-	Intercept func(*Request) *Fail
+	Intercept func(ctx context.Context, q *Request) *Fail
 	// OnUnmodeled, if non-nil, is told of every request that is answered with
 	// 501 because it is not modelled, with what it is in words.
 	OnUnmodeled func(q *Request, what string)
-}
-
-// Fail is what becomes of a request that Config.Intercept catches. Without Code
-// and Abort it is served after the delay.
-type Fail struct {
-	Delay      time.Duration // before anything else happens
-	Code       int           // answer with this HTTP status, 400 and above, instead of serving
-	RetryAfter time.Duration // the Retry-After header, in whole seconds, rounded up; zero for none
-	Abort      bool          // close the connection without an answer
 }
 
 // Server is one replica of the kube-apiserver.
@@ -157,7 +148,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{ResponseWriter: w, ledger: s.ledger, row: RequestStats{Verb: q.Verb, Resource: q.gr()}}
 	a.count(RequestStats{Requests: 1})
 	if s.config.Intercept != nil {
-		if fail := s.config.Intercept(q); fail != nil && s.fail(a, r, fail) {
+		if fail := s.config.Intercept(r.Context(), q); fail != nil && s.fail(a, r, q, fail) {
 			return
 		}
 	}
@@ -185,32 +176,6 @@ func surfacePanics() {
 	stack := debug.Stack()
 	go func() { panic(fmt.Sprintf("kube: %v\n%s", p, stack)) }()
 	select {}
-}
-
-// fail does to a request what Intercept said; it returns whether that was all.
-func (s *Server) fail(a *answer, r *http.Request, f *Fail) bool {
-	if f.Delay > 0 {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-			panic(http.ErrAbortHandler)
-		}
-	}
-	if f.Abort {
-		a.count(RequestStats{Errors: 1})
-		panic(http.ErrAbortHandler)
-	}
-	if f.Code == 0 {
-		return false
-	}
-	if f.RetryAfter > 0 {
-		seconds := (f.RetryAfter + time.Second - 1) / time.Second
-		a.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
-	}
-	http.Error(a, http.StatusText(f.Code), f.Code)
-	return true
 }
 
 // refuse answers with an error, if there still is somebody to answer.

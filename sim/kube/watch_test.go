@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -219,7 +220,7 @@ func TestIntercept(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var fail *kube.Fail
 		var seen kube.Request
-		w := newWorld(t, kube.Config{Intercept: func(q *kube.Request) *kube.Fail { seen = *q; return fail }})
+		w := newWorld(t, kube.Config{Intercept: func(_ context.Context, q *kube.Request) *kube.Fail { seen = *q; return fail }})
 		require.Equal(t, http.StatusOK, w.do("GET", "/api/v1/namespaces/ns1/pods?watch=false", "").code)
 		require.Equal(t, []string{"list", "pods", "ns1", "w0"}, []string{seen.Verb, seen.Resource, seen.Namespace, seen.Client})
 		fail = &kube.Fail{Code: http.StatusTooManyRequests, RetryAfter: 1500 * time.Millisecond}
@@ -295,7 +296,7 @@ func TestServerLifeEnds(t *testing.T) {
 
 func TestCloseCutsRequestsOff(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Lag: time.Hour, Intercept: func(q *kube.Request) *kube.Fail {
+		w := newWorld(t, kube.Config{Lag: time.Hour, Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
 			if q.Verb == "get" {
 				return &kube.Fail{Delay: time.Hour}
 			}

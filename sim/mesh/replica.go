@@ -3,8 +3,10 @@
 // replica (clustermesh-apiserver/clustermesh.Synchronization with its resources,
 // cluster configuration, canaries and heartbeat).
 //
-// What the kubelet does is here too: it restarts a container that ended, after a
-// back-off, and probes readiness.
+// What the kubelet does is here too: it restarts a writer's container that ended,
+// after a back-off, probes readiness, and stops a pod gracefully. The pod as a
+// whole is in replica.go, its containers in etcd.go, container.go and writer.go,
+// its readiness in ready.go.
 package mesh
 
 import (
@@ -14,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,7 +31,12 @@ type Config struct {
 	DataDir string // for the etcd's data, made if missing
 	Writer  WriterConfig
 	Listen  func() (net.Listener, error) // the etcd's port
-	OnReady func(ready bool)             // the pod enters or leaves the Service
+	OnReady func(ready bool)             // the pod becomes ready or unready, which the Service learns of; called with a lock held
+
+	// BeforeRequest and AfterRequest, if non-nil, are called with the requests
+	// to the etcd: see etcd.Request.
+	BeforeRequest func(context.Context, etcd.Request) error
+	AfterRequest  func(etcd.Request)
 
 	Record  func(history.Record) // fills in At, if it is zero
 	Now     func() time.Duration
@@ -36,23 +44,32 @@ type Config struct {
 	EtcdLog *zap.Logger
 }
 
-// The kubelet's defaults.
-const (
-	probePeriod    = 10 * time.Second
-	restartBackOff = 10 * time.Second
-)
-
-// Replica is a pod of the ClusterMesh API server, over its replacements.
+// Replica is a pod of the ClusterMesh API server, over its replacements. Its
+// methods are called by one goroutine; while StopPod runs, others may call
+// KillPod, Store and Etcd.
 type Replica struct {
-	cfg  Config
-	pods int // pods started so far
-	etcd *etcd.Server
+	cfg   Config
+	store atomic.Pointer[string] // of the running etcd, for who may ask while the lock is held
 
-	mu         sync.Mutex         // guards what follows: the kubelet's goroutines change it too
-	writers    int                // writer containers started so far
-	stopWriter context.CancelFunc // nil while there is no writer's container
-	writer     *writer            // the running one, or the last one
-	ready      bool
+	pods     int   // pods started so far
+	etcds    int   // etcd containers started so far
+	stores   int   // stores of the present pod so far
+	recorded int64 // of the stopped etcd's store
+
+	mu      sync.Mutex // guards what follows: the kubelet's goroutines use it too
+	etcd    *etcd.Server
+	writers int        // writer containers started so far
+	writer  *container // nil while there is none
+	stop    *stop      // of the pod, under way
+	synced  bool       // the writer's readiness probe succeeded last time
+	lost    bool       // nobody has noticed yet that the node is gone
+	ready   bool
+}
+
+// stop is a graceful stop of a pod.
+type stop struct {
+	cancel context.CancelFunc // ends the grace
+	done   chan struct{}
 }
 
 // New returns a replica that has no pod yet.
@@ -61,24 +78,12 @@ func New(cfg Config) *Replica { return &Replica{cfg: cfg} }
 // StartPod starts a new pod with an empty etcd and a new etcd cluster ID, and the
 // writer's container in it, if asked to.
 func (r *Replica) StartPod(withWriter bool) error {
+	r.nodeNoticed()
 	r.pods++
-	lis, err := r.cfg.Listen()
-	if err != nil {
+	r.stores, r.recorded = 0, 0
+	if err := r.StartEtcd(true); err != nil {
 		return err
 	}
-	r.etcd, err = etcd.Start(etcd.Config{
-		Host:   r.cfg.Host,
-		Token:  fmt.Sprintf("%s-%d", r.cfg.Host, r.pods),
-		Dir:    r.dir(),
-		Record: r.cfg.Record,
-		Now:    r.cfg.Now,
-		Client: r.cfg.Client,
-		Log:    r.cfg.EtcdLog,
-	}, lis)
-	if err != nil {
-		return err
-	}
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Up, Kind: "etcd", Inc: r.pods, Store: r.etcd.ClusterID()})
 	if !withWriter {
 		return nil
 	}
@@ -89,138 +94,83 @@ func (r *Replica) dir() string {
 	return filepath.Join(r.cfg.DataDir, fmt.Sprintf("%s-%d", r.cfg.Host, r.pods))
 }
 
-// KillPod ends the pod at once; its etcd's data is gone with it.
+// KillPod ends the pod at once; its etcd's data is gone with it. A graceful stop
+// that is under way is cut short.
 func (r *Replica) KillPod() {
+	r.mu.Lock()
+	stop := r.stop
+	r.mu.Unlock()
+	if stop != nil {
+		stop.cancel()
+		<-stop.done
+		return
+	}
 	r.KillWriter()
-	store := r.etcd.ClusterID()
-	r.etcd.Stop()
-	r.etcd = nil
+	r.KillEtcd()
 	os.RemoveAll(r.dir())
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "etcd", Inc: r.pods, Store: store})
 }
 
-// StartWriter starts the writer's container in the running pod, and keeps
-// restarting it when it ends by itself, until KillWriter.
-func (r *Replica) StartWriter() error {
+// LoseNode ends the pod at once as the loss of its node does: the pod stays in
+// the Service until notice is called, for which Kubernetes' node controller takes
+// NoticeAfter, or until another pod starts. The node's network is the caller's:
+// see simnet.Network.Down.
+func (r *Replica) LoseNode() (notice func()) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	w, err := r.newWriter()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.stopWriter = cancel
-	go r.keepWriterRunning(ctx, w)
-	return nil
-}
-
-func (r *Replica) newWriter() (w *writer, err error) {
-	r.writers++
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Up, Kind: "writer", Inc: r.writers})
-	r.writer, err = newWriter(r.cfg.Writer)
-	return r.writer, err
-}
-
-func (r *Replica) keepWriterRunning(ctx context.Context, w *writer) {
-	for {
-		probing, stopProbing := context.WithCancel(ctx)
-		go r.probe(probing, w)
-		err := w.run(ctx)
-		stopProbing()
-		if !r.writerEnded(ctx, err) {
-			return
-		}
-		select {
-		case <-time.After(restartBackOff):
-		case <-ctx.Done():
-			return
-		}
-		if w = r.restartWriter(ctx); w == nil {
-			return
+	r.lost = true
+	pod := r.pods
+	r.mu.Unlock()
+	r.KillPod()
+	return func() {
+		if r.pods == pod {
+			r.nodeNoticed()
 		}
 	}
 }
 
-// writerEnded takes note that the writer has ended by itself. It returns false if
-// it was killed.
-func (r *Replica) writerEnded(ctx context.Context, err error) bool {
+// NoticeAfter is the default of kube-controller-manager's
+// node-monitor-grace-period.
+const NoticeAfter = 50 * time.Second
+
+func (r *Replica) nodeNoticed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ctx.Err() != nil {
-		return false
-	}
-	r.setReady(false)
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "writer", Inc: r.writers, Err: fmt.Sprint(err)})
-	return true
+	r.lost = false
+	r.updateReady()
 }
 
-func (r *Replica) restartWriter(ctx context.Context) *writer {
+// StopPod ends the pod as the kubelet does when it is deleted, and returns when
+// it is gone. It leaves the Service at once. Then both containers get SIGTERM:
+// the writer's hive is stopped while its connections live, etcd drains (see
+// etcd.Server.Shutdown). What has not ended when the grace is over is killed; the
+// chart's grace (clustermesh.apiserver.terminationGracePeriodSeconds) is
+// DefaultGrace.
+func (r *Replica) StopPod(grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	done := make(chan struct{})
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if ctx.Err() != nil {
-		return nil
-	}
-	w, err := r.newWriter()
-	if err != nil {
-		panic(fmt.Sprintf("writer of %s: %v", r.cfg.Host, err)) // it could be made before
-	}
-	return w
-}
+	r.stop = &stop{cancel, done}
+	r.updateReady()
+	writer, server := r.writer, r.etcd
+	r.mu.Unlock()
 
-// KillWriter ends the writer's container; the etcd goes on.
-func (r *Replica) KillWriter() {
+	var containers sync.WaitGroup
+	if writer != nil {
+		containers.Go(func() { r.terminateWriter(ctx, writer) })
+	}
+	if server != nil {
+		containers.Go(func() {
+			server.Shutdown(ctx)
+			r.etcdEnded(server)
+		})
+	}
+	containers.Wait()
+	os.RemoveAll(r.dir())
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopWriter == nil {
-		return
-	}
-	r.writer.process.Kill()
-	r.stopWriter()
-	r.stopWriter = nil
-	r.setReady(false)
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "writer", Inc: r.writers})
+	r.stop = nil
+	r.mu.Unlock()
+	close(done)
 }
 
-// probe is the kubelet's readiness probe: /readyz of the writer is
-// SyncState.Complete, which never becomes false again
-// (clustermesh-apiserver/clustermesh/health.go).
-func (r *Replica) probe(ctx context.Context, w *writer) {
-	for {
-		select {
-		case <-time.After(probePeriod):
-		case <-ctx.Done():
-			return
-		}
-		if w.sync.Complete() {
-			break
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if ctx.Err() == nil {
-		r.setReady(true)
-	}
-}
-
-// setReady is called with the lock held.
-func (r *Replica) setReady(ready bool) {
-	if r.ready == ready {
-		return
-	}
-	r.ready = ready
-	verb := history.Unready
-	if ready {
-		verb = history.Ready
-	}
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: verb})
-	r.cfg.OnReady(ready)
-}
-
-// Store returns the etcd cluster ID, or "" while there is no pod.
-func (r *Replica) Store() string {
-	e := r.etcd
-	if e == nil {
-		return ""
-	}
-	return e.ClusterID()
-}
+// DefaultGrace is the termination grace period of the chart.
+const DefaultGrace = 30 * time.Second

@@ -1,10 +1,12 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/cilium/hive/cell"
 	"github.com/spf13/pflag"
@@ -23,6 +25,7 @@ import (
 	"github.com/cilium/cilium/pkg/kvstore/heartbeat"
 	"github.com/cilium/cilium/pkg/kvstore/store"
 	"github.com/cilium/cilium/pkg/lock"
+	"github.com/cilium/cilium/pkg/option"
 
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -38,6 +41,10 @@ type WriterConfig struct {
 	QPS            int  // etcd.qps
 	BootstrapQPS   int  // etcd.bootstrapQps
 	UserAgent      string
+
+	// LeaseTTL is kvstore-lease-ttl, from 25 s (the TTL of locks) on. Zero: as the
+	// chart leaves it, 15 minutes.
+	LeaseTTL time.Duration
 
 	DialKube proc.Dialer
 	DialEtcd proc.Dialer
@@ -99,7 +106,11 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 		{"cluster-id", fmt.Sprint(cfg.ClusterID)},
 		{"enable-cilium-endpoint-slice", fmt.Sprint(cfg.EndpointSlices)},
 		{"kvstore-opt", fmt.Sprintf("etcd.address=http://localhost:2379,etcd.qps=%d,etcd.bootstrapQps=%d", cfg.QPS, cfg.BootstrapQPS)},
+		{option.KVstoreLeaseTTL, cfg.leaseTTL()},
 	} {
+		if f.value == "" {
+			continue
+		}
 		if err := flags.Set(f.name, f.value); err != nil {
 			return nil, fmt.Errorf("flag %s of the writer: %w", f.name, err)
 		}
@@ -107,9 +118,18 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 	return w, nil
 }
 
-// run starts the writer and returns when it has ended by itself, with the
-// reason, or when ctx is done and its goroutines are wound down.
-func (w *writer) run(ctx context.Context) error {
+// leaseTTL returns the value of the flag, or "" for its default.
+func (c WriterConfig) leaseTTL() string {
+	if c.LeaseTTL == 0 {
+		return ""
+	}
+	return c.LeaseTTL.String()
+}
+
+// run starts the writer and returns when it has ended by itself, with the reason,
+// when it has stopped gracefully because of the signal, or when ctx is done and
+// its goroutines are wound down.
+func (w *writer) run(ctx context.Context, signal <-chan struct{}) error {
 	err := w.hive.Start(w.log, ctx)
 	if err == nil {
 		select {
@@ -117,16 +137,33 @@ func (w *writer) run(ctx context.Context) error {
 			if err == nil {
 				err = errors.New("the writer shut itself down")
 			}
+		case <-signal: // closed if ctx is done, too
+		}
+		w.process.AwaitRunning() // a frozen process does not end by itself
+	}
+	var stopErr error
+	stopped := make(chan struct{})
+	stop := func() {
+		defer close(stopped)
+		// Without a limit: beyond one the hive panics.
+		stopErr = w.hive.Stop(w.log, context.Background())
+	}
+	gracefully := err == nil && ctx.Err() == nil
+	if gracefully {
+		go stop()
+		select {
+		case <-stopped:
 		case <-ctx.Done():
 		}
 	}
 	w.process.Kill()
 	w.abandonEtcd()
-	if stopErr := w.hive.Stop(w.log, context.Background()); err == nil {
-		err = stopErr
+	if !gracefully {
+		stop()
 	}
+	<-stopped
 	w.close()
-	return err
+	return cmp.Or(err, stopErr)
 }
 
 // abandonEtcd closes the etcd client, without which the hive's jobs would wait

@@ -114,6 +114,62 @@ func TestBandwidthIsSharedByConnections(t *testing.T) {
 	})
 }
 
+func TestSlowCountsBothWaysUntilLifted(t *testing.T) {
+	simulate(t, exact, func(t *testing.T, n *Network) {
+		c, s := pair(t, n)
+		roundTrip := func() time.Duration {
+			start := time.Now()
+			assertEcho(t, c, s)
+			return time.Since(start)
+		}
+		of := func(d time.Duration) LinkConfig { return LinkConfig{LatencyMin: d, LatencyMax: d} }
+		liftFirst := n.Slow("r0", "a0", of(time.Second))
+		assert.Equal(t, 2*time.Second, roundTrip())
+		liftSecond := n.Slow("a0", "r0", of(100*time.Millisecond))
+		assert.Equal(t, 200*time.Millisecond, roundTrip(), "the last one counts")
+		liftSecond()
+		liftSecond()
+		assert.Equal(t, 2*time.Second, roundTrip())
+		n.SetLink("a0", "r0", of(2*latency))
+		assert.Equal(t, 2*time.Second, roundTrip())
+		liftFirst()
+		assert.Equal(t, 3*latency, roundTrip(), "what SetLink set meanwhile")
+	})
+}
+
+func TestSlowLinkIsFastAgainForWhatWaits(t *testing.T) {
+	simulate(t, exact, func(t *testing.T, n *Network) {
+		c, s := pair(t, n)
+		lift := n.Slow("a0", "r0", LinkConfig{LatencyMin: latency, LatencyMax: latency, Bandwidth: 1})
+		mustWrite(t, c, "a")
+		mustWrite(t, c, "bc")
+		start := time.Now()
+		assert.Equal(t, "a", (<-readLater(s)).bytes)
+		assert.Equal(t, time.Second+latency, time.Since(start))
+		mustWrite(t, c, "d")
+		lift()
+		assert.Equal(t, "bcd", (<-readLater(s)).bytes)
+		assert.Equal(t, time.Second+2*latency, time.Since(start))
+		assertEcho(t, c, s)
+	})
+}
+
+func TestSlowOfAPartitionedLink(t *testing.T) {
+	simulate(t, exact, func(t *testing.T, n *Network) {
+		c, s := pair(t, n)
+		lift, heal := n.Slow("a0", "r0", LinkConfig{Bandwidth: 1}), n.Partition("a0", "r0", false)
+		mustWrite(t, c, "abc")
+		lift()
+		read := readLater(s)
+		pass(time.Minute)
+		assert.Empty(t, read)
+		heal()
+		assert.Equal(t, "abc", (<-read).bytes)
+		assert.PanicsWithValue(t, "simnet: the link from a0 to r0 cannot be {LatencyMin:0s LatencyMax:0s Bandwidth:-1}; values are zero or more, and the latency's maximum is not below its minimum",
+			func() { n.Slow("a0", "r0", LinkConfig{Bandwidth: -1}) })
+	})
+}
+
 // step is one thing the writer of TestBytesArriveInOrder does.
 type step struct {
 	wait time.Duration

@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -52,10 +53,26 @@ func (n *Network) Down(host string) (up func()) {
 		h.downs += step
 		h.refresh()
 		if step > 0 {
-			h.shutListeners()
+			h.shutListeners(os.NewSyscallError("accept", syscall.ENETDOWN))
 			for _, c := range h.conns() {
 				c.abort(syscall.ENETDOWN)
 			}
+		}
+	})
+}
+
+// Slow sets how long segments take between two hosts, in both directions, for
+// those sent from now on. Of those in force for a link the one that began last
+// counts, and without any what SetLink set. When it is lifted, segments that wait
+// to be transmitted go on at the pace that the link then has.
+func (n *Network) Slow(a, b string, cfg LinkConfig) (lift func()) {
+	cfg.check(a, b)
+	slow := &cfg
+	return n.last(func(step int) {
+		there := n.link(n.host(a), n.host(b))
+		there.slow(slow, step)
+		if there.reverse != there {
+			there.reverse.slow(slow, step)
 		}
 	})
 }
@@ -90,7 +107,7 @@ func (n *Network) Kill(address string) {
 	h, port := n.process(address)
 	for _, l := range h.sortedListeners() {
 		if port == 0 || port == l.addr.Port {
-			l.shut()
+			l.shut(net.ErrClosed)
 		}
 	}
 	for _, c := range h.conns() {

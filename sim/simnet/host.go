@@ -155,9 +155,9 @@ func (h *Host) refresh() {
 	}
 }
 
-func (h *Host) shutListeners() {
+func (h *Host) shutListeners(err error) {
 	for _, l := range h.sortedListeners() {
-		l.shut()
+		l.shut(err)
 	}
 }
 

@@ -16,12 +16,17 @@ type LinkConfig struct {
 // SetLink sets how long segments take from one host to another, for those sent
 // from now on; a segment still never overtakes another of its connection.
 func (n *Network) SetLink(from, to string, cfg LinkConfig) {
-	if cfg.LatencyMin < 0 || cfg.LatencyMax < cfg.LatencyMin || cfg.Bandwidth < 0 {
-		panic(fmt.Sprintf("simnet: the link from %s to %s cannot be %+v; values are zero or more, and the latency's maximum is not below its minimum", from, to, cfg))
-	}
+	cfg.check(from, to)
 	n.mu.Lock()
 	defer n.unlock()
 	n.link(n.host(from), n.host(to)).cfg = cfg
+}
+
+// check panics if a link cannot be so.
+func (c LinkConfig) check(from, to string) {
+	if c.LatencyMin < 0 || c.LatencyMax < c.LatencyMin || c.Bandwidth < 0 {
+		panic(fmt.Sprintf("simnet: the link from %s to %s cannot be %+v; values are zero or more, and the latency's maximum is not below its minimum", from, to, c))
+	}
 }
 
 // LinkStats counts what was sent over a link since the network was made.
@@ -54,6 +59,7 @@ type link struct {
 	reverse  *link // itself for a loopback
 	older    *link // the link made before this one, if any
 	cfg      LinkConfig
+	slows    []*LinkConfig // in force instead of cfg, the last one counts
 	delays   stream
 	busy     time.Duration // until when the link is transmitting, if it has a bandwidth
 	stats    LinkStats     // Segments is the number of the next segment too
@@ -116,15 +122,39 @@ func (l *link) latency(size int) time.Duration {
 	number := uint64(l.stats.Segments)
 	l.stats.Segments++
 	l.stats.Bytes += int64(size)
-	return l.delays.between(number, l.cfg.LatencyMin, l.cfg.LatencyMax)
+	cfg := l.config()
+	return l.delays.between(number, cfg.LatencyMin, cfg.LatencyMax)
+}
+
+// config says how long segments take at present.
+func (l *link) config() *LinkConfig {
+	if last := len(l.slows) - 1; last >= 0 {
+		return l.slows[last]
+	}
+	return &l.cfg
+}
+
+// slow begins, with a step of 1, or ends, with one of -1, what slows the link.
+func (l *link) slow(cfg *LinkConfig, step int) {
+	if step > 0 {
+		l.slows = append(l.slows, cfg)
+		return
+	}
+	i := slices.Index(l.slows, cfg)
+	l.slows = slices.Delete(l.slows, i, i+1)
+	l.busy = 0
+	for _, c := range l.conns {
+		c.hasten()
+	}
 }
 
 // transmit returns when the last byte of a segment leaves that is sent now.
 func (l *link) transmit(size int, now time.Duration) time.Duration {
-	if l.cfg.Bandwidth == 0 {
+	bandwidth := l.config().Bandwidth
+	if bandwidth == 0 {
 		return now
 	}
-	l.busy = max(l.busy, now) + time.Duration(size)*time.Second/time.Duration(l.cfg.Bandwidth)
+	l.busy = max(l.busy, now) + time.Duration(size)*time.Second/time.Duration(bandwidth)
 	return l.busy
 }
 

@@ -10,7 +10,7 @@ type listener struct {
 	host    *Host
 	addr    Addr
 	backlog []*conn // established, not yet accepted
-	closed  bool
+	err     error   // why it no longer listens; nil while it does
 	changed sync.Cond
 }
 
@@ -20,16 +20,17 @@ func newListener(h *Host, addr Addr) *listener {
 	return l
 }
 
-// Accept waits for the next connection. After Close it fails with net.ErrClosed.
+// Accept waits for the next connection. After Close it fails with net.ErrClosed,
+// and after its host went down with ENETDOWN.
 func (l *listener) Accept() (net.Conn, error) {
 	n := l.host.n
 	n.mu.Lock()
 	defer n.unlock()
-	for len(l.backlog) == 0 && !l.closed {
+	for len(l.backlog) == 0 && l.err == nil {
 		l.changed.Wait()
 	}
-	if l.closed {
-		return nil, &net.OpError{Op: "accept", Net: "sim", Addr: l.addr, Err: net.ErrClosed}
+	if l.err != nil {
+		return nil, &net.OpError{Op: "accept", Net: "sim", Addr: l.addr, Err: l.err}
 	}
 	c := l.backlog[0]
 	l.backlog = l.backlog[1:]
@@ -41,18 +42,19 @@ func (l *listener) Close() error {
 	n := l.host.n
 	n.mu.Lock()
 	defer n.unlock()
-	if l.closed {
+	if l.err != nil {
 		return &net.OpError{Op: "close", Net: "sim", Addr: l.addr, Err: net.ErrClosed}
 	}
-	l.shut()
+	l.shut(net.ErrClosed)
 	return nil
 }
 
 // Addr returns the Addr that clients dial.
 func (l *listener) Addr() net.Addr { return l.addr }
 
-func (l *listener) shut() {
-	l.closed = true
+// shut ends listening; Accept fails with err from now on.
+func (l *listener) shut(err error) {
+	l.err = err
 	delete(l.host.listeners, l.addr.Port)
 	for _, c := range l.backlog {
 		c.abort(net.ErrClosed)
@@ -63,7 +65,7 @@ func (l *listener) shut() {
 
 // take adds an established connection.
 func (l *listener) take(c *conn) {
-	if l.closed {
+	if l.err != nil {
 		c.abort(net.ErrClosed)
 		return
 	}

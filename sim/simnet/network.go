@@ -8,7 +8,7 @@
 // program sees of one, kernel.go what the peer's segments do to it). What an end
 // sends waits in its queue (send.go) and travels over a directed link (link.go),
 // which says how long each segment takes (delay.go). Whatever happens later than
-// now is in the agenda (agenda.go). Faults (fault.go) close and open links, or
+// now is in the agenda (agenda.go). Faults (fault.go) close, open and slow links, or
 // hit connections.
 //
 // # Determinism
@@ -127,7 +127,7 @@ func (n *Network) Close() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.hosts)) {
-		n.hosts[name].shutListeners()
+		n.hosts[name].shutListeners(net.ErrClosed)
 	}
 	n.agenda.stop()
 }

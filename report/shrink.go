@@ -1,0 +1,141 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault/shrink"
+)
+
+// Shrunk is what came of making a plan smaller that breaks a property.
+type Shrunk struct {
+	Name    string // what was shrunk: "seed 7", or a file
+	Finding checker.Finding
+	Others  []checker.Finding // that the given plan shows too, and that were not followed
+
+	Before, After shrink.Size
+	Run           *Run              // of the shrunk plan
+	Violation     checker.Violation // the finding's first instance in it
+
+	Elapsed time.Duration // wall time
+	Runs    int           // of workers, whatever came of them
+	Failed  int           // of these, those that gave no history to judge; they do not count as the finding
+	Minimal bool          // nothing more can be left out or simplified
+	Note    string        // if not empty, why the search ended before that
+	Replays Replays
+
+	File     string // that the plan was written to
+	Commands []Command
+}
+
+// Replays says whether the shrunk plan was seen to give the same history again.
+type Replays string
+
+// What is known of a plan's replay.
+const (
+	Replayed  Replays = "yes"      // two more processes gave the same history
+	Differs   Replays = "no"       // one of them did not
+	NotTested Replays = "untested" // interrupted, or the worker's runtime is not the deterministic one
+)
+
+// WriteText writes the shrunk plan, what it breaks, and what it took.
+func (s *Shrunk) WriteText(w io.Writer) error {
+	if err := WritePlan(w, &Run{Name: s.Name + ", shrunk", Plan: s.Run.Plan}); err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "\nbreaks      %s, at %.3fs: %s%s\n", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence, recordNumbers(s.Violation.Records))
+	if len(s.Others) > 0 {
+		names := make([]string, len(s.Others))
+		for i, f := range s.Others {
+			names[i] = f.String()
+		}
+		fmt.Fprintf(out, "not followed: the given plan breaks %s too; -property and -kind choose\n", strings.Join(names, ", "))
+	}
+	fmt.Fprintf(out, "\nsize        %s\n", changes(s.Before, s.After))
+	ended := "nothing more can be left out or simplified"
+	if !s.Minimal {
+		ended = s.Note
+	}
+	fmt.Fprintf(out, "search      %s runs in %s; %s\n", thousands(s.Runs), wall(s.Elapsed), ended)
+	if s.Failed > 0 {
+		fmt.Fprintf(out, "failed      %s of the runs gave no history, which does not count as the finding\n", thousands(s.Failed))
+	}
+	fmt.Fprintf(out, "replays     %s\n", s.replays())
+	if s.File != "" {
+		fmt.Fprintf(out, "plan        %s\n", s.File)
+	}
+	for _, command := range s.Commands {
+		fmt.Fprintf(out, "%-11s %s\n", command.Purpose, command.Line)
+	}
+	return out.Flush()
+}
+
+func (s *Shrunk) replays() string {
+	switch s.Replays {
+	case Replayed:
+		return "bit for bit: three processes gave the trace sha256 " + s.Run.Hash
+	case Differs:
+		return "NO: another process gave another history; this is an error of the harness"
+	}
+	return "not tested"
+}
+
+// changes tells in one line what became smaller.
+func changes(before, after shrink.Size) string {
+	text := fmt.Sprintf("%s decisions to %s", thousands(before.Decisions()), thousands(after.Decisions()))
+	for _, part := range []struct {
+		noun          string
+		before, after int
+	}{
+		{"faults", before.Faults, after.Faults}, {"ops", before.Ops, after.Ops}, {"pods", before.Pods, after.Pods},
+		{"objects", before.Objects, after.Objects}, {"agents", before.Agents, after.Agents}, {"replicas", before.Replicas, after.Replicas},
+		{"operators", before.Operators, after.Operators}, {"kube-apiservers", before.APIServers, after.APIServers}, {"nodes", before.Nodes, after.Nodes},
+	} {
+		if part.before != part.after {
+			text += fmt.Sprintf(", %s %d to %d", part.noun, part.before, part.after)
+		}
+	}
+	if before.Churn != after.Churn {
+		text += fmt.Sprintf(", churn %s to %s", before.Churn, after.Churn)
+	}
+	return text
+}
+
+type shrunkJSON struct {
+	header
+	Name           string            `json:"name"`
+	Finding        checker.Finding   `json:"finding"`
+	Others         []checker.Finding `json:"others"`
+	Violation      violationJSON     `json:"violation"`
+	Before         sizeJSON          `json:"before"`
+	After          sizeJSON          `json:"after"`
+	Plan           json.RawMessage   `json:"plan"`
+	File           string            `json:"file,omitempty"`
+	Hash           string            `json:"hash"`
+	Replays        Replays           `json:"replays"` // yes, no or untested
+	Minimal        bool              `json:"minimal"`
+	Note           string            `json:"note,omitempty"`
+	Runs           int               `json:"runs"`
+	Failed         int               `json:"failed"`
+	ElapsedSeconds float64           `json:"elapsedSeconds"`
+}
+
+type sizeJSON struct {
+	Decisions int `json:"decisions"`
+	shrink.Size
+}
+
+// WriteJSON writes the result on one line.
+func (s *Shrunk) WriteJSON(w io.Writer) error {
+	return writeLine(w, shrunkJSON{
+		header{JSONVersion, "shrink"}, s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violationForm(s.Violation),
+		sizeJSON{s.Before.Decisions(), s.Before}, sizeJSON{s.After.Decisions(), s.After},
+		json.RawMessage(s.Run.Plan.Line()), s.File, s.Run.Hash, s.Replays, s.Minimal, s.Note, s.Runs, s.Failed, s.Elapsed.Seconds(),
+	})
+}

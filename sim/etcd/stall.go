@@ -1,0 +1,114 @@
+package etcd
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdserver"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
+	"go.etcd.io/etcd/server/v3/etcdserver/apply"
+
+	"github.com/meshcheck/meshcheck/sim/unexported"
+)
+
+// StallApply slows the application of what raft has committed, as a disk does
+// that is slow: while it is in force each entry takes delay longer, and with a
+// delay of zero or less none is applied. Writes and linearizable reads wait
+// behind it; watches, serializable reads and the lease clock go on. Stalls add
+// up. A lifted stall is over for the entry that waits, too. A stall ends with the
+// server; lift may be called again, and after that.
+func (s *Server) StallApply(delay time.Duration) (lift func()) {
+	return s.applier.stall(delay)
+}
+
+// applier holds the entries that the server's own applier then applies. The
+// server's alarms change what is inside that one, so they work as ever; only a
+// raft snapshot from another member, which there is none, would replace it.
+type applier struct {
+	apply.UberApplier
+	server *etcdserver.EtcdServer
+
+	mu      sync.Mutex
+	stalls  []*time.Duration // in force
+	changed chan struct{}    // closed when stalls change; nil while nobody waits
+}
+
+// wrapApplier puts an applier into a server that has not started. The server has
+// no hook at this place that can wait: gofail's points are compiled out.
+func wrapApplier(s *etcdserver.EtcdServer) *applier {
+	field := unexported.Field[apply.UberApplier](s, "uberApply")
+	a := &applier{UberApplier: *field, server: s}
+	*field = a
+	return a
+}
+
+// Apply applies an entry after what the stalls demand. Entries that are in the
+// backend already, as after a restart, are not held.
+func (a *applier) Apply(r *apply.InternalRaftRequestWrapper, shouldApplyV3 membership.ShouldApplyV3) *apply.Result {
+	if shouldApplyV3 {
+		a.hold()
+	}
+	return a.UberApplier.Apply(r, shouldApplyV3)
+}
+
+// hold returns when an entry that came up for application now may be applied, or
+// when the server stops, which waits for the applier.
+func (a *applier) hold() {
+	start := time.Now()
+	for {
+		delay, forever, changed := a.inForce()
+		var over <-chan time.Time
+		if !forever {
+			rest := delay - time.Since(start)
+			if rest <= 0 {
+				return
+			}
+			timer := time.NewTimer(rest)
+			defer timer.Stop()
+			over = timer.C
+		}
+		select {
+		case <-over:
+			return
+		case <-changed:
+		case <-a.server.StoppingNotify():
+			return
+		}
+	}
+}
+
+// inForce returns the sum of the stalls, or that one of them lasts until it is
+// lifted, and what is closed when that changes.
+func (a *applier) inForce() (delay time.Duration, forever bool, changed <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range a.stalls {
+		delay += *d
+		forever = forever || *d <= 0
+	}
+	if len(a.stalls) > 0 && a.changed == nil {
+		a.changed = make(chan struct{})
+	}
+	return delay, forever, a.changed
+}
+
+func (a *applier) stall(delay time.Duration) (lift func()) {
+	a.change(func() { a.stalls = append(a.stalls, &delay) })
+	return sync.OnceFunc(func() {
+		a.change(func() {
+			i := slices.Index(a.stalls, &delay)
+			a.stalls = slices.Delete(a.stalls, i, i+1)
+		})
+	})
+}
+
+func (a *applier) change(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+	if a.changed != nil {
+		close(a.changed)
+		a.changed = nil
+	}
+}

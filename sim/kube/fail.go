@@ -1,0 +1,71 @@
+package kube
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// Fail is what becomes of a request that Config.Intercept catches. Without Code
+// and Abort it is served after the delay.
+type Fail struct {
+	Delay      time.Duration // before anything else happens
+	Code       int           // answer with this HTTP status, 400 and above, instead of serving
+	RetryAfter time.Duration // the Retry-After header, in whole seconds, rounded up; zero for none
+	Abort      bool          // close the connection without an answer
+}
+
+// fail does to a request what Intercept said; it returns whether that was all.
+func (s *Server) fail(a *answer, r *http.Request, q *Request, f *Fail) bool {
+	if f.Delay > 0 {
+		timer := time.NewTimer(f.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+	}
+	if f.Abort {
+		a.count(RequestStats{Errors: 1})
+		panic(http.ErrAbortHandler)
+	}
+	if f.Code == 0 {
+		return false
+	}
+	seconds := int((f.RetryAfter + time.Second - 1) / time.Second)
+	if seconds > 0 {
+		a.Header().Set("Retry-After", strconv.Itoa(seconds))
+	}
+	if f.Code == http.StatusTooManyRequests {
+		// The one answer of a real kube-apiserver that is no Status: it is given
+		// by the filters before the API (priority and fairness, maxinflight.go).
+		http.Error(a, "Too many requests, please try again later.", f.Code)
+		return true
+	}
+	status := statusOf(failure(r, q, f.Code, seconds))
+	writeJSON(a, int(status.Code), encodeJSON(status))
+	return true
+}
+
+// failure is the error with which a real kube-apiserver gives a status code.
+func failure(r *http.Request, q *Request, code, retryAfterSeconds int) error {
+	gr := q.groupResource()
+	switch {
+	case code == http.StatusConflict && q.Verb == "create":
+		object, _ := readObject(r) // one that cannot be read has no name
+		return apierrors.NewAlreadyExists(gr, object.meta.Name)
+	case code == http.StatusConflict:
+		return apierrors.NewConflict(gr, q.Name, errors.New(messageModified))
+	case code == http.StatusInternalServerError:
+		return apierrors.NewInternalError(errors.New("etcdserver: leader changed"))
+	case code == http.StatusServiceUnavailable:
+		return apierrors.NewServiceUnavailable("the server is currently unable to handle the request")
+	case code == http.StatusGatewayTimeout:
+		return apierrors.NewTimeoutError("request did not complete within the allotted timeout", retryAfterSeconds)
+	}
+	return apierrors.NewGenericServerResponse(code, q.Verb, gr, q.Name, http.StatusText(code), retryAfterSeconds, false)
+}

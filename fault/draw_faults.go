@@ -113,13 +113,13 @@ func drawLength(t *rapid.T, spec *Spec) Duration {
 }
 
 func drawHost(t *rapid.T, p *Plan, letter string) string {
-	return hostName(letter, uniform(t, p.hostCounts()[letter], letter))
+	return hostName(letter, uniform(t, p.Hosts(letter), letter))
 }
 
 // lettersOf returns the letters of which there are hosts.
 func lettersOf(p *Plan, letters string) (present []string) {
 	for _, letter := range letters {
-		if p.hostCounts()[string(letter)] > 0 {
+		if p.Hosts(string(letter)) > 0 {
 			present = append(present, string(letter))
 		}
 	}
@@ -170,7 +170,7 @@ func drawLink(t *rapid.T, p *Plan) (target, peer string) {
 func drawGroup(t *rapid.T, p *Plan, kind Kind) []string {
 	var all []string
 	for _, letter := range []string{"k", "r", "a", "o", "w"} {
-		all = append(all, hostNames(letter, p.hostCounts()[letter])...)
+		all = append(all, hostNames(letter, p.Hosts(letter))...)
 	}
 	switch {
 	case kind == PartitionRing:

@@ -21,6 +21,9 @@ func ParseDuration(text string) (Duration, error) {
 	return Duration(d), nil
 }
 
+// Std returns the duration as the standard library's.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
 // String returns the text form, in ASCII.
 func (d Duration) String() string {
 	std := time.Duration(d)

@@ -57,7 +57,7 @@ var replicaSpecs = []Spec{
 		Summary: "count more replicas start, on new hosts (the next free r); after for they are stopped gracefully",
 		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 8, 1, 2)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("%s more %s", count(f.Count, "replica"), f.span())
+			return fmt.Sprintf("%s added %s", count(f.Count, "replica"), f.span())
 		},
 	},
 	{
@@ -65,7 +65,7 @@ var replicaSpecs = []Spec{
 		Summary: "the count youngest replicas are stopped gracefully; after for they start again, with empty etcds",
 		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 16, 1, 2)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("%s fewer %s", count(f.Count, "replica"), f.span())
+			return fmt.Sprintf("the youngest %s taken away %s", count(f.Count, "replica"), f.span())
 		},
 	},
 	{

@@ -101,8 +101,8 @@ func checkOptions(p *Plan, objects given) *flaw {
 			return flawf("options.clusterName", "the name has %d characters; Cilium takes at most 32", len(o.ClusterName))
 		}
 	}
-	if o.LeaseTTL != 0 && (o.LeaseTTL < 5*second || o.LeaseTTL > longestPhase) {
-		return flawf("options.leaseTTL", "found %s; want 5s to %s, or nothing for 15 minutes", o.LeaseTTL, longestPhase)
+	if o.LeaseTTL != 0 && (o.LeaseTTL < 25*second || o.LeaseTTL > longestPhase) {
+		return flawf("options.leaseTTL", "found %s; want 25s (the TTL of locks) to %s, or nothing for 15 minutes", o.LeaseTTL, longestPhase)
 	}
 	if o.Preempt < 0 {
 		return flawf("options.preempt", "found %d; want 0 for never, or N for once in N chances", o.Preempt)

@@ -201,9 +201,9 @@ func checkHost(p *Plan, path, host string) *flaw {
 	if host == "" {
 		return flawf(path, "the host is missing; %s", hostNaming)
 	}
-	count, known := p.hostCounts()[host[:1]]
+	count := p.Hosts(host[:1])
 	number, err := strconv.Atoi(host[1:])
-	if !known || err != nil || host != hostName(host[:1], number) {
+	if !strings.Contains("kraow", host[:1]) || err != nil || host != hostName(host[:1], number) {
 		return flawf(path, "%s is not a host; %s", quote(host), hostNaming)
 	}
 	if number < 0 || number >= count {
@@ -212,21 +212,32 @@ func checkHost(p *Plan, path, host string) *flaw {
 	return nil
 }
 
-// hostCounts says how many hosts there are by letter, those included that faults
+// Hosts returns how many hosts there are of a letter, those included that faults
 // add: each upgrade replaces as many replicas as there can be.
-func (p *Plan) hostCounts() map[string]int {
+func (p *Plan) Hosts(letter string) int {
 	t := p.Topology
-	names, alive := t.Replicas, t.Replicas
-	for i := range p.Faults {
-		switch f := &p.Faults[i]; f.Kind {
-		case ScaleUp:
-			names += max(0, f.Count)
-			alive += max(0, f.Count)
-		case RollingUpgrade:
-			names += alive
+	switch letter {
+	case "k":
+		return t.APIServers
+	case "r":
+		alive, upgrades := t.Replicas, 0
+		for i := range p.Faults {
+			switch f := &p.Faults[i]; f.Kind {
+			case ScaleUp:
+				alive += max(0, f.Count)
+			case RollingUpgrade:
+				upgrades++
+			}
 		}
+		return alive * (1 + upgrades)
+	case "a":
+		return t.Agents
+	case "o":
+		return t.Operators
+	case "w":
+		return 1
 	}
-	return map[string]int{"k": t.APIServers, "r": names, "a": t.Agents, "o": t.Operators, "w": 1}
+	return 0
 }
 
 func hostRange(letter string, count int) string {

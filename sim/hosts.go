@@ -1,65 +1,97 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/kube"
-	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/operator"
 )
-
-// A process runs when nothing holds it down; faults that overlap add up.
-
-// replica is a replica's pod and its writer's container.
-type replica struct {
-	*mesh.Replica
-	podDown, writerDown int // faults that hold them down
-}
-
-func (r *replica) losePod() {
-	if r.podDown++; r.podDown == 1 {
-		r.KillPod()
-	}
-}
-
-func (r *replica) replacePod() {
-	if r.podDown--; r.podDown == 0 {
-		must(r.StartPod(r.writerDown == 0))
-	}
-}
-
-func (r *replica) stopWriter() {
-	if r.writerDown++; r.writerDown == 1 && r.podDown == 0 {
-		r.KillWriter()
-	}
-}
-
-func (r *replica) startWriter() {
-	if r.writerDown--; r.writerDown == 0 && r.podDown == 0 {
-		must(r.StartWriter())
-	}
-}
 
 // host is an agent's host.
 type host struct {
 	*agent.Host
-	name string
-	down int
+	name    string
+	down    int           // faults that hold the agent down
+	stopped chan struct{} // closed when the graceful stop has ended; nil if there was none
+	slow    []*slowness   // in force
 }
 
-func (h *host) stop() {
-	if h.down++; h.down == 1 {
-		h.Kill()
+// slowness makes an agent read slowly, over its restarts.
+type slowness struct {
+	bytesPerSecond int
+	lift           func() // for the running process
+}
+
+func (h *host) stop(graceful bool) {
+	if h.down++; h.down > 1 {
+		return
 	}
+	if !graceful {
+		h.Kill()
+		return
+	}
+	h.stopped = make(chan struct{})
+	go func() {
+		defer close(h.stopped)
+		h.Stop(agent.DefaultGrace)
+	}()
 }
 
 func (h *host) start() {
-	if h.down--; h.down == 0 {
-		must(h.Start())
+	if h.down--; h.down > 0 {
+		return
+	}
+	if h.stopped != nil {
+		<-h.stopped
+		h.stopped = nil
+	}
+	must(h.Start())
+	for _, s := range h.slow {
+		s.lift = h.SlowReads(s.bytesPerSecond)
+	}
+}
+
+func (h *host) slowDown(bytesPerSecond int) (lift func()) {
+	s := &slowness{bytesPerSecond: bytesPerSecond, lift: func() {}}
+	if h.down == 0 {
+		s.lift = h.SlowReads(bytesPerSecond)
+	}
+	h.slow = append(h.slow, s)
+	return func() {
+		h.slow = slices.DeleteFunc(h.slow, func(other *slowness) bool { return other == s })
+		s.lift()
+	}
+}
+
+// operatorHost is an operator's host.
+type operatorHost struct {
+	*operator.Operator
+	name string
+	down int // faults that hold the operator down
+}
+
+func (o *operatorHost) stop(graceful bool) {
+	if o.down++; o.down > 1 {
+		return
+	}
+	if graceful {
+		o.Stop()
+	} else {
+		o.Kill()
+	}
+}
+
+func (o *operatorHost) start() {
+	if o.down--; o.down == 0 {
+		must(o.Start())
 	}
 }
 
@@ -69,7 +101,11 @@ type apiserver struct {
 	name        string
 	server      *kube.Server
 	incarnation int
-	down        int
+	down        int             // faults that hold it down
+	lags        []time.Duration // of its watch cache, in force
+
+	mu    sync.Mutex
+	rules []*rule // in force, the eldest first
 }
 
 func newAPIServer(w *world, name string) *apiserver { return &apiserver{w: w, name: name, down: 1} }
@@ -80,6 +116,31 @@ func (k *apiserver) stop() {
 	}
 	k.w.kubeSvc.setReady(k.name, false)
 	k.w.net.Kill(k.name)
+	k.close()
+}
+
+// leaseOfEndpoint is how long a kube-apiserver that is gone without a word stays
+// an endpoint of the Service kubernetes (the reconciler's lease of 15 s).
+const leaseOfEndpoint = 15 * time.Second
+
+// stopUnnoticed ends the process of a host that is down.
+func (k *apiserver) stopUnnoticed() {
+	if k.down++; k.down > 1 {
+		return
+	}
+	incarnation := k.incarnation
+	go func() {
+		time.Sleep(leaseOfEndpoint)
+		k.w.do(func() {
+			if k.down > 0 && k.incarnation == incarnation {
+				k.w.kubeSvc.setReady(k.name, false)
+			}
+		})
+	}()
+	k.close()
+}
+
+func (k *apiserver) close() {
 	k.server.Close()
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Down, Kind: "kube", Inc: k.incarnation})
 }
@@ -95,17 +156,42 @@ func (k *apiserver) start(lag time.Duration) {
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
 	k.server = kube.NewServer(k.w.store, kube.Config{
 		Name:        k.name,
+		Lag:         k.lag(),
 		StartBehind: lag,
+		Intercept:   k.intercept,
 		Client:      func(r *http.Request) string { host, _, _ := strings.Cut(r.RemoteAddr, ":"); return host },
 		OnUnmodeled: func(q *kube.Request, what string) { panic("a request that the kube-apiserver does not model: " + what) },
 	})
-	go k.server.Serve(lis)
+	go k.server.Serve(lis) //nolint:errcheck // it ends when the server or its host does
 	k.w.kubeSvc.setReady(k.name, true)
 }
 
-func (w *world) replica(name string) *replica     { return w.replicas[index(name)] }
-func (w *world) agent(name string) *host          { return w.agents[index(name)] }
-func (w *world) apiserver(name string) *apiserver { return w.apis[index(name)] }
+// alive reports whether the process that is a client on a host is up.
+func (w *world) alive(host string) bool {
+	switch host[0] {
+	case 'r':
+		r := w.replica(host)
+		return r.podDown+r.writerDown == 0
+	case 'a':
+		return w.agent(host).down == 0
+	case 'o':
+		return w.operator(host).down == 0
+	}
+	return true
+}
+
+// intercept is the hook of the server before it serves a request.
+func (k *apiserver) intercept(ctx context.Context, q *kube.Request) *kube.Fail {
+	if k.w.schedule.triggers.kubeRequest(ctx, q) != nil {
+		return &kube.Fail{Abort: true}
+	}
+	return k.caught(q)
+}
+
+func (w *world) replica(name string) *replica       { return w.replicas[index(name)] }
+func (w *world) agent(name string) *host            { return w.agents[index(name)] }
+func (w *world) operator(name string) *operatorHost { return w.operators[index(name)] }
+func (w *world) apiserver(name string) *apiserver   { return w.apis[index(name)] }
 
 func index(name string) int {
 	var i int

@@ -18,6 +18,8 @@ type recorder struct {
 	err    error
 	phase  string
 	closed bool
+
+	onRecord func(*history.Record) // called with each record, with the lock held
 }
 
 func newRecorder(out io.Writer, plan string) (*recorder, error) {
@@ -44,6 +46,7 @@ func (r *recorder) record(rec history.Record) {
 	if rec.Verb == history.Phase {
 		r.phase = rec.Key
 	}
+	r.onRecord(&rec)
 	if err := r.w.Write(&rec); err != nil && r.err == nil {
 		r.err = fmt.Errorf("writing the history: %w", err)
 	}

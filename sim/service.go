@@ -25,10 +25,13 @@ type service struct {
 	ready   []string // hosts, in order of name
 	chosen  map[string]string
 	choices map[string]int
+	lost    map[string]int // by client: faults for which its name does not resolve
+	empty   map[string]int // by client: faults for which it has no endpoints there
 }
 
 func newService(name string, seed uint64, port int, affinity bool) *service {
-	return &service{name: name, seed: seed, port: port, affinity: affinity, chosen: map[string]string{}, choices: map[string]int{}}
+	return &service{name: name, seed: seed, port: port, affinity: affinity, chosen: map[string]string{}, choices: map[string]int{},
+		lost: map[string]int{}, empty: map[string]int{}}
 }
 
 func (s *service) setReady(host string, ready bool) {
@@ -47,17 +50,57 @@ func (s *service) setReady(host string, ready bool) {
 func (s *service) pick(client string) (host string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.ready) == 0 {
+	if len(s.ready) == 0 || s.empty[client] > 0 {
 		return "", false
 	}
 	if host := s.chosen[client]; s.affinity && slices.Contains(s.ready, host) {
 		return host, true
 	}
+	s.chosen[client] = s.draw(client, s.ready)
+	return s.chosen[client], true
+}
+
+func (s *service) draw(client string, hosts []string) string {
 	n := s.choices[client]
 	s.choices[client]++
-	host = s.ready[streamAt(s.seed, "service."+s.name, client, n)%uint64(len(s.ready))]
-	s.chosen[client] = host
-	return host, true
+	return hosts[streamAt(s.seed, "service."+s.name, client, n)%uint64(len(hosts))]
+}
+
+// move gives a client another endpoint from now on: the named one, or one that is
+// drawn if the name is empty. It returns the old one, empty if there was none, and
+// the new one, empty if no other is ready.
+func (s *service) move(client, to string) (from, now string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from = s.chosen[client]
+	others := slices.DeleteFunc(slices.Clone(s.ready), func(host string) bool { return host == from || to != "" && host != to })
+	if len(others) == 0 {
+		return from, ""
+	}
+	s.chosen[client] = s.draw(client, others)
+	return from, s.chosen[client]
+}
+
+// unresolve makes the Service's name unknown to a client, until restored.
+func (s *service) unresolve(client string) (restore func()) { return s.mark(s.lost, client) }
+
+// withhold takes all endpoints of the Service away from a client, until restored.
+func (s *service) withhold(client string) (restore func()) { return s.mark(s.empty, client) }
+
+func (s *service) mark(marks map[string]int, client string) (unmark func()) {
+	change := func(by int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		marks[client] += by
+	}
+	change(1)
+	return func() { change(-1) }
+}
+
+func (s *service) resolves(client string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost[client] == 0
 }
 
 // dialer returns a dialer for a client on a host: whatever the address, it
@@ -65,6 +108,9 @@ func (s *service) pick(client string) (host string, ok bool) {
 // refused, as kube-proxy does.
 func (s *service) dialer(client string, dial proc.Dialer) proc.Dialer {
 	return func(ctx context.Context, _ string) (net.Conn, error) {
+		if !s.resolves(client) {
+			return nil, &net.OpError{Op: "dial", Net: "sim", Err: &net.DNSError{Err: "server misbehaving", Name: s.name, IsTemporary: true}}
+		}
 		host, ok := s.pick(client)
 		if !ok {
 			return nil, &net.OpError{Op: "dial", Net: "sim", Err: fmt.Errorf("service %s has no endpoints: %w", s.name, syscall.ECONNREFUSED)}

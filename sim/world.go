@@ -23,9 +23,11 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/operator"
 	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -69,10 +71,15 @@ type world struct {
 	apis      []*apiserver
 	replicas  []*replica
 	agents    []*host
+	operators []*operatorHost
 	links     *connections
 	kubeSvc   *service
 	meshSvc   *service
 	workload  *workload.Workload
+	schedule  *schedule
+	turn      chan struct{} // holds a value while a step of the schedule runs
+	created   int           // replicas so far
+	upgrading bool          // a rolling upgrade is under way
 	worked    chan struct{} // closed when the workload is done
 	configDir string
 }
@@ -86,7 +93,9 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 		return Stats{}, err
 	}
 	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
-	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices), worked: make(chan struct{}), configDir: "clustermesh"}
+	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices), worked: make(chan struct{}), turn: make(chan struct{}, 1), configDir: "clustermesh"}
+	w.schedule = newSchedule(w)
+	rec.onRecord = w.schedule.triggers.observed
 	etcdNeverDone = make(chan struct{})
 	if err := w.build(); err != nil {
 		return Stats{}, err
@@ -103,6 +112,15 @@ func (w *world) reportProgress() {
 		time.Sleep(period)
 		w.cfg.OnProgress(w.rec.progress())
 	}
+}
+
+// do runs a step that changes which processes run, when no other such step runs.
+// Who waits for its turn does so on a channel: a goroutine that waits for a mutex
+// would hold up virtual time.
+func (w *world) do(step func()) {
+	w.turn <- struct{}{}
+	step()
+	<-w.turn
 }
 
 // build makes the hosts and what runs on them, without starting anything.
@@ -130,16 +148,47 @@ func (w *world) build() error {
 	if err := w.store.CreateSystemNamespaces(); err != nil {
 		return err
 	}
-	for i := range w.plan.Topology.Replicas {
+	for i := range w.plan.Hosts("r") {
 		w.replicas = append(w.replicas, w.newReplica(fmt.Sprintf("r%d", i)))
+	}
+	if err := w.buildOperators(); err != nil {
+		return err
 	}
 	return w.buildAgents()
 }
 
+func (w *world) buildOperators() error {
+	for i := range w.plan.Topology.Operators {
+		cfg := operator.Config{
+			Host:           fmt.Sprintf("o%d", i),
+			ClusterName:    w.plan.Options.ClusterName,
+			ClusterID:      w.plan.Options.ClusterID,
+			EndpointSlices: w.plan.Options.EndpointSlices,
+			MaxEndpoints:   workload.MaxPerSlice,
+			Record:         w.rec.record,
+		}
+		cfg.DialKube = w.kubeDialer(cfg.Host)
+		cfg.Log = w.cfg.Log.With("host", cfg.Host)
+		if i == 0 {
+			if err := operator.Setup(cfg); err != nil {
+				return err
+			}
+		}
+		w.operators = append(w.operators, &operatorHost{name: cfg.Host, Operator: operator.New(cfg)})
+	}
+	return nil
+}
+
 func (w *world) buildWorkload() error {
-	clients, err := kubeclient.NewHTTP1("workload", w.kubeDialer("w0"))
-	if err != nil {
+	var clients workload.Clients
+	var err error
+	if clients.API, err = kubeclient.NewHTTP1("workload", w.kubeDialer("w0")); err != nil {
 		return err
+	}
+	if w.plan.Topology.Operators > 0 {
+		if clients.Watch, _, err = kubeclient.New("workload", w.kubeDialer("w0")); err != nil {
+			return err
+		}
 	}
 	w.workload, err = workload.New(w.plan, clients, func(object []byte) error {
 		_, err := w.store.Create(object)
@@ -154,7 +203,7 @@ func (w *world) kubeDialer(host string) proc.Dialer {
 
 func (w *world) newReplica(name string) *replica {
 	h := w.net.Host(name)
-	r := &replica{}
+	r := &replica{w: w, name: name}
 	r.Replica = mesh.New(mesh.Config{
 		Host:    name,
 		DataDir: "etcd",
@@ -164,6 +213,7 @@ func (w *world) newReplica(name string) *replica {
 			EndpointSlices: w.plan.Options.EndpointSlices,
 			QPS:            w.plan.Options.WriterQPS,
 			BootstrapQPS:   w.plan.Options.WriterBootstrapQPS,
+			LeaseTTL:       w.plan.Options.LeaseTTL.Std(),
 			UserAgent:      "clustermesh-apiserver",
 			DialKube:       w.kubeDialer(name),
 			DialEtcd: func(ctx context.Context, _ string) (net.Conn, error) {
@@ -171,12 +221,14 @@ func (w *world) newReplica(name string) *replica {
 			},
 			Log: w.cfg.Log.With("host", name),
 		},
-		Listen:  func() (net.Listener, error) { return h.Listen(etcdPort) },
-		OnReady: func(ready bool) { w.meshSvc.setReady(name, ready) },
-		Record:  w.rec.record,
-		Now:     w.rec.now,
-		Client:  func(a net.Addr) string { return a.(simnet.Addr).Host },
-		EtcdLog: w.cfg.ZapLog,
+		Listen:        func() (net.Listener, error) { return h.Listen(etcdPort) },
+		OnReady:       r.setReady,
+		BeforeRequest: func(ctx context.Context, q etcd.Request) error { return w.schedule.triggers.etcdRequest(ctx, name, q) },
+		AfterRequest:  w.schedule.triggers.etcdAnswer,
+		Record:        w.rec.record,
+		Now:           w.rec.now,
+		Client:        func(a net.Addr) string { return a.(simnet.Addr).Host },
+		EtcdLog:       w.cfg.ZapLog,
 	})
 	return r
 }

@@ -48,13 +48,25 @@ const (
 	pingTimeout     = 15 * time.Second
 )
 
+// The rate limits of Cilium's Helm chart (k8sClientRateLimit).
+const (
+	defaultQPS   = 10
+	defaultBurst = 20
+)
+
 // New returns clients of the kube-apiserver behind dial, and a function that
 // closes their idle connections. Like those of a real cluster they share one
 // HTTP/2 connection.
 func New(userAgent string, dial proc.Dialer) (k8sclient.Clientset, func(), error) {
+	return NewLimited(userAgent, dial, defaultQPS, defaultBurst)
+}
+
+// NewLimited is New for a client with rate limits of its own: qps requests per
+// second, of which burst may come at once.
+func NewLimited(userAgent string, dial proc.Dialer, qps float32, burst int) (k8sclient.Clientset, func(), error) {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	return newWith(protocols, userAgent, dial)
+	return newWith(protocols, userAgent, dial, qps, burst)
 }
 
 // NewHTTP1 is New for a client that makes one short request after the other: it
@@ -62,19 +74,17 @@ func New(userAgent string, dial proc.Dialer) (k8sclient.Clientset, func(), error
 func NewHTTP1(userAgent string, dial proc.Dialer) (k8sclient.Clientset, error) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	c, _, err := newWith(protocols, userAgent, dial)
+	c, _, err := newWith(protocols, userAgent, dial, defaultQPS, defaultBurst)
 	return c, err
 }
 
-func newWith(protocols *http.Protocols, userAgent string, dial proc.Dialer) (k8sclient.Clientset, func(), error) {
+func newWith(protocols *http.Protocols, userAgent string, dial proc.Dialer, qps float32, burst int) (k8sclient.Clientset, func(), error) {
 	transport := &http.Transport{
 		Protocols:   protocols,
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) },
 		HTTP2:       &http.HTTP2Config{SendPingTimeout: readIdleTimeout, PingTimeout: pingTimeout},
 	}
-	cfg := &rest.Config{Host: "http://kubernetes.default.svc:443", Transport: transport, UserAgent: userAgent,
-		// The rate limits of Cilium's Helm chart (k8sClientRateLimit).
-		QPS: 10, Burst: 20}
+	cfg := &rest.Config{Host: "http://kubernetes.default.svc:443", Transport: transport, UserAgent: userAgent, QPS: qps, Burst: burst}
 	httpClient, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return nil, nil, err

@@ -19,6 +19,7 @@ type Scope struct {
 	slices     bool
 	namespaces map[string]bool   // exported
 	objects    map[string]object // that make entries true, or would, by owner
+	rivals     map[string]int    // by owner: how many of its entries at most share a key
 }
 
 type object struct {
@@ -29,7 +30,7 @@ type object struct {
 // NewScope returns the scope of a cluster without objects. Endpoints come from
 // CiliumEndpointSlices, or else from CiliumEndpoints.
 func NewScope(slices bool) *Scope {
-	return &Scope{Ledger: NewLedger(), slices: slices, namespaces: map[string]bool{}, objects: map[string]object{}}
+	return &Scope{Ledger: NewLedger(), slices: slices, namespaces: map[string]bool{}, objects: map[string]object{}, rivals: map[string]int{}}
 }
 
 // globalAnnotation on a namespace says whether it is exported
@@ -45,7 +46,7 @@ func (s *Scope) Apply(kind, key string, content []byte) ([]history.Record, error
 	owner := kind + "/" + key
 	if content == nil {
 		delete(s.objects, owner)
-		return s.Ledger.Set(owner, nil), nil
+		return s.set(owner), nil
 	}
 	namespace, entries, err := FromObject(kind, content, s.slices)
 	if err != nil {
@@ -59,12 +60,55 @@ func (s *Scope) Apply(kind, key string, content []byte) ([]history.Record, error
 	return s.set(owner), nil
 }
 
-func (s *Scope) set(owner string) []history.Record {
+// set tells the ledger what an object makes true. One that claims a key more than
+// once, as a slice does while two pods in it have one address, does so as several
+// owners: all of it is true, and who reads the object may see each.
+func (s *Scope) set(owner string) (changes []history.Record) {
 	o := s.objects[owner]
-	if o.namespace != "" && !s.namespaces[o.namespace] {
-		return s.Ledger.Set(owner, nil)
+	var groups [][]Entry
+	if o.namespace == "" || s.namespaces[o.namespace] {
+		groups = rivals(o.entries)
 	}
-	return s.Ledger.Set(owner, o.entries)
+	for i := range max(len(groups), s.rivals[owner], 1) {
+		var entries []Entry
+		if i < len(groups) {
+			entries = groups[i]
+		}
+		changes = append(changes, s.Ledger.Set(rival(owner, i), entries)...)
+	}
+	s.rivals[owner] = len(groups)
+	return changes
+}
+
+// rival names the owner of the claims in group i.
+func rival(owner string, i int) string {
+	if i == 0 {
+		return owner
+	}
+	return fmt.Sprintf("%s#%d", owner, i+1)
+}
+
+// rivals divides entries into groups that have each key once. Of those with the
+// same key the one with the least content is in the first group, whatever their
+// order, which the operator changes at will.
+func rivals(entries []Entry) (groups [][]Entry) {
+	contents := map[claimKey][]string{}
+	for _, e := range entries {
+		k := claimKey{e.Kind, e.Key}
+		if !slices.Contains(contents[k], e.Value) {
+			contents[k] = append(contents[k], e.Value)
+		}
+	}
+	for _, e := range entries {
+		values := contents[claimKey{e.Kind, e.Key}]
+		slices.Sort(values)
+		i := slices.Index(values, e.Value)
+		for len(groups) <= i {
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
 }
 
 func (s *Scope) applyNamespace(name string, content []byte) ([]history.Record, error) {

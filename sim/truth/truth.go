@@ -100,8 +100,8 @@ type (
 const namespaceLabel = "k8s:io.kubernetes.pod.namespace"
 
 // FromObject returns the entries that an object makes true, in the order in
-// which they stand in it, and the namespace that they belong to, if any; of two
-// with the same key the later one counts. Endpoints come from
+// which they stand in it, and the namespace that they belong to, if any. Two may
+// have the same key. Endpoints come from
 // CiliumEndpointSlices or from CiliumEndpoints, as slices says. An object of
 // another kind makes none true.
 func FromObject(kind string, object []byte, slices bool) (namespace string, entries []Entry, err error) {

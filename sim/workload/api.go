@@ -2,11 +2,13 @@ package workload
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
@@ -65,6 +67,26 @@ func (a api) deleteNode(ctx context.Context, name string) {
 func (a api) createPod(ctx context.Context, o *corev1.Pod) {
 	do(ctx, apierrors.IsAlreadyExists, func(ctx context.Context) error {
 		_, err := a.clients.CoreV1().Pods(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
+		return err
+	})
+}
+
+// runPod writes what the kubelet writes when the pod's containers run.
+func (a api) runPod(ctx context.Context, p *pod) {
+	a.patchPod(ctx, p, map[string]any{"status": p.runningStatus()}, "status")
+}
+
+func (a api) relabelPod(ctx context.Context, p *pod, app string) {
+	a.patchPod(ctx, p, map[string]any{"metadata": map[string]any{"labels": map[string]string{"app": app}}})
+}
+
+func (a api) patchPod(ctx context.Context, p *pod, patch any, subresources ...string) {
+	data, err := json.Marshal(patch)
+	if err != nil {
+		panic(err) // it is made of strings
+	}
+	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
+		_, err := a.clients.CoreV1().Pods(p.namespace).Patch(ctx, p.name, types.MergePatchType, data, metav1.PatchOptions{}, subresources...)
 		return err
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 
@@ -16,6 +18,7 @@ import (
 type cluster struct {
 	name       string // cluster name, part of every identity's labels
 	slices     bool   // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
+	operators  bool   // there are operators: they write identities and slices
 	namespaces map[string]bool
 	pods       map[podKey]*pod
 	identities map[string]*identity // by labels
@@ -31,10 +34,14 @@ type podKey struct{ namespace, name string }
 
 type pod struct {
 	podKey
-	ip, nodeIP string
-	identity   *identity
-	slice      *slice  // nil where endpoints are CiliumEndpoints
-	version    version // of its CiliumEndpoint
+	ip       string
+	node     string
+	nodeIP   string
+	uid      types.UID // set for a pod of the start only
+	running  bool      // as the kube-apiserver knows
+	identity *identity
+	slice    *slice  // nil where endpoints are CiliumEndpoints
+	version  version // of its CiliumEndpoint
 
 	// As it was given, for a pod of Plan.Objects; one of them at most.
 	given         *v2alpha1.CoreCiliumEndpoint
@@ -56,14 +63,15 @@ type slice struct {
 
 type node struct{ name, internalIP, ciliumIP string }
 
-// maxPerSlice is smaller than the default of the operator's ces-max-ciliumendpoints-per-ces
+// MaxPerSlice is how many endpoints a CiliumEndpointSlice holds. It is smaller than the default of the operator's ces-max-ciliumendpoints-per-ces
 // (100), so that a small world has several slices in a namespace.
-const maxPerSlice = 10
+const MaxPerSlice = 10
 
 func newCluster(p *fault.Plan) *cluster {
 	return &cluster{
 		name:       p.Options.ClusterName,
 		slices:     p.Options.EndpointSlices,
+		operators:  p.Topology.Operators > 0,
 		namespaces: map[string]bool{},
 		pods:       map[podKey]*pod{},
 		identities: map[string]*identity{},
@@ -83,15 +91,21 @@ func (c *cluster) newNode(name string) node {
 	return n
 }
 
-// identityOf returns the identity of an app in a namespace, and whether it is new.
-func (c *cluster) identityOf(namespace, app string) (id *identity, isNew bool) {
-	labels := map[string]string{
+// labelsOf returns the labels that make the identity of an app in a namespace, as
+// Cilium makes them from the pod, its namespace and its service account.
+func (c *cluster) labelsOf(namespace, app string) map[string]string {
+	return map[string]string{
 		"k8s:app": app,
 		"k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name": namespace,
 		"k8s:io.cilium.k8s.policy.cluster":                               c.name,
-		"k8s:io.cilium.k8s.policy.serviceaccount":                        "default",
+		"k8s:io.cilium.k8s.policy.serviceaccount":                        serviceAccount,
 		"k8s:io.kubernetes.pod.namespace":                                namespace,
 	}
+}
+
+// identityOf returns the identity of an app in a namespace, and whether it is new.
+func (c *cluster) identityOf(namespace, app string) (id *identity, isNew bool) {
+	labels := c.labelsOf(namespace, app)
 	key := labelsKey(labels)
 	if id, ok := c.identities[key]; ok {
 		return id, false
@@ -141,7 +155,7 @@ func (c *cluster) place(p *pod) {
 func (c *cluster) roomIn(namespace string) *slice {
 	var found *slice
 	for _, s := range c.groups {
-		if s.namespace == namespace && !s.adopted && len(s.pods) < maxPerSlice && (found == nil || s.name < found.name) {
+		if s.namespace == namespace && !s.adopted && len(s.pods) < MaxPerSlice && (found == nil || s.name < found.name) {
 			found = s
 		}
 	}

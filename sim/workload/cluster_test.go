@@ -41,7 +41,7 @@ func TestSeed(t *testing.T) {
 	c, made := seeded(t, p)
 	require.Equal(t, []string{"CiliumNode /n0", "CiliumNode /n1", "Namespace /ns", "CiliumIdentity /65792", "Pod ns/p0"}, made[:5])
 	require.Equal(t, []string{"CiliumEndpointSlice /ces-ns-0", "CiliumEndpointSlice /ces-ns-1"}, made[len(made)-2:], "the eleventh pod needs a second slice")
-	require.Len(t, c.groups["ces-ns-0"].object().Endpoints, maxPerSlice)
+	require.Len(t, c.groups["ces-ns-0"].object().Endpoints, MaxPerSlice)
 	require.Equal(t, "192.168.0.2", c.pods[podKey{"ns", "p0"}].nodeIP)
 }
 
@@ -69,7 +69,7 @@ func TestSlicesFillAndVanish(t *testing.T) {
 	}
 	first := place("p0")
 	require.Equal(t, absent, first.slice.version)
-	for i := range maxPerSlice {
+	for i := range MaxPerSlice {
 		place(fmt.Sprintf("q%d", i))
 	}
 	require.Len(t, c.groups, 2)

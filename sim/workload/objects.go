@@ -12,10 +12,14 @@ import (
 	"github.com/cilium/cilium/pkg/node/addressing"
 )
 
+// serviceAccount is that of every pod.
+const serviceAccount = "default"
+
 func namespaceObject(name string) *corev1.Namespace {
 	return &corev1.Namespace{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-		ObjectMeta: metav1.ObjectMeta{Name: name},
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+		// The label is the kube-apiserver's doing.
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}},
 	}
 }
 
@@ -40,12 +44,22 @@ func (id *identity) object() *v2.CiliumIdentity {
 	}
 }
 
+// object returns the pod as it is scheduled, or running.
 func (p *pod) object() *corev1.Pod {
-	return &corev1.Pod{
+	o := &corev1.Pod{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
-		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: p.namespace, Labels: map[string]string{"app": p.identity.labels["k8s:app"]}},
-		Status:     corev1.PodStatus{Phase: corev1.PodRunning, HostIP: p.nodeIP, PodIP: p.ip},
+		ObjectMeta: metav1.ObjectMeta{Name: p.name, Namespace: p.namespace, UID: p.uid, Labels: map[string]string{"app": p.identity.labels["k8s:app"]}},
+		Spec:       corev1.PodSpec{NodeName: p.node, ServiceAccountName: serviceAccount},
+		Status:     corev1.PodStatus{Phase: corev1.PodPending, HostIP: p.nodeIP},
 	}
+	if p.running {
+		o.Status = p.runningStatus()
+	}
+	return o
+}
+
+func (p *pod) runningStatus() corev1.PodStatus {
+	return corev1.PodStatus{Phase: corev1.PodRunning, HostIP: p.nodeIP, PodIP: p.ip, PodIPs: []corev1.PodIP{{IP: p.ip}}}
 }
 
 // endpoint returns the pod's CiliumEndpoint.
@@ -83,7 +97,7 @@ func (s *slice) object() *v2alpha1.CiliumEndpointSlice {
 		Endpoints:  []v2alpha1.CoreCiliumEndpoint{},
 	}
 	for _, p := range s.pods {
-		core := v2alpha1.CoreCiliumEndpoint{Name: p.name, Networking: p.networking()}
+		core := v2alpha1.CoreCiliumEndpoint{Name: p.name, PodUID: string(p.uid), Networking: p.networking(), ServiceAccount: serviceAccount}
 		if p.given != nil {
 			core = *p.given
 		}

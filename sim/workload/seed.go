@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
@@ -43,10 +44,11 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 		if isNew {
 			made = append(made, id.object())
 		}
-		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, nodeIP: c.nodeIP(fp.Node), identity: id}
+		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, node: fp.Node, nodeIP: c.nodeIP(fp.Node), identity: id, running: true}
+		q.uid = types.UID("uid-of-" + fp.Namespace + "-" + fp.Name)
 		c.place(q)
 		made = append(made, q.object())
-		if !c.slices {
+		if c.operators || !c.slices {
 			made = append(made, q.endpoint())
 		}
 	}

@@ -2,10 +2,11 @@
 // nodes, pods, identities and endpoint slices come and go as the plan says,
 // through the API like any client, with its conflicts and time-outs.
 //
-// It does what kubelet, agents and operator do between them when a pod starts or
-// ends, in their order: identity, pod, endpoint; and it collects an identity that
-// is no longer used (sooner than the operator would, so that the numbers are
-// reused within a run).
+// In a world without operators it does what kubelet, agents and operator do between
+// them when a pod starts or ends, in their order: identity, pod, endpoint; and it
+// collects an identity that is no longer used (sooner than the operator would, so
+// that the numbers are reused within a run). With operators it does what kubelet
+// and agents do.
 package workload
 
 import (
@@ -29,6 +30,16 @@ type Workload struct {
 	cluster *cluster
 	api     api
 	collect []collection // in order of time
+	nodes   *nodes       // nil in a world without operators
+	watch   k8sclient.Clientset
+}
+
+// Clients are those of w0.
+type Clients struct {
+	API k8sclient.Clientset // for one request after the other
+	// Watch is used to watch the identities, in a world with operators; nil in one
+	// without.
+	Watch k8sclient.Clientset
 }
 
 type collection struct {
@@ -38,8 +49,11 @@ type collection struct {
 
 // New makes the state at the start, through create, and returns the workload
 // that changes it.
-func New(p *fault.Plan, clients k8sclient.Clientset, create func(object []byte) error) (*Workload, error) {
-	w := &Workload{ops: p.Ops, cluster: newCluster(p), api: api{clients}}
+func New(p *fault.Plan, clients Clients, create func(object []byte) error) (*Workload, error) {
+	w := &Workload{ops: p.Ops, cluster: newCluster(p), api: api{clients.API}, watch: clients.Watch}
+	if p.Topology.Operators > 0 {
+		w.nodes = newNodes(w.api)
+	}
 	if err := w.cluster.seed(p, create); err != nil {
 		return nil, err
 	}
@@ -48,9 +62,13 @@ func New(p *fault.Plan, clients k8sclient.Clientset, create func(object []byte) 
 
 // Run performs the steps, each at its time or as soon after it as the one before
 // is done, and collects the identities that they leave behind. It returns when
-// all is done, or when ctx is.
+// all is done, and no pod waits for its identity any more, or when ctx is.
 func (w *Workload) Run(ctx context.Context) {
 	start := time.Now()
+	if w.nodes != nil {
+		go w.nodes.identities.follow(ctx, w.watch)
+		defer w.nodes.settle()
+	}
 	for ctx.Err() == nil && len(w.ops)+len(w.collect) > 0 {
 		now := time.Since(start)
 		if len(w.ops) == 0 || len(w.collect) > 0 && w.collect[0].at < time.Duration(w.ops[0].At) {
@@ -113,8 +131,16 @@ func (w *Workload) createPod(ctx context.Context, fp fault.Pod) {
 		c.namespaces[fp.Namespace] = true
 		w.api.createNamespace(ctx, namespaceObject(fp.Namespace))
 	}
-	id := w.acquireIdentity(ctx, fp.Namespace, fp.App)
-	p := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, nodeIP: c.nodeIP(fp.Node), identity: id, version: absent}
+	p := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, node: fp.Node, nodeIP: c.nodeIP(fp.Node), version: absent}
+	if w.nodes != nil {
+		c.pods[p.podKey] = p
+		p.identity = &identity{labels: c.labelsOf(fp.Namespace, fp.App)}
+		w.api.createPod(ctx, p.object())
+		w.nodes.bring(ctx, p, p.identity.labels)
+		return
+	}
+	p.running = true
+	p.identity = w.acquireIdentity(ctx, fp.Namespace, fp.App)
 	c.place(p)
 	w.api.createPod(ctx, p.object())
 	w.publish(ctx, p)
@@ -139,6 +165,10 @@ func (w *Workload) publish(ctx context.Context, p *pod) {
 
 func (w *Workload) deletePod(ctx context.Context, p *pod, now time.Duration) {
 	w.cluster.remove(p)
+	if w.nodes != nil {
+		w.nodes.take(ctx, p)
+		return
+	}
 	if p.slice != nil {
 		w.api.writeSlice(ctx, p.slice)
 	} else {
@@ -149,6 +179,11 @@ func (w *Workload) deletePod(ctx context.Context, p *pod, now time.Duration) {
 }
 
 func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, now time.Duration) {
+	if w.nodes != nil {
+		w.api.relabelPod(ctx, p, app)
+		w.nodes.bring(ctx, p, w.cluster.labelsOf(p.namespace, app))
+		return
+	}
 	old := p.identity
 	id := w.acquireIdentity(ctx, p.namespace, app)
 	if id == old {

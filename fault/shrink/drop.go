@@ -1,0 +1,168 @@
+package shrink
+
+import (
+	"slices"
+
+	"github.com/meshcheck/meshcheck/fault"
+)
+
+// reduce leaves out elements of a plan: all, halves, quarters and so on down to
+// single ones, in order. Count is how many there are, and without returns a plan
+// without the elements from (included) to end, or nil.
+func (s *search) reduce(count func(*fault.Plan) int, without func(p *fault.Plan, from, end int) *fault.Plan) {
+	for size := count(s.best); size > 0; size /= 2 {
+		at := 0 // what is before has been tried
+		for {
+			n := count(s.best)
+			chunks := (n - at + size - 1) / size
+			taken := s.first(max(0, chunks), func(i int) *fault.Plan {
+				from := at + i*size
+				return without(clone(s.best), from, min(from+size, n))
+			})
+			if taken < 0 {
+				break
+			}
+			at += taken * size
+		}
+	}
+}
+
+// dropUnfired leaves out all faults that did not happen.
+func dropUnfired(s *search) {
+	never := func(i int) bool { return i < len(s.seen.Begun) && s.seen.Begun[i] == Never }
+	s.first(1, func(int) *fault.Plan {
+		p := clone(s.best)
+		p.Faults = nil
+		for i, f := range s.best.Faults {
+			if !never(i) {
+				p.Faults = append(p.Faults, f)
+			}
+		}
+		return p
+	})
+}
+
+func dropFaults(s *search) {
+	s.reduce(func(p *fault.Plan) int { return len(p.Faults) },
+		func(p *fault.Plan, from, end int) *fault.Plan {
+			p.Faults = slices.Delete(p.Faults, from, end)
+			return p
+		})
+}
+
+// dropTargets leaves out some of the hosts that a fault names.
+func dropTargets(s *search) {
+	for f := range s.best.Faults {
+		s.reduce(func(p *fault.Plan) int { return len(p.Faults[f].Targets) },
+			func(p *fault.Plan, from, end int) *fault.Plan {
+				p.Faults[f].Targets = slices.Delete(p.Faults[f].Targets, from, end)
+				return p
+			})
+	}
+}
+
+func dropObjects(s *search) {
+	s.reduce(func(p *fault.Plan) int { return len(p.Objects) },
+		func(p *fault.Plan, from, end int) *fault.Plan {
+			p.Objects = slices.Delete(p.Objects, from, end)
+			return repair(p)
+		})
+}
+
+// dropNamespaces leaves out namespaces with all that happens in them.
+func dropNamespaces(s *search) {
+	s.dropGroups(func(pod *fault.Pod) string { return pod.Namespace })
+}
+
+// dropPods leaves out pods with all that happens to them.
+func dropPods(s *search) {
+	s.dropGroups(podKey)
+}
+
+func (s *search) dropGroups(group func(*fault.Pod) string) {
+	s.reduce(func(p *fault.Plan) int { return len(groups(p, group)) },
+		func(p *fault.Plan, from, end int) *fault.Plan {
+			gone := map[string]bool{}
+			for _, name := range groups(p, group)[from:end] {
+				gone[name] = true
+			}
+			p.Pods = slices.DeleteFunc(p.Pods, func(pod fault.Pod) bool { return gone[group(&pod)] })
+			p.Ops = slices.DeleteFunc(p.Ops, func(op fault.Op) bool { return op.Pod != nil && gone[group(op.Pod)] })
+			return repair(p)
+		})
+}
+
+// groups are the groups of pods of a plan, in order of appearance.
+func groups(p *fault.Plan, group func(*fault.Pod) string) (names []string) {
+	seen := map[string]bool{}
+	add := func(pod *fault.Pod) {
+		if name := group(pod); !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	for i := range p.Pods {
+		add(&p.Pods[i])
+	}
+	for i := range p.Ops {
+		if p.Ops[i].Pod != nil {
+			add(p.Ops[i].Pod)
+		}
+	}
+	return names
+}
+
+// dropWorkload leaves out ops and then pods at the start.
+func dropWorkload(s *search) {
+	s.reduce(func(p *fault.Plan) int { return len(p.Ops) },
+		func(p *fault.Plan, from, end int) *fault.Plan {
+			p.Ops = slices.Delete(p.Ops, from, end)
+			return repair(p)
+		})
+	s.reduce(func(p *fault.Plan) int { return len(p.Pods) },
+		func(p *fault.Plan, from, end int) *fault.Plan {
+			p.Pods = slices.Delete(p.Pods, from, end)
+			return repair(p)
+		})
+}
+
+// dropPairs leaves out a step and the next one on the same pod or node together:
+// a deletion and the creation after it, neither of which can go alone.
+func dropPairs(s *search) {
+	for from := 0; from >= 0; {
+		start := from
+		taken := s.first(max(0, len(s.best.Ops)-start), func(i int) *fault.Plan {
+			first := start + i
+			second := nextOnSame(s.best.Ops, first)
+			if second < 0 {
+				return nil
+			}
+			p := clone(s.best)
+			p.Ops = slices.Delete(p.Ops, second, second+1)
+			p.Ops = slices.Delete(p.Ops, first, first+1)
+			return repair(p)
+		})
+		if from = start + taken; taken < 0 {
+			break
+		}
+	}
+}
+
+func nextOnSame(ops []fault.Op, first int) int {
+	for i := first + 1; i < len(ops); i++ {
+		if subject(&ops[i]) == subject(&ops[first]) {
+			return i
+		}
+	}
+	return -1
+}
+
+func subject(op *fault.Op) string {
+	if op.Pod != nil {
+		return "pod " + podKey(op.Pod)
+	}
+	if op.Op == fault.NamespaceDelete {
+		return "namespace " + op.Name
+	}
+	return "node " + op.Name
+}

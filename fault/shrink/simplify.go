@@ -1,0 +1,63 @@
+package shrink
+
+import "github.com/meshcheck/meshcheck/fault"
+
+// simplifyPlan sets what concerns the plan as a whole to what a reader expects:
+// all of it at once, or one thing after the other.
+func simplifyPlan(s *search) {
+	edits := planEdits(s.cfg.KeepSettle)
+	all := func(p *fault.Plan) {
+		for _, edit := range edits {
+			edit(p)
+		}
+	}
+	if s.edit(all) {
+		return
+	}
+	for _, edit := range edits {
+		s.edit(edit)
+	}
+}
+
+// edit applies each edit to a copy of the best plan, and takes the first that
+// keeps the finding. It tells whether there is one.
+func (s *search) edit(edits ...func(*fault.Plan)) bool {
+	return s.first(len(edits), func(i int) *fault.Plan {
+		p := clone(s.best)
+		edits[i](p)
+		return p
+	}) >= 0
+}
+
+// planEdits are the simplest settings. The options are those of Cilium's Helm
+// chart, as in the comments of [fault.Options].
+func planEdits(keepSettle bool) []func(*fault.Plan) {
+	edits := []func(*fault.Plan){
+		func(p *fault.Plan) { p.Options.Preempt = 0 },
+		func(p *fault.Plan) { p.Network = fault.Network{LatencyMin: ms, LatencyMax: ms} },
+		func(p *fault.Plan) { p.Options.EndpointSlices = false },
+		func(p *fault.Plan) { p.Options.LeaseTTL = 0 },
+		func(p *fault.Plan) { p.Options.WriterQPS = 50 },
+		func(p *fault.Plan) { p.Options.WriterBootstrapQPS = 10_000 },
+		func(p *fault.Plan) { p.Options.AgentQPS = 20 },
+		func(p *fault.Plan) { p.Options.ClusterID = 1 },
+		func(p *fault.Plan) { p.Options.ClusterName = "c1" },
+		// What somebody promised for a scenario is not promised for a part of it.
+		func(p *fault.Plan) { p.Promise = nil },
+	}
+	if !keepSettle {
+		const short = 10 * second
+		edits = append(edits, func(p *fault.Plan) { p.Settle = min(p.Settle, short) })
+	}
+	return edits
+}
+
+// smallSeed replaces the seed by one of the first few.
+func smallSeed(s *search) {
+	const most = 4
+	var edits []func(*fault.Plan)
+	for seed := uint64(1); seed <= most && seed < s.best.Seed; seed++ {
+		edits = append(edits, func(p *fault.Plan) { p.Seed = seed })
+	}
+	s.edit(edits...)
+}

@@ -1,0 +1,92 @@
+package fault
+
+import (
+	"slices"
+
+	"pgregory.net/rapid"
+)
+
+// Vary returns the member of a plan's family that a seed stands for: the same
+// scenario, with another workload of the same size and rate, other latencies and
+// preemption, its faults moved in time together, and other hosts in the roles of
+// those that they name. The plan must be valid and have no objects.
+func Vary(plan *Plan, seed uint64) *Plan {
+	from := source{seed: seed}
+	p := *plan
+	p.Seed = seed
+	p.Network = draw(from, networks, "network")
+	p.Options.Preempt = draw(from, options, "options").Preempt
+	p.Pods, p.Ops = nil, nil
+	drawWorkload(from, &p, shapeOf(plan), given{})
+	p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []Fault { return varyFaults(t, plan) }), "vary")
+	return &p
+}
+
+// shapeOf returns the shape of a plan's workload.
+func shapeOf(p *Plan) shape {
+	namespaces, apps := map[string]bool{}, map[string]bool{}
+	for i := range p.Pods {
+		namespaces[p.Pods[i].Namespace], apps[p.Pods[i].App] = true, true
+	}
+	podOps := 0
+	for i := range p.Ops {
+		if p.Ops[i].Pod != nil {
+			podOps++
+		}
+	}
+	return shape{
+		topology:   p.Topology,
+		churn:      p.Churn,
+		opEvery:    p.Churn / Duration(max(1, podOps)),
+		pods:       len(p.Pods),
+		namespaces: max(1, len(namespaces)),
+		apps:       max(2, len(apps)),
+	}
+}
+
+// varyFaults moves the faults by up to a quarter of the churn phase, as far as
+// they stay inside, and turns the numbers of replicas and agents round.
+func varyFaults(t *rapid.T, p *Plan) []Fault {
+	faults := slices.Clone(p.Faults)
+	if len(faults) == 0 {
+		return faults
+	}
+	first, last := faults[0].At, Duration(0)
+	for i := range faults {
+		last = max(last, faults[i].At+faults[i].For)
+	}
+	quarter := p.Churn / 4
+	earliest, latest := -min(first, quarter), max(0, min(p.Churn-last, quarter))
+	move := earliest + Duration(uniform(t, int((latest-earliest)/ms)+1, "move"))*ms
+	turns := map[byte]int{'r': uniform(t, p.Topology.Replicas, "replica"), 'a': uniform(t, p.Topology.Agents, "agent")}
+	turn := func(host string) string {
+		if host == "" || turns[host[0]] == 0 {
+			return host
+		}
+		n := p.Topology.Replicas
+		if host[0] == 'a' {
+			n = p.Topology.Agents
+		}
+		for i := range n {
+			if host == hostName(host[:1], i) {
+				return hostName(host[:1], (i+turns[host[0]])%n)
+			}
+		}
+		return host // one that a fault adds
+	}
+	for i := range faults {
+		f := &faults[i]
+		f.At += move
+		f.Target, f.Peer = turn(f.Target), turn(f.Peer)
+		f.Targets = slices.Clone(f.Targets)
+		for j := range f.Targets {
+			f.Targets[j] = turn(f.Targets[j])
+		}
+		if f.When != nil {
+			when := *f.When
+			when.Actor = turn(when.Actor)
+			f.When = &when
+		}
+	}
+	return faults
+}

@@ -1,0 +1,30 @@
+package fault
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestVary(t *testing.T) {
+	plan := mustDraw(t, 1)
+	plan.Topology = Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}
+	plan.Faults = []Fault{
+		{At: plan.Churn / 3, Kind: ReplicaLoss, Target: "r1", For: second},
+		{At: plan.Churn/3 + second, Kind: AgentCrash, Targets: []string{"a0", "a5"}, For: second},
+	}
+	targets, times := map[string]bool{}, map[Duration]bool{}
+	for seed := range uint64(50) {
+		p := Vary(plan, seed)
+		require.NoError(t, p.Validate(), "seed %d", seed)
+		require.Equal(t, p, Vary(plan, seed))
+		require.Equal(t, len(plan.Pods), len(p.Pods))
+		require.Equal(t, plan.Topology, p.Topology)
+		require.Len(t, p.Faults, 2)
+		require.Equal(t, second, p.Faults[1].At-p.Faults[0].At, "the faults move together")
+		targets[p.Faults[0].Target], times[p.Faults[0].At] = true, true
+	}
+	require.Len(t, targets, 2)
+	require.Greater(t, len(times), 20)
+	require.Equal(t, []string{"a0", "a5"}, plan.Faults[1].Targets, "the plan itself is left alone")
+}

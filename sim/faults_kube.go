@@ -1,0 +1,140 @@
+package sim
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim/kube"
+)
+
+func kubeRestart(w *world, _ int, f *fault.Fault) effect {
+	k := w.apiserver(f.Target)
+	k.stop()
+	return effect{lift: func() { k.start(f.Lag.Std()) }}
+}
+
+// kubeLoss takes a kube-apiserver away. In silence, its Service goes on naming it
+// until its lease as an endpoint is over.
+func kubeLoss(w *world, _ int, f *fault.Fault) effect {
+	k := w.apiserver(f.Target)
+	if f.How != fault.Silent {
+		k.stop()
+		return effect{lift: func() { k.start(0) }}
+	}
+	up := w.net.Down(f.Target)
+	k.stopUnnoticed()
+	return effect{lift: func() {
+		up()
+		k.start(0)
+	}}
+}
+
+// frozen is a lag that no run reaches.
+const frozen = 1000 * time.Hour
+
+func kubeLag(w *world, _ int, f *fault.Fault) effect {
+	lag := f.Lag.Std()
+	if f.Kind == fault.KubeFreeze {
+		lag = frozen
+	}
+	return effect{lift: w.apiserver(f.Target).addLag(lag)}
+}
+
+func kubeWatches(w *world, _ int, f *fault.Fault) effect {
+	k := w.apiserver(f.Target)
+	if k.down > 0 {
+		return void(f.Target + " was down")
+	}
+	if f.Kind == fault.KubeExpire {
+		k.server.ExpireWatches()
+	} else {
+		k.server.CloseWatches()
+	}
+	return effect{}
+}
+
+// kubeRule makes a kube-apiserver treat some requests badly, over its restarts.
+func kubeRule(w *world, n int, f *fault.Fault) effect {
+	r := &rule{seed: w.plan.Seed, name: "fault " + strconv.Itoa(n), share: f.Share}
+	switch f.Kind {
+	case fault.KubeThrottle:
+		r.fail = kube.Fail{Code: 429, RetryAfter: f.RetryAfter.Std()}
+	case fault.KubeErrors:
+		r.fail = kube.Fail{Code: f.Code}
+	case fault.KubeSlowLists:
+		r.share, r.only, r.fail = 100, (*kube.Request).Lists, kube.Fail{Delay: f.Delay.Std()}
+	case fault.KubeConflicts:
+		r.only, r.fail = updates, kube.Fail{Code: 409}
+	}
+	return effect{lift: w.apiserver(f.Target).addRule(r)}
+}
+
+// rule says what becomes of some requests. Which ones is drawn from a stream of
+// the fault's own.
+type rule struct {
+	seed  uint64
+	name  string
+	share int                      // percent
+	only  func(*kube.Request) bool // nil: all
+	fail  kube.Fail
+	asked int // so far
+}
+
+func (r *rule) catches(q *kube.Request) bool {
+	if r.only != nil && !r.only(q) {
+		return false
+	}
+	r.asked++
+	return streamAt(r.seed, "rule", r.name, r.asked)%100 < uint64(r.share)
+}
+
+func updates(q *kube.Request) bool { return q.Verb == "update" || q.Verb == "patch" }
+
+func (k *apiserver) addRule(r *rule) (remove func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rules = append(k.rules, r)
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.rules = slices.DeleteFunc(k.rules, func(other *rule) bool { return other == r })
+	}
+}
+
+// caught returns what becomes of a request: the first rule that catches it counts.
+func (k *apiserver) caught(q *kube.Request) *kube.Fail {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range k.rules {
+		if r.catches(q) {
+			return &r.fail
+		}
+	}
+	return nil
+}
+
+// addLag makes the watch cache lag; with several lags the largest counts.
+func (k *apiserver) addLag(lag time.Duration) (remove func()) {
+	k.lags = append(k.lags, lag)
+	k.updateLag()
+	return func() {
+		i := slices.Index(k.lags, lag)
+		k.lags = slices.Delete(k.lags, i, i+1)
+		k.updateLag()
+	}
+}
+
+func (k *apiserver) updateLag() {
+	if k.down == 0 {
+		k.server.SetLag(k.lag())
+	}
+}
+
+func (k *apiserver) lag() time.Duration {
+	if len(k.lags) == 0 {
+		return 0
+	}
+	return slices.Max(k.lags)
+}

@@ -1,0 +1,111 @@
+package operator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cilium/hive/cell"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/cilium/cilium/operator/pkg/ciliumendpointslice"
+	"github.com/cilium/cilium/operator/pkg/ciliumidentity"
+
+	"github.com/meshcheck/meshcheck/sim/unexported"
+)
+
+// windDown ends the goroutines of a process that is dead, which it cannot harm
+// any more. It stops the controllers, and where Cilium leaves it to the end of the
+// process to end a goroutine, it ends the goroutine. What then still is there
+// waits for good and costs nothing: a controller of identities that was killed
+// before it was in sync.
+func (p *process) windDown() {
+	time.Sleep(time.Second) // what ends by itself has ended
+	if !p.led.Load() {
+		p.endStandby()
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.stopControls(time.Minute) }()
+	time.Sleep(time.Second) // what a stop ends has ended
+	releaseSlices(p.controls)
+	if <-stopped != nil {
+		for range p.controls.hooks { // each turn passes one hook that hangs
+			if p.stopControls(time.Second) == nil {
+				break
+			}
+		}
+	}
+	releaseSlices(p.controls) // again: a start that was waiting has made its queues since
+	releaseIdentities(p.controls)
+	stopping, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	p.hive.Stop(p.cfg.Log, stopping) //nolint:errcheck // it is dead
+	for _, closeIdle := range p.closeIdle {
+		closeIdle()
+	}
+}
+
+func (p *process) stopControls(timeout time.Duration) error {
+	stopping, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return p.controls.Stop(p.cfg.Log, stopping)
+}
+
+// endStandby ends what the controllers of a standby keep running. The garbage
+// collector of identities has a rate limiter, which only its stop ends, and it
+// cannot be stopped unless it was started.
+func (p *process) endStandby() {
+	dead, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, hook := range p.controls.hooks {
+		if h, ok := hook.(cell.Hook); ok {
+			h.Start(dead) //nolint:errcheck // it is dead
+			h.Stop(dead)  //nolint:errcheck // it is dead
+		}
+	}
+}
+
+// releaseIdentities shuts down a queue that the controller of identities leaves
+// open if it was never in sync.
+func releaseIdentities(l *leaderLifecycle) {
+	if c := hookOf[*ciliumidentity.Controller](l); c != nil {
+		shutDown(*unexported.Field[workqueue.TypedRateLimitingInterface[ciliumidentity.QueuedItem]](c, "resourceQueue"))
+	}
+}
+
+// releaseSlices ends what the controller of slices does not end when it is told to
+// stop: its start, which waits for the first lists with a context of its own; its
+// queues, if it stopped before their worker was there; and the worker, which waits
+// on a condition that the slim controller does not signal (the default one does,
+// shutdownQueues).
+func releaseSlices(l *leaderLifecycle) {
+	c := hookOf[*ciliumendpointslice.SlimController](l)
+	if c == nil {
+		return
+	}
+	if cancel := *unexported.Field[context.CancelFunc](c.Controller, "contextCancel"); cancel != nil {
+		cancel()
+	}
+	shutDown(*unexported.Field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c.Controller, "fastQueue"))
+	shutDown(*unexported.Field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c.Controller, "standardQueue"))
+	cond := unexported.Field[sync.Cond](c.Controller, "cond")
+	cond.L.Lock()
+	defer cond.L.Unlock()
+	cond.Broadcast()
+}
+
+// hookOf returns the hook of a type, or nil if there is none.
+func hookOf[T cell.HookInterface](l *leaderLifecycle) (none T) {
+	for _, hook := range l.hooks {
+		if h, ok := hook.(T); ok {
+			return h
+		}
+	}
+	return none
+}
+
+func shutDown[T comparable](q workqueue.TypedRateLimitingInterface[T]) {
+	if q != nil {
+		q.ShutDown()
+	}
+}

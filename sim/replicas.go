@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/mesh"
+)
+
+// replica is a replica of the ClusterMesh API server on its host: its pod, the
+// writer's and the etcd's containers. Each runs when nothing holds it down;
+// faults that overlap add up.
+type replica struct {
+	*mesh.Replica
+	w    *world
+	name string
+
+	age  int  // when it was created, among the replicas; zero if it never was
+	gone bool // for good
+
+	successor *replica // that an upgrade puts in its place, or nil
+
+	podDown, writerDown, etcdDown int // faults that hold them down
+	emptied                       bool
+	noSpace                       int           // faults for which the etcd is out of space
+	alarmed                       bool          // an alarm was raised in this replica
+	stopped                       chan struct{} // closed when the graceful stop has ended; nil if there was none
+	up                            []func()      // what brings the node back
+
+	ready atomic.Bool // it is among the endpoints of the Service
+}
+
+// exists reports whether the replica is one of those that there should be, though
+// it may be down.
+func (r *replica) exists() bool { return r.age > 0 && !r.gone }
+
+// create starts a replica that never was.
+func (r *replica) create() {
+	r.w.created++
+	r.age = r.w.created
+	r.startPod()
+}
+
+// latest is the replica that upgrades have put in this one's place, or itself.
+func (r *replica) latest() *replica {
+	for r.successor != nil {
+		r = r.successor
+	}
+	return r
+}
+
+// remove ends a replica for good, gracefully.
+func (r *replica) remove() {
+	if r.gone {
+		return
+	}
+	r.gone = true
+	r.lose(fault.Graceful)
+}
+
+// lose ends the pod, in one of the ways of fault.Fault.How.
+func (r *replica) lose(how string) {
+	if how == fault.Silent {
+		r.up = append(r.up, r.w.net.Down(r.name))
+	}
+	if r.podDown++; r.podDown > 1 {
+		return
+	}
+	switch how {
+	case fault.Silent:
+		notice := r.LoseNode()
+		go func() {
+			time.Sleep(mesh.NoticeAfter)
+			r.w.do(notice)
+		}()
+	case fault.Graceful:
+		r.stopped = make(chan struct{})
+		go func() {
+			defer close(r.stopped)
+			r.StopPod(mesh.DefaultGrace)
+		}()
+	default:
+		r.KillPod()
+	}
+}
+
+// replace ends what lose has begun; a new pod starts when nothing else holds it
+// down.
+func (r *replica) replace(how string) {
+	if how == fault.Silent {
+		r.up[len(r.up)-1]()
+		r.up = r.up[:len(r.up)-1]
+	}
+	if r.podDown--; r.podDown > 0 || r.gone {
+		return
+	}
+	r.startPod()
+}
+
+func (r *replica) startPod() {
+	if r.stopped != nil { // it may still be stopping
+		r.KillPod()
+		<-r.stopped
+		r.stopped = nil
+	}
+	must(r.StartPod(r.writerDown == 0))
+	if r.etcdDown > 0 {
+		r.KillEtcd()
+	}
+	r.updateAlarm()
+}
+
+func (r *replica) stopWriter() {
+	if r.writerDown++; r.writerDown == 1 && r.podDown == 0 {
+		r.KillWriter()
+	}
+}
+
+func (r *replica) startWriter() {
+	if r.writerDown--; r.writerDown == 0 && r.podDown == 0 {
+		must(r.StartWriter())
+	}
+}
+
+func (r *replica) stopEtcd(empty bool) {
+	r.emptied = r.emptied || empty
+	if r.etcdDown++; r.etcdDown == 1 && r.podDown == 0 {
+		r.KillEtcd()
+	}
+}
+
+func (r *replica) startEtcd() {
+	if r.etcdDown--; r.etcdDown > 0 {
+		return
+	}
+	if r.podDown == 0 {
+		must(r.StartEtcd(r.emptied))
+		r.updateAlarm()
+	}
+	r.emptied = false
+}
+
+// updateAlarm raises or disarms the alarm of the running etcd. The change goes
+// through the etcd's log, which may be stalled, so that nobody waits for it; it
+// fails if the etcd ends before it is applied, and is made again when the next one
+// starts.
+func (r *replica) updateAlarm() {
+	server := r.Etcd()
+	switch {
+	case server == nil:
+	case r.noSpace > 0:
+		r.alarmed = true
+		go server.RaiseNoSpace(context.Background()) //nolint:errcheck
+	case r.alarmed:
+		go server.DisarmNoSpace(context.Background()) //nolint:errcheck
+	}
+}
+
+// existing are the replicas that exist, the eldest first.
+func (w *world) existing() []*replica {
+	list := slices.DeleteFunc(slices.Clone(w.replicas), func(r *replica) bool { return !r.exists() })
+	slices.SortStableFunc(list, func(a, b *replica) int { return a.age - b.age })
+	return list
+}
+
+// addReplica starts a replica on the next host that never had one.
+func (w *world) addReplica() *replica {
+	for _, r := range w.replicas {
+		if r.age == 0 {
+			r.create()
+			return r
+		}
+	}
+	panic(fmt.Sprintf("the plan adds more replicas than its %d hosts", len(w.replicas))) // Plan.Hosts counts them
+}
+
+// setReady makes the replica enter or leave the endpoints of the Service.
+func (r *replica) setReady(ready bool) {
+	r.ready.Store(ready)
+	verb := history.Unready
+	if ready {
+		verb = history.Ready
+	}
+	r.w.rec.record(history.Record{Actor: r.name, Verb: verb})
+	r.w.meshSvc.setReady(r.name, ready)
+}

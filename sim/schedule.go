@@ -1,0 +1,126 @@
+package sim
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// schedule makes the plan's faults begin and end: at their times, or when their
+// triggers fire. One goroutine does all of it, one step at a time; what a fault
+// does over time it does in goroutines of its own.
+type schedule struct {
+	w        *world
+	churn    time.Time // the start of the phase
+	triggers *triggers
+	fired    chan firing
+	steps    []step // in order of time, those of one instant in the order in which they were added
+}
+
+// step is what is due at a time.
+type step struct {
+	at  time.Duration // since the start of the churn
+	run func()
+}
+
+// firing is a fault whose trigger has fired.
+type firing struct {
+	fault int           // index in the plan
+	begun chan struct{} // closed when the fault is in force
+}
+
+func newSchedule(w *world) *schedule {
+	s := &schedule{w: w, fired: make(chan firing, len(w.plan.Faults))}
+	s.triggers = newTriggers(w, s.fired)
+	return s
+}
+
+// run returns at the end of the churn phase, when every fault that can end has
+// ended.
+func (s *schedule) run() {
+	s.churn = time.Now()
+	for i := range s.w.plan.Faults {
+		f := &s.w.plan.Faults[i]
+		if f.When != nil {
+			s.add(time.Duration(f.At), func() { s.triggers.arm(i, f.When) })
+		} else {
+			s.add(time.Duration(f.At), func() { s.begin(i) })
+		}
+	}
+	length := time.Duration(s.w.plan.Churn)
+	for {
+		for len(s.steps) > 0 && s.steps[0].at <= min(s.now(), length) {
+			run := s.steps[0].run
+			s.steps = s.steps[1:]
+			s.w.do(run)
+		}
+		if s.now() >= length {
+			break
+		}
+		next := length
+		if len(s.steps) > 0 {
+			next = min(next, s.steps[0].at)
+		}
+		timer := time.NewTimer(next - s.now())
+		select {
+		case f := <-s.fired:
+			s.w.do(func() { s.begin(f.fault) })
+			close(f.begun)
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	for _, i := range s.triggers.disarm() {
+		s.unfired(i, "its trigger did not fire")
+	}
+	for _, step := range s.steps { // what would end later
+		s.w.do(step.run)
+	}
+}
+
+func (s *schedule) now() time.Duration { return time.Since(s.churn) }
+
+func (s *schedule) add(at time.Duration, run func()) {
+	s.steps = append(s.steps, step{at, run})
+	slices.SortStableFunc(s.steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+}
+
+// begin makes a fault take effect, and schedules its end.
+func (s *schedule) begin(i int) {
+	f := &s.w.plan.Faults[i]
+	start := s.now() // what starts may take a while
+	effect := injections[f.Kind](s.w, i+1, f)
+	if effect.void != "" {
+		s.unfired(i, effect.void)
+		return
+	}
+	s.record(history.Fault, i, f.Sentence())
+	end := func() {
+		if effect.lift != nil {
+			effect.lift()
+		}
+		s.record(history.Heal, i, f.Sentence())
+	}
+	switch {
+	case effect.over != nil:
+		go func() {
+			<-effect.over
+			s.record(history.Heal, i, f.Sentence())
+		}()
+	case !effect.stays:
+		s.add(start+f.For.Std(), end)
+	}
+}
+
+// unfired records that a fault of the plan has not happened, and why.
+func (s *schedule) unfired(i int, why string) {
+	s.record(history.Unfired, i, why)
+}
+
+func (s *schedule) record(verb history.Verb, i int, value string) {
+	f := &s.w.plan.Faults[i]
+	s.w.rec.record(history.Record{Actor: "world", Verb: verb, Kind: string(f.Kind), Key: strings.Join(f.Hosts(), ","), Peer: f.Peer, Rev: int64(i + 1), Value: value})
+}

@@ -1,0 +1,11 @@
+// Package scenarios holds the scenarios that the proposal lists (CFP-44774, under
+// load), each as a plan with what the proposal promises: agents converge to the
+// correct state, without disruption of the datapath.
+package scenarios
+
+import "embed"
+
+// Files are the plans, named after their scenario.
+//
+//go:embed *.json
+var Files embed.FS

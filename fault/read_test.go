@@ -209,3 +209,11 @@ func BenchmarkRead(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+func TestOperatorsAndObjectsExcludeEachOther(t *testing.T) {
+	p, err := Draw(1, DrawConfig{Objects: []json.RawMessage{json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}`)}})
+	require.NoError(t, err)
+	require.Zero(t, p.Topology.Operators)
+	p.Topology.Operators = 1
+	require.EqualError(t, p.Validate(), "topology.operators: operators and objects exclude each other: an operator would make the given slices anew from the Pods")
+}

@@ -53,6 +53,9 @@ func checkTopology(p *Plan, objects given) *flaw {
 			return flawf(count.path, "found %d; want %d to %d", count.n, count.min, count.max)
 		}
 	}
+	if t.Operators > 0 && len(p.Objects) > 0 {
+		return flawf("topology.operators", "operators and objects exclude each other: an operator would make the given slices anew from the Pods")
+	}
 	if len(objects.nodes) == 0 && t.Nodes < t.Agents {
 		return flawf("topology.nodes", "there are %d agents and only %d nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes", t.Agents, t.Nodes)
 	}

@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"github.com/cilium/hive/cell"
 	"github.com/cilium/hive/job"
@@ -23,44 +22,6 @@ import (
 	"github.com/cilium/cilium/pkg/option"
 	wireguard "github.com/cilium/cilium/pkg/wireguard/agent"
 )
-
-// leaderLifecycle is LeaderLifecycle of operator/cmd/lifecycle.go: what is
-// appended to it runs in the leader only. It remembers what was appended, for the
-// end.
-type leaderLifecycle struct {
-	cell.DefaultLifecycle
-	hooks []cell.HookInterface
-
-	// turn is held while the lifecycle starts or stops. DefaultLifecycle has a
-	// mutex for that, and a goroutine that waits for a mutex stops virtual time.
-	turn chan struct{}
-}
-
-func newLeaderLifecycle() *leaderLifecycle { return &leaderLifecycle{turn: make(chan struct{}, 1)} }
-
-// Append adds a hook to those that run in the leader.
-func (l *leaderLifecycle) Append(hook cell.HookInterface) {
-	l.hooks = append(l.hooks, hook)
-	l.DefaultLifecycle.Append(hook)
-}
-
-// Start starts the controllers.
-func (l *leaderLifecycle) Start(log *slog.Logger, ctx context.Context) error {
-	l.turn <- struct{}{}
-	defer func() { <-l.turn }()
-	return l.DefaultLifecycle.Start(log, ctx)
-}
-
-// Stop stops the controllers, after waiting for the end of a start or a stop.
-func (l *leaderLifecycle) Stop(log *slog.Logger, ctx context.Context) error {
-	select {
-	case l.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-l.turn }()
-	return l.DefaultLifecycle.Stop(log, ctx)
-}
 
 // newHive puts the operator's cells together as operator/cmd/root.go does.
 func newHive(p *process) (*hive.Hive, error) {

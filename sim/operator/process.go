@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,7 @@ func (p *process) kill() { p.net.Kill() }
 var (
 	errLeaseLost  = errors.New("leader election lost")
 	errTerminated = errors.New("terminated")
+	errShutDown   = errors.New("the operator shut itself down")
 )
 
 // run starts the process and returns when it has ended, with the reason. Its
@@ -88,7 +90,8 @@ func (p *process) live(ctx context.Context, resign func()) error {
 	select {
 	case err := <-elected:
 		return err // at once: what else runs believes that it leads
-	case reason = <-shutdownOf(p.hive):
+	case err := <-shutdownOf(p.hive):
+		reason = cmp.Or(err, errShutDown)
 	case <-p.terminated:
 		reason = errTerminated
 	}

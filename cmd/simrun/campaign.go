@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -23,10 +22,9 @@ type attempt struct {
 
 // runMany runs a range of seeds, as many at once as there are cores, and reports
 // on all of them together. Only the summary is kept.
-func (c *console) runMany(ctx context.Context, f *simulateFlags, objects []json.RawMessage) (int, error) {
-	config := fault.DrawConfig{Objects: objects}
-	if _, err := fault.Draw(f.seeds.First, config); err != nil {
-		return 0, &usageError{err} // of the objects, thus of every seed: say it before a build of minutes
+func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family) (int, error) {
+	if _, err := family.member(f.seeds.First); err != nil {
+		return 0, err // of the objects, thus of every seed: say it before a build of minutes
 	}
 	worker, err := c.worker(ctx, f.worker)
 	if err != nil {
@@ -35,7 +33,7 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, objects []json.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	driver := drive.Driver{Worker: worker}
-	work := func(ctx context.Context, seed uint64) attempt { return f.attempt(ctx, &driver, seed, config) }
+	work := func(ctx context.Context, seed uint64) attempt { return f.attempt(ctx, &driver, seed, family) }
 
 	start := time.Now()
 	summary := report.Summary{Seeds: f.seeds.Count()}
@@ -59,15 +57,15 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, objects []json.
 	return summaryStatus(&summary), stopped
 }
 
-func (f *simulateFlags) attempt(ctx context.Context, driver *drive.Driver, seed uint64, config fault.DrawConfig) (a attempt) {
-	if a.plan, a.err = fault.Draw(seed, config); a.err != nil {
+func (f *simulateFlags) attempt(ctx context.Context, driver *drive.Driver, seed uint64, family *family) (a attempt) {
+	if a.plan, a.err = family.member(seed); a.err != nil {
 		return a
 	}
 	var history []byte
 	if a.run, history, a.err = driver.Execute(ctx, a.plan); a.err != nil {
 		return a
 	}
-	a.run.Name = fmt.Sprintf("seed %d", seed)
+	a.run.Name = fmt.Sprintf("%sseed %d", family.title, seed)
 	if f.writePlan != "" {
 		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
 	}

@@ -20,12 +20,15 @@ func init() {
 		"":             {(*console).simulate, simulateHelp},
 		"check":        {(*console).check, checkHelp},
 		"verify":       {(*console).verify, verifyHelp},
+		"faults":       {(*console).faults, faultsHelp},
+		"shrink":       {(*console).shrink, shrinkHelp},
+		"campaign":     {(*console).campaign, campaignHelp},
 		"build-worker": {(*console).buildWorker, buildHelp},
 	}
 }
 
 func commandNames() string {
-	return "check, verify, build-worker and help, and without a command -seed 1 runs a seed"
+	return "check, verify, shrink, faults, campaign, build-worker and help, and without a command -seed 1 runs a seed"
 }
 
 // help returns the help of the command, for a user who calls the program so.
@@ -45,9 +48,14 @@ of the execution.
   simrun -seed 1                 draw a plan from a seed, run it, judge it
   simrun -seeds 0-999            many seeds, as many at once as there are cores
   simrun -plan FILE              run a plan that was drawn before, or edited
+  simrun -scenario NAME          run a scenario of the proposal; with -seed or
+                                 -seeds, members of its family
 
   simrun check HISTORY...        judge histories again
   simrun verify -seeds 0-99      run each seed twice and compare
+  simrun campaign -for 10m       search seeds, and keep each distinct finding
+  simrun shrink -seed 1          the smallest plan that breaks the same property
+  simrun faults                  what a plan's faults, triggers and scenarios are
   simrun build-worker -o FILE    build the worker for a machine without Go
   simrun help COMMAND            more on a command
 
@@ -55,6 +63,7 @@ Flags:
   -seed N             the seed, from 0 to 18446744073709551615
   -seeds A-B          all seeds from A to B
   -plan FILE          the plan to run; docs/plan.md describes it
+  -scenario NAME      a scenario; simrun faults lists them
   -objects FILE...    start from these Kubernetes objects (YAML or JSON, from
                       kubectl get ... -o yaml) in place of drawn pods and nodes
   -write-plan FILE    write the plan; with -seeds, a directory for all of them
@@ -121,6 +130,62 @@ Examples:
 
 Exit status: 0 if all histories are equal, 1 if some differ or are undecided,
 2 for bad flags, 3 if a run failed, 130 if interrupted.
+`
+
+const campaignHelp = `
+campaign runs seeds, as many at once as there are cores, and keeps what they
+find in a directory, the corpus: a folder for each distinct finding, with its
+plan as small as it could be made and the seeds that showed it. Two runs show the
+same finding if they break the same property on the same kind of object and need
+the same kinds of faults for it. A worker that dies is a finding too.
+
+  simrun campaign -for 10m              go on with the seeds where it stopped
+  simrun campaign -replay               run the plan of each finding again
+
+It can be interrupted or killed at any time. What is in the corpus is complete,
+and the next campaign goes on from there: first with shrinking, where there was
+not time enough, then with the seeds. At the end it prints, and writes to
+summary.md in the corpus, the findings and a table of markers: the situations
+that the runs reached, and those that they never did.
+
+Flags:
+  -for TIME           how long to begin new seeds; what has begun is finished,
+                      which may take as long again as -shrink; 10m
+  -corpus DIR         the corpus; it is made if there is none; "corpus"
+  -base N             the first seed; without it, or with the same as the last
+                      time, the campaign goes on where the last one stopped
+  -shrink TIME        how long to shrink each new finding; 0: not at all; 30s
+  -scenario NAME      seeds of a scenario's family; simrun faults lists them
+  -replay             run the plans of the corpus, and no seeds
+  -worker FILE        use a worker from build-worker
+  -runtime KIND       as for simrun -seed
+  -json               write JSON, one object a line, in place of text
+
+Examples:
+  simrun campaign -for 10m
+  simrun campaign -for 8h -corpus nightly -base 1000000
+  simrun campaign -replay -corpus testdata/corpus
+
+Exit status:
+  0    nothing new was found; with -replay, every finding still shows
+  1    there are new findings; with -replay, some do not show any more
+  2    bad flags or bad input, or another campaign is at work in the corpus
+  3    the harness failed: the worker could not be built, or a worker crashed,
+       hung, grew too large or refused a plan in a way that was not known before
+  130  interrupted; what was found until then is kept
+`
+
+const faultsHelp = `
+faults prints what a plan's faults can be: every kind with its fields and their
+ranges, every event that a trigger can wait for, and the scenarios that have a
+name.
+
+  simrun faults
+
+Examples:
+  simrun faults | less
+  simrun -scenario rolling-upgrade
+  simrun -scenario rolling-upgrade -seeds 0-99
 `
 
 const buildHelp = `

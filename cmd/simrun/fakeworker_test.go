@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +21,8 @@ func TestMain(m *testing.M) {
 	switch os.Args[0] {
 	case "worker":
 		fakeWorker()
+		// At once: the race detector would wait for a second at the end of main.
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
 	case "simrun":
 		main()
 	default:
@@ -38,6 +42,10 @@ const (
 	seedUnseeded    = 107 // the seed never determines every event
 	seedUnseededOne = 108 // the seed determines every event of about every other run
 	seedEmpty       = 109 // nothing happens, so nothing can be decided
+
+	// From here on an agent sees what never was if a replica's writer restarts, and
+	// the worker crashes if an agent does.
+	seedsOfRestarts = 9_000
 )
 
 func fakeWorker() {
@@ -62,6 +70,9 @@ func fakeWorker() {
 	case seedNoHistory:
 		must(os.WriteFile(det.HistoryFile, []byte("rubbish"), 0o666))
 	default:
+		if plan.Seed >= seedsOfRestarts && hasFault(plan, fault.AgentCrash) {
+			panic("the fake worker crashes with an agent")
+		}
 		writeFakeHistory(plan)
 	}
 	status.Done = true
@@ -103,6 +114,9 @@ func writeFakeHistory(plan *fault.Plan) {
 	case seedEmpty:
 		text = "0 world phase - start\n400 world phase - end value=settled\n"
 	}
+	if plan.Seed >= seedsOfRestarts && hasFault(plan, fault.WriterRestart) {
+		seen = "ghost"
+	}
 	records, err := history.Parse(strings.ReplaceAll(text, "SEEN", seen))
 	must(err)
 	f, err := os.Create(det.HistoryFile)
@@ -115,6 +129,10 @@ func writeFakeHistory(plan *fault.Plan) {
 	_, err = w.Close()
 	must(err)
 	must(f.Close())
+}
+
+func hasFault(plan *fault.Plan, kind fault.Kind) bool {
+	return slices.ContainsFunc(plan.Faults, func(f fault.Fault) bool { return f.Kind == kind })
 }
 
 func must(err error) {

@@ -304,7 +304,7 @@ func TestBadUsage(t *testing.T) {
 		"-seed 1 -write-plan dir":          "-write-plan dir: this is a directory; give the name of a file",
 		"-seed 1 -write-history no/h":      "-write-history no/h: there is no directory no",
 		"-seeds 1-2 -write-history empty":  "-write-history empty: with -seeds this must be a directory, and it is a file",
-		"chekc h":                          `there is no command "chekc"; the commands are check, verify, build-worker and help, and without a command -seed 1 runs a seed`,
+		"chekc h":                          `there is no command "chekc"; the commands are ` + commandNames(),
 		"check":                            "check needs the files of histories; simrun -seed 1 -write-history FILE writes one",
 		"check -q":                         "flag provided but not defined: -q; simrun help check lists the flags",
 		"check nowhere":                    "nowhere: cannot read the history: no such file or directory",
@@ -312,10 +312,17 @@ func TestBadUsage(t *testing.T) {
 		"check empty":                      `empty: not a history file: line 1 should be "meshcheck-history 1"`,
 		"verify":                           "verify needs -seeds A-B, such as -seeds 0-99",
 		"verify 7":                         `verify takes no arguments, and there is "7"; -seeds A-B names the seeds`,
+		"campaign 7":                       `campaign takes no arguments, and there is "7"; -corpus DIR names the directory`,
+		"campaign -for 0s":                 "-for 0s: want a time such as 10m",
+		"campaign -shrink -1s":             "-shrink -1s: want a time such as 30s, or 0 to keep plans as they are drawn",
+		"campaign -corpus=":                "-corpus needs the name of a directory",
+		"campaign -replay -base 3":         "-replay and -base exclude each other: it runs the plans of the corpus, once each",
+		"campaign -replay -corpus dir":     "-corpus dir: there are no findings to replay; simrun campaign -corpus dir makes some",
+		"campaign -scenario none -for 1s":  "-scenario none: there is no such scenario; there are " + strings.Join(scenarioNames(), ", "),
 		"build-worker":                     "build-worker needs -o FILE, the file to write",
 		"build-worker w":                   `build-worker takes no arguments, and there is "w"; -o FILE names the file`,
 		"build-worker -o dir":              "-o dir: this is a directory; give the name of a file",
-		"help me":                          `there is no help on "me"; the commands are check, verify, build-worker and help, and without a command -seed 1 runs a seed`,
+		"help me":                          `there is no help on "me"; the commands are ` + commandNames(),
 	} {
 		t.Run(line, func(t *testing.T) {
 			status, stdout, stderr := simrun(t, strings.Fields(line)...)
@@ -331,6 +338,7 @@ func TestHelp(t *testing.T) {
 		"help": "simrun runs Cilium", "-h": "simrun runs Cilium", "--help": "simrun runs Cilium",
 		"help check": "check judges", "check -h": "check judges",
 		"help verify": "verify runs", "verify -h": "verify runs",
+		"help campaign": "campaign runs", "campaign -h": "campaign runs",
 		"help build-worker": "build-worker builds", "build-worker -h": "build-worker builds",
 	} {
 		status, stdout, stderr := simrun(t, strings.Fields(line)...)

@@ -23,6 +23,7 @@ type simulateFlags struct {
 	seed         seedFlag
 	seeds        seedsFlag
 	plan         string
+	scenario     string
 	objects      list
 	writePlan    string
 	writeHistory string
@@ -44,18 +45,21 @@ func (c *console) simulate(ctx context.Context, args []string) (int, error) {
 		}
 		return c.runOne(ctx, f, f.plan, plan)
 	}
-	loaded, err := c.loadObjects(f.objects)
+	family, err := c.family(f.scenario, f.objects)
 	if err != nil {
 		return 0, err
 	}
-	if f.seeds.given {
-		return c.runMany(ctx, f, loaded)
+	switch {
+	case f.seeds.given:
+		return c.runMany(ctx, f, family)
+	case !f.seed.given: // a scenario as it is written
+		return c.runOne(ctx, f, "scenario "+f.scenario, family.plan)
 	}
-	plan, err := fault.Draw(f.seed.seed, fault.DrawConfig{Objects: loaded})
+	plan, err := family.member(f.seed.seed)
 	if err != nil {
-		return 0, &usageError{err}
+		return 0, err
 	}
-	return c.runOne(ctx, f, fmt.Sprintf("seed %d", f.seed.seed), plan)
+	return c.runOne(ctx, f, fmt.Sprintf("%sseed %d", family.title, f.seed.seed), plan)
 }
 
 func parseSimulate(args []string) (*simulateFlags, error) {
@@ -64,6 +68,7 @@ func parseSimulate(args []string) (*simulateFlags, error) {
 	set.Var(&f.seed, "seed", "")
 	set.Var(&f.seeds, "seeds", "")
 	set.StringVar(&f.plan, "plan", "", "")
+	set.StringVar(&f.scenario, "scenario", "", "")
 	set.Var(&f.objects, "objects", "")
 	set.StringVar(&f.writePlan, "write-plan", "", "")
 	set.StringVar(&f.writeHistory, "write-history", "", "")
@@ -87,8 +92,14 @@ func (f *simulateFlags) check() error {
 		}
 	}
 	switch {
-	case sources == 0:
-		return usageErrorf("what shall be run? Give -seed N, -seeds A-B or -plan FILE; simrun help shows examples")
+	case sources == 0 && f.scenario == "":
+		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
+	case sources == 0 && f.scenario == referenceFamily:
+		return usageErrorf("-scenario %s needs -seed N or -seeds A-B: it has no plan of its own", referenceFamily)
+	case f.scenario != "" && f.plan != "":
+		return usageErrorf("-scenario and -plan exclude each other")
+	case f.scenario != "" && len(f.objects) > 0:
+		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods")
 	case sources > 1:
 		return usageErrorf("-seed, -seeds and -plan exclude each other")
 	case f.plan != "" && len(f.objects) > 0:
@@ -165,19 +176,11 @@ func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
 	if err != nil {
 		return report.Failure{}, err
 	}
-	return report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: failure.Message + cause(failure.Output), Kept: kept}, nil
-}
-
-// cause finds the line in the output of a worker that says why it ended.
-func cause(output string) string {
-	for line := range strings.Lines(output) {
-		for _, start := range []string{"panic: ", "fatal error: ", "worker: "} {
-			if strings.HasPrefix(line, start) {
-				return fmt.Sprintf(" (%s)", strings.TrimSpace(line))
-			}
-		}
+	message := failure.Message
+	if cause := drive.Cause(failure.Output); cause != "" {
+		message += " (" + cause + ")"
 	}
-	return ""
+	return report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: message, Kept: kept}, nil
 }
 
 // runProgress shows how far a run is.
@@ -200,8 +203,13 @@ func status(v checker.Verdict) int {
 // commands are how to go on after a run: replay it, keep it, judge it again.
 func (f *simulateFlags) commands(program string, seed uint64) []report.Command {
 	args := []string{"-seed", strconv.FormatUint(seed, 10)}
-	if f.plan != "" {
+	switch {
+	case f.plan != "":
 		args = []string{"-plan", f.plan}
+	case f.scenario != "" && !f.seed.given && !f.seeds.given:
+		args = []string{"-scenario", f.scenario}
+	case f.scenario != "":
+		args = append([]string{"-scenario", f.scenario}, args...)
 	}
 	if len(f.objects) > 0 {
 		args = append(append(args, "-objects"), f.objects...)

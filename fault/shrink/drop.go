@@ -6,11 +6,16 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 )
 
-// reduce leaves out elements of a plan: all, halves, quarters and so on down to
-// single ones, in order. Count is how many there are, and without returns a plan
+// reduce leaves out elements of a plan: all, halves, quarters and so on, in order,
+// down to single ones or as fine as the present pass is. Count is how many there are, and without returns a plan
 // without the elements from (included) to end, or nil.
 func (s *search) reduce(count func(*fault.Plan) int, without func(p *fault.Plan, from, end int) *fault.Plan) {
-	for size := count(s.best); size > 0; size /= 2 {
+	all := count(s.best)
+	least := 1
+	if s.parts > 0 {
+		least = (all + s.parts - 1) / s.parts
+	}
+	for size := all; size > 0 && size >= least; size /= 2 {
 		at := 0 // what is before has been tried
 		for {
 			n := count(s.best)
@@ -129,6 +134,9 @@ func dropWorkload(s *search) {
 // dropPairs leaves out a step and the next one on the same pod or node together:
 // a deletion and the creation after it, neither of which can go alone.
 func dropPairs(s *search) {
+	if s.parts != fine {
+		return
+	}
 	for from := 0; from >= 0; {
 		start := from
 		taken := s.first(max(0, len(s.best.Ops)-start), func(i int) *fault.Plan {

@@ -18,7 +18,8 @@ func dropServers(s *search) {
 	}
 }
 
-// dropHosts tries at first to leave one host.
+// dropHosts tries at first to leave one host. At the end it tries to let the
+// faults of a host that goes happen to the first one.
 func (s *search) dropHosts(letter string) {
 	if n := *hostCount(s.best, letter); n > 2 {
 		s.edit(
@@ -28,6 +29,17 @@ func (s *search) dropHosts(letter string) {
 	}
 	s.reduce(func(p *fault.Plan) int { return *hostCount(p, letter) },
 		func(p *fault.Plan, from, end int) *fault.Plan { return withoutHosts(p, letter, from, end) })
+	for taken := 0; taken >= 0; {
+		taken = s.first(*hostCount(s.best, letter)-1, func(i int) *fault.Plan {
+			p := renameHosts(clone(s.best), func(host string) string {
+				if number, ok := numbered(host, letter); ok && number == i+1 {
+					return letter + "0"
+				}
+				return host
+			})
+			return withoutHosts(p, letter, i+1, i+2)
+		})
+	}
 }
 
 func hostCount(p *fault.Plan, letter string) *int {
@@ -71,7 +83,7 @@ func renameHosts(p *fault.Plan, rename func(string) string) *fault.Plan {
 		}
 		var targets []string
 		for _, host := range f.Targets {
-			if name := rename(host); name != "" {
+			if name := rename(host); name != "" && !slices.Contains(targets, name) {
 				targets = append(targets, name)
 			}
 		}

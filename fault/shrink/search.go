@@ -16,6 +16,7 @@ type search struct {
 	best *fault.Plan // never changed in place
 	seen Outcome     // of best
 
+	parts   int                        // of how fine the present pass is
 	seeds   int                        // other seeds to try a plan with, in the present pass
 	without map[[sha256.Size]byte]bool // plans that do not show the finding
 	runs    int                        // as in Result

@@ -78,7 +78,11 @@ type Result struct {
 // an error, the result is the best so far; the error is nil if only ctx ended.
 func Shrink(ctx context.Context, plan *fault.Plan, seen Outcome, cfg Config) (Result, error) {
 	s := newSearch(ctx, plan, seen, cfg)
-	for s.once(structure, 0) || s.once(details, 0) || s.once(structure, cfg.Seeds) {
+	for s.once(structure, coarse, 0) ||
+		s.large() && s.once(withLuck, coarse, cfg.Seeds) ||
+		s.once(structure, fine, 0) ||
+		s.once(details, fine, 0) ||
+		s.once(structure, fine, cfg.Seeds) {
 	}
 	return Result{Plan: s.best, Outcome: s.seen, Runs: s.runs, Minimal: !s.over()}, s.err
 }
@@ -90,19 +94,30 @@ type pass func(s *search)
 // cheaper, and is stable before details are tried, each of which costs runs too.
 var (
 	structure = []pass{
-		cutEnd, dropUnfired, dropAgents, dropServers, dropNodes, dropFaults, dropTargets,
+		cutAfter, dropUnfired, dropAgents, dropServers, dropNodes, cutEnds, dropFaults, dropTargets,
 		dropNamespaces, dropPods, dropWorkload, dropPairs, dropObjects,
 	}
-	details = []pass{simplifyPlan, dropTriggers, simplifyFaults, closeGaps, smallSeed}
+	withLuck = append([]pass{cutWindow}, structure...)
+	details  = []pass{simplifyPlan, dropTriggers, simplifyFaults, closeGaps, smallSeed}
+)
+
+// How small the parts are that a pass leaves out.
+const (
+	coarse = 8 // not below an eighth of what there is
+	fine   = 0 // down to single elements
 )
 
 // once goes through passes, trying each plan with so many other seeds, and
 // reports whether that is worth going on: the plan has changed, and there is time.
-func (s *search) once(passes []pass, seeds int) bool {
+func (s *search) once(passes []pass, parts, seeds int) bool {
 	before := s.best
-	s.seeds = seeds
+	s.parts, s.seeds = parts, seeds
 	for _, p := range passes {
 		p(s)
 	}
 	return s.best != before && !s.over()
 }
+
+// large tells whether it would take many runs to leave out single elements. The
+// finding then hangs on something that the edits change, most likely the schedule.
+func (s *search) large() bool { return SizeOf(s.best).Decisions() > 40 }

@@ -33,21 +33,26 @@ type Driver struct {
 // Execute runs a plan and judges its history, which it also returns in its file
 // form. The error is a *det.Failure if the worker failed.
 func (d *Driver) Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byte, error) {
+	_, run, file, err := d.execute(ctx, plan)
+	return run, file, err
+}
+
+func (d *Driver) execute(ctx context.Context, plan *fault.Plan) (*history.History, *report.Run, []byte, error) {
 	result, reruns, err := d.run(ctx, plan)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	h, run, err := judge(result.History, d.Check)
 	if err != nil {
-		return nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker ended well but its history cannot be used: " + err.Error(), History: result.History}
+		return nil, nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker ended well but its history cannot be used: " + err.Error(), History: result.History}
 	}
 	if h.Plan != plan.Line() {
-		return nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
+		return nil, nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
 	}
 	run.Plan = plan
 	run.Virtual, run.Wall, run.PeakMemory = result.Virtual, result.Wall, result.PeakMemory
 	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
-	return run, result.History, nil
+	return h, run, result.History, nil
 }
 
 // run runs a plan, again if its seed did not determine every event.

@@ -1,0 +1,92 @@
+package campaign
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/checker/marker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// Identify tells which of the known findings a plan shows that breaks a property,
+// or nil if none: the finding of the same property and kind of object whose kinds
+// of faults suffice. It runs the plan with only those faults, once for each
+// candidate, which is far cheaper than to shrink it. The finding that it returns
+// carries the plan so reduced and the sentence of what that showed; the given
+// sentence is what the whole plan showed.
+func Identify(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.Finding, sentence string, findings []*corpus.Finding) (*corpus.Finding, error) {
+	signature := corpus.Signature(plan)
+	for _, known := range corpus.Known(findings, broken) {
+		if !slices.Equal(common(signature, known.Faults), known.Faults) {
+			continue // a kind that it needs is not in the plan
+		}
+		reduced := withOnly(plan, known.Faults)
+		if reduced.Validate() != nil {
+			continue // a fault that is left needs one that is not
+		}
+		match := *known
+		match.Plan, match.Sentence, match.Minimal = reduced, sentence, false
+		if len(reduced.Faults) == len(plan.Faults) {
+			return &match, nil // it is the plan that has just shown it
+		}
+		shown, err := show(ctx, runner, reduced, broken)
+		if err != nil {
+			return nil, err
+		}
+		if shown != nil {
+			match.Sentence = shown.Sentence
+			return &match, nil
+		}
+	}
+	return nil, nil
+}
+
+// common returns the kinds that are in both lists, which are sorted.
+func common(a, b []fault.Kind) (both []fault.Kind) {
+	for _, kind := range a {
+		if slices.Contains(b, kind) {
+			both = append(both, kind)
+		}
+	}
+	return both
+}
+
+// withOnly returns the plan with its faults of some kinds only.
+func withOnly(plan *fault.Plan, kinds []fault.Kind) *fault.Plan {
+	reduced := *plan
+	reduced.Faults = slices.DeleteFunc(slices.Clone(plan.Faults), func(f fault.Fault) bool { return !slices.Contains(kinds, f.Kind) })
+	return &reduced
+}
+
+// show runs a plan and returns the first violation of a property on a kind of
+// object, or nil. A worker that fails shows nothing.
+func show(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.Finding) (*checker.Violation, error) {
+	run, _, err := runner.Execute(ctx, plan)
+	var failure *det.Failure
+	if errors.As(err, &failure) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	violation, shown := run.Verdict.First(broken)
+	if !shown {
+		return nil, nil
+	}
+	return &violation, nil
+}
+
+// CountMarkers counts the markers that a history in its file form reaches.
+func CountMarkers(markers *marker.Catalogue, file []byte) ([]int, error) {
+	h, err := history.Read(bytes.NewReader(file))
+	if err != nil {
+		return nil, err
+	}
+	return markers.Count(h), nil
+}

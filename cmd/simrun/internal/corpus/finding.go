@@ -1,0 +1,183 @@
+package corpus
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+)
+
+// Version is the version of the file form of findings and of the state.
+const Version = 1
+
+// Harness is the property of a finding that is about this project itself: a run
+// that gave no history to judge. Its kind says how.
+const Harness = "harness"
+
+// Finding is one distinct way in which something is broken. Two runs show the same
+// one if they break the same property on the same kind of object and need the same
+// kinds of faults for it: the signature of the mechanism.
+type Finding struct {
+	Property string       `json:"property"`
+	Kind     string       `json:"kind,omitempty"` // of the object; of Harness, how the worker failed
+	Faults   []fault.Kind `json:"faults"`         // in the plan; sorted, each once
+	Sentence string       `json:"sentence"`       // what its plan shows
+	Minimal  bool         `json:"minimal"`        // nothing more can be left out of the plan; else the shrinking had no time, or failed
+	Versions Versions     `json:"versions"`       // of what it was first seen with
+	Count    int          `json:"count"`          // how many seeds showed it
+	Seeds    []Sighting   `json:"seeds"`          // those that showed it soonest, the fastest first
+
+	Plan   *fault.Plan `json:"-"` // the smallest that shows it
+	Output string      `json:"-"` // of Harness: the end of what the worker printed; not read back
+}
+
+// Versions are those of the code that ran, by its name, such as "cilium".
+type Versions map[string]string
+
+// Sighting is a seed that showed a finding.
+type Sighting struct {
+	Scenario string         `json:"scenario,omitempty"` // whose family the seed is of; empty: the swarm
+	Seed     uint64         `json:"seed"`
+	Virtual  fault.Duration `json:"virtual"` // until the first violation; zero if there was no history
+	Wall     fault.Duration `json:"wall"`    // of the whole run
+}
+
+// mostSeeds is how many sightings are kept of a finding: some findings show in
+// every other seed.
+const mostSeeds = 50
+
+// New returns the finding that a plan shows, seen once.
+func New(broken checker.Finding, plan *fault.Plan, sentence string, seen Sighting) *Finding {
+	f := &Finding{Property: broken.Property, Kind: broken.Kind, Faults: Signature(plan), Sentence: sentence, Plan: plan}
+	return f.Seen(seen)
+}
+
+// Seen returns the finding as seen once, by one seed, with the same plan.
+func (f *Finding) Seen(by Sighting) *Finding {
+	seen := *f
+	seen.Count, seen.Seeds = 1, []Sighting{by}
+	return &seen
+}
+
+// Signature returns the kinds of a plan's faults, sorted and each once.
+func Signature(plan *fault.Plan) []fault.Kind {
+	kinds := []fault.Kind{}
+	for i := range plan.Faults {
+		kinds = append(kinds, plan.Faults[i].Kind)
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// Broken is what the checker says of a run that shows the finding.
+func (f *Finding) Broken() checker.Finding {
+	return checker.Finding{Property: f.Property, Kind: f.Kind}
+}
+
+// Name is the finding's signature as the name of its folder.
+func (f *Finding) Name() string {
+	parts := []string{f.Property}
+	if f.Kind != "" {
+		parts = append(parts, f.Kind)
+	}
+	if f.Property != Harness {
+		parts = append(parts, f.faultNames())
+	}
+	const longest = 150 // the file system takes 255, and a person less
+	name := strings.Join(parts, ".")
+	if len(name) > longest {
+		name = fmt.Sprintf("%s-%x", name[:longest], sha256.Sum256([]byte(name)))[:longest+9]
+	}
+	return name
+}
+
+func (f *Finding) faultNames() string {
+	if len(f.Faults) == 0 {
+		return "no-fault"
+	}
+	names := make([]string, len(f.Faults))
+	for i, kind := range f.Faults {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, "+")
+}
+
+// Decisions is how many things a plan decides: its faults, its workload and what
+// is there at the start.
+func Decisions(p *fault.Plan) int { return len(p.Faults) + len(p.Ops) + len(p.Pods) + len(p.Objects) }
+
+// smaller tells whether a plan is easier to read than another.
+func smaller(a, b *fault.Plan) bool {
+	size := func(p *fault.Plan) int { return len(p.Line()) }
+	return cmp.Or(cmp.Compare(Decisions(a), Decisions(b)), cmp.Compare(size(a), size(b))) < 0
+}
+
+// merge returns the finding with what another sighting of it adds.
+func (f *Finding) merge(other *Finding) *Finding {
+	merged := *f
+	merged.Seeds = slices.Clone(f.Seeds)
+	merged.Count += other.Count
+	for _, seen := range other.Seeds {
+		// A seed may run again after the program was killed: it counts once, as long
+		// as it is among the seeds kept.
+		if slices.ContainsFunc(f.Seeds, func(s Sighting) bool { return s.Seed == seen.Seed && s.Scenario == seen.Scenario }) {
+			merged.Count--
+		} else {
+			merged.Seeds = append(merged.Seeds, seen)
+		}
+	}
+	slices.SortFunc(merged.Seeds, func(a, b Sighting) int {
+		return cmp.Or(cmp.Compare(a.Virtual, b.Virtual), cmp.Compare(a.Seed, b.Seed), cmp.Compare(a.Scenario, b.Scenario))
+	})
+	merged.Seeds = merged.Seeds[:min(len(merged.Seeds), mostSeeds)]
+	if smaller(other.Plan, f.Plan) {
+		merged.Plan, merged.Sentence, merged.Minimal = other.Plan, other.Sentence, other.Minimal
+	}
+	return &merged
+}
+
+// The file form: the version, then the finding.
+type findingForm struct {
+	Version int `json:"version"`
+	Finding
+}
+
+func (f *Finding) encode() []byte { return encode(findingForm{Version, *f}) }
+
+func decode(text []byte) (*Finding, error) {
+	var form findingForm
+	if err := decodeStrictly(text, &form); err != nil {
+		return nil, err
+	}
+	if form.Version != Version {
+		return nil, fmt.Errorf("the file form has version %d; this program reads version %d", form.Version, Version)
+	}
+	return &form.Finding, nil
+}
+
+// encode returns indented JSON.
+func encode(form any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(form); err != nil {
+		panic(fmt.Sprintf("corpus: cannot encode %T: %v", form, err)) // it is made of plain values
+	}
+	return b.Bytes()
+}
+
+func decodeStrictly(text []byte, form any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(form); err != nil {
+		return fmt.Errorf("this is not what a campaign writes: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package drive
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/shrink"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+var (
+	endpoints   = checker.Finding{Property: "monotonic", Kind: "endpoint"}
+	nodes       = checker.Finding{Property: "monotonic", Kind: "node"}
+	convergent  = checker.Finding{Property: "convergence"}
+	allFindings = []checker.Finding{endpoints, nodes, convergent}
+)
+
+func TestChoose(t *testing.T) {
+	for _, c := range []struct {
+		asked checker.Finding
+		want  int
+	}{
+		{checker.Finding{}, 0},
+		{endpoints, 0},
+		{nodes, 1},
+		{checker.Finding{Kind: "node"}, 1},
+		{checker.Finding{Property: "convergence"}, 2},
+	} {
+		i, err := choose(allFindings, c.asked)
+		require.NoError(t, err)
+		require.Equal(t, c.want, i, c.asked)
+	}
+	for _, c := range []struct {
+		all   []checker.Finding
+		asked checker.Finding
+		want  string
+	}{
+		{nil, checker.Finding{}, "the run breaks no property, so there is nothing to shrink"},
+		{allFindings, checker.Finding{Property: "integrity", Kind: "node"}, "the run does not break integrity of node; it breaks monotonic of endpoint, monotonic of node, convergence"},
+		{allFindings[:1], checker.Finding{Kind: "identity"}, "the run does not break anything of identity; it breaks monotonic of endpoint"},
+	} {
+		_, err := choose(c.all, c.asked)
+		var nothing *NothingToShrink
+		require.ErrorAs(t, err, &nothing)
+		require.Equal(t, c.want, err.Error())
+	}
+}
+
+// judgedRun is a run of a plan with three faults, of which the second never begins,
+// that breaks a property 3.5 s after the start of the churn.
+func judgedRun(t *testing.T, convergence checker.Outcome) (*history.History, *report.Run) {
+	t.Helper()
+	plan, err := fault.Draw(1, fault.DrawConfig{Reference: true})
+	require.NoError(t, err)
+	plan.Faults = plan.Faults[:3]
+	records, err := history.Parse(`
+0 world phase - start
+10 world phase - churn
+11 world fault reset a0 peer=r0 rev=1
+12 world unfired reset a0 peer=r0 rev=2
+13 world fault reset a0 peer=r0 rev=3
+`)
+	require.NoError(t, err)
+	return &history.History{Records: records}, &report.Run{Plan: plan, Verdict: checker.Verdict{Results: []checker.Result{
+		{Property: "monotonic", Outcome: checker.Fail, Violations: []checker.Violation{{Kind: "endpoint", At: 13500 * time.Millisecond}}},
+		{Property: "convergence", Outcome: convergence},
+	}}}
+}
+
+func TestOutcome(t *testing.T) {
+	h, run := judgedRun(t, checker.Pass)
+	o := newOracle(&Driver{}, endpoints, run, nil)
+	seen := o.outcome(h, run)
+	require.True(t, seen.Shows)
+	require.Equal(t, fault.Duration(3500*time.Millisecond), seen.First)
+	require.Equal(t, []fault.Duration{fault.Duration(time.Second), shrink.Never, fault.Duration(3 * time.Second)}, seen.Begun)
+	require.Same(t, run, o.shown[run.Plan.Line()])
+
+	require.False(t, newOracle(&Driver{}, nodes, run, nil).outcome(h, run).Shows, "the same property of another kind")
+}
+
+func TestShorterSettleMayNotBreakConvergence(t *testing.T) {
+	h, run := judgedRun(t, checker.Fail)
+	o := newOracle(&Driver{}, endpoints, run, nil)
+	require.True(t, o.outcome(h, run).Shows, "the given plan breaks it too")
+	shorter := *run.Plan
+	shorter.Settle /= 2
+	run.Plan = &shorter
+	require.False(t, o.outcome(h, run).Shows)
+	_, converged := judgedRun(t, checker.Pass)
+	converged.Plan = &shorter
+	require.True(t, o.outcome(h, converged).Shows)
+}
+
+func TestFailedWorkerIsNotTheFinding(t *testing.T) {
+	_, given := judgedRun(t, checker.Pass)
+	var failed []det.FailureKind
+	o := newOracle(&Driver{Worker: det.Worker{Path: "/bin/false"}}, endpoints, given, func(plan *fault.Plan, failure *det.Failure) {
+		require.Same(t, given.Plan, plan)
+		failed = append(failed, failure.Kind)
+	})
+	seen, err := o.run(t.Context(), given.Plan)
+	require.NoError(t, err)
+	require.False(t, seen.Shows)
+	require.Equal(t, []det.FailureKind{det.Crash}, failed)
+	require.Equal(t, 1, o.runs)
+	require.Equal(t, 1, o.failed)
+}

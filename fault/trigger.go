@@ -61,7 +61,7 @@ var Events = []EventSpec{
 	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", "a", viewKinds, "is about to watch"},
 	{Connect, "a replica has accepted a connection of agent actor", "a", nil, "connects"},
 	{Ready, "replica actor becomes ready", "r", nil, "becomes ready"},
-	{KubeList, "a kube-apiserver is about to serve a list to actor; a streaming list is a watch", "rwo", kubeKinds, "is about to list"},
+	{KubeList, "a kube-apiserver is about to serve a list, or a watch that begins with one, to actor", "rwo", kubeKinds, "is about to list"},
 	{KubeWatch, "a kube-apiserver is about to open a watch for actor", "rwo", kubeKinds, "is about to watch"},
 	{KubeWrite, "a kube-apiserver is about to serve a write of actor: from the second on, between two writes", "wo", kubeKinds, "is about to write"},
 	{See, "an entry has entered the view of agent actor, or changed in it", "a", viewKinds, "has seen"},
@@ -148,24 +148,29 @@ func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 	return checkServed(p, path, t)
 }
 
-// checkServed finds kinds that nobody reads or writes with the plan's options.
+// checkServed finds what nobody reads or writes with the plan's topology and
+// options.
 func checkServed(p *Plan, path string, t *Trigger) *flaw {
-	never := func(why string) *flaw {
-		return flawf(path+".kind", "the trigger can never fire: %s", why)
-	}
-	endpoints, slices := t.Kind == "CiliumEndpoint", t.Kind == "CiliumEndpointSlice"
-	operators := p.Topology.Operators > 0
-	switch {
-	case slices && !p.Options.EndpointSlices:
+	never := func(why string) *flaw { return flawf(path, "the trigger can never fire: %s", why) }
+	operators, slices := p.Topology.Operators > 0, p.Options.EndpointSlices
+	reads := t.Event == KubeList || t.Event == KubeWatch
+	switch actor := t.Actor[0]; {
+	case reads && actor == 'w' && !operators:
+		return never("w0 only writes, in a world without operators")
+	case reads && actor == 'w' && t.Kind != "" && t.Kind != "CiliumIdentity":
+		return never("w0 reads nothing but CiliumIdentities")
+	case t.Kind == "CiliumEndpointSlice" && !slices:
 		return never("without options.endpointSlices there are no CiliumEndpointSlices")
-	case endpoints && p.Options.EndpointSlices && t.Actor[0] == 'r':
-		return never("with options.endpointSlices the writer reads CiliumEndpointSlices")
-	case endpoints && p.Options.EndpointSlices && !operators:
-		return never("with options.endpointSlices and without operators nobody has CiliumEndpoints")
-	case t.Kind == "Lease" && t.Actor[0] != 'o':
+	case t.Kind == "CiliumEndpoint" && slices && (actor == 'r' || !operators):
+		return never("with options.endpointSlices the writer reads CiliumEndpointSlices, and without operators nobody has CiliumEndpoints")
+	case t.Kind == "Lease" && actor != 'o':
 		return never("only operators have Leases")
-	case t.Kind == "Pod" && t.Actor[0] == 'r':
+	case t.Kind == "Pod" && actor == 'r':
 		return never("the writer does not read Pods")
+	case t.Event == KubeWrite && actor == 'o' && (t.Kind == "Pod" || t.Kind == "Namespace" || t.Kind == "CiliumNode"):
+		return never("operators do not write objects of the kind " + t.Kind)
+	case t.Event == KubeWrite && actor == 'w' && operators && (t.Kind == "CiliumIdentity" || t.Kind == "CiliumEndpointSlice"):
+		return never("in a world with operators these objects are theirs to write")
 	}
 	return nil
 }

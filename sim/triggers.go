@@ -173,16 +173,21 @@ func (t *triggers) observed(r *history.Record) {
 
 // kubeRequest is the hook of the kube-apiservers before they serve a request.
 func (t *triggers) kubeRequest(ctx context.Context, q *kube.Request) error {
-	var event fault.Event
-	switch q.Verb {
-	case "list":
-		event = fault.KubeList
-	case "watch":
-		event = fault.KubeWatch
-	case "create", "update", "patch", "delete", "deletecollection":
-		event = fault.KubeWrite
+	if !t.any.Load() {
+		return nil
 	}
-	return t.await(ctx, t.happened(event, q.Client, kubeKind[q.Resource]), q.Client)
+	var begun []<-chan struct{}
+	kind := kubeKind[q.Resource]
+	if q.Lists() {
+		begun = append(begun, t.happened(fault.KubeList, q.Client, kind)...)
+	}
+	switch q.Verb {
+	case "watch":
+		begun = append(begun, t.happened(fault.KubeWatch, q.Client, kind)...)
+	case "create", "update", "patch", "delete", "deletecollection":
+		begun = append(begun, t.happened(fault.KubeWrite, q.Client, kind)...)
+	}
+	return t.await(ctx, begun, q.Client)
 }
 
 var kubeKind = map[string]string{

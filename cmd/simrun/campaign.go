@@ -3,121 +3,201 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
+	"flag"
 	"runtime"
 	"time"
 
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/checker/marker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/campaign"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// An attempt is what came of one seed: a run, or an error.
-type attempt struct {
-	plan *fault.Plan
-	run  *report.Run
-	err  error
+// campaignFlags are the flags of campaign.
+type campaignFlags struct {
+	length   time.Duration
+	dir      string
+	base     seedFlag
+	shrink   time.Duration
+	scenario string
+	replay   bool
+	worker   workerFlags
+	json     bool
 }
 
-// runMany runs a range of seeds, as many at once as there are cores, and reports
-// on all of them together. Only the summary is kept.
-func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family) (int, error) {
-	if _, err := family.member(f.seeds.First); err != nil {
-		return 0, err // of the objects, thus of every seed: say it before a build of minutes
+// campaign searches seeds for violations and keeps what it finds, or runs again
+// what was kept.
+func (c *console) campaign(ctx context.Context, args []string) (int, error) {
+	f, err := parseCampaign(args)
+	if err != nil {
+		return 0, err
+	}
+	if f.replay {
+		return c.replayCorpus(ctx, f)
+	}
+	family, err := c.family(f.scenario, nil)
+	if err != nil {
+		return 0, err
+	}
+	kept, err := corpus.Open(f.dir)
+	if errors.Is(err, corpus.ErrBusy) {
+		return 0, &usageError{err}
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer kept.Close()
+	state, err := kept.LoadState()
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	if f.scenario != state.Scenario || f.base.given && f.base.seed != state.Base {
+		state.Begin(f.scenario, f.base.seed)
 	}
 	worker, err := c.worker(ctx, f.worker)
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	driver := drive.Driver{Worker: worker}
-	work := func(ctx context.Context, seed uint64) attempt { return f.attempt(ctx, &driver, seed, family) }
-
-	start := time.Now()
-	summary := report.Summary{Seeds: f.seeds.Count()}
-	drive.Each(ctx, f.seeds.Seeds, runtime.NumCPU(), work, func(seed uint64, a attempt) {
-		if err := c.count(f, &summary, seed, a); err != nil {
-			cancel(err)
-		}
-		c.progress.show("%s %d of %d seeds, %d failing, %.1f seeds/s", bar(summary.Done(), summary.Seeds),
-			summary.Done(), summary.Seeds, summary.Failing()+summary.Failed(), float64(summary.Done())/time.Since(start).Seconds())
-	})
-	c.progress.clear()
-	summary.Elapsed = time.Since(start)
-
-	stopped := context.Cause(ctx)
-	if stopped != nil {
-		summary.Note = "stopped before all seeds were run"
-	}
-	if err := c.writeSummary(f, &summary); err != nil {
+	if state.Versions, err = campaign.Versions(worker.Path); err != nil {
 		return 0, err
 	}
-	return summaryStatus(&summary), stopped
+	return c.search(ctx, f, family, kept, state, worker)
 }
 
-func (f *simulateFlags) attempt(ctx context.Context, driver *drive.Driver, seed uint64, family *family) (a attempt) {
-	if a.plan, a.err = family.member(seed); a.err != nil {
-		return a
+func parseCampaign(args []string) (*campaignFlags, error) {
+	f := new(campaignFlags)
+	set := flag.NewFlagSet("campaign", flag.ContinueOnError)
+	set.DurationVar(&f.length, "for", 10*time.Minute, "")
+	set.StringVar(&f.dir, "corpus", "corpus", "")
+	set.Var(&f.base, "base", "")
+	set.DurationVar(&f.shrink, "shrink", 30*time.Second, "")
+	set.StringVar(&f.scenario, "scenario", "", "")
+	set.BoolVar(&f.replay, "replay", false, "")
+	f.worker.add(set)
+	set.BoolVar(&f.json, "json", false, "")
+	if err := parse(set, args); err != nil {
+		return nil, err
 	}
-	var history []byte
-	if a.run, history, a.err = driver.Execute(ctx, a.plan); a.err != nil {
-		return a
+	var excluded []string
+	set.Visit(func(given *flag.Flag) {
+		switch given.Name {
+		case "for", "base", "shrink", "scenario":
+			excluded = append(excluded, "-"+given.Name)
+		}
+	})
+	switch {
+	case set.NArg() > 0:
+		return nil, usageErrorf("campaign takes no arguments, and there is %q; -corpus DIR names the directory", set.Arg(0))
+	case f.replay && len(excluded) > 0:
+		return nil, usageErrorf("-replay and %s exclude each other: it runs the plans of the corpus, once each", excluded[0])
+	case f.length <= 0:
+		return nil, usageErrorf("-for %s: want a time such as 10m", f.length)
+	case f.shrink < 0:
+		return nil, usageErrorf("-shrink %s: want a time such as 30s, or 0 to keep plans as they are drawn", f.shrink)
+	case f.dir == "":
+		return nil, usageErrorf("-corpus needs the name of a directory")
 	}
-	a.run.Name = fmt.Sprintf("%sseed %d", family.title, seed)
-	if f.writePlan != "" {
-		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
-	}
-	if f.writeHistory != "" {
-		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writeHistory, fmt.Sprintf("seed-%d.history", seed)), history))
-	}
-	return a
+	return f, f.worker.check()
 }
 
-// count adds an attempt to the summary. Its error ends the campaign: it is not
-// about one seed.
-func (c *console) count(f *simulateFlags, summary *report.Summary, seed uint64, a attempt) error {
-	if a.err != nil {
-		failure, err := c.failure(a.plan, a.err)
-		if err != nil {
-			return err
+// search runs the campaign and reports on it.
+func (c *console) search(ctx context.Context, f *campaignFlags, family *family, kept *corpus.Corpus, state *corpus.State, worker det.Worker) (int, error) {
+	driver := &drive.Driver{Worker: worker}
+	start := time.Now()
+	var writeErr error
+	result, stopped := campaign.Run(ctx, campaign.Config{
+		Runner:   driver,
+		Draw:     family.member,
+		Shrink:   shrinker(driver, f.shrink),
+		Corpus:   kept,
+		State:    state,
+		Markers:  marker.New(faultKinds()),
+		Parallel: runtime.NumCPU(),
+		For:      f.length,
+		OnEvent: func(e campaign.Event) {
+			if e.Found != nil {
+				writeErr = errors.Join(writeErr, c.writeFound(f, e))
+			}
+			elapsed := time.Since(start)
+			c.progress.show("%s %s of %s, %d seeds, %d findings (%d new), %.1f seeds/s", bar(int(min(elapsed, f.length)/time.Millisecond), int(f.length/time.Millisecond)),
+				elapsed.Round(time.Second), f.length, e.Seeds, len(kept.Findings()), e.New, float64(e.Seeds)/elapsed.Seconds())
+		},
+	})
+	c.progress.clear()
+	if err := errors.Join(writeErr, c.writeCampaign(f, kept, state, result)); err != nil {
+		return 0, err
+	}
+	return campaignStatus(result), stopped
+}
+
+// campaignStatus is the exit status: a new failure of the harness comes first,
+// since it hides what its seeds would have shown.
+func campaignStatus(r campaign.Result) int {
+	status := statusHold
+	for _, f := range r.New {
+		if f.Property == corpus.Harness {
+			return statusHarness
 		}
-		summary.AddFailure(failure)
-		if f.json {
-			return failure.WriteJSON(c.stdout)
-		}
+		status = statusBroken
+	}
+	return status
+}
+
+// shrinker shrinks plans one run at a time: the cores are busy with other seeds.
+func shrinker(driver *drive.Driver, limit time.Duration) campaign.Shrinker {
+	if limit == 0 {
 		return nil
 	}
-	summary.Add(seed, a.run)
-	if f.json {
-		return a.run.WriteJSON(c.stdout, false)
+	return func(ctx context.Context, plan *fault.Plan, broken checker.Finding) (campaign.Shrunk, error) {
+		shrunk, err := driver.Shrink(ctx, plan, broken, drive.ShrinkConfig{For: limit})
+		if err != nil {
+			return campaign.Shrunk{}, err
+		}
+		return campaign.Shrunk{Plan: shrunk.Run.Plan, Sentence: shrunk.Violation.Sentence, Minimal: shrunk.Minimal}, nil
 	}
-	return nil
 }
 
-func (c *console) writeSummary(f *simulateFlags, summary *report.Summary) error {
-	if f.json {
-		return summary.WriteJSON(c.stdout)
+// faultKinds are the kinds of faults that markers exist for, in the order of the
+// reference.
+func faultKinds() (kinds []string) {
+	for i := range fault.Specs {
+		kinds = append(kinds, string(fault.Specs[i].Kind))
 	}
-	if err := summary.WriteText(c.stdout, f.all); err != nil {
-		return err
-	}
-	if seed, found := summary.FirstFailing(); found {
-		_, err := fmt.Fprintf(c.stdout, "replay    %s\n", f.commands(c.name, seed)[0].Line)
-		return err
-	}
-	return nil
+	return kinds
 }
 
-// summaryStatus is the exit status of a campaign: a failure of the harness comes
-// first, since it hides what the seeds would have shown.
-func summaryStatus(s *report.Summary) int {
-	switch {
-	case s.Failed() > 0:
-		return statusHarness
-	case s.Failing()+s.Undecided() > 0:
-		return statusBroken
+// replayCorpus runs every plan of a corpus again.
+func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, error) {
+	findings, err := corpus.Read(f.dir)
+	if err != nil {
+		return 0, &usageError{err}
 	}
-	return statusHold
+	if len(findings) == 0 {
+		return 0, usageErrorf("-corpus %s: there are no findings to replay; simrun campaign -corpus %s makes some", f.dir, f.dir)
+	}
+	worker, err := c.worker(ctx, f.worker)
+	if err != nil {
+		return 0, err
+	}
+	done := 0
+	all, err := campaign.Replay(ctx, &drive.Driver{Worker: worker}, findings, runtime.NumCPU(), func(campaign.Replayed) {
+		done++
+		c.progress.show("%s %d of %d findings", bar(done, len(findings)), done, len(findings))
+	})
+	c.progress.clear()
+	if err != nil {
+		return 0, err
+	}
+	if err := c.writeReplay(f, all); err != nil {
+		return 0, err
+	}
+	for _, replayed := range all {
+		if !replayed.Shows {
+			return statusBroken, nil
+		}
+	}
+	return statusHold, nil
 }

@@ -16,6 +16,7 @@ func TestFindings(t *testing.T) {
 		"writer-restart-orphans":       {"convergence"},
 		"relist-loses-order":           {"no-spurious-deletion"},
 		"failover-to-stale-replica":    {"monotonic", "no-spurious-deletion"},
+		"lease-shorter-than-watchdog":  {"no-spurious-deletion"},
 		"emptied-etcd-same-cluster-id": {"convergence"},
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")

@@ -31,6 +31,7 @@ const (
 type BuildConfig struct {
 	Runtime  string            // Deterministic (also if empty) or Stock
 	Out      string            // the file to write; empty: a name in the user's cache directory
+	Plant    *Plant            // if non-nil, a bug to build in; Runtime must not be Stock
 	Progress func(line string) // if non-nil, told what is happening
 }
 
@@ -41,6 +42,9 @@ type BuildConfig struct {
 func Build(ctx context.Context, cfg BuildConfig) (path string, err error) {
 	if cfg.Runtime == "" {
 		cfg.Runtime = Deterministic
+	}
+	if cfg.Runtime == Stock && cfg.Plant != nil {
+		return "", errors.New("a bug is planted with the deterministic runtime only: without it, a seed that shows it does not replay")
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
@@ -67,6 +71,7 @@ type builder struct {
 	goCommand string // of the toolchain to build with
 	goroot    string
 	goversion string
+	modcache  string // where the go command keeps modules
 	env       []string
 }
 
@@ -114,18 +119,20 @@ func (b *builder) findToolchain(ctx context.Context) error {
 	if len(f) != 3 {
 		return fmt.Errorf("go env GOROOT GOVERSION GOMODCACHE printed %q, not three lines", out)
 	}
-	b.goCommand, b.goroot, b.goversion = "go", f[0], f[1]
+	b.goCommand, b.goroot, b.goversion, b.modcache = "go", f[0], f[1], f[2]
 	b.env = os.Environ()
 	if b.cfg.Runtime == Stock {
 		return nil
 	}
 	b.env = append(b.env, "CGO_ENABLED=0") // cgo could block where the runtime does not see it
-	if !inside(b.goroot, f[2]) {
+	if !inside(b.goroot, b.modcache) {
 		return nil
 	}
-	if b.goroot, err = copyToolchain(b.goroot, filepath.Join(b.cache, "toolchain-"+b.goversion), b.cfg.Progress); err != nil {
+	copied := filepath.Join(b.cache, "toolchain-"+b.goversion)
+	if err := copyOnce(b.goroot, copied, "the Go toolchain", b.cfg.Progress); err != nil {
 		return err
 	}
+	b.goroot = copied
 	b.goCommand = filepath.Join(b.goroot, "bin", "go")
 	b.env = append(b.env, "GOTOOLCHAIN=local", "GOROOT="+b.goroot)
 	return nil
@@ -136,27 +143,28 @@ func inside(path, dir string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// copyToolchain copies a toolchain to dst, completely or not at all.
-func copyToolchain(src, dst string, progress func(string)) (string, error) {
+// copyOnce copies a directory to dst, completely or not at all, unless dst exists.
+// What names it for people.
+func copyOnce(src, dst, what string, progress func(string)) error {
 	if _, err := os.Stat(dst); err == nil {
-		return dst, nil
+		return nil
 	}
-	progress("copying the Go toolchain, which may not be changed where it is")
+	progress("copying " + what + ", which may not be changed where it is")
 	if err := os.MkdirAll(filepath.Dir(dst), 0o777); err != nil {
-		return "", err
+		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dst), "toolchain-")
+	tmp, err := os.MkdirTemp(filepath.Dir(dst), "copying-")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := os.CopyFS(filepath.Join(tmp, "go"), os.DirFS(src)); err != nil {
-		return "", fmt.Errorf("copying the Go toolchain from %s: %w", src, err)
+	if err := os.CopyFS(filepath.Join(tmp, "copy"), os.DirFS(src)); err != nil {
+		return fmt.Errorf("copying %s from %s: %w", what, src, err)
 	}
-	if err := os.Rename(filepath.Join(tmp, "go"), dst); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
+	if err := os.Rename(filepath.Join(tmp, "copy"), dst); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	return dst, nil
+	return nil
 }
 
 func (b *builder) build(ctx context.Context) (string, error) {
@@ -165,20 +173,20 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	args := []string{"build", "-ldflags=-s -w", "-v"}
 	key := sha256.New()
 	fmt.Fprintln(key, b.cfg.Runtime, b.goversion, args)
+	name := b.cfg.Runtime
 	if b.cfg.Runtime == Deterministic {
-		overlay, err := WriteOverlay(b.goroot, filepath.Join(b.cache, "overlay-"+b.goversion))
-		if err != nil {
-			return "", err
-		}
-		args = append(args, "-trimpath", "-overlay", overlay, "-tags", "detrt")
 		fmt.Fprintln(key, editsText, detrtSource)
+	}
+	if b.cfg.Plant != nil {
+		name = "planted"
+		b.cfg.Plant.hash(key)
 	}
 	if err := b.hashSources(key); err != nil {
 		return "", err
 	}
 	out := b.cfg.Out
 	if out == "" {
-		out = filepath.Join(b.cache, fmt.Sprintf("worker-%s-%x", b.cfg.Runtime, key.Sum(nil)[:8]))
+		out = filepath.Join(b.cache, fmt.Sprintf("worker-%s-%x", name, key.Sum(nil)[:8]))
 		if _, err := os.Stat(out); err == nil && !b.outside {
 			return out, nil
 		}
@@ -188,6 +196,11 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		return "", err
 	}
 
+	flags, err := b.overlay(ctx, out)
+	if err != nil {
+		return "", err
+	}
+	args = append(args, flags...)
 	b.cfg.Progress("building the worker: Cilium, etcd and client-go; minutes the first time")
 	total := b.packages(ctx)
 	tmp := out + ".new"
@@ -204,8 +217,27 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	return out, b.dropOldWorkers()
 }
 
-// dropOldWorkers removes workers that were built more than a week ago from the
-// cache: each change of the sources makes a new one, of 90 MB.
+// overlay returns the flags of go build for the runtime and for the bug that is
+// planted; what the bug's build needs besides is written beside the worker.
+func (b *builder) overlay(ctx context.Context, worker string) (flags []string, err error) {
+	if b.cfg.Runtime == Stock {
+		return nil, nil
+	}
+	overlay, err := WriteOverlay(b.goroot, filepath.Join(b.cache, "overlay-"+b.goversion))
+	if err != nil {
+		return nil, err
+	}
+	flags = []string{"-trimpath", "-tags", "detrt"}
+	if b.cfg.Plant == nil {
+		return append(flags, "-overlay", overlay), nil
+	}
+	planted, err := b.plantIn(ctx, worker+".source", overlay)
+	return append(flags, planted...), err
+}
+
+// dropOldWorkers removes workers that were built more than a week ago, and what
+// they were planted with, from the cache: each change of the sources makes a new
+// one, of 90 MB.
 func (b *builder) dropOldWorkers() error {
 	old, err := filepath.Glob(filepath.Join(b.cache, "worker-*"))
 	if err != nil {
@@ -214,7 +246,7 @@ func (b *builder) dropOldWorkers() error {
 	for _, name := range old {
 		info, err := os.Stat(name)
 		if err == nil && time.Since(info.ModTime()) > 7*24*time.Hour {
-			os.Remove(name)
+			os.RemoveAll(name)
 		}
 	}
 	return nil

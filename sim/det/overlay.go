@@ -116,12 +116,32 @@ func WriteOverlay(goroot, dir string) (string, error) {
 		}
 		replace[filepath.Join(goroot, "src", file)] = dst
 	}
-	b, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
-	if err != nil {
-		return "", err
-	}
 	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, writeIfChanged(overlay, append(b, '\n'))
+	return overlay, writeOverlayFile(overlay, replace)
+}
+
+// overlayForm is the file of go build's -overlay flag: which file takes the place
+// of which.
+type overlayForm struct{ Replace map[string]string }
+
+func writeOverlayFile(name string, replace map[string]string) error {
+	b, err := json.MarshalIndent(overlayForm{replace}, "", "\t")
+	if err != nil {
+		return err
+	}
+	return writeIfChanged(name, append(b, '\n'))
+}
+
+func readOverlay(name string) (replace map[string]string, err error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var form overlayForm
+	if err := json.Unmarshal(b, &form); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return form.Replace, nil
 }
 
 func writeIfChanged(name string, b []byte) error {

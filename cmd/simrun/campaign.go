@@ -70,10 +70,11 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 func parseCampaign(args []string) (*campaignFlags, error) {
 	f := new(campaignFlags)
 	set := flag.NewFlagSet("campaign", flag.ContinueOnError)
-	set.DurationVar(&f.length, "for", 10*time.Minute, "")
+	f.length, f.shrink = 10*time.Minute, 30*time.Second
+	set.Var(lengthFlag{&f.length}, "for", "")
 	set.StringVar(&f.dir, "corpus", "corpus", "")
 	set.Var(&f.base, "base", "")
-	set.DurationVar(&f.shrink, "shrink", 30*time.Second, "")
+	set.Var(lengthFlag{&f.shrink}, "shrink", "")
 	set.StringVar(&f.scenario, "scenario", "", "")
 	set.BoolVar(&f.replay, "replay", false, "")
 	f.worker.add(set)

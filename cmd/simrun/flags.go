@@ -9,6 +9,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
 	"github.com/meshcheck/meshcheck/fault/objects"
@@ -53,6 +54,19 @@ type list []string
 func (l *list) String() string { return strings.Join(*l, " ") }
 func (l *list) Set(value string) error {
 	*l = append(*l, value)
+	return nil
+}
+
+// lengthFlag is a length of wall-clock time; the commands say which they take.
+type lengthFlag struct{ to *time.Duration }
+
+func (f lengthFlag) String() string { return "" }
+func (f lengthFlag) Set(value string) error {
+	length, err := time.ParseDuration(value)
+	if err != nil {
+		return errors.New("want a length of time, such as 90s or 10m")
+	}
+	*f.to = length
 	return nil
 }
 

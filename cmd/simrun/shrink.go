@@ -161,7 +161,8 @@ func parseShrink(args []string) (*shrinkFlags, error) {
 	set.StringVar(&f.finding.Property, "property", "", "")
 	set.StringVar(&f.finding.Kind, "kind", "", "")
 	set.StringVar(&f.out, "o", "", "")
-	set.DurationVar(&f.length, "for", 5*time.Minute, "")
+	f.length = 5 * time.Minute
+	set.Var(lengthFlag{&f.length}, "for", "")
 	if err := parse(set, args); err != nil {
 		return nil, err
 	}

@@ -115,8 +115,8 @@ var kubeSpecs = []Spec{
 var operatorSpecs = []Spec{
 	{
 		Kind:    OperatorRestart,
-		Summary: "an operator is stopped gracefully and starts again after for",
-		targets: "o", lasts: needed, longest: 60 * second,
+		Summary: "an operator is stopped gracefully and starts again after for; with a long for, it is absent for long",
+		targets: "o", lasts: needed, longest: 240 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s restarts after %s", f.Target, f.For)
 		},

@@ -22,7 +22,8 @@ type oracle struct {
 	driver    *Driver
 	finding   checker.Finding
 	onFailure func(*fault.Plan, *det.Failure)
-	settle    fault.Duration // of the given plan
+	counts    func(context.Context, *report.Run) (bool, error) // as ShrinkConfig.Counts
+	settle    fault.Duration                                   // of the given plan
 
 	mu     sync.Mutex
 	shown  map[string]*report.Run // runs that show the finding, by their plan
@@ -60,6 +61,11 @@ func (o *oracle) run(ctx context.Context, plan *fault.Plan) (shrink.Outcome, err
 		return shrink.Outcome{}, err
 	case run.Deterministic && run.Unseeded > 0:
 		return shrink.Outcome{}, nil
+	}
+	if _, broken := run.Verdict.First(o.finding); broken && o.counts != nil {
+		if counts, err := o.counts(ctx, run); err != nil || !counts {
+			return shrink.Outcome{}, err
+		}
 	}
 	return o.outcome(h, run), nil
 }

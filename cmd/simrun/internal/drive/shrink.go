@@ -23,6 +23,10 @@ type ShrinkConfig struct {
 	// OnFailure, if non-nil, is told about each plan whose worker failed, which does
 	// not count as the finding. It is called from several goroutines.
 	OnFailure func(*fault.Plan, *det.Failure)
+	// Counts, if non-nil, tells of a run that breaks the finding whether it counts as
+	// what is followed. It is not asked about the given plan's, and called from several
+	// goroutines; its error ends the search.
+	Counts func(context.Context, *report.Run) (bool, error)
 }
 
 // otherSeeds is how many other seeds each smaller plan is tried with.
@@ -52,6 +56,7 @@ func (d *Driver) Shrink(ctx context.Context, plan *fault.Plan, finding checker.F
 		return nil, err
 	}
 	o := newOracle(d, all[i], given, cfg.OnFailure)
+	o.counts = cfg.Counts
 	searching := ctx
 	if cfg.For > 0 {
 		var cancel context.CancelFunc

@@ -1,0 +1,189 @@
+// Package planted judges the checkers: it puts a known bug into Cilium's source,
+// hunts it with seeds, and tells whether the property that must catch it did.
+//
+// A bug is a file (bug.go). A hunt (hunt.go) runs seeds with the worker that has it
+// and, where they show it, with the one that has not: what a plan breaks in both is
+// a finding about Cilium as it is, and no catch.
+package planted
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// Version is the version of the file form of a Bug.
+const Version = 1
+
+// Swarm is the family of the plans that simrun -seed draws.
+const Swarm = "swarm"
+
+// cilium is the module that bugs are planted in.
+const cilium = "github.com/cilium/cilium"
+
+// Bug is a bug that is planted, what must catch it, and where it is hunted. Its
+// file form is YAML.
+type Bug struct {
+	Name string `yaml:"-"` // of its file, without .yaml
+
+	Version  int    `yaml:"version"`            // of the file form: 1
+	Upstream string `yaml:"upstream,omitempty"` // the issue whose bug it brings back, such as cilium/cilium#24740; none: a bug of our own
+	Story    string `yaml:"story"`              // what is wrong, and what follows from it
+
+	Edits []Edit `yaml:"edits"`
+	Catch Catch  `yaml:"catch"`
+	Hunt  Hunt   `yaml:"hunt"`
+}
+
+// Edit replaces whole lines in a file of Cilium.
+type Edit struct {
+	File string `yaml:"file"` // below the root of Cilium's module
+	Old  string `yaml:"old"`  // occurs exactly once in it
+	New  string `yaml:"new"`
+}
+
+// Catch is what must be broken, and how the sentence of the violation must read
+// for it to be this bug that broke it.
+type Catch struct {
+	Property string         `yaml:"property"`
+	Kind     string         `yaml:"kind,omitempty"` // of the object, for a property that has one
+	Sentence *regexp.Regexp `yaml:"-"`
+	Says     string         `yaml:"says"` // a regular expression that the sentence matches
+}
+
+// Hunt is where the bug is looked for.
+type Hunt struct {
+	Family string `yaml:"family,omitempty"` // Swarm, or what simrun -scenario takes
+	Plan   string `yaml:"plan,omitempty"`   // in place of a family: a plan of which each seed is a variation; a file beside the bug
+	Seeds  int    `yaml:"seeds"`            // the budget: seeds from 0 on
+}
+
+// Finding is the violation that catches the bug.
+func (b *Bug) Finding() checker.Finding {
+	return checker.Finding{Property: b.Catch.Property, Kind: b.Catch.Kind}
+}
+
+// Plant returns the bug as a build takes it.
+func (b *Bug) Plant() *det.Plant {
+	p := det.Plant{Module: cilium}
+	for _, e := range b.Edits {
+		p.Edits = append(p.Edits, det.SourceEdit(e))
+	}
+	return &p
+}
+
+// Names returns the names of the bugs in a directory, in order.
+func Names(dir fs.FS) (names []string, err error) {
+	files, err := fs.Glob(dir, "*.yaml")
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(file, ".yaml"))
+	}
+	return names, err
+}
+
+// Load reads the bug of that name in a directory.
+func Load(dir fs.FS, name string) (*Bug, error) {
+	data, err := fs.ReadFile(dir, name+".yaml")
+	if err != nil {
+		return nil, err
+	}
+	return Read(name, data)
+}
+
+// Read reads a bug in its file form. Fields that a bug does not have are refused,
+// and so is what cannot be planted, caught or hunted: the error is one sentence
+// with the field and what would be right.
+func Read(name string, data []byte) (*Bug, error) {
+	b := &Bug{Name: name}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	err := decoder.Decode(b)
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the file is empty")
+	}
+	if err == nil {
+		err = b.validate()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("planted bug %s: %w", name, err)
+	}
+	return b, nil
+}
+
+func (b *Bug) validate() (err error) {
+	switch {
+	case b.Version != Version:
+		return fmt.Errorf("version %d: this program reads version %d", b.Version, Version)
+	case b.Upstream != "" && !issue.MatchString(b.Upstream):
+		return fmt.Errorf("upstream %q: want an issue such as cilium/cilium#24740", b.Upstream)
+	case strings.TrimSpace(b.Story) == "":
+		return errors.New("story: want a sentence on what is wrong and what follows from it")
+	case len(b.Edits) == 0:
+		return errors.New("edits: want at least one, with file, old and new")
+	}
+	for i, e := range b.Edits {
+		switch {
+		case !fs.ValidPath(e.File) || !strings.HasSuffix(e.File, ".go") || strings.HasSuffix(e.File, "_test.go"):
+			return fmt.Errorf("edits[%d].file %q: want a Go file of Cilium's module such as pkg/kvstore/etcd.go", i, e.File)
+		case strings.TrimSpace(e.Old) == "":
+			return fmt.Errorf("edits[%d].old: want the text to replace, which must occur exactly once in %s", i, e.File)
+		case e.Old == e.New:
+			return fmt.Errorf("edits[%d].new is the same as old", i)
+		}
+	}
+	if err := b.Catch.validate(); err != nil {
+		return err
+	}
+	switch h := b.Hunt; {
+	case (h.Family == "") == (h.Plan == ""):
+		return errors.New("hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)")
+	case h.Seeds < 1:
+		return fmt.Errorf("hunt.seeds %d: want how many seeds to try, 1 or more", h.Seeds)
+	}
+	return nil
+}
+
+var issue = regexp.MustCompile(`^[\w.-]+/[\w.-]+#[0-9]+$`)
+
+func (c *Catch) validate() (err error) {
+	var properties []string
+	for _, p := range checker.Properties() {
+		properties = append(properties, p.Name)
+	}
+	kinds := []string{"", history.Identity, history.Endpoint, history.Node, history.Meta}
+	switch {
+	case !slices.Contains(properties, c.Property):
+		return fmt.Errorf("catch.property %q: want one of %s", c.Property, strings.Join(properties, ", "))
+	case !slices.Contains(kinds, c.Kind):
+		return fmt.Errorf("catch.kind %q: want one of %s, or none", c.Kind, strings.Join(kinds[1:], ", "))
+	case c.Says == "":
+		return errors.New("catch.says: want a regular expression that the violation's sentence matches if this bug is its cause")
+	}
+	if c.Sentence, err = regexp.Compile(c.Says); err != nil {
+		return fmt.Errorf("catch.says: %w", err)
+	}
+	return nil
+}
+
+// by returns the first violation of a verdict that is of the bug's making, as far
+// as the sentence tells.
+func (b *Bug) by(v checker.Verdict) (checker.Violation, bool) {
+	result, _ := v.Result(b.Catch.Property)
+	for _, violation := range result.Violations {
+		if violation.Kind == b.Catch.Kind && b.Catch.Sentence.MatchString(violation.Sentence) {
+			return violation, true
+		}
+	}
+	return checker.Violation{}, false
+}

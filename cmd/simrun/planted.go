@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
+	bugs "github.com/meshcheck/meshcheck/testdata/planted"
+)
+
+const plantedHelp = `
+planted tests the checkers: it puts known bugs into Cilium's source, one at a
+time, runs seeds with each, and tells whether the property that must catch the
+bug did, how many seeds that took, and how small the plan is that shows it.
+
+  simrun planted                 all bugs of testdata/planted
+  simrun planted NAME...         some of them
+
+A bug counts as caught if a plan breaks its property, for the reason that the bug
+states, with a worker that has the bug, and does not break that property on that
+kind of object with a worker that has not. The shrunk plan keeps to the same rule.
+
+Each bug needs a worker of its own, which takes seconds to build where the worker
+without bugs was built before: only the edited packages of Cilium are compiled.
+
+Flags:
+  -shrink TIME   how long to shrink the plan that catches a bug; 0: not at all;
+                 60s
+  -json          write JSON, one object a line, in place of text
+
+Examples:
+  simrun planted
+  simrun planted stale-keys-not-drained -shrink 0
+
+Exit status:
+  0    every bug is caught
+  1    some are not
+  2    bad flags or bad input
+  3    the harness failed: a bug does not fit Cilium's source, a worker could not
+       be built, or the one without bugs failed
+  130  interrupted; what was done until then is printed
+`
+
+// plantedFlags are the flags of planted.
+type plantedFlags struct {
+	names  []string // of bugs; none: all
+	shrink time.Duration
+	json   bool
+}
+
+// A nursery holds bugs and builds workers that have one, or, without a plant,
+// none.
+type nursery struct {
+	files fs.FS
+	build func(context.Context, det.BuildConfig) (string, error)
+}
+
+// planted hunts the bugs that come with this program.
+func (c *console) planted(ctx context.Context, args []string) (int, error) {
+	return c.huntAll(ctx, args, nursery{bugs.Files, det.Build})
+}
+
+func parsePlanted(args []string) (*plantedFlags, error) {
+	f := new(plantedFlags)
+	set := flag.NewFlagSet("planted", flag.ContinueOnError)
+	set.DurationVar(&f.shrink, "shrink", time.Minute, "")
+	set.BoolVar(&f.json, "json", false, "")
+	// Names may come before flags and after them.
+	for len(args) > 0 {
+		if err := parse(set, args); err != nil {
+			return nil, err
+		}
+		if args = set.Args(); len(args) > 0 {
+			f.names, args = append(f.names, args[0]), args[1:]
+		}
+	}
+	if f.shrink < 0 {
+		return nil, usageErrorf("-shrink %s: want a time such as 60s, or 0 to keep plans as they are drawn", f.shrink)
+	}
+	return f, nil
+}
+
+// chosen is a bug with the family of plans that it is hunted in.
+type chosen struct {
+	*planted.Bug
+	draw func(seed uint64) (*fault.Plan, error)
+}
+
+// huntAll hunts bugs one after the other and reports on each when it is done.
+func (c *console) huntAll(ctx context.Context, args []string, from nursery) (int, error) {
+	f, err := parsePlanted(args)
+	if err != nil {
+		return 0, err
+	}
+	all, err := c.choose(f, from.files)
+	if err != nil {
+		return 0, err
+	}
+	clean, err := c.buildFor(ctx, from, nil)
+	if err != nil {
+		return 0, err
+	}
+	table := plantedTable{console: c, flags: f, bugs: all}
+	for _, bug := range all {
+		row, err := c.hunt(ctx, f, from, bug, clean)
+		if row != nil {
+			err = errors.Join(err, table.add(row))
+		}
+		if err != nil {
+			return 0, errors.Join(err, table.finish())
+		}
+	}
+	return table.status(), table.finish()
+}
+
+// choose loads the bugs that the flags name.
+func (c *console) choose(f *plantedFlags, files fs.FS) (all []chosen, err error) {
+	names, err := planted.Names(files)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range f.names {
+		if !slices.Contains(names, name) {
+			return nil, usageErrorf("there is no planted bug %q; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	if len(f.names) > 0 {
+		names = f.names
+	}
+	for _, name := range names {
+		bug, err := planted.Load(files, name)
+		if err != nil {
+			return nil, err
+		}
+		family, err := c.familyOf(bug, files)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, chosen{bug, family.member})
+	}
+	return all, nil
+}
+
+func (c *console) familyOf(bug *planted.Bug, files fs.FS) (*family, error) {
+	switch {
+	case bug.Hunt.Family == planted.Swarm:
+		return c.family("", nil)
+	case bug.Hunt.Family != "":
+		return c.family(bug.Hunt.Family, nil)
+	}
+	data, err := fs.ReadFile(files, bug.Hunt.Plan)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := fault.Read(bug.Hunt.Plan, data)
+	return &family{plan: plan}, err
+}
+
+func (c *console) buildFor(ctx context.Context, from nursery, plant *det.Plant) (det.Worker, error) {
+	path, err := from.build(ctx, det.BuildConfig{Plant: plant, Progress: c.progress.log})
+	c.progress.clear()
+	return det.Worker{Path: path}, err
+}
+
+// hunt builds a bug, hunts it, and shrinks the plan that catches it. A row that is
+// not nil is complete, whatever the error.
+func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, cleanWorker det.Worker) (*plantedRow, error) {
+	worker, err := c.buildFor(ctx, from, bug.Plant())
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	with, without := &drive.Driver{Worker: worker}, &drive.Driver{Worker: cleanWorker}
+	result, err := planted.Search(ctx, bug.Bug, planted.Config{
+		Planted:  with,
+		Clean:    without,
+		Draw:     bug.draw,
+		Parallel: runtime.NumCPU(),
+		OnSeed: func(done int) {
+			c.progress.show("%s: %d of %d seeds, %.1f seeds/s", bug.Name, done, bug.Hunt.Seeds, float64(done)/time.Since(start).Seconds())
+		},
+	})
+	c.progress.clear()
+	if err != nil {
+		return nil, err
+	}
+	row := &plantedRow{bug: bug.Bug, worker: worker.Path, result: result, elapsed: time.Since(start)}
+	if !result.Caught || f.shrink == 0 {
+		return row, nil
+	}
+	row.shrunk, err = with.Shrink(ctx, result.Plan, bug.Finding(), drive.ShrinkConfig{
+		Parallel:   runtime.NumCPU(),
+		For:        f.shrink,
+		OnProgress: c.shrinkProgress(result.Plan),
+		Counts: func(ctx context.Context, run *report.Run) (bool, error) {
+			return catches(ctx, bug.Bug, without, run)
+		},
+	})
+	c.progress.clear()
+	return row, err
+}
+
+// catches is planted.Catches for the plans of a search, of which one that the worker
+// without the bug cannot run does not count.
+func catches(ctx context.Context, bug *planted.Bug, clean *drive.Driver, run *report.Run) (bool, error) {
+	is, err := planted.Catches(ctx, bug, clean, run)
+	var failure *det.Failure
+	if errors.As(err, &failure) {
+		return false, nil
+	}
+	return is, err
+}

@@ -13,11 +13,12 @@ import (
 // Every plan in testdata/findings breaks what its page says, and nothing else.
 func TestFindings(t *testing.T) {
 	findings := map[string][]string{
-		"writer-restart-orphans":       {"convergence"},
-		"relist-loses-order":           {"no-spurious-deletion"},
-		"failover-to-stale-replica":    {"monotonic", "no-spurious-deletion"},
-		"lease-shorter-than-watchdog":  {"no-spurious-deletion"},
-		"emptied-etcd-same-cluster-id": {"convergence"},
+		"writer-restart-orphans":         {"convergence"},
+		"relist-loses-order":             {"no-spurious-deletion"},
+		"failover-to-stale-replica":      {"monotonic", "no-spurious-deletion"},
+		"cluster-config-comes-back-late": {"no-spurious-deletion"},
+		"lease-shorter-than-watchdog":    {"no-spurious-deletion"},
+		"emptied-etcd-same-cluster-id":   {"convergence"},
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")
 	require.NoError(t, err)

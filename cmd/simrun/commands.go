@@ -23,12 +23,13 @@ func init() {
 		"faults":       {(*console).faults, faultsHelp},
 		"shrink":       {(*console).shrink, shrinkHelp},
 		"campaign":     {(*console).campaign, campaignHelp},
+		"planted":      {(*console).planted, plantedHelp},
 		"build-worker": {(*console).buildWorker, buildHelp},
 	}
 }
 
 func commandNames() string {
-	return "check, verify, shrink, faults, campaign, build-worker and help, and without a command -seed 1 runs a seed"
+	return "check, verify, shrink, faults, campaign, planted, build-worker and help, and without a command -seed 1 runs a seed"
 }
 
 // help returns the help of the command, for a user who calls the program so.
@@ -55,6 +56,7 @@ of the execution.
   simrun verify -seeds 0-99      run each seed twice and compare
   simrun campaign -for 10m       search seeds, and keep each distinct finding
   simrun shrink -seed 1          the smallest plan that breaks the same property
+  simrun planted                 known bugs, and which properties catch them
   simrun faults                  what a plan's faults, triggers and scenarios are
   simrun build-worker -o FILE    build the worker for a machine without Go
   simrun help COMMAND            more on a command

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -42,6 +43,8 @@ const (
 	seedUnseeded    = 107 // the seed never determines every event
 	seedUnseededOne = 108 // the seed determines every event of about every other run
 	seedEmpty       = 109 // nothing happens, so nothing can be decided
+
+	seedCatches = 3 // a planted worker's agent sees what never was
 
 	// From here on an agent sees what never was if a replica's writer restarts, and
 	// the worker crashes if an agent does.
@@ -114,7 +117,7 @@ func writeFakeHistory(plan *fault.Plan) {
 	case seedEmpty:
 		text = "0 world phase - start\n400 world phase - end value=settled\n"
 	}
-	if plan.Seed >= seedsOfRestarts && hasFault(plan, fault.WriterRestart) {
+	if plan.Seed >= seedsOfRestarts && hasFault(plan, fault.WriterRestart) || plantedWorker() && plan.Seed == seedCatches {
 		seen = "ghost"
 	}
 	records, err := history.Parse(strings.ReplaceAll(text, "SEEN", seen))
@@ -129,6 +132,15 @@ func writeFakeHistory(plan *fault.Plan) {
 	_, err = w.Close()
 	must(err)
 	must(f.Close())
+}
+
+// plantedName is the file of a fake worker that has a bug.
+const plantedName = "planted-worker"
+
+func plantedWorker() bool {
+	path, err := os.Executable()
+	must(err)
+	return filepath.Base(path) == plantedName
 }
 
 func hasFault(plan *fault.Plan, kind fault.Kind) bool {

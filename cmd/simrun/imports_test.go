@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"checker":    {"checker", "history", "model/spec"},
 	"report":     {"report", "checker", "history", "fault"},
 	"sim/det":    {"sim/det"},
-	"cmd/simrun": {"cmd/simrun", "report", "checker", "history", "fault", "model", "sim/det", "testdata/scenarios"},
+	"cmd/simrun": {"cmd/simrun", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
 }
 
 // Only packages below sim may depend on these, by whatever way: the others build

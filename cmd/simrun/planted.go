@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
 	"github.com/meshcheck/meshcheck/fault"
@@ -38,6 +39,8 @@ without bugs was built before: only the edited packages of Cilium are compiled.
 Flags:
   -shrink TIME   how long to shrink the plan that catches a bug; 0: not at all;
                  60s
+  -o DIR         write the plan of each bug that is caught, as small as it is
+                 known, to NAME.json in this directory; it is made if it is missing
   -json          write JSON, one object a line, in place of text
 
 Examples:
@@ -57,8 +60,12 @@ Exit status:
 type plantedFlags struct {
 	names  []string // of bugs; none: all
 	shrink time.Duration
+	out    string
 	json   bool
 }
+
+// file is where the plan of a row is written.
+func (f *plantedFlags) file(r *plantedRow) string { return filepath.Join(f.out, r.bug.Name+".json") }
 
 // A nursery holds bugs and builds workers that have one, or, without a plant,
 // none.
@@ -76,6 +83,7 @@ func parsePlanted(args []string) (*plantedFlags, error) {
 	f := new(plantedFlags)
 	set := flag.NewFlagSet("planted", flag.ContinueOnError)
 	set.DurationVar(&f.shrink, "shrink", time.Minute, "")
+	set.StringVar(&f.out, "o", "", "")
 	set.BoolVar(&f.json, "json", false, "")
 	// Names may come before flags and after them.
 	for len(args) > 0 {
@@ -88,6 +96,12 @@ func parsePlanted(args []string) (*plantedFlags, error) {
 	}
 	if f.shrink < 0 {
 		return nil, usageErrorf("-shrink %s: want a time such as 60s, or 0 to keep plans as they are drawn", f.shrink)
+	}
+	if f.out == "" {
+		return f, nil
+	}
+	if err := os.MkdirAll(f.out, 0o777); err != nil {
+		return nil, usageErrorf("-o %s: cannot make the directory: %w", f.out, plainError(err))
 	}
 	return f, nil
 }
@@ -179,7 +193,7 @@ func (c *console) buildFor(ctx context.Context, from nursery, plant *det.Plant) 
 func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, cleanWorker det.Worker) (*plantedRow, error) {
 	worker, err := c.buildFor(ctx, from, bug.Plant())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)
 	}
 	start := time.Now()
 	with, without := &drive.Driver{Worker: worker}, &drive.Driver{Worker: cleanWorker}
@@ -197,6 +211,13 @@ func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug c
 		return nil, err
 	}
 	row := &plantedRow{bug: bug.Bug, worker: worker.Path, result: result, elapsed: time.Since(start)}
+	if len(result.Failed) > 0 {
+		first, err := c.failure(result.Failed[0].Plan, result.Failed[0].Failure)
+		if err != nil {
+			return nil, err
+		}
+		row.failure = &first
+	}
 	if !result.Caught || f.shrink == 0 {
 		return row, nil
 	}

@@ -176,9 +176,9 @@ func (c *Catch) validate() (err error) {
 	return nil
 }
 
-// by returns the first violation of a verdict that is of the bug's making, as far
+// By returns the first violation of a verdict that is of the bug's making, as far
 // as the sentence tells.
-func (b *Bug) by(v checker.Verdict) (checker.Violation, bool) {
+func (b *Bug) By(v checker.Verdict) (checker.Violation, bool) {
 	result, _ := v.Result(b.Catch.Property)
 	for _, violation := range result.Violations {
 		if violation.Kind == b.Catch.Kind && b.Catch.Sentence.MatchString(violation.Sentence) {

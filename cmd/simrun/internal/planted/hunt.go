@@ -35,12 +35,50 @@ type Result struct {
 	Plan      *fault.Plan
 	Violation checker.Violation
 
-	Seeds  int // up to the one that catches the bug, or all
-	Known  int // of these, that break the property without the bug as well, which is no catch
-	Failed int // of these, whose worker with the bug failed
+	Seeds  int       // up to the one that catches the bug, or all
+	Known  int       // of these, that break the property without the bug as well, which is no catch
+	Failed []Failure // of these, whose worker with the bug failed
 }
 
-// outcome is what a seed showed.
+// Failure is a plan whose worker failed.
+type Failure struct {
+	Plan *fault.Plan
+	*det.Failure
+}
+
+// Search runs seeds from 0 on until the bug is caught or its budget is spent. Of
+// several seeds that catch it the lowest counts, and nothing above it, so that the
+// result does not depend on how many run at once. The error is that of ctx, or of
+// what made it impossible to go on, such as a plan that the worker refuses.
+func Search(ctx context.Context, bug *Bug, cfg Config) (Result, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	h := hunt{bug: bug, cfg: cfg, tries: make([]try, bug.Hunt.Seeds)}
+	var lanes sync.WaitGroup
+	for range cfg.Parallel {
+		lanes.Go(func() {
+			for seed, more := h.begin(ctx); more; seed, more = h.begin(ctx) {
+				t, err := h.try(ctx, uint64(seed))
+				if err != nil {
+					stop(fmt.Errorf("seed %d: %w", seed, err))
+					return
+				}
+				h.note(seed, t)
+			}
+		})
+	}
+	lanes.Wait()
+	return h.result(), context.Cause(ctx)
+}
+
+// A try is what came of a seed.
+type try struct {
+	outcome
+	plan      *fault.Plan
+	violation checker.Violation // of a seed that catches the bug
+	failure   *det.Failure      // of one that failed
+}
+
 type outcome int
 
 const (
@@ -50,70 +88,73 @@ const (
 	failed
 )
 
-// Search runs seeds from 0 on until the bug is caught or its budget is spent. Of
-// several seeds that catch it the lowest counts, and nothing above it, so that the
-// result does not depend on how many run at once. The error is that of ctx, or of
-// what made it impossible to go on.
-func Search(ctx context.Context, bug *Bug, cfg Config) (Result, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	h := hunt{bug: bug, cfg: cfg, outcomes: make([]outcome, bug.Hunt.Seeds)}
-	h.result.Seeds = bug.Hunt.Seeds
-	var lanes sync.WaitGroup
-	for range cfg.Parallel {
-		lanes.Go(func() {
-			for seed, more := h.begin(ctx); more; seed, more = h.begin(ctx) {
-				if err := h.try(ctx, seed); err != nil {
-					stop(fmt.Errorf("seed %d: %w", seed, err))
-				}
-			}
-		})
-	}
-	lanes.Wait()
-	return h.sum(), context.Cause(ctx)
-}
-
 type hunt struct {
 	bug *Bug
 	cfg Config
 
-	mu       sync.Mutex // guards what follows
-	next     int        // the seed to begin with next
-	done     int
-	outcomes []outcome // of each seed
-	result   Result    // its Seeds shrinks to what matters
+	mu    sync.Mutex // guards what follows
+	begun int        // seeds
+	done  int
+	tries []try // of the seeds that can still matter
 }
 
-func (h *hunt) begin(ctx context.Context) (seed uint64, more bool) {
+func (h *hunt) begin(ctx context.Context) (seed int, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ctx.Err() != nil || h.next >= h.result.Seeds {
+	if ctx.Err() != nil || h.begun >= len(h.tries) {
 		return 0, false
 	}
-	h.next++
-	return uint64(h.next - 1), true
+	h.begun++
+	return h.begun - 1, true
 }
 
-// try runs one seed and notes what it shows.
-func (h *hunt) try(ctx context.Context, seed uint64) error {
-	plan, err := h.cfg.Draw(seed)
+func (h *hunt) try(ctx context.Context, seed uint64) (t try, err error) {
+	if t.plan, err = h.cfg.Draw(seed); err != nil {
+		return t, err
+	}
+	run, _, err := h.cfg.Planted.Execute(ctx, t.plan)
+	if errors.As(err, &t.failure) && t.failure.Kind != det.Input {
+		t.outcome = failed
+		return t, nil
+	}
 	if err != nil {
-		return err
+		return t, err
 	}
-	run, _, err := h.cfg.Planted.Execute(ctx, plan)
-	var failure *det.Failure
-	switch {
-	case errors.As(err, &failure):
-		h.note(seed, failed, nil)
-		return nil
-	case err != nil:
-		return err
+	t.violation, _ = h.bug.By(run.Verdict)
+	t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run)
+	return t, err
+}
+
+// note keeps what came of a seed. What comes after one that catches the bug does not
+// matter.
+func (h *hunt) note(seed int, t try) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if seed < len(h.tries) {
+		h.tries[seed] = t
+		if t.outcome == catches {
+			h.tries = h.tries[:seed+1]
+		}
 	}
-	is, err := judge(ctx, h.bug, h.cfg.Clean, run)
-	if err == nil {
-		h.note(seed, is, run)
+	h.done++
+	if h.cfg.OnSeed != nil {
+		h.cfg.OnSeed(h.done)
 	}
-	return err
+}
+
+func (h *hunt) result() Result {
+	r := Result{Seeds: len(h.tries)}
+	for seed, t := range h.tries {
+		switch t.outcome {
+		case catches:
+			r.Caught, r.Seed, r.Plan, r.Violation = true, uint64(seed), t.plan, t.violation
+		case known:
+			r.Known++
+		case failed:
+			r.Failed = append(r.Failed, Failure{t.plan, t.failure})
+		}
+	}
+	return r
 }
 
 // Catches tells whether a run of a plan with the bug catches it: whether the plan
@@ -125,7 +166,7 @@ func Catches(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (bool
 }
 
 func judge(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (outcome, error) {
-	if _, shown := bug.by(run.Verdict); !shown || undetermined(run) {
+	if _, shown := bug.By(run.Verdict); !shown || undetermined(run) {
 		return nothing, nil
 	}
 	without, _, err := clean.Execute(ctx, run.Plan)
@@ -141,30 +182,3 @@ func judge(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (outcom
 // undetermined tells of a run whether its seed left something open, so that another
 // might show something else.
 func undetermined(run *report.Run) bool { return run.Deterministic && run.Unseeded > 0 }
-
-func (h *hunt) note(seed uint64, is outcome, run *report.Run) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.outcomes[seed] = is
-	h.done++
-	if is == catches && int(seed) < h.result.Seeds {
-		violation, _ := h.bug.by(run.Verdict)
-		h.result = Result{Caught: true, Seed: seed, Plan: run.Plan, Violation: violation, Seeds: int(seed) + 1}
-	}
-	if h.cfg.OnSeed != nil {
-		h.cfg.OnSeed(h.done)
-	}
-}
-
-func (h *hunt) sum() Result {
-	r := h.result
-	for _, is := range h.outcomes[:r.Seeds] {
-		switch is {
-		case known:
-			r.Known++
-		case failed:
-			r.Failed++
-		}
-	}
-	return r
-}

@@ -17,6 +17,7 @@ func TestFindings(t *testing.T) {
 		"relist-loses-order":             {"no-spurious-deletion"},
 		"failover-to-stale-replica":      {"monotonic", "no-spurious-deletion"},
 		"cluster-config-comes-back-late": {"no-spurious-deletion"},
+		"namespace-informer-behind":      {"no-spurious-deletion"},
 		"lease-shorter-than-watchdog":    {"no-spurious-deletion"},
 		"emptied-etcd-same-cluster-id":   {"convergence"},
 	}

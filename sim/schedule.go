@@ -76,6 +76,11 @@ func (s *schedule) run() {
 	for _, i := range s.triggers.disarm() {
 		s.unfired(i, "its trigger did not fire")
 	}
+	for len(s.fired) > 0 {
+		f := <-s.fired
+		s.unfired(f.fault, "its trigger fired when the churn was over")
+		close(f.begun)
+	}
 	for _, step := range s.steps { // what would end later
 		s.w.do(step.run)
 	}

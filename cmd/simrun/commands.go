@@ -24,6 +24,7 @@ func init() {
 		"shrink":       {(*console).shrink, shrinkHelp},
 		"campaign":     {(*console).campaign, campaignHelp},
 		"planted":      {(*console).planted, plantedHelp},
+		"model":        {(*console).model, modelHelp},
 		"build-worker": {(*console).buildWorker, buildHelp},
 	}
 }
@@ -58,6 +59,7 @@ of the execution.
   simrun shrink -seed 1          the smallest plan that breaks the same property
   simrun planted                 known bugs, and which properties catch them
   simrun faults                  what a plan's faults, triggers and scenarios are
+  simrun model -all              every interleaving of an abstract mesh
   simrun build-worker -o FILE    build the worker for a machine without Go
   simrun help COMMAND            more on a command
 

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// modelFlags are the flags of the command model.
+type modelFlags struct {
+	mode     string
+	all      bool
+	property string
+	bounds   mesh.Bounds
+	memory   int64 // MiB
+	out      string
+	json     bool
+}
+
+// model explores the abstract mesh.
+func (c *console) model(ctx context.Context, args []string) (int, error) {
+	f, err := parseModel(args)
+	if err != nil {
+		return 0, err
+	}
+	o := mesh.Options{Memory: f.memory << 20}
+	if f.property != "" {
+		o.Properties = []string{f.property}
+	}
+	if f.all {
+		return c.modelMatrix(ctx, f, o)
+	}
+	mode, err := mesh.ParseMode(f.mode)
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	o.Progress = c.exploring(mode)
+	row, err := mesh.Run(ctx, mesh.Config{Mode: mode, Bounds: f.bounds}, o)
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	c.progress.clear()
+	if err := c.writeModel(f, row); err != nil {
+		return 0, err
+	}
+	switch {
+	case ctx.Err() != nil:
+		return statusInterrupted, nil
+	case row.Verdict() == explore.Holds:
+		return statusHold, nil
+	}
+	return statusBroken, nil
+}
+
+// writeModel writes what is known of one mode, and the trace that was asked for.
+func (c *console) writeModel(f *modelFlags, row *mesh.Row) error {
+	if f.out != "" {
+		if trace := row.Cells[0].Trace; trace != nil {
+			text, err := json.MarshalIndent(trace, "", "  ")
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(f.out, append(text, '\n'), 0o644); err != nil {
+				return usageErrorf("-o %s: cannot write the trace: %w", f.out, plainError(err))
+			}
+		} else {
+			fmt.Fprintf(c.stderr, "simrun: %s has no counterexample in mode %s, so %s is not written\n", f.property, row.Mode, f.out)
+		}
+	}
+	if f.json {
+		return row.WriteJSON(c.stdout)
+	}
+	return row.WriteText(c.stdout)
+}
+
+// modelMatrix explores all modes of the matrix, and prints each row as soon as it
+// is known. That cells are broken is what the matrix is there to show; only one
+// that is not decided is a failure.
+func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options) (int, error) {
+	if !f.json {
+		fmt.Fprint(c.stdout, mesh.MatrixHeader(f.bounds))
+	}
+	status := statusHold
+	for _, mode := range mesh.MatrixModes() {
+		o.Progress = c.exploring(mode)
+		row, err := mesh.Run(ctx, mesh.Config{Mode: mode, Bounds: f.bounds}, o)
+		if err != nil {
+			return 0, &usageError{err}
+		}
+		if !row.Finished {
+			status = statusBroken
+		}
+		c.progress.clear()
+		if f.json {
+			err = row.WriteJSON(c.stdout)
+		} else {
+			_, err = fmt.Fprintln(c.stdout, row.Line())
+		}
+		if err != nil {
+			return 0, err
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	if !f.json {
+		fmt.Fprint(c.stdout, mesh.MatrixLegend)
+		fmt.Fprintf(c.stdout, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
+	}
+	return status, nil
+}
+
+// exploring shows how far the search of a mode is. In a log a search of a moment
+// needs no line.
+func (c *console) exploring(mode mesh.Mode) func(explore.Progress) {
+	return func(p explore.Progress) {
+		line := fmt.Sprintf("%s: %v", mode, p)
+		if p.Elapsed < logEvery {
+			c.progress.show("%s", line)
+		} else {
+			c.progress.log(line)
+		}
+	}
+}
+
+// parseModel reads and checks the flags.
+func parseModel(args []string) (*modelFlags, error) {
+	f := &modelFlags{bounds: mesh.Default}
+	set := flag.NewFlagSet("model", flag.ContinueOnError)
+	set.StringVar(&f.mode, "mode", "", "")
+	set.BoolVar(&f.all, "all", false, "")
+	set.StringVar(&f.property, "property", "", "")
+	set.IntVar(&f.bounds.Replicas, "replicas", f.bounds.Replicas, "")
+	set.IntVar(&f.bounds.Agents, "agents", f.bounds.Agents, "")
+	set.IntVar(&f.bounds.Objects, "objects", f.bounds.Objects, "")
+	set.IntVar(&f.bounds.Reuses, "reuses", f.bounds.Reuses, "")
+	set.IntVar(&f.bounds.Faults, "faults", f.bounds.Faults, "")
+	set.Int64Var(&f.memory, "memory", 4096, "")
+	set.StringVar(&f.out, "o", "", "")
+	set.BoolVar(&f.json, "json", false, "")
+	if err := parse(set, args); err != nil {
+		return nil, err
+	}
+	names := mesh.PropertyNames()
+	switch {
+	case set.NArg() > 0:
+		return nil, usageErrorf("there is an argument %q that belongs to no flag; simrun help model shows examples", set.Arg(0))
+	case f.all == (f.mode != ""):
+		return nil, usageErrorf("what shall be explored? Give either -mode MODE or -all; simrun help model lists the modes")
+	case f.all && (f.property != "" || f.out != ""):
+		return nil, usageErrorf("-property and -o are for one mode: give -mode in place of -all")
+	case f.property != "" && !slices.Contains(names, f.property):
+		return nil, usageErrorf("-property %s: there is no such property; there are %s", f.property, strings.Join(names, ", "))
+	case f.out != "" && f.property == "":
+		return nil, usageErrorf("-o needs -property: each property has a counterexample of its own")
+	case f.memory < 1:
+		return nil, usageErrorf("-memory %d: want MiB, at least 1", f.memory)
+	}
+	return f, nil
+}
+
+const modelHelp = `
+model explores an abstract control plane: every interleaving of a kube-apiserver,
+replicas with their etcds, agents, pods whose addresses are used again, and
+faults. It runs no code of Cilium's and needs no worker. docs/model.md says what is
+in the model and what is not.
+
+  simrun model -all              the verdict of every property in every mode
+  simrun model -mode MODE        one mode, with the shortest counterexamples
+
+A mode is a base, and repairs behind plus signs: clustermesh+sweep+fence.
+  crd          agents watch the kube-apiserver
+  kvstore      one shared, persistent etcd
+  clustermesh  the proposal: each agent reads the ephemeral etcd of a replica
+  handover     the same, but an agent reads CRDs while no etcd can be reached
+  direct       agents write to the ephemeral etcd of a replica
+  central      replicas compute what agents need from two kinds of objects
+Repairs, of clustermesh and handover:
+  sweep        a new writer deletes the keys that are not in its list
+  token        an etcd that starts empty has a new cluster ID
+  heartbeat    a replica whose watch is cut stops its heartbeat
+  fence        canaries carry the resourceVersion reached; agents refuse older
+  kept         the fence outlives a restart of the agent
+  anchor       an agent that restarts asks the kube-apiserver for its fence
+  cutover      in a handover one source is stopped before the other is used
+
+Flags:
+  -mode MODE          the mode to explore
+  -all                explore the modes of the matrix
+  -property NAME      decide this property only: integrity, monotonic,
+                      no-spurious-deletion, convergence, owner, single-source,
+                      durable or agree
+  -replicas N         1 to 3; 2
+  -agents N           1 to 3; 2
+  -objects N          pods, and as many addresses; 1 to 3; 2
+  -reuses N           pods that get an address which another had; 0 to 2; 1
+  -faults N           0 to 4; 2
+  -memory MIB         the most that a search takes; 4096
+  -o FILE             write the property's counterexample as JSON
+  -json               write JSON, one object a line, in place of text
+
+Examples:
+  simrun model -all
+  simrun model -mode clustermesh -property monotonic
+  simrun model -mode handover+cutover -agents 1 -faults 3
+  simrun model -mode direct -property durable -o trace.json
+
+Exit status: 0 if every property holds, or with -all if every cell is decided;
+1 if a property is broken or undecided; 2 for bad flags; 130 if interrupted, when
+what is known by then is printed.
+`

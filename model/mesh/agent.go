@@ -1,0 +1,128 @@
+package mesh
+
+import "fmt"
+
+// addAgent adds what an agent does with the etcd of a replica, and its restart.
+func (m *mesh) addAgent(a int) {
+	if m.mode.Base.replicated() {
+		m.addReader(a)
+	}
+	if m.mode.Base == Handover || !m.mode.Base.replicated() {
+		m.addWatcher(a)
+	}
+	m.addFault(action{
+		name: fmt.Sprintf("RestartAgent(a%d)", a),
+		do: func(s *State, _ int) bool {
+			g := &s.Agents[a]
+			if g.At == 0 && g.CRD == 0 {
+				return false
+			}
+			g.At, g.Deaf, g.CRD = 0, false, 0
+			switch {
+			case m.mode.has(Anchor):
+				g.Fence = s.RV
+			case !m.mode.has(Kept):
+				g.Fence = 0
+			}
+			return true
+		},
+		say: func(s *State, _ int) string {
+			text := fmt.Sprintf("a%d restarts; the datapath keeps what it has", a)
+			switch {
+			case m.mode.has(Anchor):
+				text += fmt.Sprintf(", and a%d asks the kube-apiserver for its resourceVersion: %d", a, s.RV)
+			case m.mode.has(Kept):
+				text += ", the fence too"
+			}
+			return text
+		},
+	})
+}
+
+// addReader adds the connection with a replica.
+func (m *mesh) addReader(a int) {
+	m.add(action{
+		name: fmt.Sprintf("Connect(a%d)", a), kind: progress,
+		count: func(*State) int { return m.Replicas },
+		do: func(s *State, r int) bool {
+			g := &s.Agents[a]
+			if !s.adrift(g) || !m.accepts(s, g, r) {
+				return false
+			}
+			g.At, g.Deaf = uint8(r+1), false
+			if m.mode.has(Cutover) {
+				g.CRD = 0
+			}
+			m.look(s, g)
+			return true
+		},
+		say: func(s *State, r int) string {
+			switch {
+			case s.Agents[a].CRD == 0:
+				return fmt.Sprintf("a%d connects with r%d, finds the canary, and makes its view what r%d's etcd has", a, r, r)
+			case m.mode.has(Cutover):
+				return fmt.Sprintf("a%d stops its watch of CRDs and makes its view what r%d's etcd has", a, r)
+			}
+			return fmt.Sprintf("a%d connects with r%d while it watches CRDs: what r%d's etcd has takes precedence", a, r, r)
+		},
+	})
+	m.add(action{
+		name: fmt.Sprintf("See(a%d)", a), kind: progress,
+		do: func(s *State, _ int) bool {
+			g := &s.Agents[a]
+			return g.At != 0 && !g.Deaf && m.look(s, g)
+		},
+		say: func(s *State, _ int) string {
+			return fmt.Sprintf("a%d's watch of r%d's etcd delivers what is new", a, s.Agents[a].At-1)
+		},
+	})
+}
+
+// accepts reports whether the agent may read from the replica.
+func (m *mesh) accepts(s *State, g *agent, r int) bool {
+	p := &s.Replicas[r]
+	return p.reachable() && p.RV >= g.Fence
+}
+
+// look makes the agent's view what its sources say, and reports whether that
+// changed it. With two sources an address belongs to whom the etcd says, and if it
+// says nothing, to whom the CRDs say.
+func (m *mesh) look(s *State, g *agent) bool {
+	var view entries
+	if g.CRD != 0 {
+		view = s.truth(g.CRD)
+	}
+	if g.At != 0 {
+		for address, created := range s.Replicas[g.At-1].Etcd {
+			if created != 0 {
+				view[address] = created
+			}
+		}
+	}
+	if view == g.View {
+		return false
+	}
+	s.show(g, view)
+	if m.mode.has(Fence) {
+		g.Fence = max(g.Fence, g.CRD)
+		if g.At != 0 {
+			g.Fence = max(g.Fence, s.Replicas[g.At-1].RV)
+		}
+	}
+	return true
+}
+
+// show replaces the view, and keeps the account of what it has shown.
+func (s *State) show(g *agent, view entries) {
+	for address, created := range view {
+		was := g.View[address]
+		switch {
+		case created == was:
+		case created != 0 && s.genuine(address, created):
+			g.Seen[address] = max(g.Seen[address], created)
+		case created == 0 && s.genuine(address, was):
+			g.Seen[address] = max(g.Seen[address], s.deleted(was))
+		}
+	}
+	g.View = view
+}

@@ -1,0 +1,66 @@
+package mesh
+
+import "fmt"
+
+// addDirect adds what a replica does in mode direct: it copies the writes that
+// other replicas have acknowledged. The proposal has no such thing; without it an
+// agent would never see what was written to another replica, so the model errs on
+// the side of direct writes.
+func (m *mesh) addDirect(r int) {
+	m.add(action{
+		name: fmt.Sprintf("Copy(r%d)", r), kind: progress,
+		count: func(s *State) int { return int(s.RV) },
+		do: func(s *State, i int) bool {
+			p := &s.Replicas[r]
+			if p.Phase == lost || p.Held&(1<<i) != 0 || !s.held(i) {
+				return false
+			}
+			m.hold(s, r, uint8(i+1))
+			return true
+		},
+		say: func(s *State, i int) string {
+			return fmt.Sprintf("r%d copies rv %d from another replica: %s", r, i+1, s.at(uint8(i+1)))
+		},
+	})
+}
+
+// held reports whether some replica has the write of bit i.
+func (s *State) held(i int) bool {
+	for r := range s.Replicas {
+		if s.Replicas[r].Held&(1<<i) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hold gives a replica the write rv. Of each address its etcd has the latest.
+func (m *mesh) hold(s *State, r int, rv uint8) {
+	s.Replicas[r].Held |= 1 << (rv - 1)
+	m.settle(s, &s.Replicas[r])
+}
+
+func (m *mesh) settle(s *State, p *replica) {
+	p.Etcd = entries{}
+	for i := uint8(1); i <= s.RV; i++ {
+		if p.Held&(1<<(i-1)) == 0 {
+			continue
+		}
+		w := s.at(i)
+		p.Etcd[w.Address] = i
+		if w.Delete {
+			p.Etcd[w.Address] = 0
+		}
+	}
+}
+
+// startDirect starts a replica with an empty etcd. It serves once it has copied
+// what the others hold.
+func (m *mesh) startDirect(s *State, r int) {
+	p := &s.Replicas[r]
+	p.Phase = serving
+	for other := range s.Replicas {
+		p.Held |= s.Replicas[other].Held
+	}
+	m.settle(s, p)
+}

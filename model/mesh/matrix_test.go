@@ -1,0 +1,159 @@
+package mesh
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/model/explore"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text, "%s; if the change is wanted, run with -update and read the difference", file)
+}
+
+// Each property is broken by some mode and kept by another, so no cell is what it
+// is by construction of the property alone.
+func TestMatrix(t *testing.T) {
+	text := MatrixHeader(small)
+	broken, kept := map[string]bool{}, map[string]bool{}
+	for _, mode := range MatrixModes() {
+		row := run(t, mode.String(), small)
+		require.True(t, row.Finished)
+		require.Empty(t, row.unreached())
+		text += row.Line() + "\n"
+		for _, c := range row.Cells {
+			broken[c.Property] = broken[c.Property] || c.Verdict == explore.Broken
+			kept[c.Property] = kept[c.Property] || c.Verdict == explore.Holds
+		}
+	}
+	for _, name := range PropertyNames() {
+		require.True(t, broken[name], "no mode breaks %s", name)
+		require.True(t, kept[name], "no mode keeps %s", name)
+	}
+	golden(t, "matrix.txt", text)
+	document, err := os.ReadFile("../../docs/model.md")
+	require.NoError(t, err)
+	require.Contains(t, string(document), text, "docs/model.md shows another matrix")
+}
+
+func TestStories(t *testing.T) {
+	golden(t, "clustermesh-monotonic.txt", Story(run(t, "clustermesh", small).cell(t, monotonic).Trace))
+	golden(t, "direct-durable.txt", Story(run(t, "direct", small).cell(t, durable).Trace))
+}
+
+// What each finding of testdata/findings is about has its counterexample here: by
+// the actions in it, in their order.
+func TestFindingsAreInTheModel(t *testing.T) {
+	for _, c := range []struct {
+		finding, mode, property string
+		actions                 []string
+	}{
+		{"writer-restart-orphans", "clustermesh", convergence, []string{"RestartWriter(", "WriterLists("}},
+		{"failover-to-stale-replica", "clustermesh+sweep+token", monotonic, []string{"See(", "Connect("}},
+		{"failover-to-stale-replica", "clustermesh+sweep+token", spurious, []string{"See(", "Connect("}},
+		{"emptied-etcd-same-cluster-id", "clustermesh+sweep", convergence, []string{"Empty(", "Start("}},
+	} {
+		trace := run(t, c.mode, small).cell(t, c.property).Trace
+		require.NotNil(t, trace, c.finding)
+		rest := c.actions
+		for _, step := range trace.Steps {
+			if len(rest) > 0 && strings.HasPrefix(step.Action, rest[0]) {
+				rest = rest[1:]
+			}
+		}
+		require.Empty(t, rest, "%s: not in\n%s", c.finding, Story(trace))
+	}
+}
+
+func TestTextOfAMode(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, run(t, "clustermesh", small).WriteText(&b))
+	require.Contains(t, b.String(), "mode clustermesh, 2 replicas, 1 agent, 2 objects, 1 reuse, 2 faults\n")
+	require.Regexp(t, `(?m)^  BROKEN 4   convergence +Once writes and faults have ended`, b.String())
+	require.Regexp(t, `(?m)^  reached \d+ +apart +One replica answers`, b.String())
+	require.Contains(t, b.String(), "\nmonotonic is broken in 5 steps: ")
+}
+
+func TestJSONOfAMode(t *testing.T) {
+	row := run(t, "direct", small)
+	var b bytes.Buffer
+	require.NoError(t, row.WriteJSON(&b))
+	require.Equal(t, 1, strings.Count(b.String(), "\n"))
+	var form struct {
+		Version    int
+		Kind, Mode string
+		States     int64
+		Properties []struct {
+			Property, Verdict string
+			Promised          bool
+			Length            int
+			Trace             json.RawMessage
+		}
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &form))
+	require.Equal(t, JSONVersion, form.Version)
+	require.Equal(t, "model", form.Kind)
+	require.Equal(t, "direct", form.Mode)
+	require.Equal(t, row.States, form.States)
+	require.Len(t, form.Properties, len(Properties()))
+	for _, p := range form.Properties {
+		if p.Property == durable {
+			require.Equal(t, "broken", p.Verdict)
+			require.True(t, p.Promised)
+			trace, err := explore.ReadTrace(p.Trace)
+			require.NoError(t, err)
+			require.Len(t, trace.Steps, p.Length)
+		}
+	}
+}
+
+func TestParseMode(t *testing.T) {
+	m, err := ParseMode("clustermesh+kept+fence+sweep+fence")
+	require.NoError(t, err)
+	require.Equal(t, "clustermesh+sweep+fence+kept", m.String())
+	for text, want := range map[string]string{
+		"mesh":                `mode "mesh": there is no base "mesh"; there are crd, kvstore, clustermesh, handover, direct, central`,
+		"clustermesh+magic":   `there is no repair "magic"; there are sweep,`,
+		"crd+sweep":           "mode crd+sweep: repairs are for clustermesh and handover",
+		"clustermesh+kept":    "mode clustermesh+kept: the repair kept needs the repair fence",
+		"clustermesh+cutover": "mode clustermesh+cutover: the repair cutover is for handover",
+	} {
+		_, err := ParseMode(text)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestBoundsAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Bounds)
+		want   string
+	}{
+		{func(b *Bounds) { b.Replicas = 0 }, "a model with 0 replicas: want 1 to 3"},
+		{func(b *Bounds) { b.Agents = 4 }, "a model with 4 agents: want 1 to 3"},
+		{func(b *Bounds) { b.Objects = 4 }, "a model with 4 objects: want 1 to 3"},
+		{func(b *Bounds) { b.Reuses = -1 }, "a model with -1 reuses: want 0 to 2"},
+		{func(b *Bounds) { b.Faults = 5 }, "a model with 5 faults: want 0 to 4"},
+	} {
+		b := Default
+		c.change(&b)
+		_, err := New(Config{Mode{Base: ClusterMesh}, b})
+		require.EqualError(t, err, c.want)
+	}
+}

@@ -1,0 +1,153 @@
+package mesh
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Base is where agents read from, and who writes there.
+type Base string
+
+// The bases.
+const (
+	// CRD: agents watch the kube-apiserver.
+	CRD Base = "crd"
+	// KVStore: agents read and write one shared, persistent etcd.
+	KVStore Base = "kvstore"
+	// ClusterMesh: as proposed, each agent reads the ephemeral etcd of one
+	// replica, which copies the kube-apiserver.
+	ClusterMesh Base = "clustermesh"
+	// Handover: as ClusterMesh, but an agent reads CRDs while no etcd can be
+	// reached, and hands over once one can. Meanwhile both sources feed its view,
+	// and what comes from the etcd takes precedence, as in Cilium's ipcache.
+	Handover Base = "handover"
+	// Direct: agents write to the ephemeral etcd of a replica, which
+	// acknowledges; the replicas copy each other's writes.
+	Direct Base = "direct"
+	// Central: as ClusterMesh, but each replica computes what agents need from
+	// two kinds of objects, which it watches separately.
+	Central Base = "central"
+)
+
+// Bases returns all bases.
+func Bases() []Base { return []Base{CRD, KVStore, ClusterMesh, Handover, Direct, Central} }
+
+// replicated reports whether agents read from replicas.
+func (b Base) replicated() bool { return b != CRD && b != KVStore }
+
+// copies reports whether replicas copy the kube-apiserver.
+func (b Base) copies() bool { return b.replicated() && b != Direct }
+
+// Repair is a change to the proposal.
+type Repair string
+
+// The repairs.
+const (
+	// Sweep: after a writer's list, keys in its etcd that are not in the list are
+	// deleted before the canary is written.
+	Sweep Repair = "sweep"
+	// Token: an etcd that starts empty has a new cluster ID, also in the same pod, so
+	// that its clients list anew.
+	Token Repair = "token"
+	// Heartbeat: a replica whose watch of the kube-apiserver is found to be cut
+	// stops its heartbeat: its agents leave, and none comes, until it has
+	// caught up.
+	Heartbeat Repair = "heartbeat"
+	// Fence: canaries carry the resourceVersion that the replica has reached; an
+	// agent remembers the highest it has seen and refuses what is behind.
+	Fence Repair = "fence"
+	// Kept: the fence is kept with the datapath when the agent restarts.
+	Kept Repair = "kept"
+	// Anchor: an agent that restarts asks the kube-apiserver for its present
+	// resourceVersion, and takes that for its fence.
+	Anchor Repair = "anchor"
+	// Cutover: in a handover one source is stopped before the other feeds the
+	// view.
+	Cutover Repair = "cutover"
+)
+
+// Repairs returns all repairs.
+func Repairs() []Repair { return []Repair{Sweep, Token, Heartbeat, Fence, Kept, Anchor, Cutover} }
+
+// Mode is a base with repairs. Its text is the base and the repairs, joined by
+// plus signs, such as "clustermesh+sweep+fence".
+type Mode struct {
+	Base    Base
+	Repairs []Repair // in the order of Repairs, without duplicates
+}
+
+// ParseMode reads the text of a mode.
+func ParseMode(text string) (Mode, error) {
+	names := strings.Split(text, "+")
+	m := Mode{Base: Base(names[0])}
+	if !slices.Contains(Bases(), m.Base) {
+		return m, fmt.Errorf("mode %q: there is no base %q; there are %s", text, names[0], join(Bases()))
+	}
+	for _, name := range names[1:] {
+		if !slices.Contains(Repairs(), Repair(name)) {
+			return m, fmt.Errorf("mode %q: there is no repair %q; there are %s", text, name, join(Repairs()))
+		}
+	}
+	for _, r := range Repairs() {
+		if slices.Contains(names[1:], string(r)) {
+			m.Repairs = append(m.Repairs, r)
+		}
+	}
+	return m, m.validate()
+}
+
+// validate returns which repair does not fit.
+func (m Mode) validate() error {
+	for _, r := range m.Repairs {
+		switch {
+		case m.Base != ClusterMesh && m.Base != Handover:
+			return fmt.Errorf("mode %s: repairs are for %s and %s", m, ClusterMesh, Handover)
+		case r == Cutover && m.Base != Handover:
+			return fmt.Errorf("mode %s: the repair %s is for %s", m, Cutover, Handover)
+		case (r == Kept || r == Anchor) && !m.has(Fence):
+			return fmt.Errorf("mode %s: the repair %s needs the repair %s", m, r, Fence)
+		}
+	}
+	return nil
+}
+
+func (m Mode) has(r Repair) bool { return slices.Contains(m.Repairs, r) }
+
+func (m Mode) String() string {
+	text := string(m.Base)
+	for _, r := range m.Repairs {
+		text += "+" + string(r)
+	}
+	return text
+}
+
+// Promises returns the names of the properties that the mode promises: what
+// somebody who runs it is told to rely on. Whoever reads one persistent source is
+// promised all that it can give. Of the etcds of replicas the proposal says that
+// agents converge to the correct state without disruption of the datapath
+// (CFP-44774, its scenarios); since it names a window of stale data, it promises
+// neither views that never go back nor replicas that agree; nor, in a handover, a
+// single source. A repair promises what it is there for.
+func (m Mode) Promises() []string {
+	promised := []string{integrity, spurious, convergence, owner, durable}
+	if !m.Base.replicated() || m.has(Fence) {
+		promised = append(promised, monotonic)
+	}
+	if m.Base != Handover || m.has(Cutover) {
+		promised = append(promised, singleSource)
+	}
+	if !m.Base.replicated() {
+		promised = append(promised, agree)
+	}
+	return promised
+}
+
+// join lists names for a sentence.
+func join[T ~string](names []T) string {
+	var parts []string
+	for _, n := range names {
+		parts = append(parts, string(n))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,210 @@
+package mesh
+
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/explore"
+)
+
+// Config is what a model is made for.
+type Config struct {
+	Mode Mode
+	Bounds
+}
+
+// New makes the model. At the start every object exists, every replica has listed
+// them, and every agent's view is right: of CRDs where agents may read them, else
+// of one replica or another. The error says which bound or repair does not fit.
+func New(c Config) (*explore.Model[State], error) {
+	m, err := newMesh(c)
+	if err != nil {
+		return nil, err
+	}
+	return m.model(), nil
+}
+
+// mesh is a model while it is made.
+type mesh struct {
+	Bounds
+	mode    Mode
+	actions []action
+}
+
+// kind says why an action happens.
+type kind uint8
+
+const (
+	workload kind = iota // somebody may write, or not
+	progress             // as long as it can, it happens sooner or later
+	fault                // may happen, or not
+)
+
+// action is an action of the model, with the sentence that tells of it.
+type action struct {
+	name  string
+	kind  kind
+	count func(*State) int // nil: one outcome
+	do    func(s *State, i int) bool
+	say   func(s *State, i int) string // before it happens
+}
+
+func newMesh(c Config) (*mesh, error) {
+	if err := c.Mode.validate(); err != nil {
+		return nil, err
+	}
+	if err := c.Bounds.validate(); err != nil {
+		return nil, err
+	}
+	m := &mesh{Bounds: c.Bounds, mode: c.Mode}
+	if !m.mode.Base.replicated() {
+		m.Replicas = 0
+	}
+	m.addWorkload()
+	for r := range m.Replicas {
+		m.addReplica(r)
+		if m.mode.Base == Direct {
+			m.addDirect(r)
+		}
+		if m.mode.Base.copies() && !m.mode.has(Token) {
+			m.addEmptying(r)
+		}
+		if m.mode.has(Heartbeat) {
+			m.addHeartbeat(r)
+		}
+	}
+	for a := range m.Agents {
+		m.addAgent(a)
+	}
+	return m, nil
+}
+
+func (m *mesh) add(a action) {
+	if a.count == nil {
+		a.count = func(*State) int { return 1 }
+	}
+	m.actions = append(m.actions, a)
+}
+
+// step adds an action that must happen, with one outcome and one sentence.
+func (m *mesh) step(name string, do func(s *State) bool, sentence string) {
+	m.add(action{
+		name: name, kind: progress,
+		do:  func(s *State, _ int) bool { return do(s) },
+		say: func(*State, int) string { return sentence },
+	})
+}
+
+// addFault adds an action that may happen as long as faults are left.
+func (m *mesh) addFault(a action) {
+	do := a.do
+	a.kind = fault
+	a.do = func(s *State, i int) bool {
+		if int(s.Faults) == m.Faults || !do(s, i) {
+			return false
+		}
+		s.Faults++
+		return true
+	}
+	m.add(a)
+}
+
+// settled reports whether nothing happens any more unless somebody writes or
+// another fault strikes. No behaviour goes on for ever without writes and faults,
+// of which there are finitely many, so every fair behaviour comes to a state that
+// is settled, and stays in one.
+func (m *mesh) settled(s *State) bool {
+	for i := range m.actions {
+		a := &m.actions[i]
+		if a.kind != progress {
+			continue
+		}
+		for i := range a.count(s) {
+			if next := *s; a.do(&next, i) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// model makes the explorer's model of it.
+func (m *mesh) model() *explore.Model[State] {
+	x := explore.New[State](fmt.Sprintf("%s (%s)", m.mode, m.Bounds))
+	x.Init(m.starts()...)
+	for _, a := range m.actions {
+		x.Choice(a.name, a.count, a.do).Label(a.say)
+	}
+	m.addProperties(x)
+	x.Show(m.vars)
+	if m.Replicas == 0 {
+		x.Symmetry([]int{m.Agents}, func(s *State, perm [][]int) { s.renameAgents(perm[0]) })
+		return x
+	}
+	x.Symmetry([]int{m.Agents, m.Replicas}, func(s *State, perm [][]int) {
+		s.renameAgents(perm[0])
+		s.renameReplicas(perm[1])
+	})
+	return x
+}
+
+// starts are the initial states: one for each way in which agents may be spread
+// over replicas.
+func (m *mesh) starts() []State {
+	var s State
+	for i := range m.Objects {
+		s.Log[i] = write{Pod: uint8(i), Address: uint8(i)}
+	}
+	s.RV = uint8(m.Objects)
+	for r := range m.Replicas {
+		p := &s.Replicas[r]
+		m.list(&s, p)
+		if m.mode.Base == Direct {
+			p.RV, p.Held = 0, 1<<s.RV-1
+		}
+	}
+	starts := []State{s}
+	for a := range m.Agents {
+		var next []State
+		for _, s := range starts {
+			next = append(next, m.joins(s, a)...)
+		}
+		starts = next
+	}
+	return starts
+}
+
+// joins are the states that differ from s in where the agent reads.
+func (m *mesh) joins(s State, a int) (all []State) {
+	g := &s.Agents[a]
+	if m.mode.Base == Handover || !m.mode.Base.replicated() {
+		g.CRD = s.RV
+		m.look(&s, g)
+		return []State{s}
+	}
+	for r := range m.Replicas {
+		t := s
+		t.Agents[a].At = uint8(r + 1)
+		m.look(&t, &t.Agents[a])
+		all = append(all, t)
+	}
+	return all
+}
+
+func (s *State) renameAgents(perm []int) {
+	old := s.Agents
+	for from, to := range perm {
+		s.Agents[to] = old[from]
+	}
+}
+
+func (s *State) renameReplicas(perm []int) {
+	old := s.Replicas
+	for from, to := range perm {
+		s.Replicas[to] = old[from]
+	}
+	for a := range s.Agents {
+		if at := s.Agents[a].At; at != 0 {
+			s.Agents[a].At = uint8(perm[at-1] + 1)
+		}
+	}
+}

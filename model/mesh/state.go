@@ -1,0 +1,53 @@
+package mesh
+
+// State is everything that the model knows at one instant. Parts beyond the
+// bounds, and parts that a mode does not use, stay zero.
+type State struct {
+	RV       uint8            // of the kube-apiserver: the number of acknowledged writes
+	Log      [maxWrites]write // of which the first RV are used
+	Faults   uint8            // that have happened
+	Replicas [maxReplicas]replica
+	Agents   [maxAgents]agent
+}
+
+// entries are what a view or an etcd says of each address: the resourceVersion of
+// the write that created the pod to which it belongs, or zero for nothing.
+type entries [maxObjects]uint8
+
+// phase is what becomes of a replica's pod.
+type phase uint8
+
+const (
+	lost       phase = iota // no pod; its etcd is gone
+	serving                 // writer and etcd at work
+	writerless              // the etcd serves what it has; the writer is starting
+)
+
+// replica is one replica of the ClusterMesh API server.
+type replica struct {
+	Phase phase
+	RV    uint8 // the write that its watch delivered last; in the canary, with a fence
+	Etcd  entries
+
+	Identities uint8  // central: as RV, for the watch of identities, where RV is that of endpoints
+	Held       uint16 // direct: the writes that its etcd has, as bits
+	Cut        bool   // heartbeat: its connection with the kube-apiserver is dead
+	Quiet      bool   // heartbeat: it sends none, so that agents keep away
+}
+
+// reachable reports whether an agent can read the replica's etcd, its canary
+// included.
+func (r *replica) reachable() bool { return r.Phase != lost && !r.Quiet }
+
+// agent is an agent and the datapath of its host.
+type agent struct {
+	At    uint8   // the replica that it reads from, plus one; zero: none
+	Deaf  bool    // its watch waits for a revision that this etcd has yet to reach
+	CRD   uint8   // the write that its watch of CRDs delivered last; zero: no such watch
+	Fence uint8   // it refuses a replica that has not reached this write
+	View  entries // in the datapath, too: survives a restart of the agent
+
+	// Seen is, by address, the latest write of which the view has ever shown the
+	// effect. It is there for the property monotonic; no action depends on it.
+	Seen entries
+}

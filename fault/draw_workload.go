@@ -84,15 +84,15 @@ func drawSteps(from source, p *Plan, s shape) []step {
 	var steps []step
 	slots := int(p.Churn / s.opEvery)
 	for i, intent := range intents(from, "ops", slots) {
-		steps = append(steps, step{Duration(i)*s.opEvery + intent.late*s.opEvery/second, "pod", intent})
+		steps = append(steps, step{Duration(i)*s.opEvery + intent.late/ms*s.opEvery/1000, "pod", intent})
 	}
 	rare := draw(from, rareSteps, "rare")
 	for _, intent := range intents(from, "nodes", rare.nodes) {
-		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late*s.opEvery/second, "node", intent})
+		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "node", intent})
 	}
 	if rare.namespace {
 		intent := intents(from, "namespaces", 1)[0]
-		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late*s.opEvery/second, "namespace", intent})
+		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "namespace", intent})
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return steps

@@ -28,3 +28,12 @@ func TestVary(t *testing.T) {
 	require.Greater(t, len(times), 20)
 	require.Equal(t, []string{"a0", "a5"}, plan.Faults[1].Targets, "the plan itself is left alone")
 }
+
+// A slow workload's steps stay within the churn phase.
+func TestVaryOfASlowWorkload(t *testing.T) {
+	plan := mustDraw(t, 1)
+	plan.Churn, plan.Ops, plan.Faults = 24*60*60*second, nil, nil
+	for seed := range uint64(20) {
+		require.NoError(t, Vary(plan, seed).Validate(), "seed %d", seed)
+	}
+}

@@ -160,7 +160,7 @@ func (c *console) choose(f *plantedFlags, files fs.FS) (all []chosen, err error)
 		}
 		family, err := c.familyOf(bug, files)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("planted bug %s: hunt: %w", name, err)
 		}
 		all = append(all, chosen{bug, family.member})
 	}
@@ -182,21 +182,27 @@ func (c *console) familyOf(bug *planted.Bug, files fs.FS) (*family, error) {
 	return &family{plan: plan}, err
 }
 
-func (c *console) buildFor(ctx context.Context, from nursery, plant *det.Plant) (det.Worker, error) {
-	path, err := from.build(ctx, det.BuildConfig{Plant: plant, Progress: c.progress.log})
+// buildFor builds the worker with a bug, or the one without if the bug is nil.
+func (c *console) buildFor(ctx context.Context, from nursery, bug *planted.Bug) (det.Worker, error) {
+	cfg := det.BuildConfig{Progress: c.progress.log}
+	if bug != nil {
+		cfg.Plant = bug.Plant()
+		cfg.Progress = func(line string) { c.progress.log(bug.Name + ": " + line) }
+	}
+	path, err := from.build(ctx, cfg)
 	c.progress.clear()
 	return det.Worker{Path: path}, err
 }
 
 // hunt builds a bug, hunts it, and shrinks the plan that catches it. A row that is
 // not nil is complete, whatever the error.
-func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, cleanWorker det.Worker) (*plantedRow, error) {
-	worker, err := c.buildFor(ctx, from, bug.Plant())
+func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, clean det.Worker) (*plantedRow, error) {
+	worker, err := c.buildFor(ctx, from, bug.Bug)
 	if err != nil {
 		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)
 	}
 	start := time.Now()
-	with, without := &drive.Driver{Worker: worker}, &drive.Driver{Worker: cleanWorker}
+	with, without := &drive.Driver{Worker: worker}, &drive.Driver{Worker: clean}
 	result, err := planted.Search(ctx, bug.Bug, planted.Config{
 		Planted:  with,
 		Clean:    without,
@@ -208,7 +214,7 @@ func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug c
 	})
 	c.progress.clear()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)
 	}
 	row := &plantedRow{bug: bug.Bug, worker: worker.Path, result: result, elapsed: time.Since(start)}
 	if len(result.Failed) > 0 {
@@ -218,28 +224,28 @@ func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug c
 		}
 		row.failure = &first
 	}
-	if !result.Caught || f.shrink == 0 {
-		return row, nil
+	if result.Caught && f.shrink > 0 {
+		row.shrunk, err = c.shrinkCatch(ctx, f, row, with, without)
 	}
-	row.shrunk, err = with.Shrink(ctx, result.Plan, bug.Finding(), drive.ShrinkConfig{
-		Parallel:   runtime.NumCPU(),
-		For:        f.shrink,
-		OnProgress: c.shrinkProgress(result.Plan),
-		Counts: func(ctx context.Context, run *report.Run) (bool, error) {
-			return catches(ctx, bug.Bug, without, run)
-		},
-	})
-	c.progress.clear()
 	return row, err
 }
 
-// catches is planted.Catches for the plans of a search, of which one that the worker
-// without the bug cannot run does not count.
-func catches(ctx context.Context, bug *planted.Bug, clean *drive.Driver, run *report.Run) (bool, error) {
-	is, err := planted.Catches(ctx, bug, clean, run)
-	var failure *det.Failure
-	if errors.As(err, &failure) {
-		return false, nil
-	}
-	return is, err
+// shrinkCatch makes the plan smaller that catches a bug. What the search leaves must
+// catch the bug as well.
+func (c *console) shrinkCatch(ctx context.Context, f *plantedFlags, row *plantedRow, with, without *drive.Driver) (*report.Shrunk, error) {
+	shrunk, err := with.Shrink(ctx, row.result.Plan, row.bug.Finding(), drive.ShrinkConfig{
+		Parallel:   runtime.NumCPU(),
+		For:        f.shrink,
+		OnProgress: c.shrinkProgress(row.result.Plan),
+		Counts: func(ctx context.Context, run *report.Run) (bool, error) {
+			is, err := planted.Catches(ctx, row.bug, without, run)
+			var failure *det.Failure
+			if errors.As(err, &failure) {
+				return false, nil // nothing is known of this plan without the bug
+			}
+			return is, err
+		},
+	})
+	c.progress.clear()
+	return shrunk, err
 }

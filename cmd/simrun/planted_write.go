@@ -69,8 +69,12 @@ func (r *plantedRow) size() string {
 		return ""
 	}
 	after := r.shrunk.After
-	text := fmt.Sprintf("%d decisions (faults %d, ops %d, pods %d), agents %d, replicas %d; %.0f s, %d runs",
-		after.Decisions(), after.Faults, after.Ops, after.Pods, after.Agents, after.Replicas, r.shrunk.Elapsed.Seconds(), r.shrunk.Runs)
+	noun := "decisions"
+	if after.Decisions() == 1 {
+		noun = "decision"
+	}
+	text := fmt.Sprintf("%d %s (faults %d, ops %d, pods %d), agents %d, replicas %d; %.0f s, %d runs",
+		after.Decisions(), noun, after.Faults, after.Ops, after.Pods, after.Agents, after.Replicas, r.shrunk.Elapsed.Seconds(), r.shrunk.Runs)
 	if !r.shrunk.Minimal {
 		text += "; " + r.shrunk.Note
 	}

@@ -1,0 +1,134 @@
+package planted
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim/det"
+	"github.com/meshcheck/meshcheck/testdata/planted"
+)
+
+const sample = `version: 1
+upstream: cilium/cilium#24740
+story: What is wrong.
+
+edits:
+- file: pkg/kvstore/etcd.go
+  old: |2
+    		one
+    	two
+  new: |2
+    		three
+
+catch:
+  property: monotonic
+  kind: endpoint
+  says: back in time$
+
+hunt:
+  family: swarm
+  seeds: 100
+`
+
+func TestRead(t *testing.T) {
+	bug, err := Read("sample", []byte(sample))
+	require.NoError(t, err)
+	require.Equal(t, "sample", bug.Name)
+	require.Equal(t, "cilium/cilium#24740", bug.Upstream)
+	require.Equal(t, &det.Plant{Module: "github.com/cilium/cilium", Edits: []det.SourceEdit{
+		{File: "pkg/kvstore/etcd.go", Old: "\t\tone\n\ttwo\n", New: "\t\tthree\n"},
+	}}, bug.Plant())
+	require.Equal(t, checker.Finding{Property: "monotonic", Kind: "endpoint"}, bug.Finding())
+	require.Equal(t, Hunt{Family: Swarm, Seeds: 100}, bug.Hunt)
+}
+
+func TestRefusals(t *testing.T) {
+	without := func(text string) [2]string { return [2]string{text, ""} }
+	for want, change := range map[string][2]string{
+		"version 2: this program reads version 1":                                                                                           {"version: 1", "version: 2"},
+		"version 0: this program reads version 1":                                                                                           without("version: 1\n"),
+		"yaml: unmarshal errors:\n  line 3: field storey not found in type planted.Bug":                                                     {"story:", "storey:"},
+		`upstream "24740": want an issue such as cilium/cilium#24740`:                                                                       {"cilium/cilium#24740", `"24740"`},
+		"story: want a sentence on what is wrong and what follows from it":                                                                  without("What is wrong."),
+		"edits: want at least one, with file, old and new":                                                                                  {sample[strings.Index(sample, "edits:"):strings.Index(sample, "catch:")], ""},
+		`edits[0].file "../etcd.go": want a Go file of Cilium's module such as pkg/kvstore/etcd.go`:                                         {"pkg/kvstore/etcd.go", "../etcd.go"},
+		`edits[0].file "pkg/etcd_test.go": want a Go file of Cilium's module such as pkg/kvstore/etcd.go`:                                   {"pkg/kvstore/etcd.go", "pkg/etcd_test.go"},
+		"edits[0].old: want the text to replace, which must occur exactly once in pkg/kvstore/etcd.go":                                      without("    \t\tone\n    \ttwo\n"),
+		"edits[0].new is the same as old":                                                                                                   {"    \t\tthree\n", "    \t\tone\n    \ttwo\n"},
+		`catch.property "monotone": want one of integrity, monotonic, no-spurious-deletion, convergence, etcd-revisions, etcd-linearizable`: {"monotonic", "monotone"},
+		`catch.kind "pod": want one of identity, endpoint, node, meta, or none`:                                                             {"kind: endpoint", "kind: pod"},
+		"catch.says: want a regular expression that the violation's sentence matches if this bug is its cause":                              without("  says: back in time$\n"),
+		"catch.says: error parsing regexp: missing closing ): `(back`":                                                                      {"says: back in time$", "says: (back"},
+		"hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)":                                  without("  family: swarm\n"),
+		"hunt.seeds 0: want how many seeds to try, 1 or more":                                                                               {"seeds: 100", "seeds: 0"},
+	} {
+		require.Equal(t, 1, strings.Count(sample, change[0]), change[0])
+		_, err := Read("sample", []byte(strings.Replace(sample, change[0], change[1], 1)))
+		require.EqualError(t, err, "planted bug sample: "+want)
+	}
+	_, err := Read("sample", []byte(strings.Replace(sample, "  family: swarm\n", "  family: swarm\n  plan: p.json\n", 1)))
+	require.ErrorContains(t, err, "hunt: want either family")
+	_, err = Read("sample", nil)
+	require.EqualError(t, err, "planted bug sample: the file is empty")
+}
+
+func TestWhichViolationIsOfTheBugsMaking(t *testing.T) {
+	bug, err := Read("sample", []byte(sample))
+	require.NoError(t, err)
+	violations := []checker.Violation{
+		{Kind: "node", Sentence: "node n0: back in time"},
+		{Kind: "endpoint", Sentence: "endpoint 10.0.0.1: something else"},
+		{Kind: "endpoint", Sentence: "endpoint 10.0.0.2: back in time"},
+	}
+	verdict := func(property string, all []checker.Violation) checker.Verdict {
+		return checker.Verdict{Results: []checker.Result{{Property: property, Outcome: checker.Fail, Violations: all}}}
+	}
+	violation, is := bug.By(verdict("monotonic", violations))
+	require.True(t, is)
+	require.Equal(t, violations[2], violation)
+	_, is = bug.By(verdict("monotonic", violations[:2]))
+	require.False(t, is)
+	_, is = bug.By(verdict("integrity", violations))
+	require.False(t, is)
+}
+
+// Each planted bug can be read, fits the source of Cilium that go.mod names, and has
+// a plan where it says so.
+func TestPlantedBugs(t *testing.T) {
+	output, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", cilium).Output()
+	require.NoError(t, err)
+	source := strings.TrimSpace(string(output))
+	names, err := Names(planted.Files)
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	readme, err := os.ReadFile("../../../../testdata/planted/README.md")
+	require.NoError(t, err)
+	for _, name := range names {
+		bug, err := Load(planted.Files, name)
+		require.NoError(t, err)
+		text := map[string]string{}
+		for i, e := range bug.Edits {
+			if text[e.File] == "" {
+				data, err := os.ReadFile(filepath.Join(source, e.File))
+				require.NoError(t, err, name)
+				text[e.File] = string(data)
+			}
+			require.Equal(t, 1, strings.Count(text[e.File], e.Old), "%s: edits[%d].old in %s", name, i, e.File)
+			text[e.File] = strings.Replace(text[e.File], e.Old, e.New, 1)
+		}
+		if bug.Hunt.Plan != "" {
+			data, err := planted.Files.ReadFile(bug.Hunt.Plan)
+			require.NoError(t, err, name)
+			_, err = fault.Read(bug.Hunt.Plan, data)
+			require.NoError(t, err, name)
+		}
+		require.Contains(t, string(readme), "| `"+name+"` |")
+	}
+}

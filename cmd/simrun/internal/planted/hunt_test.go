@@ -1,0 +1,154 @@
+package planted
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// fake runs a plan by its seed.
+type fake func(seed uint64) (*report.Run, error)
+
+func (f fake) Execute(_ context.Context, plan *fault.Plan) (*report.Run, []byte, error) {
+	run, err := f(plan.Seed)
+	if run != nil {
+		run.Plan = plan
+	}
+	return run, nil, err
+}
+
+func clean(uint64) (*report.Run, error) { return &report.Run{}, nil }
+
+// breaks is a run that breaks the sample bug's property, with a sentence.
+func breaks(sentence string) *report.Run {
+	return &report.Run{Verdict: checker.Verdict{Results: []checker.Result{{
+		Property: "monotonic", Outcome: checker.Fail,
+		Violations: []checker.Violation{{Kind: "endpoint", At: time.Minute, Sentence: sentence}},
+	}}}}
+}
+
+func search(t *testing.T, parallel int, with, without fake) (Result, error) {
+	t.Helper()
+	bug, err := Read("sample", []byte(sample))
+	require.NoError(t, err)
+	done := 0
+	result, err := Search(t.Context(), bug, Config{
+		Planted: with, Clean: without, Parallel: parallel,
+		Draw:   func(seed uint64) (*fault.Plan, error) { return &fault.Plan{Seed: seed}, nil },
+		OnSeed: func(n int) { done++; require.Equal(t, done, n) },
+	})
+	if err == nil {
+		require.GreaterOrEqual(t, done, result.Seeds)
+	}
+	return result, err
+}
+
+func TestTheLowestSeedThatCatchesCounts(t *testing.T) {
+	with := func(seed uint64) (*report.Run, error) {
+		switch {
+		case seed == 17:
+			time.Sleep(10 * time.Millisecond) // so that others overtake it
+		case seed < 17:
+			return clean(seed)
+		}
+		return breaks(fmt.Sprintf("seed %d: back in time", seed)), nil
+	}
+	for _, parallel := range []int{1, 4} {
+		result, err := search(t, parallel, with, clean)
+		require.NoError(t, err)
+		require.True(t, result.Caught)
+		require.EqualValues(t, 17, result.Seed)
+		require.Equal(t, 18, result.Seeds)
+		require.EqualValues(t, 17, result.Plan.Seed)
+		require.Equal(t, "seed 17: back in time", result.Violation.Sentence)
+		require.Zero(t, result.Known)
+		require.Empty(t, result.Failed)
+	}
+}
+
+func TestWhatIsNoCatch(t *testing.T) {
+	both := func(uint64) (*report.Run, error) { return breaks("back in time"), nil }
+	other := func(uint64) (*report.Run, error) { return breaks("for another reason"), nil }
+	undetermined := func(uint64) (*report.Run, error) {
+		run := breaks("back in time")
+		run.Deterministic, run.Unseeded = true, 3
+		return run, nil
+	}
+	undeterminedClean := func(uint64) (*report.Run, error) {
+		return &report.Run{Deterministic: true, Unseeded: 3}, nil
+	}
+	for _, c := range []struct {
+		name          string
+		with, without fake
+		known         int
+	}{
+		{"the plan breaks nothing", clean, clean, 0},
+		{"it breaks the property without the bug too", both, both, 100},
+		{"without the bug for another reason", both, other, 100},
+		{"the reason is not the bug", other, clean, 0},
+		{"the seed did not determine the run", undetermined, clean, 0},
+		{"the seed did not determine the run without the bug", both, undeterminedClean, 100},
+	} {
+		result, err := search(t, 3, c.with, c.without)
+		require.NoError(t, err, c.name)
+		require.False(t, result.Caught, c.name)
+		require.Equal(t, 100, result.Seeds, c.name)
+		require.Equal(t, c.known, result.Known, c.name)
+	}
+}
+
+func TestFailedWorkers(t *testing.T) {
+	failing := []uint64{3, 8}
+	with := func(seed uint64) (*report.Run, error) {
+		if slices.Contains(failing, seed) {
+			return nil, &det.Failure{Kind: det.Crash, Message: fmt.Sprintf("seed %d crashes", seed)}
+		}
+		return clean(seed)
+	}
+	result, err := search(t, 2, with, clean)
+	require.NoError(t, err)
+	require.False(t, result.Caught)
+	require.Len(t, result.Failed, 2)
+	require.Equal(t, "seed 3 crashes", result.Failed[0].Message)
+	require.EqualValues(t, 3, result.Failed[0].Plan.Seed)
+
+	refusing := func(uint64) (*report.Run, error) {
+		return nil, &det.Failure{Kind: det.Input, Message: "no such plan"}
+	}
+	_, err = search(t, 1, refusing, clean)
+	require.EqualError(t, err, "seed 0: no such plan")
+
+	crashing := func(uint64) (*report.Run, error) {
+		return nil, &det.Failure{Kind: det.Crash, Message: "it crashes"}
+	}
+	_, err = search(t, 1, func(uint64) (*report.Run, error) { return breaks("back in time"), nil }, crashing)
+	require.EqualError(t, err, "seed 0: the worker without the bug: it crashes")
+}
+
+func TestSearchEndsWithAnError(t *testing.T) {
+	full := errors.New("the disk is full")
+	_, err := search(t, 2, func(seed uint64) (*report.Run, error) {
+		if seed == 5 {
+			return nil, full
+		}
+		return clean(seed)
+	}, clean)
+	require.ErrorIs(t, err, full)
+
+	bug, err := Read("sample", []byte(sample))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Search(ctx, bug, Config{Parallel: 2})
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+const plantedBug = `version: 1
+story: Agents see ghosts.
+edits:
+- {file: pkg/a.go, old: one, new: two}
+catch:
+  property: integrity
+  kind: identity
+  says: ghost
+hunt:
+  family: reference
+  seeds: 10
+`
+
+// plantedBugs are bugs that the fake worker catches, misses, and cannot be built
+// with.
+func plantedBugs() fstest.MapFS {
+	bug := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	return fstest.MapFS{
+		"seen.yaml":   bug(plantedBug),
+		"swarm.yaml":  bug(strings.Replace(plantedBug, "reference", "swarm", 1)),
+		"own.yaml":    bug(strings.Replace(plantedBug, "family: reference", "plan: plan.json", 1)),
+		"unseen.yaml": bug(strings.Replace(plantedBug, "identity", "node", 1)),
+		"plan.json":   {Data: reference().Encode()},
+	}
+}
+
+func reference() *fault.Plan {
+	plan, err := fault.Draw(1, fault.DrawConfig{Reference: true})
+	must(err)
+	return plan
+}
+
+// hunts runs the command with fake workers. The planted one is a copy of this
+// binary, which it knows by its name.
+func hunts(t *testing.T, files fstest.MapFS, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	binary, err := os.ReadFile(self)
+	require.NoError(t, err)
+	worker := filepath.Join(t.TempDir(), plantedName)
+	require.NoError(t, os.WriteFile(worker, binary, 0o777))
+	build := func(_ context.Context, cfg det.BuildConfig) (string, error) {
+		if cfg.Plant == nil {
+			return self, nil
+		}
+		require.Equal(t, []det.SourceEdit{{File: "pkg/a.go", Old: "one", New: "two"}}, cfg.Plant.Edits)
+		return worker, nil
+	}
+	var out, errs bytes.Buffer
+	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
+	status, err = c.huntAll(t.Context(), args, nursery{files, build})
+	if err != nil {
+		status = c.fail(err)
+	}
+	return status, out.String(), errs.String()
+}
+
+func TestPlanted(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := hunts(t, plantedBugs(), "seen", "-o", "plans", "swarm", "own")
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status)
+	require.Regexp(t, `(?m)^bug    caught  seeds     after  shrunk to$`, stdout)
+	require.Regexp(t, `(?m)^seen   yes         7      2.0s  1 decision \(faults 0, ops 0, pods 1\), agents 1, replicas 1; [0-9]+ s, [0-9]+ runs$`, stdout)
+	require.Regexp(t, `(?m)^    by       integrity of identity: agent a0 saw .*ghost`, stdout)
+	require.Regexp(t, `(?m)^    replay   simrun -plan plans/seen.json -worker /.*/planted-worker$`, stdout)
+	require.Regexp(t, `(?m)^own    yes         7 `, stdout)
+	require.Regexp(t, `\nbugs      3: 3 caught; seeds to catch one: median 7, most 7\nshrunk    3: median 1 decisions, [0-9]+ s\n$`, stdout)
+	for _, name := range []string{"seen", "swarm", "own"} {
+		plan, err := fault.ReadFile(filepath.Join("plans", name+".json"))
+		require.NoError(t, err)
+		require.EqualValues(t, seedCatches, plan.Seed)
+		require.Empty(t, plan.Faults)
+		require.Len(t, plan.Pods, 1, "without any it breaks the property without the bug, too")
+	}
+}
+
+func TestPlantedReplay(t *testing.T) {
+	scene(t)
+	_, stdout, _ := hunts(t, plantedBugs(), "-shrink", "0", "seen", "swarm", "own")
+	require.Regexp(t, `(?m)^seen   yes         7      2.0s  -$`, stdout)
+	require.Regexp(t, `(?m)^    replay   simrun -scenario reference -seed 6 -worker /`, stdout)
+	require.Regexp(t, `(?m)^    replay   simrun -seed 6 -worker /`, stdout)
+	require.Equal(t, 2, strings.Count(stdout, "replay"), "a plan of the bug's own cannot be named")
+	require.NotContains(t, stdout, "shrunk    ")
+}
+
+func TestPlantedBugThatIsNotCaught(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := hunts(t, plantedBugs())
+	require.Empty(t, stderr)
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `(?m)^unseen  NO         10         -  -\n    wanted   integrity of node with a sentence that matches "ghost"$`, stdout)
+	require.Regexp(t, `(?m)^bugs      4: 3 caught;`, stdout)
+}
+
+func TestPlantedWritesJSON(t *testing.T) {
+	scene(t)
+	status, stdout, _ := hunts(t, plantedBugs(), "-json", "seen", "unseen")
+	require.Equal(t, statusBroken, status)
+	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+	require.Len(t, lines, 3)
+
+	var caught plantedLine
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &caught))
+	require.Equal(t, "planted-bug", caught.Kind)
+	require.Equal(t, "seen", caught.Name)
+	require.True(t, caught.Caught)
+	require.Equal(t, 7, caught.Seeds)
+	require.EqualValues(t, seedCatches, caught.Seed)
+	require.Equal(t, 2.0, caught.AfterSeconds)
+	require.Contains(t, caught.Sentence, "ghost")
+	require.Equal(t, 1, caught.Shrunk.Decisions)
+	require.Equal(t, 1, caught.Shrunk.Agents)
+	require.EqualValues(t, "yes", caught.Shrunk.Replays)
+	plan, err := fault.Read("plan", caught.Plan)
+	require.NoError(t, err)
+	require.EqualValues(t, seedCatches, plan.Seed)
+
+	var missed plantedLine
+	require.NoError(t, json.Unmarshal([]byte(lines[1]), &missed))
+	require.False(t, missed.Caught)
+	require.Equal(t, 10, missed.Seeds)
+	require.Nil(t, missed.Shrunk)
+	var sum plantedSumLine
+	require.NoError(t, json.Unmarshal([]byte(lines[2]), &sum))
+	require.Equal(t, "planted", sum.Kind)
+	require.Equal(t, 2, sum.Bugs)
+	require.Equal(t, 1, sum.Caught)
+	require.Equal(t, 7.0, sum.MedianSeeds)
+}
+
+func TestPlantedUsage(t *testing.T) {
+	scene(t)
+	require.NoError(t, os.WriteFile("file", nil, 0o666))
+	for line, want := range map[string]string{
+		"none":        `there is no planted bug "none"; there are own, seen, swarm, unseen`,
+		"-seed 3":     "flag provided but not defined: -seed; simrun help planted lists the flags",
+		"-shrink -1s": "-shrink -1s: want a time such as 60s, or 0 to keep plans as they are drawn",
+		"-o file":     "-o file: cannot make the directory: not a directory",
+	} {
+		status, stdout, stderr := hunts(t, plantedBugs(), strings.Fields(line)...)
+		require.Equal(t, "simrun: "+want+"\n", stderr)
+		require.Equal(t, statusUsage, status)
+		require.Empty(t, stdout)
+	}
+	for _, line := range []string{"help planted", "planted -h"} {
+		status, stdout, _ := simrun(t, strings.Fields(line)...)
+		require.Equal(t, statusHold, status)
+		require.Contains(t, stdout, "simrun planted stale-keys-not-drained")
+	}
+}
+
+func TestPlantedBugThatCannotBeBuilt(t *testing.T) {
+	scene(t)
+	var out, errs bytes.Buffer
+	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
+	_, err := c.huntAll(t.Context(), []string{"seen"}, nursery{plantedBugs(), func(_ context.Context, cfg det.BuildConfig) (string, error) {
+		if cfg.Plant != nil {
+			return "", errors.New("it does not fit")
+		}
+		return os.Executable()
+	}})
+	require.EqualError(t, err, "planted bug seen: it does not fit")
+
+	broken := plantedBugs()
+	broken["seen.yaml"].Data = []byte("version: 7\n")
+	status, _, stderr := hunts(t, broken)
+	require.Equal(t, statusHarness, status)
+	require.Equal(t, "simrun: planted bug seen: version 7: this program reads version 1\n", stderr)
+}
+
+func TestMedian(t *testing.T) {
+	require.Equal(t, 0.0, median[int](nil))
+	require.Equal(t, 2.0, median([]int{3, 1, 2}))
+	require.Equal(t, 2.5, median([]int{4, 3, 1, 2}))
+}

@@ -18,7 +18,9 @@ func Vary(plan *Plan, seed uint64) *Plan {
 	p.Options.Preempt = draw(from, options, "options").Preempt
 	p.Pods, p.Ops = nil, nil
 	drawWorkload(from, &p, shapeOf(plan), given{})
-	p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []Fault { return varyFaults(t, plan) }), "vary")
+	if len(plan.Faults) > 0 {
+		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []Fault { return varyFaults(t, plan) }), "vary")
+	}
 	return &p
 }
 
@@ -48,9 +50,6 @@ func shapeOf(p *Plan) shape {
 // they stay inside, and turns the numbers of replicas and agents round.
 func varyFaults(t *rapid.T, p *Plan) []Fault {
 	faults := slices.Clone(p.Faults)
-	if len(faults) == 0 {
-		return faults
-	}
 	first, last := faults[0].At, Duration(0)
 	for i := range faults {
 		last = max(last, faults[i].At+faults[i].For)

@@ -71,9 +71,9 @@ type Result struct {
 
 // campaign is one that is under way.
 type campaign struct {
-	cfg   Config
-	start time.Time
-	until time.Time
+	cfg              Config
+	start            time.Time
+	seedsFrom, until time.Time // no plan of an earlier campaign is begun after the one, no seed after the other
 
 	mu      sync.Mutex // guards what follows, and the state
 	next    uint64     // the seed to begin with next
@@ -89,7 +89,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	start := time.Now()
-	c := &campaign{cfg: cfg, start: start, until: start.Add(cfg.For), next: cfg.State.Next, carried: cfg.State.Elapsed.Std()}
+	c := &campaign{cfg: cfg, start: start, seedsFrom: start.Add(cfg.For / 5), until: start.Add(cfg.For), next: cfg.State.Next, carried: cfg.State.Elapsed.Std()}
 	cfg.State.Markers = align(cfg.State.Markers, cfg.Markers.Markers())
 
 	rough := c.rough()
@@ -109,10 +109,13 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	return c.result, err
 }
 
-// work is what each lane does: first the findings that are not shrunk enough, then
-// seeds.
+// work is what each lane does: first the findings that are not shrunk enough, for a
+// fifth of the time, then seeds.
 func (c *campaign) work(ctx context.Context, rough <-chan *corpus.Finding) error {
 	for f := range rough {
+		if time.Now().After(c.seedsFrom) {
+			break
+		}
 		if err := c.polish(ctx, f); err != nil {
 			return err
 		}

@@ -54,7 +54,9 @@ func indexEtcds(records []history.Record) []*etcd {
 			s.changes = append(s.changes, int32(i))
 			s.versions[r.Key] = append(s.versions[r.Key], version{rev: r.Rev, record: int32(i), deleted: r.Verb == history.Del})
 		case history.Call:
-			s.calls = append(s.calls, int32(i))
+			if r.Op != "other" {
+				s.calls = append(s.calls, int32(i))
+			}
 		}
 	}
 	for _, s := range etcds {

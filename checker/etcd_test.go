@@ -148,6 +148,12 @@ func TestEtcdLinearizable(t *testing.T) {
 900 r0 del meta k/a rev=3
 901 r0 call meta k/a op=range rev=3 from=901
 `), Pass, []string{"4 operations on 1 key of 1 store, at most 2 of a key at once"}},
+		{"a delete comes right after a lease expires and finds nothing", store(`
+1 r0 call meta k/a op=put value=h1 rev=2 from=1
+1 r0 put meta k/a rev=2 value=1
+900 r0 del meta k/a rev=3
+901 r0 call meta k/a op=delete value=0 rev=3 from=901
+`), Pass, []string{"3 operations on 1 key of 1 store, at most 2 of a key at once"}},
 		{"a key vanishes without a deletion", store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 put meta k/a rev=2 value=1

@@ -126,9 +126,9 @@ func sameReads(records []history.Record, calls []int32) []sameRead {
 func (o *operationList) expiries() {
 	answered := slices.DeleteFunc(slices.Clone(o.etcd.calls), func(i int32) bool { return o.records[i].Err != "" })
 	slices.SortStableFunc(answered, func(a, b int32) int { return cmp.Compare(o.records[a].Rev, o.records[b].Rev) })
-	deletes := map[int64][]int32{} // calls by revision
+	deletes := map[int64][]int32{} // calls that deleted something, by revision
 	for _, i := range answered {
-		if o.records[i].Op == "delete" {
+		if o.records[i].Op == "delete" && o.records[i].Value != "0" {
 			deletes[o.records[i].Rev] = append(deletes[o.records[i].Rev], i)
 		}
 	}

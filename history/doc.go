@@ -10,7 +10,7 @@
 // A history is text, one line per record, made to be read, searched with grep
 // and compared with diff:
 //
-//	meshcheck-history 1
+//	meshcheck-history 2
 //	plan {"version":1,"seed":7,"mode":"clustermesh"}
 //	0.000000000 world phase - start
 //	12.400000000 k0 truth identity 65537 value=k8s:app=web op=put owner=CiliumIdentity/65537 rv=57
@@ -21,7 +21,7 @@
 // The grammar, where every line ends with one "\n" and every space is one " ":
 //
 //	file     = header plan record* end
-//	header   = "meshcheck-history 1"
+//	header   = "meshcheck-history 2"
 //	plan     = "plan " JSON, on one line
 //	record   = time " " word " " verb " " word " " word (" " name "=" text)*
 //	end      = "end records=" digits " sha256=" hexdigits
@@ -31,14 +31,16 @@
 //	text     = bare | quoted
 //	bare     = one or more of the characters "!" to "~" except '"' and '\'
 //	quoted   = a Go string literal in double quotes
-//	name     = value op owner peer store end rv rev inc from more err
+//	name     = value op owner peer store end rv rev inc from more err ask id bytes
 //
 // A name is that of the field of [Record], occurs once at most, and is left out
 // where the field is zero. A writer gives the names in the order above and quotes
 // only what is not bare (and a word that is "-"); a reader takes any order. rv,
-// rev and inc are decimal integers, from is a time, more is "true". Records are
+// rev, inc, id and bytes are decimal integers, from is a time, more is "true". Records are
 // in order of time. The end line counts the records; its hash is the SHA-256 of
 // all bytes before it, and is the trace hash of the run.
+//
+// Version 1 of the form has fewer verbs and names and is read as well.
 //
 // A fragment, as [Parse] takes it, is record lines alone, with empty lines and
 // lines that begin with "#" among them.

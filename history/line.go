@@ -36,7 +36,10 @@ func appendRecord(b []byte, r *Record) []byte {
 	if r.More {
 		b = append(b, " more=true"...)
 	}
-	return appendAttr(b, " err=", r.Err)
+	b = appendAttr(b, " err=", r.Err)
+	b = appendAttr(b, " ask=", r.Ask)
+	b = appendIntAttr(b, " id=", r.ID)
+	return appendIntAttr(b, " bytes=", r.Bytes)
 }
 
 func appendAttr(b []byte, name, value string) []byte {

@@ -116,8 +116,14 @@ func (p *parser) attribute(r *Record, seen *uint16) (err error) {
 		bit, err = 1<<10, p.more(r)
 	case "err":
 		bit, err = 1<<11, p.text("err", &r.Err, "")
+	case "ask":
+		bit, err = 1<<12, p.text("ask", &r.Ask, p.last.Ask)
+	case "id":
+		bit, err = 1<<13, p.integer("id", &r.ID)
+	case "bytes":
+		bit, err = 1<<14, p.integer("bytes", &r.Bytes)
 	default:
-		return fmt.Errorf("unknown name %s; known are value, op, owner, peer, store, end, rv, rev, inc, from, more and err", excerpt(name))
+		return fmt.Errorf("unknown name %s; known are value, op, owner, peer, store, end, rv, rev, inc, from, more, err, ask, id and bytes", excerpt(name))
 	}
 	if err == nil && *seen&bit != 0 {
 		return fmt.Errorf("%s occurs twice", name)

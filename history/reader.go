@@ -57,8 +57,8 @@ func readAll(r io.Reader) ([]byte, error) {
 	name := header[:len(header)-1]
 	if version, ok := bytes.CutPrefix(file.Bytes(), []byte(name)); !ok {
 		return nil, fmt.Errorf("history: not a history file: line 1 should be %q", header)
-	} else if string(version) != "1\n" {
-		return nil, fmt.Errorf("history: version %s of the file form is not known; this reader knows version 1", excerpt(bytes.TrimSuffix(version, []byte("\n"))))
+	} else if string(version) != "1\n" && string(version) != "2\n" {
+		return nil, fmt.Errorf("history: version %s of the file form is not known; this reader knows versions 1 and 2", excerpt(bytes.TrimSuffix(version, []byte("\n"))))
 	}
 	if _, err := file.ReadFrom(r); err != nil {
 		return nil, fmt.Errorf("history: reading: %w", err)

@@ -59,7 +59,8 @@ const (
 	// Put and Del: the etcd of the replica Actor applied a change of the key Key
 	// at revision Rev in the store Store. Kind is the view kind of the key, or
 	// Meta. Value (Put only) is the canonical content where Kind is a view kind,
-	// else the raw value, quoted. Deletions by lease expiry are among them.
+	// else the raw value, quoted. Owner (Put only) is the key's lease, if it has one,
+	// as in Lease. Deletions by lease expiry are among them.
 	Put Verb = "put"
 	Del Verb = "del"
 
@@ -71,8 +72,11 @@ const (
 	// number of deleted keys. Range: RV is the pinned revision or zero for a
 	// linearizable read of the present, Value the answer as "key:modrev:hash"
 	// separated by spaces; More is set if the answer was cut by a limit.
-	// A request that failed is not recorded, except a Put or Delete with an
-	// unknown outcome, which has Err.
+	// A Put or Delete with an unknown outcome has Err. Op is other for all else:
+	// calls that are no such operation, ranges that promise nothing of the present
+	// (serializable, or without values), and what was refused for certain, which has
+	// Err; Key is then the method, such as Status or Put. Bytes is the size of the
+	// answer.
 	Call Verb = "call"
 
 	// Connect and Disconnect: the agent Actor has established a connection with
@@ -100,6 +104,59 @@ const (
 	// programmed.
 	Program   Verb = "program"
 	Unprogram Verb = "unprogram"
+
+	// Request: the kube-apiserver Actor answered one request of the client Peer that
+	// is not a watch. From is the instant it took the request up, At the instant it
+	// answered. Op is get, list, create, update, patch, delete, deletecollection or
+	// discovery; Kind the Kubernetes kind; Key the object ("namespace/name" or
+	// "name"), or of a list the namespace ("" for all); End the selectors, if any, as
+	// "labels=...;fields=...". Ask is the resourceVersion that a get or list asks
+	// for: "" (the most recent), "0" (any), "N" (not older), "=N" (exactly), or
+	// "continue" for a further page. RV is the resourceVersion in the answer: of the
+	// object (of a delete that of the deletion), or of the list. Value of a list is
+	// its objects as "namespace/name:rv" separated by spaces, of a get that found
+	// nothing "none"; More is set if a list was cut by its limit. Bytes is the size
+	// of the answer's body. Err is "code reason" of a request that failed, such as
+	// "409 Conflict", or "cut" if no answer was sent: the outcome of a write is then
+	// unknown.
+	Request Verb = "request"
+
+	// Watch, Event, Unwatch: a watch was opened at the server Actor by the client
+	// Peer, sent something to it, and has ended. ID numbers the watches of the whole
+	// run, from 1. Event and Unwatch repeat Kind, Key, Peer and Store of their Watch.
+	// Bytes of an Event is the size of what was sent.
+	//
+	// Of a kube-apiserver Kind, Key, End and Ask are as in the Request of a list;
+	// Ask has the prefix "initial:" if the client asked for the state first and a
+	// bookmark after it (sendInitialEvents). Value of an Event is what was sent in
+	// one piece, as "TYPE:namespace/name:rv" separated by spaces; TYPE is ADDED,
+	// MODIFIED, DELETED; "BOOKMARK:rv", or "INITIAL:rv" for the bookmark that ends the
+	// initial state; "ERROR:code". Value of Unwatch is client, timeout, expired or
+	// closed (by the server).
+	//
+	// Of an etcd (which has a Store) Kind is the view kind of the watched prefix or
+	// Meta, Key and End are the watched range, Ask the revision to start from ("0" for
+	// the present), Rev the store's revision when it was opened, Value the options
+	// among prev, progress, noput, nodelete, separated by commas. An Event is one
+	// answer: Rev the revision in its header, Value its events as
+	// "put:key:modrev:createrev:version:hash" or "del:key:modrev", each followed by
+	// ":prev=modrev" if the answer had the previous value, separated by spaces; none for
+	// a progress notification. More is set if the answer is a fragment that another
+	// one continues. Value of Unwatch is client, or the reason that the server gave;
+	// Rev then is the revision up to which the store was compacted, if that is why.
+	Watch   Verb = "watch"
+	Event   Verb = "event"
+	Unwatch Verb = "unwatch"
+
+	// Lease: the etcd of the replica Actor answered the client Peer about the lease
+	// Key (16 hexadecimal digits), or (Op expire, no Peer) ended it itself. Op is
+	// grant, keepalive, revoke or expire; Value the time to live in seconds that a grant
+	// or keepalive gave, "0" if the lease is unknown. From as in Call.
+	Lease Verb = "lease"
+
+	// Left: when the world had stopped every process, Rev goroutines that the function
+	// Key had started were still there. Nothing is left of a run that leaks nothing.
+	Left Verb = "left"
 
 	// Net: an event of the simulated network that a reader of a run wants to
 	// see: Key is dial, refuse, timeout, reset, accept or close; Actor and Peer the hosts.
@@ -131,8 +188,11 @@ type Record struct {
 	Rev   int64         // etcd revision, or the number of a fault
 	Inc   int           // incarnation of a process, from 1
 	From  time.Duration // when a Call began
-	More  bool          // a range answer was cut by a limit
+	More  bool          // an answer was cut by a limit
 	Err   string
+	Ask   string // the version that a read asks for
+	ID    int64  // number of a watch
+	Bytes int64  // size of what a server sent
 }
 
 // History is a whole run.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	header     = "meshcheck-history 1"
+	header     = "meshcheck-history 2"
 	planPrefix = "plan "
 	endPrefix  = "end "
 

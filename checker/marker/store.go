@@ -75,7 +75,7 @@ var storeMarkers = []Marker{
 	{
 		Name: "request-outcome-unknown", verbs: on(history.Call),
 		Sentence: "a put or delete failed at a client that cannot know whether it happened",
-		before:   func(_ *world, r *history.Record) bool { return r.Err != "" },
+		before:   func(_ *world, r *history.Record) bool { return r.Err != "" && r.Op != "other" },
 	},
 	{
 		Name: "list-from-filling-store", verbs: on(history.Call),

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -8,23 +9,34 @@ import (
 
 // Config says how to check. The zero value is the default.
 type Config struct {
-	// Deadline bounds the wall-clock time spent on linearizability; what is not
-	// judged by then is Unknown. Zero is 10 s.
+	// Deadline bounds the wall-clock time that each property spends on
+	// linearizability; what is not judged by then is Unknown, or, of staleness, not
+	// confirmed. Zero is 10 s.
 	Deadline time.Duration
 }
 
 // Property is a named promise that a history is judged by.
 type Property struct {
 	Name    string
-	Promise string // what is enforced, as one sentence
+	Promise string // what is enforced, in a sentence or two
 	Why     string // where the demand comes from
+
+	// Promised reports whether a mode, as in a plan, promises the property. If nil,
+	// every mode does.
+	Promised func(mode string) bool
 
 	check func(in *input) Result
 }
 
+// PromisedBy reports whether a mode, a base and repairs joined by plus signs, promises the property; a history without a
+// plan, whose mode is "", is judged as if it did.
+func (p Property) PromisedBy(mode string) bool { return p.Promised == nil || p.Promised(mode) }
+
 // Properties returns all properties, in the order in which Check judges them.
 func Properties() []Property {
-	return []Property{integrity, monotonic, noSpuriousDeletion, convergence, etcdRevisions, etcdLinearizable}
+	return []Property{integrity, monotonic, monotonicSession, noSpuriousDeletion, owner, referential,
+		convergence, singleSource, staleness, readiness,
+		etcdRevisions, etcdLinearizable, etcdWatch, revisionOrigin, kubeLinearizable, kubeWatch, canaries, leases, load, leaks}
 }
 
 // Check judges a history, such as history.Read returns. It takes wall-clock time
@@ -35,12 +47,25 @@ func Check(h *history.History, cfg Config) Verdict {
 	}
 	in := newInput(h, cfg)
 	v := Verdict{Unfired: unfired(h.Records)}
+	mode := modeOf(h)
 	for _, p := range Properties() {
 		r := p.check(in)
-		r.Property = p.Name
+		r.Property, r.Promised = p.Name, p.PromisedBy(mode)
 		v.Results = append(v.Results, r)
 	}
+	explain(in, v.Results)
 	return v
+}
+
+// modeOf returns the mode in a history's plan, or "" if it has none.
+func modeOf(h *history.History) string {
+	var plan struct {
+		Mode string `json:"mode"`
+	}
+	if json.Unmarshal([]byte(h.Plan), &plan) != nil {
+		return ""
+	}
+	return plan.Mode
 }
 
 // input is a history with its indices.
@@ -49,8 +74,23 @@ type input struct {
 	cfg     Config
 	views   *views
 	etcds   []*etcd
+	watches watches
+	kube    map[string]*kubeKind // by name of the kind
 }
 
 func newInput(h *history.History, cfg Config) *input {
-	return &input{records: h.Records, cfg: cfg, views: indexViews(h.Records), etcds: indexEtcds(h.Records)}
+	return &input{
+		records: h.Records, cfg: cfg, views: indexViews(h.Records), etcds: indexEtcds(h.Records),
+		watches: indexWatches(h.Records), kube: indexKube(h.Records),
+	}
+}
+
+// store returns a store by its name: one without changes if the history has none of it.
+func (in *input) store(name string) *etcd {
+	for _, s := range in.etcds { // there are few
+		if s.store == name {
+			return s
+		}
+	}
+	return &etcd{store: name, versions: map[string][]version{}}
 }

@@ -28,6 +28,8 @@ type version struct {
 	rev     int64
 	record  int32
 	deleted bool
+	created int64  // of a put: revision of the put that created the key
+	number  int64  // of a put: how many there were since the key was created, this one included
 	hash    string // of the value, if a Call said it
 }
 
@@ -52,7 +54,7 @@ func indexEtcds(records []history.Record) []*etcd {
 		switch r.Verb {
 		case history.Put, history.Del:
 			s.changes = append(s.changes, int32(i))
-			s.versions[r.Key] = append(s.versions[r.Key], version{rev: r.Rev, record: int32(i), deleted: r.Verb == history.Del})
+			s.versions[r.Key] = append(s.versions[r.Key], nextVersion(s.versions[r.Key], int32(i), r))
 		case history.Call:
 			if r.Op != "other" {
 				s.calls = append(s.calls, int32(i))
@@ -63,6 +65,20 @@ func indexEtcds(records []history.Record) []*etcd {
 		s.learn(records)
 	}
 	return etcds
+}
+
+// nextVersion is what a change makes of a key with these versions.
+func nextVersion(versions []version, record int32, r *history.Record) version {
+	v := version{rev: r.Rev, record: record, deleted: r.Verb == history.Del}
+	switch {
+	case v.deleted:
+	case len(versions) == 0 || versions[len(versions)-1].deleted:
+		v.created, v.number = r.Rev, 1
+	default:
+		before := &versions[len(versions)-1]
+		v.created, v.number = before.created, before.number+1
+	}
+	return v
 }
 
 // learn gathers the keys, and the hashes that acknowledged puts give to versions.
@@ -109,6 +125,18 @@ func (s *etcd) versionBy(key string, rev int64) *version {
 		return nil
 	}
 	return &versions[i-1]
+}
+
+// change returns the version of a key that was made at the revision, or nil, and the
+// revision of the value that it replaced, zero if there was none.
+func (s *etcd) change(key string, rev int64) (v *version, replaced int64) {
+	if v = s.versionAt(key, rev); v == nil {
+		return nil, 0
+	}
+	if before := s.versionBy(key, rev-1); before != nil && !before.deleted {
+		replaced = before.rev
+	}
+	return v, replaced
 }
 
 // within returns the known keys that a request names: one key, a range, or all

@@ -11,32 +11,51 @@ import (
 type Finding struct {
 	Property string `json:"property"`
 	Kind     string `json:"kind,omitempty"` // of the object: identity, endpoint, node, meta; empty for a property without
+	// Cause is Violation.Cause's Finding: by which of the known mechanisms it came
+	// about. Empty for news.
+	Cause string `json:"cause,omitempty"`
 }
 
-// String returns "property" or "property of kind".
+// String returns "property", "property of kind" or "property of kind by cause".
 func (f Finding) String() string {
-	if f.Kind == "" {
-		return f.Property
+	text := f.Property
+	if f.Kind != "" {
+		text += " of " + f.Kind
 	}
-	return f.Property + " of " + f.Kind
+	if f.Cause != "" {
+		text += " by " + f.Cause
+	}
+	return text
+}
+
+// compare orders findings by property, kind and cause.
+func (f Finding) compare(g Finding) int {
+	return cmp.Or(cmp.Compare(f.Property, g.Property), cmp.Compare(f.Kind, g.Kind), cmp.Compare(f.Cause, g.Cause))
+}
+
+// finding is the violation of a property without where and when.
+func (v *Violation) finding(property string) Finding {
+	f := Finding{Property: property, Kind: v.Kind}
+	if v.Cause != nil {
+		f.Cause = v.Cause.Finding
+	}
+	return f
 }
 
 // Findings returns what the verdict says is broken, each once, in the order of
-// properties and kinds.
+// properties, kinds and causes.
 func (v Verdict) Findings() []Finding {
 	var all []Finding
 	for _, r := range v.Results {
 		if r.Outcome != Fail {
 			continue
 		}
-		var kinds []string
+		var found []Finding
 		for i := range r.Violations {
-			kinds = append(kinds, r.Violations[i].Kind)
+			found = append(found, r.Violations[i].finding(r.Property))
 		}
-		slices.SortFunc(kinds, cmp.Compare)
-		for _, kind := range slices.Compact(kinds) {
-			all = append(all, Finding{r.Property, kind})
-		}
+		slices.SortFunc(found, Finding.compare)
+		all = append(all, slices.Compact(found)...)
 	}
 	return all
 }
@@ -46,7 +65,7 @@ func (v Verdict) Findings() []Finding {
 func (v Verdict) First(f Finding) (Violation, bool) {
 	r, _ := v.Result(f.Property)
 	for _, violation := range r.Violations {
-		if violation.Kind == f.Kind {
+		if violation.finding(f.Property) == f {
 			return violation, true
 		}
 	}

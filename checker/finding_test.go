@@ -13,16 +13,21 @@ func TestFindings(t *testing.T) {
 		{Property: "integrity", Outcome: Pass},
 		{Property: "monotonic", Outcome: Fail, Violations: []Violation{
 			{Kind: "node", Key: "n1"}, {Kind: "endpoint", Key: "10.0.0.1"}, {Kind: "endpoint", Key: "10.0.0.2"},
+			{Kind: "endpoint", Key: "10.0.0.3", Cause: &Cause{Finding: "writer-restart-orphans"}},
 		}},
 		{Property: "convergence", Outcome: Unknown},
 	}}
-	require.Equal(t, []Finding{{"monotonic", "endpoint"}, {"monotonic", "node"}}, v.Findings())
-	first, found := v.First(Finding{"monotonic", "endpoint"})
+	require.Equal(t, []Finding{{"monotonic", "endpoint", ""}, {"monotonic", "endpoint", "writer-restart-orphans"}, {"monotonic", "node", ""}}, v.Findings())
+	first, found := v.First(Finding{"monotonic", "endpoint", ""})
 	require.True(t, found)
 	require.Equal(t, "10.0.0.1", first.Key)
-	_, found = v.First(Finding{"integrity", "endpoint"})
+	first, found = v.First(Finding{"monotonic", "endpoint", "writer-restart-orphans"})
+	require.True(t, found)
+	require.Equal(t, "10.0.0.3", first.Key)
+	_, found = v.First(Finding{"integrity", "endpoint", ""})
 	require.False(t, found)
-	require.Equal(t, "monotonic of node", Finding{"monotonic", "node"}.String())
+	require.Equal(t, "monotonic of node", Finding{"monotonic", "node", ""}.String())
+	require.Equal(t, "monotonic of node by writer-restart-orphans", Finding{"monotonic", "node", "writer-restart-orphans"}.String())
 }
 
 func TestUnfiredFaultsAreNamed(t *testing.T) {

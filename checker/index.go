@@ -10,11 +10,13 @@ import (
 // views is what agents' views and datapaths went through, with every name
 // replaced by a number, beside what was true of each entry.
 type views struct {
-	agents  []string // by number
-	entries []entry  // by number
-	events  []event  // in order of records
-	slots   int      // how many different slots events name
-	truths  int      // how many Truth records there are
+	agents  []string  // by number
+	entries []entry   // by number
+	events  []event   // in order of records
+	marks   []mark    // in order of records
+	table   [][]int32 // as slots of an indexer
+	slots   int       // how many different slots events name
+	truths  int       // how many Truth records there are
 }
 
 // event is a change of an agent's view or of its host's datapath, or the start or
@@ -32,6 +34,23 @@ type event struct {
 	claim int32
 }
 
+// mark is an instant in the life of an agent that changes neither its view nor
+// its host's datapath.
+type mark struct {
+	at     time.Duration
+	record int32
+	agent  int32
+	what   milestone
+}
+
+type milestone uint8
+
+const (
+	connected    milestone = iota
+	disconnected           // from the replica that it was connected with
+	complete               // it has its complete initial lists, and its host's datapath what it knows
+)
+
 type change uint8
 
 const (
@@ -47,6 +66,15 @@ const (
 	view layer = iota
 	datapath
 )
+
+// byName returns the entries by their kinds and keys.
+func (v *views) byName() map[entryKey]*entry {
+	all := make(map[entryKey]*entry, len(v.entries))
+	for id := range v.entries {
+		all[entryKey{v.entries[id].kind, v.entries[id].key}] = &v.entries[id]
+	}
+	return all
+}
 
 type claimKey struct {
 	entry int32
@@ -87,8 +115,36 @@ func indexViews(records []history.Record) *views {
 	x.views.events = make([]event, 0, seen)
 	for i := range records {
 		x.event(&b, int32(i), &records[i])
+		x.mark(int32(i), &records[i])
 	}
+	x.views.table = x.slots
 	return x.views
+}
+
+// slotOf returns the slot of an entry in an agent's view or datapath, or -1 if no
+// event is about it.
+func (v *views) slotOf(agent int32, l layer, entry int32) int32 {
+	row := v.table[2*agent+int32(l)]
+	if int(entry) >= len(row) {
+		return -1
+	}
+	return row[entry] - 1
+}
+
+func (x *indexer) mark(i int32, r *history.Record) {
+	m := mark{at: r.At, record: i}
+	switch {
+	case r.Verb == history.Connect:
+		m.what = connected
+	case r.Verb == history.Disconnect:
+		m.what = disconnected
+	case r.Verb == history.Synced && r.Value == "synced":
+		m.what = complete
+	default:
+		return
+	}
+	m.agent = x.agent(r.Actor)
+	x.views.marks = append(x.views.marks, m)
 }
 
 func (x *indexer) event(b *truthBuilder, i int32, r *history.Record) {

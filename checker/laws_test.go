@@ -269,6 +269,8 @@ func TestMonotonicAgreesWithExhaustiveSearch(t *testing.T) {
 			got = append(got, v.Records[len(v.Records)-1])
 		}
 		require.Equal(t, want, got)
+		session, _ := w.verdict().Result("monotonic-session")
+		require.Equal(t, result.Violations, session.Violations, "all of it is one session")
 	})
 }
 

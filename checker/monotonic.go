@@ -1,25 +1,54 @@
 package checker
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 var monotonic = Property{
-	Name:    "monotonic",
-	Promise: "No agent's view or datapath goes back in time: each entry seen is of the same or a later version than the one before, across reconnects, fail-overs and restarts.",
-	Why:     "mission C3, C4: replicas are not consistent with each other and agents move between them; kubernetes 59848, cilium 30964, 32005",
-	check:   checkMonotonic,
+	Name:     "monotonic",
+	Promise:  "No agent's view or datapath goes back in time: each entry seen is of the same or a later version than the one before, across reconnects, fail-overs and restarts.",
+	Why:      "mission C3, C4: replicas are not consistent with each other and agents move between them; kubernetes 59848, cilium 30964, 32005",
+	Promised: func(mode string) bool { return !replicated(mode) || repaired(mode, "fence") },
+	check:    checkMonotonic,
 }
 
-// checkMonotonic looks, for each agent and entry, for states of the entry that
-// explain what was seen one after the other without going back. Choosing the
-// earliest state each time leaves the most room for what follows, so that if this
-// choice finds none, none exists. A deletion that no state explains is judged by
-// no-spurious-deletion and moves nothing here.
+// replicated reports whether in a mode agents move between replicas that do not
+// agree: of such the proposal names a window of stale data (mission C7).
+func replicated(mode string) bool {
+	return slices.Contains([]string{"clustermesh", "handover", "direct", "central"}, baseOf(mode))
+}
+
+func baseOf(mode string) string {
+	base, _, _ := strings.Cut(mode, "+")
+	return base
+}
+
+// repaired reports whether a mode has a repair.
+func repaired(mode, repair string) bool { return slices.Contains(strings.Split(mode, "+")[1:], repair) }
+
 func checkMonotonic(in *input) Result {
+	violations, changes := backwards(in, func(event) int32 { return 0 })
+	if changes == 0 {
+		return unknown("no agent saw anything that was ever true")
+	}
+	return judged(fmt.Sprintf("%s of %s in views and datapaths of %s, each compared with the version before",
+		count(changes, "change", "changes"), count(in.views.slots, "entry", "entries"), count(len(in.views.agents), "agent", "agents")), violations)
+}
+
+// backwards looks, for each agent and entry, for states of the entry that explain
+// what was seen one after the other in a session without going back, and returns
+// what has none and how many changes it judged. Choosing the earliest state each
+// time leaves the most room for what follows, so that if this choice finds none,
+// none exists. A deletion that no state explains is judged by no-spurious-deletion
+// and moves nothing here.
+func backwards(in *input, sessionOf func(event) int32) (violations []Violation, changes int) {
 	bound := make([]int32, in.views.slots)     // the state reached, by slot
 	reachedBy := make([]int32, in.views.slots) // the record that showed it, plus one
-	var violations []Violation
-	judgedEvents := 0
+	within := make([]int32, in.views.slots)    // the session of that
 	for _, ev := range in.views.events {
+		session := sessionOf(ev)
 		if ev.what != seen && ev.what != gone {
 			continue
 		}
@@ -31,7 +60,10 @@ func checkMonotonic(in *input) Result {
 			}
 			spans = e.claims[ev.claim].live
 		}
-		judgedEvents++
+		changes++
+		if within[ev.slot] != session {
+			within[ev.slot], bound[ev.slot], reachedBy[ev.slot] = session, 0, 0
+		}
 		if s, ok := e.earliest(spans, bound[ev.slot], ev.at); ok {
 			if s > bound[ev.slot] || reachedBy[ev.slot] == 0 {
 				reachedBy[ev.slot] = ev.record + 1
@@ -43,11 +75,7 @@ func checkMonotonic(in *input) Result {
 			}
 		}
 	}
-	if judgedEvents == 0 {
-		return unknown("no agent saw anything that was ever true")
-	}
-	return judged(fmt.Sprintf("%s of %s in views and datapaths of %s, each compared with the version before",
-		count(judgedEvents, "change", "changes"), count(in.views.slots, "entry", "entries"), count(len(in.views.agents), "agent", "agents")), violations)
+	return violations, changes
 }
 
 // backInTime is the violation by ev, which saw the version old after the record

@@ -157,9 +157,9 @@ func (o *operationList) asked(deletes []int32, key string) bool {
 // rank replaces the instants of one key's operations by their order, sorts the
 // operations by their calls, and returns how many are under way at once at most.
 // Which operations overlap stays the same. Operations that are called at one
-// instant are ordered by the revision in their answer, writes first: the order in
-// which they most likely happened, which porcupine then tries first.
-func rank(ops []porcupine.Operation) (overlap int) {
+// instant are ordered by likely: the order in which they most likely happened, which
+// porcupine then tries first.
+func rank(ops []porcupine.Operation, likely func(porcupine.Operation) int64) (overlap int) {
 	type border struct {
 		at       int64
 		isReturn bool
@@ -199,7 +199,7 @@ func rank(ops []porcupine.Operation) (overlap int) {
 	return overlap
 }
 
-// likely orders operations of one instant.
+// likely orders operations of one instant by the revision in their answer, writes first.
 func likely(op porcupine.Operation) int64 {
 	rev := op.Output.(spec.KVOutput).Rev * 2
 	if op.Input.(spec.KVInput).Op == spec.KVGet {

@@ -74,8 +74,7 @@ func (e *entry) stateAt(at time.Duration) int32 {
 func (e *entry) liveIn(s int32) []string {
 	var values []string
 	for _, c := range e.claims {
-		i := sort.Search(len(c.live), func(i int) bool { return c.live[i].to > s })
-		if i < len(c.live) && c.live[i].from <= s {
+		if covers(c.live, s) {
 			values = append(values, c.value)
 		}
 	}
@@ -152,4 +151,25 @@ func begin(spans []span, s int32, on bool) []span {
 		spans[len(spans)-1].to = s
 	}
 	return spans
+}
+
+// stateOf is the last state that a resourceVersion had made.
+func (e *entry) stateOf(rv int64) int32 {
+	return int32(sort.Search(len(e.states), func(i int) bool { return e.states[i].rv > rv })) - 1
+}
+
+// covers reports whether one of spans has the state s.
+func covers(spans []span, s int32) bool {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].to > s })
+	return i < len(spans) && spans[i].from <= s
+}
+
+// trueThroughout reports whether something claimed the entry at every instant of a time.
+func (e *entry) trueThroughout(from, to time.Duration) bool {
+	first := e.stateAt(from)
+	if first < 0 || covers(e.absent, first) {
+		return false
+	}
+	_, gone := e.earliest(e.absent, first, to)
+	return !gone
 }

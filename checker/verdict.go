@@ -2,10 +2,11 @@
 // Verdict. It knows nothing of how the history came about and assumes nothing
 // that the code under test claims.
 //
-// Check is the entry. Each property is one value in one file (integrity.go,
-// monotonic.go, deletion.go, convergence.go, linearizable.go, revisions.go) over
-// two shared indices of the history: index.go and truth.go for what agents saw
-// and what was true, etcd.go for what the replicas' stores applied and answered.
+// Check is the entry. Each property is one value in one file, named in Properties
+// (check.go), over shared indices of the history: index.go and truth.go for what agents
+// saw and what was true, etcd.go for what the replicas' stores applied and answered,
+// kube.go for what was written to the kube-apiservers, and watching.go for the watches of
+// both.
 package checker
 
 import (
@@ -91,9 +92,13 @@ func (v Verdict) Broken() []string {
 type Result struct {
 	Property string  `json:"property"`
 	Outcome  Outcome `json:"outcome"`
+	// Promised says whether the mode of the run promises the property at all. What
+	// is not promised and broken is a Fail all the same.
+	Promised bool `json:"promised"`
 	// Evidence says in numbers what was judged, or why the outcome is unknown.
 	Evidence   string      `json:"evidence"`
 	Violations []Violation `json:"violations,omitempty"` // of a Fail, in order of At
+	Measures   []Measure   `json:"measures,omitempty"`   // what was measured on the way, whatever the outcome
 }
 
 // Violation is one instance in which a property was broken.
@@ -105,6 +110,7 @@ type Violation struct {
 	At       time.Duration `json:"at"` // the instant of the record that broke it
 	Sentence string        `json:"sentence"`
 	Records  []int         `json:"records,omitempty"` // indices of the records that prove it, in order of cause
+	Cause    *Cause        `json:"cause,omitempty"`   // nil if it is none of the known mechanisms
 }
 
 func pass(evidence string) Result    { return Result{Outcome: Pass, Evidence: evidence} }
@@ -116,6 +122,12 @@ func judged(evidence string, violations []Violation) Result {
 		return Result{Outcome: Fail, Evidence: evidence, Violations: violations}
 	}
 	return pass(evidence)
+}
+
+// measured is the result with what was measured on the way.
+func (r Result) measured(measures ...Measure) Result {
+	r.Measures = measures
+	return r
 }
 
 // sortByTime puts violations in order of time, those of one instant in the order

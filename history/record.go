@@ -60,7 +60,8 @@ const (
 	// at revision Rev in the store Store. Kind is the view kind of the key, or
 	// Meta. Value (Put only) is the canonical content where Kind is a view kind,
 	// else the raw value, quoted. Owner (Put only) is the key's lease, if it has one,
-	// as in Lease. Deletions by lease expiry are among them.
+	// as in Lease. Deletions by lease expiry are among them. They are in order of Rev;
+	// a Call or Event that tells of a change may precede it at the same instant.
 	Put Verb = "put"
 	Del Verb = "del"
 
@@ -74,9 +75,10 @@ const (
 	// separated by spaces; More is set if the answer was cut by a limit.
 	// A Put or Delete with an unknown outcome has Err. Op is other for all else:
 	// calls that are no such operation, ranges that promise nothing of the present
-	// (serializable, or without values), and what was refused for certain, which has
-	// Err; Key is then the method, such as Status or Put. Bytes is the size of the
-	// answer.
+	// (serializable, or without values), and ranges that failed and whatever was refused
+	// for certain, which have Err; Key is then the method, such as Status or Put. Bytes
+	// is the size of the answer. A transaction is a Call for each operation of the
+	// branch that was taken, the size on the first, or one with Op other if there is none.
 	Call Verb = "call"
 
 	// Connect and Disconnect: the agent Actor has established a connection with
@@ -108,15 +110,15 @@ const (
 	// Request: the kube-apiserver Actor answered one request of the client Peer that
 	// is not a watch. From is the instant it took the request up, At the instant it
 	// answered. Op is get, list, create, update, patch, delete, deletecollection or
-	// discovery; Kind the Kubernetes kind; Key the object ("namespace/name" or
-	// "name"), or of a list the namespace ("" for all); End the selectors, if any, as
-	// "labels=...;fields=...". Ask is the resourceVersion that a get or list asks
+	// discovery, or watch if none was opened; Kind the Kubernetes kind; Key the object
+	// ("namespace/name" or "name"), or of a list the namespace ("" for all), or without a
+	// Kind the path; End the selectors, if any, as "labels=...;fields=...". Ask is the resourceVersion that a get or list asks
 	// for: "" (the most recent), "0" (any), "N" (not older), "=N" (exactly), or
 	// "continue" for a further page. RV is the resourceVersion in the answer: of the
-	// object (of a delete that of the deletion), or of the list. Value of a list is
-	// its objects as "namespace/name:rv" separated by spaces, of a get that found
-	// nothing "none"; More is set if a list was cut by its limit. Bytes is the size
-	// of the answer's body. Err is "code reason" of a request that failed, such as
+	// object (of a delete that of the deletion), or of the list. Value of a list, and of
+	// a deletecollection, is its objects as "namespace/name:rv" separated by spaces, of a
+	// get that found nothing "none" (with an Err of code 404); More is set if a list was
+	// cut by its limit. Bytes is the size of the answer's body. Err is "code reason" of a request that failed, such as
 	// "409 Conflict", or "cut" if no answer was sent: the outcome of a write is then
 	// unknown.
 	Request Verb = "request"
@@ -124,7 +126,8 @@ const (
 	// Watch, Event, Unwatch: a watch was opened at the server Actor by the client
 	// Peer, sent something to it, and has ended. ID numbers the watches of the whole
 	// run, from 1. Event and Unwatch repeat Kind, Key, Peer and Store of their Watch.
-	// Bytes of an Event is the size of what was sent.
+	// Bytes of an Event is the size of what was sent, which need not arrive. A Watch or
+	// Event is recorded before its client can know of it.
 	//
 	// Of a kube-apiserver Kind, Key, End and Ask are as in the Request of a list;
 	// Ask has the prefix "initial:" if the client asked for the state first and a
@@ -141,9 +144,10 @@ const (
 	// answer: Rev the revision in its header, Value its events as
 	// "put:key:modrev:createrev:version:hash" or "del:key:modrev", each followed by
 	// ":prev=modrev" if the answer had the previous value, separated by spaces; none for
-	// a progress notification. More is set if the answer is a fragment that another
-	// one continues. Value of Unwatch is client, or the reason that the server gave;
-	// Rev then is the revision up to which the store was compacted, if that is why.
+	// a progress notification; one for all watches of a stream is an Event of each, the
+	// size on the first. More is set if the answer is a fragment that another one
+	// continues. Value of Unwatch is client, closed (the server stops), compacted (Rev is
+	// the revision up to which the store was), or the reason that the server gave.
 	Watch   Verb = "watch"
 	Event   Verb = "event"
 	Unwatch Verb = "unwatch"
@@ -151,11 +155,13 @@ const (
 	// Lease: the etcd of the replica Actor answered the client Peer about the lease
 	// Key (16 hexadecimal digits), or (Op expire, no Peer) ended it itself. Op is
 	// grant, keepalive, revoke or expire; Value the time to live in seconds that a grant
-	// or keepalive gave, "0" if the lease is unknown. From as in Call.
+	// or keepalive gave, "0" if the lease is unknown. From and Err as in Call. A revoke
+	// without a Peer is one that an etcd which started again found in its log.
 	Lease Verb = "lease"
 
-	// Left: when the world had stopped every process, Rev goroutines that the function
-	// Key had started were still there. Nothing is left of a run that leaks nothing.
+	// Left: when the world had stopped every process, after its end, Rev goroutines that
+	// the function Key had started were still there. The last one has no Key and counts
+	// them all: of a run that leaks nothing it is the only one, with a Rev of zero.
 	Left Verb = "left"
 
 	// Net: an event of the simulated network that a reader of a run wants to

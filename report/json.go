@@ -39,18 +39,22 @@ type runJSON struct {
 type resultJSON struct {
 	Property   string          `json:"property"`
 	Outcome    string          `json:"outcome"`
+	Promised   bool            `json:"promised"` // by the run's mode
 	Evidence   string          `json:"evidence"`
 	Violations []violationJSON `json:"violations"`
+
+	Measures []checker.Measure `json:"measures,omitempty"`
 }
 
 type violationJSON struct {
-	AtSeconds float64 `json:"atSeconds"`
-	Agent     string  `json:"agent,omitempty"`
-	Store     string  `json:"store,omitempty"` // etcd cluster ID
-	Kind      string  `json:"kind,omitempty"`
-	Key       string  `json:"key,omitempty"`
-	Sentence  string  `json:"sentence"`
-	Records   []int   `json:"records"` // from 0; record i is on line i+3 of the history's file
+	AtSeconds float64        `json:"atSeconds"`
+	Agent     string         `json:"agent,omitempty"`
+	Store     string         `json:"store,omitempty"` // etcd cluster ID
+	Kind      string         `json:"kind,omitempty"`
+	Key       string         `json:"key,omitempty"`
+	Sentence  string         `json:"sentence"`
+	Cause     *checker.Cause `json:"cause,omitempty"`
+	Records   []int          `json:"records"` // from 0; record i is on line i+3 of the history's file
 }
 
 // WriteJSON writes the run on one line, with its plan if withPlan is set.
@@ -81,7 +85,7 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 }
 
 func toJSON(r checker.Result) resultJSON {
-	form := resultJSON{Property: r.Property, Outcome: string(r.Outcome), Evidence: r.Evidence, Violations: []violationJSON{}}
+	form := resultJSON{Property: r.Property, Outcome: string(r.Outcome), Promised: r.Promised, Evidence: r.Evidence, Violations: []violationJSON{}, Measures: r.Measures}
 	for _, v := range r.Violations {
 		form.Violations = append(form.Violations, violationForm(v))
 	}
@@ -91,7 +95,7 @@ func toJSON(r checker.Result) resultJSON {
 func violationForm(v checker.Violation) violationJSON {
 	return violationJSON{
 		AtSeconds: v.At.Seconds(), Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence,
-		Records: append([]int{}, v.Records...),
+		Records: append([]int{}, v.Records...), Cause: v.Cause,
 	}
 }
 
@@ -130,6 +134,8 @@ type propertyJSON struct {
 	Unknown  int      `json:"unknown"`
 	Failing  []uint64 `json:"failingSeeds"`
 	Unsure   []uint64 `json:"unknownSeeds"`
+
+	Measures []checker.Measure `json:"measures,omitempty"` // over all runs; quantiles are too great by less than 1 %
 }
 
 // WriteJSON writes the summary on one line.
@@ -144,7 +150,7 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 	for _, p := range s.properties {
 		form.Properties = append(form.Properties, propertyJSON{
 			Property: p.name, Pass: p.counts[checker.Pass], Fail: p.counts[checker.Fail], Unknown: p.counts[checker.Unknown],
-			Failing: ascending(p.failing), Unsure: ascending(p.unknown),
+			Failing: ascending(p.failing), Unsure: ascending(p.unknown), Measures: p.measures(),
 		})
 	}
 	return writeLine(w, form)

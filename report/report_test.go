@@ -25,7 +25,7 @@ func broken() *Run {
 		Plan: &fault.Plan{Version: 1, Seed: 7, Mode: "clustermesh"},
 		Verdict: checker.Verdict{Results: []checker.Result{
 			{Property: "integrity", Outcome: checker.Pass, Evidence: "4,211 entries seen by 6 agents, each existed before"},
-			{Property: "monotonic", Outcome: checker.Fail, Evidence: "5 steps back among 4,211", Violations: []checker.Violation{
+			{Property: "monotonic", Outcome: checker.Fail, Promised: true, Evidence: "5 steps back among 4,211", Violations: []checker.Violation{
 				violation(12400*time.Millisecond, "agent a3 went back in time", 318, 402),
 				violation(13*time.Second, "the second"),
 				violation(14*time.Second, "the third"),
@@ -72,7 +72,7 @@ replay      simrun -seed 7
 func TestHeadlines(t *testing.T) {
 	outcomes := func(outcomes ...checker.Outcome) (v checker.Verdict) {
 		for _, outcome := range outcomes {
-			v.Results = append(v.Results, checker.Result{Outcome: outcome})
+			v.Results = append(v.Results, checker.Result{Outcome: outcome, Promised: true})
 		}
 		return v
 	}
@@ -222,4 +222,12 @@ func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
 		require.Equal(t, want, thousands(n))
 	}
+}
+
+func TestKnownCauses(t *testing.T) {
+	var b bytes.Buffer
+	run := broken()
+	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Finding: "writer-restart-orphans", Proof: "the writer restarted", Records: []int{7}}
+	require.NoError(t, WriteVerdict(&b, run, false))
+	require.Contains(t, b.String(), "[history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
 }

@@ -42,6 +42,7 @@ type property struct {
 	example  string // the first violation of the lowest failing seed
 	whatFor  uint64 // its seed
 	evidence string // of the lowest unknown seed
+	pools    []*pool
 }
 
 // Failure is a seed whose run gave no history to judge.
@@ -85,6 +86,11 @@ func (s *Summary) property(name string) *property {
 
 func (p *property) add(seed uint64, r checker.Result) {
 	p.counts[r.Outcome]++
+	for _, m := range r.Measures {
+		if len(m.Samples()) > 0 {
+			p.pool(m.Name, m.Group).add(m)
+		}
+	}
 	switch r.Outcome {
 	case checker.Fail:
 		p.failing = append(p.failing, seed)
@@ -97,6 +103,27 @@ func (p *property) add(seed uint64, r checker.Result) {
 			p.evidence = r.Evidence
 		}
 	}
+}
+
+func (p *property) pool(name, group string) *pool {
+	i := slices.IndexFunc(p.pools, func(known *pool) bool { return known.name == name && known.group == group })
+	if i < 0 {
+		i = len(p.pools)
+		p.pools = append(p.pools, &pool{name: name, group: group})
+	}
+	return p.pools[i]
+}
+
+// measures returns the property's measures over all runs, sorted by name and group.
+func (p *property) measures() []checker.Measure {
+	var all []checker.Measure
+	for _, pool := range p.pools {
+		all = append(all, pool.measure())
+	}
+	slices.SortFunc(all, func(a, b checker.Measure) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
+	})
+	return all
 }
 
 // AddFailure counts a seed whose run failed.
@@ -128,6 +155,7 @@ func (s *Summary) FirstFailing() (seed uint64, found bool) {
 func (s *Summary) WriteText(w io.Writer, all bool) error {
 	out := bufio.NewWriter(w)
 	s.writeTable(out, all)
+	s.writeMeasures(out)
 	slices.SortFunc(s.failures, func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) })
 	for _, f := range s.failures {
 		fmt.Fprintf(out, "\nseed %d gave no history (%s): %s\n  kept in %s\n", f.Seed, f.Kind, f.Message, f.Kept)
@@ -155,6 +183,19 @@ func (s *Summary) writeTable(out io.Writer, all bool) {
 		}
 		if p.evidence != "" {
 			fmt.Fprintf(out, "\n%s could not be decided, first for seed %d: %s\n", p.name, slices.Min(p.unknown), p.evidence)
+		}
+	}
+}
+
+// writeMeasures writes what was measured in all runs, by property.
+func (s *Summary) writeMeasures(out io.Writer) {
+	for i := range s.properties {
+		p := &s.properties[i]
+		for j, m := range p.measures() {
+			if j == 0 {
+				fmt.Fprintf(out, "\n%s, over all runs\n", p.name)
+			}
+			fmt.Fprintf(out, "  %s: %s\n", measureName(p.name, m), m)
 		}
 	}
 }

@@ -72,19 +72,27 @@ func writePromise(out io.Writer, r *Run) {
 
 func headline(v checker.Verdict) string {
 	counts := map[checker.Outcome]int{}
+	unpromised := 0
 	for _, result := range v.Results {
 		counts[result.Outcome]++
+		if result.Outcome == checker.Fail && !result.Promised {
+			unpromised++
+		}
 	}
 	fail, unknown := counts[checker.Fail], counts[checker.Unknown]
 	undecided := ""
 	if unknown > 0 {
 		undecided = fmt.Sprintf("%d of %d properties could not be decided, which is not a pass", unknown, len(v.Results))
 	}
+	broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail, len(v.Results))
+	if unpromised > 0 {
+		broken += fmt.Sprintf(", of which the mode does not promise %d", unpromised)
+	}
 	switch {
 	case fail > 0 && unknown > 0:
-		return fmt.Sprintf("FAIL: %d of %d properties broken; %s", fail, len(v.Results), undecided)
+		return broken + "; " + undecided
 	case fail > 0:
-		return fmt.Sprintf("FAIL: %d of %d properties broken", fail, len(v.Results))
+		return broken
 	case unknown > 0:
 		return "UNKNOWN: no property is broken; " + undecided
 	case len(v.Results) == 0:
@@ -95,8 +103,11 @@ func headline(v checker.Verdict) string {
 
 func writeResult(out io.Writer, r checker.Result, width int, all bool) {
 	label := string(r.Outcome)
-	if r.Outcome == checker.Fail {
+	switch {
+	case r.Outcome == checker.Fail && r.Promised:
 		label = "FAIL"
+	case r.Outcome == checker.Fail:
+		label = "FAIL (not promised)"
 	}
 	fmt.Fprintf(out, "  %-8s  %-*s  %s\n", label, width, r.Property, r.Evidence)
 	for i, v := range r.Violations {
@@ -105,7 +116,27 @@ func writeResult(out io.Writer, r checker.Result, width int, all bool) {
 			break
 		}
 		fmt.Fprintf(out, "  %13.3fs  %s%s\n", v.At.Seconds(), v.Sentence, recordNumbers(v.Records))
+		if v.Cause != nil {
+			fmt.Fprintf(out, "  %14s  known as %s: %s%s\n", "", v.Cause.Finding, v.Cause.Proof, recordNumbers(v.Cause.Records))
+		}
 	}
+	for _, m := range r.Measures {
+		if all || m.Unit == "s" {
+			fmt.Fprintf(out, "  %14s  %s: %s\n", "", measureName(r.Property, m), m)
+		}
+	}
+}
+
+// measureName names a measure of a property, which need not be named again if the
+// measure is named after it.
+func measureName(property string, m checker.Measure) string {
+	switch {
+	case m.Group == "":
+		return m.Name
+	case m.Name == property:
+		return m.Group
+	}
+	return m.Name + ", " + m.Group
 }
 
 // recordNumbers names the lines of the history's file that prove a violation:

@@ -135,14 +135,17 @@ func (c *console) search(ctx context.Context, f *campaignFlags, family *family, 
 }
 
 // campaignStatus is the exit status: a new failure of the harness comes first,
-// since it hides what its seeds would have shown.
+// since it hides what its seeds would have shown. A finding that a page in
+// testdata/findings explains is no news, even if the corpus did not have it.
 func campaignStatus(r campaign.Result) int {
 	status := statusHold
 	for _, f := range r.New {
 		if f.Property == corpus.Harness {
 			return statusHarness
 		}
-		status = statusBroken
+		if f.Cause == "" {
+			status = statusBroken
+		}
 	}
 	return status
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/campaign"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
 	"github.com/meshcheck/meshcheck/fault"
 )
@@ -81,7 +82,7 @@ func TestCampaignThatFindsNothing(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Equal(t, statusHold, status, stdout)
 	require.Contains(t, stdout, "# Findings\n\n0 distinct, in ")
-	require.Contains(t, stdout, "; 0 findings are new\n")
+	require.Contains(t, stdout, "; 0 findings are new to the corpus, 0 of them explained\n")
 }
 
 func TestCampaignCountsAWorkerThatDies(t *testing.T) {
@@ -237,4 +238,11 @@ func TestShippedCorpus(t *testing.T) {
 			require.Equal(t, corpus.Signature(f.Plan), f.Faults, name)
 		}
 	}
+}
+
+func TestOnlyWhatIsNotExplainedIsBroken(t *testing.T) {
+	explained := &corpus.Finding{Property: "monotonic", Cause: "failover-to-stale-replica"}
+	require.Equal(t, statusHold, campaignStatus(campaign.Result{New: []*corpus.Finding{explained}}))
+	require.Equal(t, statusBroken, campaignStatus(campaign.Result{New: []*corpus.Finding{explained, {Property: "monotonic"}}}))
+	require.Equal(t, statusHarness, campaignStatus(campaign.Result{New: []*corpus.Finding{{Property: "monotonic"}, {Property: corpus.Harness}, explained}}))
 }

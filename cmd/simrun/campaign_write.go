@@ -54,8 +54,12 @@ func (c *console) writeFound(f *campaignFlags, e campaign.Event) error {
 		return c.writeLine(foundLine{header("finding"), e.Found.Name(), path, e.Kept, e.Found})
 	}
 	c.progress.clear()
-	_, err := fmt.Fprintf(c.stdout, "new       %s\n          by seed %d: %s\n          replay: %s\n", e.Found.Name(), e.Found.Seeds[0].Seed,
-		e.Found.Sentence, commandLine(c.name, append([]string{"-plan", path}, f.worker.arguments()...)))
+	label, explained := "new", ""
+	if e.Found.Cause != "" {
+		label, explained = "explained", fmt.Sprintf("          known as %s: see testdata/findings\n", e.Found.Cause)
+	}
+	_, err := fmt.Fprintf(c.stdout, "%-9s %s\n          by seed %d: %s\n%s          replay: %s\n", label, e.Found.Name(), e.Found.Seeds[0].Seed,
+		e.Found.Sentence, explained, commandLine(c.name, append([]string{"-plan", path}, f.worker.arguments()...)))
 	if e.Kept != "" && err == nil {
 		_, err = fmt.Fprintf(c.stdout, "          kept as it was drawn: %s\n", e.Kept)
 	}
@@ -77,9 +81,15 @@ func (c *console) writeCampaign(f *campaignFlags, kept *corpus.Corpus, state *co
 	if len(result.New) > 0 {
 		fmt.Fprintln(c.stdout)
 	}
-	_, err := fmt.Fprintf(c.stdout, "%s\nseeds     %d in %.1fs: %.1f seeds/s; %d findings are new\ncorpus    %s; the next seed is %d\n",
+	explained := 0
+	for _, finding := range result.New {
+		if finding.Cause != "" {
+			explained++
+		}
+	}
+	_, err := fmt.Fprintf(c.stdout, "%s\nseeds     %d in %.1fs: %.1f seeds/s; %d findings are new to the corpus, %d of them explained\ncorpus    %s; the next seed is %d\n",
 		corpus.Summary(kept.Findings(), state), result.Seeds, result.Elapsed.Seconds(), float64(result.Seeds)/max(1e-9, result.Elapsed.Seconds()),
-		len(result.New), kept.Dir(), state.Next)
+		len(result.New), explained, kept.Dir(), state.Next)
 	return err
 }
 

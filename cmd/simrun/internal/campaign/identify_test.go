@@ -49,6 +49,15 @@ func TestIdentify(t *testing.T) {
 	require.Empty(t, l.ran, "the plan itself has just shown it")
 	require.Equal(t, "of the plan", found.Sentence)
 
+	explained := orphans
+	explained.Cause = "writer-restart-orphans"
+	l.ran = nil
+	found, err = Identify(t.Context(), l, plan, explained, "of the plan", []*corpus.Finding{
+		find(fault.WriterRestart), corpus.New(explained, withOnly(plan, []fault.Kind{fault.Pause}), "", corpus.Sighting{})})
+	require.NoError(t, err)
+	require.Equal(t, "convergence.endpoint.writer-restart-orphans", found.Name())
+	require.Empty(t, l.ran, "where the cause is known, the faults do not matter")
+
 	broken := errors.New("interrupted")
 	l.fails = func(*fault.Plan) error { return broken }
 	_, err = Identify(t.Context(), l, plan, orphans, "", []*corpus.Finding{find(fault.Pause)})

@@ -136,6 +136,8 @@ func TestNames(t *testing.T) {
 	}
 	require.Equal(t, "convergence.endpoint.partition+writer-restart", name(convergence, fault.WriterRestart, fault.Partition, fault.WriterRestart))
 	require.Equal(t, "convergence.endpoint.no-fault", name(convergence))
+	orphans := checker.Finding{Property: "convergence", Kind: "endpoint", Cause: "writer-restart-orphans"}
+	require.Equal(t, "convergence.endpoint.writer-restart-orphans", name(orphans, fault.WriterRestart, fault.Partition), "the cause is more than the faults")
 	require.Equal(t, "etcd-linearizable.reset", name(checker.Finding{Property: "etcd-linearizable"}, fault.Reset))
 	require.Equal(t, "harness.crash-panic", name(checker.Finding{Property: Harness, Kind: "crash-panic"}, fault.Reset))
 	var all []fault.Kind

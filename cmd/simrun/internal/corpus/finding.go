@@ -21,17 +21,19 @@ const Version = 1
 const Harness = "harness"
 
 // Finding is one distinct way in which something is broken. Two runs show the same
-// one if they break the same property on the same kind of object and need the same
-// kinds of faults for it: the signature of the mechanism.
+// one if they break the same property on the same kind of object, and come about by the
+// same known mechanism (checker.Cause) or, without one, need the same kinds of faults
+// for it: the signature of a mechanism that nobody has followed yet.
 type Finding struct {
 	Property string       `json:"property"`
-	Kind     string       `json:"kind,omitempty"` // of the object; of Harness, how the worker failed
-	Faults   []fault.Kind `json:"faults"`         // in the plan; sorted, each once
-	Sentence string       `json:"sentence"`       // what its plan shows
-	Minimal  bool         `json:"minimal"`        // nothing more can be left out of the plan; else the shrinking had no time, or failed
-	Versions Versions     `json:"versions"`       // of what it was first seen with
-	Count    int          `json:"count"`          // how many seeds showed it
-	Seeds    []Sighting   `json:"seeds"`          // those that showed it soonest, the fastest first
+	Kind     string       `json:"kind,omitempty"`  // of the object; of Harness, how the worker failed
+	Cause    string       `json:"cause,omitempty"` // page in testdata/findings; empty: not explained
+	Faults   []fault.Kind `json:"faults"`          // in the plan; sorted, each once
+	Sentence string       `json:"sentence"`        // what its plan shows
+	Minimal  bool         `json:"minimal"`         // nothing more can be left out of the plan; else the shrinking had no time, or failed
+	Versions Versions     `json:"versions"`        // of what it was first seen with
+	Count    int          `json:"count"`           // how many seeds showed it
+	Seeds    []Sighting   `json:"seeds"`           // those that showed it soonest, the fastest first
 
 	Plan   *fault.Plan `json:"-"` // the smallest that shows it
 	Output string      `json:"-"` // of Harness: the end of what the worker printed; not read back
@@ -54,7 +56,7 @@ const mostSeeds = 50
 
 // New returns the finding that a plan shows, seen once.
 func New(broken checker.Finding, plan *fault.Plan, sentence string, seen Sighting) *Finding {
-	f := &Finding{Property: broken.Property, Kind: broken.Kind, Faults: Signature(plan), Sentence: sentence, Plan: plan}
+	f := &Finding{Property: broken.Property, Kind: broken.Kind, Cause: broken.Cause, Faults: Signature(plan), Sentence: sentence, Plan: plan}
 	return f.Seen(seen)
 }
 
@@ -77,7 +79,7 @@ func Signature(plan *fault.Plan) []fault.Kind {
 
 // Broken is what the checker says of a run that shows the finding.
 func (f *Finding) Broken() checker.Finding {
-	return checker.Finding{Property: f.Property, Kind: f.Kind}
+	return checker.Finding{Property: f.Property, Kind: f.Kind, Cause: f.Cause}
 }
 
 // Name is the finding's signature as the name of its folder.
@@ -86,7 +88,10 @@ func (f *Finding) Name() string {
 	if f.Kind != "" {
 		parts = append(parts, f.Kind)
 	}
-	if f.Property != Harness {
+	switch {
+	case f.Cause != "":
+		parts = append(parts, f.Cause)
+	case f.Property != Harness:
 		parts = append(parts, f.faultNames())
 	}
 	const longest = 150 // the file system takes 255, and a person less

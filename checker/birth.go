@@ -1,0 +1,226 @@
+package checker
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// aspect is what an agent must have of a pod.
+type aspect int
+
+const (
+	inView     aspect = iota // its endpoint, in the view
+	inDatapath               // its endpoint, in the host's datapath
+	usable                   // both its endpoint where packets are decided and its identity in the view
+	aspects
+)
+
+// birth is a pod, or a pod with another identity, as the owner of an address from
+// one state of the endpoint's entry on.
+type birth struct {
+	entry, owner int32 // the endpoint's, and its number there
+	at           time.Duration
+	record       int32         // of the Truth that began it
+	until        time.Duration // when the address was no longer its own; forever if it was its own at the end
+	ended        int32         // the record of that
+	shared       bool          // when it ended, or at the run's end, another pod had the address too
+	who          possession
+
+	ready   [aspects]time.Duration // since when each agent that was up had it; unready if that never was so while it lived
+	have    []has                  // by agent, while it is followed; else nil
+	lacking [aspects]int           // agents that are up and have it not
+}
+
+const (
+	forever = time.Duration(math.MaxInt64)
+	unready = time.Duration(-1)
+)
+
+// has is what an agent has of a pod.
+type has uint8
+
+const (
+	isUp has = 1 << iota
+	hasView
+	hasDatapath
+	hasIdentity
+)
+
+// birthsOf returns the pods that the truths of the records from..to-1 created, in
+// order.
+func birthsOf(in *input, x *ownerIndex, from, to int) []*birth {
+	var all []*birth
+	for id := range in.views.entries {
+		e, o := &in.views.entries[id], &x.owners[id]
+		for n, who := range o.all {
+			for _, s := range o.live[n] {
+				began := e.states[s.from]
+				if int(began.record) < from || int(began.record) >= to {
+					continue
+				}
+				b := &birth{entry: int32(id), owner: int32(n), at: began.at, record: began.record, until: forever, ended: math.MaxInt32, who: who}
+				if s.to != open {
+					b.until, b.ended = e.states[s.to].at, max(e.states[s.to].record, began.record+1)
+				}
+				b.shared = len(o.ownersIn(min(s.to, int32(len(e.states)))-1)) > 1
+				b.ready = [aspects]time.Duration{unready, unready, unready}
+				all = append(all, b)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *birth) int { return cmp.Compare(a.record, b.record) })
+	return all
+}
+
+// nursery follows pods until every agent that is up has them, or they are gone.
+type nursery struct {
+	in         *input
+	owners     *ownerIndex
+	identities map[string]int32
+	datapaths  bool
+	ending     *ending // of what was played so far
+	up         int
+	// waiting are those born, alive and not ready in every aspect, and byEntry those of
+	// an endpoint or identity; both with others that have left since the last look.
+	waiting []*birth
+	byEntry map[int32][]*birth
+}
+
+// follow plays the views through and fills in when each pod was ready.
+func (n *nursery) follow(births []*birth) {
+	v := n.in.views
+	deaths := slices.Clone(births)
+	slices.SortStableFunc(deaths, func(a, b *birth) int { return cmp.Compare(a.ended, b.ended) })
+	advance := func(record int32) {
+		for len(births) > 0 && births[0].record < record || len(deaths) > 0 && deaths[0].ended < record {
+			if len(births) > 0 && births[0].record <= deaths[0].ended {
+				n.born(births[0])
+				births = births[1:]
+			} else {
+				deaths[0].have = nil
+				deaths = deaths[1:]
+			}
+		}
+	}
+	for i := range v.events {
+		ev := &v.events[i]
+		advance(ev.record)
+		n.ending.play(ev)
+		switch {
+		case ev.what == start:
+			n.up++
+			n.waiting = n.update(ev, n.waiting)
+		case ev.what == stop:
+			n.up--
+			n.waiting = n.update(ev, n.waiting)
+		default:
+			if births := n.byEntry[ev.entry]; len(births) > 0 {
+				n.byEntry[ev.entry] = n.update(ev, births)
+			}
+		}
+	}
+	advance(int32(len(n.in.records)))
+}
+
+func (n *nursery) born(b *birth) {
+	b.have = make([]has, len(n.in.views.agents))
+	n.waiting = append(n.waiting, b)
+	n.byEntry[b.entry] = append(n.byEntry[b.entry], b)
+	if id, ok := n.identities[b.who.identity]; ok {
+		n.byEntry[id] = append(n.byEntry[id], b)
+	}
+	for agent := range b.have {
+		b.set(int32(agent), n.has(b, int32(agent)))
+	}
+	n.look(b, b.at)
+}
+
+// update looks at what an event has changed for some pods, and returns those that
+// are still followed.
+func (n *nursery) update(ev *event, births []*birth) []*birth {
+	kept := births[:0]
+	for _, b := range births {
+		if b.have == nil {
+			continue
+		}
+		b.set(ev.agent, n.has(b, ev.agent))
+		if n.look(b, ev.at); b.have != nil {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// look notes in which aspects a pod has become ready, and stops following one that
+// is in all.
+func (n *nursery) look(b *birth, at time.Duration) {
+	done := true
+	for a := range aspects {
+		if b.ready[a] == unready && n.up > 0 && b.lacking[a] == 0 {
+			b.ready[a] = at
+		}
+		done = done && b.ready[a] != unready
+	}
+	if done {
+		b.have = nil
+	}
+}
+
+// has returns what an agent has of a pod at present.
+func (n *nursery) has(b *birth, agent int32) has {
+	v := n.in.views
+	if !n.ending.up[agent] {
+		return 0
+	}
+	all := isUp
+	if n.shows(b, n.ending.of(v, agent, view, b.entry)) {
+		all |= hasView
+	}
+	if !n.datapaths || n.shows(b, n.ending.of(v, agent, datapath, b.entry)) {
+		all |= hasDatapath
+	}
+	if id, ok := n.identities[b.who.identity]; reserved(b.who.identity) || ok && n.ending.of(v, agent, view, id).shown {
+		all |= hasIdentity
+	}
+	return all
+}
+
+func (n *nursery) shows(b *birth, h hold) bool {
+	return h.shown && h.claim >= 0 && n.owners.owners[b.entry].byClaim[h.claim] == b.owner
+}
+
+func (b *birth) set(agent int32, to has) {
+	for a := range aspects {
+		b.lacking[a] += lacks(to, a) - lacks(b.have[agent], a)
+	}
+	b.have[agent] = to
+}
+
+// lacks is 1 if an agent that is up lacks an aspect of a pod, else 0.
+func lacks(h has, a aspect) int {
+	needs := [aspects]has{inView: hasView, inDatapath: hasDatapath, usable: hasView | hasDatapath | hasIdentity}
+	if h&isUp == 0 || h&needs[a] == needs[a] {
+		return 0
+	}
+	return 1
+}
+
+// churnOf returns the records of the churn phase.
+func churnOf(records []history.Record) (from, to int) {
+	from, to = -1, len(records)
+	for i := range records {
+		if r := &records[i]; r.Verb == history.Phase && r.Key == "churn" {
+			from = i
+		} else if r.Verb == history.Phase && r.Key == "heal" {
+			to = i
+		}
+	}
+	if from < 0 {
+		return to, to
+	}
+	return from, to
+}

@@ -1,0 +1,215 @@
+package checker
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// Cause is how a violation came about: one of the mechanisms that are known, with
+// the records that prove that it is this one.
+type Cause struct {
+	Finding string `json:"finding"` // name of the page in testdata/findings, without ".md"
+	Proof   string `json:"proof"`   // one sentence
+	Records []int  `json:"records,omitempty"`
+}
+
+// Mechanism is a way in which violations are known to come about.
+type Mechanism struct {
+	Name     string // of the page in testdata/findings, without ".md"; what Cause.Finding says
+	Sentence string
+}
+
+// The names of the pages in testdata/findings.
+const (
+	causeOrphan        = "writer-restart-orphans"
+	causeRelist        = "relist-loses-order"
+	causeStale         = "failover-to-stale-replica"
+	causeNamespace     = "namespace-informer-behind"
+	causeEmptied       = "emptied-etcd-same-cluster-id"
+	causeClusterConfig = "cluster-config-comes-back-late"
+	causeLease         = "lease-shorter-than-watchdog"
+	causeNoSource      = "restart-while-no-source"
+	causeCanary        = "canaries-come-back-first"
+)
+
+// Mechanisms returns the mechanisms that Check can prove, each with a page in
+// testdata/findings.
+func Mechanisms() []Mechanism {
+	return []Mechanism{
+		{causeOrphan, "A writer restarts beside its etcd; what is deleted meanwhile keeps its key, which no later writer knows of."},
+		{causeStale, "An agent moves to a replica that is ready but behind the one that it had read before."},
+		{causeEmptied, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before."},
+		{causeCanary, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for."},
+		{causeClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries."},
+		{causeNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
+		{causeRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
+		{causeNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},
+		{causeLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true."},
+	}
+}
+
+// explain gives violations their causes. A violation without one is news: either a
+// mechanism that nobody has followed yet, or a known one that the records do not
+// prove. A cause excuses nothing: what is broken stays broken.
+func explain(in *input, results []Result) {
+	x := newCauses(in)
+	for i := range results {
+		for j := range results[i].Violations {
+			v := &results[i].Violations[j]
+			v.Cause = x.of(results[i].Property, v)
+		}
+	}
+}
+
+// causes looks for causes. Its rules are those of cause_store.go, by which an agent
+// shows what its store holds, and cause_writer.go, by which the store holds what its
+// writer did.
+type causes struct {
+	in      *input
+	stores  map[string]*etcd
+	keys    map[string]map[entryKey]string // by store: the keys of its entries
+	asked   map[string]map[keyRevision]bool
+	entries map[entryKey]int32
+	wrongs  map[int32]*wrong // by agent
+}
+
+type keyRevision struct {
+	key string
+	rev int64
+}
+
+func newCauses(in *input) *causes {
+	x := &causes{
+		in: in, stores: map[string]*etcd{}, keys: map[string]map[entryKey]string{},
+		asked: map[string]map[keyRevision]bool{}, entries: map[entryKey]int32{},
+		wrongs: map[int32]*wrong{},
+	}
+	for _, s := range in.etcds {
+		x.stores[s.store] = s
+	}
+	for id := range in.views.entries {
+		e := &in.views.entries[id]
+		x.entries[entryKey{e.kind, e.key}] = int32(id)
+	}
+	return x
+}
+
+// of returns the cause of a violation, or nil.
+func (x *causes) of(property string, v *Violation) *Cause {
+	switch property {
+	case convergence.Name:
+		return x.ofStuck(v)
+	case staleness.Name, referential.Name, singleSource.Name, readiness.Name:
+		return x.ofWrong(v)
+	case canaries.Name:
+		return x.ofCanary(v)
+	case revisionOrigin.Name:
+		return x.ofOrigin(v)
+	}
+	if len(v.Records) == 0 || v.Agent == "" {
+		return nil
+	}
+	id, known := x.entries[entryKey{v.Kind, v.Key}]
+	if !known {
+		return nil
+	}
+	s := newSight(x, &x.in.views.entries[id], v)
+	switch s.r.Verb {
+	case history.See, history.Program:
+		return s.ofSight()
+	case history.Drop, history.Unprogram:
+		return s.ofLoss()
+	}
+	return x.ofWrong(v)
+}
+
+// keyOf returns the key of an entry in a store.
+func (x *causes) keyOf(s *etcd, e *entry) (string, bool) {
+	keys := x.keys[s.store]
+	if keys == nil {
+		keys = map[entryKey]string{}
+		for _, i := range s.changes {
+			if r := &x.in.records[i]; r.Kind != history.Meta {
+				keys[entryKey{r.Kind, entryOf(r.Key)}] = r.Key
+			}
+		}
+		x.keys[s.store] = keys
+	}
+	key, ok := keys[entryKey{e.kind, e.key}]
+	return key, ok
+}
+
+// versionAt is the last version of a key in a store by an instant, or nil.
+func (x *causes) versionAt(s *etcd, key string, at time.Duration) *version {
+	versions := s.versions[key]
+	for i := len(versions) - 1; i >= 0; i-- {
+		if x.in.records[versions[i].record].At <= at {
+			return &versions[i]
+		}
+	}
+	return nil
+}
+
+// askedFor reports whether a client asked for a deletion; if none did, a lease has
+// expired.
+func (x *causes) askedFor(s *etcd, key string, rev int64) bool {
+	asked := x.asked[s.store]
+	if asked == nil {
+		asked = map[keyRevision]bool{}
+		for _, i := range s.calls {
+			r := &x.in.records[i]
+			if r.Op != "delete" || r.Value == "0" {
+				continue
+			}
+			for _, k := range s.within(r) {
+				asked[keyRevision{k, r.Rev}] = true
+			}
+		}
+		x.asked[s.store] = asked
+	}
+	return asked[keyRevision{key, rev}]
+}
+
+// lives are the incarnations of a process on a host, in order.
+func (x *causes) lives(host, kind string) (all []processLife) {
+	for i := range x.in.records {
+		r := &x.in.records[i]
+		if r.Actor != host || r.Kind != kind {
+			continue
+		}
+		switch r.Verb {
+		case history.Up:
+			all = append(all, processLife{from: r.At, to: never, up: i})
+		case history.Down:
+			if len(all) > 0 && all[len(all)-1].to == never {
+				all[len(all)-1].to, all[len(all)-1].down = r.At, i
+			}
+		}
+	}
+	return all
+}
+
+// processLife is one incarnation of a process, to never if it lives on.
+type processLife struct {
+	from, to time.Duration
+	up, down int // records
+}
+
+// lifeAt returns the life that an instant is in, or the last one before it.
+func lifeAt(all []processLife, at time.Duration) (processLife, bool) {
+	for _, l := range slices.Backward(all) {
+		if l.from <= at {
+			return l, true
+		}
+	}
+	return processLife{}, false
+}
+
+// clusterIDOf is the cluster ID in the name of a store: see history.Record.Store.
+func clusterIDOf(store string) string {
+	id, _, _ := strings.Cut(store, "/")
+	return id
+}

@@ -1,0 +1,247 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// sight is a change of an agent's view or datapath that broke a property, with the
+// store that the agent read.
+type sight struct {
+	x      *causes
+	e      *entry
+	r      *history.Record
+	record int
+	// prior is what had shown the agent or its host better, or nil.
+	prior       *history.Record
+	priorRecord int
+	s           *etcd         // nil if the agent was not connected
+	key         string        // of the entry in s; empty if s never had it
+	session     time.Duration // since when the agent was connected with s
+}
+
+func newSight(x *causes, e *entry, v *Violation) sight {
+	last := v.Records[len(v.Records)-1]
+	c := sight{x: x, e: e, r: &x.in.records[last], record: last}
+	if len(v.Records) > 1 {
+		c.priorRecord = v.Records[len(v.Records)-2]
+		c.prior = &x.in.records[c.priorRecord]
+	}
+	if c.s = x.stores[c.r.Store]; c.s != nil {
+		c.key, _ = x.keyOf(c.s, e)
+		c.session = x.sessionStart(c.r, last)
+	}
+	return c
+}
+
+// sessionStart is when the agent of a record had connected with the store that the
+// record names.
+func (x *causes) sessionStart(r *history.Record, i int) time.Duration {
+	for i--; i >= 0; i-- {
+		c := &x.in.records[i]
+		if c.Verb == history.Connect && c.Actor == r.Actor && c.Store == r.Store {
+			return c.At
+		}
+	}
+	return 0
+}
+
+// ofSight explains why an agent saw what was no longer true: its store held it.
+func (c sight) ofSight() *Cause {
+	if c.s == nil || c.prior == nil {
+		return nil
+	}
+	if cause := c.x.regeneratedWithout(c.prior, c.priorRecord); cause != nil {
+		return cause
+	}
+	i := c.heldAs(c.r.Value)
+	if i < 0 {
+		return nil
+	}
+	if c.prior.Store == c.s.store {
+		return c.ofStepBack(i)
+	}
+	held := c.s.versions[c.key][i]
+	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil {
+		return cause
+	}
+	return c.behind(fmt.Sprintf("held %s as %s since %s", object(c.r), content(c.r.Value), seconds(c.x.in.records[held.record].At)), int(held.record))
+}
+
+// heldAs is the last version of the entry in the store with the content, such that
+// an agent that connected when this one did can have read it; -1 if there is none.
+func (c sight) heldAs(value string) int {
+	versions := c.s.versions[c.key]
+	for i := len(versions) - 1; i >= 0; i-- {
+		v := versions[i]
+		r := &c.x.in.records[v.record]
+		replaced := i+1 < len(versions) && c.x.in.records[versions[i+1].record].At < c.session
+		if r.At <= c.r.At && !v.deleted && r.Value == value && !replaced {
+			return i
+		}
+	}
+	return -1
+}
+
+// ofLoss explains why an agent dropped what existed: its store did not hold it.
+func (c sight) ofLoss() *Cause {
+	if cause := c.x.regeneratedWithout(c.r, c.record); cause != nil {
+		return cause
+	}
+	if c.s == nil || c.prior == nil {
+		return nil
+	}
+	versions := c.s.versions[c.key]
+	i := len(versions) - 1
+	for i >= 0 && c.x.in.records[versions[i].record].At > c.r.At {
+		i--
+	}
+	if i >= 0 && !versions[i].deleted && c.x.in.records[versions[i].record].At >= c.session {
+		i-- // put after the agent had looked
+	}
+	switch {
+	case i < 0:
+		return c.neverHeld()
+	case !versions[i].deleted || c.prior.Store == c.s.store && c.heldAs(c.prior.Value) > i:
+		return nil
+	}
+	del := &c.x.in.records[versions[i].record]
+	if i > 0 && c.stoodFor(versions[i-1], del.At) {
+		if !c.x.askedFor(c.s, c.key, versions[i].rev) {
+			return c.expired(versions[i])
+		}
+		return c.ofWrongDelete(i)
+	}
+	if c.prior.Store == c.s.store {
+		return nil
+	}
+	return c.behind(fmt.Sprintf("had deleted %s at %s and not yet put it again", object(c.r), seconds(del.At)), int(versions[i].record))
+}
+
+// stoodFor reports whether what a version of the entry says was true without a
+// break until the instant.
+func (c sight) stoodFor(v version, until time.Duration) bool {
+	return c.x.stood(c.e, c.x.in.records[v.record].Value, until)
+}
+
+// stood reports whether an entry has existed without a break from when its content
+// was the given one until the instant.
+func (x *causes) stood(e *entry, value string, until time.Duration) bool {
+	for i := range e.claims {
+		if e.claims[i].value != value {
+			continue
+		}
+		for _, live := range slices.Backward(e.claims[i].live) {
+			if e.states[live.from].at > until {
+				continue
+			}
+			_, gone := e.earliest(e.absent, live.from, until)
+			return !gone
+		}
+	}
+	return false
+}
+
+// neverHeld explains a loss by a store that had not got the entry yet.
+func (c sight) neverHeld() *Cause {
+	canary, ok := c.canary()
+	if !ok || c.prior.Store == c.s.store {
+		return nil
+	}
+	if c.emptiedUnder() {
+		return &Cause{Finding: causeCanary, Records: []int{canary, c.record}, Proof: fmt.Sprintf(
+			"the etcd of %s came back empty under its writer, which put the canary of %s back at %s and not yet %s",
+			c.s.actor, c.e.kind, seconds(c.x.in.records[canary].At), object(c.r))}
+	}
+	return c.behind(fmt.Sprintf("did not hold %s yet, behind a canary of %s", object(c.r), seconds(c.x.in.records[canary].At)), canary)
+}
+
+// canary returns the record of the last canary of the entry's kind in the store
+// before the sight.
+func (c sight) canary() (record int, ok bool) {
+	for _, i := range slices.Backward(c.s.changes) {
+		r := &c.x.in.records[i]
+		if r.At <= c.r.At && r.Kind == history.Meta && isCanaryOf(r.Key, c.e.kind) {
+			return int(i), r.Verb == history.Put
+		}
+	}
+	return 0, false
+}
+
+// emptiedUnder reports whether the store began empty while its writer was up.
+func (c sight) emptiedUnder() bool {
+	for i := range c.x.in.records {
+		if r := &c.x.in.records[i]; r.Verb == history.Up && r.Kind == "etcd" && r.Store == c.s.store {
+			life, ok := lifeAt(c.x.lives(c.s.actor, "writer"), r.At)
+			return ok && life.from < r.At && r.At < life.to && clusterIDOf(r.Store) != r.Store
+		}
+	}
+	return false
+}
+
+// behind is the cause of what an agent sees when it comes from a store that has
+// more than the one that it is connected with now.
+func (c sight) behind(how string, record int) *Cause {
+	return &Cause{Finding: causeStale, Records: []int{record, c.record}, Proof: fmt.Sprintf(
+		"the store of %s, with which %s was connected since %s, %s; %s knew better %s",
+		c.s.actor, c.r.Actor, seconds(c.session), how, c.r.Actor, source(c.prior))}
+}
+
+// expired is the cause of the loss of a key whose lease has expired although what
+// it says was true.
+func (c sight) expired(v version) *Cause {
+	return &Cause{Finding: causeLease, Records: []int{int(v.record), c.record}, Proof: fmt.Sprintf(
+		"the etcd of %s deleted %s at %s without a request: its lease had expired", c.s.actor, object(c.r), seconds(c.x.in.records[v.record].At))}
+}
+
+// regeneratedWithout explains an entry that left a datapath when endpoints were
+// regenerated after the time-out, without the agent's complete initial lists; nil if
+// that is not how it left.
+func (x *causes) regeneratedWithout(r *history.Record, record int) *Cause {
+	if r.Verb != history.Unprogram || !x.timedOut(r, record) {
+		return nil
+	}
+	s := x.stores[r.Store]
+	why, finding := "it was connected with no replica", causeNoSource
+	switch {
+	case s != nil && !x.hasClusterConfig(s, r.At):
+		why, finding = fmt.Sprintf("the store of %s had no cluster configuration", s.actor), causeClusterConfig
+	case s != nil:
+		why = fmt.Sprintf("the etcd of %s had not given it all lists", s.actor)
+	}
+	return &Cause{Finding: finding, Records: []int{record}, Proof: fmt.Sprintf(
+		"%s regenerated its endpoints at %s after the time-out, without complete lists: %s", r.Actor, seconds(r.At), why)}
+}
+
+// timedOut reports whether the agent of a record stopped waiting for its initial
+// lists at that instant.
+func (x *causes) timedOut(r *history.Record, record int) bool {
+	synced := func(s *history.Record) bool {
+		return s.Verb == history.Synced && s.Actor == r.Actor && s.Value == "timeout"
+	}
+	for i := record; i >= 0 && x.in.records[i].At == r.At; i-- {
+		if synced(&x.in.records[i]) {
+			return true
+		}
+	}
+	for i := record; i < len(x.in.records) && x.in.records[i].At == r.At; i++ {
+		if synced(&x.in.records[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+const clusterConfigPrefix = "cilium/cluster-config/"
+
+func (x *causes) hasClusterConfig(s *etcd, at time.Duration) bool {
+	for _, i := range slices.Backward(s.changes) {
+		if r := &x.in.records[i]; r.At <= at && len(r.Key) > len(clusterConfigPrefix) && r.Key[:len(clusterConfigPrefix)] == clusterConfigPrefix {
+			return r.Verb == history.Put
+		}
+	}
+	return false
+}

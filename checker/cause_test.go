@@ -1,0 +1,197 @@
+package checker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// Two replicas, r0 whose store is A and r1 whose store is B, have the endpoint e.
+const twoReplicas = `
+0 r0 up etcd - store=A inc=1
+0 r1 up etcd - store=B inc=1
+0 r0 up writer - inc=1
+0 r1 up writer - inc=1
+0 a0 up agent - inc=1
+1 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpoint/ns/one rv=5
+1 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=5
+1 r1 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=B rev=5
+1 r0 put meta cilium/cluster-config/c1 store=A rev=6
+1 r1 put meta cilium/cluster-config/c1 store=B rev=6
+1 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=7
+1 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+2 a0 connect - - peer=r0 store=A
+2 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+`
+
+const (
+	replaced = `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=7
+4 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=A rev=8
+4 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r0 store=A inc=1
+`
+	toStale = `
+5 a0 disconnect - - value=reset peer=r0 store=A
+6 a0 connect - - peer=r1 store=B
+6 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
+`
+	deleted = `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+3 a0 drop endpoint e peer=r0 store=A inc=1
+`
+	toOrphan = `
+6 a0 connect - - peer=r1 store=B
+6 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
+`
+	ends = `
+10 world phase - heal value=10s
+30 world phase - end value=settled
+`
+)
+
+func TestCauses(t *testing.T) {
+	for _, c := range []struct {
+		name, records, property string
+		want                    string // finding; "" for news
+	}{
+		{"a fail-over to a replica that is behind", twoReplicas + replaced + toStale, "monotonic", causeStale},
+		{"back in time on one store, which never went back", twoReplicas + replaced +
+			"5 a0 see endpoint e value=\"id=1 host=h pod=ns/one\" peer=r0 store=A inc=1\n", "monotonic", ""},
+		{"a fail-over to a replica whose next writer does not know of the key", twoReplicas + `
+2.5 r1 down writer - inc=1
+` + deleted + `
+4 r1 up writer - inc=2
+5 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=8
+` + toOrphan, "monotonic", causeOrphan},
+		{"a fail-over to a replica that has not got the entry yet", `
+0 r0 up etcd - store=A inc=1
+0 r1 up etcd - store=B inc=1
+0 a0 up agent - inc=1
+1 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+1 k0 truth endpoint e value=one op=put owner=CiliumEndpoint/ns/one rv=5
+1 r0 put endpoint cilium/state/ip/v1/default/e value=one store=A rev=5
+2 a0 connect - - peer=r0 store=A
+2 a0 see endpoint e value=one peer=r0 store=A inc=1
+3 a0 connect - - peer=r1 store=B
+3 a0 drop endpoint e peer=r1 store=B inc=1
+9 r1 put endpoint cilium/state/ip/v1/default/e value=one store=B rev=8
+`, "no-spurious-deletion", causeStale},
+		{"the same, but there is no canary yet", `
+0 r0 up etcd - store=A inc=1
+0 r1 up etcd - store=B inc=1
+0 a0 up agent - inc=1
+1 k0 truth endpoint e value=one op=put owner=CiliumEndpoint/ns/one rv=5
+1 r0 put endpoint cilium/state/ip/v1/default/e value=one store=A rev=5
+2 a0 connect - - peer=r0 store=A
+2 a0 see endpoint e value=one peer=r0 store=A inc=1
+3 a0 connect - - peer=r1 store=B
+3 a0 drop endpoint e peer=r1 store=B inc=1
+9 r1 put endpoint cilium/state/ip/v1/default/e value=one store=B rev=8
+`, "no-spurious-deletion", ""},
+		{"an agent drops what its store holds", twoReplicas + "3 a0 drop endpoint e peer=r0 store=A inc=1\n", "no-spurious-deletion", ""},
+		{"a lease expires", twoReplicas + `
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+3 a0 drop endpoint e peer=r0 store=A inc=1
+`, "no-spurious-deletion", causeLease},
+		{"a writer deletes for no known reason", twoReplicas + `
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+3 a0 drop endpoint e peer=r0 store=A inc=1
+`, "no-spurious-deletion", ""},
+		{"a writer deletes after a relist", twoReplicas + moved + `
+4 k0 event CiliumEndpoint - value="ADDED:ns/two:6 INITIAL:7" peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", causeRelist},
+		{"a writer deletes although it has been told in order", twoReplicas + `
+2 k0 event CiliumEndpoint - value="ADDED:ns/one:6 INITIAL:7" peer=r0 id=1
+` + moved + `
+3 k0 event CiliumEndpoint - value=ADDED:ns/two:6 peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", ""},
+		{"a writer learns of a namespace late", twoReplicas + strings.ReplaceAll(moved, "ns/two", "new/two") + `
+3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
+4.001 k0 event Namespace - value="ADDED:new:6" peer=r0 id=2
+` + wronglyDeleted, "no-spurious-deletion", causeNamespace},
+		{"an agent gives up waiting for a replica", twoReplicas + `
+2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+3 a0 down agent - inc=1
+3 a0 up agent - inc=2
+63 a0 unprogram endpoint e inc=2
+63 a0 synced endpoint - value=timeout inc=2
+`, "no-spurious-deletion", causeNoSource},
+		{"an agent gives up waiting for a cluster configuration", twoReplicas + `
+2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+3 a0 down agent - inc=1
+3 a0 up agent - inc=2
+4 r0 del meta cilium/cluster-config/c1 store=A rev=8
+5 a0 connect - - peer=r0 store=A
+63 a0 unprogram endpoint e peer=r0 store=A inc=2
+63 a0 synced endpoint - value=timeout inc=2
+`, "no-spurious-deletion", causeClusterConfig},
+		{"the entry leaves the datapath although the agent had its lists", twoReplicas + `
+2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+3 a0 unprogram endpoint e peer=r0 store=A inc=1
+3 a0 synced endpoint - value=synced inc=1
+`, "no-spurious-deletion", ""},
+		{"the entry was deleted while the writer restarted", twoReplicas + `
+2.5 r0 down writer - inc=1
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 r0 up writer - inc=2
+5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
+` + ends, "convergence", causeOrphan},
+		{"the same, but the next writer has not listed", twoReplicas + `
+2.5 r0 down writer - inc=1
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 r0 up writer - inc=2
+` + ends, "convergence", ""},
+		{"a writer does not delete what it could have", twoReplicas + `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+` + ends, "convergence", ""},
+		{"a watch goes on at a revision of another store", twoReplicas + `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 a0 disconnect - - value=reset peer=r0 store=A
+4 r0 down etcd - store=A inc=1
+4 r0 up etcd - store=A/2 inc=2
+5 a0 connect - - peer=r0 store=A/2
+` + ends, "convergence", causeEmptied},
+		{"an agent is behind its store", twoReplicas + `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+` + ends, "convergence", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			records, err := history.Parse(c.records)
+			require.NoError(t, err)
+			r, _ := Check(&history.History{Records: records}, Config{}).Result(c.property)
+			require.Equal(t, Fail, r.Outcome, r.Evidence)
+			for _, v := range r.Violations {
+				if c.want == "" {
+					require.Nil(t, v.Cause, "%s", v.Sentence)
+					continue
+				}
+				require.NotNil(t, v.Cause, v.Sentence)
+				require.Equal(t, c.want, v.Cause.Finding)
+				require.NotEmpty(t, v.Cause.Proof)
+				require.NotEmpty(t, v.Cause.Records)
+			}
+		})
+	}
+}
+
+const (
+	// The address goes from ns/one to ns/two without a gap.
+	moved = `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=6
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=7
+`
+	wronglyDeleted = `
+5 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+5 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+5 a0 drop endpoint e peer=r0 store=A inc=1
+`
+)

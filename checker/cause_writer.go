@@ -1,0 +1,324 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+const canaryPrefix = "cilium/synced/"
+
+// prefixes are the parts of keys, and of canaries, that tell the kinds apart
+// (cilium, pkg/kvstore/store and clustermesh-apiserver/clustermesh/converters.go).
+var prefixes = map[string]string{
+	history.Identity: "cilium/state/identities/v1",
+	history.Endpoint: "cilium/state/ip/v1",
+	history.Node:     "cilium/state/nodes/v1",
+}
+
+func isCanaryOf(key, kind string) bool {
+	return strings.HasPrefix(key, canaryPrefix) && strings.HasSuffix(key, prefixes[kind])
+}
+
+// orphan is the cause of a version of an entry that a store still has although a
+// later incarnation of its writer has listed everything after the entry was gone;
+// nil if that is not so.
+func (x *causes) orphan(s *etcd, e *entry, v version, at time.Duration) *Cause {
+	put := &x.in.records[v.record]
+	lives := x.lives(s.actor, "writer")
+	before, ok := lifeAt(lives, put.At)
+	now, _ := lifeAt(lives, at)
+	state := e.stateAt(at)
+	if !ok || now.from <= before.from || len(e.liveIn(state)) > 0 {
+		return nil
+	}
+	since := e.goneSince(state)
+	for _, i := range s.changes {
+		r := &x.in.records[i]
+		if r.At > at || r.At < now.from || r.Verb != history.Put || r.Kind != history.Meta || !isCanaryOf(r.Key, e.kind) || r.At < e.states[since].at {
+			continue
+		}
+		return &Cause{Finding: causeOrphan, Records: []int{int(v.record), int(i)}, Proof: fmt.Sprintf(
+			"the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
+			s.actor, object(put), seconds(put.At), seconds(before.to), seconds(e.states[since].at), seconds(r.At))}
+	}
+	return nil
+}
+
+// goneSince is the state from which on an entry was absent until the given state,
+// in which it is.
+func (e *entry) goneSince(state int32) int32 {
+	for _, span := range e.absent {
+		if span.from <= state && state < span.to {
+			return span.from
+		}
+	}
+	return state
+}
+
+// ofStepBack explains why the store itself went back to an older content with its
+// version i.
+func (c sight) ofStepBack(i int) *Cause {
+	versions := c.s.versions[c.key]
+	if i == 0 || !versions[i-1].deleted || c.x.askedFor(c.s, c.key, versions[i-1].rev) {
+		return nil
+	}
+	cause := c.expired(versions[i-1])
+	cause.Proof += fmt.Sprintf("; its writer, which was behind, put it again at %s", seconds(c.x.in.records[versions[i].record].At))
+	return cause
+}
+
+// ofWrongDelete explains why the store's writer deleted the key, with the version i,
+// of an entry that existed all the time: it had learnt of its owners in another
+// order than that of their writes.
+func (c sight) ofWrongDelete(i int) *Cause {
+	del := c.s.versions[c.key][i]
+	at := c.x.in.records[del.record].At
+	owner := c.x.ownerAt(c.e, at)
+	if owner == nil {
+		return nil
+	}
+	kind, _, _ := strings.Cut(owner.Owner, "/")
+	said := fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s", c.s.actor, object(c.r), seconds(at), owner.Owner, seconds(owner.At))
+	namespace := namespaceOf(owner.Value)
+	if n := c.x.namespaceTold(c.s.actor, namespace, at); n >= 0 {
+		return &Cause{Finding: causeNamespace, Records: []int{n, int(del.record)}, Proof: fmt.Sprintf(
+			"%s; it was told of the namespace %s at %s", said, namespace, seconds(c.x.in.records[n].At))}
+	}
+	if told := c.x.listed(c.s.actor, kind, max(owner.At, at-handling), at); told >= 0 {
+		return &Cause{Finding: causeRelist, Records: []int{told, int(del.record)}, Proof: fmt.Sprintf(
+			"%s; it had listed every %s anew at %s", said, kind, seconds(c.x.in.records[told].At))}
+	}
+	return nil
+}
+
+// ownerAt is the Truth of the owner that an entry had last got by an instant, of
+// those that it then had; nil if it had none.
+func (x *causes) ownerAt(e *entry, at time.Duration) *history.Record {
+	live := e.liveIn(e.stateAt(at))
+	for i := e.stateAt(at); i > 0; i-- {
+		if r := &x.in.records[e.states[i].record]; r.Op == "put" && slices.Contains(live, r.Value) {
+			return r
+		}
+		for j := e.states[i].record - 1; j >= 0 && x.in.records[j].Verb == history.Truth && x.in.records[j].RV == e.states[i].rv; j-- {
+			if r := &x.in.records[j]; r.Kind == e.kind && r.Key == e.key && r.Op == "put" && slices.Contains(live, r.Value) {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// namespaceOf is the namespace of the pod in the content of an endpoint.
+func namespaceOf(content string) string {
+	_, pod, _ := strings.Cut(content, "pod=")
+	namespace, _, _ := strings.Cut(pod, "/")
+	return namespace
+}
+
+// isList reports whether a kube-apiserver's answer is a list, or ends with one's end.
+func isList(r *history.Record) bool {
+	return r.Verb == history.Request && r.Op == "list" || r.Verb == history.Event && strings.Contains(r.Value, "INITIAL:")
+}
+
+// handling bounds the time between when a writer is told of something and when it has
+// acted on it: that of the events before, and some of a retry's back-off.
+const handling = 2 * time.Second
+
+// listed is the last list of a Kubernetes kind that a client was given from one
+// instant to another; -1 for none.
+func (x *causes) listed(client, kind string, from, to time.Duration) int {
+	last := -1
+	for i := range x.in.records {
+		r := &x.in.records[i]
+		if r.At > to {
+			break
+		}
+		if r.At >= from && r.Store == "" && r.Peer == client && r.Kind == kind && isList(r) {
+			last = i
+		}
+	}
+	return last
+}
+
+// namespaceTold is when a client was told of a namespace that was new to it, close to
+// an instant; -1 if it was not.
+func (x *causes) namespaceTold(client, namespace string, at time.Duration) int {
+	for i := range x.in.records {
+		r := &x.in.records[i]
+		switch {
+		case r.At > at+handling:
+			return -1
+		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && !isList(r) &&
+			r.At >= at-handling && strings.Contains(" "+r.Value, " ADDED:"+namespace+":"):
+			return i
+		}
+	}
+	return -1
+}
+
+// ofCanary explains a canary that vouches for what is not there: the same writer had
+// put it before, and puts it back because its lease is gone, or it had put what the
+// canary vouches for into an earlier store.
+func (x *causes) ofCanary(v *Violation) *Cause {
+	last := v.Records[len(v.Records)-1]
+	r := &x.in.records[last]
+	life, ok := lifeAt(x.lives(r.Actor, "writer"), r.At)
+	if !ok {
+		return nil
+	}
+	for i := last - 1; i > life.up; i-- {
+		if first := &x.in.records[i]; first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key {
+			return &Cause{Finding: causeCanary, Records: []int{life.up, i, last}, Proof: fmt.Sprintf(
+				"the writer of %s, which had been there since %s, had put this canary at %s and put it again, with its other keys, when it found its lease gone",
+				r.Actor, seconds(life.from), seconds(first.At))}
+		}
+	}
+	for i := last - 1; i > life.up; i-- {
+		if up := &x.in.records[i]; up.Verb == history.Up && up.Kind == "etcd" && up.Store == r.Store && clusterIDOf(up.Store) != up.Store {
+			return &Cause{Finding: causeCanary, Records: []int{life.up, i, last}, Proof: fmt.Sprintf(
+				"the writer of %s, which had been there since %s, had put its keys into the store that was lost when the etcd came back empty at %s",
+				r.Actor, seconds(life.from), seconds(up.At))}
+		}
+	}
+	return nil
+}
+
+// ofOrigin explains a watch at a revision that its store had not told the client: the
+// client had it from an earlier store of the same cluster ID.
+func (x *causes) ofOrigin(v *Violation) *Cause {
+	last := v.Records[len(v.Records)-1]
+	watch := &x.in.records[last]
+	for i := last - 1; i >= 0; i-- {
+		r := &x.in.records[i]
+		if r.Peer == watch.Peer && r.Store != watch.Store && clusterIDOf(r.Store) == clusterIDOf(watch.Store) && (r.Verb == history.Watch || r.Verb == history.Event || r.Verb == history.Call) {
+			return &Cause{Finding: causeEmptied, Records: []int{i, last}, Proof: fmt.Sprintf(
+				"%s had been told by the store %s, until %s, which had the same cluster ID as %s", watch.Peer, r.Store, seconds(r.At), watch.Store)}
+		}
+	}
+	return nil
+}
+
+// ofStuck explains why an agent does not converge: each entry that is wrong has a
+// cause.
+func (x *causes) ofStuck(v *Violation) *Cause {
+	w := x.newWrong(v.Agent)
+	if w == nil {
+		return nil
+	}
+	var found []*Cause
+	for id := range x.in.views.entries {
+		if !w.stuck.wrong(w.agent, int32(id)) || v.Kind != "" && x.in.views.entries[id].kind != v.Kind {
+			continue
+		}
+		cause := w.of(int32(id))
+		if cause == nil {
+			return nil
+		}
+		found = append(found, cause)
+	}
+	return joined(found)
+}
+
+// ofWrong explains why an agent's view of one entry is wrong when the run ends.
+func (x *causes) ofWrong(v *Violation) *Cause {
+	id, known := x.entries[entryKey{v.Kind, v.Key}]
+	w := x.newWrong(v.Agent)
+	if !known || w == nil || !w.stuck.wrong(w.agent, id) {
+		return nil
+	}
+	return w.of(id)
+}
+
+// wrong looks for the causes of what is wrong in an agent's view when the run ends.
+type wrong struct {
+	x            *causes
+	stuck        explainer
+	agent        int32
+	connect      int // record of the connection that the agent has
+	store        *etcd
+	wrongInStore []int32
+}
+
+// newWrong returns nil for an agent that is not connected.
+func (x *causes) newWrong(agent string) *wrong {
+	id := int32(slices.Index(x.in.views.agents, agent))
+	if id < 0 {
+		return nil
+	}
+	if known, ok := x.wrongs[id]; ok {
+		return known
+	}
+	x.wrongs[id] = nil
+	w := &wrong{x: x, stuck: newExplainer(x.in, []int32{id}), agent: id}
+	i, connected := w.stuck.connections[agent]
+	if !connected || x.in.records[i].Verb != history.Connect {
+		return nil
+	}
+	w.connect, w.store = i, x.stores[x.in.records[i].Store]
+	if w.store == nil {
+		return nil
+	}
+	w.wrongInStore = w.stuck.wrongEntries(w.store)
+	x.wrongs[id] = w
+	return w
+}
+
+func (w *wrong) of(id int32) *Cause {
+	if _, behind := slices.BinarySearch(w.wrongInStore, id); !behind {
+		return w.x.foreignRevision(&w.x.in.records[w.connect], w.connect)
+	}
+	e := &w.x.in.views.entries[id]
+	end := w.x.in.records[len(w.x.in.records)-1].At
+	key, ok := w.x.keyOf(w.store, e)
+	if !ok {
+		return nil
+	}
+	if held := w.x.versionAt(w.store, key, end); held != nil && !held.deleted {
+		return w.x.orphan(w.store, e, *held, end)
+	}
+	return nil
+}
+
+// joined is the cause of a violation by several entries, each with its own.
+func joined(found []*Cause) *Cause {
+	var names []string
+	var all Cause
+	for _, c := range found {
+		if !slices.Contains(names, c.Finding) {
+			names = append(names, c.Finding)
+			all.Proof += "; " + c.Proof
+			all.Records = append(all.Records, c.Records...)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	all.Finding, all.Proof = strings.Join(names, " + "), all.Proof[2:]
+	return &all
+}
+
+// foreignRevision is the cause of an agent being behind a store if it was connected
+// before with an earlier store of the same cluster ID, so that its watches go on
+// at that one's revisions.
+func (x *causes) foreignRevision(c *history.Record, i int) *Cause {
+	for j := i - 1; j >= 0; j-- {
+		r := &x.in.records[j]
+		if r.Actor != c.Actor {
+			continue
+		}
+		if r.Verb == history.Up && r.Kind == "agent" {
+			return nil
+		}
+		if r.Verb == history.Connect && r.Store != c.Store && clusterIDOf(r.Store) == clusterIDOf(c.Store) {
+			return &Cause{Finding: causeEmptied, Records: []int{j, i}, Proof: fmt.Sprintf(
+				"%s was connected with the store %s at %s and is with %s since %s, which has the same cluster ID, so that its watches went on at the revisions of the first",
+				c.Actor, r.Store, seconds(r.At), c.Store, seconds(c.At))}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/meshcheck/meshcheck/model/spec"
+)
+
+// confirmable is the most showings and states that an entry has of which porcupine
+// confirms the least delta: its time grows with the product of both.
+const confirmable = 48
+
+// subject is an entry in a view or datapath with its least delta.
+type subject struct {
+	agent int32
+	layer layer
+	entry int32
+	delta time.Duration
+}
+
+// sample holds some of the subjects that were added: those with the greatest
+// deltas, and others evenly spread over all.
+type sample struct {
+	greatest []subject
+	spread   []subject
+	added    int
+	stride   int // the spread has each stride-th
+}
+
+// half is the most that a sample has of either sort.
+const half = 32
+
+func (s *sample) add(next subject) {
+	if s.greatest = append(s.greatest, next); len(s.greatest) == 2*half {
+		s.trim()
+	}
+	s.stride = max(s.stride, 1)
+	if s.added%s.stride == 0 {
+		s.spread = append(s.spread, next)
+	}
+	if s.added++; len(s.spread) > half {
+		for i := range s.spread[:half/2+1] {
+			s.spread[i] = s.spread[2*i]
+		}
+		s.spread = s.spread[:half/2+1]
+		s.stride *= 2
+	}
+}
+
+func (s *sample) trim() {
+	slices.SortStableFunc(s.greatest, func(a, b subject) int { return cmp.Compare(b.delta, a.delta) })
+	s.greatest = s.greatest[:min(half, len(s.greatest))]
+}
+
+// subjects returns the sample, each once.
+func (s *sample) subjects() []subject {
+	s.trim()
+	all := slices.Concat(s.greatest, s.spread)
+	slices.SortFunc(all, func(a, b subject) int {
+		return cmp.Or(cmp.Compare(a.agent, b.agent), cmp.Compare(a.layer, b.layer), cmp.Compare(a.entry, b.entry))
+	})
+	return slices.Compact(all)
+}
+
+// confirm lets porcupine judge some entries, at their least delta and one
+// nanosecond below it. It returns a violation, which is the checker's own, for
+// each of which porcupine says otherwise, and of how many it says the same; what
+// the deadline leaves open is in neither.
+func (x *stalenessIndex) confirm() (wrong []Violation, agreed int) {
+	deadline := time.Now().Add(x.in.cfg.Deadline)
+	for _, s := range x.sample.subjects() {
+		e := &x.in.views.entries[s.entry]
+		x.show(s.agent, s.layer, s.entry)
+		explained, _ := e.inOrder(x.buffer)
+		at, below := relaxed(e, explained, s.delta, deadline), porcupine.Illegal
+		if s.delta > 0 {
+			below = relaxed(e, explained, s.delta-1, deadline)
+		}
+		switch {
+		case at == porcupine.Ok && below == porcupine.Illegal:
+			agreed++
+		case at == porcupine.Illegal || below == porcupine.Ok:
+			wrong = append(wrong, x.disagreement(s, explained, at, below))
+		}
+	}
+	sortByTime(wrong)
+	return wrong, agreed
+}
+
+func (x *stalenessIndex) disagreement(s subject, explained []showing, at, below porcupine.CheckResult) Violation {
+	e := &x.in.views.entries[s.entry]
+	return Violation{
+		Agent: x.in.views.agents[s.agent], Kind: e.kind, Key: e.key, At: explained[len(explained)-1].to, Records: []int{int(explained[0].record)},
+		Sentence: fmt.Sprintf("the two algorithms disagree, which is an error of this checker: %s showed %s %s with a least delta of %v, of which porcupine says %s, and of a nanosecond less %s",
+			who(x.in.views.agents[s.agent], s.layer), e.kind, e.key, s.delta, at, below),
+	}
+}
+
+// relaxed lets porcupine judge the truth of an entry and the reads of what was
+// shown of it, each of which may be moved back by delta.
+func relaxed(e *entry, explained []showing, delta time.Duration, deadline time.Time) porcupine.CheckResult {
+	left := time.Until(deadline)
+	if left <= 0 {
+		return porcupine.Unknown
+	}
+	return porcupine.CheckOperationsTimeout(spec.Register(), append(writes(e), reads(e, explained, delta)...), left)
+}
+
+func writes(e *entry) []porcupine.Operation {
+	var ops []porcupine.Operation
+	for s := 1; s < len(e.states); s++ {
+		at := int64(e.states[s].at)
+		ops = append(ops, porcupine.Operation{
+			Input: spec.RegisterInput{Op: spec.RegisterWrite, Seq: s, Contents: e.liveIn(int32(s))}, Output: spec.RegisterOutput{}, Call: at, Return: at,
+		})
+	}
+	return ops
+}
+
+// reads are those that ages looks at, and the first one of each showing.
+func reads(e *entry, explained []showing, delta time.Duration) []porcupine.Operation {
+	var ops []porcupine.Operation
+	read := func(s *showing, at time.Duration) {
+		out := spec.RegisterOutput{Present: !s.absent}
+		if out.Present {
+			out.Content = e.claims[s.claim].value
+		}
+		ops = append(ops, porcupine.Operation{
+			Input: spec.RegisterInput{Op: spec.RegisterRead, Seq: len(ops) + 1}, Output: out, Call: int64(at - delta), Return: int64(at),
+		})
+	}
+	for i := range explained {
+		s := &explained[i]
+		read(s, s.from)
+		for _, t := range e.beganBy(e.truthOf(s), s.to) {
+			if began := e.states[t.from].at; began > s.from {
+				read(s, began-1)
+			}
+		}
+		read(s, s.to)
+	}
+	return ops
+}

@@ -1,0 +1,47 @@
+package checker
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// docs/properties.md is the reference, for those who read it in a browser.
+func TestDocs(t *testing.T) {
+	const file = "../docs/properties.md"
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(markdown()), 0o644))
+	}
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, markdown(), string(text), "go test ./checker -run Docs -update writes it")
+}
+
+func markdown() string {
+	var b strings.Builder
+	b.WriteString("# Properties\n\nWritten by `go test ./checker -run Docs -update`; `simrun properties` prints the same.\n" +
+		"\n| property | promise | why |\n|---|---|---|\n")
+	for _, p := range Properties() {
+		promise := p.Promise
+		if !p.PromisedBy("clustermesh") {
+			promise += " (Judged in every mode; clustermesh does not promise it.)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, promise, p.Why)
+	}
+	b.WriteString("\n## Mechanisms that are known\n\nA violation of which the records prove one of these names it. It stays a violation.\n" +
+		"\n| mechanism | what happens |\n|---|---|\n")
+	for _, m := range Mechanisms() {
+		fmt.Fprintf(&b, "| [%s](../testdata/findings/%s.md) | %s |\n", m.Name, m.Name, m.Sentence)
+	}
+	return b.String()
+}
+
+// Each mechanism has its page.
+func TestMechanismsHavePages(t *testing.T) {
+	for _, m := range Mechanisms() {
+		require.FileExists(t, "../testdata/findings/"+m.Name+".md")
+	}
+}

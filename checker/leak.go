@@ -1,0 +1,35 @@
+package checker
+
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+var leaks = Property{
+	Name:    "leaks",
+	Promise: "When every process has been stopped, no goroutine is left that one of them started.",
+	Why:     "liveness of the harness and of what it runs: a goroutine that outlives its process works on in a world that has ended, and would in an agent that reconnects for months",
+	check:   checkLeaks,
+}
+
+// checkLeaks reads what was counted when the run had ended.
+func checkLeaks(in *input) Result {
+	counted := false
+	var violations []Violation
+	for i := range in.records {
+		r := &in.records[i]
+		switch {
+		case r.Verb != history.Left:
+		case r.Key == "":
+			counted = true
+		default:
+			violations = append(violations, Violation{Key: r.Key, At: r.At, Records: []int{i},
+				Sentence: fmt.Sprintf("%s started by %s outlived their processes", count(int(r.Rev), "goroutine", "goroutines"), r.Key)})
+		}
+	}
+	if !counted {
+		return unknown("the goroutines that were left when every process had stopped were not counted")
+	}
+	return judged("every process was stopped, and the goroutines that were left were counted", violations)
+}

@@ -1,0 +1,84 @@
+package checker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// requests are so many of a client, evenly from an instant on, ten per second.
+func requests(client string, from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		at := fmt.Sprintf("%d.%d", from+i/10, i%10)
+		fmt.Fprintf(&b, "%s k0 request Pod ns1/a op=get peer=%s rv=2 from=%s bytes=100\n", at, client, at)
+	}
+	return b.String()
+}
+
+func TestLoad(t *testing.T) {
+	tell(t, "load", []story{
+		{"many in the first minute of a process, few later", "5 r0 up writer - inc=1\n" + requests("r0", 5, 580) + requests("r0", 100, 120),
+			Pass, []string{"700 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 111.900s: 120 of 120)"}},
+		{"as many as there are writes and objects", "99 k0 write Pod ns1/a op=create rv=2\n" + requests("r0", 100, 123),
+			Pass, []string{"123 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 112.200s: 123 of 123)"}},
+		{"a storm", requests("a0", 100, 400),
+			Fail, []string{"a0 made 121 requests of k0 in the minute until 112.000s, the last one get ns1/a; the bound is 120"}},
+		{"a restart begins anew", requests("r0", 100, 60) + "121 r0 up writer - inc=2\n" + requests("r0", 122, 400),
+			Pass, []string{"460 requests of 1 client of a server; beyond their first minutes at most 50 % of the bound (r0 of k0 in the minute until 105.900s: 60 of 120)"}},
+		{"of an etcd only", "1 r0 call meta k/a op=put peer=r0 store=a0 rev=2 from=1\n", Unknown, []string{"the history has no request to a kube-apiserver"}},
+	})
+}
+
+func TestLoadIsMeasured(t *testing.T) {
+	r, _ := judge(t, `
+0 world phase - start
+0 k0 up kube - inc=1
+0 r0 up etcd - store=a0 inc=1
+1 k0 request Pod - op=list peer=r0 rv=2 value=ns1/a:2 from=1 bytes=1000
+1 k0 request Pod ns1/a op=get peer=r0 rv=2 from=1 bytes=100
+1 k0 watch Pod - peer=r0 ask=initial: id=1
+1 k0 event Pod - peer=r0 id=1 value="ADDED:ns1/a:2" bytes=500
+2 k0 event Pod - peer=r0 id=1 value="INITIAL:2" bytes=50
+2 k0 event Pod - peer=r0 id=1 value="MODIFIED:ns1/a:3" bytes=500
+3 r0 call meta k/ end=k0 op=range peer=a0 store=a0 rev=1 from=3 bytes=70
+3 r0 lease - 0abc op=keepalive peer=r0 value=60 from=3 store=a0
+3 r0 down etcd - store=a0 inc=1
+4 world phase - churn
+9 world phase - end
+`).Result("load")
+	var said []string
+	for _, m := range r.Measures {
+		said = append(said, m.Name+" of "+m.Group+": "+m.String())
+	}
+	require.Equal(t, []string{
+		"requests per second of kube, start: p50 0, p99 2, max 2 of 4",
+		"watches opened per second of kube, start: p50 0, p99 1, max 1 of 4",
+		"events per second of kube, start: p50 0, p99 2, max 2 of 4",
+		"bytes per second of kube, start: p50 0 B, p99 1600 B, max 1600 B of 4",
+		"requests per second of kube, churn: p50 0, p99 0, max 0 of 5",
+		"watches opened per second of kube, churn: p50 0, p99 0, max 0 of 5",
+		"events per second of kube, churn: p50 0, p99 0, max 0 of 5",
+		"bytes per second of kube, churn: p50 0 B, p99 0 B, max 0 B of 5",
+		"lists in 10 s of kube: p50 2, p99 2, max 2 of 10",
+		"bytes of lists in 10 s of kube: p50 1550 B, p99 1550 B, max 1550 B of 10",
+		"requests per second of etcd, start: p50 0, p99 2, max 2 of 4",
+		"watches opened per second of etcd, start: p50 0, p99 0, max 0 of 4",
+		"events per second of etcd, start: p50 0, p99 0, max 0 of 4",
+		"bytes per second of etcd, start: p50 0 B, p99 70 B, max 70 B of 4",
+		"lists in 10 s of etcd: p50 1, p99 1, max 1 of 10",
+		"bytes of lists in 10 s of etcd: p50 70 B, p99 70 B, max 70 B of 10",
+	}, said)
+}
+
+func TestLeaks(t *testing.T) {
+	const run = "9 world phase - end value=settled\n"
+	tell(t, "leaks", []story{
+		{"nothing is left", run + "9 world left - -\n", Pass, []string{"every process was stopped, and the goroutines that were left were counted"}},
+		{"goroutines are left", run + "9 world left - a/b.Run rev=2\n9 world left - a/c.Run rev=1\n9 world left - - rev=3\n", Fail, []string{
+			"2 goroutines started by a/b.Run outlived their processes", "1 goroutine started by a/c.Run outlived their processes"}},
+		{"nobody counted", run, Unknown, []string{"the goroutines that were left when every process had stopped were not counted"}},
+	})
+}

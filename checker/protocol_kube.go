@@ -1,0 +1,271 @@
+package checker
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+var kubeWatch = Property{
+	Name:    "kube-watch",
+	Promise: "Each watch of a kube-apiserver gets the changes after its start in order, once and without a gap, with the type that they have for it; bookmarks and initial events keep what they say; a list or a watch is never of an older version than it asked for, and what it holds is the state of its version.",
+	Why:     "the ground that Cilium's informers stand on (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes); mission C3",
+	check:   checkKubeWatch,
+}
+
+func checkKubeWatch(in *input) Result {
+	c := kubeWatchCheck{in: in}
+	for i := range in.records {
+		if r := &in.records[i]; r.Verb == history.Request && r.Err == "" && (r.Op == "list" || r.Op == "get") {
+			c.read(i, r)
+		}
+	}
+	for _, w := range in.watches.kube {
+		c.watch(w)
+	}
+	if len(in.watches.kube) == 0 && c.reads == 0 {
+		return unknown("the history has no watch of a kube-apiserver")
+	}
+	sortByTime(c.violations)
+	return judged(fmt.Sprintf("%s in %s, of them %s complete and %s initial states, and %s",
+		count(c.sent, "event", "events"), count(len(in.watches.kube), "watch", "watches"), thousands(c.whole), thousands(c.initial),
+		count(c.reads, "read", "reads")), c.violations)
+}
+
+type kubeWatchCheck struct {
+	in                          *input
+	reads, sent, whole, initial int
+	violations                  []Violation
+}
+
+// kubeWatcher is how far a watch has come.
+type kubeWatcher struct {
+	c      *kubeWatchCheck
+	w      *watching
+	opened *history.Record
+	kind   *kubeKind
+	scope  *kubeScope
+	broken map[string]bool // what it has broken already
+
+	phase   kubePhase
+	due     []kubeChange     // what it has still to get, if whole
+	whole   bool             // it has no selectors: every change of its scope is its due
+	present map[string]int64 // the resourceVersions of the objects that it has been sent
+	rv      int64            // of the last event or bookmark
+	marked  int64            // the resourceVersion of the last bookmark
+	mark    int32            // its record
+	last    int32            // the record before
+}
+
+// kubePhase is what a watch sends.
+type kubePhase int
+
+const (
+	kubeInitial   kubePhase = iota // the state before the first change
+	kubeFollowing                  // changes
+	kubeFailed                     // nothing any more: it has sent an error
+)
+
+func (c *kubeWatchCheck) watch(w *watching) {
+	r := &c.in.records[w.open]
+	k := c.in.kindOf(r.Kind)
+	x := &kubeWatcher{c: c, w: w, opened: r, kind: k, scope: k.scope(c.in.records, r.Key), broken: map[string]bool{},
+		whole: r.End == "", present: map[string]int64{}, last: w.open}
+	marksInitial := strings.HasPrefix(r.Ask, "initial:")
+	if from := number(orDefault(r.Ask, "0")); !marksInitial && from > 0 {
+		x.phase, x.rv, x.due = kubeFollowing, from, x.scope.after(from)
+	} else if !marksInitial {
+		// The state comes first, but nothing says where it ends: what is in the first
+		// piece is taken for it, and a gap cannot be told.
+		x.whole = false
+	}
+	if x.whole {
+		c.whole++
+	}
+	for n, i := range w.events {
+		for field := range strings.FieldsSeq(c.in.records[i].Value) {
+			c.sent++
+			x.event(i, parseKubeEvent(field))
+		}
+		if n == 0 && x.phase == kubeInitial && !marksInitial {
+			x.phase = kubeFollowing
+		}
+		x.last = i
+	}
+}
+
+// report notes that an event breaks a rule, the first time for each rule.
+func (x *kubeWatcher) report(rule string, i int32, because []int32, format string, args ...any) {
+	if x.broken[rule] {
+		return
+	}
+	x.broken[rule] = true
+	r := &x.c.in.records[i]
+	records := []int{int(x.w.open)}
+	for _, b := range because {
+		records = append(records, int(b))
+	}
+	x.c.violations = append(x.c.violations, Violation{
+		Kind: x.opened.Kind, Key: x.opened.Key, At: r.At, Records: append(records, int(i)),
+		Sentence: fmt.Sprintf("%s: %s: the watch of %s on %s (asked for %q) %s at %s", r.Actor, rule, x.opened.Peer, x.about(), x.opened.Ask,
+			fmt.Sprintf(format, args...), seconds(r.At)),
+	})
+}
+
+// about is what a watch is about, such as "CiliumEndpoint of ns1, labels=a".
+func (x *kubeWatcher) about() string {
+	s := x.opened.Kind
+	if x.opened.Key != "" {
+		s += " of " + x.opened.Key
+	}
+	if x.opened.End != "" {
+		s += ", " + x.opened.End
+	}
+	return s
+}
+
+func (x *kubeWatcher) event(i int32, ev kubeEvent) {
+	if x.phase == kubeFailed {
+		x.report("end", i, []int32{x.last}, "got %s %s after an error,", ev.what, ev.key)
+		return
+	}
+	switch ev.what {
+	case "ERROR":
+		x.phase = kubeFailed
+	case "INITIAL":
+		x.began(i, ev)
+	case "BOOKMARK":
+		x.bookmark(i, ev)
+	default:
+		x.object(i, ev)
+	}
+}
+
+// object takes an event of an object: it is a version that the object had, and comes
+// in its turn and with the type that fits what was sent before.
+func (x *kubeWatcher) object(i int32, ev kubeEvent) {
+	change := x.kind.write(ev.key, ev.rv)
+	if change == nil || !inNamespace(ev.key, x.opened.Key) {
+		x.report("content", i, nil, "got %s of %s at rv %d, which was never written,", ev.what, ev.key, ev.rv)
+		return
+	}
+	x.typed(i, ev, change)
+	if ev.what == "DELETED" {
+		delete(x.present, ev.key)
+	} else {
+		x.present[ev.key] = ev.rv
+	}
+	if x.phase == kubeInitial {
+		return
+	}
+	if ev.rv <= x.rv {
+		if ev.rv <= x.marked {
+			x.report("bookmark", i, []int32{x.mark}, "got %s of %s at rv %d after the bookmark of rv %d,", ev.what, ev.key, ev.rv, x.marked)
+		} else {
+			x.report("order", i, []int32{x.last}, "got %s of %s at rv %d after rv %d,", ev.what, ev.key, ev.rv, x.rv)
+		}
+		return
+	}
+	x.pass(i, ev.rv-1)
+	x.rv = ev.rv
+	if len(x.due) > 0 && x.due[0].rv == ev.rv {
+		x.due = x.due[1:]
+	}
+}
+
+// typed: an object is added if the watch did not have it, else modified or deleted. A
+// watch that began without the initial state may have anything.
+func (x *kubeWatcher) typed(i int32, ev kubeEvent, change *kubeChange) {
+	_, has := x.present[ev.key]
+	right := false
+	switch ev.what {
+	case "ADDED":
+		right = !has && !change.deleted && (!x.whole || x.phase == kubeInitial || change.created)
+	case "MODIFIED":
+		right = (has || x.mayHave(change)) && !change.deleted && !change.created && x.phase == kubeFollowing
+	case "DELETED":
+		right = (has || x.mayHave(change)) && !change.created && (change.deleted || !x.whole) && x.phase == kubeFollowing
+	}
+	if !right {
+		x.report("type", i, []int32{change.record}, "got %s of %s at rv %d, which was %s,", ev.what, ev.key, ev.rv, x.c.in.records[change.record].Op)
+	}
+}
+
+// mayHave reports whether the client can have an object that the watch has not sent: one
+// from before its start.
+func (x *kubeWatcher) mayHave(change *kubeChange) bool {
+	return !strings.HasPrefix(x.opened.Ask, "initial:") && !change.created
+}
+
+// began: the initial events are the state at the version of the bookmark that ends them,
+// which is not older than what was asked for.
+func (x *kubeWatcher) began(i int32, ev kubeEvent) {
+	if x.phase != kubeInitial {
+		x.report("initial", i, []int32{x.last}, "was told again that its initial state is over,")
+		return
+	}
+	x.c.initial++
+	x.phase, x.rv, x.due = kubeFollowing, ev.rv, x.scope.after(ev.rv)
+	if asked := number(orDefault(strings.TrimPrefix(x.opened.Ask, "initial:"), "0")); ev.rv < asked {
+		x.report("freshness", i, nil, "began at rv %d,", ev.rv)
+	}
+	for key, rv := range x.present {
+		if x.kind.version(key, ev.rv) != rv {
+			x.initialDiffers(i, ev.rv)
+			return
+		}
+	}
+	if x.whole && len(x.present) != x.scope.count(ev.rv) {
+		x.initialDiffers(i, ev.rv)
+	}
+}
+
+// initialDiffers reports the first object in which the initial events are not the state
+// at a version.
+func (x *kubeWatcher) initialDiffers(i int32, rv int64) {
+	for _, key := range x.kind.keys {
+		got, sent := x.present[key]
+		was := x.kind.version(key, rv)
+		if got == was || !sent && (!x.whole || !inNamespace(key, x.opened.Key)) {
+			continue
+		}
+		x.report("initial", i, nil, "began at rv %d with %s %s, which was %s then,", rv, key, versionOr(got, "missing"), versionOr(was, "not there"))
+		return
+	}
+}
+
+// versionOr shows a resourceVersion, or what its absence means.
+func versionOr(rv int64, absent string) string {
+	if rv == 0 {
+		return absent
+	}
+	return fmt.Sprintf("at rv %d", rv)
+}
+
+// bookmark: everything up to its version has been sent.
+func (x *kubeWatcher) bookmark(i int32, ev kubeEvent) {
+	if ev.rv < x.rv {
+		x.report("bookmark", i, []int32{x.last}, "got a bookmark of rv %d after rv %d,", ev.rv, x.rv)
+		return
+	}
+	x.pass(i, ev.rv)
+	x.rv, x.marked, x.mark = ev.rv, ev.rv, i
+}
+
+// pass puts what is due up to a version behind the watch: it should have got it before.
+func (x *kubeWatcher) pass(i int32, rv int64) {
+	missed := 0
+	var first kubeChange
+	for len(x.due) > 0 && x.due[0].rv <= rv {
+		if missed == 0 {
+			first = x.due[0]
+		}
+		missed++
+		x.due = x.due[1:]
+	}
+	if missed > 0 && x.whole {
+		m := &x.c.in.records[first.record]
+		x.report("gap", i, []int32{first.record}, "lacks the %s of %s at rv %d%s,", m.Op, m.Key, m.RV, andMore(missed-1))
+	}
+}

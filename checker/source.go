@@ -1,0 +1,166 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+var singleSource = Property{
+	Name:     "single-source",
+	Promise:  "At rest, which is when no store and no view has changed for a while at the run's end, the view of each agent that is connected equals, kind by kind, exactly what its one store holds.",
+	Why:      "mission R3: two sources are never aligned at one instant; keep a single source of truth",
+	Promised: func(mode string) bool { return baseOf(mode) != "handover" || repaired(mode, "cutover") },
+	check:    checkSingleSource,
+}
+
+// atRest is for how long nothing must have changed: longer than a change takes
+// from a store to a view that is connected with it.
+const atRest = 10 * time.Second
+
+func checkSingleSource(in *input) Result {
+	if last := lastChange(in.records); last >= 0 {
+		r := &in.records[last]
+		if quiet := in.records[len(in.records)-1].At - r.At; quiet < atRest {
+			return unknown(fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, seconds(quiet)))
+		}
+	}
+	var violations []Violation
+	end, connections := endOf(in.views), lastConnections(in.records)
+	compared, agents := 0, 0
+	for agent, name := range in.views.agents {
+		i, ok := connections[name]
+		if !ok || !end.up[agent] || in.records[i].Verb == history.Disconnect {
+			continue
+		}
+		agents++
+		compared += in.compareWithStore(int32(agent), end, i, &violations)
+	}
+	if agents == 0 {
+		return unknown("no agent was connected when the run ended")
+	}
+	sortByTime(violations)
+	return judged(fmt.Sprintf("%s of %s compared with the stores that they read", count(compared, "entry", "entries"), count(agents, "agent", "agents")), violations)
+}
+
+// lastChange returns the last record of a change of a view or of what a store
+// holds for views, or -1.
+func lastChange(records []history.Record) int {
+	for i := len(records) - 1; i >= 0; i-- {
+		switch r := &records[i]; r.Verb {
+		case history.See, history.Drop, history.Connect, history.Disconnect:
+			return i
+		case history.Put, history.Del:
+			if r.Kind != history.Meta {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// compareWithStore compares an agent's view with the store of the connection in a
+// record. It adds a violation for each kind that differs, and returns how many
+// entries either has.
+func (in *input) compareWithStore(agent int32, end *ending, connection int, violations *[]Violation) int {
+	v := in.views
+	c := &in.records[connection]
+	holds := in.contentsOf(c.Store)
+	compared := 0
+	differences := map[string]*difference{}
+	var kinds []string
+	differs := func(e entryKey, record int32, text string) {
+		d := differences[e.kind]
+		if d == nil {
+			d = &difference{}
+			differences[e.kind] = d
+			kinds = append(kinds, e.kind)
+		}
+		d.add(e.key, record, text)
+	}
+	seenIn := map[entryKey]bool{}
+	for id := range v.entries {
+		e := &v.entries[id]
+		key := entryKey{e.kind, e.key}
+		shown := end.of(v, agent, view, int32(id))
+		stored, held := holds.records[key]
+		seenIn[key] = shown.shown
+		if !shown.shown {
+			continue
+		}
+		compared++
+		if !held {
+			differs(key, shown.record, fmt.Sprintf("it has %s, which the store has not", e.key))
+		} else if in.records[stored].Value != in.records[shown.record].Value {
+			differs(key, shown.record, fmt.Sprintf("it has %s as %s and the store as %s", e.key, content(in.records[shown.record].Value), content(in.records[stored].Value)))
+		}
+	}
+	for _, key := range holds.keys {
+		if !seenIn[key] {
+			compared++
+			differs(key, holds.records[key], "it lacks "+key.key)
+		}
+	}
+	for _, kind := range kinds {
+		*violations = append(*violations, differences[kind].violation(in, agent, kind, connection))
+	}
+	return compared
+}
+
+// contents are the entries of views that a store holds.
+type contents struct {
+	keys    []entryKey         // in the order of the store's keys
+	records map[entryKey]int32 // the Put of each
+}
+
+// contentsOf returns what a store holds at the end.
+func (in *input) contentsOf(store string) contents {
+	c := contents{records: map[entryKey]int32{}}
+	for _, s := range in.etcds {
+		if s.store != store {
+			continue
+		}
+		for _, key := range s.keys {
+			if versions := s.versions[key]; len(versions) > 0 {
+				last := versions[len(versions)-1]
+				kind := in.records[last.record].Kind
+				if !last.deleted && kind != history.Meta {
+					c.keys = append(c.keys, entryKey{kind, entryOf(key)})
+					c.records[c.keys[len(c.keys)-1]] = last.record
+				}
+			}
+		}
+	}
+	return c
+}
+
+// difference is how a view differs from its store in the entries of one kind.
+type difference struct {
+	key    string // the first
+	record int32  // of what was shown or stored of it
+	texts  []string
+	total  int
+}
+
+func (d *difference) add(key string, record int32, text string) {
+	const most = 3
+	if d.total == 0 {
+		d.key, d.record = key, record
+	}
+	if d.total++; d.total <= most {
+		d.texts = append(d.texts, text)
+	}
+}
+
+func (d *difference) violation(in *input, agent int32, kind string, connection int) Violation {
+	c, last := &in.records[connection], len(in.records)-1
+	records := []int{connection, int(d.record)}
+	slices.Sort(records)
+	return Violation{
+		Agent: in.views.agents[agent], Store: c.Store, Kind: kind, Key: d.key, At: in.records[last].At, Records: records,
+		Sentence: fmt.Sprintf("agent %s, connected with %s (store %s) since %s, differed from that store in %s of the kind %s at rest: %s",
+			in.views.agents[agent], c.Peer, c.Store, seconds(c.At), count(d.total, "entry", "entries"), kind, few(d.texts, d.total)),
+	}
+}

@@ -1,0 +1,278 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+var staleness = Property{
+	Name: "staleness",
+	Promise: "Once the heal's bound has passed, nothing that a view or a datapath shows is older than the bound: it was true at most that long before. " +
+		"Before that the age is measured: the least delta for which each entry is delta-atomic, if it is read at every instant and reads do not go back.",
+	Why:   "mission C7, R14: a window of stale data, and for how long; W. Golab, X. Li, M. A. Shah, PODC 2011",
+	check: checkStaleness,
+}
+
+func checkStaleness(in *input) Result {
+	x := newStalenessIndex(in)
+	for agent := range in.views.agents {
+		for _, l := range []layer{view, datapath} {
+			x.judge(int32(agent), l)
+		}
+	}
+	if x.shown == 0 {
+		return unknown("no agent showed anything for any time")
+	}
+	measures := x.measures()
+	wrong, agreed := x.confirm()
+	evidence := x.evidence(agreed)
+	h := x.horizon
+	switch {
+	case len(wrong) > 0:
+		return judged(evidence, wrong).measured(measures...)
+	case h.problem != "":
+		return unknown(h.problem + ", so nothing bounds it; until the end " + evidence).measured(measures...)
+	case !h.over && x.staleAtEnd > 0:
+		return unknown(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; what it showed then of %s was not true any more",
+			seconds(in.records[h.end].At-in.records[h.heal].At), whyEnded(&in.records[h.end]), count(x.staleAtEnd, "entry", "entries"))).measured(measures...)
+	}
+	return judged(evidence, x.violations()).measured(measures...)
+}
+
+// stalenessIndex gathers the ages of what all views and datapaths showed.
+type stalenessIndex struct {
+	in        *input
+	horizon   horizon
+	end       time.Duration
+	phases    []int // records of the phases, but the end
+	lives     [][]life
+	datapaths []life
+	events    []event
+	offsets   []int32
+
+	shown      int // contents, and absences
+	left       int // those that no delta explains
+	staleAtEnd int
+	ages       [2][][]time.Duration // by layer, and by how many phases had begun
+	deltas     [2][]time.Duration   // by layer: the least delta of each agent
+	worst      oldest
+	beyond     []oldest // the bound, after it has passed
+	sample     sample
+	buffer     []showing
+}
+
+// oldest is what was shown at a great age.
+type oldest struct {
+	of     subject
+	stale  stale
+	shown  showing
+	others int  // of the same view or datapath and kind that are so too
+	untrue bool // it was never true
+}
+
+func newStalenessIndex(in *input) *stalenessIndex {
+	x := &stalenessIndex{in: in, horizon: horizonOf(in)}
+	if len(in.records) > 0 {
+		x.end = in.records[len(in.records)-1].At
+	}
+	for i := range in.records {
+		if r := &in.records[i]; r.Verb == history.Phase && r.Key != "end" {
+			x.phases = append(x.phases, i)
+		}
+	}
+	for l := range x.ages {
+		x.ages[l] = make([][]time.Duration, len(x.phases)+1)
+	}
+	x.lives, x.datapaths = lives(in.views, x.end)
+	x.events, x.offsets = eventsBySlot(in.views)
+	return x
+}
+
+// judge judges all entries of an agent's view or its host's datapath.
+func (x *stalenessIndex) judge(agent int32, l layer) {
+	v := x.in.views
+	anything := false
+	delta := time.Duration(0)
+	firstBeyond := len(x.beyond)
+	for id := range v.entries {
+		e := &v.entries[id]
+		if l == datapath && e.kind != history.Endpoint {
+			continue
+		}
+		if x.show(agent, l, int32(id)); len(x.buffer) == 0 {
+			continue
+		}
+		anything = true
+		delta = max(delta, x.entry(subject{agent: agent, layer: l, entry: int32(id)}, e, firstBeyond))
+	}
+	if anything {
+		x.deltas[l] = append(x.deltas[l], delta)
+	}
+}
+
+// show puts what a view or datapath said of an entry into the buffer.
+func (x *stalenessIndex) show(agent int32, l layer, entry int32) {
+	during := x.lives[agent]
+	if l == datapath {
+		during = x.datapaths[agent : agent+1]
+	}
+	var changes []event
+	if slot := x.in.views.slotOf(agent, l, entry); slot >= 0 {
+		changes = x.events[x.offsets[slot]:x.offsets[slot+1]]
+	}
+	x.buffer = showings(x.buffer[:0], during, changes)
+}
+
+// entry judges one entry, of which the buffer has the showings, and returns its
+// least delta.
+func (x *stalenessIndex) entry(of subject, e *entry, firstBeyond int) time.Duration {
+	x.shown += len(x.buffer)
+	explained, left := e.inOrder(x.buffer)
+	x.left += len(left)
+	for i := range left {
+		age, ever := e.age(&left[i], left[i].to)
+		x.judgeAge(firstBeyond, oldest{of: of, stale: stale{age, left[i].to}, shown: left[i], untrue: !ever})
+	}
+	for i, age := range e.ages(explained) {
+		if age.by == 0 {
+			continue
+		}
+		of.delta = max(of.delta, age.by)
+		x.add(of.layer, age)
+		o := oldest{of: of, stale: age, shown: explained[i]}
+		if age.by > x.worst.stale.by {
+			x.worst = o
+		}
+		if !x.tooOld(o) { // but it may be when it is shown last
+			o.stale.by, _ = e.age(&explained[i], explained[i].to)
+			o.stale.at = explained[i].to
+		}
+		x.judgeAge(firstBeyond, o)
+	}
+	if len(explained) > 0 && len(explained)+len(e.states) <= confirmable {
+		x.sample.add(of)
+	}
+	return of.delta
+}
+
+// judgeAge notes what is too old, and what is not true when the run ends.
+func (x *stalenessIndex) judgeAge(first int, o oldest) {
+	if o.stale.at == x.end && (o.stale.by > 0 || o.untrue) {
+		x.staleAtEnd++
+	}
+	if !x.tooOld(o) {
+		return
+	}
+	entries := x.in.views.entries
+	same := func(known oldest) bool { return entries[known.of.entry].kind == entries[o.of.entry].kind }
+	i := slices.IndexFunc(x.beyond[first:], same)
+	if i < 0 {
+		x.beyond = append(x.beyond, o)
+		return
+	}
+	known := &x.beyond[first+i]
+	o.others = known.others + 1
+	if o.stale.by > known.stale.by {
+		*known = o
+	}
+	known.others = o.others
+}
+
+// tooOld reports whether something is older than the bound after the bound has
+// passed.
+func (x *stalenessIndex) tooOld(o oldest) bool {
+	h := x.horizon
+	return h.problem == "" && o.stale.at >= h.deadline && (o.stale.by > h.bound || o.untrue)
+}
+
+// add notes an age in its group.
+func (x *stalenessIndex) add(l layer, s stale) {
+	phase := sort.Search(len(x.phases), func(i int) bool { return x.in.records[x.phases[i]].At > s.at })
+	x.ages[l][phase] = append(x.ages[l][phase], s.by)
+}
+
+func layerName(l layer) string {
+	if l == datapath {
+		return "datapaths"
+	}
+	return "views"
+}
+
+func (x *stalenessIndex) measures() []Measure {
+	var all []Measure
+	for l, byPhase := range x.ages {
+		for phase, ages := range byPhase {
+			if len(ages) == 0 {
+				continue
+			}
+			group := layerName(layer(l))
+			if phase > 0 {
+				group += ", " + x.in.records[x.phases[phase-1]].Key
+			}
+			all = append(all, newMeasure("staleness", group, ages))
+		}
+	}
+	for l, deltas := range x.deltas {
+		if len(deltas) > 0 {
+			all = append(all, newMeasure("least delta of an agent", layerName(layer(l)), deltas))
+		}
+	}
+	return all
+}
+
+func (x *stalenessIndex) evidence(agreed int) string {
+	text := fmt.Sprintf("delta-atomic with a delta of %s", seconds(x.worst.stale.by))
+	if x.worst.stale.by > 0 {
+		e := &x.in.views.entries[x.worst.of.entry]
+		text += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in.views.agents[x.worst.of.agent], x.worst.of.layer), e.kind, e.key, seconds(x.worst.stale.at))
+	}
+	text += fmt.Sprintf(": %s; porcupine agrees on %s", count(x.shown, "content shown", "contents shown"), count(agreed, "entry", "entries"))
+	if x.left > 0 {
+		text += fmt.Sprintf("; %s that no delta explains left to integrity, monotonic and no-spurious-deletion", thousands(x.left))
+	}
+	return text
+}
+
+// violations returns a violation for each view or datapath and kind of entry that
+// is too old after the bound, told of the oldest.
+func (x *stalenessIndex) violations() []Violation {
+	var violations []Violation
+	for _, o := range x.beyond {
+		e := &x.in.views.entries[o.of.entry]
+		what := "absent"
+		if !o.shown.absent {
+			what = content(x.in.records[o.shown.record].Value)
+		}
+		age := fmt.Sprintf("which was last true %s before, and not within %v", seconds(o.stale.by), x.horizon.bound)
+		if o.untrue {
+			age = "which was never true"
+		}
+		more := ""
+		if o.others > 0 {
+			more = fmt.Sprintf("; and %s more", thousands(o.others))
+		}
+		violations = append(violations, Violation{
+			Agent: x.in.views.agents[o.of.agent], Kind: e.kind, Key: e.key, At: o.stale.at, Records: x.proof(o, e),
+			Sentence: fmt.Sprintf("%s showed %s %s as %s from %s to %s, %s after the heal, %s%s",
+				who(x.in.views.agents[o.of.agent], o.of.layer), e.kind, e.key, what, seconds(o.shown.from), seconds(o.stale.at),
+				seconds(o.stale.at-x.in.records[x.horizon.heal].At), age, more),
+		})
+	}
+	sortByTime(violations)
+	return violations
+}
+
+// proof is the record that began a showing, the heal, and the truth that had
+// overtaken it.
+func (x *stalenessIndex) proof(o oldest, e *entry) []int {
+	records := []int{int(o.shown.record), x.horizon.heal}
+	if s := e.stateAt(o.stale.at); s > 0 {
+		records = append(records, int(e.states[s].record))
+	}
+	slices.Sort(records)
+	return slices.Compact(records)
+}

@@ -178,10 +178,10 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *canaryKind, cluster
 // what the canary r says, which vouches for the entry's state listed; and the record that
 // proves it.
 func (c *canaryCheck) unvouched(e *entry, listed int32, v *version, r *history.Record) (why string, proof int) {
+	if _, deletedSince := e.earliest(e.absent, listed, r.At); deletedSince {
+		return "", 0 // what the key holds then, convergence and owner judge
+	}
 	if v == nil || v.deleted {
-		if _, deletedSince := e.earliest(e.absent, listed, r.At); deletedSince {
-			return "", 0
-		}
 		return "is not there", int(e.states[listed].record)
 	}
 	value := c.in.records[v.record].Value

@@ -65,8 +65,8 @@ func explain(in *input, results []Result) {
 }
 
 // causes looks for causes. Its rules are those of cause_store.go, by which an agent
-// shows what its store holds, and cause_writer.go, by which the store holds what its
-// writer did.
+// shows what its store holds; cause_writer.go, by which the store holds what its
+// writer did; and cause_rest.go, for what is still wrong when the run ends.
 type causes struct {
 	in      *input
 	stores  map[string]*etcd
@@ -102,8 +102,12 @@ func (x *causes) of(property string, v *Violation) *Cause {
 	switch property {
 	case convergence.Name:
 		return x.ofStuck(v)
-	case staleness.Name, referential.Name, singleSource.Name, readiness.Name:
+	case staleness.Name, singleSource.Name:
 		return x.ofWrong(v)
+	case referential.Name:
+		return x.ofDangling(v)
+	case readiness.Name:
+		return x.ofUnusable(v)
 	case canaries.Name:
 		return x.ofCanary(v)
 	case revisionOrigin.Name:

@@ -22,9 +22,10 @@ import (
 )
 
 const plantedHelp = `
-planted tests the checkers: it puts known bugs into Cilium's source, one at a
-time, runs seeds with each, and tells whether the property that must catch the
-bug did, how many seeds that took, and how small the plan is that shows it.
+planted tests the checkers: it puts known bugs into Cilium's source, and into the
+simulated servers', one at a time, runs seeds with each, and tells whether the
+property that must catch the bug did, how many seeds that took, and how small the
+plan is that shows it.
 
   simrun planted                 all bugs of testdata/planted
   simrun planted NAME...         some of them
@@ -34,7 +35,7 @@ states, with a worker that has the bug, and does not break that property on that
 kind of object with a worker that has not. The shrunk plan keeps to the same rule.
 
 Each bug needs a worker of its own, which takes seconds to build where the worker
-without bugs was built before: only the edited packages of Cilium are compiled.
+without bugs was built before: only the edited packages are compiled.
 
 Flags:
   -shrink TIME   how long to shrink the plan that catches a bug; 0: not at all;
@@ -51,7 +52,7 @@ Exit status:
   0    every bug is caught
   1    some are not
   2    bad flags or bad input
-  3    the harness failed: a bug does not fit Cilium's source, a worker could not
+  3    the harness failed: a bug does not fit the source, a worker could not
        be built, or the one without bugs failed
   130  interrupted; what was done until then is printed
 `
@@ -158,28 +159,44 @@ func (c *console) choose(f *plantedFlags, files fs.FS) (all []chosen, err error)
 		if err != nil {
 			return nil, err
 		}
-		family, err := c.familyOf(bug, files)
+		draw, err := c.drawFor(bug, files)
 		if err != nil {
 			return nil, fmt.Errorf("planted bug %s: hunt: %w", name, err)
 		}
-		all = append(all, chosen{bug, family.member})
+		all = append(all, chosen{bug, draw})
 	}
 	return all, nil
 }
 
-func (c *console) familyOf(bug *planted.Bug, files fs.FS) (*family, error) {
-	switch {
-	case bug.Hunt.Family == planted.Swarm:
-		return c.family("", nil)
-	case bug.Hunt.Family != "":
-		return c.family(bug.Hunt.Family, nil)
+// drawFor returns what gives each seed its plan. Of a bug with a plan of its own, seed 0
+// stands for that plan as it is: what others vary may be just what the bug needs.
+func (c *console) drawFor(bug *planted.Bug, files fs.FS) (func(seed uint64) (*fault.Plan, error), error) {
+	if bug.Hunt.Plan == "" {
+		scenario := bug.Hunt.Family
+		if scenario == planted.Swarm {
+			scenario = ""
+		}
+		family, err := c.family(scenario, nil)
+		if err != nil {
+			return nil, err
+		}
+		return family.member, nil
 	}
 	data, err := fs.ReadFile(files, bug.Hunt.Plan)
 	if err != nil {
 		return nil, err
 	}
 	plan, err := fault.Read(bug.Hunt.Plan, data)
-	return &family{plan: plan}, err
+	if err != nil {
+		return nil, err
+	}
+	varied := family{plan: plan}
+	return func(seed uint64) (*fault.Plan, error) {
+		if seed == 0 {
+			return plan, nil
+		}
+		return varied.member(seed)
+	}, nil
 }
 
 // buildFor builds the worker with a bug, or the one without if the bug is nil.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -93,6 +94,18 @@ func TestPlanted(t *testing.T) {
 		require.Empty(t, plan.Faults)
 		require.Len(t, plan.Pods, 1, "without any it breaks the property without the bug, too")
 	}
+}
+
+func TestPlanOfABugsOwn(t *testing.T) {
+	bug := &planted.Bug{Hunt: planted.Hunt{Plan: "plan.json"}}
+	draw, err := new(console).drawFor(bug, plantedBugs())
+	require.NoError(t, err)
+	itself, err := draw(0)
+	require.NoError(t, err)
+	require.Equal(t, reference(), itself)
+	varied, err := draw(3)
+	require.NoError(t, err)
+	require.Equal(t, fault.Vary(reference(), 3), varied)
 }
 
 func TestPlantedReplay(t *testing.T) {

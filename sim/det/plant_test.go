@@ -49,6 +49,14 @@ func TestPlantThatDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestPlantInThisModule(t *testing.T) {
+	b := builder{goCommand: "go", env: os.Environ(), modcache: t.TempDir()}
+	m, err := b.locate(t.Context(), modulePath)
+	require.NoError(t, err)
+	require.False(t, m.cached, "it is overlaid where it is")
+	require.FileExists(t, filepath.Join(m.dir, "sim", "det", "plant.go"))
+}
+
 func TestPlantHashTellsEditsApart(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range []Plant{

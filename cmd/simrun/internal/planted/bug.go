@@ -1,5 +1,6 @@
-// Package planted judges the checkers: it puts a known bug into Cilium's source,
-// hunts it with seeds, and tells whether the property that must catch it did.
+// Package planted judges the checkers: it puts a known bug into Cilium's source, or
+// into the simulated servers', hunts it with seeds, and tells whether the property
+// that must catch it did.
 //
 // A bug is a file (bug.go). A hunt (hunt.go) runs seeds with the worker that has it
 // and, where they show it, with the one that has not: what a plan breaks in both is
@@ -8,6 +9,7 @@ package planted
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +31,18 @@ const Version = 1
 // Swarm is the family of the plans that simrun -seed draws.
 const Swarm = "swarm"
 
-// cilium is the module that bugs are planted in.
-const cilium = "github.com/cilium/cilium"
+// source is a module that bugs are planted in.
+type source struct {
+	path    string
+	below   string // the directory of what a worker is built from; empty: the root
+	example string // a file
+}
+
+// sources are the modules that a bug's file names.
+var sources = map[string]source{
+	"cilium":  {path: "github.com/cilium/cilium", example: "pkg/kvstore/etcd.go"},
+	"harness": {path: "github.com/meshcheck/meshcheck", below: "sim/", example: "sim/kube/watch.go"},
+}
 
 // Bug is a bug that is planted, what must catch it, and where it is hunted. Its
 // file form is YAML.
@@ -41,14 +53,17 @@ type Bug struct {
 	Upstream string `yaml:"upstream,omitempty"` // the issue whose bug it brings back, such as cilium/cilium#24740; none: a bug of our own
 	Story    string `yaml:"story"`              // what is wrong, and what follows from it
 
-	Edits []Edit `yaml:"edits"`
-	Catch Catch  `yaml:"catch"`
-	Hunt  Hunt   `yaml:"hunt"`
+	// Module is what has the bug: cilium, also if it is empty, or harness, the
+	// simulated servers of this module.
+	Module string `yaml:"module,omitempty"`
+	Edits  []Edit `yaml:"edits"`
+	Catch  Catch  `yaml:"catch"`
+	Hunt   Hunt   `yaml:"hunt"`
 }
 
-// Edit replaces whole lines in a file of Cilium.
+// Edit replaces whole lines in a file of the module.
 type Edit struct {
-	File string `yaml:"file"` // below the root of Cilium's module
+	File string `yaml:"file"` // below the module's root
 	Old  string `yaml:"old"`  // occurs exactly once in it
 	New  string `yaml:"new"`
 }
@@ -57,7 +72,7 @@ type Edit struct {
 // for it to be this bug that broke it.
 type Catch struct {
 	Property string         `yaml:"property"`
-	Kind     string         `yaml:"kind,omitempty"` // of the object, for a property that has one
+	Kind     string         `yaml:"kind,omitempty"` // of the object, as the property's violations have it
 	Sentence *regexp.Regexp `yaml:"-"`
 	Says     string         `yaml:"says"` // a regular expression that the sentence matches
 }
@@ -65,7 +80,7 @@ type Catch struct {
 // Hunt is where the bug is looked for.
 type Hunt struct {
 	Family string `yaml:"family,omitempty"` // Swarm, or what simrun -scenario takes
-	Plan   string `yaml:"plan,omitempty"`   // in place of a family: a plan of which each seed is a variation; a file beside the bug
+	Plan   string `yaml:"plan,omitempty"`   // in place of a family: a plan, of which each seed but 0, which is itself, is a variation; a file beside the bug
 	Seeds  int    `yaml:"seeds"`            // the budget: seeds from 0 on
 }
 
@@ -76,12 +91,14 @@ func (b *Bug) Finding() checker.Finding {
 
 // Plant returns the bug as a build takes it.
 func (b *Bug) Plant() *det.Plant {
-	p := det.Plant{Module: cilium}
+	p := det.Plant{Module: b.source().path}
 	for _, e := range b.Edits {
 		p.Edits = append(p.Edits, det.SourceEdit(e))
 	}
 	return &p
 }
+
+func (b *Bug) source() source { return sources[cmp.Or(b.Module, "cilium")] }
 
 // Names returns the names of the bugs in a directory, in order.
 func Names(dir fs.FS) (names []string, err error) {
@@ -129,13 +146,16 @@ func (b *Bug) validate() (err error) {
 		return fmt.Errorf("upstream %q: want an issue such as cilium/cilium#24740", b.Upstream)
 	case strings.TrimSpace(b.Story) == "":
 		return errors.New("story: want a sentence on what is wrong and what follows from it")
+	case b.source() == source{}:
+		return fmt.Errorf("module %q: want cilium, which none stands for, or harness", b.Module)
 	case len(b.Edits) == 0:
 		return errors.New("edits: want at least one, with file, old and new")
 	}
+	in := b.source()
 	for i, e := range b.Edits {
 		switch {
-		case !fs.ValidPath(e.File) || !strings.HasSuffix(e.File, ".go") || strings.HasSuffix(e.File, "_test.go"):
-			return fmt.Errorf("edits[%d].file %q: want a Go file of Cilium's module such as pkg/kvstore/etcd.go", i, e.File)
+		case !fs.ValidPath(e.File) || !strings.HasPrefix(e.File, in.below) || !strings.HasSuffix(e.File, ".go") || strings.HasSuffix(e.File, "_test.go"):
+			return fmt.Errorf("edits[%d].file %q: want a Go file that the worker is built from, such as %s", i, e.File, in.example)
 		case strings.TrimSpace(e.Old) == "":
 			return fmt.Errorf("edits[%d].old: want the text to replace, which must occur exactly once in %s", i, e.File)
 		case e.Old == e.New:
@@ -156,17 +176,19 @@ func (b *Bug) validate() (err error) {
 
 var issue = regexp.MustCompile(`^[\w.-]+/[\w.-]+#[0-9]+$`)
 
+var kubeKind = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
+
 func (c *Catch) validate() (err error) {
 	var properties []string
 	for _, p := range checker.Properties() {
 		properties = append(properties, p.Name)
 	}
-	kinds := []string{"", history.Identity, history.Endpoint, history.Node, history.Meta}
+	kinds := []string{history.Identity, history.Endpoint, history.Node, history.Meta}
 	switch {
 	case !slices.Contains(properties, c.Property):
 		return fmt.Errorf("catch.property %q: want one of %s", c.Property, strings.Join(properties, ", "))
-	case !slices.Contains(kinds, c.Kind):
-		return fmt.Errorf("catch.kind %q: want one of %s, or none", c.Kind, strings.Join(kinds[1:], ", "))
+	case c.Kind != "" && !slices.Contains(kinds, c.Kind) && !kubeKind.MatchString(c.Kind):
+		return fmt.Errorf("catch.kind %q: want one of %s, a Kubernetes kind such as CiliumNode, or none", c.Kind, strings.Join(kinds, ", "))
 	case c.Says == "":
 		return errors.New("catch.says: want a regular expression that the violation's sentence matches if this bug is its cause")
 	}

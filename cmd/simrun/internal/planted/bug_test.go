@@ -49,25 +49,38 @@ func TestRead(t *testing.T) {
 	require.Equal(t, Hunt{Family: Swarm, Seeds: 100}, bug.Hunt)
 }
 
+func TestReadBugOfTheHarness(t *testing.T) {
+	bug, err := Read("sample", []byte(strings.NewReplacer("edits:", "module: harness\nedits:", "pkg/kvstore/", "sim/etcd/").Replace(sample)))
+	require.NoError(t, err)
+	require.Equal(t, "github.com/meshcheck/meshcheck", bug.Plant().Module)
+	require.Equal(t, "sim/etcd/etcd.go", bug.Plant().Edits[0].File)
+
+	bug, err = Read("sample", []byte(strings.Replace(sample, "kind: endpoint", "kind: CiliumNode", 1)))
+	require.NoError(t, err)
+	require.Equal(t, "CiliumNode", bug.Finding().Kind)
+}
+
 func TestRefusals(t *testing.T) {
 	without := func(text string) [2]string { return [2]string{text, ""} }
 	for want, change := range map[string][2]string{
-		"version 2: this program reads version 1":                                                                                           {"version: 1", "version: 2"},
-		"version 0: this program reads version 1":                                                                                           without("version: 1\n"),
-		"yaml: unmarshal errors:\n  line 3: field storey not found in type planted.Bug":                                                     {"story:", "storey:"},
-		`upstream "24740": want an issue such as cilium/cilium#24740`:                                                                       {"cilium/cilium#24740", `"24740"`},
-		"story: want a sentence on what is wrong and what follows from it":                                                                  without("What is wrong."),
-		"edits: want at least one, with file, old and new":                                                                                  {sample[strings.Index(sample, "edits:"):strings.Index(sample, "catch:")], ""},
-		`edits[0].file "../etcd.go": want a Go file of Cilium's module such as pkg/kvstore/etcd.go`:                                         {"pkg/kvstore/etcd.go", "../etcd.go"},
-		`edits[0].file "pkg/etcd_test.go": want a Go file of Cilium's module such as pkg/kvstore/etcd.go`:                                   {"pkg/kvstore/etcd.go", "pkg/etcd_test.go"},
-		"edits[0].old: want the text to replace, which must occur exactly once in pkg/kvstore/etcd.go":                                      without("    \t\tone\n    \ttwo\n"),
-		"edits[0].new is the same as old":                                                                                                   {"    \t\tthree\n", "    \t\tone\n    \ttwo\n"},
-		`catch.property "monotone": want one of integrity, monotonic, no-spurious-deletion, convergence, etcd-revisions, etcd-linearizable`: {"monotonic", "monotone"},
-		`catch.kind "pod": want one of identity, endpoint, node, meta, or none`:                                                             {"kind: endpoint", "kind: pod"},
-		"catch.says: want a regular expression that the violation's sentence matches if this bug is its cause":                              without("  says: back in time$\n"),
-		"catch.says: error parsing regexp: missing closing ): `(back`":                                                                      {"says: back in time$", "says: (back"},
-		"hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)":                                  without("  family: swarm\n"),
-		"hunt.seeds 0: want how many seeds to try, 1 or more":                                                                               {"seeds: 100", "seeds: 0"},
+		"version 2: this program reads version 1":                                                                      {"version: 1", "version: 2"},
+		"version 0: this program reads version 1":                                                                      without("version: 1\n"),
+		"yaml: unmarshal errors:\n  line 3: field storey not found in type planted.Bug":                                {"story:", "storey:"},
+		`upstream "24740": want an issue such as cilium/cilium#24740`:                                                  {"cilium/cilium#24740", `"24740"`},
+		"story: want a sentence on what is wrong and what follows from it":                                             without("What is wrong."),
+		"edits: want at least one, with file, old and new":                                                             {sample[strings.Index(sample, "edits:"):strings.Index(sample, "catch:")], ""},
+		`edits[0].file "../etcd.go": want a Go file that the worker is built from, such as pkg/kvstore/etcd.go`:        {"pkg/kvstore/etcd.go", "../etcd.go"},
+		`edits[0].file "pkg/etcd_test.go": want a Go file that the worker is built from, such as pkg/kvstore/etcd.go`:  {"pkg/kvstore/etcd.go", "pkg/etcd_test.go"},
+		"edits[0].old: want the text to replace, which must occur exactly once in pkg/kvstore/etcd.go":                 without("    \t\tone\n    \ttwo\n"),
+		`module "etcd": want cilium, which none stands for, or harness`:                                                {"edits:", "module: etcd\nedits:"},
+		`edits[0].file "pkg/kvstore/etcd.go": want a Go file that the worker is built from, such as sim/kube/watch.go`: {"edits:", "module: harness\nedits:"},
+		"edits[0].new is the same as old":                                                                              {"    \t\tthree\n", "    \t\tone\n    \ttwo\n"},
+		`catch.property "monotone": want one of ` + strings.Join(properties(), ", "):                                   {"monotonic", "monotone"},
+		`catch.kind "pod": want one of identity, endpoint, node, meta, a Kubernetes kind such as CiliumNode, or none`:  {"kind: endpoint", "kind: pod"},
+		"catch.says: want a regular expression that the violation's sentence matches if this bug is its cause":         without("  says: back in time$\n"),
+		"catch.says: error parsing regexp: missing closing ): `(back`":                                                 {"says: back in time$", "says: (back"},
+		"hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)":             without("  family: swarm\n"),
+		"hunt.seeds 0: want how many seeds to try, 1 or more":                                                          {"seeds: 100", "seeds: 0"},
 	} {
 		require.Equal(t, 1, strings.Count(sample, change[0]), change[0])
 		_, err := Read("sample", []byte(strings.Replace(sample, change[0], change[1], 1)))
@@ -77,6 +90,13 @@ func TestRefusals(t *testing.T) {
 	require.ErrorContains(t, err, "hunt: want either family")
 	_, err = Read("sample", nil)
 	require.EqualError(t, err, "planted bug sample: the file is empty")
+}
+
+func properties() (names []string) {
+	for _, p := range checker.Properties() {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 func TestWhichViolationIsOfTheBugsMaking(t *testing.T) {
@@ -99,12 +119,15 @@ func TestWhichViolationIsOfTheBugsMaking(t *testing.T) {
 	require.False(t, is)
 }
 
-// Each planted bug can be read, fits the source of Cilium that go.mod names, and has
-// a plan where it says so.
+// Each planted bug can be read, fits the source of the module that has it, and has a
+// plan where it says so.
 func TestPlantedBugs(t *testing.T) {
-	output, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", cilium).Output()
-	require.NoError(t, err)
-	source := strings.TrimSpace(string(output))
+	roots := map[source]string{}
+	for _, s := range sources {
+		output, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", s.path).Output()
+		require.NoError(t, err)
+		roots[s] = strings.TrimSpace(string(output))
+	}
 	names, err := Names(planted.Files)
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
@@ -116,7 +139,7 @@ func TestPlantedBugs(t *testing.T) {
 		text := map[string]string{}
 		for i, e := range bug.Edits {
 			if text[e.File] == "" {
-				data, err := os.ReadFile(filepath.Join(source, e.File))
+				data, err := os.ReadFile(filepath.Join(roots[bug.source()], e.File))
 				require.NoError(t, err, name)
 				text[e.File] = string(data)
 			}

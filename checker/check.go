@@ -70,7 +70,8 @@ func modeOf(h *history.History) string {
 
 // input is a history with its indices.
 type input struct {
-	records []history.Record
+	records []history.Record // until the run's end
+	left    []history.Record // what was counted after it
 	cfg     Config
 	views   *views
 	etcds   []*etcd
@@ -79,9 +80,14 @@ type input struct {
 }
 
 func newInput(h *history.History, cfg Config) *input {
+	end := len(h.Records)
+	for end > 0 && h.Records[end-1].Verb == history.Left {
+		end--
+	}
+	records := h.Records[:end]
 	return &input{
-		records: h.Records, cfg: cfg, views: indexViews(h.Records), etcds: indexEtcds(h.Records),
-		watches: indexWatches(h.Records), kube: indexKube(h.Records),
+		records: records, left: h.Records[end:], cfg: cfg, views: indexViews(records), etcds: indexEtcds(records),
+		watches: indexWatches(records), kube: indexKube(records),
 	}
 }
 

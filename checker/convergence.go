@@ -81,9 +81,6 @@ func orDefault(s, otherwise string) string {
 // judge, if so.
 func phases(records []history.Record) (heal, end int, bound time.Duration, problem string) {
 	heal, end = -1, len(records)-1
-	for end > 0 && records[end].Verb == history.Left { // what was counted after the end
-		end--
-	}
 	for i := range records {
 		if records[i].Verb == history.Phase && records[i].Key == "heal" {
 			heal = i

@@ -2,8 +2,6 @@ package checker
 
 import (
 	"fmt"
-
-	"github.com/meshcheck/meshcheck/history"
 )
 
 var leaks = Property{
@@ -17,16 +15,14 @@ var leaks = Property{
 func checkLeaks(in *input) Result {
 	counted := false
 	var violations []Violation
-	for i := range in.records {
-		r := &in.records[i]
-		switch {
-		case r.Verb != history.Left:
-		case r.Key == "":
+	for i := range in.left {
+		r := &in.left[i]
+		if r.Key == "" {
 			counted = true
-		default:
-			violations = append(violations, Violation{Key: r.Key, At: r.At, Records: []int{i},
-				Sentence: fmt.Sprintf("%s started by %s outlived their processes", count(int(r.Rev), "goroutine", "goroutines"), r.Key)})
+			continue
 		}
+		violations = append(violations, Violation{Key: r.Key, At: r.At, Records: []int{len(in.records) + i},
+			Sentence: fmt.Sprintf("%s started by %s outlived their processes", count(int(r.Rev), "goroutine", "goroutines"), r.Key)})
 	}
 	if !counted {
 		return unknown("the goroutines that were left when every process had stopped were not counted")

@@ -21,16 +21,18 @@ func init() {
 		"check":        {(*console).check, checkHelp},
 		"verify":       {(*console).verify, verifyHelp},
 		"faults":       {(*console).faults, faultsHelp},
+		"properties":   {(*console).properties, propertiesHelp},
 		"shrink":       {(*console).shrink, shrinkHelp},
 		"campaign":     {(*console).campaign, campaignHelp},
 		"planted":      {(*console).planted, plantedHelp},
 		"model":        {(*console).model, modelHelp},
+		"behaviour":    {(*console).behaviour, behaviourHelp},
 		"build-worker": {(*console).buildWorker, buildHelp},
 	}
 }
 
 func commandNames() string {
-	return "check, verify, shrink, faults, campaign, planted, build-worker and help, and without a command -seed 1 runs a seed"
+	return "check, verify, shrink, faults, properties, campaign, planted, model, behaviour, build-worker and help, and without a command -seed 1 runs a seed"
 }
 
 // help returns the help of the command, for a user who calls the program so.
@@ -59,7 +61,9 @@ of the execution.
   simrun shrink -seed 1          the smallest plan that breaks the same property
   simrun planted                 known bugs, and which properties catch them
   simrun faults                  what a plan's faults, triggers and scenarios are
+  simrun properties              what a run is judged by, and the known mechanisms
   simrun model -all              every interleaving of an abstract mesh
+  simrun behaviour HISTORY...    is a run one that the abstract mesh allows?
   simrun build-worker -o FILE    build the worker for a machine without Go
   simrun help COMMAND            more on a command
 
@@ -192,6 +196,19 @@ Examples:
   simrun -scenario rolling-upgrade -seeds 0-99
 `
 
+const propertiesHelp = `
+properties prints what a history is judged by: each property with its promise and
+where the demand comes from, and the mechanisms by which violations are known to come
+about. A violation of which the records prove the mechanism names it; one without
+is news.
+
+  simrun properties
+
+Examples:
+  simrun properties | less
+  simrun check seven.history -v
+`
+
 const buildHelp = `
 build-worker builds the worker, the program that one run executes, and writes it
 to a file. Any linux machine of the same architecture can use it, without Go:
@@ -206,6 +223,7 @@ which takes minutes.
 Flags:
   -o FILE          where to write the worker
   -runtime KIND    det (the default) or stock
+  -plant NAME      with the bug NAME of testdata/planted in Cilium's source
 
 Examples:
   simrun build-worker -o worker

@@ -23,7 +23,9 @@ var mayImport = map[string][]string{
 	"checker":    {"checker", "history", "model/spec"},
 	"report":     {"report", "checker", "history", "fault"},
 	"sim/det":    {"sim/det"},
-	"cmd/simrun": {"cmd/simrun", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
+
+	"checker/behaviour": {"checker/behaviour", "history", "model/mesh"},
+	"cmd/simrun":        {"cmd/simrun", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
 }
 
 // Only packages below sim may depend on these, by whatever way: the others build

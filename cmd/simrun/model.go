@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/tie"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
@@ -21,7 +24,14 @@ type modelFlags struct {
 	bounds   mesh.Bounds
 	memory   int64 // MiB
 	out      string
+	plan     string
 	json     bool
+
+	// Of real.
+	real    bool
+	repairs bool
+	seeds   seedsFlag
+	worker  workerFlags
 }
 
 // model explores the abstract mesh.
@@ -59,19 +69,16 @@ func (c *console) model(ctx context.Context, args []string) (int, error) {
 	return statusBroken, nil
 }
 
-// writeModel writes what is known of one mode, and the trace that was asked for.
+// writeModel writes what is known of one mode, and the files that were asked for.
 func (c *console) writeModel(f *modelFlags, row *mesh.Row) error {
-	if f.out != "" {
-		if trace := row.Cells[0].Trace; trace != nil {
-			text, err := json.MarshalIndent(trace, "", "  ")
-			if err != nil {
-				return err
-			}
-			if err := os.WriteFile(f.out, append(text, '\n'), 0o644); err != nil {
-				return usageErrorf("-o %s: cannot write the trace: %w", f.out, plainError(err))
-			}
-		} else {
-			fmt.Fprintf(c.stderr, "simrun: %s has no counterexample in mode %s, so %s is not written\n", f.property, row.Mode, f.out)
+	for _, file := range []string{f.out, f.plan} {
+		if file != "" && row.Cells[0].Trace == nil {
+			fmt.Fprintf(c.stderr, "simrun: %s has no counterexample in mode %s, so %s is not written\n", f.property, row.Mode, file)
+		}
+	}
+	if row.Cells[0].Trace != nil {
+		if err := c.writeTrace(f, row); err != nil {
+			return err
 		}
 	}
 	if f.json {
@@ -80,10 +87,51 @@ func (c *console) writeModel(f *modelFlags, row *mesh.Row) error {
 	return row.WriteText(c.stdout)
 }
 
+// writeTrace writes the counterexample of the first cell to the files that were asked
+// for, as a trace and as a plan.
+func (c *console) writeTrace(f *modelFlags, row *mesh.Row) error {
+	if f.out != "" {
+		text, err := json.MarshalIndent(row.Cells[0].Trace, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := writeFile(f.out, append(text, '\n')); err != nil {
+			return usageErrorf("-o %s: cannot write the trace: %w", f.out, plainError(err))
+		}
+	}
+	if f.plan == "" {
+		return nil
+	}
+	course, err := row.Course(row.Cells[0])
+	if err != nil {
+		return err
+	}
+	plan, err := tie.Export(course)
+	var why tie.Obstacle
+	switch {
+	case errors.As(err, &why):
+		fmt.Fprintf(c.stderr, "simrun: the counterexample of %s in mode %s is not expressible, because %s; so %s is not written\n", f.property, row.Mode, why, f.plan)
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := writeFile(f.plan, plan.Encode()); err != nil {
+		return usageErrorf("-plan %s: cannot write the plan: %w", f.plan, plainError(err))
+	}
+	return nil
+}
+
 // modelMatrix explores all modes of the matrix, and prints each row as soon as it
 // is known. That cells are broken is what the matrix is there to show; only one
 // that is not decided is a failure.
 func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options) (int, error) {
+	var real *reality
+	if f.real {
+		var err error
+		if real, err = c.newReality(ctx, f); err != nil {
+			return 0, err
+		}
+	}
 	if !f.json {
 		fmt.Fprint(c.stdout, mesh.MatrixHeader(f.bounds))
 	}
@@ -106,12 +154,24 @@ func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options
 		if err != nil {
 			return 0, err
 		}
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
+		if real != nil {
+			err = real.add(ctx, row)
+		}
+		if err = cmp.Or(ctx.Err(), err); err != nil {
+			return 0, err
 		}
 	}
 	if !f.json {
 		fmt.Fprint(c.stdout, mesh.MatrixLegend)
+	}
+	if real != nil {
+		outcome, err := real.finish()
+		if err != nil {
+			return 0, err
+		}
+		status = max(status, outcome)
+	}
+	if !f.json {
 		fmt.Fprintf(c.stdout, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
 	}
 	return status, nil
@@ -144,36 +204,54 @@ func parseModel(args []string) (*modelFlags, error) {
 	set.IntVar(&f.bounds.Faults, "faults", f.bounds.Faults, "")
 	set.Int64Var(&f.memory, "memory", 4096, "")
 	set.StringVar(&f.out, "o", "", "")
+	set.StringVar(&f.plan, "plan", "", "")
+	set.BoolVar(&f.real, "real", false, "")
+	set.BoolVar(&f.repairs, "repairs", false, "")
+	f.seeds.Seeds = drive.Seeds{First: 1, Last: 5}
+	set.Var(&f.seeds, "seeds", "")
+	f.worker.add(set)
 	set.BoolVar(&f.json, "json", false, "")
 	if err := parse(set, args); err != nil {
 		return nil, err
 	}
+	if set.NArg() > 0 {
+		return nil, usageErrorf("there is an argument %q that belongs to no flag; simrun help model shows examples", set.Arg(0))
+	}
+	return f, f.check()
+}
+
+// check refuses what does not fit together.
+func (f *modelFlags) check() error {
 	names := mesh.PropertyNames()
 	switch {
-	case set.NArg() > 0:
-		return nil, usageErrorf("there is an argument %q that belongs to no flag; simrun help model shows examples", set.Arg(0))
 	case f.all == (f.mode != ""):
-		return nil, usageErrorf("what shall be explored? Give either -mode MODE or -all; simrun help model lists the modes")
-	case f.all && (f.property != "" || f.out != ""):
-		return nil, usageErrorf("-property and -o are for one mode: give -mode in place of -all")
+		return usageErrorf("what shall be explored? Give either -mode MODE or -all; simrun help model lists the modes")
+	case f.all && (f.property != "" || f.plan != "" || f.out != "" && !f.real):
+		return usageErrorf("-property, -plan and -o are for one mode: give -mode in place of -all; -o goes with -all -real, too")
+	case f.real && !f.all:
+		return usageErrorf("-real is for all modes: give -all in place of -mode; for one, write its plan with -plan FILE and run it with simrun -plan FILE")
+	case !f.real && (f.repairs || f.seeds.given || f.worker != workerFlags{}):
+		return usageErrorf("-repairs, -seeds, -worker and -runtime need -real: without it nothing is run")
 	case f.property != "" && !slices.Contains(names, f.property):
-		return nil, usageErrorf("-property %s: there is no such property; there are %s", f.property, strings.Join(names, ", "))
-	case f.out != "" && f.property == "":
-		return nil, usageErrorf("-o needs -property: each property has a counterexample of its own")
+		return usageErrorf("-property %s: there is no such property; there are %s", f.property, strings.Join(names, ", "))
+	case (f.out != "" || f.plan != "") && !f.real && f.property == "":
+		return usageErrorf("-o and -plan need -property: each property has a counterexample of its own")
 	case f.memory < 1:
-		return nil, usageErrorf("-memory %d: want MiB, at least 1", f.memory)
+		return usageErrorf("-memory %d: want MiB, at least 1", f.memory)
 	}
-	return f, nil
+	return cmp.Or(f.worker.check(), checkTarget("plan", f.plan, false), checkTarget("o", f.out, f.real))
 }
 
 const modelHelp = `
 model explores an abstract control plane: every interleaving of a kube-apiserver,
 replicas with their etcds, agents, pods whose addresses are used again, and
-faults. It runs no code of Cilium's and needs no worker. docs/model.md says what is
-in the model and what is not.
+faults. Without -real it runs no code of Cilium's and needs no worker. docs/model.md
+says what is in the model and what is not.
 
   simrun model -all              the verdict of every property in every mode
   simrun model -mode MODE        one mode, with the shortest counterexamples
+  simrun model -all -real        the same as -all, and what Cilium's code does in the
+                                 order of events of each counterexample
 
 A mode is a base, and repairs behind plus signs: clustermesh+sweep+fence.
   crd          agents watch the kube-apiserver
@@ -203,7 +281,18 @@ Flags:
   -reuses N           pods that get an address which another had; 0 to 2; 1
   -faults N           0 to 4; 2
   -memory MIB         the most that a search takes; 4096
-  -o FILE             write the property's counterexample as JSON
+  -o FILE             write the property's counterexample as JSON; with -real, a
+                      directory, for the plans and outcomes.json
+  -plan FILE          write the property's counterexample as a plan, which simrun
+                      -plan FILE runs
+  -real               run each counterexample on the real code, as far as the world
+                      has its mode
+  -repairs            with -real: run the counterexamples also with the repairs
+                      sweep, put into Cilium, and token, where they should not break
+                      the property any more; builds a worker of its own
+  -seeds A-B          the seeds of each of these runs; 1-5
+  -worker FILE        use a worker from build-worker
+  -runtime KIND       as for simrun -seed
   -json               write JSON, one object a line, in place of text
 
 Examples:
@@ -211,8 +300,11 @@ Examples:
   simrun model -mode clustermesh -property monotonic
   simrun model -mode handover+cutover -agents 1 -faults 3
   simrun model -mode direct -property durable -o trace.json
+  simrun model -mode clustermesh -property owner -plan owner.json
+  simrun model -all -real -repairs -o testdata/model
 
-Exit status: 0 if every property holds, or with -all if every cell is decided;
-1 if a property is broken or undecided; 2 for bad flags; 130 if interrupted, when
-what is known by then is printed.
+Exit status: 0 if every property holds, or with -all if every cell is decided and
+with -real if no run refutes the model; 1 if a property is broken or undecided, or a
+counterexample refuted, or not mended by repairs; 2 for bad flags; 3 if a worker failed; 130 if interrupted,
+when what is known by then is printed.
 `

@@ -5,8 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
 	"github.com/meshcheck/meshcheck/sim/det"
+	bugs "github.com/meshcheck/meshcheck/testdata/planted"
 )
 
 // workerFlags choose the worker.
@@ -63,6 +67,7 @@ func (c *console) buildWorker(ctx context.Context, args []string) (int, error) {
 	set := flag.NewFlagSet("build-worker", flag.ContinueOnError)
 	out := set.String("o", "", "")
 	kind := set.String("runtime", "", "")
+	plant := set.String("plant", "", "")
 	if err := parse(set, args); err != nil {
 		return 0, err
 	}
@@ -78,11 +83,34 @@ func (c *console) buildWorker(ctx context.Context, args []string) (int, error) {
 	if err := checkTarget("o", *out, false); err != nil {
 		return 0, err
 	}
-	path, err := det.Build(ctx, det.BuildConfig{Runtime: *kind, Out: *out, Progress: c.progress.log})
+	cfg := det.BuildConfig{Runtime: *kind, Out: *out, Progress: c.progress.log}
+	if *plant != "" {
+		bug, err := bugToPlant(*plant, *kind)
+		if err != nil {
+			return 0, err
+		}
+		cfg.Plant = bug.Plant()
+	}
+	path, err := det.Build(ctx, cfg)
 	if err != nil {
 		return 0, err
 	}
 	c.progress.clear()
 	fmt.Fprintf(c.stdout, "%s\n", path)
 	return statusHold, nil
+}
+
+// bugToPlant returns the bug of testdata/planted that a worker is to have.
+func bugToPlant(name, runtime string) (*planted.Bug, error) {
+	if runtime == det.Stock {
+		return nil, usageErrorf("-plant and -runtime=stock exclude each other: a seed that shows a bug must replay")
+	}
+	names, err := planted.Names(bugs.Files)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(names, name) {
+		return nil, usageErrorf("-plant %s: there is no such planted bug; there are %s", name, strings.Join(names, ", "))
+	}
+	return planted.Load(bugs.Files, name)
 }

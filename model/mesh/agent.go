@@ -17,7 +17,8 @@ func (m *mesh) addAgent(a int) {
 			if g.At == 0 && g.CRD == 0 {
 				return false
 			}
-			g.At, g.Deaf, g.CRD = 0, false, 0
+			g.Leave()
+			g.CRD = 0
 			switch {
 			case m.mode.has(Anchor):
 				g.Fence = s.RV
@@ -46,10 +47,9 @@ func (m *mesh) addReader(a int) {
 		count: func(*State) int { return m.Replicas },
 		do: func(s *State, r int) bool {
 			g := &s.Agents[a]
-			if !s.adrift(g) || !m.accepts(s, g, r) {
+			if g.Connect(r, &s.Replicas[r], s.adrift(g)) != "" {
 				return false
 			}
-			g.At, g.Deaf = uint8(r+1), false
 			if m.mode.has(Cutover) {
 				g.CRD = 0
 			}
@@ -70,7 +70,7 @@ func (m *mesh) addReader(a int) {
 		name: fmt.Sprintf("See(a%d)", a), kind: progress,
 		do: func(s *State, _ int) bool {
 			g := &s.Agents[a]
-			return g.At != 0 && !g.Deaf && m.look(s, g)
+			return g.Listens() == "" && m.look(s, g)
 		},
 		say: func(s *State, _ int) string {
 			return fmt.Sprintf("a%d's watch of r%d's etcd delivers what is new", a, s.Agents[a].At-1)
@@ -78,35 +78,22 @@ func (m *mesh) addReader(a int) {
 	})
 }
 
-// accepts reports whether the agent may read from the replica.
-func (m *mesh) accepts(s *State, g *agent, r int) bool {
-	p := &s.Replicas[r]
-	return p.reachable() && p.RV >= g.Fence
-}
-
 // look makes the agent's view what its sources say, and reports whether that
-// changed it. With two sources an address belongs to whom the etcd says, and if it
-// says nothing, to whom the CRDs say.
+// changed it.
 func (m *mesh) look(s *State, g *agent) bool {
-	var view entries
-	if g.CRD != 0 {
-		view = s.truth(g.CRD)
-	}
+	var from *replica
 	if g.At != 0 {
-		for address, created := range s.Replicas[g.At-1].Etcd {
-			if created != 0 {
-				view[address] = created
-			}
-		}
+		from = &s.Replicas[g.At-1]
 	}
+	view := g.Sources(s.log(), from)
 	if view == g.View {
 		return false
 	}
 	s.show(g, view)
 	if m.mode.has(Fence) {
 		g.Fence = max(g.Fence, g.CRD)
-		if g.At != 0 {
-			g.Fence = max(g.Fence, s.Replicas[g.At-1].RV)
+		if from != nil {
+			g.Fence = max(g.Fence, from.RV)
 		}
 	}
 	return true

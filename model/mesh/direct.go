@@ -56,11 +56,15 @@ func (m *mesh) settle(s *State, p *replica) {
 
 // startDirect starts a replica with an empty etcd. It serves once it has copied
 // what the others hold.
-func (m *mesh) startDirect(s *State, r int) {
+func (m *mesh) startDirect(s *State, r int) bool {
 	p := &s.Replicas[r]
+	if p.Phase != lost {
+		return false
+	}
 	p.Phase = serving
 	for other := range s.Replicas {
 		p.Held |= s.Replicas[other].Held
 	}
 	m.settle(s, p)
+	return true
 }

@@ -25,6 +25,8 @@
 // restarts. Its view stands for the datapath of its host, which outlives it.
 // Watches of CRDs (watcher.go), direct writes, central computation, an etcd that
 // is emptied in place and the heartbeat have files of their own.
+// What one replica and one agent do is in step.go, apart from the rest of the state:
+// package checker/behaviour holds runs of Cilium's code against the same functions.
 //
 // # What is left out
 //

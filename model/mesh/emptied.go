@@ -15,18 +15,12 @@ func (m *mesh) addEmptying(r int) {
 	m.addFault(action{
 		name: fmt.Sprintf("Empty(r%d)", r),
 		do: func(s *State, _ int) bool {
-			if s.Replicas[r].Phase == lost {
+			if s.Replicas[r].Crash() != "" {
 				return false
 			}
-			s.Replicas[r] = replica{}
 			for a := range s.Agents {
-				g := &s.Agents[a]
-				if int(g.At) != r+1 {
-					continue
-				}
-				g.Deaf = g.CRD == 0
-				if !g.Deaf {
-					g.At = 0
+				if int(s.Agents[a].At) == r+1 {
+					s.Agents[a].Orphaned()
 				}
 			}
 			return true

@@ -157,7 +157,7 @@ func (m *mesh) starts() []State {
 	s.RV = uint8(m.Objects)
 	for r := range m.Replicas {
 		p := &s.Replicas[r]
-		m.list(&s, p)
+		m.listed(p, p.Start(s.log()))
 		if m.mode.Base == Direct {
 			p.RV, p.Held = 0, 1<<s.RV-1
 		}

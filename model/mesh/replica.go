@@ -10,11 +10,7 @@ func (m *mesh) addReplica(r int) {
 			name: fmt.Sprintf("WriterLists(r%d)", r), kind: progress,
 			do: func(s *State, _ int) bool {
 				p := &s.Replicas[r]
-				if p.Phase != writerless || p.Cut {
-					return false
-				}
-				m.list(s, p)
-				return true
+				return m.listed(p, p.WriterLists(s.log(), m.mode.has(Sweep)))
 			},
 			say: func(s *State, _ int) string {
 				if m.mode.has(Sweep) {
@@ -26,12 +22,7 @@ func (m *mesh) addReplica(r int) {
 		m.addFault(action{
 			name: fmt.Sprintf("RestartWriter(r%d)", r),
 			do: func(s *State, _ int) bool {
-				p := &s.Replicas[r]
-				if p.Phase != serving {
-					return false
-				}
-				p.Phase = writerless
-				return true
+				return s.Replicas[r].RestartWriter() == ""
 			},
 			say: func(*State, int) string {
 				return fmt.Sprintf("r%d's writer restarts; the etcd beside it stays", r)
@@ -41,16 +32,11 @@ func (m *mesh) addReplica(r int) {
 	m.add(action{
 		name: fmt.Sprintf("Start(r%d)", r), kind: progress,
 		do: func(s *State, _ int) bool {
-			p := &s.Replicas[r]
-			if p.Phase != lost {
-				return false
-			}
 			if m.mode.Base == Direct {
-				m.startDirect(s, r)
-			} else {
-				m.list(s, p)
+				return m.startDirect(s, r)
 			}
-			return true
+			p := &s.Replicas[r]
+			return m.listed(p, p.Start(s.log()))
 		},
 		say: func(s *State, _ int) string {
 			if m.mode.Base == Direct {
@@ -62,10 +48,9 @@ func (m *mesh) addReplica(r int) {
 	m.addFault(action{
 		name: fmt.Sprintf("Crash(r%d)", r),
 		do: func(s *State, _ int) bool {
-			if s.Replicas[r].Phase == lost {
+			if s.Replicas[r].Crash() != "" {
 				return false
 			}
-			s.Replicas[r] = replica{}
 			s.leave(r)
 			return true
 		},
@@ -73,20 +58,16 @@ func (m *mesh) addReplica(r int) {
 	})
 }
 
-// list makes a replica's etcd what a list of the kube-apiserver says. Without a
-// sweep, keys stay that an earlier writer left there and that are not in the list.
-func (m *mesh) list(s *State, p *replica) {
-	before := p.Etcd
-	p.Phase, p.RV = serving, s.RV
-	p.Etcd = s.truth(s.RV)
+// listed is the end of a step in which the replica lists, if it was enabled: in
+// mode central it lists identities, too.
+func (m *mesh) listed(p *replica, refused Refusal) bool {
+	if refused != "" {
+		return false
+	}
 	if m.mode.Base == Central {
-		p.Identities = s.RV
+		p.Identities = p.RV
 	}
-	for address, created := range before {
-		if p.Etcd[address] == 0 && !m.mode.has(Sweep) {
-			p.Etcd[address] = created
-		}
-	}
+	return true
 }
 
 // addDeliveries adds the replica's watch: it delivers every write, in order, when
@@ -99,17 +80,7 @@ func (m *mesh) addDeliveries(r int) {
 	m.add(action{
 		name: fmt.Sprintf("Deliver(r%d)", r), kind: progress,
 		do: func(s *State, _ int) bool {
-			p := &s.Replicas[r]
-			if p.Phase != serving || p.Cut || p.RV == s.RV {
-				return false
-			}
-			p.RV++
-			w := s.at(p.RV)
-			p.Etcd[w.Address] = 0
-			if !w.Delete {
-				p.Etcd[w.Address] = p.RV
-			}
-			return true
+			return s.Replicas[r].Deliver(s.log()) == ""
 		},
 		say: func(s *State, _ int) string {
 			next := s.Replicas[r].RV + 1
@@ -122,7 +93,7 @@ func (m *mesh) addDeliveries(r int) {
 func (s *State) leave(r int) {
 	for a := range s.Agents {
 		if int(s.Agents[a].At) == r+1 {
-			s.Agents[a].At, s.Agents[a].Deaf = 0, false
+			s.Agents[a].Leave()
 		}
 	}
 }

@@ -58,6 +58,17 @@ func (r *Row) Line() string {
 	return line
 }
 
+// Note is a line below the row: a title, and a short word for each property that has
+// one, in its column.
+func (r *Row) Note(title string, words map[string]string) string {
+	line := pad(title, modeWidth)
+	for _, c := range r.Cells {
+		_, _, width := column(c.Property)
+		line += pad(words[c.Property], width)
+	}
+	return strings.TrimRight(line, " ")
+}
+
 func (c Cell) String() string {
 	if c.Verdict != explore.Broken {
 		return c.Verdict.String()

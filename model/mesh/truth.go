@@ -11,16 +11,10 @@ type write struct {
 func (s *State) at(rv uint8) write { return s.Log[rv-1] }
 
 // truth returns what was true at a resourceVersion.
-func (s *State) truth(rv uint8) (e entries) {
-	for i := uint8(1); i <= rv; i++ {
-		if w := s.at(i); w.Delete {
-			e[w.Address] = 0
-		} else {
-			e[w.Address] = i
-		}
-	}
-	return e
-}
+func (s *State) truth(rv uint8) entries { return s.log().truth(rv) }
+
+// log is what has been acknowledged by now.
+func (s *State) log() Log { return s.Log[:s.RV] }
 
 // deleted returns the resourceVersion at which the pod that the write created was
 // deleted, or zero if it lives.

@@ -54,7 +54,7 @@ func (m *mesh) addWatcher(a int) {
 		name: fmt.Sprintf("StopCRDs(a%d)", a), kind: progress,
 		do: func(s *State, _ int) bool {
 			g := &s.Agents[a]
-			if g.At == 0 || g.CRD == 0 || !m.accepts(s, g, int(g.At-1)) {
+			if g.At == 0 || g.CRD == 0 || g.accepts(&s.Replicas[g.At-1]) != "" {
 				return false
 			}
 			g.CRD = 0

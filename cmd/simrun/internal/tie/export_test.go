@@ -1,0 +1,124 @@
+package tie
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// faults are those of a plan, one a line, without the one that leads the agent to
+// r0 at the start.
+func faults(t *testing.T, c *mesh.Course) string {
+	t.Helper()
+	p, err := Export(c)
+	require.NoError(t, err)
+	require.True(t, Placement(&p.Faults[0]))
+	var text strings.Builder
+	for _, f := range p.Faults[1:] {
+		require.False(t, Placement(&f))
+		text.WriteString(f.At.String() + " " + f.Sentence() + "\n")
+	}
+	return text.String()
+}
+
+func TestExportOfAFailOver(t *testing.T) {
+	gone := deleted(2)
+	c := course(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
+	p, err := Export(c)
+	require.NoError(t, err)
+	require.Equal(t, fault.Topology{APIServers: 1, Replicas: 2, Agents: 1, Nodes: 2}, p.Topology)
+	require.Equal(t, []fault.Pod{{Namespace: "mesh", Name: "p0-of-rv1", App: "p0-of-rv1", Node: "n1", IP: "10.0.0.1"}}, p.Pods)
+	require.Len(t, p.Ops, 1)
+	require.Equal(t, fault.PodDelete, p.Ops[0].Op)
+	require.Equal(t, "p0-of-rv1", p.Ops[0].Pod.Name)
+	require.Equal(t, "15s", p.Ops[0].At.String())
+	require.Equal(t, "38s", p.Churn.String())
+	require.Equal(t, `14s when w0 is about to write CiliumEndpointSlice: r1 and k0 are cut off from each other for 23s
+18s replica r0 is lost; 20s later a new one starts with an empty etcd
+18s the load balancer moves a0 to r1
+`, faults(t, c))
+}
+
+// What follows the sight of a new entry begins at that event; and a pod that is
+// created has another identity than the one before.
+func TestExportOfARestartAfterASight(t *testing.T) {
+	gone, back := deleted(2), created(3)
+	c := course(t, "clustermesh", "no-spurious-deletion",
+		gone, delivers(0, gone), back, delivers(0, back), sees(0, 0), delivers(1, gone), restarts(0), connects(0, 1))
+	p, err := Export(c)
+	require.NoError(t, err)
+	require.Equal(t, "p0-of-rv3", p.Ops[1].Pod.App)
+	require.Equal(t, "10.0.0.1", p.Ops[1].Pod.IP)
+	require.Equal(t, "18s", p.Ops[1].At.String())
+	require.Equal(t, `17s when w0 is about to write CiliumEndpointSlice: r1 and k0 are cut off from each other for 20s
+17s when a0 has seen endpoint: a0 restarts with an empty view after 2s; the datapath stays
+17s when a0 has seen endpoint: the load balancer moves a0 to r1
+`, faults(t, c))
+}
+
+func TestExportOfAWriterThatRestarts(t *testing.T) {
+	gone := deleted(2)
+	require.Equal(t, `15s the writer in replica r0 stops for 5s; its etcd stays
+`, faults(t, course(t, "clustermesh", "convergence",
+		befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), delivers(1, gone))))
+}
+
+// The agent is kept from the other replica until its own is ready again; and what
+// the emptied one never delivered it does not deliver before it is gone.
+func TestExportOfAnEmptiedEtcd(t *testing.T) {
+	gone, back := deleted(2), created(3)
+	require.Equal(t, `14s when w0 is about to write CiliumEndpointSlice: r0 and k0 are cut off from each other for 4s
+18s the Service gives a0 no endpoint for 19s
+18s the etcd in replica r0 stops for 4s and comes back empty; its writer goes on
+18s the writer in replica r0 stops for 5s; its etcd stays
+`, faults(t, course(t, "clustermesh", "owner",
+		gone, befalls(mesh.EtcdEmptied, 0), delivers(1, gone), back, befalls(mesh.ReplicaStarts, 0), delivers(1, back))))
+}
+
+// An agent that goes elsewhere later than it could waits for that.
+func TestExportOfALateConnection(t *testing.T) {
+	gone := deleted(2)
+	require.Equal(t, `15s the Service gives a0 no endpoint for 7s
+15s replica r0 is lost; 23s later a new one starts with an empty etcd
+15s the load balancer moves a0 to r1
+`, faults(t, course(t, "clustermesh", "monotonic",
+		befalls(mesh.ReplicaCrashes, 0), gone, delivers(1, gone), connects(0, 1))))
+}
+
+func TestExportOfWhatTheWorldDoesNot(t *testing.T) {
+	gone := deleted(2)
+	for name, c := range map[string]struct {
+		mode string
+		acts []mesh.Act
+		want string
+	}{
+		"base":                         {"central", []mesh.Act{gone}, "Cilium's replicas compute nothing: they copy"},
+		"a writer that sweeps":         {"clustermesh+sweep", []mesh.Act{befalls(mesh.WriterRestarts, 0), befalls(mesh.WriterListsNow, 0)}, ""},
+		"nothing to sweep":             {"clustermesh+sweep+token", []mesh.Act{gone, delivers(0, gone)}, ""},
+		"a cut that would be noticed":  {"clustermesh+heartbeat", []mesh.Act{gone, delivers(0, gone)}, "heartbeat: the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice"},
+		"no cut":                       {"clustermesh+heartbeat", []mesh.Act{gone, delivers(0, gone), delivers(1, gone)}, ""},
+		"a connection that is checked": {"clustermesh+fence+kept", []mesh.Act{gone, restarts(0), connects(0, 1)}, "fence: Cilium's canaries carry no resourceVersion, and its agents refuse none"},
+		"no connection":                {"clustermesh+fence+anchor", []mesh.Act{gone, delivers(0, gone)}, ""},
+		"one of two writes":            {"clustermesh", []mesh.Act{gone, connects(0, 1), delivers(1, gone), created(3), sees(0, 1)}, ""},
+	} {
+		_, err := Export(course(t, c.mode, "agree", c.acts...))
+		if c.want == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.EqualError(t, err, c.want, name)
+		require.ErrorAs(t, err, new(Obstacle), name)
+	}
+}
+
+// Each base but one has a reason, so that a new one cannot be forgotten.
+func TestEveryBaseIsRunOrHasAReason(t *testing.T) {
+	for _, base := range mesh.Bases() {
+		_, other := baseObstacles[base]
+		require.Equal(t, base != mesh.ClusterMesh, other, base)
+	}
+}

@@ -1,0 +1,161 @@
+package tie
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// Follow looks for the acts of a course in the history of a run of its plan: each in
+// a record that comes after those of the acts that it follows from, and nothing that
+// a replica must not hear of before the course lets it. The error is the first that
+// is not there, as a sentence.
+func Follow(c *mesh.Course, records []history.Record) error {
+	holds, err := holds(c)
+	if err != nil {
+		return err
+	}
+	f := follower{course: c, records: records, found: make([]int, len(c.Acts))}
+	churn := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Phase && r.Key == "churn" })
+	for i, act := range c.Acts {
+		after := churn
+		for j := range i {
+			if follows(act, c.Acts[j]) {
+				after = max(after, f.found[j])
+			}
+		}
+		if f.found[i] = f.find(i, after); f.found[i] < 0 {
+			return fmt.Errorf("act %d of %d, %s, is not in the history where it should be", i+1, len(c.Acts), describe(act))
+		}
+	}
+	for a, r := range c.Reads {
+		if at := f.connected(a); at != replica(r) {
+			return fmt.Errorf("%s reads %s at the first act, and not %s", agent(a), at, replica(r))
+		}
+	}
+	for _, h := range holds {
+		if f.heard(h) {
+			return fmt.Errorf("%s hears of rv %d too soon", replica(h.replica), c.Acts[h.from].RV)
+		}
+	}
+	return nil
+}
+
+type follower struct {
+	course  *mesh.Course
+	records []history.Record
+	found   []int // by act: its record
+}
+
+// follows reports whether an act must come after an earlier one. What a replica
+// delivers it may deliver before others do what they do.
+func follows(act, earlier mesh.Act) bool {
+	sameReplica := act.Replica >= 0 && act.Replica == earlier.Replica
+	sameAgent := act.Agent >= 0 && act.Agent == earlier.Agent
+	return sameReplica || sameAgent || earlier.Name == mesh.Writes && (act.Name != mesh.Delivers || act.RV == earlier.RV) ||
+		act.Name == mesh.Writes && earlier.Name != mesh.Delivers
+}
+
+// find returns the first record of the act i after a record, or -1.
+func (f *follower) find(i, after int) int {
+	for n := after + 1; n < len(f.records); n++ {
+		if f.is(&f.records[n], i) {
+			return n
+		}
+	}
+	return -1
+}
+
+// is reports whether a record is one of the act i.
+func (f *follower) is(r *history.Record, i int) bool {
+	act := f.course.Acts[i]
+	host := replica(act.Replica)
+	if act.Agent >= 0 {
+		host = agent(act.Agent)
+	}
+	switch act.Name {
+	case mesh.Writes:
+		op := "put"
+		if act.Write.Delete {
+			op = "del"
+		}
+		return r.Verb == history.Truth && r.Kind == history.Endpoint && r.Op == op && r.Key == address(act.Write)
+	case mesh.Delivers:
+		return changes(r, host, act.Write, history.Put, history.Del)
+	case mesh.AgentSees:
+		return changes(r, host, f.lastDelivered(i), history.See, history.Drop)
+	case mesh.AgentConnects:
+		return r.Verb == history.Connect && r.Actor == host && r.Peer == replica(act.Replica)
+	case mesh.ReplicaStarts, mesh.WriterListsNow:
+		return r.Verb == history.Up && r.Actor == host && r.Kind == "writer"
+	case mesh.WriterRestarts:
+		return r.Verb == history.Down && r.Actor == host && r.Kind == "writer"
+	case mesh.ReplicaCrashes, mesh.EtcdEmptied:
+		return r.Verb == history.Down && r.Actor == host && r.Kind == "etcd"
+	case mesh.AgentRestarts:
+		return r.Verb == history.Down && r.Actor == host && r.Kind == "agent"
+	}
+	return false
+}
+
+// changes reports whether a record is of a host, and puts or removes what a write
+// does. The key may be that of an etcd or of a view.
+func changes(r *history.Record, host string, w mesh.Write, put, del history.Verb) bool {
+	verb := put
+	if w.Delete {
+		verb = del
+	}
+	return r.Actor == host && r.Verb == verb && r.Kind == history.Endpoint && r.Key[strings.LastIndex(r.Key, "/")+1:] == address(w)
+}
+
+// lastDelivered is the write that the replica of the act i has delivered last.
+func (f *follower) lastDelivered(i int) (w mesh.Write) {
+	for _, act := range f.course.Acts[:i] {
+		if act.Name == mesh.Delivers && act.Replica == f.course.Acts[i].Replica {
+			w = act.Write
+		}
+	}
+	return w
+}
+
+// connected is the replica that an agent connected with last before the first act.
+func (f *follower) connected(a int) (with string) {
+	for i := range f.records[:f.found[0]] {
+		if r := &f.records[i]; r.Verb == history.Connect && r.Actor == agent(a) {
+			with = r.Peer
+		}
+	}
+	return with
+}
+
+// heard reports whether a replica applied what it must not hear of in a hold.
+func (f *follower) heard(h hold) bool {
+	until := f.found[min(h.to, len(f.found)-1)]
+	w := f.course.Acts[h.from].Write
+	for n := f.found[h.from]; n < until; n++ {
+		if changes(&f.records[n], replica(h.replica), w, history.Put, history.Del) {
+			return true
+		}
+	}
+	return false
+}
+
+func address(w mesh.Write) string { return fmt.Sprintf("10.0.0.%d", w.Address+1) }
+
+// describe is an act for a sentence.
+func describe(a mesh.Act) string {
+	text := string(a.Name)
+	if a.Agent >= 0 {
+		text += " of " + agent(a.Agent)
+	}
+	if a.Replica >= 0 {
+		text += " at " + replica(a.Replica)
+	}
+	if a.RV > 0 {
+		text += fmt.Sprintf(" of rv %d", a.RV)
+	}
+	return text
+}

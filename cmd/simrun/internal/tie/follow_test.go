@@ -1,0 +1,134 @@
+package tie
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// failOver is a run of the course of the same name.
+const failOver = `
+1 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+10 world phase - churn
+25 k0 write CiliumEndpointSlice ces-0 op=update peer=w0 rv=9
+25 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpointSlice/ces-0 rv=9
+25.1 r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=aaaaaaaaaaaaaaaa rev=5
+25.2 a0 drop endpoint 10.0.0.1 peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+28 r0 down etcd - store=aaaaaaaaaaaaaaaa inc=1
+28.1 a0 disconnect - - value=reset peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+28.5 a0 connect - - peer=r1 store=bbbbbbbbbbbbbbbb inc=1
+48 world phase - heal value=6m
+50 r1 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=bbbbbbbbbbbbbbbb rev=5
+`
+
+func failOverCourse(t *testing.T) *mesh.Course {
+	gone := deleted(2)
+	return course(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
+}
+
+func TestFollow(t *testing.T) {
+	require.NoError(t, Follow(failOverCourse(t), records(t, failOver)))
+}
+
+func TestFollowFindsWhatIsMissing(t *testing.T) {
+	early := "25.05 r1 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=bbbbbbbbbbbbbbbb rev=5\n"
+	for name, c := range map[string]struct{ old, new, want string }{
+		"another start":   {"1 a0 connect - - peer=r0", "1 a0 connect - - peer=r1", "a0 reads r1 at the first act, and not r0"},
+		"not seen":        {"25.2 a0 drop endpoint 10.0.0.1", "25.2 a0 drop endpoint 10.0.0.2", "act 3 of 5, See of a0 at r0, is not in the history where it should be"},
+		"no delivery":     {"25.1 r0 del", "25.1 r9 del", "act 2 of 5, Deliver at r0 of rv 2, is not in the history where it should be"},
+		"no crash":        {"28 r0 down etcd", "28 r0 down writer", "act 4 of 5, Crash at r0, is not in the history where it should be"},
+		"elsewhere":       {"28.5 a0 connect - - peer=r1", "28.5 a0 connect - - peer=r0", "act 5 of 5, Connect of a0 at r1, is not in the history where it should be"},
+		"heard too soon":  {"25.1 r0 del", early + "25.1 r0 del", "r1 hears of rv 2 too soon"},
+		"another address": {"25 k0 truth endpoint 10.0.0.1", "25 k0 truth endpoint 10.0.0.7", "act 1 of 5, Write of rv 2, is not in the history where it should be"},
+	} {
+		err := Follow(failOverCourse(t), records(t, strings.Replace(failOver, c.old, c.new, 1)))
+		require.EqualError(t, err, c.want, name)
+	}
+}
+
+// The other acts, in an order and in a wrong one.
+func TestFollowWritersAndAgentsThatRestart(t *testing.T) {
+	gone := deleted(2)
+	c := course(t, "clustermesh", "convergence",
+		befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), restarts(0), connects(0, 0), delivers(1, gone))
+	const run = `
+1 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+10 world phase - churn
+15 r0 down writer - inc=1
+17 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpointSlice/ces-0 rv=9
+17.1 r1 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=bbbbbbbbbbbbbbbb rev=5
+20 r0 up writer - inc=2
+35 a0 down agent - inc=1
+37 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=2
+`
+	require.NoError(t, Follow(c, records(t, run)))
+	late := strings.Replace(run, "17 k0", "14 k0", 1)
+	lines := strings.Split(strings.TrimSpace(late), "\n")
+	lines[2], lines[3] = lines[3], lines[2]
+	require.EqualError(t, Follow(c, records(t, strings.Join(lines, "\n"))), "act 2 of 6, Write of rv 2, is not in the history where it should be")
+}
+
+func TestJudge(t *testing.T) {
+	c := failOverCourse(t)
+	plan, err := Export(c)
+	require.NoError(t, err)
+	h := &history.History{Records: records(t, failOver)}
+	violated := func(kind string) checker.Verdict {
+		return checker.Verdict{Results: []checker.Result{{
+			Property: "monotonic", Outcome: checker.Fail, Evidence: "all seen",
+			Violations: []checker.Violation{{Kind: kind, Sentence: "back in time"}},
+		}}}
+	}
+	r, err := Judge(c, plan, h, violated(history.Endpoint))
+	require.NoError(t, err)
+	require.Equal(t, Ruling{Broken: true, Sentence: "back in time"}, r)
+
+	r, err = Judge(c, plan, h, violated(history.Node))
+	require.NoError(t, err)
+	require.Equal(t, Ruling{Sentence: "all seen"}, r, "the model has no nodes")
+
+	// A fault that did not happen, unless it leads an agent to where it is already.
+	v := violated(history.Endpoint)
+	v.Unfired = []checker.Unfired{{Fault: 1, Kind: string(fault.Move), Why: "no other replica is ready"}}
+	r, err = Judge(c, plan, h, v)
+	require.NoError(t, err)
+	require.Empty(t, r.Missed)
+	v.Unfired[0] = checker.Unfired{Fault: 2, Kind: string(fault.Partition), Why: "its trigger did not fire"}
+	r, err = Judge(c, plan, h, v)
+	require.NoError(t, err)
+	require.Equal(t, "fault 2 did not happen: its trigger did not fire", r.Missed)
+
+	h.Records = records(t, strings.Replace(failOver, "28 r0 down", "28 r1 down", 1))
+	r, err = Judge(c, plan, h, v)
+	require.NoError(t, err)
+	require.NotEmpty(t, r.Missed)
+
+	c.Property = "speed"
+	_, err = Judge(c, plan, h, v)
+	require.EqualError(t, err, `the checker has no property "speed" to judge a counterexample of the model's by`)
+}
+
+func TestJudgeWhetherReplicasAgree(t *testing.T) {
+	c := failOverCourse(t)
+	plan, err := Export(c)
+	require.NoError(t, err)
+	c.Property = agree
+	r, err := Judge(c, plan, &history.History{Records: records(t, failOver)}, checker.Verdict{})
+	require.NoError(t, err)
+	require.Equal(t, Ruling{Sentence: "replicas that were ready never differed"}, r)
+	differ := twoReplicas + `
+10 r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=aaaaaaaaaaaaaaaa rev=3
+12 world phase - end value=bound
+`
+	r, err = Judge(c, plan, &history.History{Records: records(t, differ)}, checker.Verdict{})
+	require.NoError(t, err)
+	require.True(t, r.Broken)
+	require.Equal(t, "r0 and r1 gave different answers about 10.0.0.1 for 2.000s, from 10.000s on", r.Sentence)
+	require.NotEmpty(t, r.Missed, "this is no run of the course")
+}

@@ -1,0 +1,76 @@
+package tie
+
+import (
+	"bytes"
+	_ "embed" // for the repair
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// sweepFile is the repair sweep as edits of Cilium's source, in the form of a planted
+// bug without what catches it.
+//
+//go:embed repairs/sweep.yaml
+var sweepFile []byte
+
+// Mend returns the course of a mode without repairs as it is in a mode that has more of
+// them, and reports whether they change anything in it. The repairs that can be run
+// are sweep, which is put into Cilium's source (Sweep), and token: what empties an
+// etcd is then no other than the loss of its pod, which is how it is run.
+func Mend(c *mesh.Course, mode mesh.Mode) (mended *mesh.Course, changed bool) {
+	if c.Mode.Base != mesh.ClusterMesh || mode.Base != mesh.ClusterMesh {
+		return nil, false
+	}
+	for _, r := range mode.Repairs {
+		added := !slices.Contains(c.Mode.Repairs, r)
+		switch r {
+		case mesh.Sweep:
+			changed = changed || added && does(c, mesh.WriterListsNow)
+		case mesh.Token:
+			changed = changed || added && does(c, mesh.EtcdEmptied)
+		default:
+			return nil, false
+		}
+	}
+	for _, r := range c.Mode.Repairs {
+		changed = changed && slices.Contains(mode.Repairs, r)
+	}
+	m := *c
+	m.Mode, m.Acts = mode, slices.Clone(c.Acts)
+	for i := range m.Acts {
+		if m.Acts[i].Name == mesh.EtcdEmptied && slices.Contains(mode.Repairs, mesh.Token) {
+			m.Acts[i].Name = mesh.ReplicaCrashes
+		}
+	}
+	return &m, changed
+}
+
+// Sweeps reports whether a run of the course needs a worker with the repair sweep.
+func Sweeps(c *mesh.Course) bool {
+	return slices.Contains(c.Mode.Repairs, mesh.Sweep) && does(c, mesh.WriterListsNow)
+}
+
+// Sweep is the repair sweep for a worker: the writer deletes what is not in its list,
+// before it writes the canary.
+func Sweep() (*det.Plant, error) {
+	var form struct {
+		Version int
+		Story   string
+		Edits   []struct{ File, Old, New string }
+	}
+	d := yaml.NewDecoder(bytes.NewReader(sweepFile))
+	d.KnownFields(true)
+	if err := d.Decode(&form); err != nil {
+		return nil, fmt.Errorf("the repair sweep: %w", err)
+	}
+	plant := &det.Plant{Module: "github.com/cilium/cilium"}
+	for _, e := range form.Edits {
+		plant.Edits = append(plant.Edits, det.SourceEdit{File: e.File, Old: e.Old, New: e.New})
+	}
+	return plant, nil
+}

@@ -1,0 +1,60 @@
+package tie
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+func TestMend(t *testing.T) {
+	gone := deleted(2)
+	orphan := []mesh.Act{befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), delivers(1, gone)}
+	emptied := []mesh.Act{gone, befalls(mesh.EtcdEmptied, 0), delivers(1, gone), befalls(mesh.ReplicaStarts, 0)}
+	for name, c := range map[string]struct {
+		from, to string
+		acts     []mesh.Act
+		changed  bool
+	}{
+		"a sweep":                     {"clustermesh", "clustermesh+sweep", orphan, true},
+		"a sweep, another repair too": {"clustermesh+token", "clustermesh+sweep+token", orphan, true},
+		"nothing to sweep":            {"clustermesh", "clustermesh+sweep", emptied, false},
+		"a token":                     {"clustermesh+sweep", "clustermesh+sweep+token", emptied, true},
+		"nothing is emptied":          {"clustermesh", "clustermesh+token", orphan, false},
+		"it has it already":           {"clustermesh+sweep", "clustermesh+sweep", orphan, false},
+		"it has one that is not kept": {"clustermesh+sweep", "clustermesh+token", emptied, false},
+		"a repair that is not there":  {"clustermesh", "clustermesh+sweep+fence", orphan, false},
+		"another base":                {"handover", "handover+sweep", orphan, false},
+	} {
+		mode, err := mesh.ParseMode(c.to)
+		require.NoError(t, err)
+		before := course(t, c.from, "convergence", c.acts...)
+		mended, changed := Mend(before, mode)
+		require.Equal(t, c.changed, changed, name)
+		if !changed {
+			continue
+		}
+		require.Equal(t, c.to, mended.Mode.String(), name)
+		require.Equal(t, strings.Contains(c.to, "sweep") && c.acts[0].Name == mesh.WriterRestarts, Sweeps(mended), name)
+		require.False(t, strings.Contains(c.to, "token") && does(mended, mesh.EtcdEmptied), name)
+		require.Equal(t, c.acts, before.Acts, "%s: the given one stays as it is", name)
+		_, err = Export(mended)
+		require.NoError(t, err, name)
+	}
+}
+
+func TestSweepFitsCilium(t *testing.T) {
+	plant, err := Sweep()
+	require.NoError(t, err)
+	require.Len(t, plant.Edits, 1)
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", plant.Module).Output()
+	require.NoError(t, err)
+	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), plant.Edits[0].File))
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(source), plant.Edits[0].Old))
+}

@@ -1,0 +1,58 @@
+package tie
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// Obstacle is why the world cannot be made to do what a course does, as a clause.
+type Obstacle string
+
+func (o Obstacle) Error() string { return string(o) }
+
+// Why the world runs no mode of these bases.
+var baseObstacles = map[mesh.Base]Obstacle{
+	mesh.CRD:      "the world has no agents that watch CRDs",
+	mesh.KVStore:  "the world has no persistent etcd that agents share",
+	mesh.Handover: "the world has no agents that begin with CRDs; Cilium has no such handover any more",
+	mesh.Direct:   "no agent of Cilium's writes to the etcd of a replica, and no replica copies another",
+	mesh.Central:  "Cilium's replicas compute nothing: they copy",
+}
+
+// missing are the repairs that Cilium does not have, and in which courses that
+// matters. Where a repair has nothing to do, Cilium does without it what it would
+// do with it, so that the course can be run.
+//
+// The repair sweep is none of them, since it can be put into Cilium (Sweep). Nor is
+// token: it takes the emptied etcd out of the model, and a plan without one is a run of
+// it. Nor are kept and anchor, which say what becomes of a fence, nor cutover, which is
+// for handover.
+var missing = map[mesh.Repair]struct {
+	why     Obstacle
+	matters func(*mesh.Course, []hold) bool
+}{
+	mesh.Heartbeat: {
+		"the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice",
+		func(_ *mesh.Course, holds []hold) bool { return len(holds) > 0 },
+	},
+	mesh.Fence: {
+		"Cilium's canaries carry no resourceVersion, and its agents refuse none",
+		func(c *mesh.Course, _ []hold) bool { return does(c, mesh.AgentConnects) },
+	},
+}
+
+func does(c *mesh.Course, name mesh.ActName) bool {
+	return slices.ContainsFunc(c.Acts, func(a mesh.Act) bool { return a.Name == name })
+}
+
+// obstacle returns what of the course's repairs Cilium lacks and would need, or nil.
+func obstacle(c *mesh.Course, holds []hold) error {
+	for _, r := range c.Mode.Repairs {
+		if repair, lacks := missing[r]; lacks && repair.matters(c, holds) {
+			return Obstacle(fmt.Sprintf("%s: %s", r, repair.why))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package tie
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// OutcomesVersion is the version of the file form of Outcomes.
+const OutcomesVersion = 1
+
+// Outcome is what the real code says about a counterexample of the model.
+type Outcome string
+
+const (
+	Reproduced    Outcome = "reproduced"      // it breaks the property in the same order of events
+	Refuted       Outcome = "refuted"         // it does not
+	Inexpressible Outcome = "not expressible" // the world cannot be made to do it
+
+	// Of a property that holds in a mode with repairs: a counterexample of the mode
+	// without them was run with them.
+	Mended    Outcome = "mended"     // it does not break the property any more
+	NotMended Outcome = "not mended" // it still does
+)
+
+// Outcomes is what is known of each broken cell of a matrix, and of some that repairs
+// mend. Its file form is JSON.
+type Outcomes struct {
+	Version int               `json:"version"` // of the file form: 1
+	Code    map[string]string `json:"code"`    // the versions of what was run
+	Bounds  mesh.Bounds       `json:"bounds"`  // of the model
+	Seeds   string            `json:"seeds"`   // with which each plan was run, as "1-5"
+	Cells   []Cell            `json:"cells"`   // in the order of the matrix
+}
+
+// Cell is the outcome of the counterexample of one property in one mode.
+type Cell struct {
+	Mode     string  `json:"mode"`
+	Property string  `json:"property"`
+	Of       string  `json:"of,omitempty"` // of one that is mended or not: the mode whose counterexample it is
+	Steps    int     `json:"steps"`        // of the counterexample
+	Outcome  Outcome `json:"outcome"`
+
+	Because string `json:"because,omitempty"` // of one that is not expressible: why
+
+	// Of the others: the file of the plan, beside this one; how many runs went as the
+	// counterexample; the seeds that broke the property; and what the checker said of
+	// the first.
+	Plan     string   `json:"plan,omitempty"`
+	Runs     int      `json:"runs,omitempty"`
+	Broke    []uint64 `json:"broke,omitempty"`
+	Sentence string   `json:"sentence,omitempty"`
+}
+
+// Encode returns the file form, one cell to a line.
+func (o *Outcomes) Encode() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"code\": %s,\n  \"bounds\": %s,\n  \"seeds\": %s,\n  \"cells\": [",
+		o.Version, line(o.Code), line(o.Bounds), line(o.Seeds))
+	for i := range o.Cells {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "\n    %s", line(o.Cells[i]))
+	}
+	b.WriteString("\n  ]\n}\n")
+	return b.Bytes()
+}
+
+func line(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err) // numbers and text
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// ReadOutcomes reads the file form.
+func ReadOutcomes(text []byte) (*Outcomes, error) {
+	var o Outcomes
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&o); err != nil {
+		return nil, fmt.Errorf("outcomes: %w", err)
+	}
+	if o.Version != OutcomesVersion {
+		return nil, fmt.Errorf("outcomes: version %d, this program reads version %d", o.Version, OutcomesVersion)
+	}
+	for _, c := range o.Cells {
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("outcomes: %s in mode %s: %w", c.Property, c.Mode, err)
+		}
+	}
+	return &o, nil
+}
+
+func (c *Cell) check() error {
+	switch {
+	case c.Outcome == Inexpressible && c.Because != "" && c.Plan == "":
+	case (c.Outcome == Reproduced || c.Outcome == NotMended && c.Of != "") && c.Plan != "" && len(c.Broke) > 0:
+	case (c.Outcome == Refuted || c.Outcome == Mended && c.Of != "") && c.Plan != "" && len(c.Broke) == 0:
+	default:
+		return errors.New("want an outcome with what belongs to it: a plan and the seeds that broke the property, a plan and none, or why there is no plan")
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package tie
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// Tried is what came of running the plan of a course with several seeds.
+type Tried struct {
+	Runs     int      // that went as the course
+	Seeds    []uint64 // of those that break the property, in order
+	Sentence string   // of the first seed that breaks it; if none does, of the first seed
+}
+
+// Try runs the plan of a course with each seed, so many at a time, and judges the
+// property. The error is a *det.Failure if a worker failed, and says so if no run went
+// as the course.
+func Try(ctx context.Context, d *drive.Driver, c *mesh.Course, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
+	type judged struct {
+		Ruling
+		err error
+	}
+	rulings := map[uint64]judged{}
+	drive.Each(ctx, seeds, parallel, func(ctx context.Context, seed uint64) (j judged) {
+		j.Ruling, j.err = run(ctx, d, c, plan, seed)
+		return j
+	}, func(seed uint64, j judged) { rulings[seed] = j })
+	if ctx.Err() != nil {
+		return Tried{}, ctx.Err()
+	}
+	var t Tried
+	missed := ""
+	for i := range seeds.Count() {
+		seed := seeds.First + uint64(i)
+		j := rulings[seed]
+		switch {
+		case j.err != nil:
+			return Tried{}, j.err
+		case j.Missed != "":
+			missed = cmp.Or(missed, fmt.Sprintf("with seed %d %s", seed, j.Missed))
+			continue
+		case j.Broken && len(t.Seeds) == 0, t.Runs == 0:
+			t.Sentence = j.Sentence
+		}
+		t.Runs++
+		if j.Broken {
+			t.Seeds = append(t.Seeds, seed)
+		}
+	}
+	if t.Runs == 0 {
+		return Tried{}, fmt.Errorf("no run of the plan went as the counterexample: %s", missed)
+	}
+	return t, nil
+}
+
+func run(ctx context.Context, d *drive.Driver, c *mesh.Course, plan *fault.Plan, seed uint64) (Ruling, error) {
+	seeded := *plan
+	seeded.Seed = seed
+	result, file, err := d.Execute(ctx, &seeded)
+	if err != nil {
+		return Ruling{}, err
+	}
+	h, err := history.Read(bytes.NewReader(file))
+	if err != nil {
+		return Ruling{}, err
+	}
+	return Judge(c, &seeded, h, result.Verdict)
+}
+
+// Outcome is what the runs say about the counterexample; or, of one that was run with
+// repairs, about them.
+func (t Tried) Outcome(repaired bool) Outcome {
+	broke := len(t.Seeds) > 0
+	switch {
+	case repaired && broke:
+		return NotMended
+	case repaired:
+		return Mended
+	case broke:
+		return Reproduced
+	}
+	return Refuted
+}

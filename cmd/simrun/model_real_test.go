@@ -1,0 +1,185 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/tie"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// realOutcomes are what simrun model -all -real -o has written.
+const realOutcomes = "../../testdata/model"
+
+func TestModelPlan(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "model", "-mode", "clustermesh", "-agents", "1", "-property", "monotonic", "-plan", "plan.json")
+	require.Empty(t, stderr)
+	require.Equal(t, statusBroken, status)
+	plan, err := fault.ReadFile("plan.json")
+	require.NoError(t, err)
+	require.Equal(t, 2, plan.Topology.Replicas)
+	require.Equal(t, 1, plan.Topology.Agents)
+	require.True(t, hasFault(plan, fault.Partition))
+}
+
+func TestModelPlanThatIsNotExpressible(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "model", "-mode", "direct", "-property", "durable", "-plan", "plan.json")
+	require.Equal(t, statusBroken, status)
+	require.Equal(t, "simrun: the counterexample of durable in mode direct is not expressible, because no agent of Cilium's writes to the etcd of a replica, and no replica copies another; so plan.json is not written\n", stderr)
+	require.NoFileExists(t, "plan.json")
+}
+
+// A worker whose runs are of something else says nothing about the model.
+func TestModelRealWithAWorkerThatDoesSomethingElse(t *testing.T) {
+	scene(t)
+	small := []string{"model", "-all", "-real", "-agents", "1", "-objects", "1", "-faults", "1", "-worker", "WORKER"}
+	status, stdout, stderr := simrun(t, small...)
+	require.Equal(t, statusHarness, status)
+	require.Contains(t, stdout, "\nclustermesh ")
+	require.Contains(t, stderr, "simrun: the counterexample of monotonic in mode clustermesh: no run of the plan went as the counterexample: with seed 1 act 1 of 5, Write of rv 2, is not in the history where it should be\n")
+
+	status, _, stderr = simrun(t, append(small, "-seeds", "102")...)
+	require.Equal(t, statusHarness, status)
+	require.Regexp(t, `^simrun: the counterexample of monotonic in mode clustermesh: the run failed \(crash\): .*; its plan and output are kept in `, stderr)
+}
+
+// builtWorker builds the worker, or finds the one that was built.
+func builtWorker(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go command to build the worker with")
+	}
+	path, err := det.Build(t.Context(), det.BuildConfig{})
+	require.NoError(t, err)
+	return path
+}
+
+func TestModelReal(t *testing.T) {
+	worker := builtWorker(t)
+	scene(t)
+	small := []string{"model", "-all", "-real", "-agents", "1", "-objects", "1", "-faults", "1", "-worker", worker, "-seeds", "3-4", "-o", "out"}
+	status, stdout, stderr := simrun(t, small...)
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status)
+	require.Regexp(t, `(?m)^clustermesh  .*\n  real code  +2/2  +2/2  +2/2  +2/2  +2/2$`, stdout)
+	require.Contains(t, stdout, "\n5/5        with seeds 3-4: so many broke")
+	require.Contains(t, stdout, "  clustermesh+heartbeat: monotonic, no-spurious-deletion, owner, agree\n")
+	require.Regexp(t, `Cilium's replicas compute nothing: they copy\n +central: .*monotonic, no-spurious-deletion`, stdout)
+
+	text, err := os.ReadFile("out/outcomes.json")
+	require.NoError(t, err)
+	outcomes, err := tie.ReadOutcomes(text)
+	require.NoError(t, err)
+	require.Equal(t, "3-4", outcomes.Seeds)
+	require.NotEmpty(t, outcomes.Code["cilium"])
+	require.Equal(t, tie.Reproduced, outcomes.Cells[0].Outcome)
+	require.Equal(t, []uint64{3, 4}, outcomes.Cells[0].Broke)
+	require.FileExists(t, filepath.Join("out", outcomes.Cells[0].Plan))
+
+	_, stdout, _ = simrun(t, append(small, "-json")...)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Len(t, lines, len(mesh.MatrixModes())+len(outcomes.Cells))
+	var cell struct {
+		Kind string
+		tie.Cell
+	}
+	require.NoError(t, json.Unmarshal([]byte(lines[3]), &cell))
+	require.Equal(t, "model-outcome", cell.Kind)
+	require.Equal(t, outcomes.Cells[0], cell.Cell)
+}
+
+// The recorded outcomes are those of the model as it is and, with the first of their
+// seeds, of the code as it is; the plans are what export gives. Modes that the world
+// does not run are explored with one agent, which breaks the same properties. What
+// needs a worker with a repair, which takes long to build, is not run.
+func TestRecordedOutcomes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(realOutcomes, outcomesFile))
+	require.NoError(t, err)
+	recorded, err := tie.ReadOutcomes(text)
+	require.NoError(t, err)
+	require.Equal(t, mesh.Default, recorded.Bounds)
+	check := recordedCheck{
+		driver:  &drive.Driver{Worker: det.Worker{Path: builtWorker(t)}},
+		cells:   recorded.Cells,
+		plans:   map[string]bool{},
+		courses: map[string]*mesh.Course{},
+	}
+	for _, mode := range mesh.MatrixModes() {
+		bounds := recorded.Bounds
+		if mode.Base != mesh.ClusterMesh {
+			bounds.Agents = 1
+		}
+		row, err := mesh.Run(t.Context(), mesh.Config{Mode: mode, Bounds: bounds}, mesh.Options{})
+		require.NoError(t, err)
+		for _, c := range row.Cells {
+			check.cell(t, row, c)
+		}
+	}
+	require.Empty(t, check.cells, "cells that the model does not break")
+	plans, err := filepath.Glob(filepath.Join(realOutcomes, "*.json"))
+	require.NoError(t, err)
+	require.Len(t, plans, len(check.plans)+1, "a plan that no cell names")
+}
+
+// recordedCheck goes through the recorded cells in the order of the matrix.
+type recordedCheck struct {
+	driver  *drive.Driver
+	cells   []tie.Cell              // that are left
+	plans   map[string]bool         // that were run
+	courses map[string]*mesh.Course // by mode and property
+}
+
+func (k *recordedCheck) cell(t *testing.T, row *mesh.Row, c mesh.Cell) {
+	mode := row.Mode.String()
+	if c.Verdict == explore.Broken {
+		course, err := row.Course(c)
+		require.NoError(t, err)
+		k.courses[mode+" "+c.Property] = course
+		require.NotEmpty(t, k.cells)
+		require.Equal(t, []string{mode, c.Property, ""}, []string{k.cells[0].Mode, k.cells[0].Property, k.cells[0].Of})
+		k.outcome(t, course)
+		return
+	}
+	for len(k.cells) > 0 && k.cells[0].Mode == mode && k.cells[0].Property == c.Property {
+		before := k.courses[k.cells[0].Of+" "+c.Property]
+		require.NotNil(t, before, "%s breaks no %s", k.cells[0].Of, c.Property)
+		course, changed := tie.Mend(before, row.Mode)
+		require.True(t, changed)
+		k.outcome(t, course)
+	}
+}
+
+// outcome checks the next cell, which is of the course.
+func (k *recordedCheck) outcome(t *testing.T, course *mesh.Course) {
+	want := k.cells[0]
+	k.cells = k.cells[1:]
+	plan, err := tie.Export(course)
+	if want.Outcome == tie.Inexpressible {
+		require.EqualError(t, err, want.Because)
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, want.Steps, len(course.Acts))
+	file, err := os.ReadFile(filepath.Join(realOutcomes, want.Plan))
+	require.NoError(t, err)
+	require.Equal(t, string(file), string(plan.Encode()), want.Plan)
+	if k.plans[want.Plan] || tie.Sweeps(course) {
+		return
+	}
+	k.plans[want.Plan] = true
+	got, err := tie.Try(t.Context(), k.driver, course, plan, drive.Seeds{First: 1, Last: 1}, 1)
+	require.NoError(t, err, want.Plan)
+	require.Equal(t, want.Outcome, got.Outcome(want.Of != ""), want.Plan)
+}

@@ -62,6 +62,9 @@ func (c sight) ofSight() *Cause {
 		return nil
 	}
 	if c.prior.Store == c.s.store {
+		if cause := c.ofLateList(i); cause != nil {
+			return cause
+		}
 		return c.ofStepBack(i)
 	}
 	held := c.s.versions[c.key][i]
@@ -69,6 +72,30 @@ func (c sight) ofSight() *Cause {
 		return cause
 	}
 	return c.behind(fmt.Sprintf("held %s as %s since %s", object(c.r), content(c.r.Value), seconds(c.x.in.records[held.record].At)), int(held.record))
+}
+
+// ofLateList explains a sight after a loss in the same store: what the agent had of
+// another store was not in this one's list, and came as its version i after that.
+func (c sight) ofLateList(i int) *Cause {
+	versions := c.s.versions[c.key]
+	put := &c.x.in.records[versions[i].record]
+	lost := c.prior.Verb == history.Drop || c.prior.Verb == history.Unprogram
+	listed := i > 0 && !versions[i-1].deleted
+	if !lost || put.At < c.session || listed {
+		return nil
+	}
+	for j := c.priorRecord - 1; j >= 0; j-- {
+		r := &c.x.in.records[j]
+		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != history.See && r.Verb != history.Program {
+			continue
+		}
+		if r.Store == c.s.store {
+			return nil
+		}
+		c.prior = r
+		return c.behind(fmt.Sprintf("did not hold %s when it was listed, and got it at %s", object(c.r), seconds(put.At)), int(versions[i].record))
+	}
+	return nil
 }
 
 // heldAs is the last version of the entry in the store with the content, such that
@@ -86,6 +113,18 @@ func (c sight) heldAs(value string) int {
 	return -1
 }
 
+// shownBy is the version of the entry in the store that a record showed; -1 if it has
+// none of its content.
+func (c sight) shownBy(r *history.Record) int {
+	versions := c.s.versions[c.key]
+	for i := len(versions) - 1; i >= 0; i-- {
+		if v := &c.x.in.records[versions[i].record]; v.At <= r.At && !versions[i].deleted && v.Value == r.Value {
+			return i
+		}
+	}
+	return -1
+}
+
 // ofLoss explains why an agent dropped what existed: its store did not hold it.
 func (c sight) ofLoss() *Cause {
 	if cause := c.x.regeneratedWithout(c.r, c.record); cause != nil {
@@ -94,6 +133,43 @@ func (c sight) ofLoss() *Cause {
 	if c.s == nil || c.prior == nil {
 		return nil
 	}
+	if cause := c.ofAbsence(); cause != nil {
+		return cause
+	}
+	return c.ofFormerStore()
+}
+
+// ofFormerStore explains a loss by the store that the agent had read before it
+// connected with this one: it may still have heard from that one, whose connection
+// ends a little later.
+func (c sight) ofFormerStore() *Cause {
+	former := c.x.stores[c.prior.Store]
+	if former == nil || former == c.s {
+		return nil
+	}
+	c.s, c.session = former, 0
+	var ok bool
+	if c.key, ok = c.x.keyOf(former, c.e); !ok {
+		return nil
+	}
+	for i, v := range slices.Backward(former.versions[c.key]) {
+		at := c.x.in.records[v.record].At
+		if at > c.r.At || !v.deleted || i == 0 {
+			continue
+		}
+		if at < c.r.At-handling || !c.stoodFor(former.versions[c.key][i-1], at) {
+			return nil
+		}
+		if !c.x.askedFor(former, c.key, v.rev) {
+			return c.expired(v)
+		}
+		return c.ofWrongDelete(i)
+	}
+	return nil
+}
+
+// ofAbsence explains a loss by the store that the agent is connected with.
+func (c sight) ofAbsence() *Cause {
 	versions := c.s.versions[c.key]
 	i := len(versions) - 1
 	for i >= 0 && c.x.in.records[versions[i].record].At > c.r.At {
@@ -105,7 +181,7 @@ func (c sight) ofLoss() *Cause {
 	switch {
 	case i < 0:
 		return c.neverHeld()
-	case !versions[i].deleted || c.prior.Store == c.s.store && c.heldAs(c.prior.Value) > i:
+	case !versions[i].deleted || c.prior.Store == c.s.store && c.shownBy(c.prior) > i:
 		return nil
 	}
 	del := &c.x.in.records[versions[i].record]

@@ -99,6 +99,40 @@ func TestCauses(t *testing.T) {
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 3 a0 drop endpoint e peer=r0 store=A inc=1
 `, "no-spurious-deletion", causeLease},
+		{"a slow agent hears late of what its new store lacked in the list", `
+0 r0 up etcd - store=A inc=1
+0 r1 up etcd - store=B inc=1
+0 a0 up agent - inc=1
+1 k0 truth endpoint e value=one op=put owner=CiliumEndpoint/ns/one rv=5
+1 r0 put endpoint cilium/state/ip/v1/default/e value=one store=A rev=5
+2 a0 connect - - peer=r0 store=A
+2 a0 see endpoint e value=one peer=r0 store=A inc=1
+3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+3 a0 connect - - peer=r1 store=B
+4 r1 put endpoint cilium/state/ip/v1/default/e value=one store=B rev=8
+5 k0 truth endpoint e value=one op=del owner=CiliumEndpoint/ns/one rv=6
+6 a0 drop endpoint e peer=r1 store=B inc=1
+7 a0 see endpoint e value=one peer=r1 store=B inc=1
+`, "monotonic", causeStale},
+		{"a lease expires, and its key is back when a slow agent hears of it", twoReplicas + `
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+4 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+5 a0 drop endpoint e peer=r0 store=A inc=1
+`, "no-spurious-deletion", causeLease},
+		{"a lease expires in the store that the agent is about to leave", twoReplicas + `
+3 a0 connect - - peer=r1 store=B
+4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+4 a0 drop endpoint e peer=r1 store=B inc=1
+`, "no-spurious-deletion", causeLease},
+		{"a writer puts back what an informer that is behind still has", twoReplicas + deleted + `
+4.9 k0 event Namespace - value="ADDED:ns:6" peer=r0 id=2
+5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+`, "monotonic", causeNamespace},
+		{"a writer puts back what was gone, for no known reason", twoReplicas + deleted + `
+5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+`, "monotonic", ""},
 		{"a writer deletes for no known reason", twoReplicas + `
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
@@ -142,6 +176,16 @@ func TestCauses(t *testing.T) {
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 4 r0 up writer - inc=2
 5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
+` + ends, "convergence", causeOrphan},
+		{"an etcd applies what the writer before had asked for", twoReplicas + `
+2 k0 truth endpoint f value="id=1 host=h pod=ns/f" op=put owner=CiliumEndpoint/ns/f rv=6
+2 r0 call meta cilium/state/ip/v1/default/f op=put value=x err=Canceled peer=r0 store=A from=2
+2.5 r0 down writer - inc=1
+3 k0 truth endpoint f value="id=1 host=h pod=ns/f" op=del owner=CiliumEndpoint/ns/f rv=7
+4 r0 up writer - inc=2
+4.5 r0 put endpoint cilium/state/ip/v1/default/f value="id=1 host=h pod=ns/f" store=A rev=8
+4.6 a0 see endpoint f value="id=1 host=h pod=ns/f" peer=r0 store=A inc=1
+5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=9
 ` + ends, "convergence", causeOrphan},
 		{"the same, but the next writer has not listed", twoReplicas + `
 2.5 r0 down writer - inc=1

@@ -29,7 +29,7 @@ func isCanaryOf(key, kind string) bool {
 func (x *causes) orphan(s *etcd, e *entry, v version, at time.Duration) *Cause {
 	put := &x.in.records[v.record]
 	lives := x.lives(s.actor, "writer")
-	before, ok := lifeAt(lives, put.At)
+	before, ok := lifeAt(lives, x.askedAt(s, put))
 	now, _ := lifeAt(lives, at)
 	state := e.stateAt(at)
 	if !ok || now.from <= before.from || len(e.liveIn(state)) > 0 {
@@ -48,6 +48,25 @@ func (x *causes) orphan(s *etcd, e *entry, v version, at time.Duration) *Cause {
 	return nil
 }
 
+// askedAt is when the writer asked for a put: an etcd that applies nothing for a while
+// applies it later, perhaps when the writer has gone.
+func (x *causes) askedAt(s *etcd, put *history.Record) time.Duration {
+	at, unknown := put.At, false
+	for _, i := range s.calls {
+		r := &x.in.records[i]
+		if r.Op != "put" || r.Key != put.Key || r.From > put.At {
+			continue
+		}
+		if r.Rev == put.Rev {
+			return r.From
+		}
+		if r.Err != "" && !unknown {
+			at, unknown = r.From, true // the first whose outcome its client never learned
+		}
+	}
+	return at
+}
+
 // goneSince is the state from which on an entry was absent until the given state,
 // in which it is.
 func (e *entry) goneSince(state int32) int32 {
@@ -63,11 +82,17 @@ func (e *entry) goneSince(state int32) int32 {
 // version i.
 func (c sight) ofStepBack(i int) *Cause {
 	versions := c.s.versions[c.key]
+	put := &c.x.in.records[versions[i].record]
+	if n := c.x.namespaceTold(c.s.actor, namespaceOf(put.Value), put.At); n >= 0 {
+		return &Cause{Finding: causeNamespace, Records: []int{n, int(versions[i].record)}, Proof: fmt.Sprintf(
+			"the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
+			c.s.actor, object(c.r), seconds(put.At), namespaceOf(put.Value), seconds(c.x.in.records[n].At))}
+	}
 	if i == 0 || !versions[i-1].deleted || c.x.askedFor(c.s, c.key, versions[i-1].rev) {
 		return nil
 	}
 	cause := c.expired(versions[i-1])
-	cause.Proof += fmt.Sprintf("; its writer, which was behind, put it again at %s", seconds(c.x.in.records[versions[i].record].At))
+	cause.Proof += fmt.Sprintf("; its writer, which was behind, put it again at %s", seconds(put.At))
 	return cause
 }
 

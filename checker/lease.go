@@ -172,6 +172,9 @@ func (c *leaseCheck) report(l *leaseLife, end *history.Record, why string) {
 // back demands that the keys of a lease that expired are put back, once the writer, the
 // same process, has had the time undisturbed.
 func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
+	if c.restarted(l.granted, end) {
+		return // it was the lease of a writer that is gone
+	}
 	needed := putBackTime + time.Duration(len(l.lost))*putBackPerKey
 	deadline, ok := c.quietFor(end.Actor, end.At, needed)
 	s := c.in.store(l.store)
@@ -201,6 +204,17 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 			end.Actor, l.store, first, andMore(missing-1), seconds(end.At), l.id, c.in.records[l.granted].Peer, seconds(deadline), needed)
 		c.violations = append(c.violations, v)
 	}
+}
+
+// restarted reports whether the writer has started again since a lease was granted to
+// it and until it ended.
+func (c *leaseCheck) restarted(granted int, end *history.Record) bool {
+	for i := granted; i < len(c.in.records) && c.in.records[i].At <= end.At; i++ {
+		if r := &c.in.records[i]; r.Verb == history.Up && r.Kind == "writer" && r.Actor == end.Actor {
+			return true
+		}
+	}
+	return false
 }
 
 // presentBy reports whether a key was put after a revision and by an instant.

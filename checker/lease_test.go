@@ -51,6 +51,10 @@ func TestLeases(t *testing.T) {
 30 world fault etcd-clock r0 rev=1
 ` + expiry(31) + fmt.Sprintf(putBack, 300)), Fail, []string{
 			says + `"cilium/state/identities/v1/id/7", lost at 31.000s with the lease 0abc of r0, was not back at 151.050s, although it was true and nothing had disturbed the replica for 2m0.05s`}},
+		{"the lease was that of a writer that is gone", leased(`
+30 r0 down writer - inc=1
+31 r0 up writer - inc=2
+` + expiry(81)), Pass, []string{"1 lease, renewed 1 time, 1 expired; 1 ended with 1 key, of which 0 had to be put back"}},
 		{"the writer is another one since, or the entry no longer true, or there was no time", leased(`
 30 r0 down writer - inc=1
 ` + expiry(81) + `

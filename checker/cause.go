@@ -33,6 +33,7 @@ const (
 	causeLease         = "lease-shorter-than-watchdog"
 	causeNoSource      = "restart-while-no-source"
 	causeCanary        = "canaries-come-back-first"
+	causeQueue         = "cancelled-subscriber-leaks-queue"
 )
 
 // Mechanisms returns the mechanisms that Check can prove, each with a page in
@@ -47,6 +48,7 @@ func Mechanisms() []Mechanism {
 		{causeNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
 		{causeRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
 		{causeNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},
+		{causeQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays."},
 		{causeLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true."},
 	}
 }
@@ -108,6 +110,8 @@ func (x *causes) of(property string, v *Violation) *Cause {
 		return x.ofDangling(v)
 	case readiness.Name:
 		return x.ofUnusable(v)
+	case leaks.Name:
+		return x.ofLeak(v)
 	case canaries.Name:
 		return x.ofCanary(v)
 	case revisionOrigin.Name:

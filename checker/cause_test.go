@@ -202,6 +202,15 @@ func TestCauses(t *testing.T) {
 4 r0 up etcd - store=A/2 inc=2
 5 a0 connect - - peer=r0 store=A/2
 ` + ends, "convergence", causeEmptied},
+		{"a writer is stopped before it was told of anything", twoReplicas + `
+3 k0 event CiliumNode - value=INITIAL:7 peer=r0 id=1
+4 r1 down writer - inc=1
+` + ends + "60 world left - k8s.io/client-go/util/workqueue.newDelayingQueue[...] rev=6\n60 world left - - rev=6\n", "leaks", causeQueue},
+		{"goroutines are left that nothing explains", twoReplicas + `
+3 k0 event CiliumNode - value=INITIAL:7 peer=r0 id=1
+3 k0 event CiliumNode - value=INITIAL:7 peer=r1 id=2
+4 r1 down writer - inc=1
+` + ends + "60 world left - k8s.io/client-go/util/workqueue.newDelayingQueue[...] rev=6\n60 world left - - rev=6\n", "leaks", ""},
 		{"an agent is behind its store", twoReplicas + `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8

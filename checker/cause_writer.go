@@ -185,6 +185,33 @@ func (x *causes) namespaceTold(client, namespace string, at time.Duration) int {
 	return -1
 }
 
+// delayingQueue starts the goroutine of a work queue that delays items.
+const delayingQueue = "k8s.io/client-go/util/workqueue.newDelayingQueue[...]"
+
+// ofLeak explains the goroutines of work queues: a process that subscribes to
+// resources ended before a kube-apiserver had told it of any.
+func (x *causes) ofLeak(v *Violation) *Cause {
+	if v.Key != delayingQueue {
+		return nil
+	}
+	up := map[string]int{} // by host: the start of a process that has been told of nothing
+	for i := range x.in.records {
+		switch r := &x.in.records[i]; {
+		case r.Verb == history.Up && (r.Kind == "writer" || r.Kind == "operator"):
+			up[r.Actor] = i
+		case isList(r):
+			delete(up, r.Peer)
+		case r.Verb == history.Down && (r.Kind == "writer" || r.Kind == "operator"):
+			if began, ok := up[r.Actor]; ok {
+				return &Cause{Finding: causeQueue, Records: []int{began, i}, Proof: fmt.Sprintf(
+					"the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
+					r.Kind, r.Actor, seconds(x.in.records[began].At), seconds(r.At))}
+			}
+		}
+	}
+	return nil
+}
+
 // ofCanary explains a canary that vouches for what is not there: the same writer had
 // put it before, and puts it back because its lease is gone, or it had put what the
 // canary vouches for into an earlier store.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -48,9 +50,12 @@ func (c *connections) onEvent(e simnet.Event) {
 
 func isAgent(host string) bool { return host[0] == 'a' }
 
+// connected notes a connection. While the etcd is starting its port takes
+// connections already, and which store it has is not known yet: etcdUp records
+// those.
 func (c *connections) connected(agent, replica string) {
-	store := c.w.replica(replica).Store()
 	c.mu.Lock()
+	store := c.w.replica(replica).Store()
 	s := c.sources[agent]
 	if s.replica != replica || s.store != store {
 		s = source{replica: replica, store: store}
@@ -58,7 +63,26 @@ func (c *connections) connected(agent, replica string) {
 	s.open++
 	c.sources[agent] = s
 	c.mu.Unlock()
-	c.w.rec.record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
+	if store != "" {
+		c.w.rec.record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
+	}
+}
+
+// etcdUp records the connections that were made while the etcd was starting.
+func (c *connections) etcdUp(replica, store string) {
+	var waiting []string
+	c.mu.Lock()
+	for _, agent := range slices.Sorted(maps.Keys(c.sources)) {
+		if s := c.sources[agent]; s.replica == replica && s.store == "" {
+			s.store = store
+			c.sources[agent] = s
+			waiting = append(waiting, agent)
+		}
+	}
+	c.mu.Unlock()
+	for _, agent := range waiting {
+		c.w.rec.record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
+	}
 }
 
 func (c *connections) disconnected(agent, replica, why string) {
@@ -73,7 +97,7 @@ func (c *connections) disconnected(agent, replica, why string) {
 		c.sources[agent] = s
 	}
 	c.mu.Unlock()
-	if known {
+	if known && store != "" {
 		c.w.rec.record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: replica, Store: store, Value: why})
 	}
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -25,7 +24,7 @@ func (w *world) live() {
 	w.phase("churn", "")
 	go func() {
 		defer close(w.worked)
-		w.workload.Run(context.Background())
+		w.workload.Run(w.ctx)
 	}()
 	w.schedule.run()
 	w.phase("heal", time.Duration(w.plan.Settle).String())

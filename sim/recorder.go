@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -11,13 +12,14 @@ import (
 
 // recorder gives every record its instant and writes it to the history.
 type recorder struct {
-	mu     sync.Mutex
-	start  time.Time
-	w      *history.Writer
-	n      int
-	err    error
-	phase  string
-	closed bool
+	mu    sync.Mutex
+	start time.Time
+	w     *history.Writer
+	n     int
+	err   error
+	phase string
+
+	watches atomic.Int64 // numbers given out
 
 	onRecord func(*history.Record) // called with each record, with the lock held
 }
@@ -33,12 +35,16 @@ func newRecorder(out io.Writer, plan string) (*recorder, error) {
 // now is the virtual time since the start of the run.
 func (r *recorder) now() time.Duration { return time.Since(r.start) }
 
-// record writes rec with the present instant. What still happens after the end
-// is no part of the history.
+// nextWatch returns the number of the next watch of the run, from 1.
+func (r *recorder) nextWatch() int64 { return r.watches.Add(1) }
+
+// record writes rec with the present instant. What still happens after the end,
+// when the world stops its processes, is no part of the history, but for what is
+// left of them.
 func (r *recorder) record(rec history.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	if r.phase == "end" && rec.Verb != history.Left {
 		return
 	}
 	rec.At = r.now()
@@ -62,7 +68,6 @@ func (r *recorder) progress() (virtual time.Duration, records int, phase string)
 func (r *recorder) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.closed = true
 	if _, err := r.w.Close(); err != nil && r.err == nil {
 		r.err = fmt.Errorf("writing the history: %w", err)
 	}

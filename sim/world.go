@@ -81,12 +81,13 @@ type world struct {
 	created   int           // replicas so far
 	upgrading bool          // a rolling upgrade is under way
 	worked    chan struct{} // closed when the workload is done
+	ctx       context.Context
+	cancel    context.CancelFunc // of ctx, when the run has ended
 	configDir string
 }
 
-// Run runs a plan, which is valid, and returns when it has ended. It must be
-// called in a bubble; the goroutines of the code under test are left running, as
-// the process is about to end.
+// Run runs a plan, which is valid, and returns when it has ended and every process
+// has stopped. It must be called in a bubble.
 func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 	rec, err := newRecorder(cfg.History, plan.Line())
 	if err != nil {
@@ -94,6 +95,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 	}
 	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
 	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices), worked: make(chan struct{}), turn: make(chan struct{}, 1), configDir: "clustermesh"}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed
 	etcdNeverDone = make(chan struct{})
@@ -103,14 +105,20 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 	go w.reportProgress()
 	w.live()
 	virtual, records, _ := w.rec.progress()
+	w.stopAll()
 	return Stats{Virtual: virtual, Records: records}, w.rec.close()
 }
 
 func (w *world) reportProgress() {
-	const period = 10 * time.Second
+	ticker := time.NewTicker(10 * time.Second)
+	defer ticker.Stop()
 	for {
-		time.Sleep(period)
-		w.cfg.OnProgress(w.rec.progress())
+		select {
+		case <-ticker.C:
+			w.cfg.OnProgress(w.rec.progress())
+		case <-w.ctx.Done():
+			return
+		}
 	}
 }
 
@@ -201,6 +209,14 @@ func (w *world) kubeDialer(host string) proc.Dialer {
 	return w.kubeSvc.dialer(host, w.net.Host(host).Dial)
 }
 
+// recordOfReplica records what happens in a replica.
+func (w *world) recordOfReplica(r history.Record) {
+	w.rec.record(r)
+	if r.Verb == history.Up && r.Kind == "etcd" {
+		w.links.etcdUp(r.Actor, r.Store)
+	}
+}
+
 func (w *world) newReplica(name string) *replica {
 	h := w.net.Host(name)
 	r := &replica{w: w, name: name}
@@ -225,9 +241,10 @@ func (w *world) newReplica(name string) *replica {
 		OnReady:       r.setReady,
 		BeforeRequest: func(ctx context.Context, q etcd.Request) error { return w.schedule.triggers.etcdRequest(ctx, name, q) },
 		AfterRequest:  w.schedule.triggers.etcdAnswer,
-		Record:        w.rec.record,
+		Record:        w.recordOfReplica,
 		Now:           w.rec.now,
 		Client:        func(a net.Addr) string { return a.(simnet.Addr).Host },
+		NextWatch:     w.rec.nextWatch,
 		EtcdLog:       w.cfg.ZapLog,
 	})
 	return r

@@ -173,8 +173,12 @@ func (h *Host) regenerate(ctx context.Context, a *agent) {
 	if err := a.mesh.IPIdentitiesSynced(ctx); err != nil || ctx.Err() != nil {
 		return
 	}
+	clusters := a.mesh.Status().Clusters
+	if len(clusters) == 0 {
+		return // the agent is about to stop and has let go of the cluster
+	}
 	r := history.Record{Actor: h.cfg.Host, Verb: history.Synced, Kind: history.Endpoint, Inc: h.incarnation, Value: "synced"}
-	if s := a.mesh.Status().Clusters[0].Synced; !s.Identities || !s.Endpoints || !s.Nodes {
+	if s := clusters[0].Synced; !s.Identities || !s.Endpoints || !s.Nodes {
 		r.Value = "timeout"
 	}
 	h.cfg.Record(r)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,6 +41,7 @@ type testWorld struct {
 
 	mu      sync.Mutex
 	records []history.Record
+	watches atomic.Int64 // numbers given out
 }
 
 // inBubble runs f with an agent that knows the identity 66001.
@@ -109,12 +111,13 @@ func (w *testWorld) newReplica(dir string) *mesh.Replica {
 			ClusterName: "c1", ClusterID: 1, QPS: 50, BootstrapQPS: 10000, UserAgent: "clustermesh-apiserver",
 			DialKube: dial("k0:6443"), DialEtcd: dial("r0:2379"), Log: slog.New(slog.DiscardHandler),
 		},
-		Listen:  func() (net.Listener, error) { return r0.Listen(2379) },
-		OnReady: func(bool) {},
-		Record:  func(history.Record) {},
-		Now:     func() time.Duration { return time.Since(w.begun) },
-		Client:  func(a net.Addr) string { return a.(simnet.Addr).Host },
-		EtcdLog: zap.NewNop(),
+		Listen:    func() (net.Listener, error) { return r0.Listen(2379) },
+		OnReady:   func(bool) {},
+		Record:    func(history.Record) {},
+		Now:       func() time.Duration { return time.Since(w.begun) },
+		Client:    func(a net.Addr) string { return a.(simnet.Addr).Host },
+		NextWatch: func() int64 { return w.watches.Add(1) },
+		EtcdLog:   zap.NewNop(),
 	})
 }
 

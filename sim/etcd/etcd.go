@@ -3,9 +3,9 @@
 // with the settings of the etcd container of Cilium's ClusterMesh API server
 // (install/kubernetes/cilium/templates/clustermesh-apiserver/deployment.yaml).
 //
-// What it applies and answers goes into the history: see Put, Del and Call in
-// package history. What can go wrong with it is in faults.go and stall.go; what
-// triggers of faults can wait for is in hooks.go.
+// What it applies, answers and sends goes into the history: see Put, Del, Call,
+// Watch, Event, Unwatch and Lease in package history. What can go wrong with it is
+// in faults.go and stall.go; what triggers of faults can wait for is in hooks.go.
 package etcd
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
@@ -38,6 +39,8 @@ type Config struct {
 	Client func(net.Addr) string
 	Log    *zap.Logger
 
+	NextWatch func() int64 // the number of the next watch of the run
+
 	// StoreNumber tells stores apart that have a cluster ID in common, as those
 	// of an etcd have that starts again without its data in the same pod. They
 	// are counted from 1, which is what zero means too; see Store.
@@ -59,7 +62,9 @@ type Server struct {
 	grpc    *grpc.Server
 	tap     *tap
 	applier *applier
+	watches watches
 	store   string
+	ready   atomic.Bool // what is applied from now on was not in the log at the start
 }
 
 // Settings that embed would derive from its defaults (server/v3/embed/config.go)
@@ -100,6 +105,8 @@ func Start(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
 	s := &Server{cfg: cfg, server: srv, store: storeName(srv.Cluster().ID(), cfg.StoreNumber)}
+	s.watches.server = s
+	recordLeaseEnds(s)
 	s.applier = wrapApplier(srv)
 	// Before the server starts: it goes on with what a stopped server had
 	// committed but not applied.
@@ -109,14 +116,11 @@ func Start(cfg Config) (*Server, error) {
 	}
 	srv.Start()
 	<-srv.ReadyNotify()
-	options := []grpc.ServerOption{
+	s.ready.Store(true)
+	s.grpc = v3rpc.Server(srv, nil, s.recordCall,
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveInterval, Timeout: keepaliveTimeout}),
-	}
-	if cfg.Before != nil {
-		options = append(options, grpc.ChainStreamInterceptor(s.announceWatches))
-	}
-	s.grpc = v3rpc.Server(srv, nil, s.recordCall, options...)
+		grpc.ChainStreamInterceptor(s.recordStream))
 	return s, nil
 }
 
@@ -201,6 +205,7 @@ func storeName(id types.ID, number int) string {
 // committed but not yet applied is applied at this instant, or when the next
 // server starts.
 func (s *Server) Stop() {
+	s.watches.shutDown()
 	s.grpc.Stop()
 	s.server.HardStop()
 	s.tap.wait()

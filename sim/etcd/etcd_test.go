@@ -203,6 +203,7 @@ type testWorld struct {
 	begun   time.Time
 	mu      sync.Mutex
 	records []history.Record
+	watches int64 // numbers given out
 }
 
 // recorded returns what has been recorded since the last call.
@@ -237,6 +238,12 @@ func (w *testWorld) start(t *testing.T, cfg Config) *Server {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.records = append(w.records, r)
+	}
+	cfg.NextWatch = func() int64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.watches++
+		return w.watches
 	}
 	cfg.Now = func() time.Duration { return time.Since(w.begun) }
 	cfg.Client = func(a net.Addr) string { return a.(simnet.Addr).Host }
@@ -275,46 +282,6 @@ func TestSameAsARealCluster(t *testing.T) {
 	for i := range script {
 		require.Equal(t, want[i], got[i])
 	}
-}
-
-func TestRecordsWhatWasAppliedAndAnswered(t *testing.T) {
-	var records []history.Record
-	var id string
-	world(t, &records, func(t *testing.T, s *Server, c *clientv3.Client) {
-		id = s.ClusterID()
-		ctx := t.Context()
-		const key = "cilium/state/identities/v1/id/65537"
-		_, err := c.Put(ctx, key, "k8s:b=2;k8s:a=1;")
-		require.NoError(t, err)
-		_, err = c.Get(ctx, "cilium/", clientv3.WithPrefix())
-		require.NoError(t, err)
-		_, err = c.Txn(ctx).Then(clientv3.OpPut("x", "1"), clientv3.OpDelete(key)).Commit()
-		require.NoError(t, err)
-		g, err := c.Grant(ctx, 1)
-		require.NoError(t, err)
-		_, err = c.Put(ctx, "leased", "1", clientv3.WithLease(g.ID))
-		require.NoError(t, err)
-		time.Sleep(10 * time.Second)
-	})
-	for i := range records {
-		require.Equal(t, "r0", records[i].Actor)
-		require.Equal(t, id, records[i].Store)
-		records[i].Actor, records[i].Store, records[i].At, records[i].From = "", "", 0, 0
-	}
-	hash := func(s string) string { return history.ValueHash([]byte(s)) }
-	const key = "cilium/state/identities/v1/id/65537"
-	require.ElementsMatch(t, []history.Record{
-		{Verb: history.Put, Kind: history.Identity, Key: key, Value: "k8s:a=1;k8s:b=2", Rev: 2},
-		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "put", Key: key, Value: hash("k8s:b=2;k8s:a=1;"), Rev: 2},
-		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "range", Key: "cilium/", End: "cilium0", Value: key + ":2:" + hash("k8s:b=2;k8s:a=1;"), Rev: 2},
-		{Verb: history.Put, Kind: history.Meta, Key: "x", Value: "1", Rev: 3},
-		{Verb: history.Del, Kind: history.Identity, Key: key, Rev: 3},
-		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "put", Key: "x", Value: hash("1"), Rev: 3},
-		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "delete", Key: key, Value: "1", Rev: 3},
-		{Verb: history.Put, Kind: history.Meta, Key: "leased", Value: "1", Rev: 4},
-		{Verb: history.Call, Kind: history.Meta, Peer: "a0", Op: "put", Key: "leased", Value: hash("1"), Rev: 4},
-		{Verb: history.Del, Kind: history.Meta, Key: "leased", Rev: 5},
-	}, records)
 }
 
 func TestClusterIDIsMadeFromTheToken(t *testing.T) {

@@ -59,7 +59,7 @@ func (s *Server) Compact(ctx context.Context) error {
 // extension: it counts from the whole TTL of each lease, and forgets what has
 // passed of it.
 func (s *Server) AdvanceLeases(by time.Duration) {
-	lessor := *unexported.Field[lease.Lessor](s.server, "lessor")
+	lessor := s.lessor()
 	leases := lessor.Leases()
 	// Those that expire at one instant come in the order of a map.
 	slices.SortFunc(leases, func(a, b *lease.Lease) int { return cmp.Compare(a.ID, b.ID) })

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"google.golang.org/grpc"
 )
 
 // Request is what a client asks of a server, as Config.Before and Config.After
@@ -81,25 +80,4 @@ func operationOf(op *pb.RequestOp) Request {
 		return requestOf(op.GetRequestRange())
 	}
 	return requestOf(op.GetRequestTxn())
-}
-
-// announceWatches is an interceptor of the server's streams: what creates a watch
-// is a message on one.
-func (s *Server) announceWatches(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return handler(srv, &announcingStream{stream, s, s.client(stream.Context())})
-}
-
-type announcingStream struct {
-	grpc.ServerStream
-	server *Server
-	client string
-}
-
-// RecvMsg hands a message on when Before has returned, unless it refuses it. Only the goroutine that
-// reads the stream calls it.
-func (s *announcingStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
-		return err
-	}
-	return s.server.announce(s.Context(), s.client, m)
 }

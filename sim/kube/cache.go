@@ -225,15 +225,6 @@ func (c *cache) await(ctx context.Context, rv int64) error {
 	}
 }
 
-// watchEnd is why a watch ends before its client wants it to.
-type watchEnd int
-
-const (
-	watchGoes    watchEnd = iota
-	watchClosed           // the stream just ends
-	watchExpired          // it ends with the error 410
-)
-
 // watch is a place in the events of one resource.
 type watch struct {
 	resource int
@@ -241,7 +232,7 @@ type watch struct {
 	from     int64         // events up to this version are not sent
 	next     int           // the number of the next event, counted from the cache's beginning
 	wake     chan struct{} // holds a value when there may be something to do
-	end      watchEnd
+	end      string        // why it is to end: endByServer, endByExpiry or "" as long as it goes on
 }
 
 func (w *watch) signal() {
@@ -271,16 +262,16 @@ func (c *cache) open(i int, initial bool, namespace string, rv int64) (*watch, e
 	return w, nil
 }
 
-// take returns the events that have come since the last call, and the version
-// up to which they are complete.
-func (c *cache) take(w *watch) (events []*event, rv int64, end watchEnd) {
+// take returns the events that have come since the last call, the version up to
+// which they are complete, and watch.end.
+func (c *cache) take(w *watch) (events []*event, rv int64, end string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := &c.kinds[w.resource]
 	if w.next < k.base {
 		// Its client has not read for longer than the window: the real cache
 		// gives up on such a watch as well.
-		return nil, 0, watchClosed
+		return nil, 0, endByServer
 	}
 	events = slices.Clone(k.window[w.next-k.base:])
 	w.next = k.base + len(k.window)
@@ -295,7 +286,7 @@ func (c *cache) forget(w *watch) {
 }
 
 // endWatches ends all open watches.
-func (c *cache) endWatches(end watchEnd) {
+func (c *cache) endWatches(end string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.kinds {
@@ -304,14 +295,4 @@ func (c *cache) endWatches(end watchEnd) {
 			w.signal()
 		}
 	}
-}
-
-func (c *cache) openWatches() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for i := range c.kinds {
-		n += len(c.kinds[i].watches)
-	}
-	return n
 }

@@ -23,21 +23,19 @@ func (s *Server) discover(a *answer, q *Request) error {
 	path := strings.TrimSuffix(q.Path, "/")
 	switch path {
 	case "/version":
-		writeJSON(a, http.StatusOK, encodeJSON(release))
+		a.sendJSON(http.StatusOK, encodeJSON(release))
 		return nil
 	case "/healthz", "/livez", "/readyz":
-		a.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		a.WriteHeader(http.StatusOK)
-		a.Write([]byte("ok")) //nolint:errcheck // a client that is gone needs no answer
+		a.sendText(http.StatusOK, "ok")
 		return nil
 	case "/api":
-		writeJSON(a, http.StatusOK, encodeJSON(metav1.APIVersions{
+		a.sendJSON(http.StatusOK, encodeJSON(metav1.APIVersions{
 			TypeMeta: metav1.TypeMeta{Kind: "APIVersions"},
 			Versions: []string{"v1"},
 		}))
 		return nil
 	case "/apis":
-		writeJSON(a, http.StatusOK, encodeJSON(metav1.APIGroupList{
+		a.sendJSON(http.StatusOK, encodeJSON(metav1.APIGroupList{
 			TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
 			Groups:   s.groups(),
 		}))
@@ -86,7 +84,7 @@ func (s *Server) discoverGroup(a *answer, name string) error {
 	for _, g := range s.groups() {
 		if g.Name == name {
 			g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
-			writeJSON(a, http.StatusOK, encodeJSON(g))
+			a.sendJSON(http.StatusOK, encodeJSON(g))
 			return nil
 		}
 	}
@@ -116,6 +114,6 @@ func (s *Server) discoverVersion(a *answer, gv schema.GroupVersion) error {
 	if list.APIResources == nil {
 		return errNoResource()
 	}
-	writeJSON(a, http.StatusOK, encodeJSON(list))
+	a.sendJSON(http.StatusOK, encodeJSON(list))
 	return nil
 }

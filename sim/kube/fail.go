@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Fail is what becomes of a request that Config.Intercept catches. Without Code
@@ -30,7 +31,6 @@ func (s *Server) fail(a *answer, r *http.Request, q *Request, f *Fail) bool {
 		}
 	}
 	if f.Abort {
-		a.count(RequestStats{Errors: 1})
 		panic(http.ErrAbortHandler)
 	}
 	if f.Code == 0 {
@@ -43,11 +43,12 @@ func (s *Server) fail(a *answer, r *http.Request, q *Request, f *Fail) bool {
 	if f.Code == http.StatusTooManyRequests {
 		// The one answer of a real kube-apiserver that is no Status: it is given
 		// by the filters before the API (priority and fairness, maxinflight.go).
-		http.Error(a, "Too many requests, please try again later.", f.Code)
+		a.request.Err = errorName(f.Code, metav1.StatusReasonTooManyRequests)
+		a.Header().Set("X-Content-Type-Options", "nosniff")
+		a.sendText(f.Code, "Too many requests, please try again later.\n")
 		return true
 	}
-	status := statusOf(failure(r, q, f.Code, seconds))
-	writeJSON(a, int(status.Code), encodeJSON(status))
+	a.sendStatus(statusOf(failure(r, q, f.Code, seconds)))
 	return true
 }
 

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
 )
 
@@ -36,6 +37,11 @@ type world struct {
 	server *kube.Server
 	net    *network
 	done   []chan error
+
+	begun   time.Time
+	mu      sync.Mutex
+	records []string // lines of the history since the last call of recorded
+	watches int64    // numbers given out
 }
 
 // inBubble runs a test in virtual time.
@@ -45,7 +51,7 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 }
 
 func newWorld(t testing.TB, config kube.Config) *world {
-	w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), net: &network{}}
+	w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), net: &network{}, begun: time.Now()}
 	require.NoError(t, w.store.CreateSystemNamespaces())
 	w.start(config)
 	t.Cleanup(w.stop)
@@ -54,12 +60,37 @@ func newWorld(t testing.TB, config kube.Config) *world {
 
 // start lets the clients meet a new server.
 func (w *world) start(config kube.Config) {
+	config.Record = func(r history.Record) { w.note(r.String()) }
+	config.Now = func() time.Duration { return time.Since(w.begun) }
+	config.NextWatch = func() int64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.watches++
+		return w.watches
+	}
 	w.server = kube.NewServer(w.store, config)
 	l := w.net.listen()
 	done := make(chan error, 1)
 	w.done = append(w.done, done)
 	server := w.server
 	go func() { done <- server.Serve(l) }()
+}
+
+// note adds a line to what recorded returns.
+func (w *world) note(line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.records = append(w.records, line)
+}
+
+// recorded returns the records since the last call as lines of the history.
+func (w *world) recorded() []string {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	records := w.records
+	w.records = nil
+	return records
 }
 
 func (w *world) stop() {

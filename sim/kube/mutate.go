@@ -32,11 +32,12 @@ func (s *Server) serveCreate(a *answer, r *http.Request, q *Request, by origin) 
 	if err := checkBody(s.store.catalog.resources[q.index], &d, q.Namespace, ""); err != nil {
 		return err
 	}
+	a.request.Key = s.store.catalog.resources[q.index].key(d.meta.Namespace, d.meta.Name)
 	o, err := s.store.create(q.index, d, by)
 	if err != nil {
 		return err
 	}
-	writeJSON(a, http.StatusCreated, o.JSON)
+	a.sendObject(http.StatusCreated, o)
 	return nil
 }
 
@@ -50,7 +51,7 @@ func (s *Server) serveUpdate(a *answer, r *http.Request, q *Request, by origin) 
 	if err != nil {
 		return err
 	}
-	writeJSON(a, http.StatusOK, o.JSON)
+	a.sendObject(http.StatusOK, o)
 	return nil
 }
 
@@ -89,10 +90,11 @@ func (s *Server) serveDelete(a *answer, r *http.Request, q *Request, by origin) 
 		return err
 	}
 	if !gone {
-		writeJSON(a, http.StatusOK, o.JSON)
+		a.sendObject(http.StatusOK, o)
 		return nil
 	}
-	writeJSON(a, http.StatusOK, encodeJSON(metav1.Status{
+	a.request.RV = o.RV
+	a.sendJSON(http.StatusOK, encodeJSON(metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
 		Status:   metav1.StatusSuccess,
 		Details:  &metav1.StatusDetails{Name: q.Name, Group: q.Group, Kind: q.Resource, UID: o.Meta.UID},
@@ -120,6 +122,7 @@ func (s *Server) serveDeleteCollection(a *answer, r *http.Request, q *Request, b
 			return err
 		}
 	}
-	writeJSON(a, http.StatusOK, encodeList(resource, chosen, meta))
+	a.request.Value, a.request.RV = listing(chosen), rv
+	a.sendJSON(http.StatusOK, encodeList(resource, chosen, meta))
 	return nil
 }

@@ -30,9 +30,10 @@ func (s *Server) get(a *answer, r *http.Request, q *Request) error {
 		o, _ = s.cache.get(q.index, key)
 	}
 	if o == nil {
+		a.request.Value = "none"
 		return apierrors.NewNotFound(resource.gr(), q.Name)
 	}
-	writeJSON(a, http.StatusOK, o.JSON)
+	a.sendObject(http.StatusOK, o)
 	return nil
 }
 
@@ -56,7 +57,8 @@ func (s *Server) list(a *answer, r *http.Request, q *Request) error {
 		limit = 0 // as the real watch cache: it then serves everything
 	}
 	page, meta := paginate(objects, sel, limit, rv)
-	writeJSON(a, http.StatusOK, encodeList(resource, page, meta))
+	a.request.Value, a.request.RV, a.request.More = listing(page), rv, meta.Continue != ""
+	a.sendJSON(http.StatusOK, encodeList(resource, page, meta))
 	return nil
 }
 

@@ -31,7 +31,8 @@ type Request struct {
 	Path        string
 
 	query url.Values
-	index int // of the resource in the catalog
+	index int    // of the resource in the catalog
+	kind  string // of the resource; "" if the server does not serve it
 }
 
 // Lists says whether the request asks for the present state: a list, or a watch
@@ -40,8 +41,52 @@ func (q *Request) Lists() bool {
 	return q.Verb == "list" || q.Verb == "watch" && q.query.Get("sendInitialEvents") == "true"
 }
 
-// gr names the resource for people: "pods", "ciliumnodes.cilium.io".
-func (q *Request) gr() string { return q.groupResource().String() }
+// key is what the history says that the request is about: an object, a namespace,
+// or, if neither, the path.
+func (q *Request) key() string {
+	switch {
+	case q.kind == "":
+		return q.Path
+	case q.Name != "" && q.Namespace != "":
+		return q.Namespace + "/" + q.Name
+	case q.Name != "":
+		return q.Name
+	}
+	return q.Namespace
+}
+
+// selectors are those of a collection as the history writes them.
+func (q *Request) selectors() string {
+	var s []string
+	for _, name := range []string{"label", "field"} {
+		if value := q.query.Get(name + "Selector"); value != "" {
+			s = append(s, name+"s="+value)
+		}
+	}
+	return strings.Join(s, ";")
+}
+
+// ask is the version that a read asks for as the history writes it. A list from
+// a version that has a limit is one of exactly this version, if it does not say
+// otherwise.
+func (q *Request) ask() string {
+	rv := q.query.Get("resourceVersion")
+	if q.Verb == "watch" && q.Lists() {
+		return "initial:" + rv
+	}
+	if q.Verb != "list" {
+		return rv
+	}
+	match, limit := q.query.Get("resourceVersionMatch"), q.query.Get("limit")
+	switch {
+	case q.query.Get("continue") != "":
+		return "continue"
+	case rv == "" || rv == "0":
+	case match == string(metav1.ResourceVersionMatchExact), match == "" && limit != "" && limit != "0":
+		return "=" + rv
+	}
+	return rv
+}
 
 func (q *Request) groupResource() schema.GroupResource {
 	return schema.GroupResource{Group: q.Group, Resource: q.Resource}
@@ -80,6 +125,7 @@ func parseRequest(c *catalog, r *http.Request) (*Request, error) {
 	if q.index, ok = c.at(q.Group, q.Version, q.Resource); !ok {
 		return q, errNoResource()
 	}
+	q.kind = c.resources[q.index].Kind
 	return q, q.check(c.resources[q.index])
 }
 

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/meshcheck/meshcheck/history"
 )
 
 // Config configures a Server. The zero value is a server without a name and
@@ -27,6 +29,14 @@ type Config struct {
 	// with 410. Zero means 75 s and 100, as in a real kube-apiserver.
 	HistoryAge    time.Duration
 	HistoryEvents int
+
+	// Record, if non-nil, gets a record of every request that is answered or cut
+	// and of what watches are sent; see Request and Watch in package history. Now
+	// is the virtual time since the start of the run, NextWatch the number of the
+	// run's next watch.
+	Record    func(history.Record)
+	Now       func() time.Duration
+	NextWatch func() int64
 
 	// Client, if non-nil, says who makes a request. If nil it is the User-Agent.
 	// A function of r.RemoteAddr names hosts.
@@ -46,7 +56,6 @@ type Server struct {
 	config Config
 	cache  *cache
 	http   *http.Server
-	ledger *ledger
 
 	mu       sync.Mutex
 	closed   bool
@@ -63,7 +72,12 @@ func NewServer(store *Store, config Config) *Server {
 	if config.HistoryEvents == 0 {
 		config.HistoryEvents = 100
 	}
-	s := &Server{store: store, config: config, ledger: newLedger()}
+	if config.Record == nil {
+		config.Record = func(history.Record) {}
+		config.Now = func() time.Duration { return 0 }
+		config.NextWatch = func() int64 { return 0 }
+	}
+	s := &Server{store: store, config: config}
 	s.cache = newCache(store, config)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
@@ -111,15 +125,16 @@ func (s *Server) SetLag(lag time.Duration) { s.cache.setLag(lag) }
 
 // ExpireWatches ends every open watch with an error event of code 410: the
 // client has to list again.
-func (s *Server) ExpireWatches() { s.cache.endWatches(watchExpired) }
+func (s *Server) ExpireWatches() { s.cache.endWatches(endByExpiry) }
 
 // CloseWatches ends every open watch as a timeout does: the client goes on from
 // the version it has seen.
-func (s *Server) CloseWatches() { s.cache.endWatches(watchClosed) }
+func (s *Server) CloseWatches() { s.cache.endWatches(endByServer) }
 
-// Stats returns what the server has done so far.
-func (s *Server) Stats() Stats {
-	return Stats{Requests: s.ledger.sorted(), OpenWatches: s.cache.openWatches()}
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // enter counts a request in, unless the server is closed.
@@ -145,8 +160,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if q.Client = r.UserAgent(); s.config.Client != nil {
 		q.Client = s.config.Client(r)
 	}
-	a := &answer{ResponseWriter: w, ledger: s.ledger, row: RequestStats{Verb: q.Verb, Resource: q.gr()}}
-	a.count(RequestStats{Requests: 1})
+	a := s.newAnswer(w, q)
+	defer a.finish()
 	if s.config.Intercept != nil {
 		if fail := s.config.Intercept(r.Context(), q); fail != nil && s.fail(a, r, q, fail) {
 			return
@@ -190,13 +205,7 @@ func (s *Server) refuse(a *answer, r *http.Request, q *Request, err error) {
 	if d := status.Details; d != nil && d.RetryAfterSeconds > 0 {
 		a.Header().Set("Retry-After", strconv.Itoa(int(d.RetryAfterSeconds)))
 	}
-	writeJSON(a, int(status.Code), encodeJSON(status))
-}
-
-func writeJSON(a *answer, code int, body []byte) {
-	a.Header().Set("Content-Type", "application/json")
-	a.WriteHeader(code)
-	a.Write(body) //nolint:errcheck // a client that is gone needs no answer
+	a.sendStatus(status)
 }
 
 func (s *Server) route(a *answer, r *http.Request, q *Request) error {

@@ -31,6 +31,7 @@ func (r *Replica) StartEtcd(empty bool) error {
 		StoreNumber: r.stores,
 		Recorded:    r.recorded,
 		Record:      r.cfg.Record,
+		NextWatch:   r.cfg.NextWatch,
 		Now:         r.cfg.Now,
 		Client:      r.cfg.Client,
 		Before:      r.cfg.BeforeRequest,

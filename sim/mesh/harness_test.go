@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,7 @@ type testWorld struct {
 
 	mu      sync.Mutex
 	records []history.Record
+	watches atomic.Int64 // numbers given out
 }
 
 // inBubble runs f with a replica whose pod is ready. change, if not nil, changes
@@ -110,10 +112,11 @@ func (w *testWorld) config(dir string) Config {
 			}
 			w.record(history.Record{Actor: "r0", Verb: verb})
 		},
-		Record:  w.record,
-		Now:     w.now,
-		Client:  func(a net.Addr) string { return a.(simnet.Addr).Host },
-		EtcdLog: zap.NewNop(),
+		Record:    w.record,
+		Now:       w.now,
+		Client:    func(a net.Addr) string { return a.(simnet.Addr).Host },
+		NextWatch: func() int64 { return w.watches.Add(1) },
+		EtcdLog:   zap.NewNop(),
 	}
 }
 
@@ -168,7 +171,7 @@ func (w *testWorld) client(t *testing.T) *clientv3.Client {
 func identitiesIn(records []history.Record) []string {
 	changes := []string{}
 	for _, r := range records {
-		if r.Kind == history.Identity && r.Verb != history.Call {
+		if r.Kind == history.Identity && (r.Verb == history.Put || r.Verb == history.Del) {
 			changes = append(changes, fmt.Sprintf("%s %s", r.Verb, r.Key[len("cilium/state/identities/v1/id/"):]))
 		}
 	}

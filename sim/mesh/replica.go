@@ -38,10 +38,11 @@ type Config struct {
 	BeforeRequest func(context.Context, etcd.Request) error
 	AfterRequest  func(etcd.Request)
 
-	Record  func(history.Record) // fills in At, if it is zero
-	Now     func() time.Duration
-	Client  func(net.Addr) string // the host behind a connection's address
-	EtcdLog *zap.Logger
+	Record    func(history.Record) // fills in At, if it is zero
+	Now       func() time.Duration
+	Client    func(net.Addr) string // the host behind a connection's address
+	NextWatch func() int64          // the number of the next watch of the run
+	EtcdLog   *zap.Logger
 }
 
 // Replica is a pod of the ClusterMesh API server, over its replacements. Its

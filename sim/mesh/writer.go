@@ -70,11 +70,6 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{log: cfg.Log, process: process, close: closeIdle, sync: syncstate.SyncState{StoppableWaitGroup: lock.NewStoppableWaitGroup()}}
-	bootstrapped := make(chan struct{})
-	go func() {
-		<-w.sync.WaitChannel()
-		close(bootstrapped)
-	}()
 	w.hive = hive.New(
 		cell.Config(cmtypes.DefaultClusterInfo),
 		cell.Config(cmtypes.DefaultServiceModeV2Config),
@@ -86,7 +81,7 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 			func() kvstore.ExtraOptions {
 				return kvstore.ExtraOptions{
 					DialOption:        []grpc.DialOption{grpc.WithContextDialer(process.Dial(cfg.DialEtcd))},
-					BootstrapComplete: bootstrapped,
+					BootstrapComplete: w.sync.WaitChannel(),
 				}
 			},
 			func() syncstate.SyncState { return w.sync },

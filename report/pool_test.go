@@ -53,7 +53,7 @@ func TestMeasuresAndWhatIsNotPromised(t *testing.T) {
 	run := &Run{Verdict: late(t, "3.5")}
 	require.NoError(t, WriteVerdict(&text, run, false))
 	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken, of which the mode does not promise 1;`, text.String())
-	require.Regexp(t, `(?m)^  FAIL \(not promised\)  monotonic `, text.String())
+	require.Regexp(t, `(?m)^  FAIL      monotonic +\(not promised by the mode\) [0-9]`, text.String())
 	require.Regexp(t, `(?m)^  FAIL      monotonic-session `, text.String())
 	require.Contains(t, text.String(), "\n                  views, churn: p50 0.500s, p99 0.500s, max 0.500s of 1\n")
 

@@ -102,14 +102,14 @@ func headline(v checker.Verdict) string {
 }
 
 func writeResult(out io.Writer, r checker.Result, width int, all bool) {
-	label := string(r.Outcome)
-	switch {
-	case r.Outcome == checker.Fail && r.Promised:
+	label, note := string(r.Outcome), ""
+	if r.Outcome == checker.Fail {
 		label = "FAIL"
-	case r.Outcome == checker.Fail:
-		label = "FAIL (not promised)"
+		if !r.Promised {
+			note = "(not promised by the mode) "
+		}
 	}
-	fmt.Fprintf(out, "  %-8s  %-*s  %s\n", label, width, r.Property, r.Evidence)
+	fmt.Fprintf(out, "  %-8s  %-*s  %s%s\n", label, width, r.Property, note, r.Evidence)
 	for i, v := range r.Violations {
 		if i == fewViolations && !all {
 			fmt.Fprintf(out, "  %14s  and %s more (-v shows all)\n", "", thousands(len(r.Violations)-i))

@@ -144,8 +144,9 @@ const campaignHelp = `
 campaign runs seeds, as many at once as there are cores, and keeps what they
 find in a directory, the corpus: a folder for each distinct finding, with its
 plan as small as it could be made and the seeds that showed it. Two runs show the
-same finding if they break the same property on the same kind of object and need
-the same kinds of faults for it. A worker that dies is a finding too.
+same finding if they break the same property on the same kind of object by the same
+known mechanism or, where it is not known, need the same kinds of faults for it.
+A worker that dies is a finding too.
 
   simrun campaign -for 10m              go on with the seeds where it stopped
   simrun campaign -replay               run the plan of each finding again
@@ -176,7 +177,8 @@ Examples:
 
 Exit status:
   0    nothing new was found; with -replay, every finding still shows
-  1    there are new findings; with -replay, some do not show any more
+  1    there are new findings that nothing explains; with -replay, some do not show
+       any more
   2    bad flags or bad input, or another campaign is at work in the corpus
   3    the harness failed: the worker could not be built, or a worker crashed,
        hung, grew too large or refused a plan in a way that was not known before

@@ -88,6 +88,8 @@ func fakeWorker() {
 	report()
 }
 
+// writeFakeHistory writes a run in which every property holds, but for what the seed
+// is there for.
 func writeFakeHistory(plan *fault.Plan) {
 	text := `
 0 world phase - start
@@ -95,20 +97,45 @@ func writeFakeHistory(plan *fault.Plan) {
 0 r0 up etcd - store=aaaaaaaaaaaaaaaa inc=1
 0 r0 up writer - inc=1
 0 a0 up agent - inc=1
+0.1 r0 lease - 0a op=grant value=900 peer=r0 store=aaaaaaaaaaaaaaaa from=0.1
+0.2 k0 watch CiliumIdentity - peer=r0 ask=initial: id=1
+0.2 k0 event CiliumIdentity - value=INITIAL:4 peer=r0 id=1 bytes=100
+0.3 r0 call meta cilium/synced/c1/cilium/state/identities/v1 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=2 from=0.3
+0.3 r0 put meta cilium/synced/c1/cilium/state/identities/v1 value=now store=aaaaaaaaaaaaaaaa rev=2
+0.5 world phase - churn
 1 k0 write CiliumIdentity 70000 op=create peer=w0 rv=5
 1 k0 truth identity 70000 value=web op=put owner=CiliumIdentity/70000 rv=5
-1.5 r0 call - cilium/state/identities/v1/id/70000 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=3 from=1.4
+1 k0 request CiliumIdentity 70000 op=create peer=w0 rv=5 from=1 bytes=100
+1 k0 event CiliumIdentity - value=ADDED:70000:5 peer=r0 id=1 bytes=100
+1.1 k0 write CiliumEndpoint ns/web op=create peer=w0 rv=6
+1.1 k0 truth endpoint 10.0.0.1 value="id=70000 host=h pod=ns/web" op=put owner=CiliumEndpoint/ns/web rv=6
+1.1 k0 request CiliumEndpoint ns/web op=create peer=w0 rv=6 from=1.1 bytes=100
+1.4 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa
+1.45 r0 call meta cilium/state/identities/v1/id op=range end=cilium/state/identities/v1/ie peer=a0 store=aaaaaaaaaaaaaaaa rev=2 from=1.45
+1.45 r0 watch identity cilium/state/identities/v1/id end=cilium/state/identities/v1/ie ask=3 rev=2 peer=a0 store=aaaaaaaaaaaaaaaa id=2
 1.5 r0 put identity cilium/state/identities/v1/id/70000 value=web store=aaaaaaaaaaaaaaaa rev=3
-1.6 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+1.5 r0 call meta cilium/state/identities/v1/id/70000 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=3 from=1.4
+1.5 r0 event identity cilium/state/identities/v1/id value=put:cilium/state/identities/v1/id/70000:3:3:1:0123456789abcdef rev=3 peer=a0 store=aaaaaaaaaaaaaaaa id=2 bytes=100
+1.6 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value="id=70000 host=h pod=ns/web" store=aaaaaaaaaaaaaaaa rev=4
+1.6 r0 call meta cilium/state/ip/v1/default/10.0.0.1 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=4 from=1.6
+1.7 a0 synced endpoint - value=synced inc=1
+1.8 a0 see endpoint 10.0.0.1 value="id=70000 host=h pod=ns/web" peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+1.8 a0 program endpoint 10.0.0.1 value="id=70000 host=h pod=ns/web" peer=r0 store=aaaaaaaaaaaaaaaa inc=1
 2 a0 see identity 70000 value=SEEN peer=r0 store=aaaaaaaaaaaaaaaa inc=1
-2.5 k0 write CiliumIdentity 70000 op=delete peer=w0 rv=6
-2.5 k0 truth identity 70000 op=del owner=CiliumIdentity/70000 rv=6
-2.6 r0 call - cilium/state/identities/v1/id/70000 op=delete value=1 peer=r0 store=aaaaaaaaaaaaaaaa rev=4 from=2.55
-2.6 r0 del identity cilium/state/identities/v1/id/70000 store=aaaaaaaaaaaaaaaa rev=4
-2.7 a0 drop identity 70000 peer=r0 store=aaaaaaaaaaaaaaaa inc=1
-300 world phase - churn
+2.1 a0 see identity 70000 value=web peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+2.2 k0 write CiliumNode n0 op=create rv=7
+2.2 k0 truth node n0 value=ip op=put owner=CiliumNode/n0 rv=7
+2.3 r0 put node cilium/state/nodes/v1/c1/n0 value=ip store=aaaaaaaaaaaaaaaa rev=5
+2.3 r0 call meta cilium/state/nodes/v1/c1/n0 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=5 from=2.3
+2.4 a0 see node n0 value=ip peer=r0 store=aaaaaaaaaaaaaaaa inc=1
+2.5 k0 write CiliumNode n0 op=delete rv=8
+2.5 k0 truth node n0 op=del owner=CiliumNode/n0 rv=8
+2.6 r0 del node cilium/state/nodes/v1/c1/n0 store=aaaaaaaaaaaaaaaa rev=6
+2.6 r0 call meta cilium/state/nodes/v1/c1/n0 op=delete value=1 peer=r0 store=aaaaaaaaaaaaaaaa rev=6 from=2.55
+2.7 a0 drop node n0 peer=r0 store=aaaaaaaaaaaaaaaa inc=1
 350 world phase - heal value=6m
 400 world phase - end value=settled
+2200 world left - -
 `
 	seen := "web"
 	switch plan.Seed {

@@ -57,15 +57,19 @@ func (c sight) ofSight() *Cause {
 	if cause := c.x.regeneratedWithout(c.prior, c.priorRecord); cause != nil {
 		return cause
 	}
-	i := c.heldAs(c.r.Value)
+	i := c.heldAs(c.r.Value, c.r.At)
 	if i < 0 {
 		return nil
 	}
 	if c.prior.Store == c.s.store {
-		if cause := c.ofLateList(i); cause != nil {
+		if cause := c.ofBacklog(i); cause != nil {
 			return cause
 		}
-		return c.ofStepBack(i)
+		// What the store never held the agent had heard from the one before, whose
+		// connection had not ended yet.
+		if c.priorIsLoss() || c.heldAs(c.prior.Value, c.prior.At) >= 0 {
+			return c.ofStepBack(i)
+		}
 	}
 	held := c.s.versions[c.key][i]
 	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil {
@@ -74,51 +78,47 @@ func (c sight) ofSight() *Cause {
 	return c.behind(fmt.Sprintf("held %s as %s since %s", object(c.r), content(c.r.Value), seconds(c.x.in.records[held.record].At)), int(held.record))
 }
 
-// ofLateList explains a sight after a loss in the same store: what the agent had of
-// another store was not in this one's list, and came as its version i after that.
-func (c sight) ofLateList(i int) *Cause {
+func (c sight) priorIsLoss() bool {
+	return c.prior.Verb == history.Drop || c.prior.Verb == history.Unprogram
+}
+
+// ofBacklog explains a sight after another one in the same store, which went forward
+// from that to its version i, but to what another store had shown the agent before:
+// this one is behind.
+func (c sight) ofBacklog(i int) *Cause {
 	versions := c.s.versions[c.key]
 	put := &c.x.in.records[versions[i].record]
-	lost := c.prior.Verb == history.Drop || c.prior.Verb == history.Unprogram
-	listed := i > 0 && !versions[i-1].deleted
-	if !lost || put.At < c.session || listed {
+	if c.priorIsLoss() {
+		if listed := i > 0 && !versions[i-1].deleted; listed || put.At < c.session {
+			return nil
+		}
+	} else if before := c.heldAs(c.prior.Value, c.prior.At); before < 0 || before >= i {
 		return nil
 	}
 	for j := c.priorRecord - 1; j >= 0; j-- {
 		r := &c.x.in.records[j]
-		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != history.See && r.Verb != history.Program {
+		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != c.r.Verb {
 			continue
 		}
 		if r.Store == c.s.store {
 			return nil
 		}
 		c.prior = r
-		return c.behind(fmt.Sprintf("did not hold %s when it was listed, and got it at %s", object(c.r), seconds(put.At)), int(versions[i].record))
+		return c.behind(fmt.Sprintf("got %s only at %s", object(c.r), seconds(put.At)), int(versions[i].record))
 	}
 	return nil
 }
 
-// heldAs is the last version of the entry in the store with the content, such that
-// an agent that connected when this one did can have read it; -1 if there is none.
-func (c sight) heldAs(value string) int {
+// heldAs is the last version of the entry with a content that the store had by an
+// instant, such that an agent that connected when this one did can have read it; -1 if
+// there is none.
+func (c sight) heldAs(value string, by time.Duration) int {
 	versions := c.s.versions[c.key]
 	for i := len(versions) - 1; i >= 0; i-- {
 		v := versions[i]
 		r := &c.x.in.records[v.record]
 		replaced := i+1 < len(versions) && c.x.in.records[versions[i+1].record].At < c.session
-		if r.At <= c.r.At && !v.deleted && r.Value == value && !replaced {
-			return i
-		}
-	}
-	return -1
-}
-
-// shownBy is the version of the entry in the store that a record showed; -1 if it has
-// none of its content.
-func (c sight) shownBy(r *history.Record) int {
-	versions := c.s.versions[c.key]
-	for i := len(versions) - 1; i >= 0; i-- {
-		if v := &c.x.in.records[versions[i].record]; v.At <= r.At && !versions[i].deleted && v.Value == r.Value {
+		if r.At <= by && !v.deleted && r.Value == value && !replaced {
 			return i
 		}
 	}
@@ -181,7 +181,7 @@ func (c sight) ofAbsence() *Cause {
 	switch {
 	case i < 0:
 		return c.neverHeld()
-	case !versions[i].deleted || c.prior.Store == c.s.store && c.shownBy(c.prior) > i:
+	case !versions[i].deleted || c.prior.Store == c.s.store && c.heldAs(c.prior.Value, c.prior.At) > i:
 		return nil
 	}
 	del := &c.x.in.records[versions[i].record]
@@ -263,7 +263,15 @@ func (c sight) emptiedUnder() bool {
 func (c sight) behind(how string, record int) *Cause {
 	return &Cause{Finding: causeStale, Records: []int{record, c.record}, Proof: fmt.Sprintf(
 		"the store of %s, with which %s was connected since %s, %s; %s knew better %s",
-		c.s.actor, c.r.Actor, seconds(c.session), how, c.r.Actor, source(c.prior))}
+		c.s.actor, c.r.Actor, seconds(c.session), how, c.r.Actor, c.knewFrom())}
+}
+
+// knewFrom says where the agent had what it knew better.
+func (c sight) knewFrom() string {
+	if c.prior.Store == c.s.store {
+		return "from the replica before"
+	}
+	return source(c.prior)
 }
 
 // expired is the cause of the loss of a key whose lease has expired although what

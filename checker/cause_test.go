@@ -99,6 +99,26 @@ func TestCauses(t *testing.T) {
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 3 a0 drop endpoint e peer=r0 store=A inc=1
 `, "no-spurious-deletion", causeLease},
+		{"an agent still hears from the replica before, which knows more", twoReplicas + `
+3 a0 connect - - peer=r1 store=B
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=7
+4 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=A rev=8
+4 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r1 store=B inc=1
+5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
+`, "monotonic", causeStale},
+		{"a store that is behind works off its backlog, under an agent that has come to it", twoReplicas + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/one rv=6
+3 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=A rev=8
+3 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r0 store=A inc=1
+4 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpoint/ns/one rv=7
+4 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+4 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+5 a0 connect - - peer=r1 store=B
+5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
+6 r1 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=B rev=8
+6 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r1 store=B inc=1
+`, "monotonic", causeStale},
 		{"a slow agent hears late of what its new store lacked in the list", `
 0 r0 up etcd - store=A inc=1
 0 r1 up etcd - store=B inc=1
@@ -209,7 +229,7 @@ func TestCauses(t *testing.T) {
 		{"goroutines are left that nothing explains", twoReplicas + `
 3 k0 event CiliumNode - value=INITIAL:7 peer=r0 id=1
 3 k0 event CiliumNode - value=INITIAL:7 peer=r1 id=2
-4 r1 down writer - inc=1
+5 r1 down writer - inc=1
 ` + ends + "60 world left - k8s.io/client-go/util/workqueue.newDelayingQueue[...] rev=6\n60 world left - - rev=6\n", "leaks", ""},
 		{"an agent is behind its store", twoReplicas + `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6

@@ -194,15 +194,17 @@ func (x *causes) ofLeak(v *Violation) *Cause {
 	if v.Key != delayingQueue {
 		return nil
 	}
-	up := map[string]int{} // by host: the start of a process that has been told of nothing
+	up := map[string]int{} // by host: the start of its process
+	told := map[string]time.Duration{}
 	for i := range x.in.records {
 		switch r := &x.in.records[i]; {
 		case r.Verb == history.Up && (r.Kind == "writer" || r.Kind == "operator"):
-			up[r.Actor] = i
+			up[r.Actor], told[r.Actor] = i, never
 		case isList(r):
-			delete(up, r.Peer)
+			told[r.Peer] = min(told[r.Peer], r.At)
 		case r.Verb == history.Down && (r.Kind == "writer" || r.Kind == "operator"):
-			if began, ok := up[r.Actor]; ok {
+			const onItsWay = time.Second // what was sent later may not have arrived
+			if began, ok := up[r.Actor]; ok && told[r.Actor] > r.At-onItsWay {
 				return &Cause{Finding: causeQueue, Records: []int{began, i}, Proof: fmt.Sprintf(
 					"the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
 					r.Kind, r.Actor, seconds(x.in.records[began].At), seconds(r.At))}

@@ -199,13 +199,20 @@ func (c *Catch) validate() (err error) {
 }
 
 // By returns the first violation of a verdict that is of the bug's making, as far
-// as the sentence tells.
+// as the sentence tells: one that a mechanism of testdata/findings explains is not.
 func (b *Bug) By(v checker.Verdict) (checker.Violation, bool) {
 	result, _ := v.Result(b.Catch.Property)
 	for _, violation := range result.Violations {
-		if violation.Kind == b.Catch.Kind && b.Catch.Sentence.MatchString(violation.Sentence) {
+		if violation.Cause == nil && violation.Kind == b.Catch.Kind && b.Catch.Sentence.MatchString(violation.Sentence) {
 			return violation, true
 		}
 	}
 	return checker.Violation{}, false
+}
+
+// breaks reports whether a verdict breaks the bug's property on its kind of object, in
+// whatever way.
+func (b *Bug) breaks(v checker.Verdict) bool {
+	result, _ := v.Result(b.Catch.Property)
+	return slices.ContainsFunc(result.Violations, func(violation checker.Violation) bool { return violation.Kind == b.Catch.Kind })
 }

@@ -173,7 +173,7 @@ func judge(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (outcom
 	if err != nil {
 		return nothing, fmt.Errorf("the worker without the bug: %w", err)
 	}
-	if _, broken := without.Verdict.First(bug.Finding()); broken || undetermined(without) {
+	if bug.breaks(without.Verdict) || undetermined(without) {
 		return known, nil
 	}
 	return catches, nil

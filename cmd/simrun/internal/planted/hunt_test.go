@@ -152,3 +152,17 @@ func TestSearchEndsWithAnError(t *testing.T) {
 	_, err = Search(ctx, bug, Config{Parallel: 2})
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestWhatIsKnownIsNoCatch(t *testing.T) {
+	explained := breaks("an old one: back in time")
+	explained.Verdict.Results[0].Violations[0].Cause = &checker.Cause{Finding: "failover-to-stale-replica"}
+	result, err := search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, clean)
+	require.NoError(t, err)
+	require.False(t, result.Caught, "the mechanism is one of Cilium as it is")
+
+	news := func(uint64) (*report.Run, error) { return breaks("an old one: back in time"), nil }
+	result, err = search(t, 1, news, func(uint64) (*report.Run, error) { return explained, nil })
+	require.NoError(t, err)
+	require.False(t, result.Caught, "without the bug the plan breaks the property too")
+	require.Equal(t, result.Seeds, result.Known)
+}

@@ -8,7 +8,10 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
+
+const fatal = "slim-operator-dies-of-a-deleted-node"
 
 // Every plan in testdata/findings breaks what its page says, by the mechanism that
 // it tells of, and whatever else it breaks has a page too.
@@ -28,7 +31,7 @@ func TestFindings(t *testing.T) {
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")
 	require.NoError(t, err)
-	require.Len(t, plans, len(findings), "each plan has its row here")
+	require.Len(t, plans, len(findings)+1, "each plan has its row here, but for the fatal one")
 	for name, want := range findings {
 		t.Run(name, func(t *testing.T) {
 			p, err := fault.ReadFile(filepath.Join("../testdata/findings", name+".json"))
@@ -44,4 +47,17 @@ func TestFindings(t *testing.T) {
 			require.FileExists(t, filepath.Join("../testdata/findings", name+".md"))
 		})
 	}
+}
+
+// Of this one there is no verdict: the operator's panic ends the run.
+func TestOperatorDiesOfADeletedNode(t *testing.T) {
+	p, err := fault.ReadFile("../testdata/findings/" + fatal + ".json")
+	require.NoError(t, err)
+	w, err := worker()
+	require.NoError(t, err)
+	_, err = w.Run(t.Context(), []byte(p.Line()), det.RunConfig{})
+	var failure *det.Failure
+	require.ErrorAs(t, err, &failure)
+	require.Contains(t, failure.Output, "ciliumendpointslice.(*CESCache).clearStaleState(")
+	require.FileExists(t, "../testdata/findings/"+fatal+".md")
 }

@@ -130,14 +130,20 @@ func (c sight) ofLoss() *Cause {
 	if cause := c.x.regeneratedWithout(c.r, c.record); cause != nil {
 		return cause
 	}
-	if c.s == nil || c.prior == nil {
+	if c.prior == nil {
 		return nil
 	}
-	if cause := c.ofAbsence(); cause != nil {
-		return cause
+	if c.s != nil {
+		if cause := c.ofAbsence(); cause != nil {
+			return cause
+		}
 	}
 	return c.ofFormerStore()
 }
+
+// lingering bounds how long an agent that reads slowly may still hear from a store that
+// it is no longer connected with.
+const lingering = 30 * time.Second
 
 // ofFormerStore explains a loss by the store that the agent had read before it
 // connected with this one: it may still have heard from that one, whose connection
@@ -157,7 +163,7 @@ func (c sight) ofFormerStore() *Cause {
 		if at > c.r.At || !v.deleted || i == 0 {
 			continue
 		}
-		if at < c.r.At-handling || !c.stoodFor(former.versions[c.key][i-1], at) {
+		if at < c.r.At-lingering || !c.stoodFor(former.versions[c.key][i-1], at) {
 			return nil
 		}
 		if !c.x.askedFor(former, c.key, v.rev) {
@@ -175,7 +181,11 @@ func (c sight) ofAbsence() *Cause {
 	for i >= 0 && c.x.in.records[versions[i].record].At > c.r.At {
 		i--
 	}
-	if i >= 0 && !versions[i].deleted && c.x.in.records[versions[i].record].At >= c.session {
+	since := c.session
+	if c.prior.Store == c.s.store {
+		since = min(since, c.prior.At) // a watch that is opened again goes on where it was
+	}
+	if i >= 0 && !versions[i].deleted && c.x.in.records[versions[i].record].At >= since {
 		i-- // put after the agent had looked
 	}
 	switch {

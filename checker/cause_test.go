@@ -149,6 +149,18 @@ func TestCauses(t *testing.T) {
 5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
 `, "monotonic", causeNamespace},
+		{"a watch that is opened again tells of a lease that expired meanwhile", twoReplicas + `
+3 a0 disconnect - - value=timeout peer=r0 store=A
+4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+9 a0 connect - - peer=r0 store=A
+9 a0 drop endpoint e peer=r0 store=A inc=1
+`, "no-spurious-deletion", causeLease},
+		{"an agent that reads slowly has lost its replica and hears of a lease that had expired", twoReplicas + `
+4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+5 a0 disconnect - - value=reset peer=r0 store=A
+9 a0 drop endpoint e inc=1
+`, "no-spurious-deletion", causeLease},
 		{"a writer puts back what was gone, for no known reason", twoReplicas + deleted + `
 5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1

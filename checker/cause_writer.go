@@ -137,8 +137,13 @@ func (x *causes) ownerAt(e *entry, at time.Duration) *history.Record {
 	return nil
 }
 
-// namespaceOf is the namespace of the pod in the content of an endpoint.
+// namespaceOf is the namespace of the pod in the content of an endpoint, or of those
+// that an identity is for.
 func namespaceOf(content string) string {
+	if _, label, ok := strings.Cut(content, "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name="); ok {
+		namespace, _, _ := strings.Cut(label, ";")
+		return namespace
+	}
 	_, pod, _ := strings.Cut(content, "pod=")
 	namespace, _, _ := strings.Cut(pod, "/")
 	return namespace

@@ -104,6 +104,9 @@ func (w *world) upgrade(old *replica) {
 		return
 	}
 	for !old.successor.ready.Load() {
+		if w.ctx.Err() != nil {
+			return // the run has ended before it was ready
+		}
 		time.Sleep(time.Second)
 	}
 	w.do(old.remove)

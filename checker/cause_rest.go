@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/history"
 )
@@ -14,6 +15,9 @@ func (x *causes) ofStuck(v *Violation) *Cause {
 	w := x.newWrong(v.Agent)
 	if w == nil {
 		return nil
+	}
+	if last := &x.in.records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop {
+		return w.ofLate(x.entries[entryKey{last.Kind, last.Key}], last.At)
 	}
 	var found []*Cause
 	for id := range x.in.views.entries {
@@ -33,10 +37,30 @@ func (x *causes) ofStuck(v *Violation) *Cause {
 func (x *causes) ofWrong(v *Violation) *Cause {
 	id, known := x.entries[entryKey{v.Kind, v.Key}]
 	w := x.newWrong(v.Agent)
-	if !known || w == nil || !w.stuck.wrong(w.agent, id) {
+	switch {
+	case !known || w == nil:
+		return nil
+	case w.stuck.wrong(w.agent, id):
+		return w.of(id)
+	}
+	return w.ofLate(id, v.At)
+}
+
+// ofLate explains why an entry was wrong until an instant after the bound: its store
+// held it by a key that nobody knew of, until its lease expired.
+func (w *wrong) ofLate(id int32, until time.Duration) *Cause {
+	e := &w.x.in.views.entries[id]
+	key, ok := w.x.keyOf(w.store, e)
+	if !ok || w.x.in.records[w.connect].At > until {
 		return nil
 	}
-	return w.of(id)
+	for i, v := range w.store.versions[key] {
+		at := w.x.in.records[v.record].At
+		if i > 0 && v.deleted && at <= until && until-at < handling && !w.x.askedFor(w.store, key, v.rev) {
+			return w.x.orphan(w.store, e, w.store.versions[key][i-1], at-1)
+		}
+	}
+	return nil
 }
 
 // ofDangling explains why an agent that has an endpoint lacks its identity: one of

@@ -219,6 +219,16 @@ func TestCauses(t *testing.T) {
 4.6 a0 see endpoint f value="id=1 host=h pod=ns/f" peer=r0 store=A inc=1
 5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=9
 ` + ends, "convergence", causeOrphan},
+		{"a key that no writer knows of goes with its lease, too late", twoReplicas + `
+2.5 r0 down writer - inc=1
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 r0 up writer - inc=2
+5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
+10 world phase - heal value=10s
+25 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=9
+25 a0 drop endpoint e peer=r0 store=A inc=1
+30 world phase - end value=settled
+`, "convergence", causeOrphan},
 		{"the same, but the next writer has not listed", twoReplicas + `
 2.5 r0 down writer - inc=1
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6

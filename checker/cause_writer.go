@@ -174,6 +174,13 @@ func (x *causes) listed(client, kind string, from, to time.Duration) int {
 	return last
 }
 
+// startsAt reports whether a replica's writer has only just started, so that a list is its
+// first.
+func (x *causes) startsAt(replica string, at time.Duration) bool {
+	life, ok := lifeAt(x.lives(replica, "writer"), at)
+	return ok && at-life.from < handling
+}
+
 // namespaceTold is when a client was told of a namespace that was new to it, close to
 // an instant; -1 if it was not.
 func (x *causes) namespaceTold(client, namespace string, at time.Duration) int {
@@ -182,7 +189,7 @@ func (x *causes) namespaceTold(client, namespace string, at time.Duration) int {
 		switch {
 		case r.At > at+handling:
 			return -1
-		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && !isList(r) &&
+		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && !(isList(r) && x.startsAt(client, r.At)) &&
 			r.At >= at-handling && strings.Contains(" "+r.Value, " ADDED:"+namespace+":"):
 			return i
 		}

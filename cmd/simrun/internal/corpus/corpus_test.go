@@ -253,3 +253,11 @@ func TestImprove(t *testing.T) {
 	require.Equal(t, c.Findings(), read)
 	require.Len(t, names(t, dir), 3)
 }
+
+func TestASmallerPlanBringsItsFaults(t *testing.T) {
+	explained := checker.Finding{Property: "convergence", Kind: "endpoint", Cause: "writer-restart-orphans"}
+	big := New(explained, plan(t, 7, 5, fault.WriterRestart, fault.Pause), "big", seen(7, time.Second))
+	small := New(explained, plan(t, 8, 1, fault.WriterRestart), "small", seen(8, time.Second))
+	require.Equal(t, small.Faults, big.merge(small).Faults)
+	require.Equal(t, small.Faults, small.merge(big).Faults)
+}

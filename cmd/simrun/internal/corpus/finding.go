@@ -142,7 +142,7 @@ func (f *Finding) merge(other *Finding) *Finding {
 	})
 	merged.Seeds = merged.Seeds[:min(len(merged.Seeds), mostSeeds)]
 	if smaller(other.Plan, f.Plan) {
-		merged.Plan, merged.Sentence, merged.Minimal = other.Plan, other.Sentence, other.Minimal
+		merged.Plan, merged.Faults, merged.Sentence, merged.Minimal = other.Plan, other.Faults, other.Sentence, other.Minimal
 	}
 	return &merged
 }

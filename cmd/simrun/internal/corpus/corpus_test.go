@@ -256,8 +256,8 @@ func TestImprove(t *testing.T) {
 
 func TestASmallerPlanBringsItsFaults(t *testing.T) {
 	explained := checker.Finding{Property: "convergence", Kind: "endpoint", Cause: "writer-restart-orphans"}
-	big := New(explained, plan(t, 7, 5, fault.WriterRestart, fault.Pause), "big", seen(7, time.Second))
-	small := New(explained, plan(t, 8, 1, fault.WriterRestart), "small", seen(8, time.Second))
+	big := New(explained, plan(t, 7, 5, fault.WriterRestart, fault.Pause), "big", seen(7, 1))
+	small := New(explained, plan(t, 8, 1, fault.WriterRestart), "small", seen(8, 1))
 	require.Equal(t, small.Faults, big.merge(small).Faults)
 	require.Equal(t, small.Faults, small.merge(big).Faults)
 }

@@ -171,6 +171,7 @@ func TestCauses(t *testing.T) {
 3 a0 drop endpoint e peer=r0 store=A inc=1
 `, "no-spurious-deletion", ""},
 		{"a writer deletes after a relist", twoReplicas + moved + `
+4 k0 event Namespace - value="ADDED:ns:3 INITIAL:7" peer=r0 id=3
 4 k0 event CiliumEndpoint - value="ADDED:ns/two:6 INITIAL:7" peer=r0 id=1
 ` + wronglyDeleted, "no-spurious-deletion", causeRelist},
 		{"a writer deletes although it has been told in order", twoReplicas + `

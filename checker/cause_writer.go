@@ -83,7 +83,7 @@ func (e *entry) goneSince(state int32) int32 {
 func (c sight) ofStepBack(i int) *Cause {
 	versions := c.s.versions[c.key]
 	put := &c.x.in.records[versions[i].record]
-	if n := c.x.namespaceTold(c.s.actor, namespaceOf(put.Value), put.At); n >= 0 {
+	if n := c.x.namespaceTold(c.s.actor, namespaceOf(put.Value), put.At, true); n >= 0 {
 		return &Cause{Finding: causeNamespace, Records: []int{n, int(versions[i].record)}, Proof: fmt.Sprintf(
 			"the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
 			c.s.actor, object(c.r), seconds(put.At), namespaceOf(put.Value), seconds(c.x.in.records[n].At))}
@@ -109,7 +109,7 @@ func (c sight) ofWrongDelete(i int) *Cause {
 	kind, _, _ := strings.Cut(owner.Owner, "/")
 	said := fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s", c.s.actor, object(c.r), seconds(at), owner.Owner, seconds(owner.At))
 	namespace := namespaceOf(owner.Value)
-	if n := c.x.namespaceTold(c.s.actor, namespace, at); n >= 0 {
+	if n := c.x.namespaceTold(c.s.actor, namespace, at, false); n >= 0 {
 		return &Cause{Finding: causeNamespace, Records: []int{n, int(del.record)}, Proof: fmt.Sprintf(
 			"%s; it was told of the namespace %s at %s", said, namespace, seconds(c.x.in.records[n].At))}
 	}
@@ -183,13 +183,16 @@ func (x *causes) startsAt(replica string, at time.Duration) bool {
 
 // namespaceTold is when a client was told of a namespace that was new to it, close to
 // an instant; -1 if it was not.
-func (x *causes) namespaceTold(client, namespace string, at time.Duration) int {
+//
+// A list tells of all namespaces: it counts only if relists do, and not as the first one
+// of a writer.
+func (x *causes) namespaceTold(client, namespace string, at time.Duration, relists bool) int {
 	for i := range x.in.records {
 		r := &x.in.records[i]
 		switch {
 		case r.At > at+handling:
 			return -1
-		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && !(isList(r) && x.startsAt(client, r.At)) &&
+		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && (!isList(r) || relists && !x.startsAt(client, r.At)) &&
 			r.At >= at-handling && strings.Contains(" "+r.Value, " ADDED:"+namespace+":"):
 			return i
 		}

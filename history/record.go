@@ -112,8 +112,8 @@ const (
 	// answered. Op is get, list, create, update, patch, delete, deletecollection or
 	// discovery, or watch if none was opened; Kind the Kubernetes kind; Key the object
 	// ("namespace/name" or "name"), or of a list the namespace ("" for all), or without a
-	// Kind the path; End the selectors, if any, as "labels=...;fields=...". Ask is the resourceVersion that a get or list asks
-	// for: "" (the most recent), "0" (any), "N" (not older), "=N" (exactly), or
+	// Kind the path; End the selectors, if any, as "labels=...;fields=...". Ask is the
+	// resourceVersion that a get or list asks for: "" (the most recent), "0" (any), "N" (not older), "=N" (exactly), or
 	// "continue" for a further page. RV is the resourceVersion in the answer: of the
 	// object (of a delete that of the deletion), or of the list. Value of a list, and of
 	// a deletecollection, is its objects as "namespace/name:rv" separated by spaces, of a

@@ -16,10 +16,10 @@ import (
 
 // Identify tells which of the known findings a plan shows that breaks a property,
 // or nil if none: the finding of the same property, kind of object and cause or,
-// where the cause is not known, the one whose kinds of faults suffice. For that it runs the plan with only those faults, once for each
-// candidate, which is far cheaper than to shrink it. The finding that it returns
-// carries the plan so reduced and the sentence of what that showed; the given
-// sentence is what the whole plan showed.
+// where the cause is not known, the one whose kinds of faults suffice. For that it
+// runs the plan with only those faults, once for each candidate, which is far cheaper
+// than to shrink it. The finding that it returns carries the plan so reduced and the
+// sentence of what that showed; the given sentence is what the whole plan showed.
 func Identify(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.Finding, sentence string, findings []*corpus.Finding) (*corpus.Finding, error) {
 	signature := corpus.Signature(plan)
 	for _, known := range corpus.Known(findings, broken) {

@@ -3,7 +3,6 @@ package behaviour
 import (
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mesh"
@@ -13,7 +12,7 @@ import (
 // the records up to now tell.
 type reading struct {
 	agent   mesh.Agent
-	session int // the session in whose store the agent last took something over; -1: none
+	session int // the session in whose store the agent last took something over, or after which it has none; -1: none
 	at      int // the version in that store's timeline that it took over
 }
 
@@ -37,7 +36,7 @@ func (f *agentRun) covers(a, b reading) bool {
 
 // store is the one that a reading took something over from; "" if none.
 func (f *agentRun) store(m reading) string {
-	if m.session < 0 {
+	if m.agent.At == 0 {
 		return ""
 	}
 	return f.agent.sessions[m.session].store
@@ -51,6 +50,7 @@ type agentRun struct {
 	agent *agent
 	set   readings
 	shown uint8 // the content of the key in its view, as recorded
+	since int32 // the record with which the key entered the view
 }
 
 // follow goes through the See and Drop records of the key. It returns the first
@@ -71,6 +71,9 @@ func (f *agentRun) follow(views []int32) *Unexplained {
 			return f.refuse(i, content)
 		}
 		f.run.explained(by)
+		if f.shown == 0 {
+			f.since = i
+		}
 		f.set, f.shown = next, content
 	}
 	return f.ends()
@@ -95,7 +98,13 @@ func (f *agentRun) next(i int32, content uint8) (next readings, by *deviation) {
 	for _, m := range now.all {
 		f.hearAgain(&next, m, i, content)
 	}
-	return next, &hearsAgain
+	if len(next.all) > 0 || content != 0 {
+		return next, &hearsAgain
+	}
+	if s, ok := f.unlisted(i); ok {
+		f.add(&next, reading{session: s})
+	}
+	return next, &drainsPartOfList
 }
 
 // silent are the states in which the agent may be before the record i: as after the
@@ -124,7 +133,7 @@ func (f *agentRun) later(m reading, i int32) iter.Seq[int] {
 
 // see adds what m becomes when its watch delivers what is new.
 func (f *agentRun) see(next *readings, m reading, i int32, content uint8) {
-	if m.session < 0 || m.agent.Listens() != "" {
+	if m.agent.Listens() != "" {
 		return
 	}
 	f.take(next, m, f.store(m), m.at, f.lasts(f.store(m), i), content)
@@ -173,45 +182,6 @@ func (f *agentRun) take(next *readings, m reading, store string, at int, until i
 			return
 		}
 	}
-}
-
-// hearsAgain is the deviation of an agent that the model has hear nothing more.
-var hearsAgain = deviation{
-	name:  "hears-again",
-	what:  "an agent that took an emptied etcd for the one it knew, and waits for a revision there, hears what comes once that is reached",
-	needs: "an etcd that was emptied in the same pod, and a connection of the agent with it before and after",
-}
-
-// hearAgain adds what m becomes if it was orphaned by an etcd that was emptied in
-// the same pod, and that etcd has come to the revision that m waits for.
-func (f *agentRun) hearAgain(next *readings, m reading, i int32, content uint8) {
-	if m.session < 0 {
-		return
-	}
-	old := f.store(m)
-	for s := range f.later(m, i) {
-		store := f.agent.sessions[s].store
-		if !sameID(store, old) {
-			continue
-		}
-		known, t := f.run.timelines[old][m.at].rev, f.run.timelines[store]
-		for at := range t {
-			if t[at].rev > known {
-				heard := m
-				heard.session = s
-				f.take(next, heard, store, at, f.lasts(store, i), content)
-				break
-			}
-		}
-	}
-}
-
-// sameID reports whether two stores have the same cluster ID, so that clients take
-// them for one.
-func sameID(a, b string) bool {
-	a, _, _ = strings.Cut(a, "/")
-	b, _, _ = strings.Cut(b, "/")
-	return a == b
 }
 
 // ends explains the end of the run, for an agent that lives to see it and is

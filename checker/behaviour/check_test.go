@@ -240,6 +240,19 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.see("a0", "web4")
 		}
 	}
+	drains := func(cause bool) func(*tale) {
+		return func(t *tale) {
+			t.identity()
+			if !cause {
+				t.listed()
+			}
+			t.dropIdentity()
+			t.disconnect("a0", "r0", "s0")
+			t.connect("a0", "r0", "s0")
+			t.seeIdentity()
+			t.listed()
+		}
+	}
 	for name, c := range map[string]struct {
 		tell   func(cause bool) func(*tale)
 		needed []string
@@ -262,15 +275,13 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			`gets "web" for the endpoint 10.0.0.1, of which it had nothing`, "it needs a namespace that was created after the content was deleted, and there is none"},
 		"hears-again": {hears, []string{"hears-again"},
 			`agent a0 takes over "web3"`, "it needs an etcd that was emptied in the same pod, and a connection of the agent with it before and after, and there is none that leads to this"},
+		"drains-part-of-list": {drains, []string{"drains-part-of-list"},
+			`agent a0 drops the identity 7, of which it had "app=web"`, "it needs an identity that came with connections which ended before the agent had listed all of them, and there is none that leads to this"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := told(t, c.tell(true))
 			require.Empty(t, v.Unexplained)
-			var needed []string
-			for _, n := range v.Needed {
-				needed = append(needed, n.Name)
-			}
-			require.Equal(t, c.needed, needed)
+			require.Equal(t, c.needed, needed(v))
 
 			v = told(t, c.tell(false))
 			require.NotEmpty(t, v.Unexplained)
@@ -282,6 +293,14 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			require.Contains(t, whys, c.why)
 		})
 	}
+}
+
+// needed are the names of the deviations that a verdict needs.
+func needed(v *Verdict) (names []string) {
+	for _, n := range v.Needed {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // Where a record has several explanations, each is followed up: here a key that is not

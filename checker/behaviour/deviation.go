@@ -37,9 +37,36 @@ var leaseExpires = deviation{
 	},
 }
 
+// stalledRequest is certain where a put has a lease that is older than the present
+// writer (replicaRun.outlived).
+var stalledRequest = deviation{
+	name:  "stalled-request",
+	what:  "an etcd that applies nothing, or slowly, applies what the writer before the present one had asked for",
+	needs: "a fault that stalls an etcd or makes it slow",
+	cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, slowEtcd) },
+	step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
+		log = log[:min(int(f.before), len(log))]
+		late := images{l: f.run.log}
+		switch {
+		case m.replica.Phase == mesh.Writerless:
+			m.replica.Phase = mesh.Serving
+			late.deliver(m, log, content)
+		case m.replica.Phase == mesh.Lost && !m.emptied():
+			for m := range lists(m, 0, log) { // of whichever writer it was
+				late.deliver(m, log, content)
+			}
+		}
+		for _, m := range late.all {
+			m.replica.Phase = mesh.Writerless
+			next.add(m)
+		}
+	},
+}
+
 // deviations are those of replicas, in the order in which they are tried.
 var deviations = []*deviation{
 	&leaseExpires,
+	&stalledRequest,
 	{
 		name:  "writes-again",
 		what:  "the writer puts again what its etcd has lost, as it was when the writer last heard of it",
@@ -73,24 +100,6 @@ var deviations = []*deviation{
 				for m := range lists(m, 0, log) {
 					next.deliver(m, log, content)
 				}
-			}
-		},
-	},
-	{
-		name:  "stalled-request",
-		what:  "an etcd that applies nothing, or slowly, applies what the writer before the present one had asked for",
-		needs: "a fault that stalls an etcd or makes it slow",
-		cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, slowEtcd) },
-		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
-			if m.replica.Phase != mesh.Writerless {
-				return
-			}
-			late := images{l: f.run.log}
-			m.replica.Phase = mesh.Serving
-			late.deliver(m, log[:min(int(f.before), len(log))], content)
-			for _, m := range late.all {
-				m.replica.Phase = mesh.Writerless
-				next.add(m)
 			}
 		},
 	},
@@ -189,7 +198,7 @@ var canaryFirst = deviation{
 
 // allDeviations are those of replicas, of canaries and of agents.
 func allDeviations() []*deviation {
-	return append(slices.Clone(deviations), &canaryFirst, &hearsAgain)
+	return append(slices.Clone(deviations), &canaryFirst, &hearsAgain, &drainsPartOfList)
 }
 
 // laggingCache are the faults with which a kube-apiserver answers a list from a

@@ -93,11 +93,15 @@ func (s *images) deliver(m image, log mesh.Log, content uint8) {
 }
 
 // lists are what an image becomes when its writer lists, after from to all writes
-// of log: the writer of a new pod, or one beside an etcd with content.
+// of log: the writer of a new pod, or one beside an etcd with content. A key that is
+// not in the list stays there as it is.
 func lists(m image, from uint8, log mesh.Log) iter.Seq[image] {
 	return func(yield func(image) bool) {
 		for k := int(from); k <= len(log); k++ {
 			next := image{replica: m.replica}
+			if k == 0 || log[k-1].Delete {
+				next.other = m.other
+			}
 			if next.replica.Start(log[:k]) != "" && next.replica.WriterLists(log[:k], false) != "" || !yield(next) {
 				return
 			}

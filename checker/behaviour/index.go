@@ -15,6 +15,7 @@ type index struct {
 
 	canaries  map[canary]int32 // first put of a canary in a store
 	requested map[change]bool  // what a client asked the etcd to delete
+	granted   map[lease]int32  // when a lease was granted
 	ended     map[lease]bool   // leases that expired or were revoked
 	leases    bool             // the history says what became of leases
 	faults    []int32          // Fault records
@@ -49,6 +50,7 @@ type agent struct {
 type session struct {
 	replica, store string
 	from, to       int32 // records; len(records) if it lasted
+	listed         bool  // the agent watched the identities: it had listed them
 }
 
 type canary struct{ store, kind string }
@@ -63,10 +65,12 @@ type change struct {
 // canaryKinds are the view kinds by the prefix that a canary is of
 // (Cilium: pkg/kvstore, "cilium/synced/CLUSTER/PREFIX").
 var canaryKinds = map[string]string{
-	"cilium/state/identities/v1": history.Identity,
-	"cilium/state/ip/v1":         history.Endpoint,
-	"cilium/state/nodes/v1":      history.Node,
+	identitiesPath:          history.Identity,
+	"cilium/state/ip/v1":    history.Endpoint,
+	"cilium/state/nodes/v1": history.Node,
 }
+
+const identitiesPath = "cilium/state/identities/v1"
 
 // canaryKind returns the view kind that the key of an etcd is a canary of, or "".
 func canaryKind(etcdKey string) string {
@@ -84,7 +88,7 @@ func entryName(etcdKey string) string { return etcdKey[strings.LastIndexByte(etc
 
 // newIndex takes a history apart.
 func newIndex(records []history.Record) *index {
-	x := &index{records: records, canaries: map[canary]int32{}, requested: map[change]bool{}, ended: map[lease]bool{}, end: -1}
+	x := &index{records: records, canaries: map[canary]int32{}, requested: map[change]bool{}, granted: map[lease]int32{}, ended: map[lease]bool{}, end: -1}
 	b := indexer{index: x, keys: map[[2]string]*key{}, replicas: map[string]*replica{}, agents: map[string]*agent{}}
 	for i := range records {
 		b.add(int32(i), &records[i])
@@ -121,7 +125,10 @@ func (b *indexer) add(i int32, r *history.Record) {
 		}
 	case history.Lease:
 		b.leases = true
-		if r.Op == "expire" || r.Op == "revoke" {
+		switch {
+		case r.Op == "grant" && r.Err == "":
+			b.granted[lease{r.Store, r.Key}] = i
+		case r.Op == "expire", r.Op == "revoke":
 			b.ended[lease{r.Store, r.Key}] = true
 		}
 	case history.Up, history.Down:
@@ -133,6 +140,8 @@ func (b *indexer) add(i int32, r *history.Record) {
 		}
 	case history.Connect, history.Disconnect:
 		b.session(i, r)
+	case history.Watch:
+		b.watch(r)
 	case history.See, history.Drop:
 		if a := b.agents[r.Actor]; a != nil {
 			k := b.key(r.Kind, r.Key)
@@ -212,6 +221,19 @@ func (b *indexer) session(i int32, r *history.Record) {
 		if open := &a.sessions[s]; open.to < 0 && open.replica == r.Peer {
 			open.to = i
 			return
+		}
+	}
+}
+
+// watch takes the watch of an agent into account, which follows its list.
+func (b *indexer) watch(r *history.Record) {
+	a := b.agents[r.Peer]
+	if a == nil || !strings.HasPrefix(r.Key, identitiesPath) {
+		return
+	}
+	for s := range a.sessions {
+		if open := &a.sessions[s]; open.to < 0 && open.replica == r.Actor {
+			open.listed = true
 		}
 	}
 }

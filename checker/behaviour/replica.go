@@ -21,6 +21,7 @@ type replicaRun struct {
 	since  uint8  // the writes at the start of the writer that is or was there
 	until  uint8  // the writes at its end
 	before uint8  // the writes at the end of the writer before it
+	start  int32  // the record of the start of the writer that is or was there
 }
 
 // follow goes through the records of the replica that concern the key. It returns
@@ -57,7 +58,7 @@ func (f *replicaRun) lives(i int32) *Unexplained {
 			m.replica.RestartWriter()
 			m.again, m.held = false, 0
 		})
-		f.writer, f.sent, f.since, f.before = true, true, f.run.log.by(i), f.until
+		f.writer, f.sent, f.since, f.before, f.start = true, true, f.run.log.by(i), f.until, i
 	case r.Verb == history.Up && f.store != r.Store:
 		f.each(f.emptied)
 		f.shown, f.store, f.sent = 0, r.Store, f.writer
@@ -109,8 +110,12 @@ func (f *replicaRun) changes(i int32) *Unexplained {
 func (f *replicaRun) next(i int32, content uint8, will func(image) bool) (images, *deviation) {
 	f.record = i
 	log := f.known(i)
-	next := images{l: f.run.log}
-	if !leaseExpires.cause(f, i) { // else it was not the writer
+	next, tried := images{l: f.run.log}, deviations
+	switch {
+	case leaseExpires.cause(f, i): // it was no writer
+	case f.outlived(i):
+		tried = []*deviation{&stalledRequest}
+	default:
 		for _, m := range f.set.all {
 			f.step(&next, m, log, content)
 		}
@@ -118,7 +123,7 @@ func (f *replicaRun) next(i int32, content uint8, will func(image) bool) (images
 	if next.keep(will); len(next.all) > 0 {
 		return next, nil
 	}
-	for _, d := range deviations {
+	for _, d := range tried {
 		if !d.cause(f, i) {
 			continue
 		}
@@ -130,6 +135,14 @@ func (f *replicaRun) next(i int32, content uint8, will func(image) bool) (images
 		}
 	}
 	return next, nil
+}
+
+// outlived reports whether a record is a put that a writer before the present one had
+// asked for: its lease is older than the present writer, which has leases of its own.
+func (f *replicaRun) outlived(i int32) bool {
+	r := &f.run.records[i]
+	granted, ok := f.run.granted[lease{r.Store, r.Owner}]
+	return r.Verb == history.Put && ok && granted < f.start
 }
 
 // known is what the writer may have heard of by a record: what has been
@@ -155,13 +168,13 @@ func (f *replicaRun) step(next *images, m image, log mesh.Log, content uint8) {
 }
 
 // canary explains the put of a canary of the key's kind: the writer has listed, and
-// the etcd has what was in the list or was delivered after it. Beside an etcd that was
-// emptied it may not have come to this key yet.
+// the etcd has what was in the list or was delivered after it; or an earlier writer
+// had. Beside an etcd that was emptied it may not have come to this key yet.
 func (f *replicaRun) canary(i int32, r *history.Record) *Unexplained {
 	if canaryKind(r.Key) != f.run.key.kind {
 		return nil
 	}
-	served, by := f.next(i, f.shown, func(m image) bool { return m.replica.Phase == mesh.Serving })
+	served, by := f.next(i, f.shown, func(m image) bool { return m.replica.Phase == mesh.Serving || f.outlived(i) })
 	if len(served.all) == 0 {
 		by = &canaryFirst
 	}

@@ -57,9 +57,10 @@ func (k *keyRun) has(content uint8) string {
 func (f *replicaRun) refuse(i int32, content uint8) *Unexplained {
 	u := f.run.newUnexplained(i, f.name, f.event(&f.run.records[i], content))
 	log := f.known(i)
-	for _, m := range f.set.all {
-		f.refuseDelivery(u, m, log, content)
-		f.refuseList(u, m, log, content)
+	if f.outlived(i) {
+		u.add("a writer before the present one asked for it", "its lease, %s, is older than the present writer", f.run.records[i].Owner)
+	} else {
+		f.refuseOwn(u, log, content)
 	}
 	for d := range deviations {
 		if why := "its cause is in the history, but it does not lead to this"; deviations[d].cause(f, i) {
@@ -69,6 +70,14 @@ func (f *replicaRun) refuse(i int32, content uint8) *Unexplained {
 		}
 	}
 	return u
+}
+
+// refuseOwn says why no action of the present writer explains the record.
+func (f *replicaRun) refuseOwn(u *Unexplained, log mesh.Log, content uint8) {
+	for _, m := range f.set.all {
+		f.refuseDelivery(u, m, log, content)
+		f.refuseList(u, m, log, content)
+	}
 }
 
 // event says what the record is.
@@ -167,7 +176,9 @@ func (f *agentRun) refuse(i int32, content uint8) *Unexplained {
 		f.refuseSight(u, m, i, content)
 	}
 	f.refuseConnect(u, i, content)
-	u.add(hearsAgain.name, "it needs %s, and there is none that leads to this", hearsAgain.needs)
+	for _, d := range []*deviation{&hearsAgain, &drainsPartOfList} {
+		u.add(d.name, "it needs %s, and there is none that leads to this", d.needs)
+	}
 	return u
 }
 

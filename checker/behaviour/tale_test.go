@@ -56,6 +56,11 @@ func (t *tale) expire(host, store string) {
 	t.add("%s del endpoint %s store=%s rev=%d", host, inEtcd, store, t.n)
 }
 
+// grant is the grant of the lease that put gives keys.
+func (t *tale) grant(host, store string) {
+	t.add("%s lease - lease1 value=900 op=grant peer=%s store=%s", host, host, store)
+}
+
 func (t *tale) canary(host, store string) {
 	for _, prefix := range []string{"identities", "nodes", "ip"} {
 		t.add("%s put meta cilium/synced/c1/cilium/state/%s/v1 value=x store=%s rev=%d", host, prefix, store, t.n)
@@ -74,6 +79,22 @@ func (t *tale) see(agent, content string) {
 	t.add("%s see endpoint 10.0.0.1 value=%s inc=1", agent, content)
 }
 func (t *tale) drop(agent string) { t.add("%s drop endpoint 10.0.0.1 inc=1", agent) }
+
+// identity makes an identity, of which the agent a0 hears from r0.
+func (t *tale) identity() {
+	t.add("k0 truth identity 7 value=app=web op=put owner=CiliumIdentity/7 rv=%d", t.n)
+	t.add("r0 put identity cilium/state/identities/v1/id/7 value=app=web store=s0 rev=%d", t.n)
+	t.seeIdentity()
+}
+
+func (t *tale) seeIdentity()  { t.add("a0 see identity 7 value=app=web inc=1") }
+func (t *tale) dropIdentity() { t.add("a0 drop identity 7 inc=1") }
+
+// listed is the watch that the agent a0 begins once it has all identities of r0.
+func (t *tale) listed() {
+	t.add("r0 watch meta cilium/state/identities/v1/id peer=a0 store=s0 end=cilium/state/identities/v1/ie rev=%d ask=%d id=%d", t.n, t.n, t.n)
+}
+
 func (t *tale) fault(kind string) { t.add("world fault %s k0 value=x rev=1", kind) }
 func (t *tale) namespace()        { t.add("k0 write Namespace ns op=create rv=%d", t.n) }
 func (t *tale) end()              { t.add("world phase - end value=bound") }

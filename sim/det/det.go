@@ -6,11 +6,12 @@
 // world, with that runtime; and the worker's execution in a process of its own.
 //
 // In a worker built so, inside a testing/synctest bubble: all randomness that a
-// program can see comes from a stream of the bubble, runnable goroutines are
-// picked by a seeded scheduler, nothing preempts by wall time, and the garbage
-// collector stops the world at fixed steps of allocation. What is left to chance
-// is counted (Result.Unseeded): a bubbled goroutine that waits long in a system
-// call, or is woken by something outside the bubble.
+// program can see comes from a stream of the bubble, runnable goroutines are picked
+// by a seeded scheduler, nothing preempts by wall time (who has taken a million
+// locks in a row yields), virtual time passes also while goroutines wait for locks,
+// and the garbage collector stops the world at fixed steps of allocation. What is
+// left to chance is counted (Result.Unseeded): a bubbled goroutine that waits long
+// in a system call, or is woken by something outside the bubble.
 //
 // Nothing of the machine is part of a run: not its name, processors or interfaces,
 // not where the worker lies and runs. It cannot even make a real socket.

@@ -296,7 +296,7 @@ type tail struct {
 	buf     bytes.Buffer
 }
 
-const tailBytes = 64 << 10
+const tailBytes = 1 << 20 // all goroutines, of which the one that matters may be the first
 
 func (t *tail) Write(b []byte) (int, error) {
 	if t.forward != nil {

@@ -14,7 +14,7 @@ import (
 //
 // Its goroutines run on, and so do its timers: what they do shows when it
 // resumes. What a read or a write that was waiting at the time of the pause moves
-// still crosses the connection; what was read is handed over on resumption.
+// still crosses the connection; they return on resumption.
 func (p *Process) Pause() (resume func()) {
 	p.change(func() { p.pauses++ })
 	return sync.OnceFunc(func() {

@@ -85,6 +85,29 @@ func TestPausedProcessNeitherReadsNorWrites(t *testing.T) {
 	})
 }
 
+func TestWriteUnderWayWhenPausedReturnsOnResumption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var far net.Conn
+		p := new(Process)
+		near, err := p.Dial(func(context.Context, string) (near net.Conn, err error) {
+			near, far = net.Pipe() // its writes wait for the reader
+			return near, nil
+		})(t.Context(), "")
+		require.NoError(t, err)
+		written := later(func() (string, error) {
+			_, err := near.Write([]byte("x"))
+			return "", err
+		})
+		synctest.Wait()
+		resume := p.Pause()
+		require.NoError(t, far.Close())
+		time.Sleep(time.Minute)
+		require.Empty(t, written, "a frozen program does not learn that its connection broke")
+		resume()
+		require.Equal(t, outcome{"", io.ErrClosedPipe, time.Minute}, <-written)
+	})
+}
+
 func TestPausedProcessCompletesNoDial(t *testing.T) {
 	withPeer(t, func(t *testing.T, p *Process, dial Dialer, _, _ net.Conn) {
 		resume := p.Pause()

@@ -126,7 +126,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write writes when the process may.
+// Write writes when the process may, and returns when the process may.
 func (c *conn) Write(b []byte) (int, error) {
 	if c.p.limited.Load() {
 		c.p.awaitRunning(c.closing)
@@ -134,7 +134,11 @@ func (c *conn) Write(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		}
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if c.p.limited.Load() {
+		c.p.awaitRunning(c.closing)
+	}
+	return n, err
 }
 
 // Close closes the connection. The peer of a paused process learns of it when the

@@ -34,6 +34,7 @@ const (
 	causeNoSource      = "restart-while-no-source"
 	causeCanary        = "canaries-come-back-first"
 	causeQueue         = "cancelled-subscriber-leaks-queue"
+	causeCutList       = "cut-list-is-drained"
 )
 
 // Mechanisms returns the mechanisms that Check can prove, each with a page in
@@ -48,6 +49,7 @@ func Mechanisms() []Mechanism {
 		{causeNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
 		{causeRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
 		{causeNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},
+		{causeCutList, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got."},
 		{causeQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays."},
 		{causeLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true."},
 	}

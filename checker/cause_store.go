@@ -133,6 +133,9 @@ func (c sight) ofLoss() *Cause {
 	if c.prior == nil {
 		return nil
 	}
+	if cause := c.ofCutList(); cause != nil {
+		return cause
+	}
 	if c.s != nil {
 		if cause := c.ofAbsence(); cause != nil {
 			return cause

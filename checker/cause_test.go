@@ -55,11 +55,38 @@ const (
 `
 )
 
+// An agent gets an identity from a list; its watches of other kinds are there.
+const inList = `
+0 r0 up etcd - store=A inc=1
+0 a0 up agent - inc=1
+1 k0 truth identity 7 value=app op=put owner=CiliumIdentity/7 rv=5
+1 r0 put identity cilium/state/identities/v1/id/7 value=app store=A rev=5
+2 a0 connect - - peer=r0 store=A
+2 r0 watch endpoint cilium/state/ip/v1/default/ peer=a0 store=A ask=6 id=1
+2 a0 see identity 7 value=app peer=r0 store=A inc=1
+`
+
 func TestCauses(t *testing.T) {
 	for _, c := range []struct {
 		name, records, property string
 		want                    string // finding; "" for news
 	}{
+		{"an agent that stops before it has the whole list", inList + `
+2.1 a0 drop identity 7 peer=r0 store=A inc=1
+2.15 a0 down agent - inc=1
+`, "no-spurious-deletion", causeCutList},
+		{"a connection that ends before the agent has the whole list", inList + `
+2.1 a0 disconnect - - value=reset peer=r0 store=A
+2.1 a0 drop identity 7 peer=r0 store=A inc=1
+`, "no-spurious-deletion", causeCutList},
+		{"an agent that stops when it has the whole list", inList + `
+2.05 r0 watch identity cilium/state/identities/v1/id peer=a0 store=A ask=6 id=2
+2.1 a0 drop identity 7 peer=r0 store=A inc=1
+2.15 a0 down agent - inc=1
+`, "no-spurious-deletion", ""},
+		{"a loss in the middle of a list that goes on", inList + `
+2.1 a0 drop identity 7 peer=r0 store=A inc=1
+`, "no-spurious-deletion", ""},
 		{"a fail-over to a replica that is behind", twoReplicas + replaced + toStale, "monotonic", causeStale},
 		{"back in time on one store, which never went back", twoReplicas + replaced +
 			"5 a0 see endpoint e value=\"id=1 host=h pod=ns/one\" peer=r0 store=A inc=1\n", "monotonic", ""},

@@ -26,6 +26,7 @@ func TestFindings(t *testing.T) {
 		"emptied-etcd-same-cluster-id":   {"convergence", "single-source", "staleness", "revision-origin"},
 		"restart-while-no-source":        {"no-spurious-deletion"},
 		"canaries-come-back-first":       {"no-spurious-deletion", "canaries"},
+		"cut-list-is-drained":            {"no-spurious-deletion"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -1,0 +1,71 @@
+package checker
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// identitiesPrefix is what the agents' watches of identities are of.
+const identitiesPrefix = "cilium/state/identities/v1"
+
+// ofCutList explains an identity that left a view before the connection with which
+// it had come had brought the whole list, as the connection or the agent ended
+// (Cilium: watchRemoteKVStore of pkg/allocator/allocator.go). No etcd can have told of
+// its deletion: a watch follows the list. (Files of version 1 have no watches.)
+func (c sight) ofCutList() *Cause {
+	if c.r.Verb != history.Drop || c.r.Kind != history.Identity || len(c.x.in.watches.etcd) == 0 {
+		return nil
+	}
+	connect := c.priorRecord
+	for connect >= 0 && !c.isConnect(connect) {
+		connect--
+	}
+	if connect < 0 {
+		return nil
+	}
+	for i := connect; i < c.record; i++ {
+		r := &c.x.in.records[i]
+		if r.Verb == history.Watch && r.Peer == c.r.Actor && strings.HasPrefix(r.Key, identitiesPrefix) {
+			return nil
+		}
+	}
+	ended := c.endAround()
+	if ended < 0 {
+		return nil
+	}
+	from, end := &c.x.in.records[connect], &c.x.in.records[ended]
+	what := "its process"
+	if end.Verb == history.Disconnect {
+		what = "its connection"
+	}
+	return &Cause{Finding: causeCutList, Records: []int{connect, c.record, ended}, Proof: fmt.Sprintf(
+		"%s dropped it before it had the whole list of identities from %s, with which it was connected since %s; %s ended at %s",
+		c.r.Actor, from.Peer, seconds(from.At), what, seconds(end.At))}
+}
+
+func (c sight) isConnect(i int) bool {
+	r := &c.x.in.records[i]
+	return r.Verb == history.Connect && r.Actor == c.r.Actor
+}
+
+// endAround is the record with which the connection or the process of the agent ended
+// at about the time of its loss; -1 if there is none.
+func (c sight) endAround() int {
+	ends := func(i int) bool {
+		r := &c.x.in.records[i]
+		return r.Actor == c.r.Actor && (r.Verb == history.Disconnect || r.Verb == history.Down && r.Kind == "agent")
+	}
+	for i := c.record; i < len(c.x.in.records) && c.x.in.records[i].At <= c.r.At+handling; i++ {
+		if ends(i) {
+			return i
+		}
+	}
+	for i := c.record; i >= 0 && c.x.in.records[i].At >= c.r.At-handling; i-- {
+		if ends(i) {
+			return i
+		}
+	}
+	return -1
+}

@@ -28,6 +28,7 @@ const (
 	causeRelist        = "relist-loses-order"
 	causeStale         = "failover-to-stale-replica"
 	causeNamespace     = "namespace-informer-behind"
+	causeMerged        = "queue-merges-events"
 	causeEmptied       = "emptied-etcd-same-cluster-id"
 	causeClusterConfig = "cluster-config-comes-back-late"
 	causeLease         = "lease-shorter-than-watchdog"
@@ -48,6 +49,7 @@ func Mechanisms() []Mechanism {
 		{causeClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries."},
 		{causeNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
 		{causeRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
+		{causeMerged, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between."},
 		{causeNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},
 		{causeCutList, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got."},
 		{causeQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays."},

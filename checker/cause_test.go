@@ -206,6 +206,17 @@ func TestCauses(t *testing.T) {
 ` + moved + `
 3 k0 event CiliumEndpoint - value=ADDED:ns/two:6 peer=r0 id=1
 ` + wronglyDeleted, "no-spurious-deletion", ""},
+		{"a writer takes the last of several events for the first", twoReplicas + moved + `
+4.9 k0 event CiliumEndpoint - value="MODIFIED:ns/one:5 ADDED:ns/two:6 DELETED:ns/one:7" peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", causeMerged},
+		{"a writer has handled the first of several events long before", twoReplicas + `
+2 k0 event CiliumEndpoint - value=MODIFIED:ns/one:5 peer=r0 id=1
+` + moved + `
+4.9 k0 event CiliumEndpoint - value="ADDED:ns/two:6 DELETED:ns/one:7" peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", ""},
+		{"several events of an object that never had the key", twoReplicas + moved + `
+4.9 k0 event CiliumEndpoint - value="MODIFIED:ns/three:5 ADDED:ns/two:6 DELETED:ns/three:7" peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", ""},
 		{"a writer learns of a namespace late", twoReplicas + strings.ReplaceAll(moved, "ns/two", "new/two") + `
 3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
 4.001 k0 event Namespace - value="ADDED:new:6" peer=r0 id=2

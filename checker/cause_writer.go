@@ -117,6 +117,10 @@ func (c sight) ofWrongDelete(i int) *Cause {
 		return &Cause{Finding: causeRelist, Records: []int{told, int(del.record)}, Proof: fmt.Sprintf(
 			"%s; it had listed every %s anew at %s", said, kind, seconds(c.x.in.records[told].At))}
 	}
+	if told, former := c.mergedEvents(owner, at); told >= 0 {
+		return &Cause{Finding: causeMerged, Records: []int{told, int(del.record)}, Proof: fmt.Sprintf(
+			"%s; of %s, which had it before, it was told both before and after that, at %s in the end", said, former, seconds(c.x.in.records[told].At))}
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ func TestFindings(t *testing.T) {
 		"restart-while-no-source":        {"no-spurious-deletion"},
 		"canaries-come-back-first":       {"no-spurious-deletion", "canaries"},
 		"cut-list-is-drained":            {"no-spurious-deletion"},
+		"queue-merges-events":            {"no-spurious-deletion"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -3,6 +3,7 @@ package checker
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/history"
 )
@@ -68,4 +69,49 @@ func (c sight) endAround() int {
 		}
 	}
 	return -1
+}
+
+// mergedEvents looks for a former owner of the entry of which the store's writer was
+// told, shortly before an instant, both before and after it was told of the owner that
+// the entry has: the writer's queue has one item for each object, in the place of its
+// first event and with the state after its last. It returns the record that told of that
+// last one, or -1.
+func (c sight) mergedEvents(owner *history.Record, at time.Duration) (told int, former string) {
+	kind, name, _ := strings.Cut(owner.Owner, "/")
+	owners := map[string]bool{}
+	for _, s := range c.e.states[1:] { // before the first there is nothing
+		if r := &c.x.in.records[s.record]; r.Owner != owner.Owner {
+			owners[r.Owner] = true
+		}
+	}
+	claimed := false
+	before := map[string]bool{}
+	for i := range c.x.in.records {
+		r := &c.x.in.records[i]
+		if r.At > at {
+			break
+		}
+		if r.Verb != history.Event || r.Store != "" || r.Peer != c.s.actor || r.Kind != kind || r.At < at-handling {
+			continue
+		}
+		for event := range strings.FieldsSeq(r.Value) {
+			object := eventObject(event)
+			switch {
+			case object == name:
+				claimed = true
+			case !claimed:
+				before[object] = true
+			case before[object] && owners[kind+"/"+object]:
+				return i, kind + "/" + object
+			}
+		}
+	}
+	return -1, ""
+}
+
+// eventObject is the object of a kube-apiserver's event, "TYPE:object:rv".
+func eventObject(event string) string {
+	_, rest, _ := strings.Cut(event, ":")
+	object, _, _ := strings.Cut(rest, ":")
+	return object
 }

@@ -35,6 +35,7 @@ const (
 	causeNoSource      = "restart-while-no-source"
 	causeCanary        = "canaries-come-back-first"
 	causeQueue         = "cancelled-subscriber-leaks-queue"
+	causeBackOff       = "put-backs-off"
 	causeCutList       = "cut-list-is-drained"
 )
 
@@ -48,6 +49,7 @@ func Mechanisms() []Mechanism {
 		{causeCanary, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for."},
 		{causeClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries."},
 		{causeNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
+		{causeBackOff, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s."},
 		{causeRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
 		{causeMerged, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between."},
 		{causeNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},

@@ -50,9 +50,12 @@ func (x *causes) ofWrong(v *Violation) *Cause {
 // held it by a key that nobody knew of, until its lease expired.
 func (w *wrong) ofLate(id int32, until time.Duration) *Cause {
 	e := &w.x.in.views.entries[id]
-	key, ok := w.x.keyOf(w.store, e)
-	if !ok || w.x.in.records[w.connect].At > until {
+	if w.x.in.records[w.connect].At > until {
 		return nil
+	}
+	key, ok := w.x.keyOf(w.store, e)
+	if !ok {
+		return w.ofBackOff(e, until)
 	}
 	for i, v := range w.store.versions[key] {
 		at := w.x.in.records[v.record].At
@@ -60,7 +63,7 @@ func (w *wrong) ofLate(id int32, until time.Duration) *Cause {
 			return w.x.orphan(w.store, e, w.store.versions[key][i-1], at-1)
 		}
 	}
-	return nil
+	return w.ofBackOff(e, until)
 }
 
 // ofDangling explains why an agent that has an endpoint lacks its identity: one of
@@ -144,14 +147,42 @@ func (w *wrong) of(id int32) *Cause {
 	}
 	e := &w.x.in.views.entries[id]
 	end := w.x.in.records[len(w.x.in.records)-1].At
-	key, ok := w.x.keyOf(w.store, e)
-	if !ok {
+	if key, ok := w.x.keyOf(w.store, e); ok {
+		if held := w.x.versionAt(w.store, key, end); held != nil && !held.deleted {
+			if cause := w.x.orphan(w.store, e, *held, end); cause != nil {
+				return cause
+			}
+		}
+	}
+	return w.ofBackOff(e, end)
+}
+
+// longestBackOff is the longest time that Cilium's writer waits before it asks an etcd
+// again for what was refused (client-go: DefaultTypedControllerRateLimiter).
+const longestBackOff = 1000 * time.Second
+
+// ofBackOff explains why a store lacked until an instant what an entry had become: its
+// etcd had refused all changes, and the writer's back-off doubles with each refusal of
+// a key, so that it waits as long as it had been refused for.
+func (w *wrong) ofBackOff(e *entry, until time.Duration) *Cause {
+	changed, refused := e.states[e.stateAt(until)].at, -1
+	for i := range w.x.in.records {
+		r := &w.x.in.records[i]
+		isRefused := r.Verb == history.Call && r.Op == "other" && r.Err != "" && (r.Key == "Put" || r.Key == "Txn" || r.Key == "DeleteRange")
+		if isRefused && r.Store == w.store.store && r.Peer == w.store.actor && r.At > changed && r.At <= until {
+			refused = i
+		}
+	}
+	if refused < 0 {
 		return nil
 	}
-	if held := w.x.versionAt(w.store, key, end); held != nil && !held.deleted {
-		return w.x.orphan(w.store, e, *held, end)
+	last := w.x.in.records[refused].At
+	if until-last > min(last-changed, longestBackOff)+handling {
+		return nil
 	}
-	return nil
+	return &Cause{Finding: causeBackOff, Records: []int{refused}, Proof: fmt.Sprintf(
+		"the etcd of %s refused changes of %s from %s, when that changed, to %s, and its writer may wait as long again before it asks once more",
+		w.store.actor, object(&history.Record{Kind: e.kind, Key: e.key}), seconds(changed), seconds(last))}
 }
 
 // joined is the cause of a violation by several entries, each with its own.

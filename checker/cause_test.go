@@ -276,6 +276,22 @@ func TestCauses(t *testing.T) {
 		{"a writer does not delete what it could have", twoReplicas + `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 ` + ends, "convergence", ""},
+		{"a writer waits as long as it had been refused for", twoReplicas + `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+9 r0 call meta DeleteRange op=other err="database space exceeded" peer=r0 store=A from=9
+10 world phase - heal value=1s
+14 world phase - end value=settled
+`, "convergence", causeBackOff},
+		{"a writer has waited longer than that", twoReplicas + `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+9 r0 call meta DeleteRange op=other err="database space exceeded" peer=r0 store=A from=9
+` + ends, "convergence", ""},
+		{"what another writer asked for was refused", twoReplicas + `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+9 r0 call meta DeleteRange op=other err="database space exceeded" peer=r1 store=A from=9
+10 world phase - heal value=1s
+14 world phase - end value=settled
+`, "convergence", ""},
 		{"a watch goes on at a revision of another store", twoReplicas + `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 4 a0 disconnect - - value=reset peer=r0 store=A

@@ -28,6 +28,7 @@ func TestFindings(t *testing.T) {
 		"canaries-come-back-first":       {"no-spurious-deletion", "canaries"},
 		"cut-list-is-drained":            {"no-spurious-deletion"},
 		"queue-merges-events":            {"no-spurious-deletion"},
+		"put-backs-off":                  {"convergence", "staleness", "readiness"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -133,9 +133,11 @@ func TestPlantedBugs(t *testing.T) {
 	require.NotEmpty(t, names)
 	readme, err := os.ReadFile("../../../../testdata/planted/README.md")
 	require.NoError(t, err)
+	caught := map[string]bool{}
 	for _, name := range names {
 		bug, err := Load(planted.Files, name)
 		require.NoError(t, err)
+		caught[bug.Catch.Property] = true
 		text := map[string]string{}
 		for i, e := range bug.Edits {
 			if text[e.File] == "" {
@@ -153,5 +155,8 @@ func TestPlantedBugs(t *testing.T) {
 			require.NoError(t, err, name)
 		}
 		require.Contains(t, string(readme), "| `"+name+"` |")
+	}
+	for _, p := range checker.Properties() {
+		require.True(t, caught[p.Name], "no planted bug must be caught by %s", p.Name)
 	}
 }

@@ -96,7 +96,7 @@ func rollingUpgrade(w *world, _ int, _ *fault.Fault) effect {
 
 func (w *world) upgrade(old *replica) {
 	w.do(func() {
-		if old.exists() {
+		if w.ctx.Err() == nil && old.exists() { // else the run has ended meanwhile
 			old.successor = w.addReplica()
 		}
 	})

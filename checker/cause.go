@@ -36,6 +36,7 @@ const (
 	causeCanary        = "canaries-come-back-first"
 	causeQueue         = "cancelled-subscriber-leaks-queue"
 	causeBackOff       = "put-backs-off"
+	causeRefused       = "refused-puts-come-again"
 	causeCutList       = "cut-list-is-drained"
 )
 
@@ -50,6 +51,7 @@ func Mechanisms() []Mechanism {
 		{causeClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries."},
 		{causeNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
 		{causeBackOff, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s."},
+		{causeRefused, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute."},
 		{causeRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
 		{causeMerged, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between."},
 		{causeNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},
@@ -118,6 +120,8 @@ func (x *causes) of(property string, v *Violation) *Cause {
 		return x.ofUnusable(v)
 	case leaks.Name:
 		return x.ofLeak(v)
+	case load.Name:
+		return x.ofStorm(v)
 	case canaries.Name:
 		return x.ofCanary(v)
 	case revisionOrigin.Name:

@@ -168,8 +168,7 @@ func (w *wrong) ofBackOff(e *entry, until time.Duration) *Cause {
 	changed, refused := e.states[e.stateAt(until)].at, -1
 	for i := range w.x.in.records {
 		r := &w.x.in.records[i]
-		isRefused := r.Verb == history.Call && r.Op == "other" && r.Err != "" && (r.Key == "Put" || r.Key == "Txn" || r.Key == "DeleteRange")
-		if isRefused && r.Store == w.store.store && r.Peer == w.store.actor && r.At > changed && r.At <= until {
+		if isRefusedChange(r) && r.Store == w.store.store && r.Peer == w.store.actor && r.At > changed && r.At <= until {
 			refused = i
 		}
 	}

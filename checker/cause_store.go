@@ -21,6 +21,7 @@ type sight struct {
 	s           *etcd         // nil if the agent was not connected
 	key         string        // of the entry in s; empty if s never had it
 	session     time.Duration // since when the agent was connected with s
+	resumed     int64         // the revision from which its watch of the entry went on; zero if unknown
 }
 
 func newSight(x *causes, e *entry, v *Violation) sight {
@@ -33,8 +34,21 @@ func newSight(x *causes, e *entry, v *Violation) sight {
 	if c.s = x.stores[c.r.Store]; c.s != nil {
 		c.key, _ = x.keyOf(c.s, e)
 		c.session = x.sessionStart(c.r, last)
+		c.resumed = x.resumedFrom(c.r, last, c.key)
 	}
 	return c
+}
+
+// resumedFrom is the revision from which the agent of a record reads a key's changes:
+// that of its last watch of the key. It is zero if the history has no such watch.
+func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
+	for i--; i >= 0; i-- {
+		w := &x.in.records[i]
+		if w.Verb == history.Watch && w.Peer == r.Actor && w.Store == r.Store && w.Key <= key && key < w.End {
+			return number(w.Ask)
+		}
+	}
+	return 0
 }
 
 // sessionStart is when the agent of a record had connected with the store that the
@@ -117,12 +131,24 @@ func (c sight) heldAs(value string, by time.Duration) int {
 	for i := len(versions) - 1; i >= 0; i-- {
 		v := versions[i]
 		r := &c.x.in.records[v.record]
-		replaced := i+1 < len(versions) && c.x.in.records[versions[i+1].record].At < c.session
-		if r.At <= by && !v.deleted && r.Value == value && !replaced {
+		if r.At <= by && !v.deleted && r.Value == value && !c.replacedBefore(i) {
 			return i
 		}
 	}
 	return -1
+}
+
+// replacedBefore reports whether the version i of the entry was replaced before the
+// agent could read it: before its watch, or else its connection, began.
+func (c sight) replacedBefore(i int) bool {
+	versions := c.s.versions[c.key]
+	switch {
+	case i+1 == len(versions):
+		return false
+	case c.resumed > 0:
+		return versions[i+1].rev < c.resumed
+	}
+	return c.x.in.records[versions[i+1].record].At < c.session
 }
 
 // ofLoss explains why an agent dropped what existed: its store did not hold it.
@@ -179,6 +205,9 @@ func (c sight) ofFormerStore() *Cause {
 
 // ofAbsence explains a loss by the store that the agent is connected with.
 func (c sight) ofAbsence() *Cause {
+	if cause := c.ofDeletionHeard(); cause != nil {
+		return cause
+	}
 	versions := c.s.versions[c.key]
 	i := len(versions) - 1
 	for i >= 0 && c.x.in.records[versions[i].record].At > c.r.At {
@@ -208,6 +237,27 @@ func (c sight) ofAbsence() *Cause {
 		return nil
 	}
 	return c.behind(fmt.Sprintf("had deleted %s at %s and not yet put it again", object(c.r), seconds(del.At)), int(versions[i].record))
+}
+
+// ofDeletionHeard explains a loss by the last deletion, of what the agent had seen, that
+// its watch has told it of: what came after that may be on its way yet.
+func (c sight) ofDeletionHeard() *Cause {
+	if c.prior.Store != c.s.store || c.resumed == 0 {
+		return nil
+	}
+	versions := c.s.versions[c.key]
+	for i := len(versions) - 1; i > 0 && versions[i].rev >= c.resumed; i-- {
+		del := &c.x.in.records[versions[i].record]
+		before := versions[i-1]
+		if !versions[i].deleted || del.At > c.r.At || c.x.in.records[before.record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
+			continue
+		}
+		if !c.x.askedFor(c.s, c.key, versions[i].rev) {
+			return c.expired(versions[i])
+		}
+		return c.ofWrongDelete(i)
+	}
+	return nil
 }
 
 // stoodFor reports whether what a version of the entry says was true without a

@@ -31,19 +31,21 @@ func (x *causes) orphan(s *etcd, e *entry, v version, at time.Duration) *Cause {
 	lives := x.lives(s.actor, "writer")
 	before, ok := lifeAt(lives, x.askedAt(s, put))
 	now, _ := lifeAt(lives, at)
-	state := e.stateAt(at)
-	if !ok || now.from <= before.from || len(e.liveIn(state)) > 0 {
+	if !ok || now.from <= before.from || len(e.liveIn(e.stateAt(at))) > 0 {
 		return nil
 	}
-	since := e.goneSince(state)
 	for _, i := range s.changes {
 		r := &x.in.records[i]
-		if r.At > at || r.At < now.from || r.Verb != history.Put || r.Kind != history.Meta || !isCanaryOf(r.Key, e.kind) || r.At < e.states[since].at {
+		if r.At > at || r.At < now.from || r.Verb != history.Put || r.Kind != history.Meta || !isCanaryOf(r.Key, e.kind) {
+			continue
+		}
+		listed := e.stateAt(r.At)
+		if len(e.liveIn(listed)) > 0 {
 			continue
 		}
 		return &Cause{Finding: causeOrphan, Records: []int{int(v.record), int(i)}, Proof: fmt.Sprintf(
 			"the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
-			s.actor, object(put), seconds(put.At), seconds(before.to), seconds(e.states[since].at), seconds(r.At))}
+			s.actor, object(put), seconds(put.At), seconds(before.to), seconds(e.states[e.goneSince(listed)].at), seconds(r.At))}
 	}
 	return nil
 }
@@ -88,11 +90,15 @@ func (c sight) ofStepBack(i int) *Cause {
 			"the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
 			c.s.actor, object(c.r), seconds(put.At), namespaceOf(put.Value), seconds(c.x.in.records[n].At))}
 	}
-	if i == 0 || !versions[i-1].deleted || c.x.askedFor(c.s, c.key, versions[i-1].rev) {
+	del := i - 1
+	for del >= 0 && !versions[del].deleted && c.priorIsLoss() { // what follows the loss is all back in time
+		del--
+	}
+	if del < 0 || !versions[del].deleted || c.x.askedFor(c.s, c.key, versions[del].rev) {
 		return nil
 	}
-	cause := c.expired(versions[i-1])
-	cause.Proof += fmt.Sprintf("; its writer, which was behind, put it again at %s", seconds(put.At))
+	cause := c.expired(versions[del])
+	cause.Proof += fmt.Sprintf("; its writer put it again at %s", seconds(put.At))
 	return cause
 }
 
@@ -112,6 +118,10 @@ func (c sight) ofWrongDelete(i int) *Cause {
 	if n := c.x.namespaceTold(c.s.actor, namespace, at, false); n >= 0 {
 		return &Cause{Finding: causeNamespace, Records: []int{n, int(del.record)}, Proof: fmt.Sprintf(
 			"%s; it was told of the namespace %s at %s", said, namespace, seconds(c.x.in.records[n].At))}
+	}
+	if gone := c.x.namespaceGone(c.s.actor, namespace, at); gone >= 0 {
+		return &Cause{Finding: causeNamespace, Records: []int{gone, int(del.record)}, Proof: fmt.Sprintf(
+			"%s; the last that it had heard of the namespace %s was its deletion, at %s", said, namespace, seconds(c.x.in.records[gone].At))}
 	}
 	if told := c.x.listed(c.s.actor, kind, max(owner.At, at-handling), at); told >= 0 {
 		return &Cause{Finding: causeRelist, Records: []int{told, int(del.record)}, Proof: fmt.Sprintf(
@@ -202,6 +212,32 @@ func (x *causes) namespaceTold(client, namespace string, at time.Duration, relis
 		}
 	}
 	return -1
+}
+
+// namespaceGone is the last that a client had been told of a namespace by an instant, if
+// that is its deletion; -1 else.
+func (x *causes) namespaceGone(client, namespace string, at time.Duration) int {
+	last, gone := -1, false
+	for i := range x.in.records {
+		r := &x.in.records[i]
+		if r.At > at {
+			break
+		}
+		if r.Store != "" || r.Peer != client || r.Kind != "Namespace" || r.Verb != history.Event && !isList(r) {
+			continue
+		}
+		for told := range strings.FieldsSeq(r.Value) {
+			if object := strings.TrimPrefix(told, "DELETED:"); strings.HasPrefix(object, namespace+":") {
+				last, gone = i, object != told
+			} else if eventObject(told) == namespace {
+				last, gone = i, false
+			}
+		}
+	}
+	if !gone {
+		return -1
+	}
+	return last
 }
 
 // delayingQueue starts the goroutine of a work queue that delays items.

@@ -156,8 +156,9 @@ func etcdQuota(w *world, _ int, f *fault.Fault) effect {
 	r.noSpace++
 	r.updateAlarm()
 	return effect{lift: func() {
-		r.noSpace--
-		r.updateAlarm()
+		if r.noSpace--; r.noSpace == 0 { // else two changes of one instant, in no order
+			r.updateAlarm()
+		}
 	}}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -283,6 +284,21 @@ func TestRecordsOfWatchesThatTheServerEnds(t *testing.T) {
 		require.Len(t, w.lines(s), 2)
 		s.Stop()
 		require.Equal(t, []string{"unwatch meta a value=closed id=3", "unwatch meta b value=closed id=4"}, w.lines(s))
+	})
+}
+
+// What a client heard without a record would be a revision from nowhere.
+func TestServerThatStopsSendsNothingWithoutARecord(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *testWorld) {
+		s := w.start(t, Config{})
+		defer s.Stop()
+		c := w.client(t)
+		heard := c.Watch(t.Context(), "a")
+		synctest.Wait()
+		s.watches.shutDown()
+		put(t, c, "a")
+		time.Sleep(time.Second)
+		require.Empty(t, heard)
 	})
 }
 

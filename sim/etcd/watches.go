@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
@@ -48,8 +49,8 @@ type watches struct {
 	server *Server
 
 	mu   sync.Mutex
-	open []*watch // in order of ID
-	shut bool     // the server stops: what its streams still do is no part of the history
+	open []*watch    // in order of ID
+	shut atomic.Bool // the server stops: what its streams still do is no part of the history
 }
 
 // watch is a watch that was opened.
@@ -65,7 +66,7 @@ type watch struct {
 func (ws *watches) begin(w *watch, r history.Record) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	if w.ended = ws.shut; w.ended {
+	if w.ended = ws.shut.Load(); w.ended {
 		return
 	}
 	w.id = ws.server.cfg.NextWatch()
@@ -125,10 +126,8 @@ func (ws *watches) endAll(chosen func(*watch) bool, why string) {
 
 // shutDown records the end of all watches, and nothing of them after that.
 func (ws *watches) shutDown() {
+	ws.shut.Store(true)
 	ws.endAll(func(*watch) bool { return true }, endByServer)
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.shut = true
 }
 
 func (ws *watches) recordEnd(w *watch, why string, compacted int64) {

@@ -71,9 +71,14 @@ func watchRecord(create *pb.WatchCreateRequest) history.Record {
 	return r
 }
 
-// SendMsg records what it sends before the client can know it.
+// SendMsg records what it sends before the client can know it. A server that stops
+// sends nothing more.
 func (ws *watchStream) SendMsg(m any) error {
 	ws.record(m.(*pb.WatchResponse))
+	if ws.server.watches.shut.Load() {
+		<-ws.Context().Done()
+		return ws.Context().Err()
+	}
 	return ws.ServerStream.SendMsg(m)
 }
 

@@ -1,0 +1,92 @@
+package checker
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// firstBackOff is how long Cilium's writer waits after the first refusal of a key; each
+// further one doubles that (client-go: DefaultTypedControllerRateLimiter).
+const firstBackOff = 5 * time.Millisecond
+
+// ofStorm explains a writer's many requests of its etcd: the etcd refused changes, and
+// the writer asked again for each key, backing off key by key. Without back-off there
+// would be more of them by the time that the last is refused.
+func (x *causes) ofStorm(v *Violation) *Cause {
+	last := v.Records[0]
+	r := &x.in.records[last]
+	if r.Peer != r.Actor {
+		return nil
+	}
+	first, until, refused, in := -1, -1, 0, 0
+	for i := range x.in.records {
+		c := &x.in.records[i]
+		if !isRefusedChange(c) || c.Peer != r.Peer || c.Actor != r.Actor || c.At <= r.At-stormWindow {
+			continue
+		}
+		if until >= 0 && c.At > x.in.records[until].At+stormWindow {
+			break
+		}
+		if first < 0 {
+			first = i
+		}
+		until = i
+		refused++
+		if i <= last {
+			in++
+		}
+	}
+	others := x.requestsUntil(last) - in
+	if first < 0 || others > stormRequests {
+		return nil
+	}
+	keys := x.keysOf(r.Actor)
+	span := x.in.records[until].At - x.in.records[first].At
+	attempts := 2 + int(math.Log2(1+float64(span)/float64(firstBackOff)))
+	if refused > keys*attempts {
+		return nil
+	}
+	return &Cause{Finding: causeRefused, Records: []int{first, last, until}, Proof: fmt.Sprintf(
+		"%d of them were changes that the etcd refused; from %s to %s it refused %d, which is not more than %d for each of %d keys",
+		in, seconds(x.in.records[first].At), seconds(x.in.records[until].At), refused, attempts, keys)}
+}
+
+// isRefusedChange reports whether an etcd refused for certain what a client wanted to
+// change, or the lease that it needs for that.
+func isRefusedChange(r *history.Record) bool {
+	switch {
+	case r.Err == "":
+		return false
+	case r.Verb == history.Lease:
+		return r.Op == "grant"
+	}
+	return r.Verb == history.Call && r.Op == "other" && (r.Key == "Put" || r.Key == "Txn" || r.Key == "DeleteRange")
+}
+
+// requestsUntil counts the requests of a record's client to its server in the minute
+// until that record.
+func (x *causes) requestsUntil(record int) (n int) {
+	r := &x.in.records[record]
+	for i := record; i >= 0 && x.in.records[i].At > r.At-stormWindow; i-- {
+		if c := &x.in.records[i]; isRequest(c) && c.Peer == r.Peer && c.Actor == r.Actor {
+			n++
+		}
+	}
+	return n
+}
+
+// keysOf is how many keys the etcds of a replica have had.
+func (x *causes) keysOf(replica string) int {
+	keys := map[string]bool{}
+	for _, s := range x.in.etcds {
+		if s.actor == replica {
+			for key := range s.versions {
+				keys[key] = true
+			}
+		}
+	}
+	return len(keys)
+}

@@ -221,6 +221,39 @@ func TestCauses(t *testing.T) {
 3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
 4.001 k0 event Namespace - value="ADDED:new:6" peer=r0 id=2
 ` + wronglyDeleted, "no-spurious-deletion", causeNamespace},
+		{"a writer has heard of the deletion of a namespace only", twoReplicas + `
+2 k0 event Namespace - value=DELETED:new:4 peer=r0 id=2
+` + strings.ReplaceAll(moved, "ns/two", "new/two") + `
+3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", causeNamespace},
+		{"a writer has heard of a namespace again, long before", twoReplicas + `
+2 k0 event Namespace - value="DELETED:new:4 ADDED:new:5" peer=r0 id=2
+` + strings.ReplaceAll(moved, "ns/two", "new/two") + `
+3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
+` + wronglyDeleted, "no-spurious-deletion", ""},
+		{"an agent hears late of a lease that had expired", twoReplicas + aWatch + `
+4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+4.5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+5 a0 drop endpoint e peer=r0 store=A inc=1
+`, "no-spurious-deletion", causeLease},
+		{"an agent hears late of a deletion that nothing explains", twoReplicas + aWatch + `
+4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+4 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+4.5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+5 a0 drop endpoint e peer=r0 store=A inc=1
+`, "no-spurious-deletion", ""},
+		{"an agent hears late of what came after a lease had expired", twoReplicas + aWatch + `
+4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+4.1 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+5 k0 truth endpoint e value="id=2 host=h pod=ns/one" op=put owner=CiliumEndpoint/ns/one rv=6
+5 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/one" store=A rev=10
+6 k0 truth endpoint e value="id=2 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=7
+7 a0 connect - - peer=r0 store=A
+7 r0 watch endpoint cilium/state/ip/v1/default/ peer=a0 store=A end=cilium/state/ip/v1/default0 ask=8 id=10
+7 a0 drop endpoint e peer=r0 store=A inc=1
+7 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+7 a0 see endpoint e value="id=2 host=h pod=ns/one" peer=r0 store=A inc=1
+`, "monotonic", causeLease},
 		{"an agent gives up waiting for a replica", twoReplicas + `
 2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
 3 a0 down agent - inc=1
@@ -268,6 +301,14 @@ func TestCauses(t *testing.T) {
 25 a0 drop endpoint e peer=r0 store=A inc=1
 30 world phase - end value=settled
 `, "convergence", causeOrphan},
+		{"the entry was there again for a while, unknown to the next writer", twoReplicas + `
+2.5 r0 down writer - inc=1
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+4 r0 up writer - inc=2
+5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
+6 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=7
+7 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpoint/ns/two rv=8
+` + ends, "convergence", causeOrphan},
 		{"the same, but the next writer has not listed", twoReplicas + `
 2.5 r0 down writer - inc=1
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
@@ -338,6 +379,9 @@ const (
 	moved = `
 3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=6
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=7
+`
+	aWatch = `
+2 r0 watch endpoint cilium/state/ip/v1/default/ peer=a0 store=A end=cilium/state/ip/v1/default0 ask=8 id=9
 `
 	wronglyDeleted = `
 5 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8

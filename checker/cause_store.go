@@ -39,12 +39,20 @@ func newSight(x *causes, e *entry, v *Violation) sight {
 	return c
 }
 
-// resumedFrom is the revision from which the agent of a record reads a key's changes:
-// that of its last watch of the key. It is zero if the history has no such watch.
+// resumedFrom is the revision from which the agent of a record reads a key's changes on
+// its present connection: that of its watch of the key. It is zero if there is no such
+// watch yet, or the history has none.
 func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
+	ended := map[int64]bool{}
 	for i--; i >= 0; i-- {
 		w := &x.in.records[i]
-		if w.Verb == history.Watch && w.Peer == r.Actor && w.Store == r.Store && w.Key <= key && key < w.End {
+		switch {
+		case w.Verb == history.Connect && w.Actor == r.Actor:
+			return 0
+		case w.Peer != r.Actor || w.Store != r.Store:
+		case w.Verb == history.Unwatch:
+			ended[w.ID] = true
+		case w.Verb == history.Watch && w.Key <= key && key < w.End && !ended[w.ID]:
 			return number(w.Ask)
 		}
 	}

@@ -88,6 +88,14 @@ func TestCauses(t *testing.T) {
 2.1 a0 drop identity 7 peer=r0 store=A inc=1
 `, "no-spurious-deletion", ""},
 		{"a fail-over to a replica that is behind", twoReplicas + replaced + toStale, "monotonic", causeStale},
+		{"a fail-over that gave its first watch up", twoReplicas + replaced + `
+5 a0 connect - - peer=r1 store=B
+5 r1 watch endpoint cilium/state/ip/v1/default/ peer=a0 store=B end=cilium/state/ip/v1/default0 ask=90 id=9
+5 r1 unwatch endpoint cilium/state/ip/v1/default/ value=client peer=a0 store=B id=9
+6 a0 connect - - peer=r1 store=B
+6 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
+6 r1 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=B rev=8
+`, "monotonic", causeStale},
 		{"back in time on one store, which never went back", twoReplicas + replaced +
 			"5 a0 see endpoint e value=\"id=1 host=h pod=ns/one\" peer=r0 store=A inc=1\n", "monotonic", ""},
 		{"a fail-over to a replica whose next writer does not know of the key", twoReplicas + `

@@ -295,6 +295,21 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 	}
 }
 
+// A queue that merges the events of an object hides what it had last.
+func TestWriterNeedNotLearnOfTheLastContentOfAClaim(t *testing.T) {
+	v := told(t, func(t *tale) {
+		t.claim("web", "web2")
+		t.claim("db", "db")
+		t.release("web", "web2")
+		t.del("r0", "s0")
+		t.drop("a0")
+		t.put("r0", "s0", "db")
+		t.see("a0", "db")
+	})
+	require.Empty(t, v.Unexplained)
+	require.Equal(t, []string{"deleted-between-owners"}, needed(v))
+}
+
 // needed are the names of the deviations that a verdict needs.
 func needed(v *Verdict) (names []string) {
 	for _, n := range v.Needed {

@@ -113,7 +113,7 @@ var deviations = []*deviation{
 		step: func(f *replicaRun, next *images, m image, log mesh.Log, _ uint8) {
 			f.served(m, log, func(m image) {
 				for _, p := range f.run.log.lapsed {
-					if p.at > m.replica.RV && int(p.at) <= len(log) && p.content == m.shown(f.run.log) {
+					if p.at > m.replica.RV && int(p.at) <= len(log) && slices.Contains(p.contents, m.shown(f.run.log)) {
 						m.replica.Etcd[0], m.other = 0, 0
 						next.add(m)
 						return

@@ -23,10 +23,11 @@ type keyLog struct {
 	lapsed  []lapse   // claims that ended while another was there
 }
 
-// lapse is the end of a claim, by the write number at, whose content was content.
+// lapse is the end of a claim's content, by the write number at. The writer may have put
+// any of those that the claim had had until then: it need not learn of all of them.
 type lapse struct {
-	at      uint8
-	content uint8
+	at       uint8
+	contents []uint8
 }
 
 // contents gives the contents of a key numbers, from 1.
@@ -55,6 +56,7 @@ func (c contents) text(n uint8) string {
 type claim struct {
 	owner   string
 	content uint8
+	had     []uint8 // all contents until now
 }
 
 // newKeyLog makes the log of the Truth records, which are of one key. It returns
@@ -69,7 +71,7 @@ func newKeyLog(records []history.Record, truths []int32, names contents) (*keyLo
 		}
 		at := slices.IndexFunc(queue, func(c claim) bool { return c.owner == r.Owner })
 		if at >= 0 && len(queue) > 1 {
-			l.lapsed = append(l.lapsed, lapse{uint8(len(l.log) + 1), queue[at].content})
+			l.lapsed = append(l.lapsed, lapse{uint8(len(l.log) + 1), slices.Clone(queue[at].had)})
 		}
 		switch {
 		case r.Op == "del" && at >= 0:
@@ -84,6 +86,7 @@ func newKeyLog(records []history.Record, truths []int32, names contents) (*keyLo
 				at = len(queue) - 1
 			}
 			queue[at].content = n
+			queue[at].had = append(queue[at].had, n)
 		}
 		l.add(i, queue)
 	}

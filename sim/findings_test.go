@@ -29,7 +29,7 @@ func TestFindings(t *testing.T) {
 		"cut-list-is-drained":            {"no-spurious-deletion"},
 		"queue-merges-events":            {"no-spurious-deletion"},
 		"put-backs-off":                  {"convergence", "staleness", "readiness"},
-		"refused-puts-come-again":        {"load", "no-spurious-deletion", "canaries"},
+		"refused-puts-come-again":        {"load"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -43,15 +43,16 @@ func (x *causes) ofStorm(v *Violation) *Cause {
 	if first < 0 || others > stormRequests {
 		return nil
 	}
-	keys := x.keysOf(r.Actor)
-	span := x.in.records[until].At - x.in.records[first].At
+	from, to := x.in.records[first].At, x.in.records[until].At
+	span := to - from
+	keys := x.keysChanged(r.Actor, from, to+span+handling)
 	attempts := 2 + int(math.Log2(1+float64(span)/float64(firstBackOff)))
 	if refused > keys*attempts {
 		return nil
 	}
 	return &Cause{Finding: causeRefused, Records: []int{first, last, until}, Proof: fmt.Sprintf(
-		"%d of them were changes that the etcd refused; from %s to %s it refused %d, which is not more than %d for each of %d keys",
-		in, seconds(x.in.records[first].At), seconds(x.in.records[until].At), refused, attempts, keys)}
+		"%d of them were changes that the etcd refused; from %s to %s it refused %d, which is not more than %d for each of the %d keys that changed then or, as the back-off has it, as long after",
+		in, seconds(from), seconds(to), refused, attempts, keys)}
 }
 
 // isRefusedChange reports whether an etcd refused for certain what a client wanted to
@@ -78,13 +79,14 @@ func (x *causes) requestsUntil(record int) (n int) {
 	return n
 }
 
-// keysOf is how many keys the etcds of a replica have had.
-func (x *causes) keysOf(replica string) int {
+// keysChanged is how many keys of a replica's etcds changed from one instant to another:
+// at least as many as the writer had been refused until then and put since.
+func (x *causes) keysChanged(replica string, from, to time.Duration) int {
 	keys := map[string]bool{}
 	for _, s := range x.in.etcds {
-		if s.actor == replica {
-			for key := range s.versions {
-				keys[key] = true
+		for _, i := range s.changes {
+			if r := &x.in.records[i]; s.actor == replica && from <= r.At && r.At <= to {
+				keys[r.Key] = true
 			}
 		}
 	}

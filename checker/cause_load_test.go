@@ -10,15 +10,15 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// An etcd with ten keys refuses so many puts of its writer in the twenty seconds from 70 s on.
-func refusing(puts int, client string) string {
+// An etcd refuses so many puts in the twenty seconds from 70 s on; then some keys are put.
+func refusing(puts int, client string, keys int) string {
 	var b strings.Builder
 	b.WriteString("0 r0 up etcd - store=A inc=1\n0 r0 up writer - inc=1\n0 r1 up writer - inc=1\n1 k0 request Pod - op=list peer=r0\n")
-	for i := range 10 {
-		fmt.Fprintf(&b, "1 r0 put meta key%d store=A rev=%d\n", i, i+2)
-	}
 	for i := range puts {
 		fmt.Fprintf(&b, "%.3f r0 call meta Put op=other err=\"database space exceeded\" peer=%s store=A\n", 70+20*float64(i)/float64(puts), client)
+	}
+	for i := range keys {
+		fmt.Fprintf(&b, "95 r0 put meta key%d store=A rev=%d\n", i, i+2)
 	}
 	return b.String()
 }
@@ -27,10 +27,11 @@ func TestCauseOfAStorm(t *testing.T) {
 	for _, c := range []struct {
 		name, records, want string
 	}{
-		{"each key again and again, with back-off", refusing(130, "r0"), causeRefused},
-		{"more often than with back-off", refusing(150, "r0"), ""},
-		{"another writer's requests", refusing(130, "r1"), ""},
-		{"requests that were not refused", strings.ReplaceAll(refusing(130, "r0"), ` err="database space exceeded"`, ""), ""},
+		{"each key again and again, with back-off", refusing(130, "r0", 10), causeRefused},
+		{"more often than with back-off", refusing(150, "r0", 10), ""},
+		{"a few keys, more often than with back-off", refusing(130, "r0", 9), ""},
+		{"another writer's requests", refusing(130, "r1", 10), ""},
+		{"requests that were not refused", strings.ReplaceAll(refusing(130, "r0", 10), ` err="database space exceeded"`, ""), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records)

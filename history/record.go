@@ -1,6 +1,10 @@
 package history
 
-import "time"
+import (
+	"time"
+
+	"github.com/meshcheck/meshcheck/model/schema"
+)
 
 // Verb says what happened. The set is closed: a reader refuses others.
 type Verb string
@@ -171,10 +175,10 @@ const (
 
 // View kinds, and Meta for the keys of an etcd that belong to no view.
 const (
-	Identity = "identity"
-	Endpoint = "endpoint"
-	Node     = "node"
-	Meta     = "meta"
+	Identity = schema.Identity
+	Endpoint = schema.Endpoint
+	Node     = schema.Node
+	Meta     = schema.Meta
 )
 
 // Record is one thing that happened. Which fields are used depends on Verb.

@@ -14,6 +14,7 @@ import (
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/tie"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // modelFlags are the flags of the command model.
@@ -47,12 +48,12 @@ func (c *console) model(ctx context.Context, args []string) (int, error) {
 	if f.all {
 		return c.modelMatrix(ctx, f, o)
 	}
-	mode, err := mesh.ParseMode(f.mode)
+	md, err := mode.Parse(f.mode)
 	if err != nil {
 		return 0, &usageError{err}
 	}
-	o.Progress = c.exploring(mode)
-	row, err := mesh.Run(ctx, mesh.Config{Mode: mode, Bounds: f.bounds}, o)
+	o.Progress = c.exploring(md)
+	row, err := mesh.Run(ctx, mesh.Config{Mode: md, Bounds: f.bounds}, o)
 	if err != nil {
 		return 0, &usageError{err}
 	}
@@ -136,9 +137,9 @@ func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options
 		fmt.Fprint(c.stdout, mesh.MatrixHeader(f.bounds))
 	}
 	status := statusHold
-	for _, mode := range mesh.MatrixModes() {
-		o.Progress = c.exploring(mode)
-		row, err := mesh.Run(ctx, mesh.Config{Mode: mode, Bounds: f.bounds}, o)
+	for _, md := range mesh.MatrixModes() {
+		o.Progress = c.exploring(md)
+		row, err := mesh.Run(ctx, mesh.Config{Mode: md, Bounds: f.bounds}, o)
 		if err != nil {
 			return 0, &usageError{err}
 		}
@@ -179,9 +180,9 @@ func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options
 
 // exploring shows how far the search of a mode is. In a log a search of a moment
 // needs no line.
-func (c *console) exploring(mode mesh.Mode) func(explore.Progress) {
+func (c *console) exploring(md mode.Mode) func(explore.Progress) {
 	return func(p explore.Progress) {
-		line := fmt.Sprintf("%s: %v", mode, p)
+		line := fmt.Sprintf("%s: %v", md, p)
 		if p.Elapsed < logEvery {
 			c.progress.show("%s", line)
 		} else {

@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -116,12 +117,12 @@ func TestRecordedOutcomes(t *testing.T) {
 		plans:   map[string]bool{},
 		courses: map[string]*mesh.Course{},
 	}
-	for _, mode := range mesh.MatrixModes() {
+	for _, md := range mesh.MatrixModes() {
 		bounds := recorded.Bounds
-		if mode.Base != mesh.ClusterMesh {
+		if md.Base != mode.ClusterMesh {
 			bounds.Agents = 1
 		}
-		row, err := mesh.Run(t.Context(), mesh.Config{Mode: mode, Bounds: bounds}, mesh.Options{})
+		row, err := mesh.Run(t.Context(), mesh.Config{Mode: md, Bounds: bounds}, mesh.Options{})
 		require.NoError(t, err)
 		for _, c := range row.Cells {
 			check.cell(t, row, c)

@@ -1,13 +1,17 @@
 package mesh
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // addAgent adds what an agent does with the etcd of a replica, and its restart.
 func (m *mesh) addAgent(a int) {
-	if m.mode.Base.replicated() {
+	if m.mode.Base.Replicated() {
 		m.addReader(a)
 	}
-	if m.mode.Base == Handover || !m.mode.Base.replicated() {
+	if m.mode.Base == mode.Handover || !m.mode.Base.Replicated() {
 		m.addWatcher(a)
 	}
 	m.addFault(action{
@@ -20,9 +24,9 @@ func (m *mesh) addAgent(a int) {
 			g.Leave()
 			g.CRD = 0
 			switch {
-			case m.mode.has(Anchor):
+			case m.mode.Has(mode.Anchor):
 				g.Fence = s.RV
-			case !m.mode.has(Kept):
+			case !m.mode.Has(mode.Kept):
 				g.Fence = 0
 			}
 			return true
@@ -30,9 +34,9 @@ func (m *mesh) addAgent(a int) {
 		say: func(s *State, _ int) string {
 			text := fmt.Sprintf("a%d restarts; the datapath keeps what it has", a)
 			switch {
-			case m.mode.has(Anchor):
+			case m.mode.Has(mode.Anchor):
 				text += fmt.Sprintf(", and a%d asks the kube-apiserver for its resourceVersion: %d", a, s.RV)
-			case m.mode.has(Kept):
+			case m.mode.Has(mode.Kept):
 				text += ", the fence too"
 			}
 			return text
@@ -50,7 +54,7 @@ func (m *mesh) addReader(a int) {
 			if g.Connect(r, &s.Replicas[r], s.adrift(g)) != "" {
 				return false
 			}
-			if m.mode.has(Cutover) {
+			if m.mode.Has(mode.Cutover) {
 				g.CRD = 0
 			}
 			m.look(s, g)
@@ -60,7 +64,7 @@ func (m *mesh) addReader(a int) {
 			switch {
 			case s.Agents[a].CRD == 0:
 				return fmt.Sprintf("a%d connects with r%d, finds the canary, and makes its view what r%d's etcd has", a, r, r)
-			case m.mode.has(Cutover):
+			case m.mode.Has(mode.Cutover):
 				return fmt.Sprintf("a%d stops its watch of CRDs and makes its view what r%d's etcd has", a, r)
 			}
 			return fmt.Sprintf("a%d connects with r%d while it watches CRDs: what r%d's etcd has takes precedence", a, r, r)
@@ -90,7 +94,7 @@ func (m *mesh) look(s *State, g *agent) bool {
 		return false
 	}
 	s.show(g, view)
-	if m.mode.has(Fence) {
+	if m.mode.Has(mode.Fence) {
 		g.Fence = max(g.Fence, g.CRD)
 		if from != nil {
 			g.Fence = max(g.Fence, from.RV)

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Course is a counterexample taken apart, for those who want to make the same
 // happen elsewhere.
 type Course struct {
-	Mode     Mode
+	Mode     mode.Mode
 	Bounds   Bounds // Replicas is 0 if the mode has none
 	Property string // that is broken at the end
 	Reads    []int  // by agent: the replica that it reads at the start, or -1
@@ -115,7 +116,7 @@ func (m *mesh) act(name string, old, next *State, i int) Act {
 	switch act.Name {
 	case Writes:
 		act.RV = int(next.RV)
-		if m.mode.Base == Direct {
+		if m.mode.Base == mode.Direct {
 			_, act.Replica = m.choice(i)
 		}
 	case Delivers:

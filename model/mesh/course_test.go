@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 func TestCourse(t *testing.T) {
@@ -35,8 +36,8 @@ func TestCourseOfEachCell(t *testing.T) {
 		ReplicaCrashes: true, EtcdEmptied: true, AgentSees: true, AgentConnects: true, AgentRestarts: true,
 	}
 	courses := 0
-	for _, mode := range MatrixModes() {
-		row := run(t, mode.String(), small)
+	for _, md := range MatrixModes() {
+		row := run(t, md.String(), small)
 		for _, c := range row.Cells {
 			if c.Verdict != explore.Broken {
 				continue
@@ -46,7 +47,7 @@ func TestCourseOfEachCell(t *testing.T) {
 			require.Len(t, course.Acts, len(c.Trace.Steps))
 			courses++
 			for _, act := range course.Acts {
-				if mode.Base == ClusterMesh {
+				if md.Base == mode.ClusterMesh {
 					require.True(t, known[act.Name], act.Name)
 				}
 				require.True(t, act.Agent < small.Agents && act.Replica < small.Replicas)
@@ -54,7 +55,7 @@ func TestCourseOfEachCell(t *testing.T) {
 		}
 	}
 	require.Greater(t, courses, 50)
-	m := newForTest(t, Mode{Base: ClusterMesh}, small)
+	m := newForTest(t, mode.Mode{Base: mode.ClusterMesh}, small)
 	start := m.starts()[0]
 	for _, a := range m.actions {
 		require.True(t, known[m.act(a.name, &start, &start, 0).Name], a.name)

@@ -13,14 +13,14 @@ import (
 // That is sound if no behaviour goes on for ever, which a rank shows that
 // every step increases.
 func TestEveryBehaviourEnds(t *testing.T) {
-	for _, mode := range MatrixModes() {
-		m := newForTest(t, mode, small)
+	for _, md := range MatrixModes() {
+		m := newForTest(t, md, small)
 		x := m.model()
 		x.Transition("rank", func(old, next *State) bool { return slices.Compare(m.rank(old), m.rank(next)) < 0 })
 		r, err := explore.Check(t.Context(), x, explore.Options{Properties: []string{"rank"}})
 		require.NoError(t, err)
 		require.True(t, r.Finished)
-		require.Equal(t, explore.Holds, r.Outcome("rank").Verdict, "mode %s: %v", mode, r)
+		require.Equal(t, explore.Holds, r.Outcome("rank").Verdict, "mode %s: %v", md, r)
 	}
 }
 
@@ -68,9 +68,9 @@ func (m *mesh) rank(s *State) []int {
 // fairness, which assumes nothing about behaviours.
 func TestSettledIsWhatFairnessLeadsTo(t *testing.T) {
 	b := Bounds{Replicas: 2, Agents: 1, Objects: 1, Reuses: 1, Faults: 2}
-	for _, mode := range MatrixModes() {
-		m := newForTest(t, mode, b)
-		x := explore.New[State](mode.String())
+	for _, md := range MatrixModes() {
+		m := newForTest(t, md, b)
+		x := explore.New[State](md.String())
 		x.Init(m.starts()...)
 		for _, a := range m.actions {
 			action := x.Choice(a.name, a.count, a.do)
@@ -82,10 +82,10 @@ func TestSettledIsWhatFairnessLeadsTo(t *testing.T) {
 		x.EventuallyAlways(owner, m.all(knowsOwners))
 		live, err := explore.Check(t.Context(), x, explore.Options{})
 		require.NoError(t, err)
-		row, err := Run(t.Context(), Config{mode, b}, Options{})
+		row, err := Run(t.Context(), Config{md, b}, Options{})
 		require.NoError(t, err)
 		for _, property := range []string{convergence, owner} {
-			require.Equal(t, row.cell(t, property).Verdict, live.Outcome(property).Verdict, "mode %s, %s", mode, property)
+			require.Equal(t, row.cell(t, property).Verdict, live.Outcome(property).Verdict, "mode %s, %s", md, property)
 		}
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // MatrixModes returns the modes of the matrix, in its order: those that the
 // mission names, each repair of the proposal by itself, and what it takes for all
 // that a mode promises to hold.
-func MatrixModes() (modes []Mode) {
+func MatrixModes() (modes []mode.Mode) {
 	for _, text := range []string{
 		"crd", "kvstore",
 		"clustermesh", "clustermesh+sweep", "clustermesh+token", "clustermesh+sweep+token",
@@ -20,18 +21,18 @@ func MatrixModes() (modes []Mode) {
 		"handover", "handover+cutover", "handover+sweep+token+fence+kept", "handover+sweep+token+fence+kept+cutover",
 		"direct", "central",
 	} {
-		mode, err := ParseMode(text)
+		md, err := mode.Parse(text)
 		if err != nil {
 			panic(err)
 		}
-		modes = append(modes, mode)
+		modes = append(modes, md)
 	}
 	return modes
 }
 
 // Row is what is known of one mode.
 type Row struct {
-	Mode   Mode
+	Mode   mode.Mode
 	Bounds Bounds
 	Cells  []Cell // in the order of Properties, as far as they were asked for
 
@@ -96,10 +97,9 @@ func Run(ctx context.Context, c Config, o Options) (*Row, error) {
 		Mode: c.Mode, Bounds: c.Bounds, Finished: r.Finished, Stopped: r.Stopped,
 		States: r.Stats.Distinct, Steps: r.Stats.Generated, Elapsed: r.Stats.Elapsed,
 	}
-	promises := c.Mode.Promises()
 	for _, name := range properties {
 		outcome := r.Outcome(name)
-		row.Cells = append(row.Cells, Cell{name, slices.Contains(promises, name), outcome.Verdict, outcome.Trace})
+		row.Cells = append(row.Cells, Cell{name, c.Mode.Promises(name), outcome.Verdict, outcome.Trace})
 	}
 	for _, s := range situations(c.Mode) {
 		row.Situations = append(row.Situations, Situation{s.Name, s.Promise, r.Outcome(s.Name).Trace})

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -124,22 +125,6 @@ func TestJSONOfAMode(t *testing.T) {
 	}
 }
 
-func TestParseMode(t *testing.T) {
-	m, err := ParseMode("clustermesh+kept+fence+sweep+fence")
-	require.NoError(t, err)
-	require.Equal(t, "clustermesh+sweep+fence+kept", m.String())
-	for text, want := range map[string]string{
-		"mesh":                `mode "mesh": there is no base "mesh"; there are crd, kvstore, clustermesh, handover, direct, central`,
-		"clustermesh+magic":   `there is no repair "magic"; there are sweep,`,
-		"crd+sweep":           "mode crd+sweep: repairs are for clustermesh and handover",
-		"clustermesh+kept":    "mode clustermesh+kept: the repair kept needs the repair fence",
-		"clustermesh+cutover": "mode clustermesh+cutover: the repair cutover is for handover",
-	} {
-		_, err := ParseMode(text)
-		require.ErrorContains(t, err, want)
-	}
-}
-
 func TestBoundsAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Bounds)
@@ -153,7 +138,7 @@ func TestBoundsAreChecked(t *testing.T) {
 	} {
 		b := Default
 		c.change(&b)
-		_, err := New(Config{Mode{Base: ClusterMesh}, b})
+		_, err := New(Config{mode.Mode{Base: mode.ClusterMesh}, b})
 		require.EqualError(t, err, c.want)
 	}
 }

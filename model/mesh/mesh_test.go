@@ -9,15 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // small are bounds that break and keep what the default ones do, in a second.
 var small = Bounds{Replicas: 2, Agents: 1, Objects: 2, Reuses: 1, Faults: 2}
 
 // run explores a mode.
-func run(t *testing.T, mode string, b Bounds) *Row {
+func run(t *testing.T, md string, b Bounds) *Row {
 	t.Helper()
-	m, err := ParseMode(mode)
+	m, err := mode.Parse(md)
 	require.NoError(t, err)
 	row, err := Run(t.Context(), Config{m, b}, Options{})
 	require.NoError(t, err)
@@ -35,25 +36,25 @@ func (r *Row) cell(t *testing.T, property string) Cell {
 	return Cell{}
 }
 
-func newForTest(t *testing.T, mode Mode, b Bounds) *mesh {
+func newForTest(t *testing.T, md mode.Mode, b Bounds) *mesh {
 	t.Helper()
-	m, err := newMesh(Config{mode, b})
+	m, err := newMesh(Config{md, b})
 	require.NoError(t, err)
 	return m
 }
 
 func TestModelsKeepWhatTheyDeclare(t *testing.T) {
-	for _, mode := range MatrixModes() {
-		x, err := New(Config{mode, Bounds{Replicas: 2, Agents: 2, Objects: 2, Reuses: 1, Faults: 2}})
+	for _, md := range MatrixModes() {
+		x, err := New(Config{md, Bounds{Replicas: 2, Agents: 2, Objects: 2, Reuses: 1, Faults: 2}})
 		require.NoError(t, err)
-		require.NoError(t, x.Audit(2000), "mode %s", mode)
+		require.NoError(t, x.Audit(2000), "mode %s", md)
 	}
 }
 
 func TestSymmetryChangesNoVerdict(t *testing.T) {
 	b := Bounds{Replicas: 2, Agents: 2, Objects: 1, Reuses: 1, Faults: 1}
-	for _, mode := range MatrixModes() {
-		x, err := New(Config{mode, b})
+	for _, md := range MatrixModes() {
+		x, err := New(Config{md, b})
 		require.NoError(t, err)
 		reduced, err := explore.Check(t.Context(), x, explore.Options{})
 		require.NoError(t, err)
@@ -61,9 +62,9 @@ func TestSymmetryChangesNoVerdict(t *testing.T) {
 		require.NoError(t, err)
 		require.Greater(t, full.Stats.Distinct, reduced.Stats.Distinct)
 		for i, o := range reduced.Outcomes {
-			require.Equal(t, o.Verdict, full.Outcomes[i].Verdict, "mode %s, %s", mode, o.Property)
+			require.Equal(t, o.Verdict, full.Outcomes[i].Verdict, "mode %s, %s", md, o.Property)
 			if o.Verdict == explore.Broken {
-				require.Len(t, full.Outcomes[i].Trace.Steps, len(o.Trace.Steps), "mode %s, %s", mode, o.Property)
+				require.Len(t, full.Outcomes[i].Trace.Steps, len(o.Trace.Steps), "mode %s, %s", md, o.Property)
 			}
 		}
 	}
@@ -71,18 +72,18 @@ func TestSymmetryChangesNoVerdict(t *testing.T) {
 
 // Agents do not influence each other, so a second one changes no verdict.
 func TestASecondAgentChangesNoVerdict(t *testing.T) {
-	for _, mode := range []string{"crd", "clustermesh", "clustermesh+fence", "clustermesh+sweep+token+fence+kept", "direct"} {
-		one, two := run(t, mode, small), run(t, mode, Default)
+	for _, md := range []string{"crd", "clustermesh", "clustermesh+fence", "clustermesh+sweep+token+fence+kept", "direct"} {
+		one, two := run(t, md, small), run(t, md, Default)
 		for i, c := range one.Cells {
-			require.Equal(t, c.Verdict, two.Cells[i].Verdict, "mode %s, %s", mode, c.Property)
+			require.Equal(t, c.Verdict, two.Cells[i].Verdict, "mode %s, %s", md, c.Property)
 		}
 	}
 }
 
 func TestWorkloadReachesItsEnd(t *testing.T) {
 	for _, b := range []Bounds{small, {1, 1, 3, 2, 0}, {1, 1, 1, 0, 0}} {
-		for _, base := range Bases() {
-			m := newForTest(t, Mode{Base: base}, b)
+		for _, base := range mode.Bases() {
+			m := newForTest(t, mode.Mode{Base: base}, b)
 			x := m.model()
 			x.Sometimes("last write", func(s *State) bool { return s.RV == b.last() })
 			x.Invariant("one address to a pod", func(s *State) bool {
@@ -103,11 +104,11 @@ func TestWorkloadReachesItsEnd(t *testing.T) {
 }
 
 func TestInterruptedSearchDecidesNothing(t *testing.T) {
-	mode, err := ParseMode("clustermesh+sweep+token+fence+kept")
+	md, err := mode.Parse("clustermesh+sweep+token+fence+kept")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	row, err := Run(ctx, Config{mode, Default}, Options{})
+	row, err := Run(ctx, Config{md, Default}, Options{})
 	require.NoError(t, err)
 	require.False(t, row.Finished)
 	require.Equal(t, explore.Unknown, row.Verdict())
@@ -116,9 +117,9 @@ func TestInterruptedSearchDecidesNothing(t *testing.T) {
 }
 
 func TestMemoryBoundDecidesNothing(t *testing.T) {
-	mode, err := ParseMode("handover+sweep+token+fence+kept+cutover")
+	md, err := mode.Parse("handover+sweep+token+fence+kept+cutover")
 	require.NoError(t, err)
-	row, err := Run(t.Context(), Config{mode, Default}, Options{Memory: 1 << 16, Properties: []string{monotonic}})
+	row, err := Run(t.Context(), Config{md, Default}, Options{Memory: 1 << 16, Properties: []string{monotonic}})
 	require.NoError(t, err)
 	require.False(t, row.Finished)
 	require.Equal(t, explore.Unknown, row.cell(t, monotonic).Verdict)

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Config is what a model is made for.
 type Config struct {
-	Mode Mode
+	Mode mode.Mode
 	Bounds
 }
 
@@ -26,7 +27,7 @@ func New(c Config) (*explore.Model[State], error) {
 // mesh is a model while it is made.
 type mesh struct {
 	Bounds
-	mode    Mode
+	mode    mode.Mode
 	actions []action
 }
 
@@ -49,26 +50,26 @@ type action struct {
 }
 
 func newMesh(c Config) (*mesh, error) {
-	if err := c.Mode.validate(); err != nil {
+	if err := c.Mode.Validate(); err != nil {
 		return nil, err
 	}
 	if err := c.Bounds.validate(); err != nil {
 		return nil, err
 	}
 	m := &mesh{Bounds: c.Bounds, mode: c.Mode}
-	if !m.mode.Base.replicated() {
+	if !m.mode.Base.Replicated() {
 		m.Replicas = 0
 	}
 	m.addWorkload()
 	for r := range m.Replicas {
 		m.addReplica(r)
-		if m.mode.Base == Direct {
+		if m.mode.Base == mode.Direct {
 			m.addDirect(r)
 		}
-		if m.mode.Base.copies() && !m.mode.has(Token) {
+		if m.mode.Base.Copies() && !m.mode.Has(mode.Token) {
 			m.addEmptying(r)
 		}
-		if m.mode.has(Heartbeat) {
+		if m.mode.Has(mode.Heartbeat) {
 			m.addHeartbeat(r)
 		}
 	}
@@ -158,7 +159,7 @@ func (m *mesh) starts() []State {
 	for r := range m.Replicas {
 		p := &s.Replicas[r]
 		m.listed(p, p.Start(s.log()))
-		if m.mode.Base == Direct {
+		if m.mode.Base == mode.Direct {
 			p.RV, p.Held = 0, 1<<s.RV-1
 		}
 	}
@@ -176,7 +177,7 @@ func (m *mesh) starts() []State {
 // joins are the states that differ from s in where the agent reads.
 func (m *mesh) joins(s State, a int) (all []State) {
 	g := &s.Agents[a]
-	if m.mode.Base == Handover || !m.mode.Base.replicated() {
+	if m.mode.Base == mode.Handover || !m.mode.Base.Replicated() {
 		g.CRD = s.RV
 		m.look(&s, g)
 		return []State{s}

@@ -1,17 +1,20 @@
 package mesh
 
-import "github.com/meshcheck/meshcheck/model/explore"
+import (
+	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // The names of the properties. The first four are the checker's.
 const (
 	integrity    = "integrity"
-	monotonic    = "monotonic"
+	monotonic    = mode.Monotonic
 	spurious     = "no-spurious-deletion"
 	convergence  = "convergence"
 	owner        = "owner"
-	singleSource = "single-source"
+	singleSource = mode.SingleSource
 	durable      = "durable"
-	agree        = "agree"
+	agree        = mode.Agree
 )
 
 // The names of the situations.
@@ -51,9 +54,9 @@ func PropertyNames() (names []string) {
 // situations are what a mode must be able to come to, so that one in which nothing
 // happens does not pass: the explorer gives a witness of each. Of replicas that copy
 // the kube-apiserver it is also how far apart they can be.
-func situations(m Mode) []Property {
+func situations(m mode.Mode) []Property {
 	all := []Property{{allKnown, "Every write has happened, and every agent knows."}}
-	if m.Base.copies() {
+	if m.Base.Copies() {
 		all = append(all, Property{apart, "One replica answers as before the first write, another as after the last."})
 	}
 	return all
@@ -86,13 +89,13 @@ func (m *mesh) addProperties(x *explore.Model[State]) {
 	})
 	x.Invariant(owner, func(s *State) bool { return m.all(knowsOwners)(s) || !m.settled(s) })
 	x.Invariant(singleSource, m.all(oneSource))
-	x.Invariant(durable, func(s *State) bool { return m.mode.Base != Direct || m.survived(s) })
+	x.Invariant(durable, func(s *State) bool { return m.mode.Base != mode.Direct || m.survived(s) })
 	x.Invariant(agree, m.replicasAgree)
 
 	x.Sometimes(allKnown, func(s *State) bool {
 		return s.RV == m.last() && m.all(func(s *State, g *agent) bool { return g.View == s.truth(s.RV) })(s)
 	})
-	if m.mode.Base.copies() {
+	if m.mode.Base.Copies() {
 		x.Sometimes(apart, func(s *State) bool { return s.RV == m.last() && m.answersApart(s) })
 	}
 }

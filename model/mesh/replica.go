@@ -1,19 +1,23 @@
 package mesh
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // addReplica adds what a replica does and what befalls it.
 func (m *mesh) addReplica(r int) {
-	if m.mode.Base.copies() {
+	if m.mode.Base.Copies() {
 		m.addDeliveries(r)
 		m.add(action{
 			name: fmt.Sprintf("WriterLists(r%d)", r), kind: progress,
 			do: func(s *State, _ int) bool {
 				p := &s.Replicas[r]
-				return m.listed(p, p.WriterLists(s.log(), m.mode.has(Sweep)))
+				return m.listed(p, p.WriterLists(s.log(), m.mode.Has(mode.Sweep)))
 			},
 			say: func(s *State, _ int) string {
-				if m.mode.has(Sweep) {
+				if m.mode.Has(mode.Sweep) {
 					return fmt.Sprintf("r%d's new writer lists at rv %d, writes what exists, deletes what does not", r, s.RV)
 				}
 				return fmt.Sprintf("r%d's new writer lists at rv %d and writes what exists", r, s.RV)
@@ -32,14 +36,14 @@ func (m *mesh) addReplica(r int) {
 	m.add(action{
 		name: fmt.Sprintf("Start(r%d)", r), kind: progress,
 		do: func(s *State, _ int) bool {
-			if m.mode.Base == Direct {
+			if m.mode.Base == mode.Direct {
 				return m.startDirect(s, r)
 			}
 			p := &s.Replicas[r]
 			return m.listed(p, p.Start(s.log()))
 		},
 		say: func(s *State, _ int) string {
-			if m.mode.Base == Direct {
+			if m.mode.Base == mode.Direct {
 				return fmt.Sprintf("a new pod of r%d starts with an empty etcd and copies what others have", r)
 			}
 			return fmt.Sprintf("a new pod of r%d starts with an empty etcd and fills it from a list at rv %d", r, s.RV)
@@ -64,7 +68,7 @@ func (m *mesh) listed(p *replica, refused Refusal) bool {
 	if refused != "" {
 		return false
 	}
-	if m.mode.Base == Central {
+	if m.mode.Base == mode.Central {
 		p.Identities = p.RV
 	}
 	return true
@@ -73,7 +77,7 @@ func (m *mesh) listed(p *replica, refused Refusal) bool {
 // addDeliveries adds the replica's watch: it delivers every write, in order, when
 // it likes.
 func (m *mesh) addDeliveries(r int) {
-	if m.mode.Base == Central {
+	if m.mode.Base == mode.Central {
 		m.addCentral(r)
 		return
 	}

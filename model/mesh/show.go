@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // The names of the parts of a state that stories leave out: their sentences say
@@ -29,7 +30,7 @@ func (m *mesh) vars(s *State) (vars []explore.Var) {
 	for a := range m.Agents {
 		g := &s.Agents[a]
 		add(fmt.Sprintf("a%d reads", a), m.showSource(g))
-		if m.mode.has(Fence) {
+		if m.mode.Has(mode.Fence) {
 			add(fmt.Sprintf("a%d's fence", a), fmt.Sprintf("rv %d", g.Fence))
 		}
 		m.showEntries(s, g.View, fmt.Sprintf("a%d's view", a), add)
@@ -42,9 +43,9 @@ func (m *mesh) showReplica(p *replica) string {
 	switch {
 	case p.Phase == lost:
 		return text
-	case m.mode.Base == Direct:
+	case m.mode.Base == mode.Direct:
 		return "serving"
-	case m.mode.Base == Central:
+	case m.mode.Base == mode.Central:
 		text = fmt.Sprintf("%s rv %d of endpoints, rv %d of identities", text, p.RV, p.Identities)
 	default:
 		text = fmt.Sprintf("%s rv %d", text, p.RV)
@@ -60,7 +61,7 @@ func (m *mesh) showReplica(p *replica) string {
 
 func (m *mesh) showSource(g *agent) string {
 	truth := "CRDs"
-	if m.mode.Base == KVStore {
+	if m.mode.Base == mode.KVStore {
 		truth = "the shared etcd"
 	}
 	switch {

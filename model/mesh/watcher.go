@@ -1,12 +1,16 @@
 package mesh
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // addWatcher adds an agent's watch of the persistent truth: of CRDs at the
 // kube-apiserver, or of the shared etcd.
 func (m *mesh) addWatcher(a int) {
 	source := "CRDs"
-	if m.mode.Base == KVStore {
+	if m.mode.Base == mode.KVStore {
 		source = "the shared etcd"
 	}
 	m.add(action{
@@ -47,7 +51,7 @@ func (m *mesh) addWatcher(a int) {
 			return fmt.Sprintf("a%d's watch of %s delivers rv %d: %s", a, source, g.CRD+1, s.at(g.CRD+1))
 		},
 	})
-	if m.mode.Base != Handover || m.mode.has(Cutover) {
+	if m.mode.Base != mode.Handover || m.mode.Has(mode.Cutover) {
 		return
 	}
 	m.add(action{

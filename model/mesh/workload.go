@@ -3,13 +3,15 @@ package mesh
 import (
 	"fmt"
 	"slices"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // A write is chosen among: delete pod i; or create pod i with address j. In mode
 // direct also among the replicas that may acknowledge it.
 func (m *mesh) writes(*State) int {
 	n := m.Objects + m.Objects*m.Objects
-	if m.mode.Base == Direct {
+	if m.mode.Base == mode.Direct {
 		n *= m.Replicas
 	}
 	return n
@@ -17,7 +19,7 @@ func (m *mesh) writes(*State) int {
 
 // choice is the write number i and, in mode direct, who acknowledges it.
 func (m *mesh) choice(i int) (w write, by int) {
-	if m.mode.Base == Direct {
+	if m.mode.Base == mode.Direct {
 		i, by = i/m.Replicas, i%m.Replicas
 	}
 	if i < m.Objects {
@@ -34,12 +36,12 @@ func (m *mesh) addWorkload() {
 		do: func(s *State, i int) bool {
 			w, by := m.choice(i)
 			w, possible := m.admit(s, w)
-			if !possible || m.mode.Base == Direct && s.Replicas[by].Phase == lost {
+			if !possible || m.mode.Base == mode.Direct && s.Replicas[by].Phase == lost {
 				return false
 			}
 			s.Log[s.RV] = w
 			s.RV++
-			if m.mode.Base == Direct {
+			if m.mode.Base == mode.Direct {
 				m.hold(s, by, s.RV)
 			}
 			return true
@@ -49,9 +51,9 @@ func (m *mesh) addWorkload() {
 			w, _ = m.admit(s, w)
 			who := "the kube-apiserver"
 			switch m.mode.Base {
-			case Direct:
+			case mode.Direct:
 				who = fmt.Sprintf("r%d's etcd", by)
-			case KVStore:
+			case mode.KVStore:
 				who = "the shared etcd"
 			}
 			return fmt.Sprintf("%s acknowledges rv %d: %s", who, s.RV+1, w)
@@ -93,7 +95,7 @@ func (m *mesh) admit(s *State, w write) (write, bool) {
 		return w, lives[w.Pod] && inOrder && deletes < m.Objects
 	}
 	first := slices.Index(lives[:m.Objects], false)
-	named := m.mode.Base == Central || int(w.Pod) == first
+	named := m.mode.Base == mode.Central || int(w.Pod) == first
 	return w, !lives[w.Pod] && named && now[w.Address] == 0 && int(s.RV)-deletes < m.Objects+m.Reuses
 }
 

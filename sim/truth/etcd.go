@@ -5,26 +5,22 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/history"
-)
-
-// Prefixes of the keys that Cilium's writer keeps in the etcd
-// (clustermesh-apiserver/clustermesh/converters.go).
-const (
-	identityPrefix = "cilium/state/identities/v1/id/"
-	endpointPrefix = "cilium/state/ip/v1/default/"
-	nodePrefix     = "cilium/state/nodes/v1/"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // FromEtcd returns the view kind of a key in an etcd and the canonical content
-// of its value, or history.Meta and the value itself for a key that belongs to
+// of its value, or schema.Meta and the value itself for a key that belongs to
 // no view or a value that is not of its kind's form.
 func FromEtcd(key string, value []byte) (kind, content string) {
-	switch {
-	case strings.HasPrefix(key, identityPrefix):
+	entry, _ := schema.EntryOf(key)
+	if entry == nil {
+		return schema.Meta, string(value)
+	}
+	switch entry.Name {
+	case schema.Identity:
 		labels := strings.Split(strings.TrimSuffix(string(value), ";"), ";")
-		return history.Identity, Identity("", labels).Value
-	case strings.HasPrefix(key, endpointPrefix):
+		return schema.Identity, Identity("", labels).Value
+	case schema.Endpoint:
 		var v struct {
 			IP           string
 			HostIP       string
@@ -34,19 +30,19 @@ func FromEtcd(key string, value []byte) (kind, content string) {
 		}
 		if err := json.Unmarshal(value, &v); err == nil {
 			ip, _ := netip.ParseAddr(v.IP)
-			return history.Endpoint, Endpoint(ip, v.ID, v.HostIP, v.K8sNamespace, v.K8sPodName).Value
+			return schema.Endpoint, Endpoint(ip, v.ID, v.HostIP, v.K8sNamespace, v.K8sPodName).Value
 		}
 		if len(value) == 0 {
-			return history.Endpoint, ""
+			return schema.Endpoint, ""
 		}
-	case strings.HasPrefix(key, nodePrefix):
+	case schema.Node:
 		var v struct{ IPAddresses []Address }
 		if err := json.Unmarshal(value, &v); err == nil {
-			return history.Node, Node("", v.IPAddresses).Value
+			return schema.Node, Node("", v.IPAddresses).Value
 		}
 		if len(value) == 0 {
-			return history.Node, ""
+			return schema.Node, ""
 		}
 	}
-	return history.Meta, string(value)
+	return schema.Meta, string(value)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // faults are those of a plan, one a line, without the one that leads the agent to
@@ -117,8 +118,8 @@ func TestExportOfWhatTheWorldDoesNot(t *testing.T) {
 
 // Each base but one has a reason, so that a new one cannot be forgotten.
 func TestEveryBaseIsRunOrHasAReason(t *testing.T) {
-	for _, base := range mesh.Bases() {
+	for _, base := range mode.Bases() {
 		_, other := baseObstacles[base]
-		require.Equal(t, base != mesh.ClusterMesh, other, base)
+		require.Equal(t, base != mode.ClusterMesh, other, base)
 	}
 }

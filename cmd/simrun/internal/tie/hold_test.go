@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // What courses are made of, with one pod p0 that has 10.0.0.1.
@@ -26,9 +27,9 @@ func connects(a, r int) mesh.Act { return mesh.Act{Name: mesh.AgentConnects, Rep
 func restarts(a int) mesh.Act    { return mesh.Act{Name: mesh.AgentRestarts, Replica: -1, Agent: a} }
 
 // course is one of two replicas and an agent that reads r0.
-func course(t *testing.T, mode, property string, acts ...mesh.Act) *mesh.Course {
+func course(t *testing.T, in, property string, acts ...mesh.Act) *mesh.Course {
 	t.Helper()
-	m, err := mesh.ParseMode(mode)
+	m, err := mode.Parse(in)
 	require.NoError(t, err)
 	return &mesh.Course{
 		Mode: m, Property: property, Bounds: mesh.Bounds{Replicas: 2, Agents: 1, Objects: 1, Reuses: 1, Faults: 2},

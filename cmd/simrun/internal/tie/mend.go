@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -22,28 +23,28 @@ var sweepFile []byte
 // them, and reports whether they change anything in it. The repairs that can be run
 // are sweep, which is put into Cilium's source (Sweep), and token: what empties an
 // etcd is then no other than the loss of its pod, which is how it is run.
-func Mend(c *mesh.Course, mode mesh.Mode) (mended *mesh.Course, changed bool) {
-	if c.Mode.Base != mesh.ClusterMesh || mode.Base != mesh.ClusterMesh {
+func Mend(c *mesh.Course, md mode.Mode) (mended *mesh.Course, changed bool) {
+	if c.Mode.Base != mode.ClusterMesh || md.Base != mode.ClusterMesh {
 		return nil, false
 	}
-	for _, r := range mode.Repairs {
+	for _, r := range md.Repairs {
 		added := !slices.Contains(c.Mode.Repairs, r)
 		switch r {
-		case mesh.Sweep:
+		case mode.Sweep:
 			changed = changed || added && does(c, mesh.WriterListsNow)
-		case mesh.Token:
+		case mode.Token:
 			changed = changed || added && does(c, mesh.EtcdEmptied)
 		default:
 			return nil, false
 		}
 	}
 	for _, r := range c.Mode.Repairs {
-		changed = changed && slices.Contains(mode.Repairs, r)
+		changed = changed && slices.Contains(md.Repairs, r)
 	}
 	m := *c
-	m.Mode, m.Acts = mode, slices.Clone(c.Acts)
+	m.Mode, m.Acts = md, slices.Clone(c.Acts)
 	for i := range m.Acts {
-		if m.Acts[i].Name == mesh.EtcdEmptied && slices.Contains(mode.Repairs, mesh.Token) {
+		if m.Acts[i].Name == mesh.EtcdEmptied && slices.Contains(md.Repairs, mode.Token) {
 			m.Acts[i].Name = mesh.ReplicaCrashes
 		}
 	}
@@ -52,7 +53,7 @@ func Mend(c *mesh.Course, mode mesh.Mode) (mended *mesh.Course, changed bool) {
 
 // Sweeps reports whether a run of the course needs a worker with the repair sweep.
 func Sweeps(c *mesh.Course) bool {
-	return slices.Contains(c.Mode.Repairs, mesh.Sweep) && does(c, mesh.WriterListsNow)
+	return slices.Contains(c.Mode.Repairs, mode.Sweep) && does(c, mesh.WriterListsNow)
 }
 
 // Sweep is the repair sweep for a worker: the writer deletes what is not in its list,

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 func TestMend(t *testing.T) {
@@ -31,10 +32,10 @@ func TestMend(t *testing.T) {
 		"a repair that is not there":  {"clustermesh", "clustermesh+sweep+fence", orphan, false},
 		"another base":                {"handover", "handover+sweep", orphan, false},
 	} {
-		mode, err := mesh.ParseMode(c.to)
+		md, err := mode.Parse(c.to)
 		require.NoError(t, err)
 		before := course(t, c.from, "convergence", c.acts...)
-		mended, changed := Mend(before, mode)
+		mended, changed := Mend(before, md)
 		require.Equal(t, c.changed, changed, name)
 		if !changed {
 			continue

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Obstacle is why the world cannot be made to do what a course does, as a clause.
@@ -13,12 +14,12 @@ type Obstacle string
 func (o Obstacle) Error() string { return string(o) }
 
 // Why the world runs no mode of these bases.
-var baseObstacles = map[mesh.Base]Obstacle{
-	mesh.CRD:      "the world has no agents that watch CRDs",
-	mesh.KVStore:  "the world has no persistent etcd that agents share",
-	mesh.Handover: "the world has no agents that begin with CRDs; Cilium has no such handover any more",
-	mesh.Direct:   "no agent of Cilium's writes to the etcd of a replica, and no replica copies another",
-	mesh.Central:  "Cilium's replicas compute nothing: they copy",
+var baseObstacles = map[mode.Base]Obstacle{
+	mode.CRD:      "the world has no agents that watch CRDs",
+	mode.KVStore:  "the world has no persistent etcd that agents share",
+	mode.Handover: "the world has no agents that begin with CRDs; Cilium has no such handover any more",
+	mode.Direct:   "no agent of Cilium's writes to the etcd of a replica, and no replica copies another",
+	mode.Central:  "Cilium's replicas compute nothing: they copy",
 }
 
 // missing are the repairs that Cilium does not have, and in which courses that
@@ -29,15 +30,15 @@ var baseObstacles = map[mesh.Base]Obstacle{
 // token: it takes the emptied etcd out of the model, and a plan without one is a run of
 // it. Nor are kept and anchor, which say what becomes of a fence, nor cutover, which is
 // for handover.
-var missing = map[mesh.Repair]struct {
+var missing = map[mode.Repair]struct {
 	why     Obstacle
 	matters func(*mesh.Course, []hold) bool
 }{
-	mesh.Heartbeat: {
+	mode.Heartbeat: {
 		"the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice",
 		func(_ *mesh.Course, holds []hold) bool { return len(holds) > 0 },
 	},
-	mesh.Fence: {
+	mode.Fence: {
 		"Cilium's canaries carry no resourceVersion, and its agents refuse none",
 		func(c *mesh.Course, _ []hold) bool { return does(c, mesh.AgentConnects) },
 	},

@@ -1,4 +1,11 @@
-package mesh
+// Package mode says what the modes of Cilium's control plane are: where agents read
+// from, who writes there, and what is promised of it. A mode is a base, which is a
+// deployment that exists or that the proposal describes, with repairs, which are
+// changes to the proposal.
+//
+// Nobody else compares the name of a mode: who wants to know something of one asks
+// it here.
+package mode
 
 import (
 	"fmt"
@@ -33,11 +40,11 @@ const (
 // Bases returns all bases.
 func Bases() []Base { return []Base{CRD, KVStore, ClusterMesh, Handover, Direct, Central} }
 
-// replicated reports whether agents read from replicas.
-func (b Base) replicated() bool { return b != CRD && b != KVStore }
+// Replicated reports whether agents read from replicas.
+func (b Base) Replicated() bool { return b != CRD && b != KVStore }
 
-// copies reports whether replicas copy the kube-apiserver.
-func (b Base) copies() bool { return b.replicated() && b != Direct }
+// Copies reports whether replicas copy the kube-apiserver.
+func (b Base) Copies() bool { return b.Replicated() && b != Direct }
 
 // Repair is a change to the proposal.
 type Repair string
@@ -77,8 +84,8 @@ type Mode struct {
 	Repairs []Repair // in the order of Repairs, without duplicates
 }
 
-// ParseMode reads the text of a mode.
-func ParseMode(text string) (Mode, error) {
+// Parse reads the text of a mode.
+func Parse(text string) (Mode, error) {
 	names := strings.Split(text, "+")
 	m := Mode{Base: Base(names[0])}
 	if !slices.Contains(Bases(), m.Base) {
@@ -94,25 +101,27 @@ func ParseMode(text string) (Mode, error) {
 			m.Repairs = append(m.Repairs, r)
 		}
 	}
-	return m, m.validate()
+	return m, m.Validate()
 }
 
-// validate returns which repair does not fit.
-func (m Mode) validate() error {
+// Validate returns which repair does not fit the base, or another repair that it
+// needs is missing.
+func (m Mode) Validate() error {
 	for _, r := range m.Repairs {
 		switch {
 		case m.Base != ClusterMesh && m.Base != Handover:
 			return fmt.Errorf("mode %s: repairs are for %s and %s", m, ClusterMesh, Handover)
 		case r == Cutover && m.Base != Handover:
 			return fmt.Errorf("mode %s: the repair %s is for %s", m, Cutover, Handover)
-		case (r == Kept || r == Anchor) && !m.has(Fence):
+		case (r == Kept || r == Anchor) && !m.Has(Fence):
 			return fmt.Errorf("mode %s: the repair %s needs the repair %s", m, r, Fence)
 		}
 	}
 	return nil
 }
 
-func (m Mode) has(r Repair) bool { return slices.Contains(m.Repairs, r) }
+// Has reports whether the mode has a repair.
+func (m Mode) Has(r Repair) bool { return slices.Contains(m.Repairs, r) }
 
 func (m Mode) String() string {
 	text := string(m.Base)
@@ -122,26 +131,31 @@ func (m Mode) String() string {
 	return text
 }
 
-// Promises returns the names of the properties that the mode promises: what
-// somebody who runs it is told to rely on. Whoever reads one persistent source is
+// Promises reports whether the mode promises a property, by its name: whether
+// somebody who runs it is told to rely on it. Whoever reads one persistent source is
 // promised all that it can give. Of the etcds of replicas the proposal says that
 // agents converge to the correct state without disruption of the datapath
 // (CFP-44774, its scenarios); since it names a window of stale data, it promises
 // neither views that never go back nor replicas that agree; nor, in a handover, a
 // single source. A repair promises what it is there for.
-func (m Mode) Promises() []string {
-	promised := []string{integrity, spurious, convergence, owner, durable}
-	if !m.Base.replicated() || m.has(Fence) {
-		promised = append(promised, monotonic)
+func (m Mode) Promises(property string) bool {
+	switch property {
+	case Monotonic:
+		return !m.Base.Replicated() || m.Has(Fence)
+	case SingleSource:
+		return m.Base != Handover || m.Has(Cutover)
+	case Agree:
+		return !m.Base.Replicated()
 	}
-	if m.Base != Handover || m.has(Cutover) {
-		promised = append(promised, singleSource)
-	}
-	if !m.Base.replicated() {
-		promised = append(promised, agree)
-	}
-	return promised
+	return true
 }
+
+// The properties that not every mode promises.
+const (
+	Monotonic    = "monotonic"
+	SingleSource = "single-source"
+	Agree        = "agree"
+)
 
 // join lists names for a sentence.
 func join[T ~string](names []T) string {

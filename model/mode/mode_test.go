@@ -1,0 +1,57 @@
+package mode
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestParse(t *testing.T) {
+	m, err := Parse("clustermesh+kept+fence+sweep+fence")
+	require.NoError(t, err)
+	require.Equal(t, "clustermesh+sweep+fence+kept", m.String(), "repairs are in one order, once each")
+	for text, want := range map[string]string{
+		"mesh":                `mode "mesh": there is no base "mesh"; there are crd, kvstore, clustermesh, handover, direct, central`,
+		"clustermesh+magic":   `mode "clustermesh+magic": there is no repair "magic"; there are sweep, token, heartbeat, fence, kept, anchor, cutover`,
+		"crd+sweep":           "mode crd+sweep: repairs are for clustermesh and handover",
+		"clustermesh+cutover": "mode clustermesh+cutover: the repair cutover is for handover",
+		"clustermesh+kept":    "mode clustermesh+kept: the repair kept needs the repair fence",
+	} {
+		_, err := Parse(text)
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestPromises(t *testing.T) {
+	for text, want := range map[string][3]bool{ // monotonic, single-source, agree
+		"crd":               {true, true, true},
+		"kvstore":           {true, true, true},
+		"clustermesh":       {false, true, false},
+		"clustermesh+fence": {true, true, false},
+		"handover":          {false, false, false},
+		"handover+cutover":  {false, true, false},
+		"direct":            {false, true, false},
+		"central":           {false, true, false},
+	} {
+		m, err := Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, want, [3]bool{m.Promises(Monotonic), m.Promises(SingleSource), m.Promises(Agree)}, text)
+		require.True(t, m.Promises("convergence"), text)
+	}
+}
+
+func TestHosts(t *testing.T) {
+	for _, role := range Roles() {
+		parsed, number, err := ParseHost(role.Host(12))
+		require.NoError(t, err)
+		require.Equal(t, role, parsed)
+		require.Equal(t, 12, number)
+		for _, other := range Roles() {
+			require.Equal(t, other == role, other.Is(role.Host(0)))
+		}
+	}
+	for _, name := range []string{"", "r", "r01", "r-1", "r+1", "x0", "world"} {
+		_, _, err := ParseHost(name)
+		require.EqualError(t, err, `"`+name+`" is not the name of a host: want one of the letters k, r, a, o, w and a number, such as "r0"`)
+	}
+}

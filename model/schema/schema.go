@@ -1,0 +1,100 @@
+// Package schema says how the entries of an agent's view are called where they are
+// kept: the kinds of entries, the Kubernetes kinds that make them true, and the keys
+// of an etcd that hold them. It is the one place where a key's prefix is spelled; a
+// test below sim compares it with Cilium's own constants.
+//
+// An etcd of the ClusterMesh API server holds (clustermesh-apiserver/clustermesh/converters.go):
+//
+//	cilium/state/identities/v1/id/1007           the labels of an identity
+//	cilium/state/ip/v1/default/10.0.0.5          an endpoint
+//	cilium/state/nodes/v1/c1/n0                  a node
+//	cilium/synced/c1/cilium/state/ip/v1          a canary: all keys of the kind have been put
+//	cilium/cluster-config/c1                     the configuration of the cluster
+//	cilium/.heartbeat                            the time of the writer's last sign of life
+package schema
+
+import "strings"
+
+// The kinds of entries, and Meta for keys of an etcd that hold no entry.
+const (
+	Identity = "identity"
+	Endpoint = "endpoint"
+	Node     = "node"
+	Meta     = "meta"
+)
+
+// Keys of an etcd that hold no entry.
+const (
+	CanaryPrefix        = "cilium/synced/"         // of canaries, followed by the name of the cluster
+	ClusterConfigPrefix = "cilium/cluster-config/" // followed by the name of the cluster
+	Heartbeat           = "cilium/.heartbeat"
+)
+
+// Kind is a kind of entries.
+type Kind struct {
+	Name      string
+	Path      string   // what the keys of an etcd begin with, and what a canary is of; without a slash at the end
+	Prefix    string   // Path and what else stands before an entry's own name, up to a node's cluster
+	Resources []string // the Kubernetes kinds that make entries of it true; a writer reads one of them
+}
+
+var kinds = []Kind{
+	{Identity, "cilium/state/identities/v1", "cilium/state/identities/v1/id/", []string{"CiliumIdentity"}},
+	{Endpoint, "cilium/state/ip/v1", "cilium/state/ip/v1/default/", []string{"CiliumEndpoint", "CiliumEndpointSlice"}},
+	{Node, "cilium/state/nodes/v1", "cilium/state/nodes/v1/", []string{"CiliumNode"}},
+}
+
+// Kinds returns all kinds of entries, in a fixed order. It must not be changed.
+func Kinds() []Kind { return kinds }
+
+// KindNamed returns the kind with a name, or nil.
+func KindNamed(name string) *Kind {
+	for i := range kinds {
+		if kinds[i].Name == name {
+			return &kinds[i]
+		}
+	}
+	return nil
+}
+
+// KindOf returns the kind that a key of an etcd, or the prefix of a range of keys, is
+// of; nil if there is none. Canaries are of none: see CanaryOf.
+func KindOf(key string) *Kind {
+	for i := range kinds {
+		if rest, ok := strings.CutPrefix(key, kinds[i].Path); ok && (rest == "" || rest[0] == '/') {
+			return &kinds[i]
+		}
+	}
+	return nil
+}
+
+// EntryOf returns the kind of the entry that a key of an etcd holds, nil if it holds
+// none, and the entry's name: what follows the last slash.
+func EntryOf(key string) (kind *Kind, name string) {
+	for i := range kinds {
+		if strings.HasPrefix(key, kinds[i].Prefix) {
+			return &kinds[i], NameIn(key)
+		}
+	}
+	return nil, ""
+}
+
+// NameIn returns an entry's name in its key in an etcd: what follows the last slash.
+func NameIn(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+
+// CanaryOf returns the kind that a key of an etcd is the canary of, nil if it is none,
+// and the name of the cluster. A canary says that all keys of its kind have been put
+// (pkg/kvstore/store/syncstore.go).
+func CanaryOf(key string) (kind *Kind, cluster string) {
+	rest, ok := strings.CutPrefix(key, CanaryPrefix)
+	if !ok {
+		return nil, ""
+	}
+	cluster, path, _ := strings.Cut(rest, "/")
+	for i := range kinds {
+		if kinds[i].Path == path {
+			return &kinds[i], cluster
+		}
+	}
+	return nil, ""
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
@@ -98,7 +99,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed
-	etcdNeverDone = make(chan struct{})
+	cilium.EnterBubble()
 	if err := w.build(); err != nil {
 		return Stats{}, err
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/cilium/cilium/pkg/option"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
@@ -124,7 +125,7 @@ func (h *Host) Start() error {
 	h.datapath.recreate()
 	a.ipcache.AddListener(endpoints{a.view, h.datapath})
 	a.mesh = clustermesh.NewClusterMesh(a.lifecycle, h.meshConfiguration(a))
-	remoteClusterAdd(pointerIn(a.lifecycle.list[0]), h.cfg.Cluster, h.cfg.ConfigPath)
+	cilium.AddRemoteCluster(a.lifecycle.list[0], h.cfg.Cluster, h.cfg.ConfigPath)
 	h.agent = a
 	go h.regenerate(ctx, a)
 	return nil

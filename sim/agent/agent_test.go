@@ -20,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/mesh"
 	"github.com/meshcheck/meshcheck/sim/simnet"
@@ -50,9 +51,9 @@ func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "c1")
 	require.NoError(t, os.WriteFile(config, []byte("endpoints:\n- http://r0:2379\n"), 0o666))
-	defer func() { etcdNeverDone = make(chan struct{}) }()
+	defer cilium.EnterBubble()
 	synctest.Test(t, func(t *testing.T) {
-		etcdNeverDone = make(chan struct{})
+		cilium.EnterBubble()
 		w := &testWorld{begun: time.Now(), store: kube.NewStore(kube.StoreConfig{Seed: 1})}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		defer w.net.Close()

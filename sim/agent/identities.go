@@ -13,7 +13,7 @@ import (
 	"github.com/cilium/cilium/pkg/kvstore"
 	kvstoreallocator "github.com/cilium/cilium/pkg/kvstore/allocator"
 
-	"github.com/meshcheck/meshcheck/sim/unexported"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 )
 
 // newIdentityCache returns the real identity cache of an agent that reports to
@@ -36,14 +36,13 @@ func newIdentityCache(log *slog.Logger, view *View) (*cache.CachingIdentityAlloc
 	if err != nil {
 		return nil, err
 	}
-	events := *unexported.Field[allocator.AllocatorEventChan](c, "events")
 	c.IdentityAllocator, err = allocator.NewAllocator(log, &key.GlobalIdentity{}, backend,
-		allocator.WithMin(1), allocator.WithMax(2), allocator.WithEvents(events),
+		allocator.WithMin(1), allocator.WithMax(2), allocator.WithEvents(cilium.AllocatorEvents(c)),
 		allocator.WithSyncInterval(cfg.SyncInterval), allocator.WithOperatorIDManagement())
 	if err != nil {
 		return nil, err
 	}
-	close(*unexported.Field[chan struct{}](c, "globalIdentityAllocatorInitialized"))
+	cilium.AllocatorInitialized(c)
 	return c, nil
 }
 

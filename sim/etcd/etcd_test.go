@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
@@ -219,9 +220,9 @@ func (w *testWorld) recorded() []history.Record {
 func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
 	t.Helper()
 	dir := t.TempDir()
-	defer func() { etcdNeverDone = make(chan struct{}) }() // for clients outside
+	defer cilium.EnterBubble() // for clients outside
 	synctest.Test(t, func(t *testing.T) {
-		etcdNeverDone = make(chan struct{})
+		cilium.EnterBubble()
 		w := &testWorld{dir: dir, begun: time.Now()}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		defer w.net.Close()

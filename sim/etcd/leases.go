@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/sim/unexported"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 )
 
 // leaseName is what the history calls a lease.
@@ -75,7 +75,7 @@ type leaseEnds struct {
 // started. What the lessor does with an expired lease is to propose its
 // revocation, as for a client.
 func recordLeaseEnds(s *Server) {
-	field := unexported.Field[apply.UberApplier](s.server, "uberApply")
+	field := cilium.Applier(s.server)
 	*field = &leaseEnds{*field, s}
 }
 
@@ -85,7 +85,7 @@ func recordLeaseEnds(s *Server) {
 // that an earlier process left.
 func (a *leaseEnds) Apply(r *apply.InternalRaftRequestWrapper, shouldApplyV3 membership.ShouldApplyV3) *apply.Result {
 	if revoke := r.LeaseRevoke; revoke != nil && shouldApplyV3 {
-		l := a.server.lessor().Lookup(lease.LeaseID(revoke.ID))
+		l := cilium.Lessor(a.server.server).Lookup(lease.LeaseID(revoke.ID))
 		switch {
 		case l == nil:
 		case l.Remaining() <= 0:
@@ -102,5 +102,3 @@ func (s *Server) recordLeaseEnd(op string, id int64) {
 	r.Op, r.Key = op, leaseName(id)
 	s.cfg.Record(r)
 }
-
-func (s *Server) lessor() lease.Lessor { return *unexported.Field[lease.Lessor](s.server, "lessor") }

@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 	"go.etcd.io/etcd/server/v3/etcdserver/apply"
 
-	"github.com/meshcheck/meshcheck/sim/unexported"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 )
 
 // StallApply slows the application of what raft has committed, as a disk does
@@ -34,10 +34,9 @@ type applier struct {
 	changed chan struct{}    // closed when stalls change; nil while nobody waits
 }
 
-// wrapApplier puts an applier into a server that has not started. The server has
-// no hook at this place that can wait: gofail's points are compiled out.
+// wrapApplier puts an applier into a server that has not started.
 func wrapApplier(s *etcdserver.EtcdServer) *applier {
-	field := unexported.Field[apply.UberApplier](s, "uberApply")
+	field := cilium.Applier(s)
 	a := &applier{UberApplier: *field, server: s}
 	*field = a
 	return a

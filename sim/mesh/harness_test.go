@@ -20,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
@@ -47,9 +48,9 @@ type testWorld struct {
 func inBubble(t *testing.T, change func(*Config), f func(t *testing.T, w *testWorld)) {
 	t.Helper()
 	dir := t.TempDir()
-	defer func() { etcdNeverDone = make(chan struct{}) }()
+	defer cilium.EnterBubble()
 	synctest.Test(t, func(t *testing.T) {
-		etcdNeverDone = make(chan struct{})
+		cilium.EnterBubble()
 		w := &testWorld{begun: time.Now(), store: kube.NewStore(kube.StoreConfig{Seed: 1})}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		defer w.net.Close()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cilium/hive/cell"
 	"github.com/spf13/pflag"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 
 	"github.com/cilium/cilium/clustermesh-apiserver/clustermesh"
@@ -27,9 +26,9 @@ import (
 	"github.com/cilium/cilium/pkg/lock"
 	"github.com/cilium/cilium/pkg/option"
 
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
-	"github.com/meshcheck/meshcheck/sim/unexported"
 )
 
 // WriterConfig says which writer to start. See deployment.yaml of the chart for
@@ -128,7 +127,7 @@ func (w *writer) run(ctx context.Context, signal <-chan struct{}) error {
 	err := w.hive.Start(w.log, ctx)
 	if err == nil {
 		select {
-		case err = <-shutdownOf(w.hive):
+		case err = <-cilium.Shutdown(w.hive):
 			if err == nil {
 				err = errors.New("the writer shut itself down")
 			}
@@ -152,30 +151,11 @@ func (w *writer) run(ctx context.Context, signal <-chan struct{}) error {
 		}
 	}
 	w.process.Kill()
-	w.abandonEtcd()
+	cilium.AbandonEtcd(w.etcd)
 	if !gracefully {
 		stop()
 	}
 	<-stopped
 	w.close()
 	return cmp.Or(err, stopErr)
-}
-
-// abandonEtcd closes the etcd client, without which the hive's jobs would wait
-// for answers that cannot come any more before they end. Closing Cilium's client
-// itself does not do: the hive closes it, and it cannot be closed twice.
-func (w *writer) abandonEtcd() {
-	backend := *unexported.Field[kvstore.BackendOperations](w.etcd, "BackendOperations")
-	if backend == nil {
-		return // it never came so far
-	}
-	client := *unexported.Field[*clientv3.Client](backend, "client")
-	client.Close()
-}
-
-// shutdownOf returns the channel on which a hive's jobs ask for its end. Only
-// Hive.Run reads it, which also waits for signals of the operating system and
-// cannot be used here.
-func shutdownOf(h *hive.Hive) <-chan error {
-	return *unexported.Field[chan error](h, "shutdown")
 }

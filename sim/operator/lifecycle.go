@@ -9,7 +9,7 @@ import (
 
 	"github.com/cilium/cilium/operator/pkg/ciliumidentity"
 
-	"github.com/meshcheck/meshcheck/sim/unexported"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 )
 
 // leaderLifecycle is LeaderLifecycle of operator/cmd/lifecycle.go: what is
@@ -34,7 +34,7 @@ func newLeaderLifecycle() *leaderLifecycle {
 func (l *leaderLifecycle) Append(hook cell.HookInterface) {
 	l.hooks = append(l.hooks, hook)
 	if c, ok := hook.(*ciliumidentity.Controller); ok {
-		group := unexported.Field[job.Group](c, "jobGroup")
+		group := cilium.JobsOfIdentityController(c)
 		*group = patientGroup{*group, l}
 	}
 	l.DefaultLifecycle.Append(hook)

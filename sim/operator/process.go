@@ -11,9 +11,9 @@ import (
 	"github.com/cilium/cilium/pkg/hive"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
-	"github.com/meshcheck/meshcheck/sim/unexported"
 )
 
 // process is one process of the operator.
@@ -90,7 +90,7 @@ func (p *process) live(ctx context.Context, resign func()) error {
 	select {
 	case err := <-elected:
 		return err // at once: what else runs believes that it leads
-	case err := <-shutdownOf(p.hive):
+	case err := <-cilium.Shutdown(p.hive):
 		reason = cmp.Or(err, errShutDown)
 	case <-p.terminated:
 		reason = errTerminated
@@ -112,11 +112,4 @@ func (p *process) live(ctx context.Context, resign func()) error {
 	resign()
 	<-elected
 	return reason
-}
-
-// shutdownOf returns the channel on which a hive's jobs ask for its end. Only
-// Hive.Run reads it, which also waits for signals of the operating system and
-// cannot be used here.
-func shutdownOf(h *hive.Hive) <-chan error {
-	return *unexported.Field[chan error](h, "shutdown")
 }

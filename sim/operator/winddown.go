@@ -2,16 +2,14 @@ package operator
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/cilium/hive/cell"
-	"k8s.io/client-go/util/workqueue"
 
 	"github.com/cilium/cilium/operator/pkg/ciliumendpointslice"
 	"github.com/cilium/cilium/operator/pkg/ciliumidentity"
 
-	"github.com/meshcheck/meshcheck/sim/unexported"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 )
 
 // windDown ends the goroutines of a process that is dead, which it cannot harm
@@ -65,33 +63,16 @@ func (p *process) endStandby() {
 	}
 }
 
-// releaseIdentities shuts down a queue that the controller of identities leaves
-// open if it was never in sync.
 func releaseIdentities(l *leaderLifecycle) {
 	if c := hookOf[*ciliumidentity.Controller](l); c != nil {
-		shutDown(*unexported.Field[workqueue.TypedRateLimitingInterface[ciliumidentity.QueuedItem]](c, "resourceQueue"))
+		cilium.ReleaseIdentityController(c)
 	}
 }
 
-// releaseSlices ends what the controller of slices does not end when it is told to
-// stop: its start, which waits for the first lists with a context of its own; its
-// queues, if it stopped before their worker was there; and the worker, which waits
-// on a condition that the slim controller does not signal (the default one does,
-// shutdownQueues).
 func releaseSlices(l *leaderLifecycle) {
-	c := hookOf[*ciliumendpointslice.SlimController](l)
-	if c == nil {
-		return
+	if c := hookOf[*ciliumendpointslice.SlimController](l); c != nil {
+		cilium.ReleaseSliceController(c)
 	}
-	if cancel := *unexported.Field[context.CancelFunc](c.Controller, "contextCancel"); cancel != nil {
-		cancel()
-	}
-	shutDown(*unexported.Field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c.Controller, "fastQueue"))
-	shutDown(*unexported.Field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c.Controller, "standardQueue"))
-	cond := unexported.Field[sync.Cond](c.Controller, "cond")
-	cond.L.Lock()
-	defer cond.L.Unlock()
-	cond.Broadcast()
 }
 
 // hookOf returns the hook of a type, or nil if there is none.
@@ -102,10 +83,4 @@ func hookOf[T cell.HookInterface](l *leaderLifecycle) (none T) {
 		}
 	}
 	return none
-}
-
-func shutDown[T comparable](q workqueue.TypedRateLimitingInterface[T]) {
-	if q != nil {
-		q.ShutDown()
-	}
 }

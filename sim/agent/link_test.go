@@ -1,6 +1,0 @@
-package agent
-
-import _ "unsafe" // for go:linkname
-
-//go:linkname etcdNeverDone go.etcd.io/etcd/client/v3.valCtxCh
-var etcdNeverDone chan struct{}

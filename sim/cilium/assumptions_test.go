@@ -1,0 +1,69 @@
+package cilium
+
+// What meshcheck assumes of the sources of the code under test. The test of this
+// package checks every line against the module versions in go.mod.
+
+const (
+	ciliumModule = "github.com/cilium/cilium/"
+	hiveModule   = "github.com/cilium/hive"
+	etcdServer   = "go.etcd.io/etcd/server/v3/"
+)
+
+// privateField is a field that a function of this package reads or writes.
+type privateField struct {
+	pkg, structure, name string
+	is                   string // its type, as the source spells it; empty for an embedded field
+}
+
+var privateFields = []privateField{
+	{hiveModule, "Hive", "shutdown", "chan error"},
+	{ciliumModule + "pkg/kvstore", "clientImpl", "BackendOperations", ""},
+	{ciliumModule + "pkg/kvstore", "etcdClient", "client", "*client.Client"},
+	{ciliumModule + "pkg/identity/cache", "CachingIdentityAllocator", "events", "allocator.AllocatorEventChan"},
+	{ciliumModule + "pkg/identity/cache", "CachingIdentityAllocator", "globalIdentityAllocatorInitialized", "chan struct{}"},
+	{ciliumModule + "operator/pkg/ciliumidentity", "Controller", "jobGroup", "job.Group"},
+	{ciliumModule + "operator/pkg/ciliumidentity", "Controller", "resourceQueue", "workqueue.TypedRateLimitingInterface[QueuedItem]"},
+	{ciliumModule + "operator/pkg/ciliumendpointslice", "Controller", "contextCancel", "context.CancelFunc"},
+	{ciliumModule + "operator/pkg/ciliumendpointslice", "Controller", "fastQueue", "workqueue.TypedRateLimitingInterface[CESKey]"},
+	{ciliumModule + "operator/pkg/ciliumendpointslice", "Controller", "standardQueue", "workqueue.TypedRateLimitingInterface[CESKey]"},
+	{ciliumModule + "operator/pkg/ciliumendpointslice", "Controller", "cond", "sync.Cond"},
+	{etcdServer + "etcdserver", "EtcdServer", "uberApply", "apply.UberApplier"},
+	{etcdServer + "etcdserver", "EtcdServer", "lessor", "lease.Lessor"},
+	{etcdServer + "lease", "lessor", "mu", "sync.RWMutex"},
+	{etcdServer + "lease", "lessor", "leaseExpiredNotifier", "*LeaseExpiredNotifier"},
+	{etcdServer + "lease", "LeaseWithTime", "id", "LeaseID"},
+	{etcdServer + "lease", "LeaseWithTime", "time", "time.Time"},
+	{etcdServer + "lease", "Lease", "expiryMu", "sync.RWMutex"},
+	{etcdServer + "lease", "Lease", "expiry", "time.Time"},
+}
+
+// linkedName is a function or variable that this package reaches by go:linkname.
+type linkedName struct {
+	pkg, name string
+	is        string // the type of a variable, or the signature of a function
+}
+
+var linkedNames = []linkedName{
+	{"go.etcd.io/etcd/client/v3", "valCtxCh", "make(chan struct{})"},
+	{ciliumModule + "pkg/clustermesh/common", "(*clusterMesh).add", "func(name, path string)"},
+}
+
+// copiedCode is a declaration of the code under test that meshcheck has to write
+// again, because it waits in the operating system, dials by itself, or cannot be
+// called. If the original changes, the copy may have to.
+type copiedCode struct {
+	pkg, name string
+	by        string // which file or folder here does it instead
+	sum       string // the first 16 digits of the SHA-256 of its source
+}
+
+var copiedCodes = []copiedCode{
+	{hiveModule, "(*Hive).Run", "sim/mesh/writer.go and sim/operator/process.go", "46b527621eb65a3c"},
+	{ciliumModule + "operator/cmd", "runOperator", "sim/operator/election.go", "8a777c4936a24243"},
+	{ciliumModule + "operator/cmd", "WithLeaderLifecycle", "sim/operator/lifecycle.go", "0a2bd244d7fa0483"},
+	{ciliumModule + "operator/cmd", "ControlPlaneLeaderCells", "sim/operator/hive.go", "1c09349206dbc249"},
+	{ciliumModule + "clustermesh-apiserver/clustermesh", "Cell", "sim/mesh/writer.go", "aa702ccfb00f019c"},
+	{ciliumModule + "pkg/clustermesh/common", "DefaultRemoteClientFactory", "sim/agent/agent.go", "6f8e6c6d43a256a5"},
+	{ciliumModule + "pkg/identity/cache", "(*CachingIdentityAllocator).InitIdentityAllocator", "sim/agent/identities.go", "686921427e054a67"},
+	{ciliumModule + "pkg/k8s/client", "newClientsetForUserAgent", "sim/kubeclient", "a3d2e3852338da16"},
+}

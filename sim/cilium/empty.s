@@ -1,0 +1,1 @@
+// This file lets the package declare variables of others: see the go:linkname lines.

@@ -1,1 +1,0 @@
-// This file lets the package declare variables of others: see link.go.

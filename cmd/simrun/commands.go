@@ -76,6 +76,9 @@ Flags:
                       kubectl get ... -o yaml) in place of drawn pods and nodes
   -write-plan FILE    write the plan; with -seeds, a directory for all of them
   -write-history FILE write the history; with -seeds, a directory for all of them
+  -cpuprofile FILE    write where the worker's CPU went, for go tool pprof
+  -memprofile FILE    write where the worker allocated memory; both are for one run,
+                      and such a run may have another trace than without them
   -worker FILE        use a worker from build-worker
   -runtime KIND       det (the default), or stock: an unchanged Go runtime, whose
                       seeds fix the plan and not the execution

@@ -80,6 +80,11 @@ func fakeWorker() {
 		}
 		writeFakeHistory(plan)
 	}
+	for flag, file := range map[string]string{det.CPUProfileFlag: det.CPUProfileFile, det.MemProfileFlag: det.MemProfileFile} {
+		if slices.Contains(os.Args[1:], flag) {
+			must(os.WriteFile(file, []byte(flag), 0o666))
+		}
+	}
 	status.Done = true
 	status.Progress = det.Progress{Virtual: 400 * time.Second, Records: 12, Phase: "end"}
 	if plan.Seed == seedUnseeded || plan.Seed == seedUnseededOne && time.Now().UnixNano()/1000%2 == 0 {

@@ -27,6 +27,8 @@ type simulateFlags struct {
 	objects      list
 	writePlan    string
 	writeHistory string
+	cpuProfile   string
+	memProfile   string
 	worker       workerFlags
 	json         bool
 	all          bool
@@ -72,6 +74,8 @@ func parseSimulate(args []string) (*simulateFlags, error) {
 	set.Var(&f.objects, "objects", "")
 	set.StringVar(&f.writePlan, "write-plan", "", "")
 	set.StringVar(&f.writeHistory, "write-history", "", "")
+	set.StringVar(&f.cpuProfile, "cpuprofile", "", "")
+	set.StringVar(&f.memProfile, "memprofile", "", "")
 	f.worker.add(set)
 	set.BoolVar(&f.json, "json", false, "")
 	set.BoolVar(&f.all, "v", false, "")
@@ -104,11 +108,15 @@ func (f *simulateFlags) check() error {
 		return usageErrorf("-seed, -seeds and -plan exclude each other")
 	case f.plan != "" && len(f.objects) > 0:
 		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
+	case f.seeds.given && (f.cpuProfile != "" || f.memProfile != ""):
+		return usageErrorf("-cpuprofile and -memprofile are of one run: give -seed N in place of -seeds")
 	}
 	return cmp.Or(
 		f.worker.check(),
 		checkTarget("write-plan", f.writePlan, f.seeds.given),
 		checkTarget("write-history", f.writeHistory, f.seeds.given),
+		checkTarget("cpuprofile", f.cpuProfile, false),
+		checkTarget("memprofile", f.memProfile, false),
 	)
 }
 
@@ -128,7 +136,8 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 	if err != nil {
 		return 0, err
 	}
-	driver := drive.Driver{Worker: worker, Limits: det.RunConfig{OnProgress: c.runProgress()}}
+	limits := det.RunConfig{OnProgress: c.runProgress(), CPUProfile: f.cpuProfile, MemProfile: f.memProfile}
+	driver := drive.Driver{Worker: worker, Limits: limits}
 	run, history, err := driver.Execute(ctx, plan)
 	c.progress.clear()
 	if err != nil {

@@ -27,6 +27,11 @@ type RunConfig struct {
 	MemoryLimit int64          // most resident memory, in bytes; 0: 2 GiB
 	OnProgress  func(Progress) // if non-nil
 	Log         io.Writer      // if non-nil, gets the log of the code under test
+
+	// CPUProfile and MemProfile, if not empty, are the files that get the profiles of
+	// a run that finished, in pprof's form. Such a run allocates what the same run
+	// without them does not, and may have another trace.
+	CPUProfile, MemProfile string
 }
 
 // Progress is how far a run has come.
@@ -41,6 +46,7 @@ type Result struct {
 	History       []byte        // file form
 	Virtual       time.Duration // of the world's clock
 	Wall          time.Duration // of the process, its start included
+	CPU           time.Duration // of the process, its start included
 	Records       int
 	PeakMemory    int64  // bytes resident
 	Unseeded      uint64 // events that the seed did not determine; above 0 the run does not replay
@@ -83,12 +89,18 @@ type Status struct {
 // Files in the directory that a worker runs in. They are named by relative paths
 // so that where the directory is cannot matter to the run.
 const (
-	PlanFile    = "plan.json"
-	HistoryFile = "history"
+	PlanFile       = "plan.json"
+	HistoryFile    = "history"
+	CPUProfileFile = "cpu.pprof"
+	MemProfileFile = "mem.pprof"
 )
 
-// LogFlag is the worker's argument that asks for the log on its standard error.
-const LogFlag = "-log"
+// The worker's arguments.
+const (
+	LogFlag        = "-log" // asks for the log on its standard error
+	CPUProfileFlag = "-cpuprofile"
+	MemProfileFlag = "-memprofile"
+)
 
 // Run executes a plan, in its JSON form, in a process of its own. A run that
 // does not finish returns a *Failure; a cancelled context its error.
@@ -117,10 +129,7 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 
 	p := process{cfg: cfg, dir: dir, start: time.Now()}
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Args = []string{"worker"} // the same for every run: arguments and environment are on the stack
-	if cfg.Log != nil {
-		cmd.Args = append(cmd.Args, LogFlag)
-	}
+	cmd.Args = cfg.arguments()
 	if cmd.Env, err = environment(plan, cfg.Log != nil); err != nil {
 		return nil, err
 	}
@@ -130,6 +139,21 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	// A terminal's interrupt is simrun's to handle; a killed simrun takes its workers along.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return p.run(ctx, cmd)
+}
+
+// arguments are the same for every run that is asked for nothing more: they are on
+// the stack.
+func (c RunConfig) arguments() []string {
+	args := []string{"worker"}
+	for _, a := range []struct {
+		flag  string
+		given bool
+	}{{LogFlag, c.Log != nil}, {CPUProfileFlag, c.CPUProfile != ""}, {MemProfileFlag, c.MemProfile != ""}} {
+		if a.given {
+			args = append(args, a.flag)
+		}
+	}
+	return args
 }
 
 // TempDir returns the directory for temporary data: a RAM-backed one where there
@@ -145,7 +169,8 @@ func TempDir() string {
 }
 
 // gcStepMiB is how much is allocated between two collections: few collections,
-// in a process well below 300 MB.
+// in a process well below 300 MB. Where more than that lives it is as much as
+// lives, so that what collections cost grows with what is allocated.
 const gcStepMiB = 96
 
 // environment is the whole environment of a run. The worker must not learn where
@@ -222,16 +247,33 @@ func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
 		failure.Output, failure.History = p.stderr.String(), hist
 		return nil, failure
 	}
+	if err := errors.Join(p.fetch(CPUProfileFile, p.cfg.CPUProfile), p.fetch(MemProfileFile, p.cfg.MemProfile)); err != nil {
+		return nil, err
+	}
 	return &Result{
 		History:       hist,
 		Virtual:       p.last.Virtual,
 		Wall:          time.Since(p.start),
+		CPU:           cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		Records:       p.last.Records,
 		PeakMemory:    cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10,
 		Unseeded:      p.last.Unseeded,
 		Picks:         p.last.Picks,
 		Deterministic: p.last.Runtime == Deterministic,
 	}, nil
+}
+
+// fetch copies a file of the run's directory to one that outlives it, if that has
+// a name.
+func (p *process) fetch(file, to string) error {
+	if to == "" {
+		return nil
+	}
+	b, err := os.ReadFile(filepath.Join(p.dir, file))
+	if err != nil {
+		return fmt.Errorf("the worker wrote no profile: %w", err)
+	}
+	return os.WriteFile(to, b, 0o666)
 }
 
 // watch follows the worker until it closes its standard output, and ends it when

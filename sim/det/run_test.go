@@ -106,3 +106,20 @@ func TestLogIsForwarded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, LogFlag+"\n", log.String())
 }
+
+func TestProfilesAreCopiedOutOfTheRun(t *testing.T) {
+	dir := t.TempDir()
+	cfg := RunConfig{CPUProfile: filepath.Join(dir, "c"), MemProfile: filepath.Join(dir, "m")}
+	_, err := script(t, `echo "$@" > cpu.pprof; echo mem > mem.pprof; echo '{"done": true}'`).Run(t.Context(), []byte(plan), cfg)
+	require.NoError(t, err)
+	cpu, err := os.ReadFile(cfg.CPUProfile)
+	require.NoError(t, err)
+	require.Equal(t, "-cpuprofile -memprofile\n", string(cpu), "the worker's arguments")
+	mem, err := os.ReadFile(cfg.MemProfile)
+	require.NoError(t, err)
+	require.Equal(t, "mem\n", string(mem))
+
+	_, err = script(t, `echo '{"done": true}'`).Run(t.Context(), []byte(plan), cfg)
+	require.ErrorContains(t, err, "the worker wrote no profile")
+	require.Equal(t, []string{"worker"}, RunConfig{}.arguments(), "a run that is not profiled is told of none")
+}

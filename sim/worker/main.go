@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,7 +45,8 @@ func main() {
 			report(det.Status{Progress: det.Progress{Virtual: virtual, Records: records, Phase: phase}})
 		},
 	}
-	cfg.Log, cfg.ZapLog = logs(len(os.Args) > 1 && os.Args[1] == det.LogFlag)
+	cfg.Log, cfg.ZapLog = logs(slices.Contains(os.Args[1:], det.LogFlag))
+	finish := profile(slices.Contains(os.Args[1:], det.CPUProfileFlag), slices.Contains(os.Args[1:], det.MemProfileFlag))
 
 	kube.FitClients()
 
@@ -62,6 +64,7 @@ func main() {
 		}
 		st := det.Status{Progress: det.Progress{Virtual: stats.Virtual, Records: stats.Records, Phase: "end"}, Done: true}
 		st.Runtime, st.Picks, st.Unseeded = runtimeStats()
+		finish()
 		report(st)
 		os.Exit(0)
 	})

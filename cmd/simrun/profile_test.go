@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProfiles(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-cpuprofile", "c", "-memprofile", "m")
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status)
+	for file, content := range map[string]string{"c": "-cpuprofile", "m": "-memprofile"} {
+		b, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, content, string(b), "what the fake worker writes")
+	}
+	for _, flag := range []string{"-cpuprofile", "-memprofile"} {
+		status, _, stderr := simrun(t, "-seeds", "7-8", "-worker", "WORKER", flag, "f")
+		require.Equal(t, statusUsage, status)
+		require.Equal(t, "simrun: -cpuprofile and -memprofile are of one run: give -seed N in place of -seeds\n", stderr)
+		status, _, stderr = simrun(t, "-seed", "7", "-worker", "WORKER", flag, "missing/f")
+		require.Equal(t, statusUsage, status)
+		require.Contains(t, stderr, flag+" missing/f: there is no directory missing")
+	}
+}

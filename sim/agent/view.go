@@ -21,6 +21,8 @@ type View struct {
 	table  statedb.RWTable[truth.Entry]
 	record func(verb history.Verb, kind, key, value string)
 	closed atomic.Bool
+
+	comparison atomic.Pointer[truth.Comparison] // nil before the first Equal; changed in a write transaction
 }
 
 var entryIndex = statedb.Index[truth.Entry, string]{
@@ -59,6 +61,9 @@ func (v *View) Set(e truth.Entry) {
 		panic(fmt.Sprintf("view: inserting %v: %v", e, err)) // the table is open and the object valid
 	}
 	v.record(history.See, e.Kind, e.Key, e.Value)
+	if c := v.comparison.Load(); c != nil {
+		c.Show(e)
+	}
 	txn.Commit()
 }
 
@@ -74,6 +79,9 @@ func (v *View) Delete(kind, key string) {
 		panic(fmt.Sprintf("view: deleting %s %s: %v", kind, key, err))
 	}
 	v.record(history.Drop, kind, key, "")
+	if c := v.comparison.Load(); c != nil {
+		c.Hide(kind, key)
+	}
 	txn.Commit()
 }
 
@@ -83,6 +91,7 @@ func (v *View) close() {
 	txn := v.db.WriteTxn(v.table)
 	defer txn.Abort()
 	v.closed.Store(true)
+	v.endComparison()
 }
 
 // Has reports whether the view has an entry.
@@ -91,16 +100,37 @@ func (v *View) Has(kind, key string) bool {
 	return ok
 }
 
-// Equal reports whether the view is what the ledger's objects make true.
+// Equal reports whether the view is what the ledger's objects make true. The first
+// call compares every entry, and what changes from then on is compared as it does.
+// A view that was closed is equal to nothing.
 func (v *View) Equal(l *truth.Ledger) bool {
-	txn := v.db.ReadTxn()
-	if v.table.NumObjects(txn) != l.Keys() {
-		return false
-	}
-	for e := range v.table.All(txn) {
-		if !l.Claimed(e) {
+	c := v.comparison.Load()
+	if c == nil || !c.With(l) {
+		if c = v.compare(l); c == nil {
 			return false
 		}
 	}
-	return true
+	return c.Wrong() == 0
+}
+
+// compare begins the comparison with a ledger, in place of any other.
+func (v *View) compare(l *truth.Ledger) *truth.Comparison {
+	txn := v.db.WriteTxn(v.table) // nobody changes the view meanwhile
+	defer txn.Abort()
+	v.endComparison()
+	if v.closed.Load() {
+		return nil
+	}
+	c := l.Compare()
+	for e := range v.table.All(txn) {
+		c.Show(e)
+	}
+	v.comparison.Store(c)
+	return c
+}
+
+func (v *View) endComparison() {
+	if c := v.comparison.Swap(nil); c != nil {
+		c.End()
+	}
 }

@@ -12,16 +12,18 @@ import (
 // Ledger knows which object claims which entries at present. It may be used by
 // several goroutines.
 type Ledger struct {
-	mu     sync.Mutex
-	claims map[string]map[claimKey]string // by owner
-	byKey  map[claimKey]map[string]string // content by owner
+	mu          sync.Mutex
+	claims      map[string]map[claimKey]string // by owner
+	byKey       map[claimKey]*claimed          // of keys that are claimed, or shown by a comparison
+	keys        int                            // that are claimed
+	comparisons []*Comparison                  // by place; nil where there is none
 }
 
 type claimKey struct{ kind, key string }
 
 // NewLedger returns a ledger in which nothing is claimed.
 func NewLedger() *Ledger {
-	return &Ledger{claims: map[string]map[claimKey]string{}, byKey: map[claimKey]map[string]string{}}
+	return &Ledger{claims: map[string]map[claimKey]string{}, byKey: map[claimKey]*claimed{}}
 }
 
 // Set replaces what the owner ("Kind/namespace/name") claims, by nothing if
@@ -66,17 +68,30 @@ func (l *Ledger) Set(owner string, entries []Entry) []history.Record {
 func (l *Ledger) index(owner string, changes []history.Record) {
 	for _, c := range changes {
 		k := claimKey{c.Kind, c.Key}
+		at := l.at(k)
+		l.count(at, -1)
+		at.contents = slices.DeleteFunc(at.contents, func(o owned) bool { return o.owner == owner })
 		if c.Op == "put" {
-			if l.byKey[k] == nil {
-				l.byKey[k] = map[string]string{}
-			}
-			l.byKey[k][owner] = c.Value
-			continue
+			at.contents = append(at.contents, owned{owner, c.Value})
 		}
-		delete(l.byKey[k], owner)
-		if len(l.byKey[k]) == 0 {
-			delete(l.byKey, k)
-		}
+		l.count(at, +1)
+		l.forget(k, at)
+	}
+}
+
+// at returns what is known of a key, which from then on is something.
+func (l *Ledger) at(k claimKey) *claimed {
+	at := l.byKey[k]
+	if at == nil {
+		at = new(claimed)
+		l.byKey[k] = at
+	}
+	return at
+}
+
+func (l *Ledger) forget(k claimKey, at *claimed) {
+	if len(at.contents) == 0 && at.shows == 0 {
+		delete(l.byKey, k)
 	}
 }
 
@@ -84,17 +99,13 @@ func (l *Ledger) index(owner string, changes []history.Record) {
 func (l *Ledger) Keys() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.byKey)
+	return l.keys
 }
 
 // Claimed reports whether an owner claims the entry with this content.
 func (l *Ledger) Claimed(e Entry) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, content := range l.byKey[claimKey{e.Kind, e.Key}] {
-		if content == e.Value {
-			return true
-		}
-	}
-	return false
+	at := l.byKey[claimKey{e.Kind, e.Key}]
+	return at != nil && at.has(e.Value)
 }

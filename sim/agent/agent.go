@@ -114,10 +114,8 @@ func (h *Host) Start() error {
 	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Up, Kind: "agent", Inc: h.incarnation})
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &agent{lifecycle: &hooks{}, cancel: cancel}
+	a.view = newView(h.recordEntry)
 	var err error
-	if a.view, err = newView(h.recordEntry); err != nil {
-		return err
-	}
 	if a.identities, err = newIdentityCache(h.cfg.Log, a.view); err != nil {
 		return err
 	}

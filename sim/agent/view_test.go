@@ -29,8 +29,7 @@ func (l *log) take() []string {
 
 func TestView(t *testing.T) {
 	var l log
-	v, err := newView(l.record)
-	require.NoError(t, err)
+	v := newView(l.record)
 	e := truth.Entry{Kind: history.Node, Key: "n1", Value: "x"}
 	v.Set(e)
 	v.Set(e)
@@ -45,6 +44,13 @@ func TestView(t *testing.T) {
 	require.True(t, v.Equal(ledger))
 	ledger.Set("o", []truth.Entry{{Kind: history.Node, Key: "n1", Value: "z"}})
 	require.False(t, v.Equal(ledger))
+	v.Set(truth.Entry{Kind: history.Node, Key: "n1", Value: "z"})
+	require.True(t, v.Equal(ledger))
+	v.Delete(history.Node, "n1")
+	require.False(t, v.Equal(ledger))
+	require.True(t, v.Equal(truth.NewLedger()), "a ledger in which nothing is claimed")
+	v.Set(e)
+	l.take()
 
 	require.True(t, v.Has(history.Node, "n1"))
 	v.Delete(history.Node, "n1")
@@ -56,6 +62,7 @@ func TestView(t *testing.T) {
 	v.Set(e)
 	v.Delete(history.Node, "n1")
 	require.Empty(t, l.take(), "nobody sees what a dead agent does")
+	require.False(t, v.Equal(truth.NewLedger()), "not even that it is right")
 }
 
 func TestDatapathOutlivesTheAgent(t *testing.T) {
@@ -92,8 +99,7 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 
 func TestIdentitiesAdapter(t *testing.T) {
 	var l log
-	v, err := newView(l.record)
-	require.NoError(t, err)
+	v := newView(l.record)
 	owner := identities{v}
 	web := labels.ParseLabelArray("k8s:app=web")
 	<-owner.UpdateIdentities(identity.IdentityMap{65538: web, 65537: web}, identity.IdentityMap{65539: nil})

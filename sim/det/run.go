@@ -24,7 +24,7 @@ type Worker struct{ Path string }
 type RunConfig struct {
 	WallLimit   time.Duration  // longest wall time of the run; 0: 10 minutes
 	StallLimit  time.Duration  // longest wall time without virtual progress; 0: 60 seconds
-	MemoryLimit int64          // most resident memory, in bytes; 0: 2 GiB
+	MemoryLimit int64          // most resident memory, in bytes; 0: 2 GiB, and 8 MiB for each agent of the plan
 	OnProgress  func(Progress) // if non-nil
 	Log         io.Writer      // if non-nil, gets the log of the code under test
 
@@ -111,8 +111,12 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	if cfg.StallLimit == 0 {
 		cfg.StallLimit = time.Minute
 	}
+	var settings settings
+	if err := json.Unmarshal(plan, &settings); err != nil {
+		return nil, fmt.Errorf("the plan is not JSON: %w", err)
+	}
 	if cfg.MemoryLimit == 0 {
-		cfg.MemoryLimit = 2 << 30
+		cfg.MemoryLimit = 2<<30 + settings.Topology.Agents*8<<20
 	}
 	dir, err := os.MkdirTemp(TempDir(), "meshcheck-run-")
 	if err != nil {
@@ -130,9 +134,7 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	p := process{cfg: cfg, dir: dir, start: time.Now()}
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = cfg.arguments()
-	if cmd.Env, err = environment(plan, cfg.Log != nil); err != nil {
-		return nil, err
-	}
+	cmd.Env = settings.environment(cfg.Log != nil)
 	cmd.Dir = dir
 	cmd.Stderr = &p.stderr
 	p.stderr.forward = cfg.Log
@@ -173,18 +175,18 @@ func TempDir() string {
 // lives, so that what collections cost grows with what is allocated.
 const gcStepMiB = 96
 
+// settings are what a run's process needs to know of its plan.
+type settings struct {
+	Seed     uint64
+	Topology struct{ Agents int64 }
+	Options  struct{ Preempt int }
+}
+
 // environment is the whole environment of a run. The worker must not learn where
 // it is or runs: every string that it keeps has a length, what is allocated
 // decides on addresses and on when memory is collected, and Go's maps of pointers
 // are ordered by address.
-func environment(plan []byte, log bool) ([]string, error) {
-	var p struct {
-		Seed    uint64
-		Options struct{ Preempt int }
-	}
-	if err := json.Unmarshal(plan, &p); err != nil {
-		return nil, fmt.Errorf("the plan is not JSON: %w", err)
-	}
+func (p settings) environment(log bool) []string {
 	etcdLevel := "fatal" // of the log that Cilium gives its etcd clients
 	if log {
 		etcdLevel = "info"
@@ -194,7 +196,7 @@ func environment(plan []byte, log bool) ([]string, error) {
 		"ETCD_CLIENT_DEBUG=" + etcdLevel,
 		"PWD=/proc/self/cwd", // what the worker is told its directory is
 		"TZ=UTC",
-	}, nil
+	}
 }
 
 type process struct {

@@ -98,9 +98,6 @@ func (at *claimed) show(place int, now, was shown) {
 	at.shows += number(now.is) - number(was.is)
 }
 
-// With reports whether the comparison is one with the ledger.
-func (c *Comparison) With(l *Ledger) bool { return c.l == l }
-
 // Wrong returns how many entries are shown that nobody claims with this content,
 // and how many are claimed that are not shown at all.
 func (c *Comparison) Wrong() int {

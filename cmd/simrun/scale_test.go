@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// scalePlan is a cluster of 1,000 nodes and 1,000 pods in which for a minute ten
+// times a second a pod comes or goes, and nothing fails.
+func scalePlan(agents int) *fault.Plan {
+	const size, perSecond = 1000, 10
+	pod := func(i int) fault.Pod {
+		return fault.Pod{
+			Namespace: fmt.Sprintf("ns%d", i%10), Name: fmt.Sprintf("web-%d", i), App: fmt.Sprintf("app%d", i/10%10),
+			Node: fmt.Sprintf("n%d", i%size), IP: fmt.Sprintf("10.%d.%d.%d", i/62500, i/250%250, i%250+1),
+		}
+	}
+	p := &fault.Plan{
+		Version: fault.Version, Seed: 1, Mode: fault.ModeClusterMesh,
+		Topology: fault.Topology{APIServers: 1, Replicas: 2, Agents: agents, Nodes: size},
+		Network:  fault.Network{LatencyMin: fault.Duration(200 * time.Microsecond), LatencyMax: fault.Duration(time.Millisecond)},
+		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10_000, AgentQPS: 20, ClusterID: 1, ClusterName: "c1"},
+		Churn:    fault.Duration(time.Minute),
+		Settle:   fault.Duration(6 * time.Minute),
+	}
+	for i := range size {
+		p.Pods = append(p.Pods, pod(i))
+	}
+	for i := range 60 * perSecond {
+		op := fault.Op{At: fault.Duration(i) * fault.Duration(time.Second/perSecond)}
+		if i%2 == 0 {
+			created := pod(size + i/2)
+			op.Op, op.Pod = fault.PodCreate, &created
+		} else {
+			gone := pod(i / 2)
+			op.Op, op.Pod = fault.PodDelete, &fault.Pod{Namespace: gone.Namespace, Name: gone.Name}
+		}
+		p.Ops = append(p.Ops, op)
+	}
+	return p
+}
+
+func TestScalePlanIsValid(t *testing.T) { require.NoError(t, scalePlan(300).Validate()) }
+
+// BenchmarkScale runs scalePlan, and says what it costs the worker.
+func BenchmarkScale(b *testing.B) {
+	path, err := det.Build(b.Context(), det.BuildConfig{})
+	require.NoError(b, err)
+	worker := det.Worker{Path: path}
+	for _, agents := range []int{50, 100, 300} {
+		b.Run(fmt.Sprintf("agents=%d", agents), func(b *testing.B) {
+			var cpu time.Duration
+			var records int
+			var peak int64
+			plan := []byte(scalePlan(agents).Line())
+			for range b.N {
+				r, err := worker.Run(b.Context(), plan, det.RunConfig{MemoryLimit: 8 << 30})
+				require.NoError(b, err)
+				cpu += r.CPU
+				records += r.Records
+				peak = max(peak, r.PeakMemory)
+			}
+			b.ReportMetric(0, "ns/op") // wall time, which depends on what else runs
+			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s")
+			b.ReportMetric(float64(records)/float64(b.N), "records")
+			b.ReportMetric(float64(cpu.Microseconds())/float64(records), "cpu-µs/record")
+			b.ReportMetric(float64(peak>>20), "peak-MiB")
+		})
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/kube"
@@ -146,7 +147,7 @@ func (w *world) build() error {
 	w.meshSvc = newService("clustermesh-apiserver", seed, etcdPort, true)
 	w.store = kube.NewStore(kube.StoreConfig{Seed: seed})
 	w.store.OnCommit = w.onCommit
-	agent.Setup()
+	clustermesh.Setup()
 
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, fmt.Sprintf("k%d", i)))
@@ -261,17 +262,20 @@ func (w *world) buildAgents() error {
 	}
 	for i := range w.plan.Topology.Agents {
 		name := fmt.Sprintf("a%d", i)
-		a := agent.NewHost(agent.Config{
-			Host:       name,
+		source := clustermesh.Config{
 			Cluster:    w.plan.Options.ClusterName,
 			ClusterID:  w.plan.Options.ClusterID,
 			ConfigPath: configPath,
 			Nodes:      w.plan.Topology.Nodes,
 			QPS:        w.plan.Options.AgentQPS,
 			Dial:       w.meshSvc.dialer(name, w.net.Host(name).Dial),
-			Source:     func() (string, string) { return w.links.source(name) },
-			Record:     w.rec.record,
 			Log:        w.cfg.Log.With("host", name),
+		}
+		a := agent.NewHost(agent.Config{
+			Host:      name,
+			NewSource: func() agent.Source { return clustermesh.New(source) },
+			Origin:    func() (string, string) { return w.links.source(name) },
+			Record:    w.rec.record,
 		})
 		w.agents = append(w.agents, &host{name: name, Host: a})
 	}

@@ -63,7 +63,7 @@ var copiedCodes = []copiedCode{
 	{ciliumModule + "operator/cmd", "WithLeaderLifecycle", "sim/operator/lifecycle.go", "0a2bd244d7fa0483"},
 	{ciliumModule + "operator/cmd", "ControlPlaneLeaderCells", "sim/operator/hive.go", "1c09349206dbc249"},
 	{ciliumModule + "clustermesh-apiserver/clustermesh", "Cell", "sim/mesh/writer.go", "aa702ccfb00f019c"},
-	{ciliumModule + "pkg/clustermesh/common", "DefaultRemoteClientFactory", "sim/agent/agent.go", "6f8e6c6d43a256a5"},
+	{ciliumModule + "pkg/clustermesh/common", "DefaultRemoteClientFactory", "sim/agent/clustermesh/reader.go", "6f8e6c6d43a256a5"},
 	{ciliumModule + "pkg/identity/cache", "(*CachingIdentityAllocator).InitIdentityAllocator", "sim/agent/identities.go", "686921427e054a67"},
 	{ciliumModule + "pkg/k8s/client", "newClientsetForUserAgent", "sim/kubeclient", "a3d2e3852338da16"},
 }

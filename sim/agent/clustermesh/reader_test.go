@@ -1,4 +1,4 @@
-package agent
+package clustermesh
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/mesh"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 // testWorld is an agent on the host a0 that reads from a replica on r0, which
 // copies from a kube-apiserver on k0.
 type testWorld struct {
-	*Host
+	*agent.Host
 	net   *simnet.Network
 	store *kube.Store
 	begun time.Time
@@ -60,12 +61,14 @@ func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
 		defer w.serveKube(t).Close()
 		Setup()
 		replica := w.newReplica(dir)
-		w.Host = NewHost(Config{
-			Host: "a0", Cluster: "c1", ClusterID: 1, ConfigPath: config, Nodes: 1, QPS: 20,
-			Dial:   w.net.Host("a0").Dial,
-			Source: func() (replica, store string) { return "", "" },
+		log := slog.New(slog.DiscardHandler)
+		w.Host = agent.NewHost(agent.Config{
+			Host: "a0",
+			NewSource: func() agent.Source {
+				return New(Config{Cluster: "c1", ClusterID: 1, ConfigPath: config, Nodes: 1, QPS: 20, Dial: w.net.Host("a0").Dial, Log: log})
+			},
+			Origin: func() (server, store string) { return "", "" },
 			Record: w.record,
-			Log:    slog.New(slog.DiscardHandler),
 		})
 		defer func() {
 			if w.Running() {
@@ -149,8 +152,8 @@ func (w *testWorld) told() []string {
 func TestStop(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
 		start := time.Now()
-		w.Stop(DefaultGrace)
-		require.Less(t, time.Since(start), DefaultGrace, "its hooks need no more")
+		w.Stop(agent.DefaultGrace)
+		require.Less(t, time.Since(start), agent.DefaultGrace, "its hooks need no more")
 		require.False(t, w.Running())
 		require.Equal(t, []string{"down 1"}, w.told(), "what it knew is not withdrawn")
 		w.create(t, "66002", "")

@@ -1,0 +1,187 @@
+// Package clustermesh is an agent's source in the mode that the proposal calls
+// ClusterMesh: identities, endpoints and nodes are read from a replica of the
+// ClusterMesh API server as if the own cluster were a remote one (pkg/clustermesh
+// on pkg/clustermesh/common), with the real identity cache and the real ipcache.
+//
+// What is not Cilium's: discovery of a replica is the world's Service (Config.Dial).
+package clustermesh
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cilium/hive/cell"
+	"google.golang.org/grpc"
+
+	"github.com/cilium/cilium/pkg/backoff"
+	"github.com/cilium/cilium/pkg/clustermesh"
+	"github.com/cilium/cilium/pkg/clustermesh/common"
+	serviceStore "github.com/cilium/cilium/pkg/clustermesh/store"
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/clustermesh/wait"
+	"github.com/cilium/cilium/pkg/identity"
+	"github.com/cilium/cilium/pkg/identity/cache"
+	"github.com/cilium/cilium/pkg/ipcache"
+	"github.com/cilium/cilium/pkg/kvstore"
+	"github.com/cilium/cilium/pkg/kvstore/store"
+	"github.com/cilium/cilium/pkg/option"
+
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/cilium"
+	"github.com/meshcheck/meshcheck/sim/proc"
+)
+
+// Config says what to read.
+type Config struct {
+	Cluster    string // name of the cluster that is read
+	ClusterID  int    // and its ID, 1 to 255
+	ConfigPath string // etcd client configuration that names the Service
+	Nodes      int    // size of the cluster, on which Cilium's intervals depend
+	QPS        int    // etcd.qps
+
+	// Dial connects with the replica that the Service gives this agent.
+	Dial proc.Dialer
+	Log  *slog.Logger
+}
+
+// reader is the source.
+type reader struct {
+	cfg        Config
+	process    *proc.Process
+	mesh       *clustermesh.ClusterMesh
+	lifecycle  *hooks
+	identities *cache.CachingIdentityAllocator
+	ipcache    *ipcache.IPCache
+}
+
+// New returns a source of one incarnation of an agent.
+func New(cfg Config) agent.Source { return &reader{cfg: cfg, lifecycle: &hooks{}} }
+
+// ownClusterName is the name of the agent's own cluster as Cilium's packages see
+// it: not that of the cluster that is read, since Cilium refuses its own as a
+// remote. The ID differs likewise.
+const ownClusterName = "meshcheck-agent"
+
+func (c Config) ownClusterID() uint32 {
+	if c.ClusterID == 255 {
+		return 254
+	}
+	return 255
+}
+
+// Setup prepares the process's global state for agents. Call it once, before the
+// first agent starts.
+func Setup() {
+	option.Config.IdentityAllocationMode = option.IdentityAllocationModeKVstore
+	option.Config.AllocatorListTimeout = 3 * time.Minute // the default of allocator-list-timeout
+	identity.InitWellKnownIdentities("kube-system", cmtypes.ClusterInfo{Name: ownClusterName})
+}
+
+// Start implements agent.Source.
+func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
+	r.process = process
+	backend, err := noIdentities(r.cfg.Log, into.Identities.GetNodeSuffix())
+	if err != nil {
+		return err
+	}
+	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into.Identities, backend); err != nil {
+		return err
+	}
+	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
+	r.ipcache.AddListener(into.Endpoints)
+	r.mesh = clustermesh.NewClusterMesh(r.lifecycle, r.configuration(into))
+	cilium.AddRemoteCluster(r.lifecycle.list[0], r.cfg.Cluster, r.cfg.ConfigPath)
+	return nil
+}
+
+func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
+	factory := store.NewFactory(r.cfg.Log, store.MetricsProvider())
+	return clustermesh.Configuration{
+		Config:                common.Config{ClusterMeshConfig: "clustermesh"},
+		TimeoutConfig:         wait.TimeoutConfigDefault,
+		ClusterInfo:           cmtypes.ClusterInfo{ID: r.cfg.ownClusterID(), Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
+		RemoteClientFactory:   r.clientFactory(),
+		NodeObserver:          into.Nodes,
+		RemoteIdentityWatcher: r.identities,
+		IPCache:               r.ipcache,
+		ServiceMerger:         noServices{},
+		ClusterIDsManager:     clustermesh.NewClusterMeshUsedIDs(r.cfg.ownClusterID()),
+		Metrics:               clustermesh.NewMetrics(),
+		CommonMetrics:         common.MetricsProvider("clustermesh")(),
+		StoreFactory:          factory,
+		FeatureMetrics:        noFeatureMetrics{},
+		Logger:                r.cfg.Log,
+		ClusterSizeDependantInterval: func(base time.Duration) time.Duration {
+			return backoff.ClusterSizeDependantInterval(base, r.cfg.Nodes)
+		},
+	}
+}
+
+// clientFactory is Cilium's default factory (pkg/clustermesh/common/factory.go)
+// with the world's dialer behind Cilium's own dial options: the last one counts.
+func (r *reader) clientFactory() common.RemoteClientFactoryFn {
+	dialer := grpc.WithContextDialer(r.process.Dial(r.cfg.Dial))
+	return func(ctx context.Context, log *slog.Logger, cfgPath string, extra kvstore.ExtraOptions) (kvstore.BackendOperations, chan error) {
+		extra.DialOption = append(slices.Clone(extra.DialOption), dialer)
+		return kvstore.NewClient(ctx, log, kvstore.EtcdBackendName, map[string]string{
+			kvstore.EtcdOptionConfig:    cfgPath,
+			kvstore.EtcdRateLimitOption: strconv.Itoa(r.cfg.QPS),
+		}, extra)
+	}
+}
+
+// errStopping is that the agent is about to stop and has let go of the cluster.
+var errStopping = errors.New("the source has let go of the cluster")
+
+// Synced implements agent.Source. It gives up after clustermesh-sync-timeout.
+func (r *reader) Synced(ctx context.Context) (complete bool, err error) {
+	if err := r.mesh.IPIdentitiesSynced(ctx); err != nil {
+		return false, err
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	clusters := r.mesh.Status().Clusters
+	if len(clusters) == 0 {
+		return false, errStopping
+	}
+	s := clusters[0].Synced
+	return s.Identities && s.Endpoints && s.Nodes, nil
+}
+
+// Stop implements agent.Source: it stops what was started, the last first.
+func (r *reader) Stop() {
+	for _, hook := range slices.Backward(r.lifecycle.list) {
+		hook.Stop(context.Background())
+	}
+}
+
+// Close implements agent.Source.
+func (r *reader) Close() {
+	r.ipcache.Shutdown()
+	r.identities.Close()
+}
+
+// hooks is a lifecycle that keeps what is appended to it and starts nothing.
+type hooks struct{ list []cell.HookInterface }
+
+func (h *hooks) Append(hook cell.HookInterface)            { h.list = append(h.list, hook) }
+func (h *hooks) Start(*slog.Logger, context.Context) error { return nil }
+func (h *hooks) Stop(*slog.Logger, context.Context) error  { return nil }
+func (h *hooks) PrintHooks(io.Writer)                      {}
+
+// noServices ignores services: in the proposal they are not read from the mesh.
+type noServices struct{}
+
+func (noServices) MergeExternalServiceUpdate(*serviceStore.ClusterService) {}
+func (noServices) MergeExternalServiceDelete(*serviceStore.ClusterService) {}
+
+type noFeatureMetrics struct{}
+
+func (noFeatureMetrics) AddClusterMeshConfig(string, string) {}
+func (noFeatureMetrics) DelClusterMeshConfig(string, string) {}

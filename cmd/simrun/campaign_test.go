@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/campaign"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/campaign"
+	"github.com/meshcheck/meshcheck/internal/corpus"
 )
 
 // brief is a time in which a campaign begins a seed on each core and hardly more.

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/campaign"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/campaign"
+	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/report"
 )
 

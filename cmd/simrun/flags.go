@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
 	"github.com/meshcheck/meshcheck/fault/objects"
+	"github.com/meshcheck/meshcheck/internal/drive"
 )
 
 // parse reads flags into a set. Its error is one sentence, or flag.ErrHelp.

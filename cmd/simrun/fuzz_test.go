@@ -13,10 +13,10 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/marker"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/campaign"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/campaign"
+	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 

@@ -25,7 +25,8 @@ var mayImport = map[string][]string{
 	"sim/det":    {"sim/det"},
 
 	"checker/behaviour": {"checker/behaviour", "history", "model/mesh", "model/schema"},
-	"cmd/simrun":        {"cmd/simrun", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
+	"internal":          {"internal", "report", "checker", "history", "fault", "model", "sim/det"},
+	"cmd/simrun":        {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
 }
 
 // Only packages below sim may depend on these, by whatever way: the others build

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/tie"
+	"github.com/meshcheck/meshcheck/internal/conformance"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -107,8 +107,8 @@ func (c *console) writeTrace(f *modelFlags, row *mesh.Row) error {
 	if err != nil {
 		return err
 	}
-	plan, err := tie.Export(course)
-	var why tie.Obstacle
+	plan, err := conformance.Export(course)
+	var why conformance.Obstacle
 	switch {
 	case errors.As(err, &why):
 		fmt.Fprintf(c.stderr, "simrun: the counterexample of %s in mode %s is not expressible, because %s; so %s is not written\n", f.property, row.Mode, why, f.plan)

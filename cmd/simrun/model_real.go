@@ -8,10 +8,10 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/campaign"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/tie"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/campaign"
+	"github.com/meshcheck/meshcheck/internal/conformance"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -26,10 +26,10 @@ type reality struct {
 	flags    *modelFlags
 	driver   *drive.Driver
 	sweeping *drive.Driver // with a worker that has the repair sweep; nil until one is needed
-	outcomes tie.Outcomes
-	broken   map[string][]*mesh.Course // by property: those that were run
-	tried    map[string]tie.Tried      // by property, worker and plan: modes share counterexamples
-	files    map[string]string         // by plan
+	outcomes conformance.Outcomes
+	broken   map[string][]*mesh.Course    // by property: those that were run
+	tried    map[string]conformance.Tried // by property, worker and plan: modes share counterexamples
+	files    map[string]string            // by plan
 }
 
 // newReality builds the worker.
@@ -47,8 +47,8 @@ func (c *console) newReality(ctx context.Context, f *modelFlags) (*reality, erro
 	delete(versions, "go")
 	return &reality{
 		console: c, flags: f, driver: &drive.Driver{Worker: worker},
-		outcomes: tie.Outcomes{Version: tie.OutcomesVersion, Code: versions, Bounds: f.bounds, Seeds: f.seeds.String()},
-		broken:   map[string][]*mesh.Course{}, tried: map[string]tie.Tried{}, files: map[string]string{},
+		outcomes: conformance.Outcomes{Version: conformance.OutcomesVersion, Code: versions, Bounds: f.bounds, Seeds: f.seeds.String()},
+		broken:   map[string][]*mesh.Course{}, tried: map[string]conformance.Tried{}, files: map[string]string{},
 	}, nil
 }
 
@@ -82,11 +82,11 @@ func (r *reality) add(ctx context.Context, row *mesh.Row) error {
 // outcomeLine is what -json writes of a cell.
 type outcomeLine struct {
 	lineHeader
-	tie.Cell
+	conformance.Cell
 }
 
 // word is the outcome in a column of the matrix.
-func word(cells []tie.Cell) string {
+func word(cells []conformance.Cell) string {
 	broke, runs := 0, 0
 	for _, c := range cells {
 		broke, runs = broke+len(c.Broke), runs+c.Runs
@@ -102,22 +102,22 @@ func word(cells []tie.Cell) string {
 
 // cells are the outcomes of a cell of the matrix: that of its counterexample, if it is
 // broken; if it holds, those of the counterexamples that its repairs change.
-func (r *reality) cells(ctx context.Context, row *mesh.Row, c mesh.Cell) (cells []tie.Cell, err error) {
-	cell := tie.Cell{Mode: row.Mode.String(), Property: c.Property}
+func (r *reality) cells(ctx context.Context, row *mesh.Row, c mesh.Cell) (cells []conformance.Cell, err error) {
+	cell := conformance.Cell{Mode: row.Mode.String(), Property: c.Property}
 	switch {
 	case c.Verdict == explore.Broken:
 		course, err := row.Course(c)
 		if err == nil {
 			err = r.realize(ctx, &cell, course)
 		}
-		if err == nil && cell.Outcome != tie.Inexpressible {
+		if err == nil && cell.Outcome != conformance.Inexpressible {
 			r.broken[c.Property] = append(r.broken[c.Property], course)
 		}
-		return []tie.Cell{cell}, err
+		return []conformance.Cell{cell}, err
 	case c.Verdict == explore.Holds && r.flags.repairs:
 		seen := map[string]bool{} // plans
 		for _, before := range r.broken[c.Property] {
-			mended, changed := tie.Mend(before, row.Mode)
+			mended, changed := conformance.Mend(before, row.Mode)
 			if !changed {
 				continue
 			}
@@ -135,18 +135,18 @@ func (r *reality) cells(ctx context.Context, row *mesh.Row, c mesh.Cell) (cells 
 }
 
 // realize exports a course, runs it, and fills in what the cell says of it.
-func (r *reality) realize(ctx context.Context, cell *tie.Cell, course *mesh.Course) error {
+func (r *reality) realize(ctx context.Context, cell *conformance.Cell, course *mesh.Course) error {
 	cell.Steps = len(course.Acts)
-	plan, err := tie.Export(course)
-	var why tie.Obstacle
+	plan, err := conformance.Export(course)
+	var why conformance.Obstacle
 	if errors.As(err, &why) {
-		cell.Outcome, cell.Because = tie.Inexpressible, why.Error()
+		cell.Outcome, cell.Because = conformance.Inexpressible, why.Error()
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	key := fmt.Sprintf("%s %t %s", cell.Property, tie.Sweeps(course), plan.Line())
+	key := fmt.Sprintf("%s %t %s", cell.Property, conformance.Sweeps(course), plan.Line())
 	tried, done := r.tried[key]
 	if !done {
 		r.console.progress.show("%s: running the counterexample of %s", cell.Mode, cell.Property)
@@ -161,7 +161,7 @@ func (r *reality) realize(ctx context.Context, cell *tie.Cell, course *mesh.Cour
 }
 
 // write writes a plan, unless another cell has it, and returns its file.
-func (r *reality) write(cell *tie.Cell, plan *fault.Plan) (file string, err error) {
+func (r *reality) write(cell *conformance.Cell, plan *fault.Plan) (file string, err error) {
 	if file, done := r.files[plan.Line()]; done {
 		return file, nil
 	}
@@ -176,15 +176,15 @@ func (r *reality) write(cell *tie.Cell, plan *fault.Plan) (file string, err erro
 	return file, writeFile(filepath.Join(r.flags.out, file), plan.Encode())
 }
 
-func (r *reality) try(ctx context.Context, course *mesh.Course, plan *fault.Plan) (tie.Tried, error) {
+func (r *reality) try(ctx context.Context, course *mesh.Course, plan *fault.Plan) (conformance.Tried, error) {
 	driver := r.driver
-	if tie.Sweeps(course) {
+	if conformance.Sweeps(course) {
 		if err := r.buildSweeping(ctx); err != nil {
-			return tie.Tried{}, err
+			return conformance.Tried{}, err
 		}
 		driver = r.sweeping
 	}
-	tried, err := tie.Try(ctx, driver, course, plan, r.flags.seeds.Seeds, runtime.NumCPU())
+	tried, err := conformance.Try(ctx, driver, course, plan, r.flags.seeds.Seeds, runtime.NumCPU())
 	if err == nil || ctx.Err() != nil {
 		return tried, err
 	}
@@ -200,7 +200,7 @@ func (r *reality) buildSweeping(ctx context.Context) error {
 	if r.sweeping != nil {
 		return nil
 	}
-	plant, err := tie.Sweep()
+	plant, err := conformance.Sweep()
 	if err != nil {
 		return err
 	}
@@ -223,9 +223,9 @@ func (r *reality) finish() (int, error) {
 	cells := map[string][]string{} // by reason: modes with their properties
 	for _, c := range r.outcomes.Cells {
 		switch c.Outcome {
-		case tie.Refuted, tie.NotMended:
+		case conformance.Refuted, conformance.NotMended:
 			status = statusBroken
-		case tie.Inexpressible:
+		case conformance.Inexpressible:
 			of := cells[c.Because]
 			switch last := len(of) - 1; {
 			case last >= 0 && strings.HasPrefix(of[last], c.Mode+": "):

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/tie"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/conformance"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -81,11 +81,11 @@ func TestModelReal(t *testing.T) {
 
 	text, err := os.ReadFile("out/outcomes.json")
 	require.NoError(t, err)
-	outcomes, err := tie.ReadOutcomes(text)
+	outcomes, err := conformance.ReadOutcomes(text)
 	require.NoError(t, err)
 	require.Equal(t, "3-4", outcomes.Seeds)
 	require.NotEmpty(t, outcomes.Code["cilium"])
-	require.Equal(t, tie.Reproduced, outcomes.Cells[0].Outcome)
+	require.Equal(t, conformance.Reproduced, outcomes.Cells[0].Outcome)
 	require.Equal(t, []uint64{3, 4}, outcomes.Cells[0].Broke)
 	require.FileExists(t, filepath.Join("out", outcomes.Cells[0].Plan))
 
@@ -94,7 +94,7 @@ func TestModelReal(t *testing.T) {
 	require.Len(t, lines, len(mesh.MatrixModes())+len(outcomes.Cells))
 	var cell struct {
 		Kind string
-		tie.Cell
+		conformance.Cell
 	}
 	require.NoError(t, json.Unmarshal([]byte(lines[3]), &cell))
 	require.Equal(t, "model-outcome", cell.Kind)
@@ -108,7 +108,7 @@ func TestModelReal(t *testing.T) {
 func TestRecordedOutcomes(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(realOutcomes, outcomesFile))
 	require.NoError(t, err)
-	recorded, err := tie.ReadOutcomes(text)
+	recorded, err := conformance.ReadOutcomes(text)
 	require.NoError(t, err)
 	require.Equal(t, mesh.Default, recorded.Bounds)
 	check := recordedCheck{
@@ -137,7 +137,7 @@ func TestRecordedOutcomes(t *testing.T) {
 // recordedCheck goes through the recorded cells in the order of the matrix.
 type recordedCheck struct {
 	driver  *drive.Driver
-	cells   []tie.Cell              // that are left
+	cells   []conformance.Cell      // that are left
 	plans   map[string]bool         // that were run
 	courses map[string]*mesh.Course // by mode and property
 }
@@ -156,7 +156,7 @@ func (k *recordedCheck) cell(t *testing.T, row *mesh.Row, c mesh.Cell) {
 	for len(k.cells) > 0 && k.cells[0].Mode == mode && k.cells[0].Property == c.Property {
 		before := k.courses[k.cells[0].Of+" "+c.Property]
 		require.NotNil(t, before, "%s breaks no %s", k.cells[0].Of, c.Property)
-		course, changed := tie.Mend(before, row.Mode)
+		course, changed := conformance.Mend(before, row.Mode)
 		require.True(t, changed)
 		k.outcome(t, course)
 	}
@@ -166,8 +166,8 @@ func (k *recordedCheck) cell(t *testing.T, row *mesh.Row, c mesh.Cell) {
 func (k *recordedCheck) outcome(t *testing.T, course *mesh.Course) {
 	want := k.cells[0]
 	k.cells = k.cells[1:]
-	plan, err := tie.Export(course)
-	if want.Outcome == tie.Inexpressible {
+	plan, err := conformance.Export(course)
+	if want.Outcome == conformance.Inexpressible {
 		require.EqualError(t, err, want.Because)
 		return
 	}
@@ -176,11 +176,11 @@ func (k *recordedCheck) outcome(t *testing.T, course *mesh.Course) {
 	file, err := os.ReadFile(filepath.Join(realOutcomes, want.Plan))
 	require.NoError(t, err)
 	require.Equal(t, string(file), string(plan.Encode()), want.Plan)
-	if k.plans[want.Plan] || tie.Sweeps(course) {
+	if k.plans[want.Plan] || conformance.Sweeps(course) {
 		return
 	}
 	k.plans[want.Plan] = true
-	got, err := tie.Try(t.Context(), k.driver, course, plan, drive.Seeds{First: 1, Last: 1}, 1)
+	got, err := conformance.Try(t.Context(), k.driver, course, plan, drive.Seeds{First: 1, Last: 1}, 1)
 	require.NoError(t, err, want.Plan)
 	require.Equal(t, want.Outcome, got.Outcome(want.Of != ""), want.Plan)
 }

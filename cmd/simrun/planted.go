@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 	bugs "github.com/meshcheck/meshcheck/testdata/planted"

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/shrink"
+	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/report"
 )
 

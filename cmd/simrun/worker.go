@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/planted"
+	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/sim/det"
 	bugs "github.com/meshcheck/meshcheck/testdata/planted"
 )

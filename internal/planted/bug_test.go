@@ -131,7 +131,7 @@ func TestPlantedBugs(t *testing.T) {
 	names, err := Names(planted.Files)
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
-	readme, err := os.ReadFile("../../../../testdata/planted/README.md")
+	readme, err := os.ReadFile("../../testdata/planted/README.md")
 	require.NoError(t, err)
 	caught := map[string]bool{}
 	for _, name := range names {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/corpus"
 )
 
 // The modules whose versions tell what a worker runs, by the names that people

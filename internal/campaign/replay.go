@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 

@@ -1,4 +1,4 @@
-package tie
+package conformance
 
 import (
 	"bytes"
@@ -6,9 +6,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/drive"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 

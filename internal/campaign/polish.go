@@ -3,7 +3,7 @@ package campaign
 import (
 	"context"
 
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/corpus"
 )
 
 // rough returns the findings whose plans an earlier campaign had no time to make

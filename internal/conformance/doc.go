@@ -1,4 +1,4 @@
-// Package tie runs counterexamples of the abstract mesh on the real code.
+// Package conformance runs counterexamples of the abstract mesh on the real code.
 //
 // Export makes a plan of one: the same replicas, agents, pods and addresses, and
 // what has to happen to them in the same order. Follow says whether a run of it went
@@ -20,4 +20,4 @@
 //
 // A plan never holds an agent back: where a course lets it be late for no purpose,
 // the real one is on time.
-package tie
+package conformance

@@ -8,9 +8,9 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/marker"
-	"github.com/meshcheck/meshcheck/cmd/simrun/internal/corpus"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 

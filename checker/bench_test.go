@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // bigRun is a run in which agents see every version of many entries, of which some
@@ -73,11 +74,11 @@ func BenchmarkViews(b *testing.B) {
 	})
 	b.Run("index", func(b *testing.B) {
 		for b.Loop() {
-			indexViews(records)
+			index.IndexViews(records)
 		}
 		perSecond(b)
 	})
-	in := newInput(&history.History{Records: records}, Config{})
+	in := &input{index.New(&history.History{Records: records}), Config{}}
 	for _, p := range []Property{
 		integrity, monotonic, monotonicSession, noSpuriousDeletion, owner, referential, convergence, singleSource, staleness, readiness,
 	} {
@@ -101,10 +102,10 @@ func BenchmarkLinearizable(b *testing.B) {
 		{"200 keys, lists by 10 agents", lists(200, 500, 10)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			in := newInput(&history.History{Records: c.records}, Config{Deadline: time.Minute})
+			in := &input{index.New(&history.History{Records: c.records}), Config{Deadline: time.Minute}}
 			operationsOf := 0
-			for _, s := range in.etcds {
-				operationsOf += len(operations(in.records, s))
+			for _, s := range in.Stores {
+				operationsOf += len(operations(in.Records, s))
 			}
 			for b.Loop() {
 				r := checkLinearizable(in)

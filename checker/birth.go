@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // aspect is what an agent must have of a pod.
@@ -28,17 +28,12 @@ type birth struct {
 	until        time.Duration // when the address was no longer its own; forever if it was its own at the end
 	ended        int32         // the record of that
 	shared       bool          // when it ended, or at the run's end, another pod had the address too
-	who          possession
+	who          index.Possession
 
 	ready   [aspects]time.Duration // since when each agent that was up had it; unready if that never was so while it lived
 	have    []has                  // by agent, while it is followed; else nil
 	lacking [aspects]int           // agents that are up and have it not
 }
-
-const (
-	forever = time.Duration(math.MaxInt64)
-	unready = time.Duration(-1)
-)
 
 // has is what an agent has of a pod.
 type has uint8
@@ -54,20 +49,20 @@ const (
 // order.
 func birthsOf(in *input, x *ownerIndex, from, to int) []*birth {
 	var all []*birth
-	for id := range in.views.entries {
-		e, o := &in.views.entries[id], &x.owners[id]
-		for n, who := range o.all {
-			for _, s := range o.live[n] {
-				began := e.states[s.from]
-				if int(began.record) < from || int(began.record) >= to {
+	for id := range in.Views.Entries {
+		e, o := &in.Views.Entries[id], &x.owners[id]
+		for n, who := range o.All {
+			for _, s := range o.Live[n] {
+				began := e.States[s.From]
+				if int(began.Record) < from || int(began.Record) >= to {
 					continue
 				}
-				b := &birth{entry: int32(id), owner: int32(n), at: began.at, record: began.record, until: forever, ended: math.MaxInt32, who: who}
-				if s.to != open {
-					b.until, b.ended = e.states[s.to].at, max(e.states[s.to].record, began.record+1)
+				b := &birth{entry: int32(id), owner: int32(n), at: began.At, record: began.Record, until: index.Forever, ended: math.MaxInt32, who: who}
+				if s.To != index.Lasting {
+					b.until, b.ended = e.States[s.To].At, max(e.States[s.To].Record, began.Record+1)
 				}
-				b.shared = len(o.ownersIn(min(s.to, int32(len(e.states)))-1)) > 1
-				b.ready = [aspects]time.Duration{unready, unready, unready}
+				b.shared = len(o.OwnersIn(min(s.To, int32(len(e.States)))-1)) > 1
+				b.ready = [aspects]time.Duration{index.Unready, index.Unready, index.Unready}
 				all = append(all, b)
 			}
 		}
@@ -82,7 +77,7 @@ type nursery struct {
 	owners     *ownerIndex
 	identities map[string]int32
 	datapaths  bool
-	ending     *ending // of what was played so far
+	ending     *index.Ending // of what was played so far
 	up         int
 	// waiting are those born, alive and not ready in every aspect, and byEntry those of
 	// an endpoint or identity; both with others that have left since the last look.
@@ -92,7 +87,7 @@ type nursery struct {
 
 // follow plays the views through and fills in when each pod was ready.
 func (n *nursery) follow(births []*birth) {
-	v := n.in.views
+	v := n.in.Views
 	deaths := slices.Clone(births)
 	slices.SortStableFunc(deaths, func(a, b *birth) int { return cmp.Compare(a.ended, b.ended) })
 	advance := func(record int32) {
@@ -106,31 +101,31 @@ func (n *nursery) follow(births []*birth) {
 			}
 		}
 	}
-	for i := range v.events {
-		ev := &v.events[i]
-		advance(ev.record)
-		n.ending.play(ev)
+	for i := range v.Events {
+		ev := &v.Events[i]
+		advance(ev.Record)
+		n.ending.Play(ev)
 		switch {
-		case ev.what == start:
+		case ev.What == index.Start:
 			n.up++
 			n.waiting = n.update(ev, n.waiting)
-		case ev.what == stop:
+		case ev.What == index.Stop:
 			n.up--
 			n.waiting = n.update(ev, n.waiting)
 		default:
-			if births := n.byEntry[ev.entry]; len(births) > 0 {
-				n.byEntry[ev.entry] = n.update(ev, births)
+			if births := n.byEntry[ev.Entry]; len(births) > 0 {
+				n.byEntry[ev.Entry] = n.update(ev, births)
 			}
 		}
 	}
-	advance(int32(len(n.in.records)))
+	advance(int32(len(n.in.Records)))
 }
 
 func (n *nursery) born(b *birth) {
-	b.have = make([]has, len(n.in.views.agents))
+	b.have = make([]has, len(n.in.Views.Agents))
 	n.waiting = append(n.waiting, b)
 	n.byEntry[b.entry] = append(n.byEntry[b.entry], b)
-	if id, ok := n.identities[b.who.identity]; ok {
+	if id, ok := n.identities[b.who.Identity]; ok {
 		n.byEntry[id] = append(n.byEntry[id], b)
 	}
 	for agent := range b.have {
@@ -141,14 +136,14 @@ func (n *nursery) born(b *birth) {
 
 // update looks at what an event has changed for some pods, and returns those that
 // are still followed.
-func (n *nursery) update(ev *event, births []*birth) []*birth {
+func (n *nursery) update(ev *index.Event, births []*birth) []*birth {
 	kept := births[:0]
 	for _, b := range births {
 		if b.have == nil {
 			continue
 		}
-		b.set(ev.agent, n.has(b, ev.agent))
-		if n.look(b, ev.at); b.have != nil {
+		b.set(ev.Agent, n.has(b, ev.Agent))
+		if n.look(b, ev.At); b.have != nil {
 			kept = append(kept, b)
 		}
 	}
@@ -160,10 +155,10 @@ func (n *nursery) update(ev *event, births []*birth) []*birth {
 func (n *nursery) look(b *birth, at time.Duration) {
 	done := true
 	for a := range aspects {
-		if b.ready[a] == unready && n.up > 0 && b.lacking[a] == 0 {
+		if b.ready[a] == index.Unready && n.up > 0 && b.lacking[a] == 0 {
 			b.ready[a] = at
 		}
-		done = done && b.ready[a] != unready
+		done = done && b.ready[a] != index.Unready
 	}
 	if done {
 		b.have = nil
@@ -172,25 +167,25 @@ func (n *nursery) look(b *birth, at time.Duration) {
 
 // has returns what an agent has of a pod at present.
 func (n *nursery) has(b *birth, agent int32) has {
-	v := n.in.views
-	if !n.ending.up[agent] {
+	v := n.in.Views
+	if !n.ending.Up[agent] {
 		return 0
 	}
 	all := isUp
-	if n.shows(b, n.ending.of(v, agent, view, b.entry)) {
+	if n.shows(b, n.ending.Of(v, agent, index.View, b.entry)) {
 		all |= hasView
 	}
-	if !n.datapaths || n.shows(b, n.ending.of(v, agent, datapath, b.entry)) {
+	if !n.datapaths || n.shows(b, n.ending.Of(v, agent, index.Datapath, b.entry)) {
 		all |= hasDatapath
 	}
-	if id, ok := n.identities[b.who.identity]; reserved(b.who.identity) || ok && n.ending.of(v, agent, view, id).shown {
+	if id, ok := n.identities[b.who.Identity]; index.Reserved(b.who.Identity) || ok && n.ending.Of(v, agent, index.View, id).Shown {
 		all |= hasIdentity
 	}
 	return all
 }
 
-func (n *nursery) shows(b *birth, h hold) bool {
-	return h.shown && h.claim >= 0 && n.owners.owners[b.entry].byClaim[h.claim] == b.owner
+func (n *nursery) shows(b *birth, h index.Held) bool {
+	return h.Shown && h.Claim >= 0 && n.owners.owners[b.entry].ByClaim[h.Claim] == b.owner
 }
 
 func (b *birth) set(agent int32, to has) {
@@ -207,20 +202,4 @@ func lacks(h has, a aspect) int {
 		return 0
 	}
 	return 1
-}
-
-// churnOf returns the records of the churn phase.
-func churnOf(records []history.Record) (from, to int) {
-	from, to = -1, len(records)
-	for i := range records {
-		if r := &records[i]; r.Verb == history.Phase && r.Key == "churn" {
-			from = i
-		} else if r.Verb == history.Phase && r.Key == "heal" {
-			to = i
-		}
-	}
-	if from < 0 {
-		return to, to
-	}
-	return from, to
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var canaries = Property{
@@ -15,52 +16,17 @@ var canaries = Property{
 	check:   checkCanaries,
 }
 
-// canaryKind is one kind of keys that a canary vouches for.
-type canaryKind struct {
-	kind      string   // the view kind
-	canary    string   // the end of the canary's key, after "cilium/synced/<cluster>/"
-	prefix    string   // of the keys
-	resources []string // the Kubernetes kinds that feed it; a writer lists one of them
-}
-
-// canaryKinds are those of Cilium's writer (clustermesh-apiserver/clustermesh/converters.go;
-// pkg/kvstore/store/syncstore.go puts the canaries). Keys of nodes begin with the name of
-// the cluster.
-var canaryKinds = []canaryKind{
-	{history.Identity, "cilium/state/identities/v1", "cilium/state/identities/v1/id/", []string{"CiliumIdentity"}},
-	{history.Endpoint, "cilium/state/ip/v1", "cilium/state/ip/v1/default/", []string{"CiliumEndpoint", "CiliumEndpointSlice"}},
-	{history.Node, "cilium/state/nodes/v1", "cilium/state/nodes/v1/", []string{"CiliumNode"}},
-}
-
-const syncedPrefix = "cilium/synced/"
-
-// canaryOf returns the kind that a key of an etcd is the canary of, and the name of the
-// cluster; nil if it is none that this property knows.
-func canaryOf(key string) (*canaryKind, string) {
-	rest, ok := strings.CutPrefix(key, syncedPrefix)
-	if !ok {
-		return nil, ""
-	}
-	cluster, canary, _ := strings.Cut(rest, "/")
-	for i := range canaryKinds {
-		if canaryKinds[i].canary == canary {
-			return &canaryKinds[i], cluster
-		}
-	}
-	return nil, ""
-}
-
 // checkCanaries goes through the history with, for each writer, the first complete list
 // of each Kubernetes kind that its process got. Later lists vouch for more, but a canary
 // that is put again need not have waited for them.
 func checkCanaries(in *input) Result {
 	c := canaryCheck{in: in, lists: map[listedKind]listVersion{}, put: map[putCanary]bool{}, byKind: map[string][]int{}}
-	for id := range in.views.entries {
-		e := &in.views.entries[id]
-		c.byKind[e.kind] = append(c.byKind[e.kind], id)
+	for id := range in.Views.Entries {
+		e := &in.Views.Entries[id]
+		c.byKind[e.Kind] = append(c.byKind[e.Kind], id)
 	}
-	for i := range in.records {
-		c.record(i, &in.records[i])
+	for i := range in.Records {
+		c.record(i, &in.Records[i])
 	}
 	switch {
 	case c.puts == 0:
@@ -95,8 +61,8 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 	case history.Up:
 		if r.Kind == "writer" {
 			maps.DeleteFunc(c.put, func(p putCanary, _ bool) bool { return p.writer == r.Actor })
-			for n := range canaryKinds {
-				for _, resource := range canaryKinds[n].resources {
+			for n := range index.CanaryKinds {
+				for _, resource := range index.CanaryKinds[n].Resources {
 					delete(c.lists, listedKind{r.Actor, resource})
 				}
 			}
@@ -109,12 +75,12 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 		if r.Store == "" {
 			for field := range strings.FieldsSeq(r.Value) {
 				if version, ok := strings.CutPrefix(field, "INITIAL:"); ok {
-					c.listed(i, r, number(version))
+					c.listed(i, r, index.ParseNumber(version))
 				}
 			}
 		}
 	case history.Put:
-		if kind, cluster := canaryOf(r.Key); kind != nil {
+		if kind, cluster := index.CanaryOf(r.Key); kind != nil {
 			c.puts++
 			c.canary(i, r, kind, cluster)
 			c.put[putCanary{r.Actor, r.Key}] = true
@@ -130,9 +96,9 @@ func (c *canaryCheck) listed(i int, r *history.Record, rv int64) {
 }
 
 // canary judges one put of a canary. The writer is the process on the same host.
-func (c *canaryCheck) canary(i int, r *history.Record, kind *canaryKind, cluster string) {
+func (c *canaryCheck) canary(i int, r *history.Record, kind *index.CanaryKind, cluster string) {
 	var list listVersion
-	for _, resource := range kind.resources {
+	for _, resource := range kind.Resources {
 		if l, ok := c.lists[listedKind{r.Actor, resource}]; ok {
 			list = l
 		}
@@ -141,25 +107,25 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *canaryKind, cluster
 		return
 	}
 	c.judged++
-	store, prefix := c.in.store(r.Store), kind.prefix
-	if kind.kind == history.Node {
+	store, prefix := c.in.Store(r.Store), kind.Prefix
+	if kind.Kind == history.Node {
 		prefix += cluster + "/"
 	}
 	lacks, says := 0, ""
-	v := Violation{Store: r.Store, Kind: kind.kind, At: r.At}
-	for _, id := range c.byKind[kind.kind] {
-		e := &c.in.views.entries[id]
-		listed := e.stateOf(list.rv)
-		if listed == 0 || covers(e.absent, listed) {
+	v := Violation{Store: r.Store, Kind: kind.Kind, At: r.At}
+	for _, id := range c.byKind[kind.Kind] {
+		e := &c.in.Views.Entries[id]
+		listed := e.StateOf(list.rv)
+		if listed == 0 || index.Covers(e.Absent, listed) {
 			continue
 		}
 		c.entries++
-		why, proof := c.unvouched(e, listed, store.versionBy(prefix+e.key, r.Rev), r)
+		why, proof := c.unvouched(e, listed, store.VersionBy(prefix+e.Key, r.Rev), r)
 		if why == "" {
 			continue
 		}
 		if lacks++; lacks == 1 {
-			says, v.Key, v.Records = why, e.key, []int{proof, list.record, i}
+			says, v.Key, v.Records = why, e.Key, []int{proof, list.record, i}
 		}
 	}
 	if lacks == 0 {
@@ -170,28 +136,28 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *canaryKind, cluster
 		again = " again"
 	}
 	v.Sentence = fmt.Sprintf("etcd of %s (store %s): the canary of %s was put%s at rev %d at %s, but %s %s %s%s, although the writer's list of rv %d at %s had it",
-		r.Actor, r.Store, kind.canary, again, r.Rev, seconds(r.At), kind.kind, v.Key, says, andMore(lacks-1), list.rv, seconds(c.in.records[list.record].At))
+		r.Actor, r.Store, kind.Canary, again, r.Rev, seconds(r.At), kind.Kind, v.Key, says, andMore(lacks-1), list.rv, seconds(c.in.Records[list.record].At))
 	c.violations = append(c.violations, v)
 }
 
 // unvouched says why a store with the version v of an entry, nil if it has none, is not
 // what the canary r says, which vouches for the entry's state listed; and the record that
 // proves it.
-func (c *canaryCheck) unvouched(e *entry, listed int32, v *version, r *history.Record) (why string, proof int) {
-	if _, deletedSince := e.earliest(e.absent, listed, r.At); deletedSince {
+func (c *canaryCheck) unvouched(e *index.Entry, listed int32, v *index.Version, r *history.Record) (why string, proof int) {
+	if _, deletedSince := e.Earliest(e.Absent, listed, r.At); deletedSince {
 		return "", 0 // what the key holds then, convergence and owner judge
 	}
-	if v == nil || v.deleted {
-		return "is not there", int(e.states[listed].record)
+	if v == nil || v.Deleted {
+		return "is not there", int(e.States[listed].Record)
 	}
-	value := c.in.records[v.record].Value
-	for i := range e.claims {
-		if e.claims[i].value != value {
+	value := c.in.Records[v.Record].Value
+	for i := range e.Claims {
+		if e.Claims[i].Value != value {
 			continue
 		}
-		if _, ok := e.earliest(e.claims[i].live, listed, r.At); ok {
+		if _, ok := e.Earliest(e.Claims[i].Live, listed, r.At); ok {
 			return "", 0
 		}
 	}
-	return fmt.Sprintf("is there as %s of rev %d, which it was before that list only", content(value), v.rev), int(v.record)
+	return fmt.Sprintf("is there as %s of rev %d, which it was before that list only", content(value), v.Rev), int(v.Record)
 }

@@ -1,11 +1,11 @@
 package checker
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // Cause is how a violation came about: one of the mechanisms that are known, with
@@ -79,10 +79,10 @@ func explain(in *input, results []Result) {
 // writer did; and cause_rest.go, for what is still wrong when the run ends.
 type causes struct {
 	in      *input
-	stores  map[string]*etcd
-	keys    map[string]map[entryKey]string // by store: the keys of its entries
+	stores  map[string]*index.Store
+	keys    map[string]map[index.EntryKey]string // by store: the keys of its entries
 	asked   map[string]map[keyRevision]bool
-	entries map[entryKey]int32
+	entries map[index.EntryKey]int32
 	wrongs  map[int32]*wrong // by agent
 }
 
@@ -93,16 +93,16 @@ type keyRevision struct {
 
 func newCauses(in *input) *causes {
 	x := &causes{
-		in: in, stores: map[string]*etcd{}, keys: map[string]map[entryKey]string{},
-		asked: map[string]map[keyRevision]bool{}, entries: map[entryKey]int32{},
+		in: in, stores: map[string]*index.Store{}, keys: map[string]map[index.EntryKey]string{},
+		asked: map[string]map[keyRevision]bool{}, entries: map[index.EntryKey]int32{},
 		wrongs: map[int32]*wrong{},
 	}
-	for _, s := range in.etcds {
-		x.stores[s.store] = s
+	for _, s := range in.Stores {
+		x.stores[s.Name] = s
 	}
-	for id := range in.views.entries {
-		e := &in.views.entries[id]
-		x.entries[entryKey{e.kind, e.key}] = int32(id)
+	for id := range in.Views.Entries {
+		e := &in.Views.Entries[id]
+		x.entries[index.EntryKey{Kind: e.Kind, Key: e.Key}] = int32(id)
 	}
 	return x
 }
@@ -130,11 +130,11 @@ func (x *causes) of(property string, v *Violation) *Cause {
 	if len(v.Records) == 0 || v.Agent == "" {
 		return nil
 	}
-	id, known := x.entries[entryKey{v.Kind, v.Key}]
+	id, known := x.entries[index.EntryKey{Kind: v.Kind, Key: v.Key}]
 	if !known {
 		return nil
 	}
-	s := newSight(x, &x.in.views.entries[id], v)
+	s := newSight(x, &x.in.Views.Entries[id], v)
 	switch s.r.Verb {
 	case history.See, history.Program:
 		return s.ofSight()
@@ -145,26 +145,26 @@ func (x *causes) of(property string, v *Violation) *Cause {
 }
 
 // keyOf returns the key of an entry in a store.
-func (x *causes) keyOf(s *etcd, e *entry) (string, bool) {
-	keys := x.keys[s.store]
+func (x *causes) keyOf(s *index.Store, e *index.Entry) (string, bool) {
+	keys := x.keys[s.Name]
 	if keys == nil {
-		keys = map[entryKey]string{}
-		for _, i := range s.changes {
-			if r := &x.in.records[i]; r.Kind != history.Meta {
-				keys[entryKey{r.Kind, entryOf(r.Key)}] = r.Key
+		keys = map[index.EntryKey]string{}
+		for _, i := range s.Changes {
+			if r := &x.in.Records[i]; r.Kind != history.Meta {
+				keys[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(r.Key)}] = r.Key
 			}
 		}
-		x.keys[s.store] = keys
+		x.keys[s.Name] = keys
 	}
-	key, ok := keys[entryKey{e.kind, e.key}]
+	key, ok := keys[index.EntryKey{Kind: e.Kind, Key: e.Key}]
 	return key, ok
 }
 
-// versionAt is the last version of a key in a store by an instant, or nil.
-func (x *causes) versionAt(s *etcd, key string, at time.Duration) *version {
-	versions := s.versions[key]
+// VersionAt is the last version of a key in a store by an instant, or nil.
+func (x *causes) versionAt(s *index.Store, key string, at time.Duration) *index.Version {
+	versions := s.Versions[key]
 	for i := len(versions) - 1; i >= 0; i-- {
-		if x.in.records[versions[i].record].At <= at {
+		if x.in.Records[versions[i].Record].At <= at {
 			return &versions[i]
 		}
 	}
@@ -173,57 +173,22 @@ func (x *causes) versionAt(s *etcd, key string, at time.Duration) *version {
 
 // askedFor reports whether a client asked for a deletion; if none did, a lease has
 // expired.
-func (x *causes) askedFor(s *etcd, key string, rev int64) bool {
-	asked := x.asked[s.store]
+func (x *causes) askedFor(s *index.Store, key string, rev int64) bool {
+	asked := x.asked[s.Name]
 	if asked == nil {
 		asked = map[keyRevision]bool{}
-		for _, i := range s.calls {
-			r := &x.in.records[i]
+		for _, i := range s.Calls {
+			r := &x.in.Records[i]
 			if r.Op != "delete" || r.Value == "0" {
 				continue
 			}
-			for _, k := range s.within(r) {
+			for _, k := range s.Within(r) {
 				asked[keyRevision{k, r.Rev}] = true
 			}
 		}
-		x.asked[s.store] = asked
+		x.asked[s.Name] = asked
 	}
 	return asked[keyRevision{key, rev}]
-}
-
-// lives are the incarnations of a process on a host, in order.
-func (x *causes) lives(host, kind string) (all []processLife) {
-	for i := range x.in.records {
-		r := &x.in.records[i]
-		if r.Actor != host || r.Kind != kind {
-			continue
-		}
-		switch r.Verb {
-		case history.Up:
-			all = append(all, processLife{from: r.At, to: never, up: i})
-		case history.Down:
-			if len(all) > 0 && all[len(all)-1].to == never {
-				all[len(all)-1].to, all[len(all)-1].down = r.At, i
-			}
-		}
-	}
-	return all
-}
-
-// processLife is one incarnation of a process, to never if it lives on.
-type processLife struct {
-	from, to time.Duration
-	up, down int // records
-}
-
-// lifeAt returns the life that an instant is in, or the last one before it.
-func lifeAt(all []processLife, at time.Duration) (processLife, bool) {
-	for _, l := range slices.Backward(all) {
-		if l.from <= at {
-			return l, true
-		}
-	}
-	return processLife{}, false
 }
 
 // clusterIDOf is the cluster ID in the name of a store: see history.Record.Store.

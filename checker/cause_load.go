@@ -17,17 +17,17 @@ const firstBackOff = 5 * time.Millisecond
 // would be more of them by the time that the last is refused.
 func (x *causes) ofStorm(v *Violation) *Cause {
 	last := v.Records[0]
-	r := &x.in.records[last]
+	r := &x.in.Records[last]
 	if r.Peer != r.Actor {
 		return nil
 	}
 	first, until, refused, in := -1, -1, 0, 0
-	for i := range x.in.records {
-		c := &x.in.records[i]
+	for i := range x.in.Records {
+		c := &x.in.Records[i]
 		if !isRefusedChange(c) || c.Peer != r.Peer || c.Actor != r.Actor || c.At <= r.At-stormWindow {
 			continue
 		}
-		if until >= 0 && c.At > x.in.records[until].At+stormWindow {
+		if until >= 0 && c.At > x.in.Records[until].At+stormWindow {
 			break
 		}
 		if first < 0 {
@@ -43,7 +43,7 @@ func (x *causes) ofStorm(v *Violation) *Cause {
 	if first < 0 || others > stormRequests {
 		return nil
 	}
-	from, to := x.in.records[first].At, x.in.records[until].At
+	from, to := x.in.Records[first].At, x.in.Records[until].At
 	span := to - from
 	keys := x.keysChanged(r.Actor, from, to+span+handling)
 	attempts := 2 + int(math.Log2(1+float64(span)/float64(firstBackOff)))
@@ -70,9 +70,9 @@ func isRefusedChange(r *history.Record) bool {
 // requestsUntil counts the requests of a record's client to its server in the minute
 // until that record.
 func (x *causes) requestsUntil(record int) (n int) {
-	r := &x.in.records[record]
-	for i := record; i >= 0 && x.in.records[i].At > r.At-stormWindow; i-- {
-		if c := &x.in.records[i]; isRequest(c) && c.Peer == r.Peer && c.Actor == r.Actor {
+	r := &x.in.Records[record]
+	for i := record; i >= 0 && x.in.Records[i].At > r.At-stormWindow; i-- {
+		if c := &x.in.Records[i]; isRequest(c) && c.Peer == r.Peer && c.Actor == r.Actor {
 			n++
 		}
 	}
@@ -83,9 +83,9 @@ func (x *causes) requestsUntil(record int) (n int) {
 // at least as many as the writer had been refused until then and put since.
 func (x *causes) keysChanged(replica string, from, to time.Duration) int {
 	keys := map[string]bool{}
-	for _, s := range x.in.etcds {
-		for _, i := range s.changes {
-			if r := &x.in.records[i]; s.actor == replica && from <= r.At && r.At <= to {
+	for _, s := range x.in.Stores {
+		for _, i := range s.Changes {
+			if r := &x.in.Records[i]; s.Actor == replica && from <= r.At && r.At <= to {
 				keys[r.Key] = true
 			}
 		}

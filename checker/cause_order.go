@@ -6,17 +6,15 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
-
-// identitiesPrefix is what the agents' watches of identities are of.
-const identitiesPrefix = "cilium/state/identities/v1"
 
 // ofCutList explains an identity that left a view before the connection with which
 // it had come had brought the whole list, as the connection or the agent ended
 // (Cilium: watchRemoteKVStore of pkg/allocator/allocator.go). No etcd can have told of
 // its deletion: a watch follows the list. (Files of version 1 have no watches.)
 func (c sight) ofCutList() *Cause {
-	if c.r.Verb != history.Drop || c.r.Kind != history.Identity || len(c.x.in.watches.etcd) == 0 {
+	if c.r.Verb != history.Drop || c.r.Kind != history.Identity || len(c.x.in.Watches.Etcd) == 0 {
 		return nil
 	}
 	connect := c.priorRecord
@@ -27,8 +25,8 @@ func (c sight) ofCutList() *Cause {
 		return nil
 	}
 	for i := connect; i < c.record; i++ {
-		r := &c.x.in.records[i]
-		if r.Verb == history.Watch && r.Peer == c.r.Actor && strings.HasPrefix(r.Key, identitiesPrefix) {
+		r := &c.x.in.Records[i]
+		if r.Verb == history.Watch && r.Peer == c.r.Actor && strings.HasPrefix(r.Key, index.IdentitiesPrefix) {
 			return nil
 		}
 	}
@@ -36,7 +34,7 @@ func (c sight) ofCutList() *Cause {
 	if ended < 0 {
 		return nil
 	}
-	from, end := &c.x.in.records[connect], &c.x.in.records[ended]
+	from, end := &c.x.in.Records[connect], &c.x.in.Records[ended]
 	what := "its process"
 	if end.Verb == history.Disconnect {
 		what = "its connection"
@@ -47,7 +45,7 @@ func (c sight) ofCutList() *Cause {
 }
 
 func (c sight) isConnect(i int) bool {
-	r := &c.x.in.records[i]
+	r := &c.x.in.Records[i]
 	return r.Verb == history.Connect && r.Actor == c.r.Actor
 }
 
@@ -55,15 +53,15 @@ func (c sight) isConnect(i int) bool {
 // at about the time of its loss; -1 if there is none.
 func (c sight) endAround() int {
 	ends := func(i int) bool {
-		r := &c.x.in.records[i]
+		r := &c.x.in.Records[i]
 		return r.Actor == c.r.Actor && (r.Verb == history.Disconnect || r.Verb == history.Down && r.Kind == "agent")
 	}
-	for i := c.record; i < len(c.x.in.records) && c.x.in.records[i].At <= c.r.At+handling; i++ {
+	for i := c.record; i < len(c.x.in.Records) && c.x.in.Records[i].At <= c.r.At+handling; i++ {
 		if ends(i) {
 			return i
 		}
 	}
-	for i := c.record; i >= 0 && c.x.in.records[i].At >= c.r.At-handling; i-- {
+	for i := c.record; i >= 0 && c.x.in.Records[i].At >= c.r.At-handling; i-- {
 		if ends(i) {
 			return i
 		}
@@ -79,19 +77,19 @@ func (c sight) endAround() int {
 func (c sight) mergedEvents(owner *history.Record, at time.Duration) (told int, former string) {
 	kind, name, _ := strings.Cut(owner.Owner, "/")
 	owners := map[string]bool{}
-	for _, s := range c.e.states[1:] { // before the first there is nothing
-		if r := &c.x.in.records[s.record]; r.Owner != owner.Owner {
+	for _, s := range c.e.States[1:] { // before the first there is nothing
+		if r := &c.x.in.Records[s.Record]; r.Owner != owner.Owner {
 			owners[r.Owner] = true
 		}
 	}
 	claimed := false
 	before := map[string]bool{}
-	for i := range c.x.in.records {
-		r := &c.x.in.records[i]
+	for i := range c.x.in.Records {
+		r := &c.x.in.Records[i]
 		if r.At > at {
 			break
 		}
-		if r.Verb != history.Event || r.Store != "" || r.Peer != c.s.actor || r.Kind != kind || r.At < at-handling {
+		if r.Verb != history.Event || r.Store != "" || r.Peer != c.s.Actor || r.Kind != kind || r.At < at-handling {
 			continue
 		}
 		for event := range strings.FieldsSeq(r.Value) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // ofStuck explains why an agent does not converge: each entry that is wrong has a
@@ -16,12 +17,12 @@ func (x *causes) ofStuck(v *Violation) *Cause {
 	if w == nil {
 		return nil
 	}
-	if last := &x.in.records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop {
-		return w.ofLate(x.entries[entryKey{last.Kind, last.Key}], last.At)
+	if last := &x.in.Records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop {
+		return w.ofLate(x.entries[index.EntryKey{Kind: last.Kind, Key: last.Key}], last.At)
 	}
 	var found []*Cause
-	for id := range x.in.views.entries {
-		if !w.stuck.wrong(w.agent, int32(id)) || v.Kind != "" && x.in.views.entries[id].kind != v.Kind {
+	for id := range x.in.Views.Entries {
+		if !w.stuck.wrong(w.agent, int32(id)) || v.Kind != "" && x.in.Views.Entries[id].Kind != v.Kind {
 			continue
 		}
 		cause := w.of(int32(id))
@@ -35,7 +36,7 @@ func (x *causes) ofStuck(v *Violation) *Cause {
 
 // ofWrong explains why an agent's view of one entry is wrong when the run ends.
 func (x *causes) ofWrong(v *Violation) *Cause {
-	id, known := x.entries[entryKey{v.Kind, v.Key}]
+	id, known := x.entries[index.EntryKey{Kind: v.Kind, Key: v.Key}]
 	w := x.newWrong(v.Agent)
 	switch {
 	case !known || w == nil:
@@ -49,18 +50,18 @@ func (x *causes) ofWrong(v *Violation) *Cause {
 // ofLate explains why an entry was wrong until an instant after the bound: its store
 // held it by a key that nobody knew of, until its lease expired.
 func (w *wrong) ofLate(id int32, until time.Duration) *Cause {
-	e := &w.x.in.views.entries[id]
-	if w.x.in.records[w.connect].At > until {
+	e := &w.x.in.Views.Entries[id]
+	if w.x.in.Records[w.connect].At > until {
 		return nil
 	}
 	key, ok := w.x.keyOf(w.store, e)
 	if !ok {
 		return w.ofBackOff(e, until)
 	}
-	for i, v := range w.store.versions[key] {
-		at := w.x.in.records[v.record].At
-		if i > 0 && v.deleted && at <= until && until-at < handling && !w.x.askedFor(w.store, key, v.rev) {
-			return w.x.orphan(w.store, e, w.store.versions[key][i-1], at-1)
+	for i, v := range w.store.Versions[key] {
+		at := w.x.in.Records[v.Record].At
+		if i > 0 && v.Deleted && at <= until && until-at < handling && !w.x.askedFor(w.store, key, v.Rev) {
+			return w.x.orphan(w.store, e, w.store.Versions[key][i-1], at-1)
 		}
 	}
 	return w.ofBackOff(e, until)
@@ -72,26 +73,26 @@ func (x *causes) ofDangling(v *Violation) *Cause {
 	if cause := x.ofWrong(v); cause != nil {
 		return cause
 	}
-	identity := possessionOf(x.in.records[v.Records[len(v.Records)-1]].Value).identity
+	identity := index.PossessionOf(x.in.Records[v.Records[len(v.Records)-1]].Value).Identity
 	return x.ofWrong(&Violation{Agent: v.Agent, Kind: history.Identity, Key: identity})
 }
 
 // ofUnusable explains why some agents do not know a pod's endpoint or identity when
 // the run ends.
 func (x *causes) ofUnusable(v *Violation) *Cause {
-	endpoint, known := x.entries[entryKey{history.Endpoint, v.Key}]
+	endpoint, known := x.entries[index.EntryKey{Kind: history.Endpoint, Key: v.Key}]
 	if !known {
 		return nil
 	}
-	e := &x.in.views.entries[endpoint]
+	e := &x.in.Views.Entries[endpoint]
 	needed := []int32{endpoint}
-	for _, content := range e.liveIn(int32(len(e.states) - 1)) {
-		if id, ok := x.entries[entryKey{history.Identity, possessionOf(content).identity}]; ok {
+	for _, content := range e.LiveIn(int32(len(e.States) - 1)) {
+		if id, ok := x.entries[index.EntryKey{Kind: history.Identity, Key: index.PossessionOf(content).Identity}]; ok {
 			needed = append(needed, id)
 		}
 	}
 	var found []*Cause
-	for _, agent := range x.in.views.agents {
+	for _, agent := range x.in.Views.Agents {
 		w := x.newWrong(agent)
 		for _, id := range needed {
 			if w == nil || !w.stuck.wrong(w.agent, id) {
@@ -113,13 +114,13 @@ type wrong struct {
 	stuck        explainer
 	agent        int32
 	connect      int // record of the connection that the agent has
-	store        *etcd
+	store        *index.Store
 	wrongInStore []int32
 }
 
 // newWrong returns nil for an agent that is not connected.
 func (x *causes) newWrong(agent string) *wrong {
-	id := int32(slices.Index(x.in.views.agents, agent))
+	id := int32(slices.Index(x.in.Views.Agents, agent))
 	if id < 0 {
 		return nil
 	}
@@ -129,10 +130,10 @@ func (x *causes) newWrong(agent string) *wrong {
 	x.wrongs[id] = nil
 	w := &wrong{x: x, stuck: newExplainer(x.in, []int32{id}), agent: id}
 	i, connected := w.stuck.connections[agent]
-	if !connected || x.in.records[i].Verb != history.Connect {
+	if !connected || x.in.Records[i].Verb != history.Connect {
 		return nil
 	}
-	w.connect, w.store = i, x.stores[x.in.records[i].Store]
+	w.connect, w.store = i, x.stores[x.in.Records[i].Store]
 	if w.store == nil {
 		return nil
 	}
@@ -143,12 +144,12 @@ func (x *causes) newWrong(agent string) *wrong {
 
 func (w *wrong) of(id int32) *Cause {
 	if _, behind := slices.BinarySearch(w.wrongInStore, id); !behind {
-		return w.x.foreignRevision(&w.x.in.records[w.connect], w.connect)
+		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect)
 	}
-	e := &w.x.in.views.entries[id]
-	end := w.x.in.records[len(w.x.in.records)-1].At
+	e := &w.x.in.Views.Entries[id]
+	end := w.x.in.Records[len(w.x.in.Records)-1].At
 	if key, ok := w.x.keyOf(w.store, e); ok {
-		if held := w.x.versionAt(w.store, key, end); held != nil && !held.deleted {
+		if held := w.x.versionAt(w.store, key, end); held != nil && !held.Deleted {
 			if cause := w.x.orphan(w.store, e, *held, end); cause != nil {
 				return cause
 			}
@@ -164,24 +165,24 @@ const longestBackOff = 1000 * time.Second
 // ofBackOff explains why a store lacked until an instant what an entry had become: its
 // etcd had refused all changes, and the writer's back-off doubles with each refusal of
 // a key, so that it waits as long as it had been refused for.
-func (w *wrong) ofBackOff(e *entry, until time.Duration) *Cause {
-	changed, refused := e.states[e.stateAt(until)].at, -1
-	for i := range w.x.in.records {
-		r := &w.x.in.records[i]
-		if isRefusedChange(r) && r.Store == w.store.store && r.Peer == w.store.actor && r.At > changed && r.At <= until {
+func (w *wrong) ofBackOff(e *index.Entry, until time.Duration) *Cause {
+	changed, refused := e.States[e.StateAt(until)].At, -1
+	for i := range w.x.in.Records {
+		r := &w.x.in.Records[i]
+		if isRefusedChange(r) && r.Store == w.store.Name && r.Peer == w.store.Actor && r.At > changed && r.At <= until {
 			refused = i
 		}
 	}
 	if refused < 0 {
 		return nil
 	}
-	last := w.x.in.records[refused].At
+	last := w.x.in.Records[refused].At
 	if until-last > min(last-changed, longestBackOff)+handling {
 		return nil
 	}
 	return &Cause{Finding: causeBackOff, Records: []int{refused}, Proof: fmt.Sprintf(
 		"the etcd of %s refused changes of %s from %s, when that changed, to %s, and its writer may wait as long again before it asks once more",
-		w.store.actor, object(&history.Record{Kind: e.kind, Key: e.key}), seconds(changed), seconds(last))}
+		w.store.Actor, object(&history.Record{Kind: e.Kind, Key: e.Key}), seconds(changed), seconds(last))}
 }
 
 // joined is the cause of a violation by several entries, each with its own.
@@ -208,7 +209,7 @@ func joined(found []*Cause) *Cause {
 // at that one's revisions.
 func (x *causes) foreignRevision(c *history.Record, i int) *Cause {
 	for j := i - 1; j >= 0; j-- {
-		r := &x.in.records[j]
+		r := &x.in.Records[j]
 		if r.Actor != c.Actor {
 			continue
 		}

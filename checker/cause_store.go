@@ -6,30 +6,31 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // sight is a change of an agent's view or datapath that broke a property, with the
 // store that the agent read.
 type sight struct {
 	x      *causes
-	e      *entry
+	e      *index.Entry
 	r      *history.Record
 	record int
 	// prior is what had shown the agent or its host better, or nil.
 	prior       *history.Record
 	priorRecord int
-	s           *etcd         // nil if the agent was not connected
+	s           *index.Store  // nil if the agent was not connected
 	key         string        // of the entry in s; empty if s never had it
 	session     time.Duration // since when the agent was connected with s
 	resumed     int64         // the revision from which its watch of the entry went on; zero if unknown
 }
 
-func newSight(x *causes, e *entry, v *Violation) sight {
+func newSight(x *causes, e *index.Entry, v *Violation) sight {
 	last := v.Records[len(v.Records)-1]
-	c := sight{x: x, e: e, r: &x.in.records[last], record: last}
+	c := sight{x: x, e: e, r: &x.in.Records[last], record: last}
 	if len(v.Records) > 1 {
 		c.priorRecord = v.Records[len(v.Records)-2]
-		c.prior = &x.in.records[c.priorRecord]
+		c.prior = &x.in.Records[c.priorRecord]
 	}
 	if c.s = x.stores[c.r.Store]; c.s != nil {
 		c.key, _ = x.keyOf(c.s, e)
@@ -45,7 +46,7 @@ func newSight(x *causes, e *entry, v *Violation) sight {
 func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
 	ended := map[int64]bool{}
 	for i--; i >= 0; i-- {
-		w := &x.in.records[i]
+		w := &x.in.Records[i]
 		switch {
 		case w.Verb == history.Connect && w.Actor == r.Actor:
 			return 0
@@ -53,7 +54,7 @@ func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
 		case w.Verb == history.Unwatch:
 			ended[w.ID] = true
 		case w.Verb == history.Watch && w.Key <= key && key < w.End && !ended[w.ID]:
-			return number(w.Ask)
+			return index.ParseNumber(w.Ask)
 		}
 	}
 	return 0
@@ -63,7 +64,7 @@ func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
 // record names.
 func (x *causes) sessionStart(r *history.Record, i int) time.Duration {
 	for i--; i >= 0; i-- {
-		c := &x.in.records[i]
+		c := &x.in.Records[i]
 		if c.Verb == history.Connect && c.Actor == r.Actor && c.Store == r.Store {
 			return c.At
 		}
@@ -83,7 +84,7 @@ func (c sight) ofSight() *Cause {
 	if i < 0 {
 		return nil
 	}
-	if c.prior.Store == c.s.store {
+	if c.prior.Store == c.s.Name {
 		if cause := c.ofBacklog(i); cause != nil {
 			return cause
 		}
@@ -93,11 +94,11 @@ func (c sight) ofSight() *Cause {
 			return c.ofStepBack(i)
 		}
 	}
-	held := c.s.versions[c.key][i]
+	held := c.s.Versions[c.key][i]
 	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil {
 		return cause
 	}
-	return c.behind(fmt.Sprintf("held %s as %s since %s", object(c.r), content(c.r.Value), seconds(c.x.in.records[held.record].At)), int(held.record))
+	return c.behind(fmt.Sprintf("held %s as %s since %s", object(c.r), content(c.r.Value), seconds(c.x.in.Records[held.Record].At)), int(held.Record))
 }
 
 func (c sight) priorIsLoss() bool {
@@ -108,25 +109,25 @@ func (c sight) priorIsLoss() bool {
 // from that to its version i, but to what another store had shown the agent before:
 // this one is behind.
 func (c sight) ofBacklog(i int) *Cause {
-	versions := c.s.versions[c.key]
-	put := &c.x.in.records[versions[i].record]
+	versions := c.s.Versions[c.key]
+	put := &c.x.in.Records[versions[i].Record]
 	if c.priorIsLoss() {
-		if listed := i > 0 && !versions[i-1].deleted; listed || put.At < c.session {
+		if listed := i > 0 && !versions[i-1].Deleted; listed || put.At < c.session {
 			return nil
 		}
 	} else if before := c.heldAs(c.prior.Value, c.prior.At); before < 0 || before >= i {
 		return nil
 	}
 	for j := c.priorRecord - 1; j >= 0; j-- {
-		r := &c.x.in.records[j]
+		r := &c.x.in.Records[j]
 		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != c.r.Verb {
 			continue
 		}
-		if r.Store == c.s.store {
+		if r.Store == c.s.Name {
 			return nil
 		}
 		c.prior = r
-		return c.behind(fmt.Sprintf("got %s only at %s", object(c.r), seconds(put.At)), int(versions[i].record))
+		return c.behind(fmt.Sprintf("got %s only at %s", object(c.r), seconds(put.At)), int(versions[i].Record))
 	}
 	return nil
 }
@@ -135,11 +136,11 @@ func (c sight) ofBacklog(i int) *Cause {
 // instant, such that an agent that connected when this one did can have read it; -1 if
 // there is none.
 func (c sight) heldAs(value string, by time.Duration) int {
-	versions := c.s.versions[c.key]
+	versions := c.s.Versions[c.key]
 	for i := len(versions) - 1; i >= 0; i-- {
 		v := versions[i]
-		r := &c.x.in.records[v.record]
-		if r.At <= by && !v.deleted && r.Value == value && !c.replacedBefore(i) {
+		r := &c.x.in.Records[v.Record]
+		if r.At <= by && !v.Deleted && r.Value == value && !c.replacedBefore(i) {
 			return i
 		}
 	}
@@ -149,14 +150,14 @@ func (c sight) heldAs(value string, by time.Duration) int {
 // replacedBefore reports whether the version i of the entry was replaced before the
 // agent could read it: before its watch, or else its connection, began.
 func (c sight) replacedBefore(i int) bool {
-	versions := c.s.versions[c.key]
+	versions := c.s.Versions[c.key]
 	switch {
 	case i+1 == len(versions):
 		return false
 	case c.resumed > 0:
-		return versions[i+1].rev < c.resumed
+		return versions[i+1].Rev < c.resumed
 	}
-	return c.x.in.records[versions[i+1].record].At < c.session
+	return c.x.in.Records[versions[i+1].Record].At < c.session
 }
 
 // ofLoss explains why an agent dropped what existed: its store did not hold it.
@@ -195,15 +196,15 @@ func (c sight) ofFormerStore() *Cause {
 	if c.key, ok = c.x.keyOf(former, c.e); !ok {
 		return nil
 	}
-	for i, v := range slices.Backward(former.versions[c.key]) {
-		at := c.x.in.records[v.record].At
-		if at > c.r.At || !v.deleted || i == 0 {
+	for i, v := range slices.Backward(former.Versions[c.key]) {
+		at := c.x.in.Records[v.Record].At
+		if at > c.r.At || !v.Deleted || i == 0 {
 			continue
 		}
-		if at < c.r.At-lingering || !c.stoodFor(former.versions[c.key][i-1], at) {
+		if at < c.r.At-lingering || !c.stoodFor(former.Versions[c.key][i-1], at) {
 			return nil
 		}
-		if !c.x.askedFor(former, c.key, v.rev) {
+		if !c.x.askedFor(former, c.key, v.Rev) {
 			return c.expired(v)
 		}
 		return c.ofWrongDelete(i)
@@ -216,51 +217,51 @@ func (c sight) ofAbsence() *Cause {
 	if cause := c.ofDeletionHeard(); cause != nil {
 		return cause
 	}
-	versions := c.s.versions[c.key]
+	versions := c.s.Versions[c.key]
 	i := len(versions) - 1
-	for i >= 0 && c.x.in.records[versions[i].record].At > c.r.At {
+	for i >= 0 && c.x.in.Records[versions[i].Record].At > c.r.At {
 		i--
 	}
 	since := c.session
-	if c.prior.Store == c.s.store {
+	if c.prior.Store == c.s.Name {
 		since = min(since, c.prior.At) // a watch that is opened again goes on where it was
 	}
-	if i >= 0 && !versions[i].deleted && c.x.in.records[versions[i].record].At >= since {
+	if i >= 0 && !versions[i].Deleted && c.x.in.Records[versions[i].Record].At >= since {
 		i-- // put after the agent had looked
 	}
 	switch {
 	case i < 0:
 		return c.neverHeld()
-	case !versions[i].deleted || c.prior.Store == c.s.store && c.heldAs(c.prior.Value, c.prior.At) > i:
+	case !versions[i].Deleted || c.prior.Store == c.s.Name && c.heldAs(c.prior.Value, c.prior.At) > i:
 		return nil
 	}
-	del := &c.x.in.records[versions[i].record]
+	del := &c.x.in.Records[versions[i].Record]
 	if i > 0 && c.stoodFor(versions[i-1], del.At) {
-		if !c.x.askedFor(c.s, c.key, versions[i].rev) {
+		if !c.x.askedFor(c.s, c.key, versions[i].Rev) {
 			return c.expired(versions[i])
 		}
 		return c.ofWrongDelete(i)
 	}
-	if c.prior.Store == c.s.store {
+	if c.prior.Store == c.s.Name {
 		return nil
 	}
-	return c.behind(fmt.Sprintf("had deleted %s at %s and not yet put it again", object(c.r), seconds(del.At)), int(versions[i].record))
+	return c.behind(fmt.Sprintf("had deleted %s at %s and not yet put it again", object(c.r), seconds(del.At)), int(versions[i].Record))
 }
 
 // ofDeletionHeard explains a loss by the last deletion, of what the agent had seen, that
 // its watch has told it of: what came after that may be on its way yet.
 func (c sight) ofDeletionHeard() *Cause {
-	if c.prior.Store != c.s.store || c.resumed == 0 {
+	if c.prior.Store != c.s.Name || c.resumed == 0 {
 		return nil
 	}
-	versions := c.s.versions[c.key]
-	for i := len(versions) - 1; i > 0 && versions[i].rev >= c.resumed; i-- {
-		del := &c.x.in.records[versions[i].record]
+	versions := c.s.Versions[c.key]
+	for i := len(versions) - 1; i > 0 && versions[i].Rev >= c.resumed; i-- {
+		del := &c.x.in.Records[versions[i].Record]
 		before := versions[i-1]
-		if !versions[i].deleted || del.At > c.r.At || c.x.in.records[before.record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
+		if !versions[i].Deleted || del.At > c.r.At || c.x.in.Records[before.Record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
 			continue
 		}
-		if !c.x.askedFor(c.s, c.key, versions[i].rev) {
+		if !c.x.askedFor(c.s, c.key, versions[i].Rev) {
 			return c.expired(versions[i])
 		}
 		return c.ofWrongDelete(i)
@@ -270,22 +271,22 @@ func (c sight) ofDeletionHeard() *Cause {
 
 // stoodFor reports whether what a version of the entry says was true without a
 // break until the instant.
-func (c sight) stoodFor(v version, until time.Duration) bool {
-	return c.x.stood(c.e, c.x.in.records[v.record].Value, until)
+func (c sight) stoodFor(v index.Version, until time.Duration) bool {
+	return c.x.stood(c.e, c.x.in.Records[v.Record].Value, until)
 }
 
 // stood reports whether an entry has existed without a break from when its content
 // was the given one until the instant.
-func (x *causes) stood(e *entry, value string, until time.Duration) bool {
-	for i := range e.claims {
-		if e.claims[i].value != value {
+func (x *causes) stood(e *index.Entry, value string, until time.Duration) bool {
+	for i := range e.Claims {
+		if e.Claims[i].Value != value {
 			continue
 		}
-		for _, live := range slices.Backward(e.claims[i].live) {
-			if e.states[live.from].at > until {
+		for _, live := range slices.Backward(e.Claims[i].Live) {
+			if e.States[live.From].At > until {
 				continue
 			}
-			_, gone := e.earliest(e.absent, live.from, until)
+			_, gone := e.Earliest(e.Absent, live.From, until)
 			return !gone
 		}
 	}
@@ -295,23 +296,23 @@ func (x *causes) stood(e *entry, value string, until time.Duration) bool {
 // neverHeld explains a loss by a store that had not got the entry yet.
 func (c sight) neverHeld() *Cause {
 	canary, ok := c.canary()
-	if !ok || c.prior.Store == c.s.store {
+	if !ok || c.prior.Store == c.s.Name {
 		return nil
 	}
 	if c.emptiedUnder() {
 		return &Cause{Finding: causeCanary, Records: []int{canary, c.record}, Proof: fmt.Sprintf(
 			"the etcd of %s came back empty under its writer, which put the canary of %s back at %s and not yet %s",
-			c.s.actor, c.e.kind, seconds(c.x.in.records[canary].At), object(c.r))}
+			c.s.Actor, c.e.Kind, seconds(c.x.in.Records[canary].At), object(c.r))}
 	}
-	return c.behind(fmt.Sprintf("did not hold %s yet, behind a canary of %s", object(c.r), seconds(c.x.in.records[canary].At)), canary)
+	return c.behind(fmt.Sprintf("did not hold %s yet, behind a canary of %s", object(c.r), seconds(c.x.in.Records[canary].At)), canary)
 }
 
 // canary returns the record of the last canary of the entry's kind in the store
 // before the sight.
 func (c sight) canary() (record int, ok bool) {
-	for _, i := range slices.Backward(c.s.changes) {
-		r := &c.x.in.records[i]
-		if r.At <= c.r.At && r.Kind == history.Meta && isCanaryOf(r.Key, c.e.kind) {
+	for _, i := range slices.Backward(c.s.Changes) {
+		r := &c.x.in.Records[i]
+		if r.At <= c.r.At && r.Kind == history.Meta && index.IsCanaryOf(r.Key, c.e.Kind) {
 			return int(i), r.Verb == history.Put
 		}
 	}
@@ -320,10 +321,10 @@ func (c sight) canary() (record int, ok bool) {
 
 // emptiedUnder reports whether the store began empty while its writer was up.
 func (c sight) emptiedUnder() bool {
-	for i := range c.x.in.records {
-		if r := &c.x.in.records[i]; r.Verb == history.Up && r.Kind == "etcd" && r.Store == c.s.store {
-			life, ok := lifeAt(c.x.lives(c.s.actor, "writer"), r.At)
-			return ok && life.from < r.At && r.At < life.to && clusterIDOf(r.Store) != r.Store
+	for i := range c.x.in.Records {
+		if r := &c.x.in.Records[i]; r.Verb == history.Up && r.Kind == "etcd" && r.Store == c.s.Name {
+			life, ok := index.LifeAt(c.x.in.ProcessLives(c.s.Actor, "writer"), r.At)
+			return ok && life.From < r.At && r.At < life.To && clusterIDOf(r.Store) != r.Store
 		}
 	}
 	return false
@@ -334,12 +335,12 @@ func (c sight) emptiedUnder() bool {
 func (c sight) behind(how string, record int) *Cause {
 	return &Cause{Finding: causeStale, Records: []int{record, c.record}, Proof: fmt.Sprintf(
 		"the store of %s, with which %s was connected since %s, %s; %s knew better %s",
-		c.s.actor, c.r.Actor, seconds(c.session), how, c.r.Actor, c.knewFrom())}
+		c.s.Actor, c.r.Actor, seconds(c.session), how, c.r.Actor, c.knewFrom())}
 }
 
 // knewFrom says where the agent had what it knew better.
 func (c sight) knewFrom() string {
-	if c.prior.Store == c.s.store {
+	if c.prior.Store == c.s.Name {
 		return "from the replica before"
 	}
 	return source(c.prior)
@@ -347,9 +348,9 @@ func (c sight) knewFrom() string {
 
 // expired is the cause of the loss of a key whose lease has expired although what
 // it says was true.
-func (c sight) expired(v version) *Cause {
-	return &Cause{Finding: causeLease, Records: []int{int(v.record), c.record}, Proof: fmt.Sprintf(
-		"the etcd of %s deleted %s at %s without a request: its lease had expired", c.s.actor, object(c.r), seconds(c.x.in.records[v.record].At))}
+func (c sight) expired(v index.Version) *Cause {
+	return &Cause{Finding: causeLease, Records: []int{int(v.Record), c.record}, Proof: fmt.Sprintf(
+		"the etcd of %s deleted %s at %s without a request: its lease had expired", c.s.Actor, object(c.r), seconds(c.x.in.Records[v.Record].At))}
 }
 
 // regeneratedWithout explains an entry that left a datapath when endpoints were
@@ -363,9 +364,9 @@ func (x *causes) regeneratedWithout(r *history.Record, record int) *Cause {
 	why, finding := "it was connected with no replica", causeNoSource
 	switch {
 	case s != nil && !x.hasClusterConfig(s, r.At):
-		why, finding = fmt.Sprintf("the store of %s had no cluster configuration", s.actor), causeClusterConfig
+		why, finding = fmt.Sprintf("the store of %s had no cluster configuration", s.Actor), causeClusterConfig
 	case s != nil:
-		why = fmt.Sprintf("the etcd of %s had not given it all lists", s.actor)
+		why = fmt.Sprintf("the etcd of %s had not given it all lists", s.Actor)
 	}
 	return &Cause{Finding: finding, Records: []int{record}, Proof: fmt.Sprintf(
 		"%s regenerated its endpoints at %s after the time-out, without complete lists: %s", r.Actor, seconds(r.At), why)}
@@ -377,13 +378,13 @@ func (x *causes) timedOut(r *history.Record, record int) bool {
 	synced := func(s *history.Record) bool {
 		return s.Verb == history.Synced && s.Actor == r.Actor && s.Value == "timeout"
 	}
-	for i := record; i >= 0 && x.in.records[i].At == r.At; i-- {
-		if synced(&x.in.records[i]) {
+	for i := record; i >= 0 && x.in.Records[i].At == r.At; i-- {
+		if synced(&x.in.Records[i]) {
 			return true
 		}
 	}
-	for i := record; i < len(x.in.records) && x.in.records[i].At == r.At; i++ {
-		if synced(&x.in.records[i]) {
+	for i := record; i < len(x.in.Records) && x.in.Records[i].At == r.At; i++ {
+		if synced(&x.in.Records[i]) {
 			return true
 		}
 	}
@@ -392,9 +393,9 @@ func (x *causes) timedOut(r *history.Record, record int) bool {
 
 const clusterConfigPrefix = "cilium/cluster-config/"
 
-func (x *causes) hasClusterConfig(s *etcd, at time.Duration) bool {
-	for _, i := range slices.Backward(s.changes) {
-		if r := &x.in.records[i]; r.At <= at && len(r.Key) > len(clusterConfigPrefix) && r.Key[:len(clusterConfigPrefix)] == clusterConfigPrefix {
+func (x *causes) hasClusterConfig(s *index.Store, at time.Duration) bool {
+	for _, i := range slices.Backward(s.Changes) {
+		if r := &x.in.Records[i]; r.At <= at && len(r.Key) > len(clusterConfigPrefix) && r.Key[:len(clusterConfigPrefix)] == clusterConfigPrefix {
 			return r.Verb == history.Put
 		}
 	}

@@ -7,55 +7,42 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
-
-const canaryPrefix = "cilium/synced/"
-
-// prefixes are the parts of keys, and of canaries, that tell the kinds apart
-// (cilium, pkg/kvstore/store and clustermesh-apiserver/clustermesh/converters.go).
-var prefixes = map[string]string{
-	history.Identity: "cilium/state/identities/v1",
-	history.Endpoint: "cilium/state/ip/v1",
-	history.Node:     "cilium/state/nodes/v1",
-}
-
-func isCanaryOf(key, kind string) bool {
-	return strings.HasPrefix(key, canaryPrefix) && strings.HasSuffix(key, prefixes[kind])
-}
 
 // orphan is the cause of a version of an entry that a store still has although a
 // later incarnation of its writer has listed everything after the entry was gone;
 // nil if that is not so.
-func (x *causes) orphan(s *etcd, e *entry, v version, at time.Duration) *Cause {
-	put := &x.in.records[v.record]
-	lives := x.lives(s.actor, "writer")
-	before, ok := lifeAt(lives, x.askedAt(s, put))
-	now, _ := lifeAt(lives, at)
-	if !ok || now.from <= before.from || len(e.liveIn(e.stateAt(at))) > 0 {
+func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *Cause {
+	put := &x.in.Records[v.Record]
+	lives := x.in.ProcessLives(s.Actor, "writer")
+	before, ok := index.LifeAt(lives, x.askedAt(s, put))
+	now, _ := index.LifeAt(lives, at)
+	if !ok || now.From <= before.From || len(e.LiveIn(e.StateAt(at))) > 0 {
 		return nil
 	}
-	for _, i := range s.changes {
-		r := &x.in.records[i]
-		if r.At > at || r.At < now.from || r.Verb != history.Put || r.Kind != history.Meta || !isCanaryOf(r.Key, e.kind) {
+	for _, i := range s.Changes {
+		r := &x.in.Records[i]
+		if r.At > at || r.At < now.From || r.Verb != history.Put || r.Kind != history.Meta || !index.IsCanaryOf(r.Key, e.Kind) {
 			continue
 		}
-		listed := e.stateAt(r.At)
-		if len(e.liveIn(listed)) > 0 {
+		listed := e.StateAt(r.At)
+		if len(e.LiveIn(listed)) > 0 {
 			continue
 		}
-		return &Cause{Finding: causeOrphan, Records: []int{int(v.record), int(i)}, Proof: fmt.Sprintf(
+		return &Cause{Finding: causeOrphan, Records: []int{int(v.Record), int(i)}, Proof: fmt.Sprintf(
 			"the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
-			s.actor, object(put), seconds(put.At), seconds(before.to), seconds(e.states[e.goneSince(listed)].at), seconds(r.At))}
+			s.Actor, object(put), seconds(put.At), seconds(before.To), seconds(e.States[goneSince(e, listed)].At), seconds(r.At))}
 	}
 	return nil
 }
 
 // askedAt is when the writer asked for a put: an etcd that applies nothing for a while
 // applies it later, perhaps when the writer has gone.
-func (x *causes) askedAt(s *etcd, put *history.Record) time.Duration {
+func (x *causes) askedAt(s *index.Store, put *history.Record) time.Duration {
 	at, unknown := put.At, false
-	for _, i := range s.calls {
-		r := &x.in.records[i]
+	for _, i := range s.Calls {
+		r := &x.in.Records[i]
 		if r.Op != "put" || r.Key != put.Key || r.From > put.At {
 			continue
 		}
@@ -71,10 +58,10 @@ func (x *causes) askedAt(s *etcd, put *history.Record) time.Duration {
 
 // goneSince is the state from which on an entry was absent until the given state,
 // in which it is.
-func (e *entry) goneSince(state int32) int32 {
-	for _, span := range e.absent {
-		if span.from <= state && state < span.to {
-			return span.from
+func goneSince(e *index.Entry, state int32) int32 {
+	for _, span := range e.Absent {
+		if span.From <= state && state < span.To {
+			return span.From
 		}
 	}
 	return state
@@ -83,18 +70,18 @@ func (e *entry) goneSince(state int32) int32 {
 // ofStepBack explains why the store itself went back to an older content with its
 // version i.
 func (c sight) ofStepBack(i int) *Cause {
-	versions := c.s.versions[c.key]
-	put := &c.x.in.records[versions[i].record]
-	if n := c.x.namespaceTold(c.s.actor, namespaceOf(put.Value), put.At, true); n >= 0 {
-		return &Cause{Finding: causeNamespace, Records: []int{n, int(versions[i].record)}, Proof: fmt.Sprintf(
+	versions := c.s.Versions[c.key]
+	put := &c.x.in.Records[versions[i].Record]
+	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
+		return &Cause{Finding: causeNamespace, Records: []int{n, int(versions[i].Record)}, Proof: fmt.Sprintf(
 			"the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
-			c.s.actor, object(c.r), seconds(put.At), namespaceOf(put.Value), seconds(c.x.in.records[n].At))}
+			c.s.Actor, object(c.r), seconds(put.At), namespaceOf(put.Value), seconds(c.x.in.Records[n].At))}
 	}
 	del := i - 1
-	for del >= 0 && !versions[del].deleted && c.priorIsLoss() { // what follows the loss is all back in time
+	for del >= 0 && !versions[del].Deleted && c.priorIsLoss() { // what follows the loss is all back in time
 		del--
 	}
-	if del < 0 || !versions[del].deleted || c.x.askedFor(c.s, c.key, versions[del].rev) {
+	if del < 0 || !versions[del].Deleted || c.x.askedFor(c.s, c.key, versions[del].Rev) {
 		return nil
 	}
 	cause := c.expired(versions[del])
@@ -106,44 +93,44 @@ func (c sight) ofStepBack(i int) *Cause {
 // of an entry that existed all the time: it had learnt of its owners in another
 // order than that of their writes.
 func (c sight) ofWrongDelete(i int) *Cause {
-	del := c.s.versions[c.key][i]
-	at := c.x.in.records[del.record].At
+	del := c.s.Versions[c.key][i]
+	at := c.x.in.Records[del.Record].At
 	owner := c.x.ownerAt(c.e, at)
 	if owner == nil {
 		return nil
 	}
 	kind, _, _ := strings.Cut(owner.Owner, "/")
-	said := fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s", c.s.actor, object(c.r), seconds(at), owner.Owner, seconds(owner.At))
+	said := fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s", c.s.Actor, object(c.r), seconds(at), owner.Owner, seconds(owner.At))
 	namespace := namespaceOf(owner.Value)
-	if n := c.x.namespaceTold(c.s.actor, namespace, at, false); n >= 0 {
-		return &Cause{Finding: causeNamespace, Records: []int{n, int(del.record)}, Proof: fmt.Sprintf(
-			"%s; it was told of the namespace %s at %s", said, namespace, seconds(c.x.in.records[n].At))}
+	if n := c.x.namespaceTold(c.s.Actor, namespace, at, false); n >= 0 {
+		return &Cause{Finding: causeNamespace, Records: []int{n, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; it was told of the namespace %s at %s", said, namespace, seconds(c.x.in.Records[n].At))}
 	}
-	if gone := c.x.namespaceGone(c.s.actor, namespace, at); gone >= 0 {
-		return &Cause{Finding: causeNamespace, Records: []int{gone, int(del.record)}, Proof: fmt.Sprintf(
-			"%s; the last that it had heard of the namespace %s was its deletion, at %s", said, namespace, seconds(c.x.in.records[gone].At))}
+	if gone := c.x.namespaceGone(c.s.Actor, namespace, at); gone >= 0 {
+		return &Cause{Finding: causeNamespace, Records: []int{gone, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; the last that it had heard of the namespace %s was its deletion, at %s", said, namespace, seconds(c.x.in.Records[gone].At))}
 	}
-	if told := c.x.listed(c.s.actor, kind, max(owner.At, at-handling), at); told >= 0 {
-		return &Cause{Finding: causeRelist, Records: []int{told, int(del.record)}, Proof: fmt.Sprintf(
-			"%s; it had listed every %s anew at %s", said, kind, seconds(c.x.in.records[told].At))}
+	if told := c.x.listed(c.s.Actor, kind, max(owner.At, at-handling), at); told >= 0 {
+		return &Cause{Finding: causeRelist, Records: []int{told, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; it had listed every %s anew at %s", said, kind, seconds(c.x.in.Records[told].At))}
 	}
 	if told, former := c.mergedEvents(owner, at); told >= 0 {
-		return &Cause{Finding: causeMerged, Records: []int{told, int(del.record)}, Proof: fmt.Sprintf(
-			"%s; of %s, which had it before, it was told both before and after that, at %s in the end", said, former, seconds(c.x.in.records[told].At))}
+		return &Cause{Finding: causeMerged, Records: []int{told, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; of %s, which had it before, it was told both before and after that, at %s in the end", said, former, seconds(c.x.in.Records[told].At))}
 	}
 	return nil
 }
 
 // ownerAt is the Truth of the owner that an entry had last got by an instant, of
 // those that it then had; nil if it had none.
-func (x *causes) ownerAt(e *entry, at time.Duration) *history.Record {
-	live := e.liveIn(e.stateAt(at))
-	for i := e.stateAt(at); i > 0; i-- {
-		if r := &x.in.records[e.states[i].record]; r.Op == "put" && slices.Contains(live, r.Value) {
+func (x *causes) ownerAt(e *index.Entry, at time.Duration) *history.Record {
+	live := e.LiveIn(e.StateAt(at))
+	for i := e.StateAt(at); i > 0; i-- {
+		if r := &x.in.Records[e.States[i].Record]; r.Op == "put" && slices.Contains(live, r.Value) {
 			return r
 		}
-		for j := e.states[i].record - 1; j >= 0 && x.in.records[j].Verb == history.Truth && x.in.records[j].RV == e.states[i].rv; j-- {
-			if r := &x.in.records[j]; r.Kind == e.kind && r.Key == e.key && r.Op == "put" && slices.Contains(live, r.Value) {
+		for j := e.States[i].Record - 1; j >= 0 && x.in.Records[j].Verb == history.Truth && x.in.Records[j].RV == e.States[i].RV; j-- {
+			if r := &x.in.Records[j]; r.Kind == e.Kind && r.Key == e.Key && r.Op == "put" && slices.Contains(live, r.Value) {
 				return r
 			}
 		}
@@ -176,8 +163,8 @@ const handling = 2 * time.Second
 // instant to another; -1 for none.
 func (x *causes) listed(client, kind string, from, to time.Duration) int {
 	last := -1
-	for i := range x.in.records {
-		r := &x.in.records[i]
+	for i := range x.in.Records {
+		r := &x.in.Records[i]
 		if r.At > to {
 			break
 		}
@@ -191,8 +178,8 @@ func (x *causes) listed(client, kind string, from, to time.Duration) int {
 // startsAt reports whether a replica's writer has only just started, so that a list is its
 // first.
 func (x *causes) startsAt(replica string, at time.Duration) bool {
-	life, ok := lifeAt(x.lives(replica, "writer"), at)
-	return ok && at-life.from < handling
+	life, ok := index.LifeAt(x.in.ProcessLives(replica, "writer"), at)
+	return ok && at-life.From < handling
 }
 
 // namespaceTold is when a client was told of a namespace that was new to it, close to
@@ -201,8 +188,8 @@ func (x *causes) startsAt(replica string, at time.Duration) bool {
 // A list tells of all namespaces: it counts only if relists do, and not as the first one
 // of a writer.
 func (x *causes) namespaceTold(client, namespace string, at time.Duration, relists bool) int {
-	for i := range x.in.records {
-		r := &x.in.records[i]
+	for i := range x.in.Records {
+		r := &x.in.Records[i]
 		switch {
 		case r.At > at+handling:
 			return -1
@@ -218,8 +205,8 @@ func (x *causes) namespaceTold(client, namespace string, at time.Duration, relis
 // that is its deletion; -1 else.
 func (x *causes) namespaceGone(client, namespace string, at time.Duration) int {
 	last, gone := -1, false
-	for i := range x.in.records {
-		r := &x.in.records[i]
+	for i := range x.in.Records {
+		r := &x.in.Records[i]
 		if r.At > at {
 			break
 		}
@@ -251,10 +238,10 @@ func (x *causes) ofLeak(v *Violation) *Cause {
 	}
 	up := map[string]int{} // by host: the start of its process
 	told := map[string]time.Duration{}
-	for i := range x.in.records {
-		switch r := &x.in.records[i]; {
+	for i := range x.in.Records {
+		switch r := &x.in.Records[i]; {
 		case r.Verb == history.Up && (r.Kind == "writer" || r.Kind == "operator"):
-			up[r.Actor], told[r.Actor] = i, never
+			up[r.Actor], told[r.Actor] = i, index.Forever
 		case isList(r):
 			told[r.Peer] = min(told[r.Peer], r.At)
 		case r.Verb == history.Down && (r.Kind == "writer" || r.Kind == "operator"):
@@ -262,7 +249,7 @@ func (x *causes) ofLeak(v *Violation) *Cause {
 			if began, ok := up[r.Actor]; ok && told[r.Actor] > r.At-onItsWay {
 				return &Cause{Finding: causeQueue, Records: []int{began, i}, Proof: fmt.Sprintf(
 					"the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
-					r.Kind, r.Actor, seconds(x.in.records[began].At), seconds(r.At))}
+					r.Kind, r.Actor, seconds(x.in.Records[began].At), seconds(r.At))}
 			}
 		}
 	}
@@ -274,23 +261,23 @@ func (x *causes) ofLeak(v *Violation) *Cause {
 // canary vouches for into an earlier store.
 func (x *causes) ofCanary(v *Violation) *Cause {
 	last := v.Records[len(v.Records)-1]
-	r := &x.in.records[last]
-	life, ok := lifeAt(x.lives(r.Actor, "writer"), r.At)
+	r := &x.in.Records[last]
+	life, ok := index.LifeAt(x.in.ProcessLives(r.Actor, "writer"), r.At)
 	if !ok {
 		return nil
 	}
-	for i := last - 1; i > life.up; i-- {
-		if first := &x.in.records[i]; first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key {
-			return &Cause{Finding: causeCanary, Records: []int{life.up, i, last}, Proof: fmt.Sprintf(
+	for i := last - 1; i > life.Up; i-- {
+		if first := &x.in.Records[i]; first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key {
+			return &Cause{Finding: causeCanary, Records: []int{life.Up, i, last}, Proof: fmt.Sprintf(
 				"the writer of %s, which had been there since %s, had put this canary at %s and put it again, with its other keys, when it found its lease gone",
-				r.Actor, seconds(life.from), seconds(first.At))}
+				r.Actor, seconds(life.From), seconds(first.At))}
 		}
 	}
-	for i := last - 1; i > life.up; i-- {
-		if up := &x.in.records[i]; up.Verb == history.Up && up.Kind == "etcd" && up.Store == r.Store && clusterIDOf(up.Store) != up.Store {
-			return &Cause{Finding: causeCanary, Records: []int{life.up, i, last}, Proof: fmt.Sprintf(
+	for i := last - 1; i > life.Up; i-- {
+		if up := &x.in.Records[i]; up.Verb == history.Up && up.Kind == "etcd" && up.Store == r.Store && clusterIDOf(up.Store) != up.Store {
+			return &Cause{Finding: causeCanary, Records: []int{life.Up, i, last}, Proof: fmt.Sprintf(
 				"the writer of %s, which had been there since %s, had put its keys into the store that was lost when the etcd came back empty at %s",
-				r.Actor, seconds(life.from), seconds(up.At))}
+				r.Actor, seconds(life.From), seconds(up.At))}
 		}
 	}
 	return nil
@@ -300,9 +287,9 @@ func (x *causes) ofCanary(v *Violation) *Cause {
 // client had it from an earlier store of the same cluster ID.
 func (x *causes) ofOrigin(v *Violation) *Cause {
 	last := v.Records[len(v.Records)-1]
-	watch := &x.in.records[last]
+	watch := &x.in.Records[last]
 	for i := last - 1; i >= 0; i-- {
-		r := &x.in.records[i]
+		r := &x.in.Records[i]
 		if r.Peer == watch.Peer && r.Store != watch.Store && clusterIDOf(r.Store) == clusterIDOf(watch.Store) && (r.Verb == history.Watch || r.Verb == history.Event || r.Verb == history.Call) {
 			return &Cause{Finding: causeEmptied, Records: []int{i, last}, Proof: fmt.Sprintf(
 				"%s had been told by the store %s, until %s, which had the same cluster ID as %s", watch.Peer, r.Store, seconds(r.At), watch.Store)}

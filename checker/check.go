@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // Config says how to check. The zero value is the default.
@@ -45,7 +46,7 @@ func Check(h *history.History, cfg Config) Verdict {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = 10 * time.Second
 	}
-	in := newInput(h, cfg)
+	in := &input{index.New(h), cfg}
 	v := Verdict{Unfired: unfired(h.Records)}
 	mode := modeOf(h)
 	for _, p := range Properties() {
@@ -68,35 +69,8 @@ func modeOf(h *history.History) string {
 	return plan.Mode
 }
 
-// input is a history with its indices.
+// input is a history with its index, and how to judge it.
 type input struct {
-	records []history.Record // until the run's end
-	left    []history.Record // what was counted after it
-	cfg     Config
-	views   *views
-	etcds   []*etcd
-	watches watches
-	kube    map[string]*kubeKind // by name of the kind
-}
-
-func newInput(h *history.History, cfg Config) *input {
-	end := len(h.Records)
-	for end > 0 && h.Records[end-1].Verb == history.Left {
-		end--
-	}
-	records := h.Records[:end]
-	return &input{
-		records: records, left: h.Records[end:], cfg: cfg, views: indexViews(records), etcds: indexEtcds(records),
-		watches: indexWatches(records), kube: indexKube(records),
-	}
-}
-
-// store returns a store by its name: one without changes if the history has none of it.
-func (in *input) store(name string) *etcd {
-	for _, s := range in.etcds { // there are few
-		if s.store == name {
-			return s
-		}
-	}
-	return &etcd{store: name, versions: map[string][]version{}}
+	*index.Index
+	cfg Config
 }

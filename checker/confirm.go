@@ -8,6 +8,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
 
@@ -18,7 +19,7 @@ const confirmable = 48
 // subject is an entry in a view or datapath with its least delta.
 type subject struct {
 	agent int32
-	layer layer
+	layer index.Layer
 	entry int32
 	delta time.Duration
 }
@@ -74,9 +75,9 @@ func (s *sample) subjects() []subject {
 func (x *stalenessIndex) confirm() (wrong []Violation, agreed int) {
 	deadline := time.Now().Add(x.in.cfg.Deadline)
 	for _, s := range x.sample.subjects() {
-		e := &x.in.views.entries[s.entry]
+		e := &x.in.Views.Entries[s.entry]
 		x.show(s.agent, s.layer, s.entry)
-		explained, _ := e.inOrder(x.buffer)
+		explained, _ := splitInOrder(e, x.buffer)
 		at, below := relaxed(e, explained, s.delta, deadline), porcupine.Illegal
 		if s.delta > 0 {
 			below = relaxed(e, explained, s.delta-1, deadline)
@@ -92,18 +93,18 @@ func (x *stalenessIndex) confirm() (wrong []Violation, agreed int) {
 	return wrong, agreed
 }
 
-func (x *stalenessIndex) disagreement(s subject, explained []showing, at, below porcupine.CheckResult) Violation {
-	e := &x.in.views.entries[s.entry]
+func (x *stalenessIndex) disagreement(s subject, explained []index.Showing, at, below porcupine.CheckResult) Violation {
+	e := &x.in.Views.Entries[s.entry]
 	return Violation{
-		Agent: x.in.views.agents[s.agent], Kind: e.kind, Key: e.key, At: explained[len(explained)-1].to, Records: []int{int(explained[0].record)},
+		Agent: x.in.Views.Agents[s.agent], Kind: e.Kind, Key: e.Key, At: explained[len(explained)-1].To, Records: []int{int(explained[0].Record)},
 		Sentence: fmt.Sprintf("the two algorithms disagree, which is an error of this checker: %s showed %s %s with a least delta of %v, of which porcupine says %s, and of a nanosecond less %s",
-			who(x.in.views.agents[s.agent], s.layer), e.kind, e.key, s.delta, at, below),
+			who(x.in.Views.Agents[s.agent], s.layer), e.Kind, e.Key, s.delta, at, below),
 	}
 }
 
 // relaxed lets porcupine judge the truth of an entry and the reads of what was
 // shown of it, each of which may be moved back by delta.
-func relaxed(e *entry, explained []showing, delta time.Duration, deadline time.Time) porcupine.CheckResult {
+func relaxed(e *index.Entry, explained []index.Showing, delta time.Duration, deadline time.Time) porcupine.CheckResult {
 	left := time.Until(deadline)
 	if left <= 0 {
 		return porcupine.Unknown
@@ -111,24 +112,24 @@ func relaxed(e *entry, explained []showing, delta time.Duration, deadline time.T
 	return porcupine.CheckOperationsTimeout(spec.Register(), append(writes(e), reads(e, explained, delta)...), left)
 }
 
-func writes(e *entry) []porcupine.Operation {
+func writes(e *index.Entry) []porcupine.Operation {
 	var ops []porcupine.Operation
-	for s := 1; s < len(e.states); s++ {
-		at := int64(e.states[s].at)
+	for s := 1; s < len(e.States); s++ {
+		at := int64(e.States[s].At)
 		ops = append(ops, porcupine.Operation{
-			Input: spec.RegisterInput{Op: spec.RegisterWrite, Seq: s, Contents: e.liveIn(int32(s))}, Output: spec.RegisterOutput{}, Call: at, Return: at,
+			Input: spec.RegisterInput{Op: spec.RegisterWrite, Seq: s, Contents: e.LiveIn(int32(s))}, Output: spec.RegisterOutput{}, Call: at, Return: at,
 		})
 	}
 	return ops
 }
 
 // reads are those that ages looks at, and the first one of each showing.
-func reads(e *entry, explained []showing, delta time.Duration) []porcupine.Operation {
+func reads(e *index.Entry, explained []index.Showing, delta time.Duration) []porcupine.Operation {
 	var ops []porcupine.Operation
-	read := func(s *showing, at time.Duration) {
-		out := spec.RegisterOutput{Present: !s.absent}
+	read := func(s *index.Showing, at time.Duration) {
+		out := spec.RegisterOutput{Present: !s.Absent}
 		if out.Present {
-			out.Content = e.claims[s.claim].value
+			out.Content = e.Claims[s.Claim].Value
 		}
 		ops = append(ops, porcupine.Operation{
 			Input: spec.RegisterInput{Op: spec.RegisterRead, Seq: len(ops) + 1}, Output: out, Call: int64(at - delta), Return: int64(at),
@@ -136,13 +137,13 @@ func reads(e *entry, explained []showing, delta time.Duration) []porcupine.Opera
 	}
 	for i := range explained {
 		s := &explained[i]
-		read(s, s.from)
-		for _, t := range e.beganBy(e.truthOf(s), s.to) {
-			if began := e.states[t.from].at; began > s.from {
+		read(s, s.From)
+		for _, t := range beganBy(e, truthOf(e, s), s.To) {
+			if began := e.States[t.From].At; began > s.From {
 				read(s, began-1)
 			}
 		}
-		read(s, s.to)
+		read(s, s.To)
 	}
 	return ops
 }

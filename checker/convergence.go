@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var convergence = Property{
@@ -17,16 +18,16 @@ var convergence = Property{
 }
 
 func checkConvergence(in *input) Result {
-	heal, end, bound, problem := phases(in.records)
+	heal, end, bound, problem := index.Phases(in.Records)
 	if problem != "" {
 		return unknown(problem)
 	}
-	if len(in.views.entries) == 0 {
+	if len(in.Views.Entries) == 0 {
 		return unknown("nothing was ever true and nothing was seen: there is nothing to converge to")
 	}
-	demanded, agents := follow(in.views)
-	deadline := in.records[heal].At + bound
-	over := in.records[end].At >= deadline
+	demanded, agents := follow(in.Views)
+	deadline := in.Records[heal].At + bound
+	over := in.Records[end].At >= deadline
 	var took []lag
 	var late, stuck []int32
 	down := 0
@@ -39,7 +40,7 @@ func checkConvergence(in *input) Result {
 		case a.wrong > 0:
 			stuck = append(stuck, int32(id))
 		default:
-			took = append(took, lag{max(0, a.rightSince-in.records[heal].At), in.views.agents[id]})
+			took = append(took, lag{max(0, a.rightSince-in.Records[heal].At), in.Views.Agents[id]})
 			if a.rightSince > deadline {
 				late = append(late, int32(id))
 			}
@@ -51,7 +52,7 @@ func checkConvergence(in *input) Result {
 	evidence := describeLags(took, len(took)+len(stuck), demanded, bound)
 	if len(stuck) > 0 && !over {
 		return unknown(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
-			seconds(in.records[end].At-in.records[heal].At), whyEnded(&in.records[end]), evidence))
+			seconds(in.Records[end].At-in.Records[heal].At), whyEnded(&in.Records[end]), evidence))
 	}
 	violations := explainStuck(in, stuck, agents, heal, end)
 	for _, id := range late {
@@ -76,26 +77,6 @@ func orDefault(s, otherwise string) string {
 	return s
 }
 
-// phases returns the records of the heal and of the run's end (its last record, if
-// the run was cut), the bound that the heal gives, and why there is nothing to
-// judge, if so.
-func phases(records []history.Record) (heal, end int, bound time.Duration, problem string) {
-	heal, end = -1, len(records)-1
-	for i := range records {
-		if records[i].Verb == history.Phase && records[i].Key == "heal" {
-			heal = i
-		}
-	}
-	if heal < 0 {
-		return 0, 0, 0, "the run has no heal phase"
-	}
-	bound, err := time.ParseDuration(records[heal].Value)
-	if err != nil {
-		return 0, 0, 0, fmt.Sprintf("the bound of the heal phase, %q, is not a duration such as 5m0s", records[heal].Value)
-	}
-	return heal, end, bound, ""
-}
-
 // follower is how far an agent's view is from what the final truth demands.
 type follower struct {
 	up         bool
@@ -113,47 +94,47 @@ type place struct {
 
 // demands reports whether the final truth demands of an entry what an event has
 // made of it.
-func (e *entry) demands(ev event) bool {
-	if ev.what == gone {
-		return lasts(e.absent)
+func demands(e *index.Entry, ev index.Event) bool {
+	if ev.What == index.Gone {
+		return index.Lasts(e.Absent)
 	}
-	return ev.claim >= 0 && lasts(e.claims[ev.claim].live)
+	return ev.Claim >= 0 && index.Lasts(e.Claims[ev.Claim].Live)
 }
 
 // follow plays the views through and returns how many entries the final truth
 // demands and what became of each agent.
-func follow(v *views) (demanded int, agents []follower) {
-	for i := range v.entries {
-		if !lasts(v.entries[i].absent) {
+func follow(v *index.Views) (demanded int, agents []follower) {
+	for i := range v.Entries {
+		if !index.Lasts(v.Entries[i].Absent) {
 			demanded++
 		}
 	}
-	agents = make([]follower, len(v.agents))
-	places := make([]place, v.slots)
-	for i, ev := range v.events {
-		a := &agents[ev.agent]
+	agents = make([]follower, len(v.Agents))
+	places := make([]place, v.Slots)
+	for i, ev := range v.Events {
+		a := &agents[ev.Agent]
 		before := a.wrong
 		switch {
-		case ev.what == start:
+		case ev.What == index.Start:
 			a.up, a.wrong = true, demanded
 			a.starts++
 			before = -1
-		case ev.what == stop:
+		case ev.What == index.Stop:
 			a.up = false
 			continue
-		case ev.layer == datapath:
+		case ev.Layer == index.Datapath:
 			continue
 		default:
-			p := &places[ev.slot]
+			p := &places[ev.Slot]
 			was := p.right
 			if p.start != a.starts { // not touched yet: absent
-				was = lasts(v.entries[ev.entry].absent)
+				was = index.Lasts(v.Entries[ev.Entry].Absent)
 			}
-			*p = place{start: a.starts, right: v.entries[ev.entry].demands(ev)}
+			*p = place{start: a.starts, right: demands(&v.Entries[ev.Entry], ev)}
 			a.wrong += wrongness(p.right) - wrongness(was)
 		}
 		if a.wrong == 0 && before != 0 {
-			a.rightSince, a.lastWrong = ev.at, int32(i)
+			a.rightSince, a.lastWrong = ev.At, int32(i)
 		}
 	}
 	return demanded, agents
@@ -183,15 +164,15 @@ func describeLags(took []lag, of, demanded int, bound time.Duration) string {
 }
 
 func lateViolation(in *input, id int32, a follower, heal int, bound time.Duration) Violation {
-	record := in.views.events[a.lastWrong].record
-	r := &in.records[record]
+	record := in.Views.Events[a.lastWrong].Record
+	r := &in.Records[record]
 	what := object(r)
 	if r.Verb == history.Up {
 		what = "its restart"
 	}
 	return Violation{
-		Agent: in.views.agents[id], At: r.At, Records: []int{heal, int(record)},
+		Agent: in.Views.Agents[id], At: r.At, Records: []int{heal, int(record)},
 		Sentence: fmt.Sprintf("agent %s had the view that the final truth demands only at %s, %s after the heal, and not within %v: %s came last",
-			in.views.agents[id], seconds(r.At), seconds(r.At-in.records[heal].At), bound, what),
+			in.Views.Agents[id], seconds(r.At), seconds(r.At-in.Records[heal].At), bound, what),
 	}
 }

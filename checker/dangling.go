@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // dangle is a time during which an agent's view or its host's datapath had an
 // endpoint whose identity the agent's view did not have.
 type dangle struct {
 	agent    int32
-	layer    layer
+	layer    index.Layer
 	entry    int32 // the endpoint
 	claim    int32 // its content, as of an event
 	identity string
@@ -27,7 +28,7 @@ const nobody = -1
 // a datapath has kept from before an agent's start counts once the agent has its
 // complete lists: before that, it is not this agent's doing.
 type referenceWatch struct {
-	views      *views
+	views      *index.Views
 	records    []history.Record
 	numbers    map[string]int32 // identities that endpoints name, from 0
 	names      []string         // by number
@@ -51,24 +52,24 @@ type reference struct {
 
 // watchReferences returns what dangled, in the order in which it ended.
 func watchReferences(in *input) *referenceWatch {
-	v := in.views
+	v := in.Views
 	w := &referenceWatch{
-		views: v, records: in.records, numbers: map[string]int32{}, ofEntry: make([]int32, len(v.entries)), ofClaim: make([][]int32, len(v.entries)),
-		known: make([][]bool, len(v.agents)), slots: make([]reference, v.slots), holders: make([][][]int32, 2*len(v.agents)),
+		views: v, records: in.Records, numbers: map[string]int32{}, ofEntry: make([]int32, len(v.Entries)), ofClaim: make([][]int32, len(v.Entries)),
+		known: make([][]bool, len(v.Agents)), slots: make([]reference, v.Slots), holders: make([][][]int32, 2*len(v.Agents)),
 	}
 	for i := range w.slots {
 		w.slots[i].identity = nobody
 	}
-	for id := range v.entries {
+	for id := range v.Entries {
 		w.ofEntry[id] = nobody
-		if v.entries[id].kind == history.Identity {
-			w.ofEntry[id] = w.number(v.entries[id].key)
+		if v.Entries[id].Kind == history.Identity {
+			w.ofEntry[id] = w.number(v.Entries[id].Key)
 		}
 	}
-	marks := v.marks
-	for i := range v.events {
-		ev := &v.events[i]
-		for ; len(marks) > 0 && marks[0].record < ev.record; marks = marks[1:] {
+	marks := v.Marks
+	for i := range v.Events {
+		ev := &v.Events[i]
+		for ; len(marks) > 0 && marks[0].Record < ev.Record; marks = marks[1:] {
 			w.mark(marks[0])
 		}
 		w.event(int32(i), ev)
@@ -76,9 +77,9 @@ func watchReferences(in *input) *referenceWatch {
 	for ; len(marks) > 0; marks = marks[1:] {
 		w.mark(marks[0])
 	}
-	for agent := range v.agents {
-		w.each(int32(agent), func(l layer, entry int32, r *reference) {
-			w.end(int32(agent), l, entry, r, in.records[len(in.records)-1].At, true)
+	for agent := range v.Agents {
+		w.each(int32(agent), func(l index.Layer, entry int32, r *reference) {
+			w.end(int32(agent), l, entry, r, in.Records[len(in.Records)-1].At, true)
 		})
 	}
 	return w
@@ -94,27 +95,27 @@ func (w *referenceWatch) number(identity string) int32 {
 	return n
 }
 
-func (w *referenceWatch) event(i int32, ev *event) {
+func (w *referenceWatch) event(i int32, ev *index.Event) {
 	switch {
-	case ev.what == start:
-		w.known[ev.agent] = nil
-	case ev.what == stop:
+	case ev.What == index.Start:
+		w.known[ev.Agent] = nil
+	case ev.What == index.Stop:
 		w.stop(ev)
-	case ev.layer == view && w.ofEntry[ev.entry] != nobody:
-		w.identity(ev, w.ofEntry[ev.entry])
-	case w.views.entries[ev.entry].kind == history.Endpoint:
+	case ev.Layer == index.View && w.ofEntry[ev.Entry] != nobody:
+		w.identity(ev, w.ofEntry[ev.Entry])
+	case w.views.Entries[ev.Entry].Kind == history.Endpoint:
 		w.endpoint(i, ev)
 	}
 }
 
 // stop ends what dangles: without its agent a datapath is not judged, and a view
 // is none.
-func (w *referenceWatch) stop(ev *event) {
-	w.known[ev.agent] = nil
-	w.each(ev.agent, func(l layer, entry int32, r *reference) {
-		w.end(ev.agent, l, entry, r, ev.at, false)
+func (w *referenceWatch) stop(ev *index.Event) {
+	w.known[ev.Agent] = nil
+	w.each(ev.Agent, func(l index.Layer, entry int32, r *reference) {
+		w.end(ev.Agent, l, entry, r, ev.At, false)
 		r.counts = false
-		if l == view {
+		if l == index.View {
 			r.identity = nobody
 		}
 	})
@@ -122,23 +123,23 @@ func (w *referenceWatch) stop(ev *event) {
 
 // mark lets an agent answer for its whole datapath from the instant at which it
 // has its complete lists.
-func (w *referenceWatch) mark(m mark) {
-	if m.what != complete {
+func (w *referenceWatch) mark(m index.Mark) {
+	if m.What != index.Complete {
 		return
 	}
-	w.each(m.agent, func(l layer, _ int32, r *reference) {
-		if l == datapath && r.identity != nobody {
+	w.each(m.Agent, func(l index.Layer, _ int32, r *reference) {
+		if l == index.Datapath && r.identity != nobody {
 			r.counts = true
-			w.begin(m.agent, r, m.at, m.record)
+			w.begin(m.Agent, r, m.At, m.Record)
 		}
 	})
 }
 
 // each calls f for every endpoint of an agent's view and datapath.
-func (w *referenceWatch) each(agent int32, f func(layer, int32, *reference)) {
-	for _, l := range []layer{view, datapath} {
-		for entry, slot := range w.views.table[2*agent+int32(l)] {
-			if slot > 0 && w.views.entries[entry].kind == history.Endpoint {
+func (w *referenceWatch) each(agent int32, f func(index.Layer, int32, *reference)) {
+	for _, l := range []index.Layer{index.View, index.Datapath} {
+		for entry, slot := range w.views.Table[2*agent+int32(l)] {
+			if slot > 0 && w.views.Entries[entry].Kind == history.Endpoint {
 				f(l, int32(entry), &w.slots[slot-1])
 			}
 		}
@@ -146,19 +147,19 @@ func (w *referenceWatch) each(agent int32, f func(layer, int32, *reference)) {
 }
 
 // identity is an identity that enters or leaves a view.
-func (w *referenceWatch) identity(ev *event, n int32) {
-	had := w.knows(ev.agent, n)
-	w.learn(ev.agent, n, ev.what == seen)
-	if had == (ev.what == seen) {
+func (w *referenceWatch) identity(ev *index.Event, n int32) {
+	had := w.knows(ev.Agent, n)
+	w.learn(ev.Agent, n, ev.What == index.Seen)
+	if had == (ev.What == index.Seen) {
 		return
 	}
-	for _, l := range []layer{view, datapath} {
-		for _, entry := range w.holding(ev.agent, l, n) {
-			r := &w.slots[w.views.slotOf(ev.agent, l, entry)]
+	for _, l := range []index.Layer{index.View, index.Datapath} {
+		for _, entry := range w.holding(ev.Agent, l, n) {
+			r := &w.slots[w.views.SlotOf(ev.Agent, l, entry)]
 			if had {
-				w.begin(ev.agent, r, ev.at, ev.record)
+				w.begin(ev.Agent, r, ev.At, ev.Record)
 			} else {
-				w.end(ev.agent, l, entry, r, ev.at, false)
+				w.end(ev.Agent, l, entry, r, ev.At, false)
 			}
 		}
 	}
@@ -178,7 +179,7 @@ func (w *referenceWatch) learn(agent, n int32, knows bool) {
 // holding returns the endpoints that name an identity now. It forgets those that
 // did and do not any more, so that each is looked at once for each time that it
 // was shown.
-func (w *referenceWatch) holding(agent int32, l layer, n int32) []int32 {
+func (w *referenceWatch) holding(agent int32, l index.Layer, n int32) []int32 {
 	row := w.holders[2*agent+int32(l)]
 	if int(n) >= len(row) {
 		return nil
@@ -186,7 +187,7 @@ func (w *referenceWatch) holding(agent int32, l layer, n int32) []int32 {
 	kept := row[n][:0]
 	once := map[int32]bool{}
 	for _, entry := range row[n] {
-		if w.slots[w.views.slotOf(agent, l, entry)].identity == n && !once[entry] {
+		if w.slots[w.views.SlotOf(agent, l, entry)].identity == n && !once[entry] {
 			once[entry] = true
 			kept = append(kept, entry)
 		}
@@ -196,56 +197,56 @@ func (w *referenceWatch) holding(agent int32, l layer, n int32) []int32 {
 }
 
 // endpoint is an endpoint that enters, changes in or leaves a view or datapath.
-func (w *referenceWatch) endpoint(i int32, ev *event) {
-	r := &w.slots[ev.slot]
+func (w *referenceWatch) endpoint(i int32, ev *index.Event) {
+	r := &w.slots[ev.Slot]
 	n := int32(nobody)
-	if ev.what == seen {
+	if ev.What == index.Seen {
 		if n = w.named(ev); n != nobody {
 			w.references++
 		}
 	}
 	if n != r.identity {
-		w.end(ev.agent, ev.layer, ev.entry, r, ev.at, false)
+		w.end(ev.Agent, ev.Layer, ev.Entry, r, ev.At, false)
 		r.identity = n
 		w.hold(ev, n)
 	}
 	r.event, r.counts = i, true
 	if n != nobody {
-		w.begin(ev.agent, r, ev.at, ev.record)
+		w.begin(ev.Agent, r, ev.At, ev.Record)
 	}
 }
 
 // named is the identity that the endpoint of an event names.
-func (w *referenceWatch) named(ev *event) int32 {
+func (w *referenceWatch) named(ev *index.Event) int32 {
 	look := func() int32 {
-		if id := possessionOf(w.records[ev.record].Value).identity; id != "" && !reserved(id) {
+		if id := index.PossessionOf(w.records[ev.Record].Value).Identity; id != "" && !index.Reserved(id) {
 			return w.number(id)
 		}
 		return nobody
 	}
-	if ev.claim < 0 {
+	if ev.Claim < 0 {
 		return look()
 	}
-	claims := w.ofClaim[ev.entry]
+	claims := w.ofClaim[ev.Entry]
 	if claims == nil {
-		claims = make([]int32, len(w.views.entries[ev.entry].claims))
-		w.ofClaim[ev.entry] = claims
+		claims = make([]int32, len(w.views.Entries[ev.Entry].Claims))
+		w.ofClaim[ev.Entry] = claims
 	}
-	if claims[ev.claim] == 0 {
-		claims[ev.claim] = look() + 2
+	if claims[ev.Claim] == 0 {
+		claims[ev.Claim] = look() + 2
 	}
-	return claims[ev.claim] - 2
+	return claims[ev.Claim] - 2
 }
 
-func (w *referenceWatch) hold(ev *event, n int32) {
+func (w *referenceWatch) hold(ev *index.Event, n int32) {
 	if n == nobody {
 		return
 	}
-	row := &w.holders[2*ev.agent+int32(ev.layer)]
+	row := &w.holders[2*ev.Agent+int32(ev.Layer)]
 	if missing := len(w.names) - len(*row); missing > 0 {
 		*row = append(*row, make([][]int32, missing)...)
 	}
-	(*row)[n] = append((*row)[n], ev.entry)
+	(*row)[n] = append((*row)[n], ev.Entry)
 }
 
 func (w *referenceWatch) begin(agent int32, r *reference, at time.Duration, record int32) {
@@ -254,10 +255,10 @@ func (w *referenceWatch) begin(agent int32, r *reference, at time.Duration, reco
 	}
 }
 
-func (w *referenceWatch) end(agent int32, l layer, entry int32, r *reference, at time.Duration, atEnd bool) {
+func (w *referenceWatch) end(agent int32, l index.Layer, entry int32, r *reference, at time.Duration, atEnd bool) {
 	if r.record > 0 {
 		w.dangles = append(w.dangles, dangle{
-			agent: agent, layer: l, entry: entry, claim: w.views.events[r.event].claim, identity: w.names[r.identity],
+			agent: agent, layer: l, entry: entry, claim: w.views.Events[r.event].Claim, identity: w.names[r.identity],
 			from: r.since, to: at, record: r.record - 1, atEnd: atEnd,
 		})
 		r.record = 0

@@ -1,6 +1,10 @@
 package checker
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/history/index"
+)
 
 var noSpuriousDeletion = Property{
 	Name:    "no-spurious-deletion",
@@ -15,67 +19,67 @@ var noSpuriousDeletion = Property{
 // state since then in which nothing claimed the entry, so one that comes late,
 // after the entry was created again, is not reported.
 func checkDeletions(in *input) Result {
-	bound := make([]int32, in.views.slots)   // the earliest state that explains what was seen last
-	shownBy := make([]int32, in.views.slots) // the record of that
-	life := make([]int32, in.views.slots)    // the agent's start in which it was seen, plus one; 0 if it is not there
-	starts := make([]int32, len(in.views.agents))
+	bound := make([]int32, in.Views.Slots)   // the earliest state that explains what was seen last
+	shownBy := make([]int32, in.Views.Slots) // the record of that
+	life := make([]int32, in.Views.Slots)    // the agent's start in which it was seen, plus one; 0 if it is not there
+	starts := make([]int32, len(in.Views.Agents))
 	var violations []Violation
 	deletions := 0
-	for _, ev := range in.views.events {
-		if ev.what == start || ev.what == stop {
-			starts[ev.agent]++
+	for _, ev := range in.Views.Events {
+		if ev.What == index.Start || ev.What == index.Stop {
+			starts[ev.Agent]++
 			continue
 		}
-		e := &in.views.entries[ev.entry]
+		e := &in.Views.Entries[ev.Entry]
 		now := int32(1) // a datapath outlives the agent
-		if ev.layer == view {
-			now += starts[ev.agent]
+		if ev.Layer == index.View {
+			now += starts[ev.Agent]
 		}
-		if ev.what == seen {
-			life[ev.slot], shownBy[ev.slot] = now, ev.record
-			if ev.claim < 0 {
+		if ev.What == index.Seen {
+			life[ev.Slot], shownBy[ev.Slot] = now, ev.Record
+			if ev.Claim < 0 {
 				continue // says nothing about which state it was
 			}
-			spans := e.claims[ev.claim].live
-			if s, ok := e.earliest(spans, bound[ev.slot], ev.at); ok {
-				bound[ev.slot] = s
-			} else if e.states[spans[0].from].at <= ev.at {
-				bound[ev.slot] = spans[0].from
+			spans := e.Claims[ev.Claim].Live
+			if s, ok := e.Earliest(spans, bound[ev.Slot], ev.At); ok {
+				bound[ev.Slot] = s
+			} else if e.States[spans[0].From].At <= ev.At {
+				bound[ev.Slot] = spans[0].From
 			}
 			continue
 		}
 		deletions++
-		was := bound[ev.slot]
-		s, explained := e.earliest(e.absent, was, ev.at)
+		was := bound[ev.Slot]
+		s, explained := e.Earliest(e.Absent, was, ev.At)
 		if explained {
-			bound[ev.slot] = s
+			bound[ev.Slot] = s
 		}
 		switch {
-		case life[ev.slot] != now:
+		case life[ev.Slot] != now:
 			violations = append(violations, in.deletedNothing(ev))
 		case !explained:
-			violations = append(violations, in.deletedAlive(ev, e.states[was], shownBy[ev.slot]))
+			violations = append(violations, in.deletedAlive(ev, e.States[was], shownBy[ev.Slot]))
 		}
-		life[ev.slot] = 0
+		life[ev.Slot] = 0
 	}
 	if deletions == 0 {
 		return unknown("nothing left an agent's view or datapath")
 	}
 	return judged(fmt.Sprintf("%s from views and datapaths of %s, each compared with what existed",
-		count(deletions, "deletion", "deletions"), count(len(in.views.agents), "agent", "agents")), violations)
+		count(deletions, "deletion", "deletions"), count(len(in.Views.Agents), "agent", "agents")), violations)
 }
 
-func (in *input) deletedNothing(ev event) Violation {
-	r := &in.records[ev.record]
+func (in *input) deletedNothing(ev index.Event) Violation {
+	r := &in.Records[ev.Record]
 	return in.violation(ev, fmt.Sprintf("%s at %s (%s), which was not in it", dropped(r), seconds(r.At), source(r)))
 }
 
 // deletedAlive is the violation by ev of an entry that was shown by a record and
 // has existed since the state alive.
-func (in *input) deletedAlive(ev event, alive state, shownBy int32) Violation {
-	r, s := &in.records[ev.record], &in.records[shownBy]
+func (in *input) deletedAlive(ev index.Event, alive index.State, shownBy int32) Violation {
+	r, s := &in.Records[ev.Record], &in.Records[shownBy]
 	return in.violation(ev, fmt.Sprintf("%s at %s (%s), seen as %s at %s (%s), although it existed without a break since %s (rv %d, %s)",
 		dropped(r), seconds(r.At), source(r), content(s.Value), seconds(s.At), source(s),
-		seconds(alive.at), alive.rv, in.records[alive.record].Owner),
-		alive.record, shownBy)
+		seconds(alive.At), alive.RV, in.Records[alive.Record].Owner),
+		alive.Record, shownBy)
 }

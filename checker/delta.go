@@ -3,6 +3,8 @@ package checker
 import (
 	"sort"
 	"time"
+
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // stale is how old the oldest read of a showing is: the content was last true that
@@ -13,25 +15,25 @@ type stale struct {
 }
 
 // truthOf returns the states in which what was shown is true.
-func (e *entry) truthOf(s *showing) []span {
+func truthOf(e *index.Entry, s *index.Showing) []index.Span {
 	switch {
-	case s.absent:
-		return e.absent
-	case s.claim < 0:
+	case s.Absent:
+		return e.Absent
+	case s.Claim < 0:
 		return nil
 	}
-	return e.claims[s.claim].live
+	return e.Claims[s.Claim].Live
 }
 
-// inOrder splits what was said of an entry, in order, into what states of the
+// splitInOrder splits what was said of an entry, in order, into what states of the
 // entry explain one after the other, whatever its age, and what none does: it goes
 // back in time, or was never true. As in backwards, the earliest choice finds an
 // explanation if there is one. What is explained takes the place of all in memory.
-func (e *entry) inOrder(all []showing) (explained, left []showing) {
+func splitInOrder(e *index.Entry, all []index.Showing) (explained, left []index.Showing) {
 	explained = all[:0]
 	bound := int32(0)
 	for i := range all {
-		s, ok := e.earliest(e.truthOf(&all[i]), bound, all[i].from)
+		s, ok := e.Earliest(truthOf(e, &all[i]), bound, all[i].From)
 		if !ok {
 			left = append(left, all[i])
 			continue
@@ -42,7 +44,7 @@ func (e *entry) inOrder(all []showing) (explained, left []showing) {
 	return explained, left
 }
 
-// ages returns how old each showing becomes, given in the order that inOrder has
+// ages returns how old each showing becomes, given in the order that splitInOrder has
 // explained. To show a content for a while is to read it at every instant of that
 // while. A read at the instant t may be moved back to an instant at which its
 // content was true, no read behind the one before it. The latest choice for the
@@ -52,23 +54,23 @@ func (e *entry) inOrder(all []showing) (explained, left []showing) {
 //
 // The age grows with t until the content is true again, so that only the last
 // nanosecond before each such instant and the last instant need to be looked at.
-func (e *entry) ages(explained []showing) []stale {
+func ages(e *index.Entry, explained []index.Showing) []stale {
 	ages := make([]stale, len(explained))
-	capState, capInstant := int32(len(e.states)-1), forever
+	capState, capInstant := int32(len(e.States)-1), index.Forever
 	for i := len(explained) - 1; i >= 0; i-- {
 		s := &explained[i]
-		truth := e.truthOf(s)
+		truth := truthOf(e, s)
 		read := func(at time.Duration) {
 			limit := min(at, capInstant)
-			capState, capInstant = e.lastTrue(truth, min(capState, e.stateAt(limit)), limit)
+			capState, capInstant = lastTrue(e, truth, min(capState, e.StateAt(limit)), limit)
 			if age := at - capInstant; age > ages[i].by {
 				ages[i] = stale{age, at}
 			}
 		}
-		read(s.to)
-		again := e.beganBy(truth, s.to)
-		for n := len(again) - 1; n >= 0 && e.states[again[n].from].at > s.from; n-- {
-			read(e.states[again[n].from].at - 1)
+		read(s.To)
+		again := beganBy(e, truth, s.To)
+		for n := len(again) - 1; n >= 0 && e.States[again[n].From].At > s.From; n-- {
+			read(e.States[again[n].From].At - 1)
 		}
 	}
 	return ages
@@ -76,26 +78,26 @@ func (e *entry) ages(explained []showing) []stale {
 
 // lastTrue returns the last state up to limit of which spans include one, and the
 // last instant at which it was true, up to the instant at; -1 if there is none.
-func (e *entry) lastTrue(spans []span, limit int32, at time.Duration) (int32, time.Duration) {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].from > limit })
+func lastTrue(e *index.Entry, spans []index.Span, limit int32, at time.Duration) (int32, time.Duration) {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].From > limit })
 	if i == 0 {
 		return -1, 0
 	}
-	s := min(spans[i-1].to-1, limit)
-	if int(s)+1 < len(e.states) {
-		at = min(at, e.states[s+1].at)
+	s := min(spans[i-1].To-1, limit)
+	if int(s)+1 < len(e.States) {
+		at = min(at, e.States[s+1].At)
 	}
 	return s, at
 }
 
 // beganBy returns those of spans that began by an instant.
-func (e *entry) beganBy(spans []span, at time.Duration) []span {
-	return spans[:sort.Search(len(spans), func(i int) bool { return e.states[spans[i].from].at > at })]
+func beganBy(e *index.Entry, spans []index.Span, at time.Duration) []index.Span {
+	return spans[:sort.Search(len(spans), func(i int) bool { return e.States[spans[i].From].At > at })]
 }
 
-// age is the age of a read alone, whatever came before and after it, and false if
+// ageAt is the age of a read alone, whatever came before and after it, and false if
 // its content was not true at any instant until then.
-func (e *entry) age(s *showing, at time.Duration) (time.Duration, bool) {
-	state, last := e.lastTrue(e.truthOf(s), e.stateAt(at), at)
+func ageAt(e *index.Entry, s *index.Showing, at time.Duration) (time.Duration, bool) {
+	state, last := lastTrue(e, truthOf(e, s), e.StateAt(at), at)
 	return at - last, state >= 0
 }

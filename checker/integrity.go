@@ -2,6 +2,8 @@ package checker
 
 import (
 	"fmt"
+
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var integrity = Property{
@@ -14,50 +16,50 @@ var integrity = Property{
 func checkIntegrity(in *input) Result {
 	var violations []Violation
 	looked := [2]int{}
-	for _, ev := range in.views.events {
-		if ev.what != seen {
+	for _, ev := range in.Views.Events {
+		if ev.What != index.Seen {
 			continue
 		}
-		looked[ev.layer]++
-		e := &in.views.entries[ev.entry]
-		if ev.claim >= 0 && e.states[e.claims[ev.claim].live[0].from].at <= ev.at {
+		looked[ev.Layer]++
+		e := &in.Views.Entries[ev.Entry]
+		if ev.Claim >= 0 && e.States[e.Claims[ev.Claim].Live[0].From].At <= ev.At {
 			continue
 		}
-		r := &in.records[ev.record]
+		r := &in.Records[ev.Record]
 		violations = append(violations, in.violation(ev, fmt.Sprintf("%s at %s (%s), %s", saw(r), seconds(r.At), source(r), neverWas(in, ev, e))))
 	}
 	if looked == [2]int{} {
 		return unknown("no agent saw anything")
 	}
-	if in.views.truths == 0 {
+	if in.Views.Truths == 0 {
 		return unknown("the history says of nothing that it is true")
 	}
 	return judged(fmt.Sprintf("%s seen by %s and %s programmed, each compared with what had been written before",
-		count(looked[view], "entry", "entries"), count(len(in.views.agents), "agent", "agents"), thousands(looked[datapath])), violations)
+		count(looked[index.View], "entry", "entries"), count(len(in.Views.Agents), "agent", "agents"), thousands(looked[index.Datapath])), violations)
 }
 
 // neverWas says what was true instead of what ev saw.
-func neverWas(in *input, ev event, e *entry) string {
-	if ev.claim >= 0 {
-		first := e.states[e.claims[ev.claim].live[0].from]
-		return fmt.Sprintf("before that was first written at %s (rv %d)", seconds(first.at), first.rv)
+func neverWas(in *input, ev index.Event, e *index.Entry) string {
+	if ev.Claim >= 0 {
+		first := e.States[e.Claims[ev.Claim].Live[0].From]
+		return fmt.Sprintf("before that was first written at %s (rv %d)", seconds(first.At), first.RV)
 	}
-	if len(e.claims) == 0 {
+	if len(e.Claims) == 0 {
 		return "but nothing ever claimed that key"
 	}
-	s := e.stateAt(ev.at)
-	if live := e.liveIn(s); len(live) > 0 {
-		return fmt.Sprintf("which was never written; at that instant it was %s (rv %d)", content(live[0]), e.states[s].rv)
+	s := e.StateAt(ev.At)
+	if live := e.LiveIn(s); len(live) > 0 {
+		return fmt.Sprintf("which was never written; at that instant it was %s (rv %d)", content(live[0]), e.States[s].RV)
 	}
-	return fmt.Sprintf("which was never written; at that instant nothing claimed that key (rv %d)", e.states[s].rv)
+	return fmt.Sprintf("which was never written; at that instant nothing claimed that key (rv %d)", e.States[s].RV)
 }
 
 // violation returns the violation by an event, proven by its record and others
 // before it.
-func (in *input) violation(ev event, sentence string, before ...int32) Violation {
-	r := &in.records[ev.record]
+func (in *input) violation(ev index.Event, sentence string, before ...int32) Violation {
+	r := &in.Records[ev.Record]
 	v := Violation{Agent: r.Actor, Kind: r.Kind, Key: r.Key, At: r.At, Sentence: sentence}
-	for _, i := range append(before, ev.record) {
+	for _, i := range append(before, ev.Record) {
 		if i >= 0 {
 			v.Records = append(v.Records, int(i))
 		}

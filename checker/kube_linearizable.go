@@ -53,13 +53,13 @@ func likelyObject(op porcupine.Operation) int64 {
 
 func objectNotLinearizable(in *input, p piece[spec.ObjectState], deadline time.Time) Violation {
 	culprit, longest := kubeMachine.explain(p, deadline)
-	r := &in.records[recordOf(culprit)]
+	r := &in.Records[recordOf(culprit)]
 	object := culprit.Input.(spec.ObjectInput)
 	after := ""
 	var records []int
 	if len(longest) > 0 {
 		end := longest[len(longest)-1]
-		e := &in.records[recordOf(end)]
+		e := &in.Records[recordOf(end)]
 		after = fmt.Sprintf("; the longest order that can be found ends with %s of %s at %s", describeObject(end), client(e), seconds(e.At))
 		records = append(records, recordOf(end))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
 
@@ -17,21 +18,21 @@ import (
 // A request that was refused, or that changed nothing, tells what it found.
 func kubeOperations(in *input) *kubeOperationList {
 	o := &kubeOperationList{in: in, acknowledged: map[objectVersion][]int{}, uncertain: map[objectVersion][]int{}}
-	for i := range in.records {
-		if r := &in.records[i]; r.Verb == history.Request {
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Request {
 			o.requests++
 			o.request(i, r)
 		}
 	}
 	last := -1
-	for i := range in.records {
-		r := &in.records[i]
+	for i := range in.Records {
+		r := &in.Records[i]
 		if r.Verb != history.Write {
 			continue
 		}
 		o.writes++
-		if last >= 0 && r.RV <= in.records[last].RV {
-			o.report(i, []int{last}, "%s of %s %s has rv %d, after rv %d", r.Op, r.Kind, r.Key, r.RV, in.records[last].RV)
+		if last >= 0 && r.RV <= in.Records[last].RV {
+			o.report(i, []int{last}, "%s of %s %s has rv %d, after rv %d", r.Op, r.Kind, r.Key, r.RV, in.Records[last].RV)
 		}
 		last = i
 		o.write(i, r)
@@ -58,7 +59,7 @@ type objectVersion struct {
 }
 
 func (o *kubeOperationList) report(i int, because []int, format string, args ...any) {
-	r := &o.in.records[i]
+	r := &o.in.Records[i]
 	o.violations = append(o.violations, Violation{Kind: r.Kind, Key: r.Key, At: r.At, Records: append(because, i),
 		Sentence: fmt.Sprintf("%s: %s at %s", r.Actor, fmt.Sprintf(format, args...), seconds(r.At))})
 }
@@ -69,7 +70,7 @@ func (o *kubeOperationList) add(i int, call, ret time.Duration, in spec.ObjectIn
 
 // saw adds what a request found.
 func (o *kubeOperationList) saw(i int, key string, out spec.ObjectOutput) {
-	r := &o.in.records[i]
+	r := &o.in.Records[i]
 	o.add(i, r.From, r.At, spec.ObjectInput{Kind: r.Kind, Key: key, Op: spec.ObjectGet}, out)
 }
 
@@ -119,16 +120,16 @@ func (o *kubeOperationList) list(i int, r *history.Record) {
 	present := map[string]bool{}
 	last := ""
 	for field := range strings.FieldsSeq(r.Value) {
-		key, rv, _ := cutLast(field)
+		key, rv, _ := index.CutLast(field)
 		present[key] = true
 		last = max(last, key)
-		o.saw(i, key, spec.ObjectOutput{Found: true, RV: number(rv), Shown: r.RV})
+		o.saw(i, key, spec.ObjectOutput{Found: true, RV: index.ParseNumber(rv), Shown: r.RV})
 	}
 	if r.End != "" {
 		return
 	}
-	for _, key := range o.in.kindOf(r.Kind).keys {
-		if !present[key] && inNamespace(key, r.Key) && (!r.More || key < last) {
+	for _, key := range o.in.KindOf(r.Kind).Keys {
+		if !present[key] && index.InNamespace(key, r.Key) && (!r.More || key < last) {
 			o.saw(i, key, spec.ObjectOutput{Shown: r.RV})
 		}
 	}
@@ -138,14 +139,14 @@ func (o *kubeOperationList) list(i int, r *history.Record) {
 // commit without one was still to be answered when the run ended.
 func (o *kubeOperationList) write(i int, r *history.Record) {
 	call, ret := r.At, r.At
-	if request, ok := take(o.in.records, o.acknowledged, objectVersion{r.Kind, r.Key, r.RV}, r); ok {
-		call, ret = o.in.records[request].From, o.in.records[request].At
-	} else if request, ok := take(o.in.records, o.uncertain, objectVersion{kind: r.Kind, key: r.Key}, r); ok {
-		call, ret = o.in.records[request].From, never
+	if request, ok := take(o.in.Records, o.acknowledged, objectVersion{r.Kind, r.Key, r.RV}, r); ok {
+		call, ret = o.in.Records[request].From, o.in.Records[request].At
+	} else if request, ok := take(o.in.Records, o.uncertain, objectVersion{kind: r.Kind, key: r.Key}, r); ok {
+		call, ret = o.in.Records[request].From, index.Forever
 	} else if request, ok := o.collection(r); ok {
-		call, ret = o.in.records[request].From, o.in.records[request].At
+		call, ret = o.in.Records[request].From, o.in.Records[request].At
 	} else if r.Peer != "" {
-		ret = never
+		ret = index.Forever
 	}
 	o.add(i, call, ret, spec.ObjectInput{Kind: r.Kind, Key: r.Key, Op: spec.ObjectOp(r.Op)}, spec.ObjectOutput{RV: r.RV})
 }
@@ -166,8 +167,8 @@ func take(records []history.Record, requests map[objectVersion][]int, v objectVe
 // collection returns the deletion of a collection that a commit is part of.
 func (o *kubeOperationList) collection(commit *history.Record) (int, bool) {
 	for _, i := range o.collections {
-		r := &o.in.records[i]
-		if r.Kind == commit.Kind && r.Peer == commit.Peer && inNamespace(commit.Key, r.Key) && r.From <= commit.At && commit.At <= r.At {
+		r := &o.in.Records[i]
+		if r.Kind == commit.Kind && r.Peer == commit.Peer && index.InNamespace(commit.Key, r.Key) && r.From <= commit.At && commit.At <= r.At {
 			return i, true
 		}
 	}
@@ -178,13 +179,13 @@ func (o *kubeOperationList) collection(commit *history.Record) (int, bool) {
 // the object as they wanted it. One whose resourceVersion the object never had is a lie.
 func (o *kubeOperationList) changedNothing() {
 	for _, i := range o.answered {
-		r := &o.in.records[i]
+		r := &o.in.Records[i]
 		waiting := o.acknowledged[objectVersion{r.Kind, r.Key, r.RV}]
 		for _, w := range waiting {
 			if w != i {
 				continue
 			}
-			if o.in.kindOf(r.Kind).write(r.Key, r.RV) == nil {
+			if o.in.KindOf(r.Kind).Write(r.Key, r.RV) == nil {
 				o.report(i, nil, "%s of %s %s by %s was acknowledged with rv %d, but never committed,", r.Op, r.Kind, r.Key, r.Peer, r.RV)
 			} else {
 				o.saw(i, r.Key, spec.ObjectOutput{Found: true, RV: r.RV})

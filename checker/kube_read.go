@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // read judges a get or a list by kube-watch's rules for what comes from a watch cache:
@@ -30,14 +31,14 @@ func (c *kubeWatchCheck) reportRead(i int, r *history.Record, key, format string
 
 // get demands that an answer was the object's version at the version asked for or later.
 func (c *kubeWatchCheck) get(i int, r *history.Record) {
-	k, asked := c.in.kindOf(r.Kind), number(r.Ask)
+	k, asked := c.in.KindOf(r.Kind), index.ParseNumber(r.Ask)
 	if !notFound(r) {
-		made, next := k.at(r.Key, r.RV)
+		made, next := k.At(r.Key, r.RV)
 		switch {
-		case made == nil || made.rv != r.RV || made.deleted:
+		case made == nil || made.RV != r.RV || made.Deleted:
 			c.reportRead(i, r, r.Key, "holds %s of rv %d, which was never written,", r.Key, r.RV)
-		case next != nil && next.rv <= asked:
-			c.reportRead(i, r, r.Key, "holds %s of rv %d, which was changed at rv %d,", r.Key, r.RV, next.rv)
+		case next != nil && next.RV <= asked:
+			c.reportRead(i, r, r.Key, "holds %s of rv %d, which was changed at rv %d,", r.Key, r.RV, next.RV)
 		}
 	}
 }
@@ -48,37 +49,37 @@ func (c *kubeWatchCheck) get(i int, r *history.Record) {
 func (c *kubeWatchCheck) list(i int, r *history.Record) {
 	asked, exact := r.Ask, strings.HasPrefix(r.Ask, "=")
 	if asked != "continue" {
-		n := number(orDefault(strings.TrimPrefix(asked, "="), "0"))
+		n := index.ParseNumber(orDefault(strings.TrimPrefix(asked, "="), "0"))
 		if r.RV < n || exact && r.RV != n {
 			c.reportRead(i, r, r.Key, "is of rv %d", r.RV)
 			return
 		}
 	}
-	k := c.in.kindOf(r.Kind)
+	k := c.in.KindOf(r.Kind)
 	held := map[string]bool{}
 	first, last := "", ""
 	for field := range strings.FieldsSeq(r.Value) {
-		key, version, _ := cutLast(field)
+		key, version, _ := index.CutLast(field)
 		if first == "" {
 			first = key
 		}
 		last, held[key] = key, true
-		if was := k.version(key, r.RV); was != number(version) || !inNamespace(key, r.Key) {
+		if was := k.Version(key, r.RV); was != index.ParseNumber(version) || !index.InNamespace(key, r.Key) {
 			c.reportRead(i, r, key, "of rv %d holds %s of rv %s, which was %s then,", r.RV, key, version, versionOr(was, "not there"))
 			return
 		}
 	}
-	if r.End != "" || !r.More && asked != "continue" && len(held) == k.scope(c.in.records, r.Key).count(r.RV) {
+	if r.End != "" || !r.More && asked != "continue" && len(held) == k.Scope(c.in.Records, r.Key).Count(r.RV) {
 		return
 	}
 	if asked != "continue" {
 		first = ""
 	}
-	for _, key := range k.keys {
-		if held[key] || key < first || r.More && key > last || !inNamespace(key, r.Key) {
+	for _, key := range k.Keys {
+		if held[key] || key < first || r.More && key > last || !index.InNamespace(key, r.Key) {
 			continue
 		}
-		if was := k.version(key, r.RV); was != 0 {
+		if was := k.Version(key, r.RV); was != 0 {
 			c.reportRead(i, r, key, "of rv %d lacks %s of rv %d", r.RV, key, was)
 			return
 		}

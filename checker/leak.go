@@ -1,8 +1,6 @@
 package checker
 
-import (
-	"fmt"
-)
+import "fmt"
 
 var leaks = Property{
 	Name:    "leaks",
@@ -15,13 +13,13 @@ var leaks = Property{
 func checkLeaks(in *input) Result {
 	counted := false
 	var violations []Violation
-	for i := range in.left {
-		r := &in.left[i]
+	for i := range in.Left {
+		r := &in.Left[i]
 		if r.Key == "" {
 			counted = true
 			continue
 		}
-		violations = append(violations, Violation{Key: r.Key, At: r.At, Records: []int{len(in.records) + i},
+		violations = append(violations, Violation{Key: r.Key, At: r.At, Records: []int{len(in.Records) + i},
 			Sentence: fmt.Sprintf("%s started by %s outlived their processes", count(int(r.Rev), "goroutine", "goroutines"), r.Key)})
 	}
 	if !counted {

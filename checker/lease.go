@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var leases = Property{
@@ -26,16 +27,16 @@ const (
 )
 
 func checkLeases(in *input) Result {
-	c := leaseCheck{in: in, leases: map[leaseKey]*leaseLife{}, disturbed: disturbances(in.records, hindersWriter, "writer", "etcd")}
-	for i := range in.records {
-		if r := &in.records[i]; r.Verb == history.Lease {
+	c := leaseCheck{in: in, leases: map[leaseKey]*leaseLife{}, disturbed: index.Disturbances(in.Records, hindersWriter, "writer", "etcd")}
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Lease {
 			c.lease(i, r)
 		}
 	}
 	if len(c.leases) == 0 {
 		return unknown("the history has no lease")
 	}
-	for _, s := range in.etcds {
+	for _, s := range in.Stores {
 		c.deletions(s)
 	}
 	for _, l := range c.inOrder {
@@ -51,7 +52,7 @@ type leaseCheck struct {
 	in         *input
 	leases     map[leaseKey]*leaseLife
 	inOrder    []*leaseLife
-	disturbed  map[string][]disturbance
+	disturbed  map[string][]index.Disturbance
 	renewals   int
 	expired    int
 	withKeys   int // leases that ended with keys
@@ -82,7 +83,7 @@ func (c *leaseCheck) lease(i int, r *history.Record) {
 		l = &leaseLife{leaseKey: k, granted: -1, renewed: -1, end: -1}
 		c.leases[k], c.inOrder = l, append(c.inOrder, l)
 	}
-	switch ttl := number(r.Value); {
+	switch ttl := index.ParseNumber(r.Value); {
 	case r.Op == "expire":
 		l.end = i
 		c.expired++
@@ -100,11 +101,11 @@ func (c *leaseCheck) lease(i int, r *history.Record) {
 
 // deletions gives each deletion of a store that no call asked for to the lease that the
 // key had. One without a lease is a violation: the store lost it.
-func (c *leaseCheck) deletions(s *etcd) {
-	o := operationList{records: c.in.records, etcd: s}
+func (c *leaseCheck) deletions(s *index.Store) {
+	o := operationList{records: c.in.Records, etcd: s}
 	deletes, uncertain := map[int64][]int32{}, []int32(nil)
-	for _, i := range s.calls {
-		switch r := &c.in.records[i]; {
+	for _, i := range s.Calls {
+		switch r := &c.in.Records[i]; {
 		case r.Op != "delete":
 		case r.Err != "":
 			uncertain = append(uncertain, i)
@@ -112,20 +113,20 @@ func (c *leaseCheck) deletions(s *etcd) {
 			deletes[r.Rev] = append(deletes[r.Rev], i)
 		}
 	}
-	for _, i := range s.changes {
-		r := &c.in.records[i]
-		if r.Verb != history.Del || r.At >= s.last || o.asked(deletes[r.Rev], r.Key) || o.asked(uncertain, r.Key) {
+	for _, i := range s.Changes {
+		r := &c.in.Records[i]
+		if r.Verb != history.Del || r.At >= s.Last || o.asked(deletes[r.Rev], r.Key) || o.asked(uncertain, r.Key) {
 			continue
 		}
-		before := s.versionBy(r.Key, r.Rev-1)
-		if before == nil || before.deleted {
+		before := s.VersionBy(r.Key, r.Rev-1)
+		if before == nil || before.Deleted {
 			continue // etcd-linearizable's
 		}
-		put := &c.in.records[before.record]
-		l := c.leases[leaseKey{s.store, put.Owner}]
+		put := &c.in.Records[before.Record]
+		l := c.leases[leaseKey{s.Name, put.Owner}]
 		if l == nil || l.end < 0 {
-			c.violations = append(c.violations, Violation{Store: s.store, Kind: r.Kind, Key: r.Key, At: r.At, Records: []int{int(before.record), int(i)},
-				Sentence: fmt.Sprintf("etcd of %s (store %s): %q was deleted at rev %d at %s, which nobody asked for, and %s", s.actor, s.store, r.Key, r.Rev, seconds(r.At), leaseLives(put.Owner))})
+			c.violations = append(c.violations, Violation{Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Records: []int{int(before.Record), int(i)},
+				Sentence: fmt.Sprintf("etcd of %s (store %s): %q was deleted at rev %d at %s, which nobody asked for, and %s", s.Actor, s.Name, r.Key, r.Rev, seconds(r.At), leaseLives(put.Owner))})
 			continue
 		}
 		l.lost = append(l.lost, i)
@@ -147,11 +148,11 @@ func (c *leaseCheck) judge(l *leaseLife) {
 	}
 	c.withKeys++
 	c.keys += len(l.lost)
-	end := &c.in.records[l.end]
-	if end.Op != "expire" || l.granted < 0 || c.in.records[l.granted].Peer != end.Actor {
+	end := &c.in.Records[l.end]
+	if end.Op != "expire" || l.granted < 0 || c.in.Records[l.granted].Peer != end.Actor {
 		return
 	}
-	renewed := &c.in.records[l.renewed]
+	renewed := &c.in.Records[l.renewed]
 	switch {
 	case c.clockJumped(end.Actor, renewed.From, end.At):
 	case end.At < renewed.From+l.ttl:
@@ -163,10 +164,10 @@ func (c *leaseCheck) judge(l *leaseLife) {
 }
 
 func (c *leaseCheck) report(l *leaseLife, end *history.Record, why string) {
-	first := &c.in.records[l.lost[0]]
+	first := &c.in.Records[l.lost[0]]
 	c.violations = append(c.violations, Violation{Store: l.store, Kind: first.Kind, Key: first.Key, At: end.At, Records: []int{l.granted, l.renewed, l.end, int(l.lost[0])},
 		Sentence: fmt.Sprintf("etcd of %s (store %s): the lease %s of %s with %s expired at %s, %s; it lost %s %q%s", end.Actor, l.store, l.id,
-			c.in.records[l.granted].Peer, count(len(l.lost), "key", "keys"), seconds(end.At), why, first.Kind, first.Key, andMore(len(l.lost)-1))})
+			c.in.Records[l.granted].Peer, count(len(l.lost), "key", "keys"), seconds(end.At), why, first.Kind, first.Key, andMore(len(l.lost)-1))})
 }
 
 // back demands that the keys of a lease that expired are put back, once the writer, the
@@ -177,21 +178,21 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 	}
 	needed := putBackTime + time.Duration(len(l.lost))*putBackPerKey
 	deadline, ok := c.quietFor(end.Actor, end.At, needed)
-	s := c.in.store(l.store)
-	if !ok || deadline > s.last {
+	s := c.in.Store(l.store)
+	if !ok || deadline > s.Last {
 		return
 	}
-	entries := c.in.views.byName()
+	entries := c.in.Views.ByName()
 	missing, first := 0, ""
 	var v Violation
 	for _, i := range l.lost {
-		r := &c.in.records[i]
-		e := entries[entryKey{r.Kind, entryOf(r.Key)}]
-		if e == nil || !e.trueThroughout(max(0, end.At-knownTrueSince), deadline) {
+		r := &c.in.Records[i]
+		e := entries[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(r.Key)}]
+		if e == nil || !e.TrueThroughout(max(0, end.At-knownTrueSince), deadline) {
 			continue
 		}
 		c.putBack++
-		if s.presentBy(c.in.records, r.Key, r.Rev, deadline) {
+		if s.PresentBy(c.in.Records, r.Key, r.Rev, deadline) {
 			continue
 		}
 		if missing++; missing == 1 {
@@ -201,7 +202,7 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 	}
 	if missing > 0 {
 		v.Sentence = fmt.Sprintf("etcd of %s (store %s): %q%s, lost at %s with the lease %s of %s, was not back at %s, although it was true and nothing had disturbed the replica for %v",
-			end.Actor, l.store, first, andMore(missing-1), seconds(end.At), l.id, c.in.records[l.granted].Peer, seconds(deadline), needed)
+			end.Actor, l.store, first, andMore(missing-1), seconds(end.At), l.id, c.in.Records[l.granted].Peer, seconds(deadline), needed)
 		c.violations = append(c.violations, v)
 	}
 }
@@ -209,18 +210,8 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 // restarted reports whether the writer has started again since a lease was granted to
 // it and until it ended.
 func (c *leaseCheck) restarted(granted int, end *history.Record) bool {
-	for i := granted; i < len(c.in.records) && c.in.records[i].At <= end.At; i++ {
-		if r := &c.in.records[i]; r.Verb == history.Up && r.Kind == "writer" && r.Actor == end.Actor {
-			return true
-		}
-	}
-	return false
-}
-
-// presentBy reports whether a key was put after a revision and by an instant.
-func (s *etcd) presentBy(records []history.Record, key string, rev int64, by time.Duration) bool {
-	for _, v := range s.versions[key] {
-		if v.rev > rev && !v.deleted && records[v.record].At <= by {
+	for i := granted; i < len(c.in.Records) && c.in.Records[i].At <= end.At; i++ {
+		if r := &c.in.Records[i]; r.Verb == history.Up && r.Kind == "writer" && r.Actor == end.Actor {
 			return true
 		}
 	}
@@ -243,25 +234,25 @@ func hindersWriter(kind string) bool {
 
 // undisturbed reports whether nothing disturbed a replica from an instant to another.
 func (c *leaseCheck) undisturbed(host string, from, to time.Duration) bool {
-	return !slices.ContainsFunc(c.disturbed[host], func(d disturbance) bool { return d.from <= to && d.to >= from })
+	return !slices.ContainsFunc(c.disturbed[host], func(d index.Disturbance) bool { return d.From <= to && d.To >= from })
 }
 
 // clockJumped reports whether the lease clock of a replica's etcd jumped in a time.
 func (c *leaseCheck) clockJumped(host string, from, to time.Duration) bool {
-	return slices.ContainsFunc(c.disturbed[host], func(d disturbance) bool { return d.kind == clockJump && d.from <= to && d.to >= from })
+	return slices.ContainsFunc(c.disturbed[host], func(d index.Disturbance) bool { return d.Kind == clockJump && d.From <= to && d.To >= from })
 }
 
 // quietFor returns the instant when nothing has disturbed a replica for so long, not
 // before from. It returns false if its writer or its etcd starts anew before.
 func (c *leaseCheck) quietFor(host string, from, long time.Duration) (time.Duration, bool) {
 	for _, d := range c.disturbed[host] {
-		if d.to < from || d.from > from+long {
+		if d.To < from || d.From > from+long {
 			continue
 		}
-		if d.kind == down {
+		if d.Kind == index.Down {
 			return 0, false
 		}
-		from = d.to
+		from = d.To
 	}
 	return from + long, true
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
 
@@ -23,14 +24,14 @@ func checkLinearizable(in *input) Result {
 	deadline := time.Now().Add(in.cfg.Deadline)
 	var violations []Violation
 	var t tally
-	for _, s := range in.etcds {
-		etcdMachine.linearize(spec.KV().Partition(operations(in.records, s)), deadline, &t, func(bad piece[spec.KVState]) {
+	for _, s := range in.Stores {
+		etcdMachine.linearize(spec.KV().Partition(operations(in.Records, s)), deadline, &t, func(bad piece[spec.KVState]) {
 			violations = append(violations, notLinearizable(in, s, bad, deadline))
 		})
 	}
 	sortByTime(violations)
 	evidence := fmt.Sprintf("%s on %s of %s, at most %d of a key at once",
-		count(t.judged, "operation", "operations"), count(t.keys, "key", "keys"), count(len(in.etcds), "store", "stores"), t.widest)
+		count(t.judged, "operation", "operations"), count(t.keys, "key", "keys"), count(len(in.Stores), "store", "stores"), t.widest)
 	switch {
 	case t.total == 0:
 		return unknown("no store answered a call")
@@ -43,21 +44,21 @@ func checkLinearizable(in *input) Result {
 // notLinearizable is the violation by a piece: the first operation that the
 // longest order found leaves unexplained, and the operation that this order ends
 // with.
-func notLinearizable(in *input, s *etcd, p piece[spec.KVState], deadline time.Time) Violation {
+func notLinearizable(in *input, s *index.Store, p piece[spec.KVState], deadline time.Time) Violation {
 	culprit, longest := etcdMachine.explain(p, deadline)
-	r := &in.records[recordOf(culprit)]
+	r := &in.Records[recordOf(culprit)]
 	after := ""
 	var records []int
 	if len(longest) > 0 {
 		end := longest[len(longest)-1]
-		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", describe(end), seconds(in.records[recordOf(end)].At))
+		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", describe(end), seconds(in.Records[recordOf(end)].At))
 		records = append(records, recordOf(end))
 	}
 	input := culprit.Input.(spec.KVInput)
 	return Violation{
-		Store: s.store, Kind: r.Kind, Key: input.Key, At: r.At, Records: append(records, recordOf(culprit)),
+		Store: s.Name, Kind: r.Kind, Key: input.Key, At: r.At, Records: append(records, recordOf(culprit)),
 		Sentence: fmt.Sprintf("etcd of %s (store %s): no order of the operations on %q explains %s at %s%s",
-			s.actor, s.store, input.Key, describe(culprit), seconds(r.At), after),
+			s.Actor, s.Name, input.Key, describe(culprit), seconds(r.At), after),
 	}
 }
 

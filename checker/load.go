@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var load = Property{
@@ -29,21 +30,21 @@ const (
 )
 
 func checkLoad(in *input) Result {
-	s := stormCheck{started: map[string]time.Duration{}, clients: map[clientServer]*requester{}}
-	for i := range in.records {
-		s.record(i, &in.records[i])
+	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}}
+	for i := range in.Records {
+		s.record(i, &in.Records[i])
 	}
 	if !s.kube {
 		return unknown("the history has no request to a kube-apiserver")
 	}
 	return judged(fmt.Sprintf("%s of %s; beyond their first minutes %s", count(s.requests, "request", "requests"),
-		count(len(s.clients), "client of a server", "clients of a server"), orDefault(s.most, "none")), s.violations).measured(measureLoad(in.records)...)
+		count(len(s.clients), "client of a server", "clients of a server"), orDefault(s.most, "none")), s.violations).measured(measureLoad(in.Records)...)
 }
 
 // stormCheck counts each client's requests of each server over the last minute.
 type stormCheck struct {
 	started    map[string]time.Duration // a client's process
-	clients    map[clientServer]*requester
+	clients    map[index.ClientServer]*requester
 	writes     window
 	objects    int // that there are
 	requests   int
@@ -52,8 +53,6 @@ type stormCheck struct {
 	most       string  // the same in words
 	violations []Violation
 }
-
-type clientServer struct{ client, server string }
 
 // requester is a client of a server.
 type requester struct {
@@ -112,7 +111,7 @@ func isRequest(r *history.Record) bool {
 }
 
 func (s *stormCheck) request(i int, r *history.Record) {
-	k := clientServer{r.Peer, r.Actor}
+	k := index.ClientServer{Client: r.Peer, Server: r.Actor}
 	c := s.clients[k]
 	if c == nil {
 		c = &requester{}

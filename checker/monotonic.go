@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var monotonic = Property{
@@ -29,12 +31,12 @@ func baseOf(mode string) string {
 func repaired(mode, repair string) bool { return slices.Contains(strings.Split(mode, "+")[1:], repair) }
 
 func checkMonotonic(in *input) Result {
-	violations, changes := backwards(in, func(event) int32 { return 0 })
+	violations, changes := backwards(in, func(index.Event) int32 { return 0 })
 	if changes == 0 {
 		return unknown("no agent saw anything that was ever true")
 	}
 	return judged(fmt.Sprintf("%s of %s in views and datapaths of %s, each compared with the version before",
-		count(changes, "change", "changes"), count(in.views.slots, "entry", "entries"), count(len(in.views.agents), "agent", "agents")), violations)
+		count(changes, "change", "changes"), count(in.Views.Slots, "entry", "entries"), count(len(in.Views.Agents), "agent", "agents")), violations)
 }
 
 // backwards looks, for each agent and entry, for states of the entry that explain
@@ -43,35 +45,35 @@ func checkMonotonic(in *input) Result {
 // time leaves the most room for what follows, so that if this choice finds none,
 // none exists. A deletion that no state explains is judged by no-spurious-deletion
 // and moves nothing here.
-func backwards(in *input, sessionOf func(event) int32) (violations []Violation, changes int) {
-	bound := make([]int32, in.views.slots)     // the state reached, by slot
-	reachedBy := make([]int32, in.views.slots) // the record that showed it, plus one
-	within := make([]int32, in.views.slots)    // the session of that
-	for _, ev := range in.views.events {
+func backwards(in *input, sessionOf func(index.Event) int32) (violations []Violation, changes int) {
+	bound := make([]int32, in.Views.Slots)     // the state reached, by slot
+	reachedBy := make([]int32, in.Views.Slots) // the record that showed it, plus one
+	within := make([]int32, in.Views.Slots)    // the session of that
+	for _, ev := range in.Views.Events {
 		session := sessionOf(ev)
-		if ev.what != seen && ev.what != gone {
+		if ev.What != index.Seen && ev.What != index.Gone {
 			continue
 		}
-		e := &in.views.entries[ev.entry]
-		spans := e.absent
-		if ev.what == seen {
-			if ev.claim < 0 {
+		e := &in.Views.Entries[ev.Entry]
+		spans := e.Absent
+		if ev.What == index.Seen {
+			if ev.Claim < 0 {
 				continue // not even once true: integrity's
 			}
-			spans = e.claims[ev.claim].live
+			spans = e.Claims[ev.Claim].Live
 		}
 		changes++
-		if within[ev.slot] != session {
-			within[ev.slot], bound[ev.slot], reachedBy[ev.slot] = session, 0, 0
+		if within[ev.Slot] != session {
+			within[ev.Slot], bound[ev.Slot], reachedBy[ev.Slot] = session, 0, 0
 		}
-		if s, ok := e.earliest(spans, bound[ev.slot], ev.at); ok {
-			if s > bound[ev.slot] || reachedBy[ev.slot] == 0 {
-				reachedBy[ev.slot] = ev.record + 1
+		if s, ok := e.Earliest(spans, bound[ev.Slot], ev.At); ok {
+			if s > bound[ev.Slot] || reachedBy[ev.Slot] == 0 {
+				reachedBy[ev.Slot] = ev.Record + 1
 			}
-			bound[ev.slot] = s
-		} else if ev.what == seen {
-			if old, ok := e.latestBefore(spans, bound[ev.slot], ev.at); ok {
-				violations = append(violations, in.backInTime(ev, e.states[old], e.states[bound[ev.slot]], reachedBy[ev.slot]-1))
+			bound[ev.Slot] = s
+		} else if ev.What == index.Seen {
+			if old, ok := e.LatestBefore(spans, bound[ev.Slot], ev.At); ok {
+				violations = append(violations, in.backInTime(ev, e.States[old], e.States[bound[ev.Slot]], reachedBy[ev.Slot]-1))
 			}
 		}
 	}
@@ -80,13 +82,13 @@ func backwards(in *input, sessionOf func(event) int32) (violations []Violation, 
 
 // backInTime is the violation by ev, which saw the version old after the record
 // before had shown the version newer.
-func (in *input) backInTime(ev event, old, newer state, before int32) Violation {
-	r, b := &in.records[ev.record], &in.records[before]
+func (in *input) backInTime(ev index.Event, old, newer index.State, before int32) Violation {
+	r, b := &in.Records[ev.Record], &in.Records[before]
 	was := content(b.Value)
 	if b.Value == "" {
 		was = "gone"
 	}
 	return in.violation(ev, fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time",
-		saw(r), old.rv, source(r), seconds(r.At), was, newer.rv, source(b), seconds(b.At)),
-		old.record, newer.record, before)
+		saw(r), old.RV, source(r), seconds(r.At), was, newer.RV, source(b), seconds(b.At)),
+		old.Record, newer.Record, before)
 }

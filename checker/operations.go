@@ -2,7 +2,6 @@ package checker
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -10,20 +9,18 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
-
-// never is the return of a write of which the outcome is unknown.
-const never = time.Duration(math.MaxInt64)
 
 // operations returns what clients did with each key of a store, by porcupine's
 // measure: Call and Return are virtual time, Metadata is the index of the record.
 // A call of a range becomes one operation on each key that it speaks of. A
 // deletion that no call asked for, by a lease that expired, becomes a delete.
 // Ranges at a pinned revision say nothing of the present and are left out.
-func operations(records []history.Record, s *etcd) []porcupine.Operation {
+func operations(records []history.Record, s *index.Store) []porcupine.Operation {
 	o := operationList{records: records, etcd: s}
-	for _, i := range s.calls {
+	for _, i := range s.Calls {
 		switch r := &records[i]; r.Op {
 		case "put":
 			o.add(i, r.From, r.At, spec.KVInput{Key: r.Key, Op: spec.KVPut, Hash: r.Value}, spec.KVOutput{Rev: r.Rev})
@@ -31,7 +28,7 @@ func operations(records []history.Record, s *etcd) []porcupine.Operation {
 			o.delete(i, r)
 		}
 	}
-	for _, read := range sameReads(records, s.calls) {
+	for _, read := range sameReads(records, s.Calls) {
 		o.read(read)
 	}
 	o.expiries()
@@ -40,14 +37,14 @@ func operations(records []history.Record, s *etcd) []porcupine.Operation {
 
 type operationList struct {
 	records []history.Record
-	etcd    *etcd
+	etcd    *index.Store
 	ops     []porcupine.Operation
 }
 
 func (o *operationList) add(record int32, call, ret time.Duration, in spec.KVInput, out spec.KVOutput) {
-	in.Store = o.etcd.store
+	in.Store = o.etcd.Name
 	if o.records[record].Err != "" {
-		out, ret = spec.KVOutput{Unknown: true}, never
+		out, ret = spec.KVOutput{Unknown: true}, index.Forever
 	}
 	o.ops = append(o.ops, porcupine.Operation{Input: in, Call: int64(call), Output: out, Return: int64(ret), Metadata: int(record)})
 }
@@ -55,11 +52,11 @@ func (o *operationList) add(record int32, call, ret time.Duration, in spec.KVInp
 // delete adds a delete of each key that it names. Of a range the answer says only
 // how many keys were deleted; which ones, the changes at its revision say.
 func (o *operationList) delete(i int32, r *history.Record) {
-	for _, key := range o.etcd.within(r) {
+	for _, key := range o.etcd.Within(r) {
 		out := spec.KVOutput{Rev: r.Rev}
 		if r.End == "" {
 			out.Deleted, _ = strconv.ParseInt(r.Value, 10, 64)
-		} else if v := o.etcd.versionAt(key, r.Rev); v != nil && v.deleted {
+		} else if v := o.etcd.VersionAt(key, r.Rev); v != nil && v.Deleted {
 			out.Deleted = 1
 		}
 		o.add(i, r.From, r.At, spec.KVInput{Key: key, Op: spec.KVDelete}, out)
@@ -68,14 +65,14 @@ func (o *operationList) delete(i int32, r *history.Record) {
 
 func (o *operationList) read(read sameRead) {
 	r := &o.records[read.record]
-	found := map[string]keyValue{}
-	for kv := range answers(r) {
-		found[kv.key] = kv
+	found := map[string]index.KeyValue{}
+	for kv := range index.Answers(r) {
+		found[kv.Key] = kv
 	}
-	for _, key := range o.etcd.answered(r) {
+	for _, key := range o.etcd.Answered(r) {
 		kv, ok := found[key]
 		o.add(read.record, read.from, read.to, spec.KVInput{Key: key, Op: spec.KVGet},
-			spec.KVOutput{Rev: r.Rev, Found: ok, ModRev: kv.modRev, Hash: kv.hash})
+			spec.KVOutput{Rev: r.Rev, Found: ok, ModRev: kv.ModRev, Hash: kv.Hash})
 	}
 }
 
@@ -124,7 +121,7 @@ func sameReads(records []history.Record, calls []int32) []sameRead {
 // before its record, and after the start of every call that was answered with an
 // earlier revision.
 func (o *operationList) expiries() {
-	answered := slices.DeleteFunc(slices.Clone(o.etcd.calls), func(i int32) bool { return o.records[i].Err != "" })
+	answered := slices.DeleteFunc(slices.Clone(o.etcd.Calls), func(i int32) bool { return o.records[i].Err != "" })
 	slices.SortStableFunc(answered, func(a, b int32) int { return cmp.Compare(o.records[a].Rev, o.records[b].Rev) })
 	deletes := map[int64][]int32{} // calls that deleted something, by revision
 	for _, i := range answered {
@@ -133,7 +130,7 @@ func (o *operationList) expiries() {
 		}
 	}
 	next, begun := 0, time.Duration(0)
-	for _, i := range o.etcd.changes { // in order of revision, or etcd-revisions fails
+	for _, i := range o.etcd.Changes { // in order of revision, or etcd-revisions fails
 		r := &o.records[i]
 		for ; next < len(answered) && o.records[answered[next]].Rev < r.Rev; next++ {
 			begun = max(begun, o.records[answered[next]].From)
@@ -147,7 +144,7 @@ func (o *operationList) expiries() {
 // asked reports whether one of some delete calls names the key.
 func (o *operationList) asked(deletes []int32, key string) bool {
 	for _, i := range deletes {
-		if _, ok := slices.BinarySearch(o.etcd.within(&o.records[i]), key); ok {
+		if _, ok := slices.BinarySearch(o.etcd.Within(&o.records[i]), key); ok {
 			return true
 		}
 	}
@@ -187,7 +184,7 @@ func rank(ops []porcupine.Operation, likely func(porcupine.Operation) int64) (ov
 	for at, b := range borders {
 		if b.isReturn {
 			open--
-			if ops[b.op].Return != int64(never) {
+			if ops[b.op].Return != int64(index.Forever) {
 				ops[b.op].Return = int64(at)
 			}
 			continue

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var etcdWatch = Property{
@@ -16,15 +17,15 @@ var etcdWatch = Property{
 
 func checkEtcdWatch(in *input) Result {
 	c := etcdWatchCheck{in: in, ranges: map[watchedRange][]int32{}}
-	for _, w := range in.watches.etcd {
+	for _, w := range in.Watches.Etcd {
 		c.watch(w)
 	}
-	if len(in.watches.etcd) == 0 {
+	if len(in.Watches.Etcd) == 0 {
 		return unknown("the history has no watch of an etcd")
 	}
 	sortByTime(c.violations)
 	return judged(fmt.Sprintf("%s in %s and %s on %s", count(c.sent, "event", "events"), count(c.answers, "answer", "answers"),
-		count(c.progress, "progress notification", "progress notifications"), count(len(in.watches.etcd), "watch", "watches")), c.violations)
+		count(c.progress, "progress notification", "progress notifications"), count(len(in.Watches.Etcd), "watch", "watches")), c.violations)
 }
 
 type etcdWatchCheck struct {
@@ -55,9 +56,9 @@ const (
 // etcdWatcher is how far a watch has come.
 type etcdWatcher struct {
 	c      *etcdWatchCheck
-	w      *watching
+	w      *index.Watching
 	opened *history.Record
-	store  *etcd
+	store  *index.Store
 	start  int64   // the revision asked for
 	due    []int32 // changes of the range from start on that are not behind it
 	broken map[guarantee]bool
@@ -70,18 +71,18 @@ type etcdWatcher struct {
 	last       int32 // the record before
 }
 
-func (c *etcdWatchCheck) watch(w *watching) {
-	r := &c.in.records[w.open]
-	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.store(r.Store), start: number(r.Ask), broken: map[guarantee]bool{}, last: w.open}
+func (c *etcdWatchCheck) watch(w *index.Watching) {
+	r := &c.in.Records[w.Open]
+	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.Store(r.Store), start: index.ParseNumber(r.Ask), broken: map[guarantee]bool{}, last: w.Open}
 	if x.start == 0 {
 		x.start = r.Rev + 1
 	}
 	x.due = c.changes(x.store, r)
-	for len(x.due) > 0 && c.in.records[x.due[0]].Rev < x.start {
+	for len(x.due) > 0 && c.in.Records[x.due[0]].Rev < x.start {
 		x.due = x.due[1:]
 	}
-	for _, i := range w.events {
-		if c.in.records[i].Value == "" {
+	for _, i := range w.Events {
+		if c.in.Records[i].Value == "" {
 			c.progress++
 			x.notified(i)
 		} else {
@@ -94,14 +95,14 @@ func (c *etcdWatchCheck) watch(w *watching) {
 }
 
 // changes returns the changes of a store in a watched range, in order.
-func (c *etcdWatchCheck) changes(s *etcd, r *history.Record) []int32 {
-	k := watchedRange{s.store, r.Key, r.End}
+func (c *etcdWatchCheck) changes(s *index.Store, r *history.Record) []int32 {
+	k := watchedRange{s.Name, r.Key, r.End}
 	if known, ok := c.ranges[k]; ok {
 		return known
 	}
 	var changes []int32
-	for _, i := range s.changes {
-		if inRange(c.in.records[i].Key, r.Key, r.End) {
+	for _, i := range s.Changes {
+		if inRange(c.in.Records[i].Key, r.Key, r.End) {
 			changes = append(changes, i)
 		}
 	}
@@ -127,8 +128,8 @@ func (x *etcdWatcher) report(g guarantee, i int32, because []int32, format strin
 		return
 	}
 	x.broken[g] = true
-	r := &x.c.in.records[i]
-	records := []int{int(x.w.open)}
+	r := &x.c.in.Records[i]
+	records := []int{int(x.w.Open)}
 	for _, b := range because {
 		records = append(records, int(b))
 	}
@@ -140,10 +141,10 @@ func (x *etcdWatcher) report(g guarantee, i int32, because []int32, format strin
 }
 
 func (x *etcdWatcher) answered(i int32) {
-	r := &x.c.in.records[i]
+	r := &x.c.in.Records[i]
 	for field := range strings.FieldsSeq(r.Value) {
 		x.c.sent++
-		x.event(i, parseEtcdEvent(field))
+		x.event(i, index.ParseEtcdEvent(field))
 	}
 	if !r.More {
 		x.complete(i, x.rev)
@@ -152,33 +153,33 @@ func (x *etcdWatcher) answered(i int32) {
 }
 
 // event takes the next event of an answer, against one guarantee after the other.
-func (x *etcdWatcher) event(i int32, ev etcdEvent) {
+func (x *etcdWatcher) event(i int32, ev index.EtcdEvent) {
 	x.inBookmark(i, ev)
 	if !x.inFilter(i, ev) || !x.inOrder(i, ev) {
 		return
 	}
-	if ev.mod > x.rev {
-		x.complete(i, ev.mod-1)
-		x.rev, x.taken, x.closed = ev.mod, map[string]bool{}, false
+	if ev.Mod > x.rev {
+		x.complete(i, ev.Mod-1)
+		x.rev, x.taken, x.closed = ev.Mod, map[string]bool{}, false
 	} else if !x.inOneAnswer(i, ev) {
 		return
 	}
-	x.taken[ev.key] = true
+	x.taken[ev.Key] = true
 	x.asMade(i, ev)
 }
 
 // inBookmark: bookmarkable. After a progress notification nothing up to its revision
 // comes.
-func (x *etcdWatcher) inBookmark(i int32, ev etcdEvent) {
-	if ev.mod >= 0 && ev.mod <= x.bookmark {
-		x.report(bookmarkable, i, []int32{x.bookmarkAt}, "got %s at rev %d after the progress notification of rev %d,", ev, ev.mod, x.bookmark)
+func (x *etcdWatcher) inBookmark(i int32, ev index.EtcdEvent) {
+	if ev.Mod >= 0 && ev.Mod <= x.bookmark {
+		x.report(bookmarkable, i, []int32{x.bookmarkAt}, "got %s at rev %d after the progress notification of rev %d,", ev, ev.Mod, x.bookmark)
 	}
 }
 
 // inFilter: filtered. Only changes of the range, and of the kinds asked for, come.
-func (x *etcdWatcher) inFilter(i int32, ev etcdEvent) bool {
-	if !inRange(ev.key, x.opened.Key, x.opened.End) || !x.wants(ev.put) {
-		x.report(filtered, i, nil, "got %s at rev %d, which it had not asked for,", ev, ev.mod)
+func (x *etcdWatcher) inFilter(i int32, ev index.EtcdEvent) bool {
+	if !inRange(ev.Key, x.opened.Key, x.opened.End) || !x.wants(ev.Put) {
+		x.report(filtered, i, nil, "got %s at rev %d, which it had not asked for,", ev, ev.Mod)
 		return false
 	}
 	return true
@@ -193,14 +194,14 @@ func (x *etcdWatcher) wants(put bool) bool {
 	return !strings.Contains(x.opened.Value, without)
 }
 
-// inOrder: ordered and resumable. Revisions do not decrease, and begin where the watch
+// splitInOrder: ordered and resumable. Revisions do not decrease, and begin where the watch
 // was asked to.
-func (x *etcdWatcher) inOrder(i int32, ev etcdEvent) bool {
+func (x *etcdWatcher) inOrder(i int32, ev index.EtcdEvent) bool {
 	switch {
-	case ev.mod >= 0 && ev.mod < x.start:
-		x.report(resumable, i, nil, "got %s at rev %d, from before its start,", ev, ev.mod)
-	case ev.mod >= 0 && ev.mod < x.rev:
-		x.report(ordered, i, []int32{x.last}, "got %s at rev %d after rev %d,", ev, ev.mod, x.rev)
+	case ev.Mod >= 0 && ev.Mod < x.start:
+		x.report(resumable, i, nil, "got %s at rev %d, from before its start,", ev, ev.Mod)
+	case ev.Mod >= 0 && ev.Mod < x.rev:
+		x.report(ordered, i, []int32{x.last}, "got %s at rev %d after rev %d,", ev, ev.Mod, x.rev)
 	default:
 		return true
 	}
@@ -209,13 +210,13 @@ func (x *etcdWatcher) inOrder(i int32, ev etcdEvent) bool {
 
 // inOneAnswer: unique and atomic. An event comes once, and no revision is in two
 // answers, unless the first one is a fragment.
-func (x *etcdWatcher) inOneAnswer(i int32, ev etcdEvent) bool {
+func (x *etcdWatcher) inOneAnswer(i int32, ev index.EtcdEvent) bool {
 	switch {
-	case x.taken[ev.key]:
-		x.report(unique, i, []int32{x.last}, "got %s at rev %d twice,", ev, ev.mod)
+	case x.taken[ev.Key]:
+		x.report(unique, i, []int32{x.last}, "got %s at rev %d twice,", ev, ev.Mod)
 		return false
 	case x.closed:
-		x.report(atomic, i, []int32{x.last}, "got %s at rev %d when the answer with that revision was complete,", ev, ev.mod)
+		x.report(atomic, i, []int32{x.last}, "got %s at rev %d when the answer with that revision was complete,", ev, ev.Mod)
 		return false
 	}
 	return true
@@ -223,20 +224,20 @@ func (x *etcdWatcher) inOneAnswer(i int32, ev etcdEvent) bool {
 
 // asMade: an event describes a change as the store made it. Whether a put created the key
 // and which value it had before are told by its revisions.
-func (x *etcdWatcher) asMade(i int32, ev etcdEvent) {
-	v, before := x.store.change(ev.key, ev.mod)
-	if v == nil || v.deleted == ev.put {
-		if r := &x.c.in.records[i]; r.At < x.store.last { // the changes of the store's last instant may be missing
-			x.report(reliable, i, nil, "got %s at rev %d, which the store never made,", ev, ev.mod)
+func (x *etcdWatcher) asMade(i int32, ev index.EtcdEvent) {
+	v, before := x.store.Change(ev.Key, ev.Mod)
+	if v == nil || v.Deleted == ev.Put {
+		if r := &x.c.in.Records[i]; r.At < x.store.Last { // the changes of the store's last instant may be missing
+			x.report(reliable, i, nil, "got %s at rev %d, which the store never made,", ev, ev.Mod)
 		}
 		return
 	}
-	if ev.put && (ev.created != v.created || ev.number != v.number || v.hash != "" && ev.hash != v.hash) {
-		x.report(versioned, i, []int32{v.record}, "got %s at rev %d as version %d of %s created at rev %d, which was version %d of %s created at rev %d,",
-			ev, ev.mod, ev.number, ev.hash, ev.created, v.number, orUnknown(v.hash), v.created)
+	if ev.Put && (ev.Created != v.Created || ev.Count != v.Count || v.Hash != "" && ev.Hash != v.Hash) {
+		x.report(versioned, i, []int32{v.Record}, "got %s at rev %d as version %d of %s created at rev %d, which was version %d of %s created at rev %d,",
+			ev, ev.Mod, ev.Count, ev.Hash, ev.Created, v.Count, orUnknown(v.Hash), v.Created)
 	}
-	if ev.withPrev && ev.prev != before {
-		x.report(previousValue, i, []int32{v.record}, "got %s at rev %d with a previous value of rev %d, which was rev %d,", ev, ev.mod, ev.prev, before)
+	if ev.WithPrev && ev.Prev != before {
+		x.report(previousValue, i, []int32{v.Record}, "got %s at rev %d with a previous value of rev %d, which was rev %d,", ev, ev.Mod, ev.Prev, before)
 	}
 }
 
@@ -247,8 +248,8 @@ func (x *etcdWatcher) complete(i int32, rev int64) {
 	if len(missed) == 0 {
 		return
 	}
-	m := &x.c.in.records[missed[0]]
-	lacks := fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", m.Key, m.Rev, andMore(len(missed)-1), x.c.in.records[i].Rev)
+	m := &x.c.in.Records[missed[0]]
+	lacks := fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", m.Key, m.Rev, andMore(len(missed)-1), x.c.in.Records[i].Rev)
 	switch {
 	case m.Rev == x.rev:
 		x.report(atomic, i, missed[:1], "%s", lacks)
@@ -270,7 +271,7 @@ func andMore(n int) string {
 // should have got and did not.
 func (x *etcdWatcher) pass(rev int64) (missed []int32) {
 	for len(x.due) > 0 {
-		r := &x.c.in.records[x.due[0]]
+		r := &x.c.in.Records[x.due[0]]
 		if r.Rev > rev {
 			break
 		}
@@ -285,9 +286,9 @@ func (x *etcdWatcher) pass(rev int64) (missed []int32) {
 // notified: bookmarkable. A progress notification says that everything up to its
 // revision was sent.
 func (x *etcdWatcher) notified(i int32) {
-	r := &x.c.in.records[i]
+	r := &x.c.in.Records[i]
 	if missed := x.pass(r.Rev); len(missed) > 0 {
-		m := &x.c.in.records[missed[0]]
+		m := &x.c.in.Records[missed[0]]
 		x.report(bookmarkable, i, missed[:1], "was told of the progress to rev %d, but lacks %q of rev %d%s,", r.Rev, m.Key, m.Rev, andMore(len(missed)-1))
 	}
 	x.bookmark, x.bookmarkAt = r.Rev, i
@@ -296,11 +297,11 @@ func (x *etcdWatcher) notified(i int32) {
 // ended: resumable. Only a watch that still wants what was compacted is ended because of
 // that.
 func (x *etcdWatcher) ended() {
-	if x.w.end < 0 {
+	if x.w.End < 0 {
 		return
 	}
-	r := &x.c.in.records[x.w.end]
+	r := &x.c.in.Records[x.w.End]
 	if next := max(x.start, x.rev+1, x.bookmark+1); r.Rev > 0 && next > r.Rev {
-		x.report(resumable, x.w.end, []int32{x.last}, "was ended by the compaction up to rev %d, although it wanted rev %d next,", r.Rev, next)
+		x.report(resumable, x.w.End, []int32{x.last}, "was ended by the compaction up to rev %d, although it wanted rev %d next,", r.Rev, next)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var kubeWatch = Property{
@@ -16,20 +17,20 @@ var kubeWatch = Property{
 
 func checkKubeWatch(in *input) Result {
 	c := kubeWatchCheck{in: in}
-	for i := range in.records {
-		if r := &in.records[i]; r.Verb == history.Request && r.Err == "" && (r.Op == "list" || r.Op == "get") {
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Request && r.Err == "" && (r.Op == "list" || r.Op == "get") {
 			c.read(i, r)
 		}
 	}
-	for _, w := range in.watches.kube {
+	for _, w := range in.Watches.Kube {
 		c.watch(w)
 	}
-	if len(in.watches.kube) == 0 && c.reads == 0 {
+	if len(in.Watches.Kube) == 0 && c.reads == 0 {
 		return unknown("the history has no watch of a kube-apiserver")
 	}
 	sortByTime(c.violations)
 	return judged(fmt.Sprintf("%s in %s, of them %s complete and %s initial states, and %s",
-		count(c.sent, "event", "events"), count(len(in.watches.kube), "watch", "watches"), thousands(c.whole), thousands(c.initial),
+		count(c.sent, "event", "events"), count(len(in.Watches.Kube), "watch", "watches"), thousands(c.whole), thousands(c.initial),
 		count(c.reads, "read", "reads")), c.violations)
 }
 
@@ -42,20 +43,20 @@ type kubeWatchCheck struct {
 // kubeWatcher is how far a watch has come.
 type kubeWatcher struct {
 	c      *kubeWatchCheck
-	w      *watching
+	w      *index.Watching
 	opened *history.Record
-	kind   *kubeKind
-	scope  *kubeScope
+	kind   *index.KubeKind
+	scope  *index.KubeScope
 	broken map[string]bool // what it has broken already
 
 	phase   kubePhase
-	due     []kubeChange     // what it has still to get, if whole
-	whole   bool             // it has no selectors: every change of its scope is its due
-	present map[string]int64 // the resourceVersions of the objects that it has been sent
-	rv      int64            // of the last event or bookmark
-	marked  int64            // the resourceVersion of the last bookmark
-	mark    int32            // its record
-	last    int32            // the record before
+	due     []index.KubeChange // what it has still to get, if whole
+	whole   bool               // it has no selectors: every change of its scope is its due
+	present map[string]int64   // the resourceVersions of the objects that it has been sent
+	rv      int64              // of the last event or bookmark
+	marked  int64              // the resourceVersion of the last bookmark
+	mark    int32              // its record
+	last    int32              // the record before
 }
 
 // kubePhase is what a watch sends.
@@ -67,14 +68,14 @@ const (
 	kubeFailed                     // nothing any more: it has sent an error
 )
 
-func (c *kubeWatchCheck) watch(w *watching) {
-	r := &c.in.records[w.open]
-	k := c.in.kindOf(r.Kind)
-	x := &kubeWatcher{c: c, w: w, opened: r, kind: k, scope: k.scope(c.in.records, r.Key), broken: map[string]bool{},
-		whole: r.End == "", present: map[string]int64{}, last: w.open}
+func (c *kubeWatchCheck) watch(w *index.Watching) {
+	r := &c.in.Records[w.Open]
+	k := c.in.KindOf(r.Kind)
+	x := &kubeWatcher{c: c, w: w, opened: r, kind: k, scope: k.Scope(c.in.Records, r.Key), broken: map[string]bool{},
+		whole: r.End == "", present: map[string]int64{}, last: w.Open}
 	marksInitial := strings.HasPrefix(r.Ask, "initial:")
-	if from := number(orDefault(r.Ask, "0")); !marksInitial && from > 0 {
-		x.phase, x.rv, x.due = kubeFollowing, from, x.scope.after(from)
+	if from := index.ParseNumber(orDefault(r.Ask, "0")); !marksInitial && from > 0 {
+		x.phase, x.rv, x.due = kubeFollowing, from, x.scope.After(from)
 	} else if !marksInitial {
 		// The state comes first, but nothing says where it ends: what is in the first
 		// piece is taken for it, and a gap cannot be told.
@@ -83,10 +84,10 @@ func (c *kubeWatchCheck) watch(w *watching) {
 	if x.whole {
 		c.whole++
 	}
-	for n, i := range w.events {
-		for field := range strings.FieldsSeq(c.in.records[i].Value) {
+	for n, i := range w.Events {
+		for field := range strings.FieldsSeq(c.in.Records[i].Value) {
 			c.sent++
-			x.event(i, parseKubeEvent(field))
+			x.event(i, index.ParseKubeEvent(field))
 		}
 		if n == 0 && x.phase == kubeInitial && !marksInitial {
 			x.phase = kubeFollowing
@@ -101,8 +102,8 @@ func (x *kubeWatcher) report(rule string, i int32, because []int32, format strin
 		return
 	}
 	x.broken[rule] = true
-	r := &x.c.in.records[i]
-	records := []int{int(x.w.open)}
+	r := &x.c.in.Records[i]
+	records := []int{int(x.w.Open)}
 	for _, b := range because {
 		records = append(records, int(b))
 	}
@@ -125,12 +126,12 @@ func (x *kubeWatcher) about() string {
 	return s
 }
 
-func (x *kubeWatcher) event(i int32, ev kubeEvent) {
+func (x *kubeWatcher) event(i int32, ev index.KubeEvent) {
 	if x.phase == kubeFailed {
-		x.report("end", i, []int32{x.last}, "got %s %s after an error,", ev.what, ev.key)
+		x.report("end", i, []int32{x.last}, "got %s %s after an error,", ev.What, ev.Key)
 		return
 	}
-	switch ev.what {
+	switch ev.What {
 	case "ERROR":
 		x.phase = kubeFailed
 	case "INITIAL":
@@ -144,90 +145,90 @@ func (x *kubeWatcher) event(i int32, ev kubeEvent) {
 
 // object takes an event of an object: it is a version that the object had, and comes
 // in its turn and with the type that fits what was sent before.
-func (x *kubeWatcher) object(i int32, ev kubeEvent) {
-	change := x.kind.write(ev.key, ev.rv)
-	if change == nil || !inNamespace(ev.key, x.opened.Key) {
-		x.report("content", i, nil, "got %s of %s at rv %d, which was never written,", ev.what, ev.key, ev.rv)
+func (x *kubeWatcher) object(i int32, ev index.KubeEvent) {
+	change := x.kind.Write(ev.Key, ev.RV)
+	if change == nil || !index.InNamespace(ev.Key, x.opened.Key) {
+		x.report("content", i, nil, "got %s of %s at rv %d, which was never written,", ev.What, ev.Key, ev.RV)
 		return
 	}
 	x.typed(i, ev, change)
-	if ev.what == "DELETED" {
-		delete(x.present, ev.key)
+	if ev.What == "DELETED" {
+		delete(x.present, ev.Key)
 	} else {
-		x.present[ev.key] = ev.rv
+		x.present[ev.Key] = ev.RV
 	}
 	if x.phase == kubeInitial {
 		return
 	}
-	if ev.rv <= x.rv {
-		if ev.rv <= x.marked {
-			x.report("bookmark", i, []int32{x.mark}, "got %s of %s at rv %d after the bookmark of rv %d,", ev.what, ev.key, ev.rv, x.marked)
+	if ev.RV <= x.rv {
+		if ev.RV <= x.marked {
+			x.report("bookmark", i, []int32{x.mark}, "got %s of %s at rv %d after the bookmark of rv %d,", ev.What, ev.Key, ev.RV, x.marked)
 		} else {
-			x.report("order", i, []int32{x.last}, "got %s of %s at rv %d after rv %d,", ev.what, ev.key, ev.rv, x.rv)
+			x.report("order", i, []int32{x.last}, "got %s of %s at rv %d after rv %d,", ev.What, ev.Key, ev.RV, x.rv)
 		}
 		return
 	}
-	x.pass(i, ev.rv-1)
-	x.rv = ev.rv
-	if len(x.due) > 0 && x.due[0].rv == ev.rv {
+	x.pass(i, ev.RV-1)
+	x.rv = ev.RV
+	if len(x.due) > 0 && x.due[0].RV == ev.RV {
 		x.due = x.due[1:]
 	}
 }
 
 // typed: an object is added if the watch did not have it, else modified or deleted. A
 // watch that began without the initial state may have anything.
-func (x *kubeWatcher) typed(i int32, ev kubeEvent, change *kubeChange) {
-	_, has := x.present[ev.key]
+func (x *kubeWatcher) typed(i int32, ev index.KubeEvent, change *index.KubeChange) {
+	_, has := x.present[ev.Key]
 	right := false
-	switch ev.what {
+	switch ev.What {
 	case "ADDED":
-		right = !has && !change.deleted && (!x.whole || x.phase == kubeInitial || change.created)
+		right = !has && !change.Deleted && (!x.whole || x.phase == kubeInitial || change.Created)
 	case "MODIFIED":
-		right = (has || x.mayHave(change)) && !change.deleted && !change.created && x.phase == kubeFollowing
+		right = (has || x.mayHave(change)) && !change.Deleted && !change.Created && x.phase == kubeFollowing
 	case "DELETED":
-		right = (has || x.mayHave(change)) && !change.created && (change.deleted || !x.whole) && x.phase == kubeFollowing
+		right = (has || x.mayHave(change)) && !change.Created && (change.Deleted || !x.whole) && x.phase == kubeFollowing
 	}
 	if !right {
-		x.report("type", i, []int32{change.record}, "got %s of %s at rv %d, which was %s,", ev.what, ev.key, ev.rv, x.c.in.records[change.record].Op)
+		x.report("type", i, []int32{change.Record}, "got %s of %s at rv %d, which was %s,", ev.What, ev.Key, ev.RV, x.c.in.Records[change.Record].Op)
 	}
 }
 
 // mayHave reports whether the client can have an object that the watch has not sent: one
 // from before its start.
-func (x *kubeWatcher) mayHave(change *kubeChange) bool {
-	return !strings.HasPrefix(x.opened.Ask, "initial:") && !change.created
+func (x *kubeWatcher) mayHave(change *index.KubeChange) bool {
+	return !strings.HasPrefix(x.opened.Ask, "initial:") && !change.Created
 }
 
 // began: the initial events are the state at the version of the bookmark that ends them,
 // which is not older than what was asked for.
-func (x *kubeWatcher) began(i int32, ev kubeEvent) {
+func (x *kubeWatcher) began(i int32, ev index.KubeEvent) {
 	if x.phase != kubeInitial {
 		x.report("initial", i, []int32{x.last}, "was told again that its initial state is over,")
 		return
 	}
 	x.c.initial++
-	x.phase, x.rv, x.due = kubeFollowing, ev.rv, x.scope.after(ev.rv)
-	if asked := number(orDefault(strings.TrimPrefix(x.opened.Ask, "initial:"), "0")); ev.rv < asked {
-		x.report("freshness", i, nil, "began at rv %d,", ev.rv)
+	x.phase, x.rv, x.due = kubeFollowing, ev.RV, x.scope.After(ev.RV)
+	if asked := index.ParseNumber(orDefault(strings.TrimPrefix(x.opened.Ask, "initial:"), "0")); ev.RV < asked {
+		x.report("freshness", i, nil, "began at rv %d,", ev.RV)
 	}
 	for key, rv := range x.present {
-		if x.kind.version(key, ev.rv) != rv {
-			x.initialDiffers(i, ev.rv)
+		if x.kind.Version(key, ev.RV) != rv {
+			x.initialDiffers(i, ev.RV)
 			return
 		}
 	}
-	if x.whole && len(x.present) != x.scope.count(ev.rv) {
-		x.initialDiffers(i, ev.rv)
+	if x.whole && len(x.present) != x.scope.Count(ev.RV) {
+		x.initialDiffers(i, ev.RV)
 	}
 }
 
 // initialDiffers reports the first object in which the initial events are not the state
 // at a version.
 func (x *kubeWatcher) initialDiffers(i int32, rv int64) {
-	for _, key := range x.kind.keys {
+	for _, key := range x.kind.Keys {
 		got, sent := x.present[key]
-		was := x.kind.version(key, rv)
-		if got == was || !sent && (!x.whole || !inNamespace(key, x.opened.Key)) {
+		was := x.kind.Version(key, rv)
+		if got == was || !sent && (!x.whole || !index.InNamespace(key, x.opened.Key)) {
 			continue
 		}
 		x.report("initial", i, nil, "began at rv %d with %s %s, which was %s then,", rv, key, versionOr(got, "missing"), versionOr(was, "not there"))
@@ -244,20 +245,20 @@ func versionOr(rv int64, absent string) string {
 }
 
 // bookmark: everything up to its version has been sent.
-func (x *kubeWatcher) bookmark(i int32, ev kubeEvent) {
-	if ev.rv < x.rv {
-		x.report("bookmark", i, []int32{x.last}, "got a bookmark of rv %d after rv %d,", ev.rv, x.rv)
+func (x *kubeWatcher) bookmark(i int32, ev index.KubeEvent) {
+	if ev.RV < x.rv {
+		x.report("bookmark", i, []int32{x.last}, "got a bookmark of rv %d after rv %d,", ev.RV, x.rv)
 		return
 	}
-	x.pass(i, ev.rv)
-	x.rv, x.marked, x.mark = ev.rv, ev.rv, i
+	x.pass(i, ev.RV)
+	x.rv, x.marked, x.mark = ev.RV, ev.RV, i
 }
 
 // pass puts what is due up to a version behind the watch: it should have got it before.
 func (x *kubeWatcher) pass(i int32, rv int64) {
 	missed := 0
-	var first kubeChange
-	for len(x.due) > 0 && x.due[0].rv <= rv {
+	var first index.KubeChange
+	for len(x.due) > 0 && x.due[0].RV <= rv {
 		if missed == 0 {
 			first = x.due[0]
 		}
@@ -265,7 +266,7 @@ func (x *kubeWatcher) pass(i int32, rv int64) {
 		x.due = x.due[1:]
 	}
 	if missed > 0 && x.whole {
-		m := &x.c.in.records[first.record]
-		x.report("gap", i, []int32{first.record}, "lacks the %s of %s at rv %d%s,", m.Op, m.Key, m.RV, andMore(missed-1))
+		m := &x.c.in.Records[first.Record]
+		x.report("gap", i, []int32{first.Record}, "lacks the %s of %s at rv %d%s,", m.Op, m.Key, m.RV, andMore(missed-1))
 	}
 }

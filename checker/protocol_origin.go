@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var revisionOrigin = Property{
@@ -25,14 +26,14 @@ const refusal = 10 * time.Second
 // before that, or of a later one; or that the client gives it up.
 func checkRevisionOrigin(in *input) Result {
 	c := originCheck{
-		in: in, told: map[string]map[string]lastTold{}, open: map[int64]*watching{},
-		faults: disturbances(in.records, func(string) bool { return true }), departures: indexDepartures(in.records),
+		in: in, told: map[string]map[string]lastTold{}, open: map[int64]*index.Watching{},
+		faults: index.Disturbances(in.Records, func(string) bool { return true }), departures: index.Departures(in.Records),
 	}
-	for _, w := range in.watches.etcd {
-		c.open[in.records[w.open].ID] = w
+	for _, w := range in.Watches.Etcd {
+		c.open[in.Records[w.Open].ID] = w
 	}
-	for i := range in.records {
-		c.record(i, &in.records[i])
+	for i := range in.Records {
+		c.record(i, &in.Records[i])
 	}
 	if c.judged == 0 {
 		return unknown("the history has no watch of an etcd from a revision")
@@ -45,9 +46,9 @@ func checkRevisionOrigin(in *input) Result {
 type originCheck struct {
 	in                            *input
 	told                          map[string]map[string]lastTold // by client and store
-	open                          map[int64]*watching            // by number
-	faults                        map[string][]disturbance
-	departures                    map[clientServer][]time.Duration
+	open                          map[int64]*index.Watching      // by number
+	faults                        map[string][]index.Disturbance
+	departures                    map[index.ClientServer][]time.Duration
 	judged, fresh, refused, short int
 	violations                    []Violation
 }
@@ -83,7 +84,7 @@ func tells(v history.Verb) bool {
 }
 
 func (c *originCheck) watch(i int, r *history.Record) {
-	from := number(r.Ask)
+	from := index.ParseNumber(r.Ask)
 	if from == 0 {
 		c.fresh++
 		return
@@ -95,10 +96,10 @@ func (c *originCheck) watch(i int, r *history.Record) {
 	}
 	deadline := c.deadline(r)
 	switch w := c.open[r.ID]; {
-	case w.end >= 0 && c.in.records[w.end].At <= deadline && c.in.records[w.end].Value == "client", c.left(r, deadline):
+	case w.End >= 0 && c.in.Records[w.End].At <= deadline && c.in.Records[w.End].Value == "client", c.left(r, deadline):
 		c.refused++
 		return
-	case w.end >= 0 && c.in.records[w.end].At <= deadline, c.in.records[len(c.in.records)-1].At < deadline:
+	case w.End >= 0 && c.in.Records[w.End].At <= deadline, c.in.Records[len(c.in.Records)-1].At < deadline:
 		c.short++
 		return
 	}
@@ -116,13 +117,13 @@ func (c *originCheck) watch(i int, r *history.Record) {
 func (c *originCheck) deadline(r *history.Record) time.Duration {
 	deadline := r.At + refusal
 	for _, d := range c.faults[r.Peer] {
-		if d.from <= deadline && d.to >= r.At {
-			deadline = max(deadline, d.to+refusal)
+		if d.From <= deadline && d.To >= r.At {
+			deadline = max(deadline, d.To+refusal)
 		}
 	}
 	for _, d := range c.faults[r.Actor] {
-		if d.from <= deadline && d.to >= r.At {
-			deadline = max(deadline, d.to+refusal)
+		if d.From <= deadline && d.To >= r.At {
+			deadline = max(deadline, d.To+refusal)
 		}
 	}
 	return deadline
@@ -131,27 +132,10 @@ func (c *originCheck) deadline(r *history.Record) time.Duration {
 // left reports whether the client closes a connection with the store, or ends, from the
 // opening of a watch to an instant: the store may learn of that later, or never.
 func (c *originCheck) left(r *history.Record, by time.Duration) bool {
-	for _, departures := range [][]time.Duration{c.departures[clientServer{r.Peer, r.Actor}], c.departures[clientServer{r.Peer, ""}]} {
+	for _, departures := range [][]time.Duration{c.departures[index.ClientServer{Client: r.Peer, Server: r.Actor}], c.departures[index.ClientServer{Client: r.Peer, Server: ""}]} {
 		if n, _ := slices.BinarySearch(departures, r.At); n < len(departures) && departures[n] <= by {
 			return true
 		}
 	}
 	return false
-}
-
-// indexDepartures returns when clients closed their connections with a server or, with
-// server "", ended.
-func indexDepartures(records []history.Record) map[clientServer][]time.Duration {
-	all := map[clientServer][]time.Duration{}
-	for i := range records {
-		switch r := &records[i]; {
-		case r.Verb == history.Net && (r.Key == "close" || r.Key == "reset"):
-			k := clientServer{r.Actor, r.Peer}
-			all[k] = append(all[k], r.At)
-		case r.Verb == history.Down && r.Kind != "etcd":
-			k := clientServer{r.Actor, ""}
-			all[k] = append(all[k], r.At)
-		}
-	}
-	return all
 }

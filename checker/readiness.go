@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var readiness = Property{
@@ -16,33 +17,33 @@ var readiness = Property{
 }
 
 func checkReadiness(in *input) Result {
-	from, to := churnOf(in.records)
+	from, to := index.ChurnOf(in.Records)
 	x := newOwnerIndex(in)
 	births := birthsOf(in, x, from, to)
 	if len(births) == 0 {
 		return unknown("no pod was created during the churn")
 	}
-	if len(in.views.agents) == 0 {
+	if len(in.Views.Agents) == 0 {
 		return unknown("there is no agent")
 	}
 	n := newNursery(in, x)
 	n.follow(births)
-	h := horizonOf(in)
+	h := index.HorizonOf(in.Records)
 	var took [aspects][]time.Duration
 	var late []*birth
 	spared, pending := 0, 0
 	for _, b := range births {
 		for a, at := range b.ready {
-			if at != unready {
+			if at != index.Unready {
 				took[a] = append(took[a], at-b.at)
 			}
 		}
-		livedOn := h.problem == "" && h.over && b.until > h.deadline && !b.shared
+		livedOn := h.Problem == "" && h.Over && b.until > h.Deadline && !b.shared
 		switch {
-		case livedOn && (b.ready[usable] == unready || b.ready[usable] > h.deadline):
+		case livedOn && (b.ready[usable] == index.Unready || b.ready[usable] > h.Deadline):
 			late = append(late, b)
-		case b.ready[usable] != unready:
-		case b.until == forever && !b.shared:
+		case b.ready[usable] != index.Unready:
+		case b.until == index.Forever && !b.shared:
 			pending++
 		default:
 			spared++
@@ -65,26 +66,26 @@ func checkReadiness(in *input) Result {
 
 func newNursery(in *input, x *ownerIndex) *nursery {
 	return &nursery{
-		in: in, owners: x, identities: identityEntries(in.views), datapaths: endOf(in.views).datapaths,
-		ending: newEnding(in.views), byEntry: map[int32][]*birth{},
+		in: in, owners: x, identities: index.IdentityEntries(in.Views), datapaths: index.EndOf(in.Views).Datapaths,
+		ending: index.NewEnding(in.Views), byEntry: map[int32][]*birth{},
 	}
 }
 
 // lateViolations returns a violation for each pod that was not usable in time.
-func (n *nursery) lateViolations(late []*birth, h horizon) []Violation {
+func (n *nursery) lateViolations(late []*birth, h index.Horizon) []Violation {
 	var violations []Violation
 	for _, b := range late {
-		e := &n.in.views.entries[b.entry]
-		v := Violation{Kind: history.Endpoint, Key: e.key, At: n.in.records[h.end].At, Records: []int{int(b.record), h.heal}}
-		what := fmt.Sprintf("was still not usable when the run ended, %s after the heal: %s", seconds(v.At-n.in.records[h.heal].At), n.missing(b))
-		if at := b.ready[usable]; at != unready {
+		e := &n.in.Views.Entries[b.entry]
+		v := Violation{Kind: history.Endpoint, Key: e.Key, At: n.in.Records[h.End].At, Records: []int{int(b.record), h.Heal}}
+		what := fmt.Sprintf("was still not usable when the run ended, %s after the heal: %s", seconds(v.At-n.in.Records[h.Heal].At), n.missing(b))
+		if at := b.ready[usable]; at != index.Unready {
 			v.At = at
-			what = fmt.Sprintf("was usable only at %s, %s after the heal, and not within %v", seconds(at), seconds(at-n.in.records[h.heal].At), h.bound)
-		} else if b.until != forever {
+			what = fmt.Sprintf("was usable only at %s, %s after the heal, and not within %v", seconds(at), seconds(at-n.in.Records[h.Heal].At), h.Bound)
+		} else if b.until != index.Forever {
 			v.At = b.until
 			what = fmt.Sprintf("was not usable before it was gone at %s", seconds(b.until))
 		}
-		v.Sentence = fmt.Sprintf("%s got %s at %s and %s", b.who, e.key, seconds(b.at), what)
+		v.Sentence = fmt.Sprintf("%s got %s at %s and %s", b.who, e.Key, seconds(b.at), what)
 		violations = append(violations, v)
 	}
 	sortByTime(violations)
@@ -107,7 +108,7 @@ func (n *nursery) missing(b *birth) string {
 			what = "its identity"
 		}
 		if what != "" {
-			all = append(all, n.in.views.agents[agent]+" lacks "+what)
+			all = append(all, n.in.Views.Agents[agent]+" lacks "+what)
 		}
 	}
 	if len(all) == 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var referential = Property{
@@ -17,14 +18,14 @@ var referential = Property{
 }
 
 func checkReferences(in *input) Result {
-	if len(in.records) == 0 {
+	if len(in.Records) == 0 {
 		return unknown("the history is empty")
 	}
 	w := watchReferences(in)
 	if w.references == 0 {
 		return unknown("no agent saw an endpoint that names an identity")
 	}
-	h := horizonOf(in)
+	h := index.HorizonOf(in.Records)
 	var lasted [2][]time.Duration
 	var bad []dangle
 	atEnd := 0
@@ -34,23 +35,23 @@ func checkReferences(in *input) Result {
 		case d.atEnd:
 			atEnd++
 			bad = append(bad, d)
-		case h.problem == "" && d.to-d.from > h.bound && in.longestSound(d) > h.bound:
+		case h.Problem == "" && d.to-d.from > h.Bound && in.longestSound(d) > h.Bound:
 			bad = append(bad, d)
 		}
 	}
 	measures := []Measure{
-		newMeasure("endpoint without its identity", "views", lasted[view]),
-		newMeasure("endpoint without its identity", "datapaths", lasted[datapath]),
+		newMeasure("endpoint without its identity", "views", lasted[index.View]),
+		newMeasure("endpoint without its identity", "datapaths", lasted[index.Datapath]),
 	}
 	evidence := fmt.Sprintf("%s in views and datapaths of %s; %s without the identity",
-		count(w.references, "endpoint", "endpoints"), count(len(in.views.agents), "agent", "agents"), count(len(w.dangles), "time", "times"))
+		count(w.references, "endpoint", "endpoints"), count(len(in.Views.Agents), "agent", "agents"), count(len(w.dangles), "time", "times"))
 	switch {
-	case h.problem != "":
-		return unknown(h.problem).measured(measures...)
-	case atEnd > 0 && !h.over && atEnd == len(bad):
+	case h.Problem != "":
+		return unknown(h.Problem).measured(measures...)
+	case atEnd > 0 && !h.Over && atEnd == len(bad):
 		return unknown(fmt.Sprintf("the run ended %s after the heal (%s), before the bound, with %s without the identity",
-			seconds(in.records[h.end].At-in.records[h.heal].At), whyEnded(&in.records[h.end]), count(atEnd, "endpoint", "endpoints"))).measured(measures...)
-	case !h.over:
+			seconds(in.Records[h.End].At-in.Records[h.Heal].At), whyEnded(&in.Records[h.End]), count(atEnd, "endpoint", "endpoints"))).measured(measures...)
+	case !h.Over:
 		bad = slices.DeleteFunc(bad, func(d dangle) bool { return d.atEnd })
 	}
 	return judged(evidence, in.danglingViolations(bad)).measured(measures...)
@@ -59,12 +60,12 @@ func checkReferences(in *input) Result {
 // longestSound returns for how long at a stretch, while d lasted, its endpoint and
 // its identity both existed and its agent was connected.
 func (in *input) longestSound(d dangle) time.Duration {
-	v := in.views
-	identity, exists := identityEntries(v)[d.identity]
+	v := in.Views
+	identity, exists := index.IdentityEntries(v)[d.identity]
 	if !exists || d.claim < 0 {
 		return 0
 	}
-	i, e := &v.entries[identity], &v.entries[d.entry]
+	i, e := &v.Entries[identity], &v.Entries[d.entry]
 	isConnected := connection(v, d.agent)
 	instants := []time.Duration{d.from}
 	add := func(at time.Duration) {
@@ -72,12 +73,12 @@ func (in *input) longestSound(d dangle) time.Duration {
 			instants = append(instants, at)
 		}
 	}
-	for _, s := range slices.Concat(i.states, e.states) {
-		add(s.at)
+	for _, s := range slices.Concat(i.States, e.States) {
+		add(s.At)
 	}
-	for _, m := range v.marks {
-		if m.agent == d.agent {
-			add(m.at)
+	for _, m := range v.Marks {
+		if m.Agent == d.agent {
+			add(m.At)
 		}
 	}
 	slices.Sort(instants)
@@ -86,7 +87,7 @@ func (in *input) longestSound(d dangle) time.Duration {
 		if sound {
 			longest = max(longest, at-since)
 		}
-		now := isConnected(at) && !covers(i.absent, i.stateAt(at)) && covers(e.claims[d.claim].live, e.stateAt(at))
+		now := isConnected(at) && !index.Covers(i.Absent, i.StateAt(at)) && index.Covers(e.Claims[d.claim].Live, e.StateAt(at))
 		if now && !sound {
 			since = at
 		}
@@ -96,15 +97,15 @@ func (in *input) longestSound(d dangle) time.Duration {
 }
 
 // connection returns whether an agent is connected from an instant on.
-func connection(v *views, agent int32) func(time.Duration) bool {
+func connection(v *index.Views, agent int32) func(time.Duration) bool {
 	return func(at time.Duration) bool {
 		is := false
-		for _, m := range v.marks {
-			if m.at > at {
+		for _, m := range v.Marks {
+			if m.At > at {
 				break
 			}
-			if m.agent == agent && m.what != complete {
-				is = m.what == connected
+			if m.Agent == agent && m.What != index.Complete {
+				is = m.What == index.Connected
 			}
 		}
 		return is
@@ -116,7 +117,7 @@ func connection(v *views, agent int32) func(time.Duration) bool {
 func (in *input) danglingViolations(bad []dangle) []Violation {
 	type place struct {
 		agent    int32
-		layer    layer
+		layer    index.Layer
 		identity string
 	}
 	worst := map[place]dangle{}
@@ -144,11 +145,11 @@ func (in *input) danglingViolations(bad []dangle) []Violation {
 		if n := others[p]; n > 0 {
 			more = fmt.Sprintf("; and %s more", thousands(n))
 		}
-		e := &in.views.entries[d.entry]
+		e := &in.Views.Entries[d.entry]
 		v := Violation{
-			Agent: in.views.agents[d.agent], Kind: history.Endpoint, Key: e.key, At: d.to, Records: []int{int(d.record)},
+			Agent: in.Views.Agents[d.agent], Kind: history.Endpoint, Key: e.Key, At: d.to, Records: []int{int(d.record)},
 			Sentence: fmt.Sprintf("%s had endpoint %s of identity %s, which the agent's view lacked from %s %s%s",
-				who(in.views.agents[d.agent], d.layer), e.key, d.identity, seconds(d.from), until, more),
+				who(in.Views.Agents[d.agent], d.layer), e.Key, d.identity, seconds(d.from), until, more),
 		}
 		violations = append(violations, v)
 	}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // society draws a small cluster in which two agents see pods, of three addresses and
@@ -139,7 +140,7 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 				for _, l := range []string{"v", "d"} {
 					for _, key := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
 						at := agent + l + history.Endpoint + key
-						identity := possessionOf(shown[at]).identity
+						identity := index.PossessionOf(shown[at]).Identity
 						name := ""
 						if _, knows := shown[agent+"v"+history.Identity+identity]; up[agent] && identity != "" && !knows && !kept[at] {
 							name = fmt.Sprint(agent, l, key, " ", identity)
@@ -155,9 +156,9 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 			}
 		})
 		var got []string
-		in := newInput(&history.History{Records: c.records}, Config{})
+		in := &input{index.New(&history.History{Records: c.records}), Config{}}
 		for _, d := range watchReferences(in).dangles {
-			got = append(got, fmt.Sprint(in.views.agents[d.agent], []string{"v", "d"}[d.layer], in.views.entries[d.entry].key, " ", d.identity, " ", d.from, " ", d.to))
+			got = append(got, fmt.Sprint(in.Views.Agents[d.agent], []string{"v", "d"}[d.layer], in.Views.Entries[d.entry].Key, " ", d.identity, " ", d.from, " ", d.to))
 		}
 		slices.SortFunc(want, cmp.Compare)
 		slices.SortFunc(got, cmp.Compare)
@@ -170,29 +171,29 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawSociety(t)
-		in := newInput(&history.History{Records: c.records}, Config{})
+		in := &input{index.New(&history.History{Records: c.records}), Config{}}
 		x := newOwnerIndex(in)
 		births := birthsOf(in, x, 0, len(c.records))
 		n := newNursery(in, x)
 		n.follow(births)
 		want := make([]time.Duration, len(births))
 		for i := range want {
-			want[i] = unready
+			want[i] = index.Unready
 		}
 		c.shown(func(after int, up map[string]bool, shown map[string]string) {
 			for i, b := range births {
-				if want[i] != unready || after < int(b.record) || after >= int(b.ended) {
+				if want[i] != index.Unready || after < int(b.record) || after >= int(b.ended) {
 					continue
 				}
-				key := history.Endpoint + in.views.entries[b.entry].key
+				key := history.Endpoint + in.Views.Entries[b.entry].Key
 				all, any := true, false
-				for _, agent := range in.views.agents {
+				for _, agent := range in.Views.Agents {
 					if !up[agent] {
 						continue
 					}
 					any = true
-					_, knows := shown[agent+"v"+history.Identity+b.who.identity]
-					has := possessionOf(shown[agent+"v"+key]) == b.who && (!n.datapaths || possessionOf(shown[agent+"d"+key]) == b.who)
+					_, knows := shown[agent+"v"+history.Identity+b.who.Identity]
+					has := index.PossessionOf(shown[agent+"v"+key]) == b.who && (!n.datapaths || index.PossessionOf(shown[agent+"d"+key]) == b.who)
 					all = all && knows && has
 				}
 				if all && any {

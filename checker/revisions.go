@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var etcdRevisions = Property{
@@ -18,10 +19,10 @@ func checkRevisions(in *input) Result {
 	c := revisionCheck{in: in}
 	c.owners()
 	changes := 0
-	for _, s := range in.etcds {
-		changes += len(s.changes)
+	for _, s := range in.Stores {
+		changes += len(s.Changes)
 		c.order(s)
-		for _, i := range s.calls {
+		for _, i := range s.Calls {
 			c.call(s, i)
 		}
 	}
@@ -30,7 +31,7 @@ func checkRevisions(in *input) Result {
 	}
 	sortByTime(c.violations)
 	return judged(fmt.Sprintf("%s of %s, %s and %s at pinned revisions",
-		count(changes, "change", "changes"), count(len(in.etcds), "store", "stores"),
+		count(changes, "change", "changes"), count(len(in.Stores), "store", "stores"),
 		count(c.writes, "acknowledged write", "acknowledged writes"), count(c.pinned, "answer", "answers")), c.violations)
 }
 
@@ -40,24 +41,24 @@ type revisionCheck struct {
 	violations     []Violation
 }
 
-func (c *revisionCheck) report(s *etcd, i int32, records []int, format string, args ...any) {
-	r := &c.in.records[i]
+func (c *revisionCheck) report(s *index.Store, i int32, records []int, format string, args ...any) {
+	r := &c.in.Records[i]
 	c.violations = append(c.violations, Violation{
-		Store: s.store, Kind: r.Kind, Key: r.Key, At: r.At, Records: append(records, int(i)),
-		Sentence: fmt.Sprintf("etcd of %s (store %s): %s at %s", r.Actor, s.store, fmt.Sprintf(format, args...), seconds(r.At)),
+		Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Records: append(records, int(i)),
+		Sentence: fmt.Sprintf("etcd of %s (store %s): %s at %s", r.Actor, s.Name, fmt.Sprintf(format, args...), seconds(r.At)),
 	})
 }
 
 // owners demands that each replica applies changes to the store that it started
 // last.
 func (c *revisionCheck) owners() {
-	byStore := map[string]*etcd{}
-	for _, s := range c.in.etcds {
-		byStore[s.store] = s
+	byStore := map[string]*index.Store{}
+	for _, s := range c.in.Stores {
+		byStore[s.Name] = s
 	}
 	started := map[string]int{} // the last Up of an etcd on each replica
-	for i := range c.in.records {
-		r := &c.in.records[i]
+	for i := range c.in.Records {
+		r := &c.in.Records[i]
 		switch r.Verb {
 		case history.Up:
 			if r.Kind == "etcd" {
@@ -65,10 +66,10 @@ func (c *revisionCheck) owners() {
 			}
 		case history.Put, history.Del:
 			s := byStore[r.Store]
-			if up, ok := started[r.Actor]; ok && c.in.records[up].Store != r.Store {
-				c.report(s, int32(i), []int{up}, "%s of %q, although %s had started store %s before that", r.Verb, r.Key, r.Actor, c.in.records[up].Store)
-			} else if r.Actor != s.actor {
-				c.report(s, int32(i), nil, "%s of %q, although the store is that of %s", r.Verb, r.Key, s.actor)
+			if up, ok := started[r.Actor]; ok && c.in.Records[up].Store != r.Store {
+				c.report(s, int32(i), []int{up}, "%s of %q, although %s had started store %s before that", r.Verb, r.Key, r.Actor, c.in.Records[up].Store)
+			} else if r.Actor != s.Actor {
+				c.report(s, int32(i), nil, "%s of %q, although the store is that of %s", r.Verb, r.Key, s.Actor)
 			}
 		}
 	}
@@ -76,44 +77,44 @@ func (c *revisionCheck) owners() {
 
 // order demands that revisions do not decrease, and increase where a key changes
 // again.
-func (c *revisionCheck) order(s *etcd) {
+func (c *revisionCheck) order(s *index.Store) {
 	last := int32(-1)
 	byKey := map[string]int32{}
-	for _, i := range s.changes {
-		r := &c.in.records[i]
-		if last >= 0 && r.Rev < c.in.records[last].Rev {
-			c.report(s, i, []int{int(last)}, "%s of %q at rev %d came after rev %d", r.Verb, r.Key, r.Rev, c.in.records[last].Rev)
-		} else if before, ok := byKey[r.Key]; ok && r.Rev == c.in.records[before].Rev {
+	for _, i := range s.Changes {
+		r := &c.in.Records[i]
+		if last >= 0 && r.Rev < c.in.Records[last].Rev {
+			c.report(s, i, []int{int(last)}, "%s of %q at rev %d came after rev %d", r.Verb, r.Key, r.Rev, c.in.Records[last].Rev)
+		} else if before, ok := byKey[r.Key]; ok && r.Rev == c.in.Records[before].Rev {
 			c.report(s, i, []int{int(before)}, "%q changed twice at rev %d", r.Key, r.Rev)
 		}
 		last, byKey[r.Key] = i, i
 	}
 }
 
-func (c *revisionCheck) call(s *etcd, i int32) {
-	r := &c.in.records[i]
+func (c *revisionCheck) call(s *index.Store, i int32) {
+	r := &c.in.Records[i]
 	switch {
 	case r.Err != "":
 	case r.Op == "range" && r.RV != 0:
 		c.pinned++
 		c.pinnedRange(s, i, r)
-	case r.Op != "range" && r.At < s.last: // the changes of the store's last instant may be missing
+	case r.Op != "range" && r.At < s.Last: // the changes of the store's last instant may be missing
 		c.writes++
 		c.acknowledged(s, i, r)
 	}
 }
 
 // acknowledged demands that a write's answer is what the store applied.
-func (c *revisionCheck) acknowledged(s *etcd, i int32, r *history.Record) {
+func (c *revisionCheck) acknowledged(s *index.Store, i int32, r *history.Record) {
 	if r.Op == "put" {
-		if v := s.versionAt(r.Key, r.Rev); v == nil || v.deleted {
+		if v := s.VersionAt(r.Key, r.Rev); v == nil || v.Deleted {
 			c.report(s, i, nil, "a put of %q was acknowledged with rev %d, but never applied,", r.Key, r.Rev)
 		}
 		return
 	}
 	applied := 0
-	for _, key := range s.within(r) {
-		if v := s.versionAt(key, r.Rev); v != nil && v.deleted {
+	for _, key := range s.Within(r) {
+		if v := s.VersionAt(key, r.Rev); v != nil && v.Deleted {
 			applied++
 		}
 	}
@@ -123,23 +124,23 @@ func (c *revisionCheck) acknowledged(s *etcd, i int32, r *history.Record) {
 }
 
 // pinnedRange demands that an answer at a revision is the state at that revision.
-func (c *revisionCheck) pinnedRange(s *etcd, i int32, r *history.Record) {
-	answer := map[string]keyValue{}
-	for kv := range answers(r) {
-		answer[kv.key] = kv
+func (c *revisionCheck) pinnedRange(s *index.Store, i int32, r *history.Record) {
+	answer := map[string]index.KeyValue{}
+	for kv := range index.Answers(r) {
+		answer[kv.Key] = kv
 	}
-	for _, key := range s.answered(r) {
+	for _, key := range s.Answered(r) {
 		kv, found := answer[key]
-		v := s.versionBy(key, r.RV)
+		v := s.VersionBy(key, r.RV)
 		switch {
-		case v == nil || v.deleted:
+		case v == nil || v.Deleted:
 			if found {
-				c.report(s, i, nil, "an answer at rev %d holds %q of rev %d, which did not exist then,", r.RV, key, kv.modRev)
+				c.report(s, i, nil, "an answer at rev %d holds %q of rev %d, which did not exist then,", r.RV, key, kv.ModRev)
 			}
 		case !found:
-			c.report(s, i, []int{int(v.record)}, "an answer at rev %d lacks %q, which was put at rev %d,", r.RV, key, v.rev)
-		case kv.modRev != v.rev || v.hash != "" && kv.hash != v.hash:
-			c.report(s, i, []int{int(v.record)}, "an answer at rev %d holds %q as %s of rev %d, which was then %s of rev %d,", r.RV, key, kv.hash, kv.modRev, orUnknown(v.hash), v.rev)
+			c.report(s, i, []int{int(v.Record)}, "an answer at rev %d lacks %q, which was put at rev %d,", r.RV, key, v.Rev)
+		case kv.ModRev != v.Rev || v.Hash != "" && kv.Hash != v.Hash:
+			c.report(s, i, []int{int(v.Record)}, "an answer at rev %d holds %q as %s of rev %d, which was then %s of rev %d,", r.RV, key, kv.Hash, kv.ModRev, orUnknown(v.Hash), v.Rev)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var singleSource = Property{
@@ -21,18 +22,18 @@ var singleSource = Property{
 const atRest = 10 * time.Second
 
 func checkSingleSource(in *input) Result {
-	if last := lastChange(in.records); last >= 0 {
-		r := &in.records[last]
-		if quiet := in.records[len(in.records)-1].At - r.At; quiet < atRest {
+	if last := lastChange(in.Records); last >= 0 {
+		r := &in.Records[last]
+		if quiet := in.Records[len(in.Records)-1].At - r.At; quiet < atRest {
 			return unknown(fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, seconds(quiet)))
 		}
 	}
 	var violations []Violation
-	end, connections := endOf(in.views), lastConnections(in.records)
+	end, connections := index.EndOf(in.Views), index.LastConnections(in.Records)
 	compared, agents := 0, 0
-	for agent, name := range in.views.agents {
+	for agent, name := range in.Views.Agents {
 		i, ok := connections[name]
-		if !ok || !end.up[agent] || in.records[i].Verb == history.Disconnect {
+		if !ok || !end.Up[agent] || in.Records[i].Verb == history.Disconnect {
 			continue
 		}
 		agents++
@@ -64,43 +65,43 @@ func lastChange(records []history.Record) int {
 // compareWithStore compares an agent's view with the store of the connection in a
 // record. It adds a violation for each kind that differs, and returns how many
 // entries either has.
-func (in *input) compareWithStore(agent int32, end *ending, connection int, violations *[]Violation) int {
-	v := in.views
-	c := &in.records[connection]
+func (in *input) compareWithStore(agent int32, end *index.Ending, connection int, violations *[]Violation) int {
+	v := in.Views
+	c := &in.Records[connection]
 	holds := in.contentsOf(c.Store)
 	compared := 0
 	differences := map[string]*difference{}
 	var kinds []string
-	differs := func(e entryKey, record int32, text string) {
-		d := differences[e.kind]
+	differs := func(e index.EntryKey, record int32, text string) {
+		d := differences[e.Kind]
 		if d == nil {
 			d = &difference{}
-			differences[e.kind] = d
-			kinds = append(kinds, e.kind)
+			differences[e.Kind] = d
+			kinds = append(kinds, e.Kind)
 		}
-		d.add(e.key, record, text)
+		d.add(e.Key, record, text)
 	}
-	seenIn := map[entryKey]bool{}
-	for id := range v.entries {
-		e := &v.entries[id]
-		key := entryKey{e.kind, e.key}
-		shown := end.of(v, agent, view, int32(id))
+	seenIn := map[index.EntryKey]bool{}
+	for id := range v.Entries {
+		e := &v.Entries[id]
+		key := index.EntryKey{Kind: e.Kind, Key: e.Key}
+		shown := end.Of(v, agent, index.View, int32(id))
 		stored, held := holds.records[key]
-		seenIn[key] = shown.shown
-		if !shown.shown {
+		seenIn[key] = shown.Shown
+		if !shown.Shown {
 			continue
 		}
 		compared++
 		if !held {
-			differs(key, shown.record, fmt.Sprintf("it has %s, which the store has not", e.key))
-		} else if in.records[stored].Value != in.records[shown.record].Value {
-			differs(key, shown.record, fmt.Sprintf("it has %s as %s and the store as %s", e.key, content(in.records[shown.record].Value), content(in.records[stored].Value)))
+			differs(key, shown.Record, fmt.Sprintf("it has %s, which the store has not", e.Key))
+		} else if in.Records[stored].Value != in.Records[shown.Record].Value {
+			differs(key, shown.Record, fmt.Sprintf("it has %s as %s and the store as %s", e.Key, content(in.Records[shown.Record].Value), content(in.Records[stored].Value)))
 		}
 	}
 	for _, key := range holds.keys {
 		if !seenIn[key] {
 			compared++
-			differs(key, holds.records[key], "it lacks "+key.key)
+			differs(key, holds.records[key], "it lacks "+key.Key)
 		}
 	}
 	for _, kind := range kinds {
@@ -111,24 +112,24 @@ func (in *input) compareWithStore(agent int32, end *ending, connection int, viol
 
 // contents are the entries of views that a store holds.
 type contents struct {
-	keys    []entryKey         // in the order of the store's keys
-	records map[entryKey]int32 // the Put of each
+	keys    []index.EntryKey         // in the order of the store's keys
+	records map[index.EntryKey]int32 // the Put of each
 }
 
 // contentsOf returns what a store holds at the end.
 func (in *input) contentsOf(store string) contents {
-	c := contents{records: map[entryKey]int32{}}
-	for _, s := range in.etcds {
-		if s.store != store {
+	c := contents{records: map[index.EntryKey]int32{}}
+	for _, s := range in.Stores {
+		if s.Name != store {
 			continue
 		}
-		for _, key := range s.keys {
-			if versions := s.versions[key]; len(versions) > 0 {
+		for _, key := range s.Keys {
+			if versions := s.Versions[key]; len(versions) > 0 {
 				last := versions[len(versions)-1]
-				kind := in.records[last.record].Kind
-				if !last.deleted && kind != history.Meta {
-					c.keys = append(c.keys, entryKey{kind, entryOf(key)})
-					c.records[c.keys[len(c.keys)-1]] = last.record
+				kind := in.Records[last.Record].Kind
+				if !last.Deleted && kind != history.Meta {
+					c.keys = append(c.keys, index.EntryKey{Kind: kind, Key: index.EntryOf(key)})
+					c.records[c.keys[len(c.keys)-1]] = last.Record
 				}
 			}
 		}
@@ -155,12 +156,12 @@ func (d *difference) add(key string, record int32, text string) {
 }
 
 func (d *difference) violation(in *input, agent int32, kind string, connection int) Violation {
-	c, last := &in.records[connection], len(in.records)-1
+	c, last := &in.Records[connection], len(in.Records)-1
 	records := []int{connection, int(d.record)}
 	slices.Sort(records)
 	return Violation{
-		Agent: in.views.agents[agent], Store: c.Store, Kind: kind, Key: d.key, At: in.records[last].At, Records: records,
+		Agent: in.Views.Agents[agent], Store: c.Store, Kind: kind, Key: d.key, At: in.Records[last].At, Records: records,
 		Sentence: fmt.Sprintf("agent %s, connected with %s (store %s) since %s, differed from that store in %s of the kind %s at rest: %s",
-			in.views.agents[agent], c.Peer, c.Store, seconds(c.At), count(d.total, "entry", "entries"), kind, few(d.texts, d.total)),
+			in.Views.Agents[agent], c.Peer, c.Store, seconds(c.At), count(d.total, "entry", "entries"), kind, few(d.texts, d.total)),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var staleness = Property{
@@ -19,8 +20,8 @@ var staleness = Property{
 
 func checkStaleness(in *input) Result {
 	x := newStalenessIndex(in)
-	for agent := range in.views.agents {
-		for _, l := range []layer{view, datapath} {
+	for agent := range in.Views.Agents {
+		for _, l := range []index.Layer{index.View, index.Datapath} {
 			x.judge(int32(agent), l)
 		}
 	}
@@ -34,11 +35,11 @@ func checkStaleness(in *input) Result {
 	switch {
 	case len(wrong) > 0:
 		return judged(evidence, wrong).measured(measures...)
-	case h.problem != "":
-		return unknown(h.problem + ", so nothing bounds it; until the end " + evidence).measured(measures...)
-	case !h.over && x.staleAtEnd > 0:
+	case h.Problem != "":
+		return unknown(h.Problem + ", so nothing bounds it; until the end " + evidence).measured(measures...)
+	case !h.Over && x.staleAtEnd > 0:
 		return unknown(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; what it showed then of %s was not true any more",
-			seconds(in.records[h.end].At-in.records[h.heal].At), whyEnded(&in.records[h.end]), count(x.staleAtEnd, "entry", "entries"))).measured(measures...)
+			seconds(in.Records[h.End].At-in.Records[h.Heal].At), whyEnded(&in.Records[h.End]), count(x.staleAtEnd, "entry", "entries"))).measured(measures...)
 	}
 	return judged(evidence, x.violations()).measured(measures...)
 }
@@ -46,12 +47,12 @@ func checkStaleness(in *input) Result {
 // stalenessIndex gathers the ages of what all views and datapaths showed.
 type stalenessIndex struct {
 	in        *input
-	horizon   horizon
+	horizon   index.Horizon
 	end       time.Duration
 	phases    []int // records of the phases, but the end
-	lives     [][]life
-	datapaths []life
-	events    []event
+	lives     [][]index.Life
+	datapaths []index.Life
+	events    []index.Event
 	offsets   []int32
 
 	shown      int // contents, and absences
@@ -62,45 +63,45 @@ type stalenessIndex struct {
 	worst      oldest
 	beyond     []oldest // the bound, after it has passed
 	sample     sample
-	buffer     []showing
+	buffer     []index.Showing
 }
 
 // oldest is what was shown at a great age.
 type oldest struct {
 	of     subject
 	stale  stale
-	shown  showing
+	shown  index.Showing
 	others int  // of the same view or datapath and kind that are so too
 	untrue bool // it was never true
 }
 
 func newStalenessIndex(in *input) *stalenessIndex {
-	x := &stalenessIndex{in: in, horizon: horizonOf(in)}
-	if len(in.records) > 0 {
-		x.end = in.records[len(in.records)-1].At
+	x := &stalenessIndex{in: in, horizon: index.HorizonOf(in.Records)}
+	if len(in.Records) > 0 {
+		x.end = in.Records[len(in.Records)-1].At
 	}
-	for i := range in.records {
-		if r := &in.records[i]; r.Verb == history.Phase && r.Key != "end" {
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Phase && r.Key != "end" {
 			x.phases = append(x.phases, i)
 		}
 	}
 	for l := range x.ages {
 		x.ages[l] = make([][]time.Duration, len(x.phases)+1)
 	}
-	x.lives, x.datapaths = lives(in.views, x.end)
-	x.events, x.offsets = eventsBySlot(in.views)
+	x.lives, x.datapaths = index.Lives(in.Views, x.end)
+	x.events, x.offsets = index.EventsBySlot(in.Views)
 	return x
 }
 
 // judge judges all entries of an agent's view or its host's datapath.
-func (x *stalenessIndex) judge(agent int32, l layer) {
-	v := x.in.views
+func (x *stalenessIndex) judge(agent int32, l index.Layer) {
+	v := x.in.Views
 	anything := false
 	delta := time.Duration(0)
 	firstBeyond := len(x.beyond)
-	for id := range v.entries {
-		e := &v.entries[id]
-		if l == datapath && e.kind != history.Endpoint {
+	for id := range v.Entries {
+		e := &v.Entries[id]
+		if l == index.Datapath && e.Kind != history.Endpoint {
 			continue
 		}
 		if x.show(agent, l, int32(id)); len(x.buffer) == 0 {
@@ -115,29 +116,29 @@ func (x *stalenessIndex) judge(agent int32, l layer) {
 }
 
 // show puts what a view or datapath said of an entry into the buffer.
-func (x *stalenessIndex) show(agent int32, l layer, entry int32) {
+func (x *stalenessIndex) show(agent int32, l index.Layer, entry int32) {
 	during := x.lives[agent]
-	if l == datapath {
+	if l == index.Datapath {
 		during = x.datapaths[agent : agent+1]
 	}
-	var changes []event
-	if slot := x.in.views.slotOf(agent, l, entry); slot >= 0 {
+	var changes []index.Event
+	if slot := x.in.Views.SlotOf(agent, l, entry); slot >= 0 {
 		changes = x.events[x.offsets[slot]:x.offsets[slot+1]]
 	}
-	x.buffer = showings(x.buffer[:0], during, changes)
+	x.buffer = index.Showings(x.buffer[:0], during, changes)
 }
 
 // entry judges one entry, of which the buffer has the showings, and returns its
 // least delta.
-func (x *stalenessIndex) entry(of subject, e *entry, firstBeyond int) time.Duration {
+func (x *stalenessIndex) entry(of subject, e *index.Entry, firstBeyond int) time.Duration {
 	x.shown += len(x.buffer)
-	explained, left := e.inOrder(x.buffer)
+	explained, left := splitInOrder(e, x.buffer)
 	x.left += len(left)
 	for i := range left {
-		age, ever := e.age(&left[i], left[i].to)
-		x.judgeAge(firstBeyond, oldest{of: of, stale: stale{age, left[i].to}, shown: left[i], untrue: !ever})
+		age, ever := ageAt(e, &left[i], left[i].To)
+		x.judgeAge(firstBeyond, oldest{of: of, stale: stale{age, left[i].To}, shown: left[i], untrue: !ever})
 	}
-	for i, age := range e.ages(explained) {
+	for i, age := range ages(e, explained) {
 		if age.by == 0 {
 			continue
 		}
@@ -148,12 +149,12 @@ func (x *stalenessIndex) entry(of subject, e *entry, firstBeyond int) time.Durat
 			x.worst = o
 		}
 		if !x.tooOld(o) { // but it may be when it is shown last
-			o.stale.by, _ = e.age(&explained[i], explained[i].to)
-			o.stale.at = explained[i].to
+			o.stale.by, _ = ageAt(e, &explained[i], explained[i].To)
+			o.stale.at = explained[i].To
 		}
 		x.judgeAge(firstBeyond, o)
 	}
-	if len(explained) > 0 && len(explained)+len(e.states) <= confirmable {
+	if len(explained) > 0 && len(explained)+len(e.States) <= confirmable {
 		x.sample.add(of)
 	}
 	return of.delta
@@ -167,8 +168,8 @@ func (x *stalenessIndex) judgeAge(first int, o oldest) {
 	if !x.tooOld(o) {
 		return
 	}
-	entries := x.in.views.entries
-	same := func(known oldest) bool { return entries[known.of.entry].kind == entries[o.of.entry].kind }
+	entries := x.in.Views.Entries
+	same := func(known oldest) bool { return entries[known.of.entry].Kind == entries[o.of.entry].Kind }
 	i := slices.IndexFunc(x.beyond[first:], same)
 	if i < 0 {
 		x.beyond = append(x.beyond, o)
@@ -186,17 +187,17 @@ func (x *stalenessIndex) judgeAge(first int, o oldest) {
 // passed.
 func (x *stalenessIndex) tooOld(o oldest) bool {
 	h := x.horizon
-	return h.problem == "" && o.stale.at >= h.deadline && (o.stale.by > h.bound || o.untrue)
+	return h.Problem == "" && o.stale.at >= h.Deadline && (o.stale.by > h.Bound || o.untrue)
 }
 
 // add notes an age in its group.
-func (x *stalenessIndex) add(l layer, s stale) {
-	phase := sort.Search(len(x.phases), func(i int) bool { return x.in.records[x.phases[i]].At > s.at })
+func (x *stalenessIndex) add(l index.Layer, s stale) {
+	phase := sort.Search(len(x.phases), func(i int) bool { return x.in.Records[x.phases[i]].At > s.at })
 	x.ages[l][phase] = append(x.ages[l][phase], s.by)
 }
 
-func layerName(l layer) string {
-	if l == datapath {
+func layerName(l index.Layer) string {
+	if l == index.Datapath {
 		return "datapaths"
 	}
 	return "views"
@@ -209,16 +210,16 @@ func (x *stalenessIndex) measures() []Measure {
 			if len(ages) == 0 {
 				continue
 			}
-			group := layerName(layer(l))
+			group := layerName(index.Layer(l))
 			if phase > 0 {
-				group += ", " + x.in.records[x.phases[phase-1]].Key
+				group += ", " + x.in.Records[x.phases[phase-1]].Key
 			}
 			all = append(all, newMeasure("staleness", group, ages))
 		}
 	}
 	for l, deltas := range x.deltas {
 		if len(deltas) > 0 {
-			all = append(all, newMeasure("least delta of an agent", layerName(layer(l)), deltas))
+			all = append(all, newMeasure("least delta of an agent", layerName(index.Layer(l)), deltas))
 		}
 	}
 	return all
@@ -227,8 +228,8 @@ func (x *stalenessIndex) measures() []Measure {
 func (x *stalenessIndex) evidence(agreed int) string {
 	text := fmt.Sprintf("delta-atomic with a delta of %s", seconds(x.worst.stale.by))
 	if x.worst.stale.by > 0 {
-		e := &x.in.views.entries[x.worst.of.entry]
-		text += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in.views.agents[x.worst.of.agent], x.worst.of.layer), e.kind, e.key, seconds(x.worst.stale.at))
+		e := &x.in.Views.Entries[x.worst.of.entry]
+		text += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in.Views.Agents[x.worst.of.agent], x.worst.of.layer), e.Kind, e.Key, seconds(x.worst.stale.at))
 	}
 	text += fmt.Sprintf(": %s; porcupine agrees on %s", count(x.shown, "content shown", "contents shown"), count(agreed, "entry", "entries"))
 	if x.left > 0 {
@@ -242,12 +243,12 @@ func (x *stalenessIndex) evidence(agreed int) string {
 func (x *stalenessIndex) violations() []Violation {
 	var violations []Violation
 	for _, o := range x.beyond {
-		e := &x.in.views.entries[o.of.entry]
+		e := &x.in.Views.Entries[o.of.entry]
 		what := "absent"
-		if !o.shown.absent {
-			what = content(x.in.records[o.shown.record].Value)
+		if !o.shown.Absent {
+			what = content(x.in.Records[o.shown.Record].Value)
 		}
-		age := fmt.Sprintf("which was last true %s before, and not within %v", seconds(o.stale.by), x.horizon.bound)
+		age := fmt.Sprintf("which was last true %s before, and not within %v", seconds(o.stale.by), x.horizon.Bound)
 		if o.untrue {
 			age = "which was never true"
 		}
@@ -256,10 +257,10 @@ func (x *stalenessIndex) violations() []Violation {
 			more = fmt.Sprintf("; and %s more", thousands(o.others))
 		}
 		violations = append(violations, Violation{
-			Agent: x.in.views.agents[o.of.agent], Kind: e.kind, Key: e.key, At: o.stale.at, Records: x.proof(o, e),
+			Agent: x.in.Views.Agents[o.of.agent], Kind: e.Kind, Key: e.Key, At: o.stale.at, Records: x.proof(o, e),
 			Sentence: fmt.Sprintf("%s showed %s %s as %s from %s to %s, %s after the heal, %s%s",
-				who(x.in.views.agents[o.of.agent], o.of.layer), e.kind, e.key, what, seconds(o.shown.from), seconds(o.stale.at),
-				seconds(o.stale.at-x.in.records[x.horizon.heal].At), age, more),
+				who(x.in.Views.Agents[o.of.agent], o.of.layer), e.Kind, e.Key, what, seconds(o.shown.From), seconds(o.stale.at),
+				seconds(o.stale.at-x.in.Records[x.horizon.Heal].At), age, more),
 		})
 	}
 	sortByTime(violations)
@@ -268,10 +269,10 @@ func (x *stalenessIndex) violations() []Violation {
 
 // proof is the record that began a showing, the heal, and the truth that had
 // overtaken it.
-func (x *stalenessIndex) proof(o oldest, e *entry) []int {
-	records := []int{int(o.shown.record), x.horizon.heal}
-	if s := e.stateAt(o.stale.at); s > 0 {
-		records = append(records, int(e.states[s].record))
+func (x *stalenessIndex) proof(o oldest, e *index.Entry) []int {
+	records := []int{int(o.shown.Record), x.horizon.Heal}
+	if s := e.StateAt(o.stale.at); s > 0 {
+		records = append(records, int(e.States[s].Record))
 	}
 	slices.Sort(records)
 	return slices.Compact(records)

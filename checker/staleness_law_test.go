@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // TestTheLeastDeltaIsThatOfPorcupine lets an agent show contents at random, and
@@ -32,24 +33,24 @@ func TestTheLeastDeltaIsThatOfPorcupine(t *testing.T) {
 			w.record(r)
 		}
 		w.tick()
-		v := indexViews(w.records)
-		during, _ := lives(v, w.now)
-		sorted, offsets := eventsBySlot(v)
-		for id := range v.entries {
-			slot := v.slotOf(0, view, int32(id))
+		v := index.IndexViews(w.records)
+		during, _ := index.Lives(v, w.now)
+		sorted, offsets := index.EventsBySlot(v)
+		for id := range v.Entries {
+			slot := v.SlotOf(0, index.View, int32(id))
 			if slot < 0 {
 				continue
 			}
-			e := &v.entries[id]
-			all := showings(nil, during[0], sorted[offsets[slot]:offsets[slot+1]])
-			explained, left := e.inOrder(slices.Clone(all))
+			e := &v.Entries[id]
+			all := index.Showings(nil, during[0], sorted[offsets[slot]:offsets[slot+1]])
+			explained, left := splitInOrder(e, slices.Clone(all))
 			if len(left) > 0 {
 				require.Equal(t, porcupine.Illegal, relaxed(e, all, w.now+time.Second, time.Now().Add(time.Minute)), "no delta explains all of it")
 			} else {
 				inOrder++
 			}
 			delta := time.Duration(0)
-			for _, s := range e.ages(explained) {
+			for _, s := range ages(e, explained) {
 				delta = max(delta, s.by)
 			}
 			require.Equal(t, porcupine.Ok, relaxed(e, explained, delta, time.Now().Add(time.Minute)))

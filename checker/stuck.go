@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // explainStuck returns a violation for each agent that is down or does not have
@@ -18,9 +19,9 @@ func explainStuck(in *input, stuck []int32, agents []follower, heal, end int) []
 	x := newExplainer(in, stuck)
 	var violations []Violation
 	for _, id := range stuck {
-		name := in.views.agents[id]
-		v := Violation{Agent: name, At: in.records[end].At, Records: []int{heal}}
-		after := seconds(in.records[end].At - in.records[heal].At)
+		name := in.Views.Agents[id]
+		v := Violation{Agent: name, At: in.Records[end].At, Records: []int{heal}}
+		after := seconds(in.Records[end].At - in.Records[heal].At)
 		if !agents[id].up {
 			v.Sentence = fmt.Sprintf("agent %s was down when the run ended, %s after the heal", name, after)
 		} else {
@@ -38,43 +39,43 @@ func explainStuck(in *input, stuck []int32, agents []follower, heal, end int) []
 
 type explainer struct {
 	in          *input
-	held        map[int32]map[int32]event // by agent and entry: the last event of what the view holds
-	connections map[string]int            // by agent: the last Connect, or the Disconnect after it
-	current     map[string]string         // by replica: the store that it started last
-	stores      map[string]*etcd
+	held        map[int32]map[int32]index.Event // by agent and entry: the last event of what the view holds
+	connections map[string]int                  // by agent: the last Connect, or the Disconnect after it
+	current     map[string]string               // by replica: the store that it started last
+	stores      map[string]*index.Store
 	wrongIn     map[string][]int32 // by store, once asked for: the entries of which its content is not the truth
 }
 
 func newExplainer(in *input, stuck []int32) explainer {
 	x := explainer{
-		in: in, held: heldViews(in.views, stuck), connections: lastConnections(in.records),
-		current: map[string]string{}, stores: map[string]*etcd{}, wrongIn: map[string][]int32{},
+		in: in, held: heldViews(in.Views, stuck), connections: index.LastConnections(in.Records),
+		current: map[string]string{}, stores: map[string]*index.Store{}, wrongIn: map[string][]int32{},
 	}
-	for i := range in.records {
-		if r := &in.records[i]; r.Verb == history.Up && r.Kind == "etcd" {
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Up && r.Kind == "etcd" {
 			x.current[r.Actor] = r.Store
 		}
 	}
-	for _, s := range in.etcds {
-		x.stores[s.store] = s
+	for _, s := range in.Stores {
+		x.stores[s.Name] = s
 	}
 	return x
 }
 
 // heldViews returns what the views of agents hold at the end.
-func heldViews(v *views, agents []int32) map[int32]map[int32]event {
-	held := map[int32]map[int32]event{}
+func heldViews(v *index.Views, agents []int32) map[int32]map[int32]index.Event {
+	held := map[int32]map[int32]index.Event{}
 	for _, id := range agents {
-		held[id] = map[int32]event{}
+		held[id] = map[int32]index.Event{}
 	}
-	for _, ev := range v.events {
-		entries := held[ev.agent]
+	for _, ev := range v.Events {
+		entries := held[ev.Agent]
 		switch {
-		case entries == nil || ev.layer == datapath:
-		case ev.what == seen:
-			entries[ev.entry] = ev
-		case ev.what == gone:
-			delete(entries, ev.entry)
+		case entries == nil || ev.Layer == index.Datapath:
+		case ev.What == index.Seen:
+			entries[ev.Entry] = ev
+		case ev.What == index.Gone:
+			delete(entries, ev.Entry)
 		default:
 			clear(entries)
 		}
@@ -82,29 +83,14 @@ func heldViews(v *views, agents []int32) map[int32]map[int32]event {
 	return held
 }
 
-func lastConnections(records []history.Record) map[string]int {
-	last := map[string]int{}
-	for i := range records {
-		switch r := &records[i]; r.Verb {
-		case history.Connect, history.Disconnect:
-			last[r.Actor] = i
-		case history.Up, history.Down:
-			if r.Kind == "agent" {
-				delete(last, r.Actor)
-			}
-		}
-	}
-	return last
-}
-
 // wrong reports whether the agent's view of an entry is not the final truth.
 func (x *explainer) wrong(agent, id int32) bool {
-	e := &x.in.views.entries[id]
+	e := &x.in.Views.Entries[id]
 	ev, ok := x.held[agent][id]
 	if !ok {
-		return !lasts(e.absent)
+		return !index.Lasts(e.Absent)
 	}
-	return !e.demands(ev)
+	return !demands(e, ev)
 }
 
 // keys lists what is wrong with an agent's view: the first few entries of each
@@ -117,19 +103,19 @@ func (x *explainer) keys(agent int32) string {
 		total int
 	}
 	var missing, extra, different list
-	for id := range x.in.views.entries {
+	for id := range x.in.Views.Entries {
 		if !x.wrong(agent, int32(id)) {
 			continue
 		}
-		e := &x.in.views.entries[id]
+		e := &x.in.Views.Entries[id]
 		to := &different
 		if _, ok := x.held[agent][int32(id)]; !ok {
 			to = &missing
-		} else if lasts(e.absent) {
+		} else if index.Lasts(e.Absent) {
 			to = &extra
 		}
 		if to.total++; to.total <= most {
-			to.names = append(to.names, e.kind+" "+e.key)
+			to.names = append(to.names, e.Kind+" "+e.Key)
 		}
 	}
 	var parts []string
@@ -146,8 +132,8 @@ func (x *explainer) keys(agent int32) string {
 
 // reason says whose fault it is that an agent is stuck, and by which record.
 func (x *explainer) reason(agent int32) (reason string, record int) {
-	records := x.in.records
-	i, ok := x.connections[x.in.views.agents[agent]]
+	records := x.in.Records
+	i, ok := x.connections[x.in.Views.Agents[agent]]
 	if !ok {
 		return "not connected: it never was since its start", -1
 	}
@@ -170,7 +156,7 @@ func (x *explainer) reason(agent int32) (reason string, record int) {
 // store that it reads, given in order.
 func (x *explainer) whoIsBehind(agent int32, wrongInStore []int32) string {
 	all, both := 0, 0
-	for id := range x.in.views.entries {
+	for id := range x.in.Views.Entries {
 		if x.wrong(agent, int32(id)) {
 			all++
 			if _, found := slices.BinarySearch(wrongInStore, int32(id)); found {
@@ -187,38 +173,33 @@ func (x *explainer) whoIsBehind(agent int32, wrongInStore []int32) string {
 	return fmt.Sprintf("which has %s of them wrong too: there the replica's writer is behind, in the others the agent", thousands(both))
 }
 
-type entryKey struct{ kind, key string }
-
 // wrongEntries returns the entries, in order, of which a store's content at the
 // end is not the final truth.
-func (x *explainer) wrongEntries(s *etcd) []int32 {
-	if wrong, ok := x.wrongIn[s.store]; ok {
+func (x *explainer) wrongEntries(s *index.Store) []int32 {
+	if wrong, ok := x.wrongIn[s.Name]; ok {
 		return wrong
 	}
-	contents := map[entryKey]string{}
-	for _, key := range s.keys {
-		if versions := s.versions[key]; len(versions) > 0 {
-			if last := versions[len(versions)-1]; !last.deleted {
-				r := &x.in.records[last.record]
-				contents[entryKey{r.Kind, entryOf(key)}] = r.Value
+	contents := map[index.EntryKey]string{}
+	for _, key := range s.Keys {
+		if versions := s.Versions[key]; len(versions) > 0 {
+			if last := versions[len(versions)-1]; !last.Deleted {
+				r := &x.in.Records[last.Record]
+				contents[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(key)}] = r.Value
 			}
 		}
 	}
 	wrong := []int32{}
-	for id := range x.in.views.entries {
-		e := &x.in.views.entries[id]
-		value, held := contents[entryKey{e.kind, e.key}]
-		right := !held && lasts(e.absent)
-		for _, c := range e.claims {
-			right = right || held && c.value == value && lasts(c.live)
+	for id := range x.in.Views.Entries {
+		e := &x.in.Views.Entries[id]
+		value, held := contents[index.EntryKey{Kind: e.Kind, Key: e.Key}]
+		right := !held && index.Lasts(e.Absent)
+		for _, c := range e.Claims {
+			right = right || held && c.Value == value && index.Lasts(c.Live)
 		}
 		if !right {
 			wrong = append(wrong, int32(id))
 		}
 	}
-	x.wrongIn[s.store] = wrong
+	x.wrongIn[s.Name] = wrong
 	return wrong
 }
-
-// entryOf is the entry's key in a key of an etcd: what follows the last slash.
-func entryOf(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }

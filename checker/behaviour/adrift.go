@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // adrift reports the agents that live to see the end of the run without a
 // connection, although there is a replica to connect with. They concern no key.
-func (x *index) adrift() (all []Unexplained) {
+func (x *taken) adrift() (all []Unexplained) {
 	if x.end < 0 {
 		return nil
 	}
@@ -36,15 +37,15 @@ func (x *index) adrift() (all []Unexplained) {
 
 // reachable reports whether the replica's etcd is up at the end and has, or has had,
 // the canary of every kind.
-func (x *index) reachable(p *replica) bool {
+func (x *taken) reachable(p *replica) bool {
 	up, store := false, ""
 	for _, i := range p.life {
 		if r := &x.records[i]; r.Kind == "etcd" {
 			up, store = r.Verb == history.Up, r.Store
 		}
 	}
-	for _, kind := range canaryKinds {
-		if _, ok := x.canaries[canary{store, kind}]; !ok {
+	for _, kind := range index.CanaryKinds {
+		if _, ok := x.canaries[canary{store, kind.Kind}]; !ok {
 			return false
 		}
 	}

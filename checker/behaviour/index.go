@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
-// index is a history, taken apart.
-type index struct {
+// taken is a history, taken apart.
+type taken struct {
 	records  []history.Record
 	keys     []*key // by their first record
 	replicas []*replica
@@ -62,34 +63,10 @@ type change struct {
 	rev   int64
 }
 
-// canaryKinds are the view kinds by the prefix that a canary is of
-// (Cilium: pkg/kvstore, "cilium/synced/CLUSTER/PREFIX").
-var canaryKinds = map[string]string{
-	identitiesPath:          history.Identity,
-	"cilium/state/ip/v1":    history.Endpoint,
-	"cilium/state/nodes/v1": history.Node,
-}
-
-const identitiesPath = "cilium/state/identities/v1"
-
-// canaryKind returns the view kind that the key of an etcd is a canary of, or "".
-func canaryKind(etcdKey string) string {
-	rest, ok := strings.CutPrefix(etcdKey, "cilium/synced/")
-	if !ok {
-		return ""
-	}
-	_, prefix, _ := strings.Cut(rest, "/")
-	return canaryKinds[prefix]
-}
-
-// entryName is the key of a view's entry in the key of an etcd: its last part
-// (sim/truth has the prefixes).
-func entryName(etcdKey string) string { return etcdKey[strings.LastIndexByte(etcdKey, '/')+1:] }
-
 // newIndex takes a history apart.
-func newIndex(records []history.Record) *index {
-	x := &index{records: records, canaries: map[canary]int32{}, requested: map[change]bool{}, granted: map[lease]int32{}, ended: map[lease]bool{}, end: -1}
-	b := indexer{index: x, keys: map[[2]string]*key{}, replicas: map[string]*replica{}, agents: map[string]*agent{}}
+func newIndex(records []history.Record) *taken {
+	x := &taken{records: records, canaries: map[canary]int32{}, requested: map[change]bool{}, granted: map[lease]int32{}, ended: map[lease]bool{}, end: -1}
+	b := indexer{taken: x, keys: map[[2]string]*key{}, replicas: map[string]*replica{}, agents: map[string]*agent{}}
 	for i := range records {
 		b.add(int32(i), &records[i])
 	}
@@ -106,7 +83,7 @@ func newIndex(records []history.Record) *index {
 
 // indexer gathers records.
 type indexer struct {
-	*index
+	*taken
 	keys     map[[2]string]*key
 	replicas map[string]*replica
 	agents   map[string]*agent // the incarnation that lives
@@ -165,18 +142,18 @@ func (b *indexer) key(kind, name string) *key {
 	if k == nil {
 		k = &key{kind: kind, name: name, changes: map[string][]int32{}, views: map[*agent][]int32{}}
 		b.keys[[2]string{kind, name}] = k
-		b.index.keys = append(b.index.keys, k)
+		b.taken.keys = append(b.taken.keys, k)
 	}
 	return k
 }
 
 func (b *indexer) change(i int32, r *history.Record) {
 	if r.Kind != history.Meta {
-		k := b.key(r.Kind, entryName(r.Key))
+		k := b.key(r.Kind, index.EntryOf(r.Key))
 		k.changes[r.Actor] = append(k.changes[r.Actor], i)
 		return
 	}
-	kind := canaryKind(r.Key)
+	kind := index.CanaryKindOf(r.Key)
 	if kind == "" || r.Verb != history.Put {
 		return
 	}
@@ -191,7 +168,7 @@ func (b *indexer) live(i int32, r *history.Record) {
 	if p == nil {
 		p = &replica{name: r.Actor}
 		b.replicas[r.Actor] = p
-		b.index.replicas = append(b.index.replicas, p)
+		b.taken.replicas = append(b.taken.replicas, p)
 	}
 	p.life = append(p.life, i)
 }
@@ -204,7 +181,7 @@ func (b *indexer) agent(i int32, r *history.Record) {
 	if r.Verb == history.Up {
 		a := &agent{name: r.Actor, up: i, down: -1}
 		b.agents[r.Actor] = a
-		b.index.agents = append(b.index.agents, a)
+		b.taken.agents = append(b.taken.agents, a)
 	}
 }
 
@@ -228,7 +205,7 @@ func (b *indexer) session(i int32, r *history.Record) {
 // watch takes the watch of an agent into account, which follows its list.
 func (b *indexer) watch(r *history.Record) {
 	a := b.agents[r.Peer]
-	if a == nil || !strings.HasPrefix(r.Key, identitiesPath) {
+	if a == nil || !strings.HasPrefix(r.Key, index.IdentitiesPrefix) {
 		return
 	}
 	for s := range a.sessions {

@@ -2,6 +2,7 @@ package behaviour
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -171,7 +172,7 @@ func (f *replicaRun) step(next *images, m image, log mesh.Log, content uint8) {
 // the etcd has what was in the list or was delivered after it; or an earlier writer
 // had. Beside an etcd that was emptied it may not have come to this key yet.
 func (f *replicaRun) canary(i int32, r *history.Record) *Unexplained {
-	if canaryKind(r.Key) != f.run.key.kind {
+	if index.CanaryKindOf(r.Key) != f.run.key.kind {
 		return nil
 	}
 	served, by := f.next(i, f.shown, func(m image) bool { return m.replica.Phase == mesh.Serving || f.outlived(i) })

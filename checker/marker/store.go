@@ -1,10 +1,10 @@
 package marker
 
 import (
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // leaseEnds tells whether a key of a view goes without a client that deletes it.
@@ -28,7 +28,7 @@ var storeMarkers = []Marker{
 		Name: "late-write", verbs: on(history.Put),
 		Sentence: "a store got a content more than 10 s after it had become true, from a writer that was through its first sync",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, entryOf(r.Key)})
+			e := w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)})
 			c := e.values[r.Value]
 			return w.replica(r.Actor).writer.synced == allKinds && c.owners > 0 && r.At-c.since > long
 		},
@@ -37,7 +37,7 @@ var storeMarkers = []Marker{
 		Name: "outdated-write", verbs: on(history.Put),
 		Sentence: "a store got a content that had not been true for more than a second",
 		before: func(w *world, r *history.Record) bool {
-			ago, outdated := w.truth.entry(entryKey{r.Kind, entryOf(r.Key)}).outdated(r.Value, r.At)
+			ago, outdated := w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)}).outdated(r.Value, r.At)
 			return outdated && ago > time.Second
 		},
 	},
@@ -45,7 +45,7 @@ var storeMarkers = []Marker{
 		Name: "late-deletion", verbs: on(history.Del),
 		Sentence: "a key left a store more than 10 s after nothing claimed its entry any more",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, entryOf(r.Key)})
+			e := w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)})
 			return e.claimed > 0 && !e.live() && r.At-e.ended > long
 		},
 	},
@@ -53,7 +53,7 @@ var storeMarkers = []Marker{
 		Name: "live-key-deleted", verbs: on(history.Del),
 		Sentence: "a key left a store while its entry was true",
 		before: func(w *world, r *history.Record) bool {
-			return w.truth.entry(entryKey{r.Kind, entryOf(r.Key)}).live()
+			return w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)}).live()
 		},
 	},
 	{
@@ -126,6 +126,3 @@ func lists(r *history.Record) bool {
 	_, viewed := kindOf(r.Key + "/")
 	return viewed && r.Op == "range" && r.End != "" && !r.More && isAgent(r.Peer)
 }
-
-// entryOf is the entry's key in a key of an etcd: what follows the last slash.
-func entryOf(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }

@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"report":     {"report", "checker", "history", "fault"},
 	"sim/det":    {"sim/det"},
 
+	"history/index":     {"history", "model/schema"},
 	"checker/behaviour": {"checker/behaviour", "history", "model/mesh", "model/schema"},
 	"internal":          {"internal", "report", "checker", "history", "fault", "model", "sim/det"},
 	"cmd/simrun":        {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},

@@ -1,4 +1,4 @@
-package checker
+package index
 
 import (
 	"slices"
@@ -8,21 +8,21 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// disturbance is a time in which something keeps a host, or a process on it, from its
+// Disturbance is a time in which something keeps a host, or a process on it, from its
 // work.
-type disturbance struct {
-	kind     string // of the fault, or "down" of a process
-	from, to time.Duration
+type Disturbance struct {
+	Kind     string // of the fault, or "down" of a process
+	From, To time.Duration
 }
 
-// down is the kind of a disturbance in which a process is down.
-const down = "down"
+// Down is the kind of a disturbance in which a process is down.
+const Down = "down"
 
-// disturbances returns those of each host in order of their beginning: the faults of the
+// Disturbances returns those of each host in order of their beginning: the faults of the
 // kinds that count, which name the host, and the times between the end and the start of
 // the processes. A fault that is never lifted is taken for one of an instant.
-func disturbances(records []history.Record, counts func(kind string) bool, processes ...string) map[string][]disturbance {
-	all := map[string][]disturbance{}
+func Disturbances(records []history.Record, counts func(kind string) bool, processes ...string) map[string][]Disturbance {
+	all := map[string][]Disturbance{}
 	type place struct {
 		host, kind, process string
 		fault               int64
@@ -30,11 +30,11 @@ func disturbances(records []history.Record, counts func(kind string) bool, proce
 	begun := map[place]int{} // index in the host's disturbances
 	begin := func(p place, at, to time.Duration) {
 		begun[p] = len(all[p.host])
-		all[p.host] = append(all[p.host], disturbance{p.kind, at, to})
+		all[p.host] = append(all[p.host], Disturbance{p.kind, at, to})
 	}
 	end := func(p place, at time.Duration) {
 		if i, ok := begun[p]; ok {
-			all[p.host][i].to = at
+			all[p.host][i].To = at
 			delete(begun, p)
 		}
 	}
@@ -42,10 +42,10 @@ func disturbances(records []history.Record, counts func(kind string) bool, proce
 		r := &records[i]
 		switch r.Verb {
 		case history.Up:
-			end(place{host: r.Actor, kind: down, process: r.Kind}, r.At)
+			end(place{host: r.Actor, kind: Down, process: r.Kind}, r.At)
 		case history.Down:
 			if slices.Contains(processes, r.Kind) {
-				begin(place{host: r.Actor, kind: down, process: r.Kind}, r.At, never)
+				begin(place{host: r.Actor, kind: Down, process: r.Kind}, r.At, Forever)
 			}
 		case history.Fault, history.Heal:
 			if !counts(r.Kind) {

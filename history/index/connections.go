@@ -1,0 +1,44 @@
+package index
+
+import (
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// ClientServer is a client with a server, which is "" for all that it has.
+type ClientServer struct{ Client, Server string }
+
+// Departures returns when clients closed their connections with a server or, with
+// server "", ended.
+func Departures(records []history.Record) map[ClientServer][]time.Duration {
+	all := map[ClientServer][]time.Duration{}
+	for i := range records {
+		switch r := &records[i]; {
+		case r.Verb == history.Net && (r.Key == "close" || r.Key == "reset"):
+			k := ClientServer{r.Actor, r.Peer}
+			all[k] = append(all[k], r.At)
+		case r.Verb == history.Down && r.Kind != "etcd":
+			k := ClientServer{r.Actor, ""}
+			all[k] = append(all[k], r.At)
+		}
+	}
+	return all
+}
+
+// LastConnections returns, for each agent that is up when the run ends, the record in which
+// it last established a connection or gave one up.
+func LastConnections(records []history.Record) map[string]int {
+	last := map[string]int{}
+	for i := range records {
+		switch r := &records[i]; r.Verb {
+		case history.Connect, history.Disconnect:
+			last[r.Actor] = i
+		case history.Up, history.Down:
+			if r.Kind == "agent" {
+				delete(last, r.Actor)
+			}
+		}
+	}
+	return last
+}

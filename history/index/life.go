@@ -1,0 +1,124 @@
+package index
+
+import (
+	"math"
+	"time"
+)
+
+// Life is one incarnation of an agent, or the whole existence of its host's
+// datapath.
+type Life struct {
+	from, to       time.Duration
+	began, ended   int32         // records; of what never began or ended, -1 and math.MaxInt32
+	complete       time.Duration // since when it says of every entry what it knows; forever if it never does
+	completeRecord int32
+}
+
+// Lives returns, for each agent, its incarnations and the existence of its host's
+// datapath. An agent whose start the history does not tell has one incarnation
+// from the beginning.
+func Lives(v *Views, end time.Duration) (agents [][]Life, datapaths []Life) {
+	agents, datapaths = make([][]Life, len(v.Agents)), make([]Life, len(v.Agents))
+	for i := range datapaths {
+		datapaths[i] = Life{to: end, began: -1, ended: math.MaxInt32, complete: Forever}
+	}
+	up := make([]bool, len(v.Agents))
+	marks := v.Marks
+	mark := func(m Mark) {
+		all := agents[m.Agent]
+		if m.What != Complete || !up[m.Agent] {
+			return
+		}
+		if l := &all[len(all)-1]; l.complete == Forever {
+			l.complete, l.completeRecord = m.At, m.Record
+		}
+		if d := &datapaths[m.Agent]; d.complete == Forever {
+			d.complete, d.completeRecord = m.At, m.Record
+		}
+	}
+	for _, ev := range v.Events {
+		for ; len(marks) > 0 && marks[0].Record < ev.Record; marks = marks[1:] {
+			mark(marks[0])
+		}
+		all := agents[ev.Agent]
+		switch {
+		case ev.What == Start:
+			agents[ev.Agent] = append(all, Life{from: ev.At, to: end, began: ev.Record, ended: math.MaxInt32, complete: Forever})
+			up[ev.Agent] = true
+		case ev.What == Stop && up[ev.Agent]:
+			all[len(all)-1].to, all[len(all)-1].ended = ev.At, ev.Record
+			up[ev.Agent] = false
+		case ev.Layer == View && len(all) == 0:
+			agents[ev.Agent] = []Life{{to: end, began: -1, ended: math.MaxInt32, complete: Forever}}
+			up[ev.Agent] = true
+		}
+	}
+	for ; len(marks) > 0; marks = marks[1:] {
+		mark(marks[0])
+	}
+	return agents, datapaths
+}
+
+// Showing is a time during which a view or datapath said the same of an entry.
+type Showing struct {
+	From, To time.Duration
+	Record   int32 // that began it: a change of the entry, or that of the complete lists
+	Absent   bool
+	Claim    int32 // as of an event
+}
+
+// Showings appends what was said of an entry, in order, during the lives of a view
+// or datapath, given the changes of the entry there. What a life says of an entry
+// begins with the entry's first change in it or, if there is none until then, once
+// it is complete.
+func Showings(all []Showing, during []Life, changes []Event) []Showing {
+	for _, l := range during {
+		for len(changes) > 0 && changes[0].Record < l.began {
+			changes = changes[1:]
+		}
+		last := -1
+		show := func(s Showing) {
+			if last >= 0 {
+				all[last].To = s.From
+			}
+			s.To = l.to
+			last = len(all)
+			all = append(all, s)
+		}
+		if l.complete != Forever && (len(changes) == 0 || changes[0].At > l.complete) {
+			show(Showing{From: l.complete, Record: l.completeRecord, Absent: true})
+		}
+		for ; len(changes) > 0 && changes[0].Record < l.ended; changes = changes[1:] {
+			ev := changes[0]
+			show(Showing{From: ev.At, Record: ev.Record, Absent: ev.What == Gone, Claim: ev.Claim})
+		}
+	}
+	return all
+}
+
+// EventsBySlot returns the events of each slot, in order, from offsets[slot] to
+// offsets[slot+1].
+func EventsBySlot(v *Views) (sorted []Event, offsets []int32) {
+	offsets = make([]int32, v.Slots+2)
+	for i := range v.Events {
+		if ev := &v.Events[i]; ev.What == Seen || ev.What == Gone {
+			offsets[ev.Slot+2]++
+		}
+	}
+	for i := 2; i < len(offsets); i++ {
+		offsets[i] += offsets[i-1]
+	}
+	sorted = make([]Event, offsets[len(offsets)-1])
+	for i := range v.Events {
+		if ev := &v.Events[i]; ev.What == Seen || ev.What == Gone {
+			sorted[offsets[ev.Slot+1]] = *ev
+			offsets[ev.Slot+1]++
+		}
+	}
+	return sorted, offsets[:v.Slots+1]
+}
+
+const (
+	Forever = time.Duration(math.MaxInt64)
+	Unready = time.Duration(-1)
+)

@@ -1,0 +1,223 @@
+package index
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// Store is what one store applied and answered. An etcd that started again with its
+// data goes on with its store.
+type Store struct {
+	Name    string
+	Actor   string   // the replica whose store it is, by its first record
+	Changes []int32  // Put and Del records
+	Calls   []int32  // Call records
+	Keys    []string // every key that a change, a call or an answer names, sorted
+	// Versions are the changes of each key in the order in which they were applied.
+	Versions map[string][]Version
+	Last     time.Duration // instant of the store's last record: changes after it may be missing
+}
+
+// Version is a change of a key.
+type Version struct {
+	Rev     int64
+	Record  int32
+	Deleted bool
+	Created int64  // of a put: revision of the put that created the key
+	Count   int64  // of a put: how many there were since the key was created, this one included
+	Hash    string // of the value, if a Call said it
+}
+
+// indexStores returns the stores in the order in which they first occur.
+func indexStores(records []history.Record) []*Store {
+	byStore := map[string]*Store{}
+	var etcds []*Store
+	for i := range records {
+		r := &records[i]
+		isStore := r.Verb == history.Put || r.Verb == history.Del || r.Verb == history.Call ||
+			(r.Verb == history.Up || r.Verb == history.Down) && r.Kind == "etcd"
+		if !isStore {
+			continue
+		}
+		s := byStore[r.Store]
+		if s == nil {
+			s = &Store{Name: r.Store, Actor: r.Actor, Versions: map[string][]Version{}}
+			byStore[r.Store] = s
+			etcds = append(etcds, s)
+		}
+		s.Last = r.At
+		switch r.Verb {
+		case history.Put, history.Del:
+			s.Changes = append(s.Changes, int32(i))
+			s.Versions[r.Key] = append(s.Versions[r.Key], nextVersion(s.Versions[r.Key], int32(i), r))
+		case history.Call:
+			if r.Op != "other" {
+				s.Calls = append(s.Calls, int32(i))
+			}
+		}
+	}
+	for _, s := range etcds {
+		s.learn(records)
+	}
+	return etcds
+}
+
+// nextVersion is what a change makes of a key with these versions.
+func nextVersion(versions []Version, record int32, r *history.Record) Version {
+	v := Version{Rev: r.Rev, Record: record, Deleted: r.Verb == history.Del}
+	switch {
+	case v.Deleted:
+	case len(versions) == 0 || versions[len(versions)-1].Deleted:
+		v.Created, v.Count = r.Rev, 1
+	default:
+		before := &versions[len(versions)-1]
+		v.Created, v.Count = before.Created, before.Count+1
+	}
+	return v
+}
+
+// learn gathers the keys, and the hashes that acknowledged puts give to versions.
+func (s *Store) learn(records []history.Record) {
+	known := map[string]bool{}
+	for key := range s.Versions {
+		known[key] = true
+	}
+	for _, i := range s.Calls {
+		r := &records[i]
+		if r.End == "" {
+			known[r.Key] = true
+		}
+		if r.Op == "put" && r.Err == "" {
+			if v := s.VersionAt(r.Key, r.Rev); v != nil {
+				v.Hash = r.Value
+			}
+		}
+		for kv := range Answers(r) {
+			known[kv.Key] = true
+		}
+	}
+	s.Keys = make([]string, 0, len(known))
+	for key := range known {
+		s.Keys = append(s.Keys, key)
+	}
+	slices.Sort(s.Keys)
+}
+
+// VersionAt returns the version of a key that was made at the revision, or nil.
+func (s *Store) VersionAt(key string, rev int64) *Version {
+	v := s.VersionBy(key, rev)
+	if v == nil || v.Rev != rev {
+		return nil
+	}
+	return v
+}
+
+// VersionBy returns the last version of a key at or before the revision, or nil.
+func (s *Store) VersionBy(key string, rev int64) *Version {
+	versions := s.Versions[key]
+	i := sort.Search(len(versions), func(i int) bool { return versions[i].Rev > rev })
+	if i == 0 {
+		return nil
+	}
+	return &versions[i-1]
+}
+
+// Change returns the version of a key that was made at the revision, or nil, and the
+// revision of the value that it replaced, zero if there was none.
+func (s *Store) Change(key string, rev int64) (v *Version, replaced int64) {
+	if v = s.VersionAt(key, rev); v == nil {
+		return nil, 0
+	}
+	if before := s.VersionBy(key, rev-1); before != nil && !before.Deleted {
+		replaced = before.Rev
+	}
+	return v, replaced
+}
+
+// Within returns the known keys that a request names: one key, a range, or all
+// from the key on, as in etcd.
+func (s *Store) Within(r *history.Record) []string {
+	from := sort.SearchStrings(s.Keys, r.Key)
+	switch r.End {
+	case "":
+		if from < len(s.Keys) && s.Keys[from] == r.Key {
+			return s.Keys[from : from+1]
+		}
+		return nil
+	case "\x00":
+		return s.Keys[from:]
+	}
+	return s.Keys[from:max(from, sort.SearchStrings(s.Keys, r.End))]
+}
+
+// Answered returns the known keys that the answer of a range speaks of, present
+// or absent: all that were asked for, but none beyond the last one where a limit
+// has cut the answer.
+func (s *Store) Answered(r *history.Record) []string {
+	keys := s.Within(r)
+	if !r.More {
+		return keys
+	}
+	last := ""
+	for kv := range Answers(r) {
+		last = max(last, kv.Key)
+	}
+	return keys[:sort.Search(len(keys), func(i int) bool { return keys[i] > last })]
+}
+
+// KeyValue is one key in the answer of a range.
+type KeyValue struct {
+	Key    string
+	ModRev int64
+	Hash   string
+}
+
+// Answers gives the keys in the answer of a range, "key:modrev:hash" separated by
+// spaces. Keys may hold colons. What is not of this form is given without a
+// revision, so that no state explains it.
+func Answers(r *history.Record) func(yield func(KeyValue) bool) {
+	return func(yield func(KeyValue) bool) {
+		if r.Op != "range" {
+			return
+		}
+		for field := range strings.FieldsSeq(r.Value) {
+			if !yield(parseKeyValue(field)) {
+				return
+			}
+		}
+	}
+}
+
+func parseKeyValue(field string) KeyValue {
+	rest, hash, _ := CutLast(field)
+	key, rev, _ := CutLast(rest)
+	modRev, err := strconv.ParseInt(rev, 10, 64)
+	if err != nil {
+		return KeyValue{Key: field}
+	}
+	return KeyValue{key, modRev, hash}
+}
+
+// CutLast cuts s at its last colon.
+func CutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// PresentBy reports whether a key was put after a revision and by an instant.
+func (s *Store) PresentBy(records []history.Record, key string, rev int64, by time.Duration) bool {
+	for _, v := range s.Versions[key] {
+		if v.Rev > rev && !v.Deleted && records[v.Record].At <= by {
+			return true
+		}
+	}
+	return false
+}

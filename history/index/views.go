@@ -1,0 +1,252 @@
+package index
+
+import (
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// Views is what agents' views and datapaths went through, with every name
+// replaced by a number, beside what was true of each entry.
+type Views struct {
+	Agents  []string  // by number
+	Entries []Entry   // by number
+	Events  []Event   // in order of records
+	Marks   []Mark    // in order of records
+	Table   [][]int32 // as slots of an indexer
+	Slots   int       // how many different slots events name
+	Truths  int       // how many Truth records there are
+}
+
+// Event is a change of an agent's view or of its host's datapath, or the start or
+// end of an agent, which empties its view.
+type Event struct {
+	At     time.Duration
+	Record int32
+	Agent  int32
+	What   Change
+	Layer  Layer
+	// Entry and its place in this agent's view or datapath; none for a start or stop.
+	Entry, Slot int32
+	// Claim is the content that was seen, in the claims of the entry; -1 if nobody
+	// ever claimed it.
+	Claim int32
+}
+
+// Mark is an instant in the life of an agent that changes neither its view nor
+// its host's datapath.
+type Mark struct {
+	At     time.Duration
+	Record int32
+	Agent  int32
+	What   Milestone
+}
+
+// Milestone says what an instant in the life of an agent is.
+type Milestone uint8
+
+const (
+	Connected    Milestone = iota
+	disconnected           // from the replica that it was connected with
+	Complete               // it has its complete initial lists, and its host's datapath what it knows
+)
+
+// Change says what an event is.
+type Change uint8
+
+const (
+	Start Change = iota
+	Stop
+	Seen // or programmed
+	Gone // dropped or unprogrammed
+)
+
+// Layer is where an entry is seen: in the agent's view, or in its host's datapath.
+type Layer uint8
+
+const (
+	View Layer = iota
+	Datapath
+)
+
+// ByName returns the entries by their kinds and keys.
+func (v *Views) ByName() map[EntryKey]*Entry {
+	all := make(map[EntryKey]*Entry, len(v.Entries))
+	for id := range v.Entries {
+		all[EntryKey{v.Entries[id].Kind, v.Entries[id].Key}] = &v.Entries[id]
+	}
+	return all
+}
+
+type claimKey struct {
+	entry int32
+	value string
+}
+
+// indexer gives names their numbers.
+type indexer struct {
+	views   *Views
+	agents  map[string]int32
+	kinds   []string
+	entries []map[string]int32 // by kind's number and key
+	claims  map[claimKey]int32
+	// slots has, plus one, the slot of an entry by twice the agent's number plus
+	// the layer, and by the entry's number. Agents see nearly all entries, so that
+	// a table is smaller and faster than a map.
+	slots [][]int32
+}
+
+// IndexViews reads the records twice: for what was true, then for what was seen.
+func IndexViews(records []history.Record) *Views {
+	x := indexer{views: &Views{}, agents: map[string]int32{}, claims: map[claimKey]int32{}}
+	seen := 0
+	for i := range records {
+		switch records[i].Verb {
+		case history.Truth:
+			e := &x.views.Entries[x.entry(&records[i])]
+			e.truths = append(e.truths, int32(i))
+			x.views.Truths++
+		case history.See, history.Drop, history.Program, history.Unprogram:
+			seen++
+		}
+	}
+	b := truthBuilder{records: records, claimOf: x.claim, owners: map[string]int32{}}
+	for id := range x.views.Entries {
+		b.build(int32(id), &x.views.Entries[id])
+	}
+	x.views.Events = make([]Event, 0, seen)
+	for i := range records {
+		x.event(&b, int32(i), &records[i])
+		x.mark(int32(i), &records[i])
+	}
+	x.views.Table = x.slots
+	return x.views
+}
+
+// SlotOf returns the slot of an entry in an agent's view or datapath, or -1 if no
+// event is about it.
+func (v *Views) SlotOf(agent int32, l Layer, entry int32) int32 {
+	row := v.Table[2*agent+int32(l)]
+	if int(entry) >= len(row) {
+		return -1
+	}
+	return row[entry] - 1
+}
+
+func (x *indexer) mark(i int32, r *history.Record) {
+	m := Mark{At: r.At, Record: i}
+	switch {
+	case r.Verb == history.Connect:
+		m.What = Connected
+	case r.Verb == history.Disconnect:
+		m.What = disconnected
+	case r.Verb == history.Synced && r.Value == "synced":
+		m.What = Complete
+	default:
+		return
+	}
+	m.Agent = x.agent(r.Actor)
+	x.views.Marks = append(x.views.Marks, m)
+}
+
+func (x *indexer) event(b *truthBuilder, i int32, r *history.Record) {
+	e := Event{At: r.At, Record: i, Claim: -1}
+	switch r.Verb {
+	case history.Up, history.Down:
+		if r.Kind != "agent" {
+			return
+		}
+		if r.Verb == history.Down {
+			e.What = Stop
+		}
+		e.Agent = x.agent(r.Actor)
+		x.views.Events = append(x.views.Events, e)
+		return
+	case history.See:
+		e.What = Seen
+	case history.Drop:
+		e.What = Gone
+	case history.Program:
+		e.What, e.Layer = Seen, Datapath
+	case history.Unprogram:
+		e.What, e.Layer = Gone, Datapath
+	default:
+		return
+	}
+	e.Agent, e.Entry = x.agent(r.Actor), x.entry(r)
+	if known := &x.views.Entries[e.Entry]; known.States == nil { // no Truth is about it
+		b.build(e.Entry, known)
+	}
+	e.Slot = x.slot(2*e.Agent+int32(e.Layer), e.Entry)
+	if e.What == Seen {
+		e.Claim = x.known(e.Entry, r.Value)
+	}
+	x.views.Events = append(x.views.Events, e)
+}
+
+func (x *indexer) agent(name string) int32 {
+	n, ok := x.agents[name]
+	if !ok {
+		n = int32(len(x.views.Agents))
+		x.agents[name] = n
+		x.views.Agents = append(x.views.Agents, name)
+		x.slots = append(x.slots, nil, nil)
+	}
+	return n
+}
+
+func (x *indexer) entry(r *history.Record) int32 {
+	kind := slices.Index(x.kinds, r.Kind) // there are three or so
+	if kind < 0 {
+		kind = len(x.kinds)
+		x.kinds = append(x.kinds, r.Kind)
+		x.entries = append(x.entries, map[string]int32{})
+	}
+	n, ok := x.entries[kind][r.Key]
+	if !ok {
+		n = int32(len(x.views.Entries))
+		x.entries[kind][r.Key] = n
+		x.views.Entries = append(x.views.Entries, Entry{Kind: r.Kind, Key: r.Key})
+	}
+	return n
+}
+
+func (x *indexer) slot(row, entry int32) int32 {
+	if missing := len(x.views.Entries) - len(x.slots[row]); missing > 0 {
+		x.slots[row] = append(x.slots[row], make([]int32, missing)...)
+	}
+	slot := &x.slots[row][entry]
+	if *slot == 0 {
+		x.views.Slots++
+		*slot = int32(x.views.Slots)
+	}
+	return *slot - 1
+}
+
+// claim returns the claim of a content in an entry, which it adds if it is new.
+func (x *indexer) claim(id int32, value string) int32 {
+	e := &x.views.Entries[id]
+	c, ok := x.claims[claimKey{id, value}]
+	if !ok {
+		c = int32(len(e.Claims))
+		e.Claims = append(e.Claims, Claim{Value: value})
+		x.claims[claimKey{id, value}] = c
+	}
+	return c
+}
+
+// known returns the claim of a content in an entry, or -1 if it was never live.
+func (x *indexer) known(id int32, value string) int32 {
+	const recent = 4
+	claims := x.views.Entries[id].Claims
+	for c := len(claims) - 1; c >= max(0, len(claims)-recent); c-- {
+		if claims[c].Value == value && len(claims[c].Live) > 0 {
+			return int32(c)
+		}
+	}
+	if c, ok := x.claims[claimKey{id, value}]; ok && len(claims[c].Live) > 0 {
+		return c
+	}
+	return -1
+}

@@ -1,0 +1,170 @@
+// Package crd is an agent's source in the mode in which every agent reads the
+// kube-apiservers itself: identities, endpoints (CiliumEndpoints or
+// CiliumEndpointSlices) and nodes, with a client of its own.
+//
+// Cilium's are the watchers of endpoints and nodes (pkg/k8s/watchers), their
+// informers (pkg/k8s/resource), the identity cache on its CRD backend
+// (pkg/identity/cache, pkg/k8s/identitybackend) and the ipcache.
+//
+// Ours is how they are put together, which is the work of the agent's hive; the loop
+// that hands slices to Cilium's subscriber (slices.go); and that an agent waits for
+// its initial lists for as long as they take, where cilium-agent ends itself after
+// three minutes without progress (k8s-sync-timeout, allocator-list-timeout) and is
+// started again. An agent has no local endpoints, allocates no identities, and is not
+// told apart from other nodes: it sees its own node too.
+package crd
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/cilium/pkg/allocator"
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/identity"
+	"github.com/cilium/cilium/pkg/identity/cache"
+	"github.com/cilium/cilium/pkg/identity/key"
+	"github.com/cilium/cilium/pkg/ipcache"
+	"github.com/cilium/cilium/pkg/k8s"
+	"github.com/cilium/cilium/pkg/k8s/identitybackend"
+	"github.com/cilium/cilium/pkg/k8s/synced"
+	"github.com/cilium/cilium/pkg/node"
+	nodeTypes "github.com/cilium/cilium/pkg/node/types"
+	"github.com/cilium/cilium/pkg/option"
+
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/proc"
+)
+
+// Config says what to read.
+type Config struct {
+	Node           string // the node's name
+	EndpointSlices bool   // endpoints come as CiliumEndpointSlices, else as CiliumEndpoints
+
+	// Dial connects with the kube-apiserver that the Service gives this agent.
+	Dial proc.Dialer
+	Log  *slog.Logger
+}
+
+// Setup prepares the process's global state for agents of a cluster. Call it once,
+// before the first agent starts.
+func Setup(cluster string, clusterID int) {
+	option.Config.ClusterName, option.Config.ClusterID = cluster, uint32(clusterID)
+	// At this time-out Cilium ends the process, which here is that of the world.
+	option.Config.AllocatorListTimeout = 100_000 * time.Hour
+	identity.InitWellKnownIdentities("kube-system", cmtypes.ClusterInfo{Name: cluster, ID: uint32(clusterID)})
+}
+
+// reader is the source.
+type reader struct {
+	cfg        Config
+	cancel     context.CancelFunc
+	stopped    <-chan struct{} // closed by cancel
+	closeIdle  func()          // connections of the client
+	informers  *hooks
+	caches     *synced.Resources
+	identities *cache.CachingIdentityAllocator
+	allocator  *allocator.Allocator // of identities
+	ipcache    *ipcache.IPCache
+	stop       sync.Once
+}
+
+// New returns a source of one incarnation of an agent.
+func New(cfg Config) agent.Source { return &reader{cfg: cfg, informers: &hooks{}} }
+
+// Start implements agent.Source.
+func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
+	clients, closeIdle, err := kubeclient.New("cilium-agent", process.Dial(r.cfg.Dial))
+	if err != nil {
+		return err
+	}
+	r.closeIdle = closeIdle
+	ctx, r.cancel = context.WithCancel(ctx)
+	r.stopped = ctx.Done()
+	backend, err := identitybackend.NewCRDBackend(r.cfg.Log, identitybackend.CRDBackendConfiguration{
+		StoreSet: &atomic.Bool{}, Client: clients, KeyFunc: (&key.GlobalIdentity{}).PutKeyFromMap,
+	})
+	if err != nil {
+		return err
+	}
+	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into.Identities, backend); err != nil {
+		return err
+	}
+	r.allocator = r.identities.IdentityAllocator
+	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
+	r.ipcache.AddListener(into.Endpoints)
+	r.caches = newSyncedResources(r.cfg.Log)
+
+	local := node.NewTestLocalNodeStore(node.LocalNode{Node: nodeTypes.Node{Name: r.cfg.Node}})
+	params := k8s.CiliumResourceParams{Logger: r.cfg.Log, Lifecycle: r.informers, ClientSet: clients}
+	nodeResource, err := k8s.CiliumNodeResource(params)
+	if err != nil {
+		return err
+	}
+	endpointResource, err := k8s.CiliumSlimEndpointResource(params, local, nil)
+	if err != nil {
+		return err
+	}
+	sliceResource, err := k8s.CiliumEndpointSliceResource(params, local, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.informers.Start(r.cfg.Log, ctx); err != nil {
+		return err
+	}
+	nodeWatcher := newNodeWatcher(nodeWatcherFields{
+		log: r.cfg.Log, clients: clients, caches: r.caches, nodes: nodeResource, manager: nodes{into.Nodes},
+	})
+	endpointWatcher := newEndpointWatcher(endpointWatcherFields{
+		log: r.cfg.Log, caches: r.caches, ipcache: r.ipcache, local: local, endpoints: endpointResource, slices: sliceResource,
+	})
+	watchNodes(nodeWatcher, ctx)
+	if r.cfg.EndpointSlices {
+		r.watchSlices(ctx, sliceResource, newSliceSubscriber(r.cfg.Log, endpointWatcher))
+	} else {
+		watchEndpoints(endpointWatcher, ctx)
+	}
+	return nil
+}
+
+// Names of the resources that are waited for, as pkg/k8s/watchers/watcher.go has them.
+const (
+	nodeGroup     = "cilium/v2::CiliumNode"
+	endpointGroup = "cilium/v2::CiliumEndpoint"
+	sliceGroup    = "cilium/v2alpha1::CiliumEndpointSlice"
+)
+
+// Synced implements agent.Source. It does not give up.
+func (r *reader) Synced(ctx context.Context) (complete bool, err error) {
+	r.caches.WaitForCacheSync(nodeGroup, endpointGroup, sliceGroup)
+	if err := r.allocator.WaitForInitialSync(ctx); err != nil {
+		return false, err
+	}
+	select {
+	case <-r.stopped: // what was waited for may have been let go of
+		return false, context.Canceled
+	default:
+		return true, nil
+	}
+}
+
+// Stop implements agent.Source. It withdraws nothing.
+func (r *reader) Stop() {
+	r.stop.Do(func() {
+		r.cancel()
+		for _, group := range []string{nodeGroup, endpointGroup, sliceGroup} {
+			r.caches.CancelWaitGroupToSyncResources(group)
+		}
+		r.informers.Stop(r.cfg.Log, context.Background()) //nolint:errcheck // nobody is left to tell
+	})
+}
+
+// Close implements agent.Source.
+func (r *reader) Close() {
+	r.ipcache.Shutdown()
+	r.identities.Close()
+	r.closeIdle()
+}

@@ -23,8 +23,12 @@ func Describe(p *Plan) string {
 	if p.Topology.Operators > 0 {
 		operators = ", " + count(p.Topology.Operators, "operator")
 	}
-	fmt.Fprintf(&b, "topology  %s, %s, %s, %s%s; latency %s to %s\n",
-		count(p.Topology.APIServers, "kube-apiserver"), count(p.Topology.Replicas, "replica"),
+	replicas := ""
+	if p.hasReplicas() {
+		replicas = ", " + count(p.Topology.Replicas, "replica")
+	}
+	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",
+		count(p.Topology.APIServers, "kube-apiserver"), replicas,
 		count(p.Topology.Agents, "agent"), count(p.Topology.Nodes, "node"), operators, p.Network.LatencyMin, p.Network.LatencyMax)
 	lease := ""
 	if p.Options.LeaseTTL > 0 {

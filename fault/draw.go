@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -10,6 +11,9 @@ import (
 // DrawConfig says from what a plan is drawn besides its seed. The zero value
 // draws a plan of the swarm.
 type DrawConfig struct {
+	// Mode is how agents read; empty: ModeClusterMesh. The modes' plans of a seed have
+	// the same world and workload, but for replicas, and each the faults that it knows.
+	Mode string
 	// Objects are the Kubernetes objects present at the start, in place of drawn
 	// pods and nodes, as package objects loads them. The workload then uses their
 	// namespaces and nodes, avoids their names and IPs, and leaves them alone.
@@ -31,7 +35,7 @@ func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 	if !cfg.Reference {
 		s = draw(from, swarm, "shape")
 	}
-	p := drawPlan(from, s, cfg.Objects, objects)
+	p := drawPlan(from, s, cmp.Or(cfg.Mode, ModeClusterMesh), cfg.Objects, objects)
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -47,7 +51,7 @@ func Plans() *rapid.Generator[*Plan] {
 		s.pods = min(s.pods, 10)
 		s.faults = min(s.faults, 6)
 		s.opEvery = max(s.opEvery, 2*second)
-		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, nil, given{})
+		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, ModeClusterMesh, nil, given{})
 		if err := p.Validate(); err != nil {
 			panic(fmt.Sprintf("fault: a drawn plan is not valid: %v", err))
 		}
@@ -55,11 +59,11 @@ func Plans() *rapid.Generator[*Plan] {
 	})
 }
 
-func drawPlan(from source, s shape, raw []json.RawMessage, objects given) *Plan {
+func drawPlan(from source, s shape, mode string, raw []json.RawMessage, objects given) *Plan {
 	p := &Plan{
 		Version:  Version,
 		Seed:     from.seed,
-		Mode:     ModeClusterMesh,
+		Mode:     mode,
 		Topology: s.topology,
 		Network:  draw(from, networks, "network"),
 		Options:  draw(from, options, "options"),
@@ -68,6 +72,10 @@ func drawPlan(from source, s shape, raw []json.RawMessage, objects given) *Plan 
 		Objects:  raw,
 	}
 	p.Options.LeaseTTL = s.leaseTTL
+	if !p.hasReplicas() {
+		p.Topology.Replicas, p.Options.LeaseTTL = 0, 0
+		s.kinds = withoutReplicas(from, s.kinds, p.Topology)
+	}
 	if len(raw) > 0 {
 		p.Topology.Operators = 0 // given identities and slices are nobody's to manage
 	}

@@ -147,9 +147,11 @@ func drawSome(t *rapid.T, names []string, least int) (some []string) {
 }
 
 // drawLink draws two hosts that talk: mostly an agent or a kube-apiserver with a
-// replica, and either may be the target, which matters to a one-way partition.
+// replica, or without replicas an agent with a kube-apiserver, and either may be the target, which matters to a one-way partition.
 func drawLink(t *rapid.T, p *Plan) (target, peer string) {
 	switch kind := uniform(t, 6, "link"); {
+	case kind < 4 && !p.hasReplicas():
+		target, peer = drawHost(t, p, "a"), drawHost(t, p, "k")
 	case kind < 2:
 		target, peer = drawHost(t, p, "a"), drawHost(t, p, "r")
 	case kind < 4:
@@ -190,7 +192,7 @@ func drawGroup(t *rapid.T, p *Plan, kind Kind) []string {
 func drawTrigger(t *rapid.T, p *Plan) *Trigger {
 	for range 20 {
 		spec := oneOf(t, "event", Events...)
-		letters := lettersOf(p, spec.actors)
+		letters := lettersOf(p, spec.actorsIn(p))
 		if len(letters) == 0 {
 			continue
 		}
@@ -206,6 +208,9 @@ func drawTrigger(t *rapid.T, p *Plan) *Trigger {
 		if checkTrigger(p, "", w) == nil {
 			return w
 		}
+	}
+	if !p.hasReplicas() {
+		return &Trigger{Event: KubeWrite, Actor: "w0"}
 	}
 	return &Trigger{Event: EtcdPut, Actor: "r0"}
 }

@@ -12,6 +12,9 @@ var patterns = []func(*rapid.T, *Plan) []Fault{staleState, unobservedState, inte
 
 // drawPattern draws a pattern that the plan has room for.
 func drawPattern(t *rapid.T, p *Plan) []Fault {
+	if !p.hasReplicas() {
+		return oneOf(t, "pattern kind", directPatterns...)(t, p)
+	}
 	return oneOf(t, "pattern kind", patterns...)(t, p)
 }
 

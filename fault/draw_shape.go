@@ -80,8 +80,26 @@ func drawKinds(t *rapid.T, topology Topology) (kinds []Kind) {
 		}
 	}
 	if len(kinds) == 0 {
-		possible := slices.DeleteFunc(slices.Clone(Specs), func(s Spec) bool { return s.Class == OperatorFaults && topology.Operators == 0 })
+		possible := possibleSpecs(topology)
 		kinds = []Kind{oneOf(t, "kind", possible...).Kind}
 	}
 	return kinds
+}
+
+// possibleSpecs are the kinds of faults that do not lack an operator.
+func possibleSpecs(topology Topology) []Spec {
+	return slices.DeleteFunc(slices.Clone(Specs), func(s Spec) bool { return s.Class == OperatorFaults && topology.Operators == 0 })
+}
+
+// withoutReplicas returns those of the kinds that a mode without replicas knows, or
+// one that is drawn if it knows none.
+func withoutReplicas(from source, kinds []Kind, topology Topology) []Kind {
+	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return specs[k].needsReplicas() })
+	if len(kinds) > 0 {
+		return kinds
+	}
+	return draw(from, rapid.Custom(func(t *rapid.T) []Kind {
+		possible := slices.DeleteFunc(possibleSpecs(topology), func(s Spec) bool { return s.needsReplicas() })
+		return []Kind{oneOf(t, "kind", possible...).Kind}
+	}), "kind without replicas")
 }

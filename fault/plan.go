@@ -12,7 +12,7 @@ const Version = 2
 type Plan struct {
 	Version int    `json:"version"` // of the file form: 2
 	Seed    uint64 `json:"seed"`    // of everything the world draws: scheduling, latencies, the code's own randomness
-	Mode    string `json:"mode"`    // how agents read: "clustermesh"
+	Mode    string `json:"mode"`    // how agents read: "clustermesh" or "crd"
 
 	Topology Topology `json:"topology"`
 	Network  Network  `json:"network"`
@@ -40,7 +40,7 @@ type Plan struct {
 // (operator). The workload's client is w0.
 type Topology struct {
 	APIServers int `json:"apiservers"`          // 1 to 5
-	Replicas   int `json:"replicas"`            // 1 to 16; faults may add more
+	Replicas   int `json:"replicas"`            // 1 to 16, and faults may add more; 0 in the mode crd
 	Agents     int `json:"agents"`              // 1 to 1,000
 	Nodes      int `json:"nodes"`               // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
 	Operators  int `json:"operators,omitempty"` // 0 to 2; 0: the workload writes identities and slices itself

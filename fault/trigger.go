@@ -126,8 +126,12 @@ func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 	if problem := checkHost(p, path+".actor", t.Actor); problem != nil {
 		return problem
 	}
-	if !strings.Contains(spec.actors, t.Actor[:1]) {
-		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, hostKinds(spec.actors))
+	actors := spec.actorsIn(p)
+	if actors == "" {
+		return flawf(path+".event", "the trigger can never fire: in the mode %s nobody causes %s", p.Mode, t.Event)
+	}
+	if !strings.Contains(actors, t.Actor[:1]) {
+		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, hostKinds(actors))
 	}
 	if t.Kind != "" && !slices.Contains(spec.kinds, t.Kind) {
 		if len(spec.kinds) == 0 {
@@ -161,6 +165,10 @@ func checkServed(p *Plan, path string, t *Trigger) *flaw {
 		return never("w0 reads nothing but CiliumIdentities")
 	case t.Kind == "CiliumEndpointSlice" && !slices:
 		return never("without options.endpointSlices there are no CiliumEndpointSlices")
+	case reads && actor == 'a' && (t.Kind == "Pod" || t.Kind == "Namespace"):
+		return never("agents do not read objects of the kind " + t.Kind)
+	case reads && actor == 'a' && t.Kind == "CiliumEndpoint" && slices:
+		return never("with options.endpointSlices agents read CiliumEndpointSlices")
 	case t.Kind == "CiliumEndpoint" && slices && (actor == 'r' || !operators):
 		return never("with options.endpointSlices the writer reads CiliumEndpointSlices, and without operators nobody has CiliumEndpoints")
 	case t.Kind == "Lease" && actor != 'o':

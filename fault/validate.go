@@ -1,13 +1,10 @@
 package fault
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
-
-// ModeClusterMesh is the mode in which agents read identities and endpoints from
-// the etcd of a ClusterMesh API server's replica, as from a remote cluster.
-const ModeClusterMesh = "clustermesh"
 
 // The largest lengths that a plan may ask for. They keep a slip of the pen from
 // becoming a run of a week.
@@ -22,8 +19,8 @@ func validate(p *Plan) *flaw {
 	if problem := checkVersion(p.Version); problem != nil {
 		return problem
 	}
-	if p.Mode != ModeClusterMesh {
-		return flawf("mode", "the mode %s does not exist; the modes are %q", quote(p.Mode), ModeClusterMesh)
+	if !slices.Contains(modes, p.Mode) {
+		return flawf("mode", "the mode %s does not exist; the modes are %s", quote(p.Mode), strings.Join(modes, ", "))
 	}
 	objects, problem := survey(p.Objects)
 	if problem != nil {
@@ -39,12 +36,19 @@ func validate(p *Plan) *flaw {
 
 func checkTopology(p *Plan, objects given) *flaw {
 	t := p.Topology
+	fewest, most := 1, 16
+	if !p.hasReplicas() {
+		if t.Replicas != 0 {
+			return flawf("topology.replicas", "found %d; in the mode %s there are no replicas", t.Replicas, p.Mode)
+		}
+		fewest, most = 0, 0
+	}
 	for _, count := range []struct {
 		path        string
 		n, min, max int
 	}{
 		{"topology.apiservers", t.APIServers, 1, 5},
-		{"topology.replicas", t.Replicas, 1, 16},
+		{"topology.replicas", t.Replicas, fewest, most},
 		{"topology.agents", t.Agents, 1, 1000},
 		{"topology.nodes", t.Nodes, 0, 10_000},
 		{"topology.operators", t.Operators, 0, 2},

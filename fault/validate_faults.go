@@ -31,6 +31,9 @@ func checkFault(p *Plan, path string, f *Fault) *flaw {
 	if !known {
 		return flawf(path+".kind", "the kind %s does not exist; the kinds are %s", quote(string(f.Kind)), kindNames())
 	}
+	if spec.needsReplicas() && !p.hasReplicas() {
+		return flawf(path+".kind", "a %s needs replicas; in the mode %s there are none", f.Kind, p.Mode)
+	}
 	if f.When != nil {
 		if problem := checkTrigger(p, path+".when", f.When); problem != nil {
 			return problem
@@ -95,9 +98,6 @@ func checkTarget(p *Plan, path, host string, kind Kind, spec *Spec) *flaw {
 	return nil
 }
 
-// talking are the pairs of hosts, by their letters, that have connections.
-const talking = "ar ra rk kr wk kw ok ko"
-
 func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
 	case !spec.link && spec.peers == "" && f.Peer != "":
@@ -114,8 +114,8 @@ func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 		}
 		return nil
 	}
-	if !strings.Contains(talking, f.Target[:1]+f.Peer[:1]) {
-		return flawf(path+".peer", "%s and %s never talk; agents talk to replicas, and replicas, operators and w0 to kube-apiservers", f.Target, f.Peer)
+	if pairs, sentence := p.talking(); !strings.Contains(pairs, f.Target[:1]+f.Peer[:1]) {
+		return flawf(path+".peer", "%s and %s never talk; %s", f.Target, f.Peer, sentence)
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func checkScale(p *Plan) *flaw {
 			return flawf(fmt.Sprintf("faults[%d].at", s.fault), "at %s only %s left, so a %s would leave %d", s.at, isOrAre(left-s.change, "replica"), f.Kind, left)
 		}
 	}
-	if left == 0 {
+	if left == 0 && p.hasReplicas() {
 		return flawf("faults", "after the heal no replica would be left, so that no view could converge; give a fault that takes replicas a length")
 	}
 	return nil

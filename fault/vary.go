@@ -57,7 +57,7 @@ func varyFaults(t *rapid.T, p *Plan) []Fault {
 	quarter := p.Churn / 4
 	earliest, latest := -min(first, quarter), max(0, min(p.Churn-last, quarter))
 	move := earliest + Duration(uniform(t, int((latest-earliest)/ms)+1, "move"))*ms
-	turns := map[byte]int{'r': uniform(t, p.Topology.Replicas, "replica"), 'a': uniform(t, p.Topology.Agents, "agent")}
+	turns := map[byte]int{'r': uniform(t, max(1, p.Topology.Replicas), "replica"), 'a': uniform(t, p.Topology.Agents, "agent")}
 	turn := func(host string) string {
 		if host == "" || turns[host[0]] == 0 {
 			return host

@@ -154,7 +154,7 @@ func move(w *world, _ int, f *fault.Fault) effect {
 
 func resolution(w *world, _ int, f *fault.Fault) effect {
 	service := w.kubeSvc
-	if isAgent(f.Target) {
+	if isAgent(f.Target) && w.plan.Mode != fault.ModeCRD {
 		service = w.meshSvc
 	}
 	if f.Kind == fault.DNSFailure {

@@ -24,6 +24,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
+	"github.com/meshcheck/meshcheck/sim/agent/crd"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/kube"
@@ -147,7 +148,11 @@ func (w *world) build() error {
 	w.meshSvc = newService("clustermesh-apiserver", seed, etcdPort, true)
 	w.store = kube.NewStore(kube.StoreConfig{Seed: seed})
 	w.store.OnCommit = w.onCommit
-	clustermesh.Setup()
+	if w.plan.Mode == fault.ModeCRD {
+		crd.Setup(w.plan.Options.ClusterName, w.plan.Options.ClusterID)
+	} else {
+		clustermesh.Setup()
+	}
 
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, fmt.Sprintf("k%d", i)))
@@ -253,33 +258,55 @@ func (w *world) newReplica(name string) *replica {
 }
 
 func (w *world) buildAgents() error {
-	if err := os.MkdirAll(w.configDir, 0o777); err != nil {
-		return err
-	}
-	configPath := filepath.Join(w.configDir, w.plan.Options.ClusterName)
-	if err := os.WriteFile(configPath, []byte("endpoints:\n- http://"+serviceAddress+"\n"), 0o666); err != nil {
-		return err
+	source := w.crdSource
+	if w.plan.Mode != fault.ModeCRD {
+		configPath, err := w.writeMeshConfig()
+		if err != nil {
+			return err
+		}
+		source = func(name string) agent.Source { return w.meshSource(name, configPath) }
 	}
 	for i := range w.plan.Topology.Agents {
 		name := fmt.Sprintf("a%d", i)
-		source := clustermesh.Config{
-			Cluster:    w.plan.Options.ClusterName,
-			ClusterID:  w.plan.Options.ClusterID,
-			ConfigPath: configPath,
-			Nodes:      w.plan.Topology.Nodes,
-			QPS:        w.plan.Options.AgentQPS,
-			Dial:       w.meshSvc.dialer(name, w.net.Host(name).Dial),
-			Log:        w.cfg.Log.With("host", name),
-		}
 		a := agent.NewHost(agent.Config{
 			Host:      name,
-			NewSource: func() agent.Source { return clustermesh.New(source) },
+			NewSource: func() agent.Source { return source(name) },
 			Origin:    func() (string, string) { return w.links.source(name) },
 			Record:    w.rec.record,
 		})
 		w.agents = append(w.agents, &host{name: name, Host: a})
 	}
 	return nil
+}
+
+func (w *world) crdSource(name string) agent.Source {
+	return crd.New(crd.Config{
+		Node:           "n" + name[1:],
+		EndpointSlices: w.plan.Options.EndpointSlices,
+		Dial:           w.kubeDialer(name),
+		Log:            w.cfg.Log.With("host", name),
+	})
+}
+
+// writeMeshConfig writes what agents find the ClusterMesh API server by.
+func (w *world) writeMeshConfig() (path string, err error) {
+	if err := os.MkdirAll(w.configDir, 0o777); err != nil {
+		return "", err
+	}
+	path = filepath.Join(w.configDir, w.plan.Options.ClusterName)
+	return path, os.WriteFile(path, []byte("endpoints:\n- http://"+serviceAddress+"\n"), 0o666)
+}
+
+func (w *world) meshSource(name, configPath string) agent.Source {
+	return clustermesh.New(clustermesh.Config{
+		Cluster:    w.plan.Options.ClusterName,
+		ClusterID:  w.plan.Options.ClusterID,
+		ConfigPath: configPath,
+		Nodes:      w.plan.Topology.Nodes,
+		QPS:        w.plan.Options.AgentQPS,
+		Dial:       w.meshSvc.dialer(name, w.net.Host(name).Dial),
+		Log:        w.cfg.Log.With("host", name),
+	})
 }
 
 // onCommit records a write of the kube-apiserver and what it makes true. The

@@ -77,6 +77,8 @@ func times(h *history.History, match func(history.Record) bool) []time.Duration 
 		if r.Verb == history.Phase && r.Key == "churn" {
 			churn = r.At
 		}
+	}
+	for _, r := range h.Records {
 		if match(r) {
 			at = append(at, r.At-churn)
 		}

@@ -106,13 +106,13 @@ func parseCampaign(args []string) (*campaignFlags, error) {
 
 // search runs the campaign and reports on it.
 func (c *console) search(ctx context.Context, f *campaignFlags, family *family, kept *corpus.Corpus, state *corpus.State, worker det.Worker) (int, error) {
-	driver := &drive.Driver{Worker: worker}
+	runner := &drive.Runner{Worker: worker}
 	start := time.Now()
 	var writeErr error
 	result, stopped := campaign.Run(ctx, campaign.Config{
-		Runner:   driver,
+		Runner:   runner,
 		Draw:     family.member,
-		Shrink:   shrinker(driver, f.shrink),
+		Shrink:   shrinker(runner, f.shrink),
 		Corpus:   kept,
 		State:    state,
 		Markers:  marker.New(faultKinds()),
@@ -151,12 +151,12 @@ func campaignStatus(r campaign.Result) int {
 }
 
 // shrinker shrinks plans one run at a time: the cores are busy with other seeds.
-func shrinker(driver *drive.Driver, limit time.Duration) campaign.Shrinker {
+func shrinker(runner *drive.Runner, limit time.Duration) campaign.Shrinker {
 	if limit == 0 {
 		return nil
 	}
 	return func(ctx context.Context, plan *fault.Plan, broken checker.Finding) (campaign.Shrunk, error) {
-		shrunk, err := driver.Shrink(ctx, plan, broken, drive.ShrinkConfig{For: limit})
+		shrunk, err := runner.Shrink(ctx, plan, broken, drive.ShrinkConfig{For: limit})
 		if err != nil {
 			return campaign.Shrunk{}, err
 		}
@@ -187,7 +187,7 @@ func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, erro
 		return 0, err
 	}
 	done := 0
-	all, err := campaign.Replay(ctx, &drive.Driver{Worker: worker}, findings, runtime.NumCPU(), func(campaign.Replayed) {
+	all, err := campaign.Replay(ctx, &drive.Runner{Worker: worker}, findings, runtime.NumCPU(), func(campaign.Replayed) {
 		done++
 		c.progress.show("%s %d of %d findings", bar(done, len(findings)), done, len(findings))
 	})

@@ -32,7 +32,7 @@ const knownFindings = "../../testdata/corpus"
 // fuzzer's coverage does not see: what guides it are the markers that the run
 // reached (showCoverage). As an ordinary test it runs its seed inputs alone.
 func FuzzPlan(f *testing.F) {
-	driver := &drive.Driver{Worker: fuzzWorker(f)}
+	runner := &drive.Runner{Worker: fuzzWorker(f)}
 	known, err := corpus.Read(knownFindings)
 	require.NoError(f, err)
 	markers := marker.New(faultKinds())
@@ -41,7 +41,7 @@ func FuzzPlan(f *testing.F) {
 	}
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		plan := fault.Plans().Draw(t, "plan")
-		run, file, err := driver.Execute(t.Context(), plan)
+		run, err := runner.Run(t.Context(), plan)
 		var failure *det.Failure
 		if errors.As(err, &failure) {
 			kept, err := keep(plan, failure)
@@ -49,15 +49,13 @@ func FuzzPlan(f *testing.F) {
 			t.Fatalf("the worker failed (%s): %s; replay: go run ./cmd/simrun -plan %s", failure.Kind, failure.Message, filepath.Join(kept, "plan.json"))
 		}
 		require.NoError(t, err)
-		reached, err := campaign.CountMarkers(markers, file)
-		require.NoError(t, err)
-		showCoverage(reached)
+		showCoverage(markers.Count(run.History))
 		for _, broken := range run.Verdict.Findings() {
 			if broken.Cause != "" {
 				continue // a page in testdata/findings tells of it
 			}
 			violation, _ := run.Verdict.First(broken)
-			match, err := campaign.Identify(t.Context(), driver, plan, broken, violation.Sentence, known)
+			match, err := campaign.Identify(t.Context(), runner, plan, broken, violation.Sentence, known)
 			require.NoError(t, err)
 			if match == nil {
 				t.Fatalf("new: %s is broken: %s; replay: go run ./cmd/simrun -plan %s", broken, violation.Sentence, keepFuzzed(t, plan, broken))

@@ -112,7 +112,7 @@ func TestRecordedOutcomes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, mesh.Default, recorded.Bounds)
 	check := recordedCheck{
-		driver:  &drive.Driver{Worker: det.Worker{Path: builtWorker(t)}},
+		runner:  &drive.Runner{Worker: det.Worker{Path: builtWorker(t)}},
 		cells:   recorded.Cells,
 		plans:   map[string]bool{},
 		courses: map[string]*mesh.Course{},
@@ -136,7 +136,7 @@ func TestRecordedOutcomes(t *testing.T) {
 
 // recordedCheck goes through the recorded cells in the order of the matrix.
 type recordedCheck struct {
-	driver  *drive.Driver
+	runner  *drive.Runner
 	cells   []conformance.Cell      // that are left
 	plans   map[string]bool         // that were run
 	courses map[string]*mesh.Course // by mode and property
@@ -180,7 +180,7 @@ func (k *recordedCheck) outcome(t *testing.T, course *mesh.Course) {
 		return
 	}
 	k.plans[want.Plan] = true
-	got, err := conformance.Try(t.Context(), k.driver, course, plan, drive.Seeds{First: 1, Last: 1}, 1)
+	got, err := conformance.Try(t.Context(), k.runner, course, plan, drive.Seeds{First: 1, Last: 1}, 1)
 	require.NoError(t, err, want.Plan)
 	require.Equal(t, want.Outcome, got.Outcome(want.Of != ""), want.Plan)
 }

@@ -32,8 +32,8 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	driver := drive.Driver{Worker: worker}
-	work := func(ctx context.Context, seed uint64) attempt { return f.attempt(ctx, &driver, seed, family) }
+	runner := drive.Runner{Worker: worker}
+	work := func(ctx context.Context, seed uint64) attempt { return f.attempt(ctx, &runner, seed, family) }
 
 	start := time.Now()
 	summary := report.Summary{Seeds: f.seeds.Count()}
@@ -57,20 +57,22 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family)
 	return summaryStatus(&summary), stopped
 }
 
-func (f *simulateFlags) attempt(ctx context.Context, driver *drive.Driver, seed uint64, family *family) (a attempt) {
+func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Runner, seed uint64, family *family) (a attempt) {
 	if a.plan, a.err = family.member(seed); a.err != nil {
 		return a
 	}
-	var history []byte
-	if a.run, history, a.err = driver.Execute(ctx, a.plan); a.err != nil {
+	run, err := runner.Run(ctx, a.plan)
+	if err != nil {
+		a.err = err
 		return a
 	}
+	a.run = run.Run
 	a.run.Name = fmt.Sprintf("%sseed %d", family.title, seed)
 	if f.writePlan != "" {
 		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
 	}
 	if f.writeHistory != "" {
-		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writeHistory, fmt.Sprintf("seed-%d.history", seed)), history))
+		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writeHistory, fmt.Sprintf("seed-%d.history", seed)), run.File))
 	}
 	return a
 }

@@ -87,8 +87,8 @@ func (c *console) shrink(ctx context.Context, args []string) (int, error) {
 		return 0, err
 	}
 	var failures failedPlans
-	driver := drive.Driver{Worker: worker}
-	result, err := driver.Shrink(ctx, plan, f.finding, drive.ShrinkConfig{
+	runner := drive.Runner{Worker: worker}
+	result, err := runner.Shrink(ctx, plan, f.finding, drive.ShrinkConfig{
 		Parallel:   runtime.NumCPU(),
 		For:        f.length,
 		OnProgress: c.shrinkProgress(plan),

@@ -137,14 +137,14 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 		return 0, err
 	}
 	limits := det.RunConfig{OnProgress: c.runProgress(), CPUProfile: f.cpuProfile, MemProfile: f.memProfile}
-	driver := drive.Driver{Worker: worker, Limits: limits}
-	run, history, err := driver.Execute(ctx, plan)
+	runner := drive.Runner{Worker: worker, Limits: limits}
+	run, err := runner.Run(ctx, plan)
 	c.progress.clear()
 	if err != nil {
 		return c.failed(f, plan, err)
 	}
 	if f.writeHistory != "" {
-		if err := writeFile(f.writeHistory, history); err != nil {
+		if err := writeFile(f.writeHistory, run.File); err != nil {
 			return 0, err
 		}
 	}
@@ -153,7 +153,7 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 	if f.json {
 		return status(run.Verdict), run.WriteJSON(c.stdout, true)
 	}
-	return status(run.Verdict), report.WriteVerdict(c.stdout, run, f.all)
+	return status(run.Verdict), report.WriteVerdict(c.stdout, run.Run, f.all)
 }
 
 // failed reports a run that gave no history to judge.

@@ -54,7 +54,7 @@ func (c *console) verify(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	result, stopped := c.compareAll(ctx, &drive.Driver{Worker: worker}, seeds.Seeds, config)
+	result, stopped := c.compareAll(ctx, &drive.Runner{Worker: worker}, seeds.Seeds, config)
 	if *asJSON {
 		err = result.WriteJSON(c.stdout)
 	} else {
@@ -68,12 +68,12 @@ func (c *console) verify(ctx context.Context, args []string) (int, error) {
 
 // compareAll compares the runs of all seeds, with all cores busy: what a run must
 // not depend on.
-func (c *console) compareAll(ctx context.Context, driver *drive.Driver, seeds drive.Seeds, config fault.DrawConfig) (*report.Verification, error) {
+func (c *console) compareAll(ctx context.Context, runner *drive.Runner, seeds drive.Seeds, config fault.DrawConfig) (*report.Verification, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := func(ctx context.Context, seed uint64) (one comparison) {
 		if one.plan, one.err = fault.Draw(seed, config); one.err == nil {
-			one.Comparison, one.virtual, one.err = driver.Compare(ctx, one.plan)
+			one.Comparison, one.virtual, one.err = runner.Compare(ctx, one.plan)
 		}
 		return one
 	}

@@ -18,15 +18,15 @@ import (
 	"github.com/meshcheck/meshcheck/checker/marker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// Runner runs a plan and judges its history, which it also returns in its file
-// form. Its error is a *det.Failure if the worker failed; another error ends the
+// Runner is a drive.Runner, or stands in for one. Its error is a *det.Failure if the worker failed; another error ends the
 // campaign. It is called from several goroutines.
 type Runner interface {
-	Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byte, error)
+	Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error)
 }
 
 // Shrinker makes a plan smaller that shows a finding. It bounds the time that it
@@ -160,7 +160,7 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 		return fmt.Errorf("drawing the plan of seed %d: %w", seed, err)
 	}
 	start := time.Now()
-	run, file, err := c.cfg.Runner.Execute(ctx, plan)
+	run, err := c.cfg.Runner.Run(ctx, plan)
 	var failure *det.Failure
 	switch {
 	case errors.As(err, &failure):
@@ -171,12 +171,9 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 	case err != nil:
 		return err
 	}
-	reached, err := CountMarkers(c.cfg.Markers, file)
-	if err != nil {
-		return err
-	}
+	reached := c.cfg.Markers.Count(run.History)
 	for _, broken := range run.Verdict.Findings() {
-		if err := c.found(ctx, seed, plan, run, broken); err != nil {
+		if err := c.found(ctx, seed, plan, run.Run, broken); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package campaign
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -83,18 +83,18 @@ func (l *lab) draw(seed uint64) (*fault.Plan, error) {
 	return plan, plan.Validate()
 }
 
-func (l *lab) Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byte, error) {
+func (l *lab) Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
+		return nil, ctx.Err()
 	}
 	l.ran = append(l.ran, plan)
 	if len(l.ran) == l.after {
 		l.stop()
 	}
 	if err := l.fails(plan); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	run := &report.Run{Plan: plan, Virtual: 100 * time.Second, Wall: time.Second}
 	run.Verdict.Results = []checker.Result{{Property: "integrity", Outcome: checker.Pass}}
@@ -104,20 +104,16 @@ func (l *lab) Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byt
 			Violations: []checker.Violation{{Kind: broken.Kind, At: time.Duration(plan.Seed) * time.Second, Sentence: broken.String() + " is broken"}},
 		})
 	}
-	return run, fileOf(plan), nil
+	return &drive.Judged{Run: run, History: historyOf(plan)}, nil
 }
 
-// fileOf is a history that says which faults there were.
-func fileOf(plan *fault.Plan) []byte {
-	var b bytes.Buffer
-	w, err := history.NewWriter(&b, plan.Line())
+// historyOf is a history that says which faults there were.
+func historyOf(plan *fault.Plan) *history.History {
+	h := &history.History{Plan: plan.Line()}
 	for i := range plan.Faults {
-		err = errors.Join(err, w.Write(&history.Record{Actor: "world", Verb: history.Fault, Kind: string(plan.Faults[i].Kind), Key: plan.Faults[i].Target, Rev: int64(i + 1)}))
+		h.Records = append(h.Records, history.Record{Actor: "world", Verb: history.Fault, Kind: string(plan.Faults[i].Kind), Key: plan.Faults[i].Target, Rev: int64(i + 1)})
 	}
-	if _, closeErr := w.Close(); err != nil || closeErr != nil {
-		panic(errors.Join(err, closeErr))
-	}
-	return b.Bytes()
+	return h
 }
 
 // shrink leaves out whatever fault can go.

@@ -1,15 +1,12 @@
 package campaign
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/checker/marker"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -72,7 +69,7 @@ func withOnly(plan *fault.Plan, kinds []fault.Kind) *fault.Plan {
 // show runs a plan and returns the first violation of a property on a kind of
 // object, or nil. A worker that fails shows nothing.
 func show(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.Finding) (*checker.Violation, error) {
-	run, _, err := runner.Execute(ctx, plan)
+	run, err := runner.Run(ctx, plan)
 	var failure *det.Failure
 	if errors.As(err, &failure) {
 		return nil, nil
@@ -85,13 +82,4 @@ func show(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.F
 		return nil, nil
 	}
 	return &violation, nil
-}
-
-// CountMarkers counts the markers that a history in its file form reaches.
-func CountMarkers(markers *marker.Catalogue, file []byte) ([]int, error) {
-	h, err := history.Read(bytes.NewReader(file))
-	if err != nil {
-		return nil, err
-	}
-	return markers.Count(h), nil
 }

@@ -55,7 +55,7 @@ func Replay(ctx context.Context, runner Runner, findings []*corpus.Finding, para
 }
 
 func replay(ctx context.Context, runner Runner, f *corpus.Finding) (Replayed, error) {
-	run, _, err := runner.Execute(ctx, f.Plan)
+	run, err := runner.Run(ctx, f.Plan)
 	var failure *det.Failure
 	switch {
 	case errors.As(err, &failure):

@@ -1,13 +1,11 @@
 package conformance
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
@@ -22,14 +20,14 @@ type Tried struct {
 // Try runs the plan of a course with each seed, so many at a time, and judges the
 // property. The error is a *det.Failure if a worker failed, and says so if no run went
 // as the course.
-func Try(ctx context.Context, d *drive.Driver, c *mesh.Course, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
+func Try(ctx context.Context, r *drive.Runner, c *mesh.Course, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
 	type judged struct {
 		Ruling
 		err error
 	}
 	rulings := map[uint64]judged{}
 	drive.Each(ctx, seeds, parallel, func(ctx context.Context, seed uint64) (j judged) {
-		j.Ruling, j.err = run(ctx, d, c, plan, seed)
+		j.Ruling, j.err = run(ctx, r, c, plan, seed)
 		return j
 	}, func(seed uint64, j judged) { rulings[seed] = j })
 	if ctx.Err() != nil {
@@ -60,18 +58,14 @@ func Try(ctx context.Context, d *drive.Driver, c *mesh.Course, plan *fault.Plan,
 	return t, nil
 }
 
-func run(ctx context.Context, d *drive.Driver, c *mesh.Course, plan *fault.Plan, seed uint64) (Ruling, error) {
+func run(ctx context.Context, r *drive.Runner, c *mesh.Course, plan *fault.Plan, seed uint64) (Ruling, error) {
 	seeded := *plan
 	seeded.Seed = seed
-	result, file, err := d.Execute(ctx, &seeded)
+	result, err := r.Run(ctx, &seeded)
 	if err != nil {
 		return Ruling{}, err
 	}
-	h, err := history.Read(bytes.NewReader(file))
-	if err != nil {
-		return Ruling{}, err
-	}
-	return Judge(c, &seeded, h, result.Verdict)
+	return Judge(c, &seeded, result.History, result.Verdict)
 }
 
 // Outcome is what the runs say about the counterexample; or, of one that was run with

@@ -23,42 +23,45 @@ import (
 // from a busy machine, one run in thousands; three in a row mean something else.
 const mostReruns = 3
 
-// Driver executes and judges plans.
-type Driver struct {
+// Runner runs plans and judges their histories.
+type Runner struct {
 	Worker det.Worker
 	Limits det.RunConfig  // OnProgress is called from several goroutines if several plans run at once
 	Check  checker.Config // how histories are judged
 }
 
-// Execute runs a plan and judges its history, which it also returns in its file
-// form. The error is a *det.Failure if the worker failed.
-func (d *Driver) Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byte, error) {
-	_, run, file, err := d.execute(ctx, plan)
-	return run, file, err
+// Judged is a plan that was run, with its verdict. The history is parsed once, for
+// all who read it; who keeps many runs keeps the report alone.
+type Judged struct {
+	*report.Run
+	History *history.History
+	File    []byte // the history in its file form
 }
 
-func (d *Driver) execute(ctx context.Context, plan *fault.Plan) (*history.History, *report.Run, []byte, error) {
-	result, reruns, err := d.run(ctx, plan)
+// Run runs a plan and judges its history. The error is a *det.Failure if the worker
+// failed.
+func (r *Runner) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) {
+	result, reruns, err := r.execute(ctx, plan)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	h, run, err := judge(result.History, d.Check)
+	h, run, err := judge(result.History, r.Check)
 	if err != nil {
-		return nil, nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker ended well but its history cannot be used: " + err.Error(), History: result.History}
+		return nil, &det.Failure{Kind: det.Crash, Message: "the worker ended well but its history cannot be used: " + err.Error(), History: result.History}
 	}
 	if h.Plan != plan.Line() {
-		return nil, nil, nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
+		return nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
 	}
 	run.Plan = plan
 	run.Virtual, run.Wall, run.PeakMemory = result.Virtual, result.Wall, result.PeakMemory
 	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
-	return h, run, result.History, nil
+	return &Judged{run, h, result.History}, nil
 }
 
-// run runs a plan, again if its seed did not determine every event.
-func (d *Driver) run(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
+// execute runs a plan, again if its seed did not determine every event.
+func (r *Runner) execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
 	for {
-		result, err = d.Worker.Run(ctx, []byte(plan.Line()), d.Limits)
+		result, err = r.Worker.Run(ctx, []byte(plan.Line()), r.Limits)
 		if err != nil {
 			return nil, reruns, err
 		}
@@ -97,12 +100,12 @@ func judge(file []byte, cfg checker.Config) (*history.History, *report.Run, erro
 
 // Compare runs a plan twice, in separate processes one after the other, and compares
 // the histories.
-func (d *Driver) Compare(ctx context.Context, plan *fault.Plan) (c report.Comparison, virtual time.Duration, err error) {
+func (r *Runner) Compare(ctx context.Context, plan *fault.Plan) (c report.Comparison, virtual time.Duration, err error) {
 	c.Seed = plan.Seed
 	var results [2]*det.Result
 	for i := range results {
 		var reruns int
-		if results[i], reruns, err = d.run(ctx, plan); err != nil {
+		if results[i], reruns, err = r.execute(ctx, plan); err != nil {
 			return c, 0, err
 		}
 		c.Reruns += reruns

@@ -19,7 +19,7 @@ const convergence = "convergence"
 
 // oracle tells a search what the runs of plans show.
 type oracle struct {
-	driver    *Driver
+	runner    *Runner
 	finding   checker.Finding
 	onFailure func(*fault.Plan, *det.Failure)
 	counts    func(context.Context, *report.Run) (bool, error) // as ShrinkConfig.Counts
@@ -31,12 +31,12 @@ type oracle struct {
 	failed int
 }
 
-func newOracle(d *Driver, finding checker.Finding, given *report.Run, onFailure func(*fault.Plan, *det.Failure)) *oracle {
+func newOracle(r *Runner, finding checker.Finding, given *report.Run, onFailure func(*fault.Plan, *det.Failure)) *oracle {
 	// A plan smaller than the given one takes no longer; what does has gone wrong.
-	driver := *d
-	driver.Limits.WallLimit = 10*time.Second + 5*given.Wall
+	runner := *r
+	runner.Limits.WallLimit = 10*time.Second + 5*given.Wall
 	return &oracle{
-		driver: &driver, finding: finding, onFailure: onFailure, settle: given.Plan.Settle,
+		runner: &runner, finding: finding, onFailure: onFailure, settle: given.Plan.Settle,
 		shown: map[string]*report.Run{},
 	}
 }
@@ -44,7 +44,7 @@ func newOracle(d *Driver, finding checker.Finding, given *report.Run, onFailure 
 // run runs a plan. A run that the worker fails does not show the finding, nor does
 // one that its seed did not determine, since it might not show it again.
 func (o *oracle) run(ctx context.Context, plan *fault.Plan) (shrink.Outcome, error) {
-	h, run, _, err := o.driver.execute(ctx, plan)
+	run, err := o.runner.Run(ctx, plan)
 	if ctx.Err() != nil {
 		return shrink.Outcome{}, ctx.Err()
 	}
@@ -63,11 +63,11 @@ func (o *oracle) run(ctx context.Context, plan *fault.Plan) (shrink.Outcome, err
 		return shrink.Outcome{}, nil
 	}
 	if _, broken := run.Verdict.First(o.finding); broken && o.counts != nil {
-		if counts, err := o.counts(ctx, run); err != nil || !counts {
+		if counts, err := o.counts(ctx, run.Run); err != nil || !counts {
 			return shrink.Outcome{}, err
 		}
 	}
-	return o.outcome(h, run), nil
+	return o.outcome(run.History, run.Run), nil
 }
 
 func (o *oracle) count(failed bool) {

@@ -44,9 +44,9 @@ func (e *NothingToShrink) Error() string { return e.text }
 // run's that fits is followed. If ctx ends, Shrink returns the best plan so far,
 // not run again, and the error of ctx. Other errors come without a result: a
 // *NothingToShrink, a *det.Failure of the given plan's worker.
-func (d *Driver) Shrink(ctx context.Context, plan *fault.Plan, finding checker.Finding, cfg ShrinkConfig) (*report.Shrunk, error) {
+func (r *Runner) Shrink(ctx context.Context, plan *fault.Plan, finding checker.Finding, cfg ShrinkConfig) (*report.Shrunk, error) {
 	start := time.Now()
-	h, given, _, err := d.execute(ctx, plan)
+	given, err := r.Run(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (d *Driver) Shrink(ctx context.Context, plan *fault.Plan, finding checker.F
 	if err != nil {
 		return nil, err
 	}
-	o := newOracle(d, all[i], given, cfg.OnFailure)
+	o := newOracle(r, all[i], given.Run, cfg.OnFailure)
 	o.counts = cfg.Counts
 	searching := ctx
 	if cfg.For > 0 {
@@ -63,7 +63,7 @@ func (d *Driver) Shrink(ctx context.Context, plan *fault.Plan, finding checker.F
 		searching, cancel = context.WithDeadline(ctx, start.Add(cfg.For))
 		defer cancel()
 	}
-	found, err := shrink.Shrink(searching, plan, o.outcome(h, given), shrink.Config{
+	found, err := shrink.Shrink(searching, plan, o.outcome(given.History, given.Run), shrink.Config{
 		Run:        o.run,
 		KeepSettle: o.finding.Property == convergence,
 		Seeds:      otherSeeds,
@@ -92,7 +92,7 @@ func (d *Driver) Shrink(ctx context.Context, plan *fault.Plan, finding checker.F
 		result.Note = fmt.Sprintf("the time of %s is up", cfg.For)
 	}
 	if ctx.Err() == nil && result.Run.Deterministic {
-		result.Replays, err = d.replays(ctx, result.Run)
+		result.Replays, err = r.replays(ctx, result.Run)
 		result.Runs += 2
 	}
 	result.Elapsed = time.Since(start)
@@ -123,9 +123,9 @@ func choose(all []checker.Finding, asked checker.Finding) (int, error) {
 }
 
 // replays runs a plan in two more processes and compares.
-func (d *Driver) replays(ctx context.Context, run *report.Run) (report.Replays, error) {
+func (r *Runner) replays(ctx context.Context, run *report.Run) (report.Replays, error) {
 	for range 2 {
-		_, again, _, err := d.execute(ctx, run.Plan)
+		again, err := r.Run(ctx, run.Plan)
 		if err != nil {
 			return report.NotTested, err
 		}

@@ -8,15 +8,15 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// Runner runs a plan and judges its history, which it also returns in its file
-// form. Its error is a *det.Failure if the worker failed; another error ends the
+// Runner is a drive.Runner, or stands in for one. Its error is a *det.Failure if the worker failed; another error ends the
 // hunt. It is called from several goroutines.
 type Runner interface {
-	Execute(ctx context.Context, plan *fault.Plan) (*report.Run, []byte, error)
+	Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error)
 }
 
 // Config is what a hunt works with. All fields are needed, except OnSeed.
@@ -112,7 +112,7 @@ func (h *hunt) try(ctx context.Context, seed uint64) (t try, err error) {
 	if t.plan, err = h.cfg.Draw(seed); err != nil {
 		return t, err
 	}
-	run, _, err := h.cfg.Planted.Execute(ctx, t.plan)
+	run, err := h.cfg.Planted.Run(ctx, t.plan)
 	if errors.As(err, &t.failure) && t.failure.Kind != det.Input {
 		t.outcome = failed
 		return t, nil
@@ -121,7 +121,7 @@ func (h *hunt) try(ctx context.Context, seed uint64) (t try, err error) {
 		return t, err
 	}
 	t.violation, _ = h.bug.By(run.Verdict)
-	t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run)
+	t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run.Run)
 	return t, err
 }
 
@@ -169,11 +169,11 @@ func judge(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (outcom
 	if _, shown := bug.By(run.Verdict); !shown || undetermined(run) {
 		return nothing, nil
 	}
-	without, _, err := clean.Execute(ctx, run.Plan)
+	without, err := clean.Run(ctx, run.Plan)
 	if err != nil {
 		return nothing, fmt.Errorf("the worker without the bug: %w", err)
 	}
-	if bug.breaks(without.Verdict) || undetermined(without) {
+	if bug.breaks(without.Verdict) || undetermined(without.Run) {
 		return known, nil
 	}
 	return catches, nil

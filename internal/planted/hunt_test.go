@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -19,12 +20,12 @@ import (
 // fake runs a plan by its seed.
 type fake func(seed uint64) (*report.Run, error)
 
-func (f fake) Execute(_ context.Context, plan *fault.Plan) (*report.Run, []byte, error) {
+func (f fake) Run(_ context.Context, plan *fault.Plan) (*drive.Judged, error) {
 	run, err := f(plan.Seed)
 	if run != nil {
 		run.Plan = plan
 	}
-	return run, nil, err
+	return &drive.Judged{Run: run}, err
 }
 
 func clean(uint64) (*report.Run, error) { return &report.Run{}, nil }

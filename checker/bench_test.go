@@ -7,6 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/stores"
+	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -78,13 +81,13 @@ func BenchmarkViews(b *testing.B) {
 		}
 		perSecond(b)
 	})
-	in := &input{index.New(&history.History{Records: records}), Config{}}
-	for _, p := range []Property{
-		integrity, monotonic, monotonicSession, noSpuriousDeletion, owner, referential, convergence, singleSource, staleness, readiness,
+	in := &property.Input{Index: index.New(&history.History{Records: records}), Deadline: 0}
+	for _, p := range []property.Property{
+		views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential, views.Convergence, views.SingleSource, views.Staleness, views.Readiness,
 	} {
 		b.Run(p.Name, func(b *testing.B) {
 			for b.Loop() {
-				p.check(in)
+				p.Check(in)
 			}
 			perSecond(b)
 		})
@@ -102,14 +105,14 @@ func BenchmarkLinearizable(b *testing.B) {
 		{"200 keys, lists by 10 agents", lists(200, 500, 10)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			in := &input{index.New(&history.History{Records: c.records}), Config{Deadline: time.Minute}}
+			in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: time.Minute}
 			operationsOf := 0
 			for _, s := range in.Stores {
-				operationsOf += len(operations(in.Records, s))
+				operationsOf += len(stores.Operations(in.Records, s))
 			}
 			for b.Loop() {
-				r := checkLinearizable(in)
-				require.Equal(b, Pass, r.Outcome, r.Evidence)
+				r := stores.CheckLinearizable(in)
+				require.Equal(b, property.Pass, r.Outcome, r.Evidence)
 			}
 			b.ReportMetric(float64(operationsOf)*float64(b.N)/b.Elapsed().Seconds(), "operations/s")
 		})

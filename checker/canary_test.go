@@ -3,6 +3,8 @@ package checker
 import (
 	"strings"
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 // vouched is a cluster with the identity 7, of which the writer r0 knows by its list of
@@ -25,27 +27,27 @@ func TestCanaries(t *testing.T) {
 	tell(t, "canaries", []story{
 		{"what was listed is there, what was deleted since is not", vouched(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
-` + canary), Pass, []string{"1 of 1 canary, which vouch for 2 entries"}},
+` + canary), property.Pass, []string{"1 of 1 canary, which vouch for 2 entries"}},
 		{"later content", vouched(`
 4 k0 truth identity 7 op=put value=v owner=i/7 rv=6
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=v
-` + canary), Pass, []string{"1 of 1 canary, which vouch for 2 entries"}},
+` + canary), property.Pass, []string{"1 of 1 canary, which vouch for 2 entries"}},
 		{"it comes too early", vouched(canary + `
 6 r0 put identity cilium/state/identities/v1/id/7 rev=6 value=y
-`), Fail, []string{says + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
+`), property.Fail, []string{says + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
 		{"older content", vouched(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=x
-` + canary), Fail, []string{says + "is there as <x> of rev 2, which it was before that list only, although the writer's list of rv 3 at 2.000s had it"}},
+` + canary), property.Fail, []string{says + "is there as <x> of rev 2, which it was before that list only, although the writer's list of rv 3 at 2.000s had it"}},
 		{"it comes back too early", vouched(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
 4 r0 put meta cilium/synced/c1/cilium/state/identities/v1 rev=3 value=now
 4 r0 del identity cilium/state/identities/v1/id/7 rev=4
 4 r0 del meta cilium/synced/c1/cilium/state/identities/v1 rev=4
-` + canary), Fail, []string{strings.Replace(says, "put at", "put again at", 1) + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
+` + canary), property.Fail, []string{strings.Replace(says, "put at", "put again at", 1) + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
 		{"of a writer without a list, and of nothing that is known", vouched(`
 4 r0 up writer - inc=2
 5 r0 put meta cilium/synced/c1/cilium/state/services/v1 rev=4 value=now
-` + canary), Unknown, []string{"the history does not say which lists the writers of 1 canary had got"}},
-		{"none", vouched(""), Unknown, []string{"no canary was put"}},
+` + canary), property.Unknown, []string{"the history does not say which lists the writers of 1 canary had got"}},
+		{"none", vouched(""), property.Unknown, []string{"no canary was put"}},
 	})
 }

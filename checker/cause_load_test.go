@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/load"
+	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -27,7 +29,7 @@ func TestCauseOfAStorm(t *testing.T) {
 	for _, c := range []struct {
 		name, records, want string
 	}{
-		{"each key again and again, with back-off", refusing(130, "r0", 10), causeRefused},
+		{"each key again and again, with back-off", refusing(130, "r0", 10), mechanism.CauseRefused},
 		{"more often than with back-off", refusing(150, "r0", 10), ""},
 		{"a few keys, more often than with back-off", refusing(130, "r0", 9), ""},
 		{"another writer's requests", refusing(130, "r1", 10), ""},
@@ -36,7 +38,7 @@ func TestCauseOfAStorm(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records)
 			require.NoError(t, err)
-			r, _ := Check(&history.History{Records: records}, Config{}).Result(load.Name)
+			r, _ := Check(&history.History{Records: records}, Config{}).Result(load.Load.Name)
 			require.Len(t, r.Violations, 1)
 			if c.want == "" {
 				require.Nil(t, r.Violations[0].Cause)

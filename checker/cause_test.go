@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/mechanism"
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -74,11 +76,11 @@ func TestCauses(t *testing.T) {
 		{"an agent that stops before it has the whole list", inList + `
 2.1 a0 drop identity 7 peer=r0 store=A inc=1
 2.15 a0 down agent - inc=1
-`, "no-spurious-deletion", causeCutList},
+`, "no-spurious-deletion", mechanism.CauseCutList},
 		{"a connection that ends before the agent has the whole list", inList + `
 2.1 a0 disconnect - - value=reset peer=r0 store=A
 2.1 a0 drop identity 7 peer=r0 store=A inc=1
-`, "no-spurious-deletion", causeCutList},
+`, "no-spurious-deletion", mechanism.CauseCutList},
 		{"an agent that stops when it has the whole list", inList + `
 2.05 r0 watch identity cilium/state/identities/v1/id peer=a0 store=A ask=6 id=2
 2.1 a0 drop identity 7 peer=r0 store=A inc=1
@@ -87,7 +89,7 @@ func TestCauses(t *testing.T) {
 		{"a loss in the middle of a list that goes on", inList + `
 2.1 a0 drop identity 7 peer=r0 store=A inc=1
 `, "no-spurious-deletion", ""},
-		{"a fail-over to a replica that is behind", twoReplicas + replaced + toStale, "monotonic", causeStale},
+		{"a fail-over to a replica that is behind", twoReplicas + replaced + toStale, "monotonic", mechanism.CauseStale},
 		{"a fail-over that gave its first watch up", twoReplicas + replaced + `
 5 a0 connect - - peer=r1 store=B
 5 r1 watch endpoint cilium/state/ip/v1/default/ peer=a0 store=B end=cilium/state/ip/v1/default0 ask=90 id=9
@@ -95,7 +97,7 @@ func TestCauses(t *testing.T) {
 6 a0 connect - - peer=r1 store=B
 6 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
 6 r1 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=B rev=8
-`, "monotonic", causeStale},
+`, "monotonic", mechanism.CauseStale},
 		{"back in time on one store, which never went back", twoReplicas + replaced +
 			"5 a0 see endpoint e value=\"id=1 host=h pod=ns/one\" peer=r0 store=A inc=1\n", "monotonic", ""},
 		{"a fail-over to a replica whose next writer does not know of the key", twoReplicas + `
@@ -103,7 +105,7 @@ func TestCauses(t *testing.T) {
 ` + deleted + `
 4 r1 up writer - inc=2
 5 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=8
-` + toOrphan, "monotonic", causeOrphan},
+` + toOrphan, "monotonic", mechanism.CauseOrphan},
 		{"a fail-over to a replica that has not got the entry yet", `
 0 r0 up etcd - store=A inc=1
 0 r1 up etcd - store=B inc=1
@@ -116,7 +118,7 @@ func TestCauses(t *testing.T) {
 3 a0 connect - - peer=r1 store=B
 3 a0 drop endpoint e peer=r1 store=B inc=1
 9 r1 put endpoint cilium/state/ip/v1/default/e value=one store=B rev=8
-`, "no-spurious-deletion", causeStale},
+`, "no-spurious-deletion", mechanism.CauseStale},
 		{"the same, but there is no canary yet", `
 0 r0 up etcd - store=A inc=1
 0 r1 up etcd - store=B inc=1
@@ -133,7 +135,7 @@ func TestCauses(t *testing.T) {
 		{"a lease expires", twoReplicas + `
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 3 a0 drop endpoint e peer=r0 store=A inc=1
-`, "no-spurious-deletion", causeLease},
+`, "no-spurious-deletion", mechanism.CauseLease},
 		{"an agent still hears from the replica before, which knows more", twoReplicas + `
 3 a0 connect - - peer=r1 store=B
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
@@ -141,7 +143,7 @@ func TestCauses(t *testing.T) {
 4 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=A rev=8
 4 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r1 store=B inc=1
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
-`, "monotonic", causeStale},
+`, "monotonic", mechanism.CauseStale},
 		{"a store that is behind works off its backlog, under an agent that has come to it", twoReplicas + `
 3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/one rv=6
 3 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=A rev=8
@@ -153,7 +155,7 @@ func TestCauses(t *testing.T) {
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
 6 r1 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=B rev=8
 6 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r1 store=B inc=1
-`, "monotonic", causeStale},
+`, "monotonic", mechanism.CauseStale},
 		{"a slow agent hears late of what its new store lacked in the list", `
 0 r0 up etcd - store=A inc=1
 0 r1 up etcd - store=B inc=1
@@ -168,34 +170,34 @@ func TestCauses(t *testing.T) {
 5 k0 truth endpoint e value=one op=del owner=CiliumEndpoint/ns/one rv=6
 6 a0 drop endpoint e peer=r1 store=B inc=1
 7 a0 see endpoint e value=one peer=r1 store=B inc=1
-`, "monotonic", causeStale},
+`, "monotonic", mechanism.CauseStale},
 		{"a lease expires, and its key is back when a slow agent hears of it", twoReplicas + `
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 4 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 5 a0 drop endpoint e peer=r0 store=A inc=1
-`, "no-spurious-deletion", causeLease},
+`, "no-spurious-deletion", mechanism.CauseLease},
 		{"a lease expires in the store that the agent is about to leave", twoReplicas + `
 3 a0 connect - - peer=r1 store=B
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 4 a0 drop endpoint e peer=r1 store=B inc=1
-`, "no-spurious-deletion", causeLease},
+`, "no-spurious-deletion", mechanism.CauseLease},
 		{"a writer puts back what an informer that is behind still has", twoReplicas + deleted + `
 4.9 k0 event Namespace - value="ADDED:ns:6" peer=r0 id=2
 5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
-`, "monotonic", causeNamespace},
+`, "monotonic", mechanism.CauseNamespace},
 		{"a watch that is opened again tells of a lease that expired meanwhile", twoReplicas + `
 3 a0 disconnect - - value=timeout peer=r0 store=A
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 9 a0 connect - - peer=r0 store=A
 9 a0 drop endpoint e peer=r0 store=A inc=1
-`, "no-spurious-deletion", causeLease},
+`, "no-spurious-deletion", mechanism.CauseLease},
 		{"an agent that reads slowly has lost its replica and hears of a lease that had expired", twoReplicas + `
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 5 a0 disconnect - - value=reset peer=r0 store=A
 9 a0 drop endpoint e inc=1
-`, "no-spurious-deletion", causeLease},
+`, "no-spurious-deletion", mechanism.CauseLease},
 		{"a writer puts back what was gone, for no known reason", twoReplicas + deleted + `
 5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
@@ -208,7 +210,7 @@ func TestCauses(t *testing.T) {
 		{"a writer deletes after a relist", twoReplicas + moved + `
 4 k0 event Namespace - value="ADDED:ns:3 INITIAL:7" peer=r0 id=3
 4 k0 event CiliumEndpoint - value="ADDED:ns/two:6 INITIAL:7" peer=r0 id=1
-` + wronglyDeleted, "no-spurious-deletion", causeRelist},
+` + wronglyDeleted, "no-spurious-deletion", mechanism.CauseRelist},
 		{"a writer deletes although it has been told in order", twoReplicas + `
 2 k0 event CiliumEndpoint - value="ADDED:ns/one:6 INITIAL:7" peer=r0 id=1
 ` + moved + `
@@ -216,7 +218,7 @@ func TestCauses(t *testing.T) {
 ` + wronglyDeleted, "no-spurious-deletion", ""},
 		{"a writer takes the last of several events for the first", twoReplicas + moved + `
 4.9 k0 event CiliumEndpoint - value="MODIFIED:ns/one:5 ADDED:ns/two:6 DELETED:ns/one:7" peer=r0 id=1
-` + wronglyDeleted, "no-spurious-deletion", causeMerged},
+` + wronglyDeleted, "no-spurious-deletion", mechanism.CauseMerged},
 		{"a writer has handled the first of several events long before", twoReplicas + `
 2 k0 event CiliumEndpoint - value=MODIFIED:ns/one:5 peer=r0 id=1
 ` + moved + `
@@ -228,12 +230,12 @@ func TestCauses(t *testing.T) {
 		{"a writer learns of a namespace late", twoReplicas + strings.ReplaceAll(moved, "ns/two", "new/two") + `
 3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
 4.001 k0 event Namespace - value="ADDED:new:6" peer=r0 id=2
-` + wronglyDeleted, "no-spurious-deletion", causeNamespace},
+` + wronglyDeleted, "no-spurious-deletion", mechanism.CauseNamespace},
 		{"a writer has heard of the deletion of a namespace only", twoReplicas + `
 2 k0 event Namespace - value=DELETED:new:4 peer=r0 id=2
 ` + strings.ReplaceAll(moved, "ns/two", "new/two") + `
 3 k0 event CiliumEndpoint - value=ADDED:new/two:6 peer=r0 id=1
-` + wronglyDeleted, "no-spurious-deletion", causeNamespace},
+` + wronglyDeleted, "no-spurious-deletion", mechanism.CauseNamespace},
 		{"a writer has heard of a namespace again, long before", twoReplicas + `
 2 k0 event Namespace - value="DELETED:new:4 ADDED:new:5" peer=r0 id=2
 ` + strings.ReplaceAll(moved, "ns/two", "new/two") + `
@@ -243,7 +245,7 @@ func TestCauses(t *testing.T) {
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 4.5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
 5 a0 drop endpoint e peer=r0 store=A inc=1
-`, "no-spurious-deletion", causeLease},
+`, "no-spurious-deletion", mechanism.CauseLease},
 		{"an agent hears late of a deletion that nothing explains", twoReplicas + aWatch + `
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 4 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
@@ -261,14 +263,14 @@ func TestCauses(t *testing.T) {
 7 a0 drop endpoint e peer=r0 store=A inc=1
 7 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
 7 a0 see endpoint e value="id=2 host=h pod=ns/one" peer=r0 store=A inc=1
-`, "monotonic", causeLease},
+`, "monotonic", mechanism.CauseLease},
 		{"an agent gives up waiting for a replica", twoReplicas + `
 2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
 3 a0 down agent - inc=1
 3 a0 up agent - inc=2
 63 a0 unprogram endpoint e inc=2
 63 a0 synced endpoint - value=timeout inc=2
-`, "no-spurious-deletion", causeNoSource},
+`, "no-spurious-deletion", mechanism.CauseNoSource},
 		{"an agent gives up waiting for a cluster configuration", twoReplicas + `
 2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
 3 a0 down agent - inc=1
@@ -277,7 +279,7 @@ func TestCauses(t *testing.T) {
 5 a0 connect - - peer=r0 store=A
 63 a0 unprogram endpoint e peer=r0 store=A inc=2
 63 a0 synced endpoint - value=timeout inc=2
-`, "no-spurious-deletion", causeClusterConfig},
+`, "no-spurious-deletion", mechanism.CauseClusterConfig},
 		{"the entry leaves the datapath although the agent had its lists", twoReplicas + `
 2 a0 program endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
 3 a0 unprogram endpoint e peer=r0 store=A inc=1
@@ -288,7 +290,7 @@ func TestCauses(t *testing.T) {
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 4 r0 up writer - inc=2
 5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
-` + ends, "convergence", causeOrphan},
+` + ends, "convergence", mechanism.CauseOrphan},
 		{"an etcd applies what the writer before had asked for", twoReplicas + `
 2 k0 truth endpoint f value="id=1 host=h pod=ns/f" op=put owner=CiliumEndpoint/ns/f rv=6
 2 r0 call meta cilium/state/ip/v1/default/f op=put value=x err=Canceled peer=r0 store=A from=2
@@ -298,7 +300,7 @@ func TestCauses(t *testing.T) {
 4.5 r0 put endpoint cilium/state/ip/v1/default/f value="id=1 host=h pod=ns/f" store=A rev=8
 4.6 a0 see endpoint f value="id=1 host=h pod=ns/f" peer=r0 store=A inc=1
 5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=9
-` + ends, "convergence", causeOrphan},
+` + ends, "convergence", mechanism.CauseOrphan},
 		{"a key that no writer knows of goes with its lease, too late", twoReplicas + `
 2.5 r0 down writer - inc=1
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
@@ -308,7 +310,7 @@ func TestCauses(t *testing.T) {
 25 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=9
 25 a0 drop endpoint e peer=r0 store=A inc=1
 30 world phase - end value=settled
-`, "convergence", causeOrphan},
+`, "convergence", mechanism.CauseOrphan},
 		{"the entry was there again for a while, unknown to the next writer", twoReplicas + `
 2.5 r0 down writer - inc=1
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
@@ -316,7 +318,7 @@ func TestCauses(t *testing.T) {
 5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
 6 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=7
 7 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpoint/ns/two rv=8
-` + ends, "convergence", causeOrphan},
+` + ends, "convergence", mechanism.CauseOrphan},
 		{"the same, but the next writer has not listed", twoReplicas + `
 2.5 r0 down writer - inc=1
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
@@ -330,7 +332,7 @@ func TestCauses(t *testing.T) {
 9 r0 call meta DeleteRange op=other err="database space exceeded" peer=r0 store=A from=9
 10 world phase - heal value=1s
 14 world phase - end value=settled
-`, "convergence", causeBackOff},
+`, "convergence", mechanism.CauseBackOff},
 		{"a writer has waited longer than that", twoReplicas + `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 9 r0 call meta DeleteRange op=other err="database space exceeded" peer=r0 store=A from=9
@@ -347,11 +349,11 @@ func TestCauses(t *testing.T) {
 4 r0 down etcd - store=A inc=1
 4 r0 up etcd - store=A/2 inc=2
 5 a0 connect - - peer=r0 store=A/2
-` + ends, "convergence", causeEmptied},
+` + ends, "convergence", mechanism.CauseEmptied},
 		{"a writer is stopped before it was told of anything", twoReplicas + `
 3 k0 event CiliumNode - value=INITIAL:7 peer=r0 id=1
 4 r1 down writer - inc=1
-` + ends + "60 world left - k8s.io/client-go/util/workqueue.newDelayingQueue[...] rev=6\n60 world left - - rev=6\n", "leaks", causeQueue},
+` + ends + "60 world left - k8s.io/client-go/util/workqueue.newDelayingQueue[...] rev=6\n60 world left - - rev=6\n", "leaks", mechanism.CauseQueue},
 		{"goroutines are left that nothing explains", twoReplicas + `
 3 k0 event CiliumNode - value=INITIAL:7 peer=r0 id=1
 3 k0 event CiliumNode - value=INITIAL:7 peer=r1 id=2
@@ -367,7 +369,7 @@ func TestCauses(t *testing.T) {
 			records, err := history.Parse(c.records)
 			require.NoError(t, err)
 			r, _ := Check(&history.History{Records: records}, Config{}).Result(c.property)
-			require.Equal(t, Fail, r.Outcome, r.Evidence)
+			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 			for _, v := range r.Violations {
 				if c.want == "" {
 					require.Nil(t, v.Cause, "%s", v.Sentence)

@@ -4,6 +4,12 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/meshcheck/meshcheck/checker/kube"
+	"github.com/meshcheck/meshcheck/checker/load"
+	"github.com/meshcheck/meshcheck/checker/mechanism"
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/stores"
+	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -16,28 +22,11 @@ type Config struct {
 	Deadline time.Duration
 }
 
-// Property is a named promise that a history is judged by.
-type Property struct {
-	Name    string
-	Promise string // what is enforced, in a sentence or two
-	Why     string // where the demand comes from
-
-	// Promised reports whether a mode, as in a plan, promises the property. If nil,
-	// every mode does.
-	Promised func(mode string) bool
-
-	check func(in *input) Result
-}
-
-// PromisedBy reports whether a mode, a base and repairs joined by plus signs, promises the property; a history without a
-// plan, whose mode is "", is judged as if it did.
-func (p Property) PromisedBy(mode string) bool { return p.Promised == nil || p.Promised(mode) }
-
 // Properties returns all properties, in the order in which Check judges them.
-func Properties() []Property {
-	return []Property{integrity, monotonic, monotonicSession, noSpuriousDeletion, owner, referential,
-		convergence, singleSource, staleness, readiness,
-		etcdRevisions, etcdLinearizable, etcdWatch, revisionOrigin, kubeLinearizable, kubeWatch, canaries, leases, load, leaks}
+func Properties() []property.Property {
+	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
+		views.Convergence, views.SingleSource, views.Staleness, views.Readiness,
+		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks}
 }
 
 // Check judges a history, such as history.Read returns. It takes wall-clock time
@@ -46,15 +35,15 @@ func Check(h *history.History, cfg Config) Verdict {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = 10 * time.Second
 	}
-	in := &input{index.New(h), cfg}
+	in := &property.Input{Index: index.New(h), Deadline: cfg.Deadline}
 	v := Verdict{Unfired: unfired(h.Records)}
 	mode := modeOf(h)
 	for _, p := range Properties() {
-		r := p.check(in)
+		r := p.Check(in)
 		r.Property, r.Promised = p.Name, p.PromisedBy(mode)
 		v.Results = append(v.Results, r)
 	}
-	explain(in, v.Results)
+	mechanism.Explain(in, v.Results)
 	return v
 }
 
@@ -67,10 +56,4 @@ func modeOf(h *history.History) string {
 		return ""
 	}
 	return plan.Mode
-}
-
-// input is a history with its index, and how to judge it.
-type input struct {
-	*index.Index
-	cfg Config
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -13,7 +14,7 @@ import (
 type story struct {
 	name    string
 	history string
-	outcome Outcome
+	outcome property.Outcome
 	says    []string // the sentences of the violations, or the evidence if there are none
 }
 
@@ -22,7 +23,7 @@ func judge(t *testing.T, fragment string) Verdict {
 	require.NoError(t, err)
 	v := Check(&history.History{Records: records}, Config{})
 	for _, r := range v.Results {
-		require.Equal(t, r.Outcome == Fail, len(r.Violations) > 0, r.Property)
+		require.Equal(t, r.Outcome == property.Fail, len(r.Violations) > 0, r.Property)
 		require.NotEmpty(t, r.Evidence, r.Property)
 		for _, violation := range r.Violations {
 			require.NotEmpty(t, violation.Records, violation.Sentence)
@@ -31,13 +32,13 @@ func judge(t *testing.T, fragment string) Verdict {
 	return v
 }
 
-func tell(t *testing.T, property string, stories []story) {
+func tell(t *testing.T, name string, stories []story) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) {
-			r, ok := judge(t, s.history).Result(property)
+			r, ok := judge(t, s.history).Result(name)
 			require.True(t, ok)
 			said := []string{r.Evidence}
-			if r.Outcome == Fail {
+			if r.Outcome == property.Fail {
 				said = nil
 				for _, v := range r.Violations {
 					said = append(said, v.Sentence)
@@ -61,28 +62,28 @@ func TestProperties(t *testing.T) {
 
 func TestNothingToJudgeIsUnknown(t *testing.T) {
 	v := judge(t, "")
-	require.Equal(t, Unknown, v.Outcome())
+	require.Equal(t, property.Unknown, v.Outcome())
 	for _, r := range v.Results {
-		require.Equal(t, Unknown, r.Outcome, r.Property)
+		require.Equal(t, property.Unknown, r.Outcome, r.Property)
 	}
 }
 
 func TestVerdict(t *testing.T) {
-	require.Equal(t, Unknown, Verdict{}.Outcome())
-	verdict := func(outcomes ...Outcome) Verdict {
+	require.Equal(t, property.Unknown, Verdict{}.Outcome())
+	verdict := func(outcomes ...property.Outcome) Verdict {
 		var v Verdict
 		for i, o := range outcomes {
-			v.Results = append(v.Results, Result{Property: fmt.Sprint("p", i), Outcome: o})
+			v.Results = append(v.Results, property.Result{Property: fmt.Sprint("p", i), Outcome: o})
 		}
 		return v
 	}
-	require.Equal(t, Pass, verdict(Pass, Pass).Outcome())
-	require.Equal(t, Unknown, verdict(Pass, Unknown, Pass).Outcome())
-	require.Equal(t, Fail, verdict(Pass, Unknown, Fail, Pass).Outcome())
-	require.Equal(t, []string{"p1"}, verdict(Pass, Fail).Broken())
-	r, ok := verdict(Pass, Fail).Result("p1")
+	require.Equal(t, property.Pass, verdict(property.Pass, property.Pass).Outcome())
+	require.Equal(t, property.Unknown, verdict(property.Pass, property.Unknown, property.Pass).Outcome())
+	require.Equal(t, property.Fail, verdict(property.Pass, property.Unknown, property.Fail, property.Pass).Outcome())
+	require.Equal(t, []string{"p1"}, verdict(property.Pass, property.Fail).Broken())
+	r, ok := verdict(property.Pass, property.Fail).Result("p1")
 	require.True(t, ok)
-	require.Equal(t, Fail, r.Outcome)
-	_, ok = verdict(Pass).Result("p1")
+	require.Equal(t, property.Fail, r.Outcome)
+	_, ok = verdict(property.Pass).Result("p1")
 	require.False(t, ok)
 }

@@ -1,6 +1,10 @@
 package checker
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+)
 
 // settled is a truth of three entries, of which one is gone at the end, and a heal
 // at 100 s with a bound of 60 s. The replica r0 has the truth, r1 lacks the node
@@ -34,73 +38,73 @@ func TestConvergence(t *testing.T) {
 103 a1 see node n0 value=y
 104 a1 drop identity 65537
 160 world phase - end value=bound
-`, Pass, []string{"2 of 2 agents converged to the 2 entries of the final truth: 0.000s after the heal at the median, 4.000s at most (a1); the bound is 1m0s"}},
+`, property.Pass, []string{"2 of 2 agents converged to the 2 entries of the final truth: 0.000s after the heal at the median, 4.000s at most (a1); the bound is 1m0s"}},
 		{"long before the heal", settled[:len(settled)-len("100 world phase - heal value=1m0s\n")] + `
 5 a0 see endpoint 10.0.0.1 value=x
 6 a0 see node n0 value=y
 100 world phase - heal value=1m0s
 120 world phase - end value=settled
-`, Pass, []string{"1 of 1 agent converged to the 2 entries of the final truth: 0.000s after the heal at the median, 0.000s at most (a0); the bound is 1m0s"}},
+`, property.Pass, []string{"1 of 1 agent converged to the 2 entries of the final truth: 0.000s after the heal at the median, 0.000s at most (a0); the bound is 1m0s"}},
 		{"the agent is behind its replica", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
 101 a0 see identity 65537 value=web
 101 a0 see node n0 value=z
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: too many identity 65537; different node n0; it was connected with r0 (store 00000000000000a0) since 0.000s, which has the truth of all of them: the agent is behind"}},
+`, property.Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: too many identity 65537; different node n0; it was connected with r0 (store 00000000000000a0) since 0.000s, which has the truth of all of them: the agent is behind"}},
 		{"the writer is behind", settled + `
 101 a0 connect - - peer=r1 store=00000000000000b1 inc=1
 101 a0 see endpoint 10.0.0.1 value=x
 101 a0 see identity 65537 value=web
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing node n0; too many identity 65537; it was connected with r1 (store 00000000000000b1) since 101.000s, which has none of them right either: the replica's writer is behind"}},
+`, property.Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing node n0; too many identity 65537; it was connected with r1 (store 00000000000000b1) since 101.000s, which has none of them right either: the replica's writer is behind"}},
 		{"both are behind", settled + `
 101 a0 connect - - peer=r1 store=00000000000000b1 inc=1
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was connected with r1 (store 00000000000000b1) since 101.000s, which has 1 of them wrong too: there the replica's writer is behind, in the others the agent"}},
+`, property.Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was connected with r1 (store 00000000000000b1) since 101.000s, which has 1 of them wrong too: there the replica's writer is behind, in the others the agent"}},
 		{"not connected any more", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
 110 a0 disconnect - - peer=r0 store=00000000000000a0 inc=1 value="heartbeat lost"
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 1 entry wrong when the run ended, 60.000s after the heal: missing node n0; it was not connected since 110.000s (heartbeat lost)"}},
+`, property.Fail, []string{"agent a0 had 1 entry wrong when the run ended, 60.000s after the heal: missing node n0; it was not connected since 110.000s (heartbeat lost)"}},
 		{"not connected since its restart", settled + `
 101 a0 down agent - inc=1
 101 a0 up agent - inc=2
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was not connected: it never was since its start"}},
+`, property.Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was not connected: it never was since its start"}},
 		{"connected with a store that is gone", settled + `
 101 r0 up etcd - store=00000000000000a1 inc=2
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was connected with r0 (store 00000000000000a0) since 0.000s, which is gone: the store is now 00000000000000a1"}},
+`, property.Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was connected with r0 (store 00000000000000a0) since 0.000s, which is gone: the store is now 00000000000000a1"}},
 		{"connected with a store that is nowhere else in the history", settled + `
 101 a0 connect - - peer=r7 store=00000000000000f0 inc=1
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was connected with r7 (store 00000000000000f0) since 101.000s, of which the history tells nothing"}},
+`, property.Fail, []string{"agent a0 had 2 entries wrong when the run ended, 60.000s after the heal: missing endpoint 10.0.0.1, node n0; it was connected with r7 (store 00000000000000f0) since 101.000s, of which the history tells nothing"}},
 		{"down at the end beside one that is up", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
 101 a0 see node n0 value=y
 102 a1 up agent - inc=1
 103 a1 down agent - inc=1
 160 world phase - end value=bound
-`, Fail, []string{"agent a1 was down when the run ended, 60.000s after the heal"}},
+`, property.Fail, []string{"agent a1 was down when the run ended, 60.000s after the heal"}},
 		{"too late", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
 161 a0 see node n0 value=y
 200 world phase - end value=bound
-`, Fail, []string{"agent a0 had the view that the final truth demands only at 161.000s, 61.000s after the heal, and not within 1m0s: node n0 came last"}},
+`, property.Fail, []string{"agent a0 had the view that the final truth demands only at 161.000s, 61.000s after the heal, and not within 1m0s: node n0 came last"}},
 		{"in time, but not kept", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
 101 a0 see node n0 value=y
 170 a0 drop node n0
 171 a0 see node n0 value=y
 200 world phase - end value=bound
-`, Fail, []string{"agent a0 had the view that the final truth demands only at 171.000s, 71.000s after the heal, and not within 1m0s: node n0 came last"}},
+`, property.Fail, []string{"agent a0 had the view that the final truth demands only at 171.000s, 71.000s after the heal, and not within 1m0s: node n0 came last"}},
 		{"cut before the bound and not converged", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
-`, Unknown, []string{"the run ended 1.000s after the heal (cut), before the bound; until then none of 1 agent converged to the 2 entries of the final truth"}},
+`, property.Unknown, []string{"the run ended 1.000s after the heal (cut), before the bound; until then none of 1 agent converged to the 2 entries of the final truth"}},
 		{"settled before the bound and not converged", settled + `
 101 a0 see endpoint 10.0.0.1 value=x
 150 world phase - end value=settled
-`, Unknown, []string{"the run ended 50.000s after the heal (settled), before the bound; until then none of 1 agent converged to the 2 entries of the final truth"}},
+`, property.Unknown, []string{"the run ended 50.000s after the heal (settled), before the bound; until then none of 1 agent converged to the 2 entries of the final truth"}},
 		{"either of two contents will do", settled + `
 101 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p1 rv=50 value=z
 101 a0 see endpoint 10.0.0.1 value=x
@@ -109,7 +113,7 @@ func TestConvergence(t *testing.T) {
 102 a1 see endpoint 10.0.0.1 value=z
 103 a1 see node n0 value=y
 200 world phase - end value=bound
-`, Pass, []string{"2 of 2 agents converged to the 2 entries of the final truth: 1.000s after the heal at the median, 3.000s at most (a1); the bound is 1m0s"}},
+`, property.Pass, []string{"2 of 2 agents converged to the 2 entries of the final truth: 1.000s after the heal at the median, 3.000s at most (a1); the bound is 1m0s"}},
 		{"an empty truth after a full one", `
 0 a0 up agent - inc=1
 1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=42 value=y
@@ -118,9 +122,9 @@ func TestConvergence(t *testing.T) {
 3 world phase - heal value=1s
 3.5 a0 drop node n0
 9 world phase - end value=bound
-`, Pass, []string{"1 of 1 agent converged to the 0 entries of the final truth: 0.500s after the heal at the median, 0.500s at most (a0); the bound is 1s"}},
-		{"no heal", "0 a0 up agent - inc=1\n1 a0 see node n0 value=y", Unknown, []string{"the run has no heal phase"}},
-		{"no bound", "0 a0 up agent - inc=1\n1 world phase - heal", Unknown, []string{`the bound of the heal phase, "", is not a duration such as 5m0s`}},
-		{"no agent", settled[:0] + "1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=42 value=y\n1 world phase - heal value=1m0s", Unknown, []string{"no agent was up when the run ended"}},
+`, property.Pass, []string{"1 of 1 agent converged to the 0 entries of the final truth: 0.500s after the heal at the median, 0.500s at most (a0); the bound is 1s"}},
+		{"no heal", "0 a0 up agent - inc=1\n1 a0 see node n0 value=y", property.Unknown, []string{"the run has no heal phase"}},
+		{"no bound", "0 a0 up agent - inc=1\n1 world phase - heal", property.Unknown, []string{`the bound of the heal phase, "", is not a duration such as 5m0s`}},
+		{"no agent", settled[:0] + "1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=42 value=y\n1 world phase - heal value=1m0s", property.Unknown, []string{"no agent was up when the run ended"}},
 	})
 }

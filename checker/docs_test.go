@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/mechanism"
 )
 
 // docs/properties.md is the reference, for those who read it in a browser.
@@ -33,7 +35,7 @@ func markdown() string {
 	}
 	b.WriteString("\n## Mechanisms that are known\n\nA violation of which the records prove one of these names it. It stays a violation.\n" +
 		"\n| mechanism | what happens |\n|---|---|\n")
-	for _, m := range Mechanisms() {
+	for _, m := range mechanism.Mechanisms() {
 		fmt.Fprintf(&b, "| [%s](../testdata/findings/%s.md) | %s |\n", m.Name, m.Name, m.Sentence)
 	}
 	return b.String()
@@ -41,7 +43,7 @@ func markdown() string {
 
 // Each mechanism has its page.
 func TestMechanismsHavePages(t *testing.T) {
-	for _, m := range Mechanisms() {
+	for _, m := range mechanism.Mechanisms() {
 		require.FileExists(t, "../testdata/findings/"+m.Name+".md")
 	}
 }

@@ -3,6 +3,8 @@ package checker
 import (
 	"cmp"
 	"slices"
+
+	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 // Finding is what was broken, without where and when: two runs that break the
@@ -34,8 +36,8 @@ func (f Finding) compare(g Finding) int {
 }
 
 // finding is the violation of a property without where and when.
-func (v *Violation) finding(property string) Finding {
-	f := Finding{Property: property, Kind: v.Kind}
+func finding(v *property.Violation, of string) Finding {
+	f := Finding{Property: of, Kind: v.Kind}
 	if v.Cause != nil {
 		f.Cause = v.Cause.Finding
 	}
@@ -47,12 +49,12 @@ func (v *Violation) finding(property string) Finding {
 func (v Verdict) Findings() []Finding {
 	var all []Finding
 	for _, r := range v.Results {
-		if r.Outcome != Fail {
+		if r.Outcome != property.Fail {
 			continue
 		}
 		var found []Finding
 		for i := range r.Violations {
-			found = append(found, r.Violations[i].finding(r.Property))
+			found = append(found, finding(&r.Violations[i], r.Property))
 		}
 		slices.SortFunc(found, Finding.compare)
 		all = append(all, slices.Compact(found)...)
@@ -62,12 +64,12 @@ func (v Verdict) Findings() []Finding {
 
 // First returns the instance of the finding that came first, if the verdict has
 // one.
-func (v Verdict) First(f Finding) (Violation, bool) {
+func (v Verdict) First(f Finding) (property.Violation, bool) {
 	r, _ := v.Result(f.Property)
 	for _, violation := range r.Violations {
-		if violation.finding(f.Property) == f {
+		if finding(&violation, f.Property) == f {
 			return violation, true
 		}
 	}
-	return Violation{}, false
+	return property.Violation{}, false
 }

@@ -5,17 +5,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 )
 
 func TestFindings(t *testing.T) {
-	v := Verdict{Results: []Result{
-		{Property: "integrity", Outcome: Pass},
-		{Property: "monotonic", Outcome: Fail, Violations: []Violation{
+	v := Verdict{Results: []property.Result{
+		{Property: "integrity", Outcome: property.Pass},
+		{Property: "monotonic", Outcome: property.Fail, Violations: []property.Violation{
 			{Kind: "node", Key: "n1"}, {Kind: "endpoint", Key: "10.0.0.1"}, {Kind: "endpoint", Key: "10.0.0.2"},
-			{Kind: "endpoint", Key: "10.0.0.3", Cause: &Cause{Finding: "writer-restart-orphans"}},
+			{Kind: "endpoint", Key: "10.0.0.3", Cause: &property.Cause{Finding: "writer-restart-orphans"}},
 		}},
-		{Property: "convergence", Outcome: Unknown},
+		{Property: "convergence", Outcome: property.Unknown},
 	}}
 	require.Equal(t, []Finding{{"monotonic", "endpoint", ""}, {"monotonic", "endpoint", "writer-restart-orphans"}, {"monotonic", "node", ""}}, v.Findings())
 	first, found := v.First(Finding{"monotonic", "endpoint", ""})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -45,7 +46,7 @@ func TestGoldenHistories(t *testing.T) {
 			v := Check(h, Config{})
 			golden(t, strings.TrimSuffix(file, ".history")+".verdict", text(v))
 			if name == "clean" {
-				require.Equal(t, Pass, v.Outcome())
+				require.Equal(t, property.Pass, v.Outcome())
 			} else {
 				require.ElementsMatch(t, append(implied[name], name), v.Broken())
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -162,9 +163,9 @@ func TestAFaithfulViewThatCatchesUpConverges(t *testing.T) {
 		w.record(history.Record{Actor: "world", Verb: history.Phase, Key: "end", Value: "bound"})
 		r, _ := w.verdict().Result("convergence")
 		if missed == "" {
-			require.Equal(t, Pass, r.Outcome, r.Evidence)
+			require.Equal(t, property.Pass, r.Outcome, r.Evidence)
 		} else if _, place := w.states[missed], string(history.See)+missed; !w.held[place] && len(w.claims[missed]) > 0 {
-			require.Equal(t, Fail, r.Outcome, r.Evidence)
+			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 			require.Contains(t, r.Violations[0].Sentence, "missing endpoint "+missed)
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 // requests are so many of a client, evenly from an instant on, ten per second.
@@ -21,14 +23,14 @@ func requests(client string, from, n int) string {
 func TestLoad(t *testing.T) {
 	tell(t, "load", []story{
 		{"many in the first minute of a process, few later", "5 r0 up writer - inc=1\n" + requests("r0", 5, 580) + requests("r0", 100, 120),
-			Pass, []string{"700 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 111.900s: 120 of 120)"}},
+			property.Pass, []string{"700 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 111.900s: 120 of 120)"}},
 		{"as many as there are writes and objects", "99 k0 write Pod ns1/a op=create rv=2\n" + requests("r0", 100, 123),
-			Pass, []string{"123 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 112.200s: 123 of 123)"}},
+			property.Pass, []string{"123 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 112.200s: 123 of 123)"}},
 		{"a storm", requests("a0", 100, 400),
-			Fail, []string{"a0 made 121 requests of k0 in the minute until 112.000s, the last one get ns1/a; the bound is 120"}},
+			property.Fail, []string{"a0 made 121 requests of k0 in the minute until 112.000s, the last one get ns1/a; the bound is 120"}},
 		{"a restart begins anew", requests("r0", 100, 60) + "121 r0 up writer - inc=2\n" + requests("r0", 122, 400),
-			Pass, []string{"460 requests of 1 client of a server; beyond their first minutes at most 50 % of the bound (r0 of k0 in the minute until 105.900s: 60 of 120)"}},
-		{"of an etcd only", "1 r0 call meta k/a op=put peer=r0 store=a0 rev=2 from=1\n", Unknown, []string{"the history has no request to a kube-apiserver"}},
+			property.Pass, []string{"460 requests of 1 client of a server; beyond their first minutes at most 50 % of the bound (r0 of k0 in the minute until 105.900s: 60 of 120)"}},
+		{"of an etcd only", "1 r0 call meta k/a op=put peer=r0 store=a0 rev=2 from=1\n", property.Unknown, []string{"the history has no request to a kube-apiserver"}},
 	})
 }
 
@@ -76,9 +78,9 @@ func TestLoadIsMeasured(t *testing.T) {
 func TestLeaks(t *testing.T) {
 	const run = "9 world phase - end value=settled\n"
 	tell(t, "leaks", []story{
-		{"nothing is left", run + "9 world left - -\n", Pass, []string{"every process was stopped, and the goroutines that were left were counted"}},
-		{"goroutines are left", run + "9 world left - a/b.Run rev=2\n9 world left - a/c.Run rev=1\n9 world left - - rev=3\n", Fail, []string{
+		{"nothing is left", run + "9 world left - -\n", property.Pass, []string{"every process was stopped, and the goroutines that were left were counted"}},
+		{"goroutines are left", run + "9 world left - a/b.Run rev=2\n9 world left - a/c.Run rev=1\n9 world left - - rev=3\n", property.Fail, []string{
 			"2 goroutines started by a/b.Run outlived their processes", "1 goroutine started by a/c.Run outlived their processes"}},
-		{"nobody counted", run, Unknown, []string{"the goroutines that were left when every process had stopped were not counted"}},
+		{"nobody counted", run, property.Unknown, []string{"the goroutines that were left when every process had stopped were not counted"}},
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 func TestMeasure(t *testing.T) {
@@ -12,14 +14,14 @@ func TestMeasure(t *testing.T) {
 	for i := 1000; i > 0; i-- {
 		samples = append(samples, time.Duration(i)*time.Second)
 	}
-	m := newMeasure("staleness", "views", samples)
+	m := property.NewMeasure("staleness", "views", samples)
 	require.Equal(t, "p50 500.000s, p99 990.000s, max 1000.000s of 1,000", m.String())
 	require.Equal(t, time.Second, m.Samples()[0])
-	one := newMeasure("staleness", "views", []time.Duration{time.Millisecond})
+	one := property.NewMeasure("staleness", "views", []time.Duration{time.Millisecond})
 	require.Equal(t, "p50 0.001s, p99 0.001s, max 0.001s of 1", one.String())
-	none := newMeasure("staleness", "views", nil)
-	require.Equal(t, Measure{Name: "staleness", Group: "views", Unit: "s"}, none)
+	none := property.NewMeasure("staleness", "views", nil)
+	require.Equal(t, property.Measure{Name: "staleness", Group: "views", Unit: "s"}, none)
 	require.Equal(t, "none", none.String())
-	require.Equal(t, "p50 1200, p99 3000, max 3000 of 4", Measure{N: 4, P50: 1200, P99: 3000, Max: 3000}.String())
-	require.Equal(t, "p50 0.5 B, p99 3 B, max 3 B of 4", Measure{Unit: "B", N: 4, P50: 0.5, P99: 3, Max: 3}.String())
+	require.Equal(t, "p50 1200, p99 3000, max 3000 of 4", property.Measure{N: 4, P50: 1200, P99: 3000, Max: 3000}.String())
+	require.Equal(t, "p50 0.5 B, p99 3 B, max 3 B of 4", property.Measure{Unit: "B", N: 4, P50: 0.5, P99: 3, Max: 3}.String())
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -15,10 +17,10 @@ func TestPromisedAsInTheModel(t *testing.T) {
 	} {
 		md, err := mode.Parse(text)
 		require.NoError(t, err)
-		for _, p := range []Property{monotonic, singleSource, convergence, owner, integrity, noSpuriousDeletion} {
+		for _, p := range []property.Property{views.Monotonic, views.SingleSource, views.Convergence, views.Owner, views.Integrity, views.NoSpuriousDeletion} {
 			require.Equal(t, md.Promises(p.Name), p.PromisedBy(text), "%s in %s", p.Name, text)
 		}
-		require.True(t, monotonicSession.PromisedBy(text))
+		require.True(t, views.MonotonicSession.PromisedBy(text))
 	}
-	require.True(t, monotonic.PromisedBy(""))
+	require.True(t, views.Monotonic.PromisedBy(""))
 }

@@ -1,6 +1,10 @@
 package checker
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+)
 
 // watched is a store with the keys k/a and k/b, which change at revisions 2 to 6, and
 // k/b and k/c at once at 5; l/a is outside of the watched range.
@@ -31,51 +35,51 @@ func TestEtcdWatch(t *testing.T) {
 6 r0 event meta k/ end=k0 peer=a0 id=1 rev=7 value=put:k/b:7:5:2:h2
 6 r0 event meta k/ end=k0 peer=a0 id=2 rev=7 value=put:k/b:7:5:2:h2:prev=5
 7 r0 unwatch meta k/ end=k0 peer=a0 id=2 value=client
-`), Pass, []string{"7 events in 4 answers and 1 progress notification on 2 watches"}},
+`), property.Pass, []string{"7 events in 4 answers and 1 progress notification on 2 watches"}},
 		{"only deletions are asked for", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=2 rev=6 id=1 value=noput
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value=del:k/a:6
-`), Pass, []string{"1 event in 1 answer and 0 progress notifications on 1 watch"}},
+`), property.Pass, []string{"1 event in 1 answer and 0 progress notifications on 1 watch"}},
 		{"compacted before what it wants", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=2 rev=6 id=1
 4 r0 unwatch meta k/ end=k0 peer=a0 id=1 rev=5 value=compacted
-`), Pass, []string{"0 events in 0 answers and 0 progress notifications on 1 watch"}},
+`), property.Pass, []string{"0 events in 0 answers and 0 progress notifications on 1 watch"}},
 		{"out of order", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=3 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/a:3:2:2:h3 put:k/b:5:5:1:h1 put:k/c:5:5:1:h1 put:k/a:3:2:2:h3 del:k/a:6"
-`), Fail, []string{watch + `ordered: the watch of a0 on "k/" from rev 3 got the put of k/a at rev 3 after rev 5, at 4.000s`}},
+`), property.Fail, []string{watch + `ordered: the watch of a0 on "k/" from rev 3 got the put of k/a at rev 3 after rev 5, at 4.000s`}},
 		{"twice", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=6 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value=del:k/a:6
 5 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value=del:k/a:6
-`), Fail, []string{watch + `unique: the watch of a0 on "k/" from rev 6 got the deletion of k/a at rev 6 twice, at 5.000s`}},
+`), property.Fail, []string{watch + `unique: the watch of a0 on "k/" from rev 6 got the deletion of k/a at rev 6 twice, at 5.000s`}},
 		{"a revision in two answers", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=4 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value=put:k/b:5:5:1:h1
 5 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/c:5:5:1:h1 del:k/a:6"
-`), Fail, []string{watch + `atomic: the watch of a0 on "k/" from rev 4 lacks "k/c" of rev 5, when it got rev 6, at 4.000s`}},
+`), property.Fail, []string{watch + `atomic: the watch of a0 on "k/" from rev 4 lacks "k/c" of rev 5, when it got rev 6, at 4.000s`}},
 		{"a revision left out", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=3 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/a:3:2:2:h3 del:k/a:6"
-`), Fail, []string{watch + `reliable: the watch of a0 on "k/" from rev 3 lacks "k/b" of rev 5 and 1 more, when it got rev 6, at 4.000s`}},
+`), property.Fail, []string{watch + `reliable: the watch of a0 on "k/" from rev 3 lacks "k/b" of rev 5 and 1 more, when it got rev 6, at 4.000s`}},
 		{"what never was", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=6 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="del:k/a:6 del:k/z:6 oddity"
-`), Fail, []string{
+`), property.Fail, []string{
 			watch + `reliable: the watch of a0 on "k/" from rev 6 got the deletion of k/z at rev 6, which the store never made, at 4.000s`,
 			watch + `filtered: the watch of a0 on "k/" from rev 6 got the deletion of oddity at rev -1, which it had not asked for, at 4.000s`}},
 		{"it begins late", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=2 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/b:5:5:1:h1 put:k/c:5:5:1:h1 del:k/a:6"
-`), Fail, []string{watch + `resumable: the watch of a0 on "k/" from rev 2 lacks "k/a" of rev 2 and 1 more, when it got rev 6, at 4.000s`}},
+`), property.Fail, []string{watch + `resumable: the watch of a0 on "k/" from rev 2 lacks "k/a" of rev 2 and 1 more, when it got rev 6, at 4.000s`}},
 		{"it begins early", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=6 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/a:3:2:2:h3 del:k/a:6"
-`), Fail, []string{watch + `resumable: the watch of a0 on "k/" from rev 6 got the put of k/a at rev 3, from before its start, at 4.000s`}},
+`), property.Fail, []string{watch + `resumable: the watch of a0 on "k/" from rev 6 got the put of k/a at rev 3, from before its start, at 4.000s`}},
 		{"ended by a compaction that did not concern it", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=6 rev=6 id=1
 4 r0 unwatch meta k/ end=k0 peer=a0 id=1 rev=5 value=compacted
-`), Fail, []string{watch + `resumable: the watch of a0 on "k/" from rev 6 was ended by the compaction up to rev 5, although it wanted rev 6 next, at 4.000s`}},
+`), property.Fail, []string{watch + `resumable: the watch of a0 on "k/" from rev 6 was ended by the compaction up to rev 5, although it wanted rev 6 next, at 4.000s`}},
 		{"progress before what it says, and an event before the progress", watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=5 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6
@@ -83,7 +87,7 @@ func TestEtcdWatch(t *testing.T) {
 4 r0 event meta k/ end=k0 peer=a1 id=2 rev=7
 5 r0 put meta k/b rev=7 value=2
 6 r0 event meta k/ end=k0 peer=a1 id=2 rev=7 value=put:k/b:7:5:2:h2
-`), Fail, []string{
+`), property.Fail, []string{
 			watch + `bookmarkable: the watch of a0 on "k/" from rev 5 was told of the progress to rev 6, but lacks "k/b" of rev 5 and 2 more, at 4.000s`,
 			watch + `bookmarkable: the watch of a1 on "k/" from rev 7 was told of the progress to rev 7, but lacks "k/b" of rev 7, at 4.000s`}},
 		{"other keys, and what was not wanted", watched(`
@@ -91,7 +95,7 @@ func TestEtcdWatch(t *testing.T) {
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/b:5:5:1:h1 put:k/c:5:5:1:h1 del:k/a:6"
 4 r0 watch meta k/ end=k0 peer=a0 ask=6 rev=6 id=2
 4 r0 event meta k/ end=k0 peer=a0 id=2 rev=6 value="put:l/a:4:4:1:h1 del:k/a:6"
-`), Fail, []string{
+`), property.Fail, []string{
 			watch + `filtered: the watch of a0 on "k/" from rev 4 got the deletion of k/a at rev 6, which it had not asked for, at 4.000s`,
 			watch + `filtered: the watch of a0 on "k/" from rev 6 got the put of l/a at rev 4, which it had not asked for, at 4.000s`}},
 		{"a change taken for a creation, another value, another previous value", watched(`
@@ -99,11 +103,11 @@ func TestEtcdWatch(t *testing.T) {
 4 r0 event meta k/a peer=a0 id=1 rev=6 value="put:k/a:3:3:1:h3 del:k/a:6:prev=2"
 4 r0 watch meta k/a peer=a0 ask=2 rev=6 id=2
 4 r0 event meta k/a peer=a0 id=2 rev=6 value="put:k/a:2:2:1:h9"
-`), Fail, []string{
+`), property.Fail, []string{
 			watch + `created or modified: the watch of a0 on "k/a" from rev 3 got the put of k/a at rev 3 as version 1 of h3 created at rev 3, which was version 2 of a value created at rev 2, at 4.000s`,
 			watch + `previous value: the watch of a0 on "k/a" from rev 3 got the deletion of k/a at rev 6 with a previous value of rev 2, which was rev 3, at 4.000s`,
 			watch + `created or modified: the watch of a0 on "k/a" from rev 2 got the put of k/a at rev 2 as version 1 of h9 created at rev 2, which was version 1 of h2 created at rev 2, at 4.000s`}},
-		{"no watches", watched(""), Unknown, []string{"the history has no watch of an etcd"}},
+		{"no watches", watched(""), property.Unknown, []string{"the history has no watch of an etcd"}},
 	})
 }
 
@@ -119,13 +123,13 @@ func TestRevisionOrigin(t *testing.T) {
 4 r0 event meta k/ end=k0 peer=a0 store=a0 id=2 rev=12
 5 r0 watch meta k/ end=k0 peer=a0 store=a0 ask=13 rev=12 id=3
 6 r0 watch meta k/ end=k0 peer=a0 store=a0 rev=12 ask=0 id=4
-` + later, Pass, []string{"3 watches from a revision, each compared with what its store had told the client: 0 foreign and given up, 0 foreign and cut short; 1 of the present"}},
+` + later, property.Pass, []string{"3 watches from a revision, each compared with what its store had told the client: 0 foreign and given up, 0 foreign and cut short; 1 of the present"}},
 		{"the revision is another store's", `
 1 r0 call meta k/ end=k0 op=range peer=a0 store=a0 rev=13 from=1
 2 r0 watch meta k/ end=k0 peer=a0 store=a0/2 ask=14 rev=1 id=1
 3 r1 call meta k/a op=put value=h peer=a0 store=b0 rev=2 from=3
 3 r1 watch meta k/ end=k0 peer=a0 store=b0 ask=14 rev=2 id=2
-` + later, Fail, []string{
+` + later, property.Fail, []string{
 			`a0 watches "k/" in the etcd of r0 (store a0/2) from rev 14 at 2.000s, and stays with it, but that store had told it nothing yet`,
 			`a0 watches "k/" in the etcd of r1 (store b0) from rev 14 at 3.000s, and stays with it, but that store had told it of rev 2 at most`}},
 		{"the revision is that of the process before", `
@@ -134,7 +138,7 @@ func TestRevisionOrigin(t *testing.T) {
 2 a0 down agent - inc=1
 3 a0 up agent - inc=2
 3 r0 watch meta k/ end=k0 peer=a0 store=a0 ask=14 rev=13 id=1
-` + later, Fail, []string{`a0 watches "k/" in the etcd of r0 (store a0) from rev 14 at 3.000s, and stays with it, but that store had told it nothing yet`}},
+` + later, property.Fail, []string{`a0 watches "k/" in the etcd of r0 (store a0) from rev 14 at 3.000s, and stays with it, but that store had told it nothing yet`}},
 		{"refused by the client, which closes its connection, or ends", `
 2 r0 watch meta k/ end=k0 peer=a0 store=a0 ask=14 rev=1 id=1
 3 r0 unwatch meta k/ end=k0 peer=a0 store=a0 id=1 value=client
@@ -142,11 +146,11 @@ func TestRevisionOrigin(t *testing.T) {
 5 a0 net - close peer=r0
 6 r0 watch meta k/ end=k0 peer=a1 store=a0 ask=14 rev=1 id=3
 7 a1 down agent - inc=1
-` + later, Pass, []string{"3 watches from a revision, each compared with what its store had told the client: 3 foreign and given up, 0 foreign and cut short; 0 of the present"}},
+` + later, property.Pass, []string{"3 watches from a revision, each compared with what its store had told the client: 3 foreign and given up, 0 foreign and cut short; 0 of the present"}},
 		{"refused too late", `
 2 r0 watch meta k/ end=k0 peer=a0 store=a0 ask=14 rev=1 id=1
 13 a0 net - close peer=r0
-` + later, Fail, []string{`a0 watches "k/" in the etcd of r0 (store a0) from rev 14 at 2.000s, and stays with it, but that store had told it nothing yet`}},
+` + later, property.Fail, []string{`a0 watches "k/" in the etcd of r0 (store a0) from rev 14 at 2.000s, and stays with it, but that store had told it nothing yet`}},
 		{"no time to refuse: a fault, the store's end, the run's end", `
 2 r0 watch meta k/ end=k0 peer=a0 store=a0 ask=14 rev=1 id=1
 3 world fault partition a0 peer=r0 rev=1
@@ -155,9 +159,9 @@ func TestRevisionOrigin(t *testing.T) {
 30 r0 watch meta k/ end=k0 peer=a1 store=a0 ask=14 rev=1 id=2
 31 r0 unwatch meta k/ end=k0 peer=a1 store=a0 id=2 value=closed
 55 r0 watch meta k/ end=k0 peer=a2 store=a0 ask=14 rev=1 id=3
-` + later, Pass, []string{"3 watches from a revision, each compared with what its store had told the client: 1 foreign and given up, 2 foreign and cut short; 0 of the present"}},
+` + later, property.Pass, []string{"3 watches from a revision, each compared with what its store had told the client: 1 foreign and given up, 2 foreign and cut short; 0 of the present"}},
 		{"only of the present", `
 6 r0 watch meta k/ end=k0 peer=a0 store=a0 rev=12 ask=0 id=4
-`, Unknown, []string{"the history has no watch of an etcd from a revision"}},
+`, property.Unknown, []string{"the history has no watch of an etcd from a revision"}},
 	})
 }

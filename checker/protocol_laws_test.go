@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -103,8 +104,8 @@ func (s drawnStore) watch(open history.Record, answers []sent) *history.History 
 	return &history.History{Records: records}
 }
 
-func outcomeOf(t *rapid.T, h *history.History, property string) Outcome {
-	r, ok := Check(h, Config{}).Result(property)
+func outcomeOf(t *rapid.T, h *history.History, name string) property.Outcome {
+	r, ok := Check(h, Config{}).Result(name)
 	require.True(t, ok)
 	return r.Outcome
 }
@@ -115,9 +116,9 @@ func TestEtcdWatchLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawEtcd(t)
 		open := history.Record{Actor: "r0", Verb: history.Watch, Kind: history.Meta, Key: "k/", End: "k0", Peer: "a0", Store: "a0", ID: 1, Ask: "2"}
-		require.Equal(t, Pass, outcomeOf(t, s.watch(open, s.answers), "etcd-watch"))
+		require.Equal(t, property.Pass, outcomeOf(t, s.watch(open, s.answers), "etcd-watch"))
 		if len(s.answers) > 1 {
-			require.Equal(t, Fail, outcomeOf(t, s.watch(open, spoil(t, s.answers)), "etcd-watch"))
+			require.Equal(t, property.Fail, outcomeOf(t, s.watch(open, spoil(t, s.answers)), "etcd-watch"))
 		}
 	})
 }
@@ -127,9 +128,9 @@ func TestKubeWatchLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawKube(t)
 		open := history.Record{Actor: "k0", Verb: history.Watch, Kind: "Pod", Peer: "r0", ID: 1, Ask: "1"}
-		require.Equal(t, Pass, outcomeOf(t, s.watch(open, s.answers), "kube-watch"))
+		require.Equal(t, property.Pass, outcomeOf(t, s.watch(open, s.answers), "kube-watch"))
 		if len(s.answers) > 1 {
-			require.Equal(t, Fail, outcomeOf(t, s.watch(open, spoil(t, s.answers)), "kube-watch"))
+			require.Equal(t, property.Fail, outcomeOf(t, s.watch(open, spoil(t, s.answers)), "kube-watch"))
 		}
 	})
 }

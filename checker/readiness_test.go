@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 // created is a pod that is there before the churn, and one that is created at 11 s.
@@ -26,15 +28,15 @@ func TestReadiness(t *testing.T) {
 15 a1 program endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 16 a0 see identity 301 value=db
 17 a1 see identity 301 value=db
-` + healed, Pass, []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
+` + healed, property.Pass, []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
 		{"deleted before", created + `
 13 k0 truth endpoint 10.0.0.2 op=del owner=CiliumEndpoint/ns1/q rv=45
 14 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
-` + healed, Pass, []string{"0 of 1 pod created during the churn became usable; 1 of the others had ended before, or shared their address"}},
+` + healed, property.Pass, []string{"0 of 1 pod created during the churn became usable; 1 of the others had ended before, or shared their address"}},
 		{"an agent that is down need not know", created + `
 12 a0 see identity 301 value=db
 20 a1 down agent - inc=1
-` + healed, Pass, []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
+` + healed, property.Pass, []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
 		{"an agent that starts anew must", created + `
 12 a0 see identity 301 value=db
 13 a0 down agent - inc=1
@@ -42,19 +44,19 @@ func TestReadiness(t *testing.T) {
 20 a0 up agent - inc=2
 21 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 22 a0 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
-` + healed, Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its identity"}},
+` + healed, property.Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its identity"}},
 		{"with its identity too late", created + `
 12 a0 see identity 301 value=db
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 100 world phase - heal value=1m0s
 161 a1 see identity 301 value=db
 170 world phase - end value=bound
-`, Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was usable only at 161.000s, 61.000s after the heal, and not within 1m0s"}},
+`, property.Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was usable only at 161.000s, 61.000s after the heal, and not within 1m0s"}},
 		{"never, until it is deleted after the bound", created + `
 100 world phase - heal value=1m0s
 165 k0 truth endpoint 10.0.0.2 op=del owner=CiliumEndpoint/ns1/q rv=45
 170 world phase - end value=bound
-`, Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was not usable before it was gone at 165.000s"}},
+`, property.Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was not usable before it was gone at 165.000s"}},
 		{"with the old identity only", created + `
 12 a0 see identity 301 value=db
 13 a1 see identity 301 value=db
@@ -63,19 +65,19 @@ func TestReadiness(t *testing.T) {
 20 k0 truth endpoint 10.0.0.2 op=put owner=CiliumEndpoint/ns1/q rv=46 value="id=302 host=h1 pod=ns1/q"
 21 a0 see identity 302 value=x
 21 a1 see identity 302 value=x
-` + healed, Fail, []string{"pod ns1/q with identity 302 got 10.0.0.2 at 20.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its endpoint, a1 lacks its endpoint"}},
+` + healed, property.Fail, []string{"pod ns1/q with identity 302 got 10.0.0.2 at 20.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its endpoint, a1 lacks its endpoint"}},
 		{"the pod that had the address before has it still", created + `
 12 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/r rv=45 value="id=300 host=h1 pod=ns1/r"
 12 a0 see identity 301 value=db
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 13 a1 see identity 301 value=db
-` + healed, Pass, []string{"1 of 2 pods created during the churn became usable; 1 of the others had ended before, or shared their address"}},
+` + healed, property.Pass, []string{"1 of 2 pods created during the churn became usable; 1 of the others had ended before, or shared their address"}},
 		{"not yet when the run ends before the bound", created + `
 100 world phase - heal value=1m0s
 120 world phase - end value=settled
-`, Unknown, []string{"1 of 1 pod created during the churn were not yet usable when the run ended"}},
-		{"no pod in the churn", "0 a0 up agent - inc=1\n1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"\n10 world phase - churn" + healed, Unknown, []string{"no pod was created during the churn"}},
-		{"no agent", "10 world phase - churn\n11 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"" + healed, Unknown, []string{"there is no agent"}},
+`, property.Unknown, []string{"1 of 1 pod created during the churn were not yet usable when the run ended"}},
+		{"no pod in the churn", "0 a0 up agent - inc=1\n1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"\n10 world phase - churn" + healed, property.Unknown, []string{"no pod was created during the churn"}},
+		{"no agent", "10 world phase - churn\n11 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"" + healed, property.Unknown, []string{"there is no agent"}},
 	})
 }
 

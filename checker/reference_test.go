@@ -1,6 +1,10 @@
 package checker
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+)
 
 // named is an endpoint of the identity 300, both of which exist from 1 s on, and an
 // agent that is connected from 2 s on.
@@ -17,11 +21,11 @@ func TestReference(t *testing.T) {
 3 a0 see identity 300 value=web
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 3 a0 program endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
-` + healed, Pass, []string{"2 endpoints in views and datapaths of 1 agent; 0 times without the identity"}},
+` + healed, property.Pass, []string{"2 endpoints in views and datapaths of 1 agent; 0 times without the identity"}},
 		{"the identity comes a little later", named + `
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 3.5 a0 see identity 300 value=web
-` + healed, Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
+` + healed, property.Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
 		{"the identity goes a little earlier", named + `
 3 a0 see identity 300 value=web
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
@@ -29,24 +33,24 @@ func TestReference(t *testing.T) {
 50 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/ns1/p rv=44
 50 a0 drop identity 300
 99 a0 drop endpoint 10.0.0.1
-` + healed, Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
+` + healed, property.Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
 		{"the identity comes later than the bound, while all is well", named + `
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 3 a0 program endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 64 a0 see identity 300 value=web
-` + healed, Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s", "the datapath of a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s"}},
+` + healed, property.Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s", "the datapath of a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s"}},
 		{"the identity comes later than the bound, but the agent was not connected all the time", named + `
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 40 a0 disconnect - - peer=r0 store=00000000000000a0 inc=1 value=reset
 41 a0 connect - - peer=r1 store=00000000000000b1 inc=1
 99 a0 see identity 300 value=web
-` + healed, Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
+` + healed, property.Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
 		{"the identity comes later than the bound, but did not exist all the time", named + `
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 40 k0 truth identity 300 op=del owner=CiliumIdentity/300 rv=43
 50 k0 truth identity 300 op=put owner=CiliumIdentity/300 rv=44 value=web
 99 a0 see identity 300 value=web
-` + healed, Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
+` + healed, property.Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
 		{"the identity is dropped and never comes back", named + `
 3 a0 see identity 300 value=web
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
@@ -54,12 +58,12 @@ func TestReference(t *testing.T) {
 100 world phase - heal value=1m0s
 130 a0 drop identity 300
 160 world phase - end value=bound
-`, Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 130.000s and still when the run ended, at 160.000s", "the datapath of a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 130.000s and still when the run ended, at 160.000s"}},
+`, property.Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 130.000s and still when the run ended, at 160.000s", "the datapath of a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 130.000s and still when the run ended, at 160.000s"}},
 		{"another endpoint's identity", named + `
 3 k0 truth endpoint 10.0.0.2 op=put owner=CiliumEndpoint/ns1/q rv=44 value="id=300 host=h1 pod=ns1/q"
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 3 a0 see endpoint 10.0.0.2 value="id=300 host=h1 pod=ns1/q"
-` + healed, Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s and still when the run ended, at 160.000s; and 1 more"}},
+` + healed, property.Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s and still when the run ended, at 160.000s; and 1 more"}},
 		{"a restart: what the datapath kept counts from the complete lists on", named + `
 3 a0 see identity 300 value=web
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
@@ -68,27 +72,27 @@ func TestReference(t *testing.T) {
 5 a0 up agent - inc=2
 90 a0 see identity 300 value=web
 91 a0 synced endpoint - value=synced inc=2
-` + healed, Pass, []string{"2 endpoints in views and datapaths of 1 agent; 0 times without the identity"}},
+` + healed, property.Pass, []string{"2 endpoints in views and datapaths of 1 agent; 0 times without the identity"}},
 		{"a restart after which the identity never comes", named + `
 3 a0 see identity 300 value=web
 3 a0 program endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 4 a0 down agent - inc=1
 5 a0 up agent - inc=2
 91 a0 synced endpoint - value=synced inc=2
-` + healed, Fail, []string{"the datapath of a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 91.000s and still when the run ended, at 160.000s"}},
+` + healed, property.Fail, []string{"the datapath of a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 91.000s and still when the run ended, at 160.000s"}},
 		{"a reserved identity has no object", `
 0 a0 up agent - inc=1
 1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value="id=4 host=h1 pod=ns1/p"
 3 a0 see endpoint 10.0.0.1 value="id=4 host=h1 pod=ns1/p"
-` + healed, Unknown, []string{"no agent saw an endpoint that names an identity"}},
+` + healed, property.Unknown, []string{"no agent saw an endpoint that names an identity"}},
 		{"missing when the run ends before the bound", named + `
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 30 world phase - heal value=1m0s
 50 world phase - end value=settled
-`, Unknown, []string{"the run ended 20.000s after the heal (settled), before the bound, with 1 endpoint without the identity"}},
+`, property.Unknown, []string{"the run ended 20.000s after the heal (settled), before the bound, with 1 endpoint without the identity"}},
 		{"no heal", named + `
 3 a0 see identity 300 value=web
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
-`, Unknown, []string{"the run has no heal phase"}},
+`, property.Unknown, []string{"the run has no heal phase"}},
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -156,9 +158,9 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 			}
 		})
 		var got []string
-		in := &input{index.New(&history.History{Records: c.records}), Config{}}
-		for _, d := range watchReferences(in).dangles {
-			got = append(got, fmt.Sprint(in.Views.Agents[d.agent], []string{"v", "d"}[d.layer], in.Views.Entries[d.entry].Key, " ", d.identity, " ", d.from, " ", d.to))
+		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
+		for _, d := range views.WatchReferences(in).Dangles {
+			got = append(got, fmt.Sprint(in.Views.Agents[d.Agent], []string{"v", "d"}[d.Layer], in.Views.Entries[d.Entry].Key, " ", d.Identity, " ", d.From, " ", d.To))
 		}
 		slices.SortFunc(want, cmp.Compare)
 		slices.SortFunc(got, cmp.Compare)
@@ -171,29 +173,29 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawSociety(t)
-		in := &input{index.New(&history.History{Records: c.records}), Config{}}
-		x := newOwnerIndex(in)
-		births := birthsOf(in, x, 0, len(c.records))
-		n := newNursery(in, x)
-		n.follow(births)
+		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
+		x := views.NewOwnerIndex(in)
+		births := views.BirthsOf(in, x, 0, len(c.records))
+		n := views.NewNursery(in, x)
+		n.Follow(births)
 		want := make([]time.Duration, len(births))
 		for i := range want {
 			want[i] = index.Unready
 		}
 		c.shown(func(after int, up map[string]bool, shown map[string]string) {
 			for i, b := range births {
-				if want[i] != index.Unready || after < int(b.record) || after >= int(b.ended) {
+				if want[i] != index.Unready || after < int(b.Record) || after >= int(b.Ended) {
 					continue
 				}
-				key := history.Endpoint + in.Views.Entries[b.entry].Key
+				key := history.Endpoint + in.Views.Entries[b.Entry].Key
 				all, any := true, false
 				for _, agent := range in.Views.Agents {
 					if !up[agent] {
 						continue
 					}
 					any = true
-					_, knows := shown[agent+"v"+history.Identity+b.who.Identity]
-					has := index.PossessionOf(shown[agent+"v"+key]) == b.who && (!n.datapaths || index.PossessionOf(shown[agent+"d"+key]) == b.who)
+					_, knows := shown[agent+"v"+history.Identity+b.Who.Identity]
+					has := index.PossessionOf(shown[agent+"v"+key]) == b.Who && (!n.Datapaths || index.PossessionOf(shown[agent+"d"+key]) == b.Who)
 					all = all && knows && has
 				}
 				if all && any {
@@ -202,7 +204,7 @@ func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 			}
 		})
 		for i, b := range births {
-			require.Equal(t, want[i], b.ready[usable], "%s from %v on", b.who, b.at)
+			require.Equal(t, want[i], b.Ready[views.Usable], "%s from %v on", b.Who, b.At)
 		}
 	})
 }

@@ -1,6 +1,10 @@
 package checker
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+)
 
 const twoVersions = `
 1 k0 truth identity 65537 op=put owner=CiliumIdentity/65537 rv=41 value=web
@@ -14,7 +18,7 @@ func TestMonotonicSession(t *testing.T) {
 4 a0 connect - - peer=r0 store=00000000000000a0 inc=1
 5 a0 see identity 65537 value=db peer=r0
 6 a0 see identity 65537 value=web peer=r0
-`, Fail, []string{"agent a0 saw identity 65537 as <web> (rv 41, from r0) at 6.000s after <db> (rv 57, from r0) at 5.000s: back in time"}},
+`, property.Fail, []string{"agent a0 saw identity 65537 as <web> (rv 41, from r0) at 6.000s after <db> (rv 57, from r0) at 5.000s: back in time"}},
 		{"back in time with another connection", twoVersions + `
 3 a0 up agent - inc=1
 4 a0 connect - - peer=r0 store=00000000000000a0 inc=1
@@ -23,13 +27,13 @@ func TestMonotonicSession(t *testing.T) {
 7 a0 connect - - peer=r1 store=00000000000000b1 inc=1
 8 a0 see identity 65537 value=web peer=r1
 9 a0 see identity 65537 value=db peer=r1
-`, Pass, []string{"3 changes in 3 sessions of 1 agent, each compared with the version before in the same session"}},
+`, property.Pass, []string{"3 changes in 3 sessions of 1 agent, each compared with the version before in the same session"}},
 		{"what comes after the connection is lost belongs to it", twoVersions + `
 4 a0 connect - - peer=r0 store=00000000000000a0 inc=1
 5 a0 see identity 65537 value=db peer=r0
 6 a0 disconnect - - peer=r0 store=00000000000000a0 inc=1 value=reset
 7 a0 see identity 65537 value=web
-`, Fail, []string{"agent a0 saw identity 65537 as <web> (rv 41, connected with no replica) at 7.000s after <db> (rv 57, from r0) at 5.000s: back in time"}},
+`, property.Fail, []string{"agent a0 saw identity 65537 as <web> (rv 41, connected with no replica) at 7.000s after <db> (rv 57, from r0) at 5.000s: back in time"}},
 		{"back in time after a restart, in view and datapath", twoVersions + `
 3 a0 up agent - inc=1
 5 a0 see identity 65537 value=db peer=r0
@@ -38,8 +42,8 @@ func TestMonotonicSession(t *testing.T) {
 7 a0 up agent - inc=2
 8 a0 see identity 65537 value=web peer=r0
 8 a0 program identity 65537 value=web peer=r0
-`, Pass, []string{"4 changes in 2 sessions of 1 agent, each compared with the version before in the same session"}},
-		{"only content that never was", "1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=x\n2 a0 see node n0 value=y", Unknown,
+`, property.Pass, []string{"4 changes in 2 sessions of 1 agent, each compared with the version before in the same session"}},
+		{"only content that never was", "1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=x\n2 a0 see node n0 value=y", property.Unknown,
 			[]string{"no agent saw anything that was ever true"}},
 	})
 }

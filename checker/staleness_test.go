@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 // changing is an identity that becomes web at 1 s, db at 10 s, and web again at 20 s.
@@ -37,27 +39,27 @@ func TestStaleness(t *testing.T) {
 2 a0 see identity 300 value=web
 13 a0 see identity 300 value=db
 21 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 3.000s (agent a0, identity 300, at 13.000s): 3 contents shown; porcupine agrees on 1 entry"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 3.000s (agent a0, identity 300, at 13.000s): 3 contents shown; porcupine agrees on 1 entry"}},
 		{"the oldest read is just before the content is true again", changing + `
 2 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 10.000s (agent a0, identity 300, at 20.000s): 1 content shown; porcupine agrees on 1 entry"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 10.000s (agent a0, identity 300, at 20.000s): 1 content shown; porcupine agrees on 1 entry"}},
 		{"what was shown before must not be read later than what comes after", changing + `
 2 a0 see identity 300 value=web
 25 a0 see identity 300 value=db
 26 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 15.000s (agent a0, identity 300, at 25.000s): 3 contents shown; porcupine agrees on 1 entry"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 15.000s (agent a0, identity 300, at 25.000s): 3 contents shown; porcupine agrees on 1 entry"}},
 		{"absence counts once the lists are complete", changing + `
 0 a0 synced endpoint - value=synced inc=1
 7 a0 see identity 300 value=web
 13 a0 see identity 300 value=db
 21 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 6.000s (agent a0, identity 300, at 7.000s): 4 contents shown; porcupine agrees on 1 entry"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 6.000s (agent a0, identity 300, at 7.000s): 4 contents shown; porcupine agrees on 1 entry"}},
 		{"absence does not count before, nor while the agent is down", changing + `
 7 a0 see identity 300 value=web
 8 a0 down agent - inc=1
 30 a0 up agent - inc=2
 35 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 0.000s: 2 contents shown; porcupine agrees on 1 entry"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 0.000s: 2 contents shown; porcupine agrees on 1 entry"}},
 		{"the lists of the first incarnation are not those of the second", changing + `
 0 a0 synced endpoint - value=synced inc=1
 2 a0 see identity 300 value=web
@@ -65,7 +67,7 @@ func TestStaleness(t *testing.T) {
 25 a0 up agent - inc=2
 26 a0 synced endpoint - value=timeout inc=2
 35 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 2.000s): 3 contents shown; porcupine agrees on 1 entry"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 2.000s): 3 contents shown; porcupine agrees on 1 entry"}},
 		{"what no delta explains is left to others", changing + `
 2 a0 see identity 300 value=db
 11 a0 see identity 300 value=db
@@ -73,21 +75,21 @@ func TestStaleness(t *testing.T) {
 13 a0 see identity 300 value=db
 14 a0 drop identity 300
 20.5 a0 see identity 300 value=web
-` + healed, Pass, []string{"delta-atomic with a delta of 0.000s: 6 contents shown; porcupine agrees on 1 entry; 3 that no delta explains left to integrity, monotonic and no-spurious-deletion"}},
+` + healed, property.Pass, []string{"delta-atomic with a delta of 0.000s: 6 contents shown; porcupine agrees on 1 entry; 3 that no delta explains left to integrity, monotonic and no-spurious-deletion"}},
 		{"older than the bound after the bound", changing + `
 2 a0 see identity 300 value=web
 11 a0 see identity 300 value=db
-` + healed, Fail, []string{"agent a0 showed identity 300 as <db> from 11.000s to 160.000s, 60.000s after the heal, which was last true 140.000s before, and not within 1m0s"}},
+` + healed, property.Fail, []string{"agent a0 showed identity 300 as <db> from 11.000s to 160.000s, 60.000s after the heal, which was last true 140.000s before, and not within 1m0s"}},
 		{"never there, although the lists are complete", changing + `
 30 a0 synced endpoint - value=synced inc=1
-` + healed, Fail, []string{"agent a0 showed identity 300 as absent from 30.000s to 160.000s, 60.000s after the heal, which was last true 159.000s before, and not within 1m0s"}},
+` + healed, property.Fail, []string{"agent a0 showed identity 300 as absent from 30.000s to 160.000s, 60.000s after the heal, which was last true 159.000s before, and not within 1m0s"}},
 		{"dropped for no reason and never seen again", changing + `
 21 a0 see identity 300 value=web
 22 a0 drop identity 300
-` + healed, Fail, []string{"agent a0 showed identity 300 as absent from 22.000s to 160.000s, 60.000s after the heal, which was last true 159.000s before, and not within 1m0s"}},
+` + healed, property.Fail, []string{"agent a0 showed identity 300 as absent from 22.000s to 160.000s, 60.000s after the heal, which was last true 159.000s before, and not within 1m0s"}},
 		{"never true", changing + `
 21 a0 see identity 300 value=x
-` + healed, Fail, []string{"agent a0 showed identity 300 as <x> from 21.000s to 160.000s, 60.000s after the heal, which was never true"}},
+` + healed, property.Fail, []string{"agent a0 showed identity 300 as <x> from 21.000s to 160.000s, 60.000s after the heal, which was never true"}},
 		{"the datapath of an agent that is down", `
 0 a0 up agent - inc=1
 1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=41 value=x
@@ -98,21 +100,21 @@ func TestStaleness(t *testing.T) {
 3 a0 down agent - inc=1
 5 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/ns1/p rv=43
 6 k0 truth endpoint 10.0.0.2 op=del owner=CiliumEndpoint/ns1/q rv=44
-` + healed, Fail, []string{"the datapath of a0 showed endpoint 10.0.0.1 as <x> from 2.000s to 160.000s, 60.000s after the heal, which was last true 155.000s before, and not within 1m0s; and 1 more"}},
+` + healed, property.Fail, []string{"the datapath of a0 showed endpoint 10.0.0.1 as <x> from 2.000s to 160.000s, 60.000s after the heal, which was last true 155.000s before, and not within 1m0s; and 1 more"}},
 		{"a change after the bound takes a moment", changing + `
 21 a0 see identity 300 value=web
 100 world phase - heal value=1m0s
 170 k0 truth identity 300 op=del owner=CiliumIdentity/300 rv=44
 171 a0 drop identity 300
 180 world phase - end value=settled
-`, Pass, []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 171.000s): 2 contents shown; porcupine agrees on 1 entry"}},
+`, property.Pass, []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 171.000s): 2 contents shown; porcupine agrees on 1 entry"}},
 		{"not true when the run ends before the bound", changing + `
 11 a0 see identity 300 value=db
 100 world phase - heal value=1m0s
 120 world phase - end value=settled
-`, Unknown, []string{"the run ended 20.000s after the heal (settled), before the bound; what it showed then of 1 entry was not true any more"}},
-		{"no heal", changing + "21 a0 see identity 300 value=web", Unknown, []string{"the run has no heal phase, so nothing bounds it; until the end delta-atomic with a delta of 0.000s: 1 content shown; porcupine agrees on 1 entry"}},
-		{"nothing shown", changing, Unknown, []string{"no agent showed anything for any time"}},
+`, property.Unknown, []string{"the run ended 20.000s after the heal (settled), before the bound; what it showed then of 1 entry was not true any more"}},
+		{"no heal", changing + "21 a0 see identity 300 value=web", property.Unknown, []string{"the run has no heal phase, so nothing bounds it; until the end delta-atomic with a delta of 0.000s: 1 content shown; porcupine agrees on 1 entry"}},
+		{"nothing shown", changing, property.Unknown, []string{"no agent showed anything for any time"}},
 	}
 	for i := range stories {
 		stories[i].history = inTime(t, stories[i].history)

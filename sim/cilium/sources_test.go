@@ -100,6 +100,10 @@ func TestAssumptionsAreComplete(t *testing.T) {
 			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "UnsafeAddr" {
 				require.True(t, here, "%s reads a private field; that belongs into sim/cilium", path)
 			}
+			if fun, ok := call.Fun.(*ast.Ident); ok && fun.Name == "set" && here {
+				name := strings.Trim(call.Args[1].(*ast.BasicLit).Value, `"`)
+				require.True(t, named[name], "%s: the field %s is not among the privateFields", path, name)
+			}
 			if index, ok := call.Fun.(*ast.IndexExpr); ok && here {
 				if fun, ok := index.X.(*ast.Ident); ok && fun.Name == "field" {
 					name := strings.Trim(call.Args[1].(*ast.BasicLit).Value, `"`)

@@ -15,6 +15,8 @@
 package crd
 
 import (
+	"github.com/meshcheck/meshcheck/sim/cilium"
+
 	"context"
 	"log/slog"
 	"sync"
@@ -96,7 +98,7 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	r.allocator = r.identities.IdentityAllocator
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
 	r.ipcache.AddListener(into.Endpoints)
-	r.caches = newSyncedResources(r.cfg.Log)
+	r.caches = cilium.NewSyncedResources(r.cfg.Log)
 
 	local := node.NewTestLocalNodeStore(node.LocalNode{Node: nodeTypes.Node{Name: r.cfg.Node}})
 	params := k8s.CiliumResourceParams{Logger: r.cfg.Log, Lifecycle: r.informers, ClientSet: clients}
@@ -115,17 +117,16 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	if err := r.informers.Start(r.cfg.Log, ctx); err != nil {
 		return err
 	}
-	nodeWatcher := newNodeWatcher(nodeWatcherFields{
-		log: r.cfg.Log, clients: clients, caches: r.caches, nodes: nodeResource, manager: nodes{into.Nodes},
-	})
-	endpointWatcher := newEndpointWatcher(endpointWatcherFields{
-		log: r.cfg.Log, caches: r.caches, ipcache: r.ipcache, local: local, endpoints: endpointResource, slices: sliceResource,
-	})
-	watchNodes(nodeWatcher, ctx)
+	nodeWatcher := cilium.NodeWatcher{Log: r.cfg.Log, Clients: clients, Caches: r.caches, Nodes: nodeResource, Manager: nodes{into.Nodes}}.New()
+	endpointWatcher := cilium.EndpointWatcher{
+		Log: r.cfg.Log, Caches: r.caches, IPCache: r.ipcache, Local: local, Endpoints: endpointResource, Slices: sliceResource,
+		EndpointManager: noEndpoints{}, Policy: noPolicy{}, WireGuard: noEncryption{}, IPsec: noEncryption{},
+	}.New()
+	cilium.WatchNodes(nodeWatcher, ctx)
 	if r.cfg.EndpointSlices {
-		r.watchSlices(ctx, sliceResource, newSliceSubscriber(r.cfg.Log, endpointWatcher))
+		r.watchSlices(ctx, sliceResource, cilium.NewSliceSubscriber(r.cfg.Log, endpointWatcher))
 	} else {
-		watchEndpoints(endpointWatcher, ctx)
+		cilium.WatchEndpoints(endpointWatcher, ctx)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package crd
 
 import (
+	"github.com/meshcheck/meshcheck/sim/cilium"
+
 	"context"
 	"sync/atomic"
 
@@ -11,7 +13,7 @@ import (
 // watchSlices is what ciliumEndpointSliceInit does
 // (pkg/k8s/watchers/cilium_endpoint_slice.go), with the agent's own subscriber in
 // place of the process's.
-func (r *reader) watchSlices(ctx context.Context, slices resource.Resource[*v2alpha1.CiliumEndpointSlice], to subscriber) {
+func (r *reader) watchSlices(ctx context.Context, slices resource.Resource[*v2alpha1.CiliumEndpointSlice], to cilium.SliceSubscriber) {
 	var complete atomic.Bool
 	r.caches.BlockWaitGroupToSyncResources(ctx.Done(), nil, complete.Load, sliceGroup)
 	go func() {
@@ -23,13 +25,13 @@ func (r *reader) watchSlices(ctx context.Context, slices resource.Resource[*v2al
 				complete.Store(true)
 			case resource.Upsert:
 				if !found {
-					to.add(event.Object)
+					to.Add(event.Object)
 				} else if !old.DeepEqual(event.Object) {
-					to.update(old, event.Object)
+					to.Update(old, event.Object)
 				}
 				known[event.Key] = event.Object
 			case resource.Delete:
-				to.delete(event.Object)
+				to.Delete(event.Object)
 				delete(known, event.Key)
 			}
 			event.Done(nil)

@@ -1,0 +1,81 @@
+// Package kube has the properties of the kube-apiservers.
+package kube
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/meshcheck/meshcheck/checker/linearize"
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/spec"
+)
+
+var Linearizable = property.Property{
+	Name:    "kube-linearizable",
+	Promise: "The kube-apiservers answer writes, and the reads that ask for the most recent version, as if the operations on an object had happened one after the other, each between its start and its answer, in the order of their resourceVersions.",
+	Why:     "the ground that the other properties stand on: Kubernetes' consistent reads and optimistic concurrency (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions)",
+	Check:   checkKubeLinearizable,
+}
+
+var kubeMachine = linearize.Machine[spec.ObjectState]{From: spec.ObjectFrom, Likely: likelyObject}
+
+// checkKubeLinearizable lets porcupine judge each object, after what needs no search:
+// that resourceVersions increase and that what was acknowledged was committed.
+func checkKubeLinearizable(in *property.Input) property.Result {
+	deadline := time.Now().Add(in.Deadline)
+	o := kubeOperations(in)
+	if o.requests == 0 {
+		return property.Undecided("the history has no request to a kube-apiserver")
+	}
+	violations := o.violations
+	var t linearize.Tally
+	kubeMachine.Linearize(spec.Object().Partition(o.ops), deadline, &t, func(bad linearize.Piece[spec.ObjectState]) {
+		violations = append(violations, objectNotLinearizable(in, bad, deadline))
+	})
+	property.SortByTime(violations)
+	if t.Late && len(violations) == 0 {
+		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, property.Thousands(t.Judged), property.Count(t.Total, "operation", "operations")))
+	}
+	return property.Judged(fmt.Sprintf("%s on %s from %s and %s, at most %d of an object at once",
+		property.Count(t.Judged, "operation", "operations"), property.Count(t.Keys, "object", "objects"),
+		property.Count(o.requests, "request", "requests"), property.Count(o.writes, "write", "writes"), t.Widest), violations)
+}
+
+// likelyObject orders operations of one instant by their resourceVersions, writes first.
+func likelyObject(op porcupine.Operation) int64 {
+	out := op.Output.(spec.ObjectOutput)
+	rv := max(out.RV, out.Shown) * 2
+	if op.Input.(spec.ObjectInput).Op == spec.ObjectGet {
+		rv++
+	}
+	return rv
+}
+
+func objectNotLinearizable(in *property.Input, p linearize.Piece[spec.ObjectState], deadline time.Time) property.Violation {
+	culprit, longest := kubeMachine.Explain(p, deadline)
+	r := &in.Records[linearize.RecordOf(culprit)]
+	object := culprit.Input.(spec.ObjectInput)
+	after := ""
+	var records []int
+	if len(longest) > 0 {
+		end := longest[len(longest)-1]
+		e := &in.Records[linearize.RecordOf(end)]
+		after = fmt.Sprintf("; the longest order that can be found ends with %s of %s at %s", describeObject(end), client(e), property.Seconds(e.At))
+		records = append(records, linearize.RecordOf(end))
+	}
+	return property.Violation{
+		Kind: object.Kind, Key: object.Key, At: r.At, Records: append(records, linearize.RecordOf(culprit)),
+		Sentence: fmt.Sprintf("%s: no order of the operations on %s %s explains %s of %s at %s%s",
+			r.Actor, object.Kind, object.Key, describeObject(culprit), client(r), property.Seconds(r.At), after),
+	}
+}
+
+func describeObject(op porcupine.Operation) string {
+	return spec.DescribeObject(op.Input.(spec.ObjectInput), op.Output.(spec.ObjectOutput))
+}
+
+// client is who made a request or a write.
+func client(r *history.Record) string { return property.OrDefault(r.Peer, "the initial state") }

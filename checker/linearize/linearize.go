@@ -1,0 +1,131 @@
+// Package linearize lets porcupine judge what clients did with many keys.
+package linearize
+
+import (
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// Machine is a specification of one key or object, of which histories can be judged in
+// pieces.
+type Machine[S interface {
+	After(ops []porcupine.Operation) S
+}] struct {
+	From   func(S) porcupine.Model            // the specification, from a state on
+	Likely func(op porcupine.Operation) int64 // orders operations of one instant: see rank
+}
+
+// Piece is a part of a key's history and the state in which it starts.
+type Piece[S any] struct {
+	from S
+	ops  []porcupine.Operation
+}
+
+// Tally counts what was judged.
+type Tally struct {
+	Keys, Total, Judged int
+	Widest              int  // operations of one key that were under way at once, at most
+	Late                bool // the deadline passed before all was judged
+}
+
+// Linearize lets porcupine judge each key's operations, in pieces that are cut at quiet
+// instants, and calls illegal for each piece that is not linearizable.
+func (m Machine[S]) Linearize(keys [][]porcupine.Operation, deadline time.Time, t *Tally, illegal func(Piece[S])) {
+	for _, ops := range keys {
+		t.Keys++
+		t.Total += len(ops)
+		if t.Late {
+			continue
+		}
+		t.Widest = max(t.Widest, rank(ops, m.Likely))
+		bad, result := m.judge(ops, deadline)
+		switch result {
+		case porcupine.Unknown:
+			t.Late = true
+			continue
+		case porcupine.Illegal:
+			illegal(bad)
+		}
+		t.Judged += len(ops)
+	}
+}
+
+// judge judges one key's operations, in order of their calls, and returns the first
+// piece that is not Ok.
+func (m Machine[S]) judge(ops []porcupine.Operation, deadline time.Time) (Piece[S], porcupine.CheckResult) {
+	var from S
+	for len(ops) > 0 {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return Piece[S]{}, porcupine.Unknown
+		}
+		n := quiet(ops)
+		p := Piece[S]{from, ops[:n]}
+		if result := porcupine.CheckOperationsTimeout(m.From(from), p.ops, left); result != porcupine.Ok {
+			return p, result
+		}
+		from, ops = from.After(p.ops), ops[n:]
+	}
+	return Piece[S]{}, porcupine.Ok
+}
+
+// quiet returns how many operations from the first on end before the next one
+// begins, at least a piece's worth if there are so many. Porcupine's memory grows
+// with the square of a history's length, and its start costs as much as a few
+// operations.
+func quiet(ops []porcupine.Operation) int {
+	const worth = 64
+	last := ops[0].Return
+	for i := 1; i < len(ops); i++ {
+		if i >= worth && ops[i].Call > last {
+			return i
+		}
+		last = max(last, ops[i].Return)
+	}
+	return len(ops)
+}
+
+// Explain returns the first operation that the longest order which porcupine finds of a
+// piece leaves unexplained, and the operations of this order.
+func (m Machine[S]) Explain(p Piece[S], deadline time.Time) (culprit porcupine.Operation, longest []porcupine.Operation) {
+	left := max(time.Until(deadline), time.Second)
+	_, info := porcupine.CheckOperationsVerbose(m.From(p.from), p.ops, left)
+	for _, part := range info.PartialLinearizationsOperations() {
+		for _, order := range part {
+			if len(order) > len(longest) || len(order) == len(longest) && recordsBefore(order, longest) {
+				longest = order
+			}
+		}
+	}
+	return firstOutside(p.ops, longest), longest
+}
+
+func RecordOf(op porcupine.Operation) int { return op.Metadata.(int) }
+
+// recordsBefore orders two orders of the same length, of which porcupine gives
+// several in no particular sequence, by their records.
+func recordsBefore(a, b []porcupine.Operation) bool {
+	for i := range a {
+		if x, y := RecordOf(a[i]), RecordOf(b[i]); x != y {
+			return x < y
+		}
+	}
+	return false
+}
+
+// firstOutside returns the operation that is answered first of those outside an
+// order. There is one, or the order would explain all.
+func firstOutside(ops, order []porcupine.Operation) porcupine.Operation {
+	inside := map[int]bool{}
+	for _, op := range order {
+		inside[RecordOf(op)] = true
+	}
+	var first *porcupine.Operation
+	for i := range ops {
+		if op := &ops[i]; !inside[RecordOf(*op)] && (first == nil || op.Return < first.Return) {
+			first = op
+		}
+	}
+	return *first
+}

@@ -1,0 +1,138 @@
+// Package load has the properties of what a run costs.
+package load
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var Load = property.Property{
+	Name:    "load",
+	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute, but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes.",
+	Why:     "mission C7, C10, C12, R4, R10: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
+	Check:   checkLoad,
+}
+
+// The bound of a client's requests. The work there is comes to two requests for a write
+// to the kube-apiservers: a read and a write of who made it, or a writer's put and, where
+// it fails, another; and to one for an object, where a writer puts everything back. The
+// rest are renewals, heartbeats, probes and retries with back-off, of which there were 20
+// in a minute at most over 40 drawn plans with all kinds of faults; over 100 others no
+// client came nearer to its bound than 54 %. Without back-off a retry is only slowed by a
+// rate limiter, to 10 per second (k8sClientRateLimit.qps) or more, which is 600.
+const (
+	StormWindow      = time.Minute
+	StormRequests    = 120
+	requestsPerWrite = 2
+	workWindow       = 2 * time.Minute
+)
+
+func checkLoad(in *property.Input) property.Result {
+	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}}
+	for i := range in.Records {
+		s.record(i, &in.Records[i])
+	}
+	if !s.kube {
+		return property.Undecided("the history has no request to a kube-apiserver")
+	}
+	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s", property.Count(s.requests, "request", "requests"),
+		property.Count(len(s.clients), "client of a server", "clients of a server"), property.OrDefault(s.most, "none")), s.violations).Measured(measureLoad(in.Records)...)
+}
+
+// stormCheck counts each client's requests of each server over the last minute.
+type stormCheck struct {
+	started    map[string]time.Duration // a client's process
+	clients    map[index.ClientServer]*requester
+	writes     window
+	objects    int // that there are
+	requests   int
+	kube       bool    // some are to a kube-apiserver
+	top        float64 // requests in a minute as a part of the bound, at most
+	most       string  // the same in words
+	violations []property.Violation
+}
+
+// requester is a client of a server.
+type requester struct {
+	requests window
+	stormed  bool
+}
+
+// window holds the instants of the last events.
+type window []time.Duration
+
+// add adds an event, forgets those that are older than so long, and returns how many
+// there are.
+func (w *window) add(at, long time.Duration) int {
+	*w = append(*w, at)
+	return w.since(at - long)
+}
+
+// since forgets the events up to an instant and returns how many there are.
+func (w *window) since(at time.Duration) int {
+	n := 0
+	for n < len(*w) && (*w)[n] <= at {
+		n++
+	}
+	*w = (*w)[n:]
+	return len(*w)
+}
+
+func (s *stormCheck) record(i int, r *history.Record) {
+	switch {
+	case r.Verb == history.Up && r.Kind != "etcd" && r.Kind != "kube":
+		s.started[r.Actor] = r.At
+	case r.Verb == history.Write:
+		s.writes.add(r.At, workWindow)
+		switch r.Op {
+		case "create":
+			s.objects++
+		case "delete":
+			s.objects--
+		}
+	case IsRequest(r):
+		s.requests++
+		s.kube = s.kube || r.Verb == history.Request
+		s.request(i, r)
+	}
+}
+
+// IsRequest reports whether a record is of something that a client asked for.
+func IsRequest(r *history.Record) bool {
+	switch r.Verb {
+	case history.Request, history.Call, history.Watch:
+		return true
+	case history.Lease:
+		return r.Op != "expire"
+	}
+	return false
+}
+
+func (s *stormCheck) request(i int, r *history.Record) {
+	k := index.ClientServer{Client: r.Peer, Server: r.Actor}
+	c := s.clients[k]
+	if c == nil {
+		c = &requester{}
+		s.clients[k] = c
+	}
+	if r.At < s.started[r.Peer]+StormWindow {
+		return
+	}
+	n := c.requests.add(r.At, StormWindow)
+	bound := StormRequests + s.objects + requestsPerWrite*s.writes.since(r.At-workWindow)
+	if part := float64(n) / float64(bound); part > s.top {
+		s.top = part
+		s.most = fmt.Sprintf("at most %.0f %% of the bound (%s of %s in the minute until %s: %s of %s)", 100*part, r.Peer, r.Actor, property.Seconds(r.At), property.Thousands(n), property.Thousands(bound))
+	}
+	if n <= bound || c.stormed {
+		return
+	}
+	c.stormed = true
+	s.violations = append(s.violations, property.Violation{At: r.At, Records: []int{i},
+		Sentence: fmt.Sprintf("%s made %s of %s in the minute until %s, the last one %s %s; the bound is %s", r.Peer, property.Count(n, "request", "requests"), r.Actor, property.Seconds(r.At),
+			property.OrDefault(r.Op, string(r.Verb)), r.Key, property.Thousands(bound))})
+}

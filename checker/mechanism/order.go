@@ -1,0 +1,119 @@
+package mechanism
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// ofCutList explains an identity that left a view before the connection with which
+// it had come had brought the whole list, as the connection or the agent ended
+// (Cilium: watchRemoteKVStore of pkg/allocator/allocator.go). No etcd can have told of
+// its deletion: a watch follows the list. (Files of version 1 have no watches.)
+func (c sight) ofCutList() *property.Cause {
+	if c.prior == nil {
+		return nil
+	}
+	if c.r.Verb != history.Drop || c.r.Kind != history.Identity || len(c.x.in.Watches.Etcd) == 0 {
+		return nil
+	}
+	connect := c.priorRecord
+	for connect >= 0 && !c.isConnect(connect) {
+		connect--
+	}
+	if connect < 0 {
+		return nil
+	}
+	for i := connect; i < c.record; i++ {
+		r := &c.x.in.Records[i]
+		if r.Verb == history.Watch && r.Peer == c.r.Actor && strings.HasPrefix(r.Key, index.IdentitiesPrefix) {
+			return nil
+		}
+	}
+	ended := c.endAround()
+	if ended < 0 {
+		return nil
+	}
+	from, end := &c.x.in.Records[connect], &c.x.in.Records[ended]
+	what := "its process"
+	if end.Verb == history.Disconnect {
+		what = "its connection"
+	}
+	return &property.Cause{Finding: CauseCutList, Records: []int{connect, c.record, ended}, Proof: fmt.Sprintf(
+		"%s dropped it before it had the whole list of identities from %s, with which it was connected since %s; %s ended at %s",
+		c.r.Actor, from.Peer, property.Seconds(from.At), what, property.Seconds(end.At))}
+}
+
+func (c sight) isConnect(i int) bool {
+	r := &c.x.in.Records[i]
+	return r.Verb == history.Connect && r.Actor == c.r.Actor
+}
+
+// endAround is the record with which the connection or the process of the agent ended
+// at about the time of its loss; -1 if there is none.
+func (c sight) endAround() int {
+	ends := func(i int) bool {
+		r := &c.x.in.Records[i]
+		return r.Actor == c.r.Actor && (r.Verb == history.Disconnect || r.Verb == history.Down && r.Kind == "agent")
+	}
+	for i := c.record; i < len(c.x.in.Records) && c.x.in.Records[i].At <= c.r.At+handling; i++ {
+		if ends(i) {
+			return i
+		}
+	}
+	for i := c.record; i >= 0 && c.x.in.Records[i].At >= c.r.At-handling; i-- {
+		if ends(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// mergedEvents looks for a former owner of the entry of which the store's writer was
+// told, shortly before an instant, both before and after it was told of the owner that
+// the entry has: the writer's queue has one item for each object, in the place of its
+// first event and with the state after its last. It returns the record that told of that
+// last one, or -1.
+func (c sight) mergedEvents(owner *history.Record, at time.Duration) (told int, former string) {
+	kind, name, _ := strings.Cut(owner.Owner, "/")
+	owners := map[string]bool{}
+	for _, s := range c.e.States[1:] { // before the first there is nothing
+		if r := &c.x.in.Records[s.Record]; r.Owner != owner.Owner {
+			owners[r.Owner] = true
+		}
+	}
+	claimed := false
+	before := map[string]bool{}
+	for i := range c.x.in.Records {
+		r := &c.x.in.Records[i]
+		if r.At > at {
+			break
+		}
+		if r.Verb != history.Event || r.Store != "" || r.Peer != c.s.Actor || r.Kind != kind || r.At < at-handling {
+			continue
+		}
+		for event := range strings.FieldsSeq(r.Value) {
+			object := eventObject(event)
+			switch {
+			case object == name:
+				claimed = true
+			case !claimed:
+				before[object] = true
+			case before[object] && owners[kind+"/"+object]:
+				return i, kind + "/" + object
+			}
+		}
+	}
+	return -1, ""
+}
+
+// eventObject is the object of a kube-apiserver's event, "TYPE:object:rv".
+func eventObject(event string) string {
+	_, rest, _ := strings.Cut(event, ":")
+	object, _, _ := strings.Cut(rest, ":")
+	return object
+}

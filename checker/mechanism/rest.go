@@ -1,0 +1,228 @@
+package mechanism
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/views"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// ofStuck explains why an agent does not converge: each entry that is wrong has a
+// cause.
+func (x *causes) ofStuck(v *property.Violation) *property.Cause {
+	w := x.newWrong(v.Agent)
+	if w == nil {
+		return nil
+	}
+	if last := &x.in.Records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop {
+		return w.ofLate(x.entries[index.EntryKey{Kind: last.Kind, Key: last.Key}], last.At)
+	}
+	var found []*property.Cause
+	for id := range x.in.Views.Entries {
+		if !w.stuck.Wrong(w.agent, int32(id)) || v.Kind != "" && x.in.Views.Entries[id].Kind != v.Kind {
+			continue
+		}
+		cause := w.of(int32(id))
+		if cause == nil {
+			return nil
+		}
+		found = append(found, cause)
+	}
+	return joined(found)
+}
+
+// ofWrong explains why an agent's view of one entry is wrong when the run ends.
+func (x *causes) ofWrong(v *property.Violation) *property.Cause {
+	id, known := x.entries[index.EntryKey{Kind: v.Kind, Key: v.Key}]
+	w := x.newWrong(v.Agent)
+	switch {
+	case !known || w == nil:
+		return nil
+	case w.stuck.Wrong(w.agent, id):
+		return w.of(id)
+	}
+	return w.ofLate(id, v.At)
+}
+
+// ofLate explains why an entry was wrong until an instant after the bound: its store
+// held it by a key that nobody knew of, until its lease expired.
+func (w *wrong) ofLate(id int32, until time.Duration) *property.Cause {
+	e := &w.x.in.Views.Entries[id]
+	if w.x.in.Records[w.connect].At > until {
+		return nil
+	}
+	key, ok := w.x.keyOf(w.store, e)
+	if !ok {
+		return w.ofBackOff(e, until)
+	}
+	for i, v := range w.store.Versions[key] {
+		at := w.x.in.Records[v.Record].At
+		if i > 0 && v.Deleted && at <= until && until-at < handling && !w.x.askedFor(w.store, key, v.Rev) {
+			return w.x.orphan(w.store, e, w.store.Versions[key][i-1], at-1)
+		}
+	}
+	return w.ofBackOff(e, until)
+}
+
+// ofDangling explains why an agent that has an endpoint lacks its identity: one of
+// the two is wrong when the run ends.
+func (x *causes) ofDangling(v *property.Violation) *property.Cause {
+	if cause := x.ofWrong(v); cause != nil {
+		return cause
+	}
+	identity := index.PossessionOf(x.in.Records[v.Records[len(v.Records)-1]].Value).Identity
+	return x.ofWrong(&property.Violation{Agent: v.Agent, Kind: history.Identity, Key: identity})
+}
+
+// ofUnusable explains why some agents do not know a pod's endpoint or identity when
+// the run ends.
+func (x *causes) ofUnusable(v *property.Violation) *property.Cause {
+	endpoint, known := x.entries[index.EntryKey{Kind: history.Endpoint, Key: v.Key}]
+	if !known {
+		return nil
+	}
+	e := &x.in.Views.Entries[endpoint]
+	needed := []int32{endpoint}
+	for _, content := range e.LiveIn(int32(len(e.States) - 1)) {
+		if id, ok := x.entries[index.EntryKey{Kind: history.Identity, Key: index.PossessionOf(content).Identity}]; ok {
+			needed = append(needed, id)
+		}
+	}
+	var found []*property.Cause
+	for _, agent := range x.in.Views.Agents {
+		w := x.newWrong(agent)
+		for _, id := range needed {
+			if w == nil || !w.stuck.Wrong(w.agent, id) {
+				continue
+			}
+			cause := w.of(id)
+			if cause == nil {
+				return nil
+			}
+			found = append(found, cause)
+		}
+	}
+	return joined(found)
+}
+
+// wrong looks for the causes of what is wrong in an agent's view when the run ends.
+type wrong struct {
+	x            *causes
+	stuck        views.Explainer
+	agent        int32
+	connect      int // record of the connection that the agent has
+	store        *index.Store
+	wrongInStore []int32
+}
+
+// newWrong returns nil for an agent that is not connected.
+func (x *causes) newWrong(agent string) *wrong {
+	id := int32(slices.Index(x.in.Views.Agents, agent))
+	if id < 0 {
+		return nil
+	}
+	if known, ok := x.wrongs[id]; ok {
+		return known
+	}
+	x.wrongs[id] = nil
+	w := &wrong{x: x, stuck: views.NewExplainer(x.in, []int32{id}), agent: id}
+	i, connected := w.stuck.Connections[agent]
+	if !connected || x.in.Records[i].Verb != history.Connect {
+		return nil
+	}
+	w.connect, w.store = i, x.stores[x.in.Records[i].Store]
+	if w.store == nil {
+		return nil
+	}
+	w.wrongInStore = w.stuck.WrongEntries(w.store)
+	x.wrongs[id] = w
+	return w
+}
+
+func (w *wrong) of(id int32) *property.Cause {
+	if _, behind := slices.BinarySearch(w.wrongInStore, id); !behind {
+		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect)
+	}
+	e := &w.x.in.Views.Entries[id]
+	end := w.x.in.Records[len(w.x.in.Records)-1].At
+	if key, ok := w.x.keyOf(w.store, e); ok {
+		if held := w.x.versionAt(w.store, key, end); held != nil && !held.Deleted {
+			if cause := w.x.orphan(w.store, e, *held, end); cause != nil {
+				return cause
+			}
+		}
+	}
+	return w.ofBackOff(e, end)
+}
+
+// longestBackOff is the longest time that Cilium's writer waits before it asks an etcd
+// again for what was refused (client-go: DefaultTypedControllerRateLimiter).
+const longestBackOff = 1000 * time.Second
+
+// ofBackOff explains why a store lacked until an instant what an entry had become: its
+// etcd had refused all changes, and the writer's back-off doubles with each refusal of
+// a key, so that it waits as long as it had been refused for.
+func (w *wrong) ofBackOff(e *index.Entry, until time.Duration) *property.Cause {
+	changed, refused := e.States[e.StateAt(until)].At, -1
+	for i := range w.x.in.Records {
+		r := &w.x.in.Records[i]
+		if isRefusedChange(r) && r.Store == w.store.Name && r.Peer == w.store.Actor && r.At > changed && r.At <= until {
+			refused = i
+		}
+	}
+	if refused < 0 {
+		return nil
+	}
+	last := w.x.in.Records[refused].At
+	if until-last > min(last-changed, longestBackOff)+handling {
+		return nil
+	}
+	return &property.Cause{Finding: CauseBackOff, Records: []int{refused}, Proof: fmt.Sprintf(
+		"the etcd of %s refused changes of %s from %s, when that changed, to %s, and its writer may wait as long again before it asks once more",
+		w.store.Actor, property.Object(&history.Record{Kind: e.Kind, Key: e.Key}), property.Seconds(changed), property.Seconds(last))}
+}
+
+// joined is the cause of a violation by several entries, each with its own.
+func joined(found []*property.Cause) *property.Cause {
+	var names []string
+	var all property.Cause
+	for _, c := range found {
+		if !slices.Contains(names, c.Finding) {
+			names = append(names, c.Finding)
+			all.Proof += "; " + c.Proof
+			all.Records = append(all.Records, c.Records...)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	all.Finding, all.Proof = strings.Join(names, " + "), all.Proof[2:]
+	return &all
+}
+
+// foreignRevision is the cause of an agent being behind a store if it was connected
+// before with an earlier store of the same cluster ID, so that its watches go on
+// at that one's revisions.
+func (x *causes) foreignRevision(c *history.Record, i int) *property.Cause {
+	for j := i - 1; j >= 0; j-- {
+		r := &x.in.Records[j]
+		if r.Actor != c.Actor {
+			continue
+		}
+		if r.Verb == history.Up && r.Kind == "agent" {
+			return nil
+		}
+		if r.Verb == history.Connect && r.Store != c.Store && clusterIDOf(r.Store) == clusterIDOf(c.Store) {
+			return &property.Cause{Finding: CauseEmptied, Records: []int{j, i}, Proof: fmt.Sprintf(
+				"%s was connected with the store %s at %s and is with %s since %s, which has the same cluster ID, so that its watches went on at the revisions of the first",
+				c.Actor, r.Store, property.Seconds(r.At), c.Store, property.Seconds(c.At))}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package mechanism
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// orphan is the cause of a version of an entry that a store still has although a
+// later incarnation of its writer has listed everything after the entry was gone;
+// nil if that is not so.
+func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *property.Cause {
+	put := &x.in.Records[v.Record]
+	lives := x.in.ProcessLives(s.Actor, "writer")
+	before, ok := index.LifeAt(lives, x.askedAt(s, put))
+	now, _ := index.LifeAt(lives, at)
+	if !ok || now.From <= before.From || len(e.LiveIn(e.StateAt(at))) > 0 {
+		return nil
+	}
+	for _, i := range s.Changes {
+		r := &x.in.Records[i]
+		if r.At > at || r.At < now.From || r.Verb != history.Put || r.Kind != history.Meta || !index.IsCanaryOf(r.Key, e.Kind) {
+			continue
+		}
+		listed := e.StateAt(r.At)
+		if len(e.LiveIn(listed)) > 0 {
+			continue
+		}
+		return &property.Cause{Finding: CauseOrphan, Records: []int{int(v.Record), int(i)}, Proof: fmt.Sprintf(
+			"the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
+			s.Actor, property.Object(put), property.Seconds(put.At), property.Seconds(before.To), property.Seconds(e.States[goneSince(e, listed)].At), property.Seconds(r.At))}
+	}
+	return nil
+}
+
+// askedAt is when the writer asked for a put: an etcd that applies nothing for a while
+// applies it later, perhaps when the writer has gone.
+func (x *causes) askedAt(s *index.Store, put *history.Record) time.Duration {
+	at, unknown := put.At, false
+	for _, i := range s.Calls {
+		r := &x.in.Records[i]
+		if r.Op != "put" || r.Key != put.Key || r.From > put.At {
+			continue
+		}
+		if r.Rev == put.Rev {
+			return r.From
+		}
+		if r.Err != "" && !unknown {
+			at, unknown = r.From, true // the first whose outcome its client never learned
+		}
+	}
+	return at
+}
+
+// goneSince is the state from which on an entry was absent until the given state,
+// in which it is.
+func goneSince(e *index.Entry, state int32) int32 {
+	for _, span := range e.Absent {
+		if span.From <= state && state < span.To {
+			return span.From
+		}
+	}
+	return state
+}
+
+// ofStepBack explains why the store itself went back to an older content with its
+// version i.
+func (c sight) ofStepBack(i int) *property.Cause {
+	versions := c.s.Versions[c.key]
+	put := &c.x.in.Records[versions[i].Record]
+	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
+		return &property.Cause{Finding: CauseNamespace, Records: []int{n, int(versions[i].Record)}, Proof: fmt.Sprintf(
+			"the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
+			c.s.Actor, property.Object(c.r), property.Seconds(put.At), namespaceOf(put.Value), property.Seconds(c.x.in.Records[n].At))}
+	}
+	del := i - 1
+	for del >= 0 && !versions[del].Deleted && c.priorIsLoss() { // what follows the loss is all back in time
+		del--
+	}
+	if del < 0 || !versions[del].Deleted || c.x.askedFor(c.s, c.key, versions[del].Rev) {
+		return nil
+	}
+	cause := c.expired(versions[del])
+	cause.Proof += fmt.Sprintf("; its writer put it again at %s", property.Seconds(put.At))
+	return cause
+}
+
+// ofWrongDelete explains why the store's writer deleted the key, with the version i,
+// of an entry that existed all the time: it had learnt of its owners in another
+// order than that of their writes.
+func (c sight) ofWrongDelete(i int) *property.Cause {
+	del := c.s.Versions[c.key][i]
+	at := c.x.in.Records[del.Record].At
+	owner := c.x.ownerAt(c.e, at)
+	if owner == nil {
+		return nil
+	}
+	kind, _, _ := strings.Cut(owner.Owner, "/")
+	said := fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s", c.s.Actor, property.Object(c.r), property.Seconds(at), owner.Owner, property.Seconds(owner.At))
+	namespace := namespaceOf(owner.Value)
+	if n := c.x.namespaceTold(c.s.Actor, namespace, at, false); n >= 0 {
+		return &property.Cause{Finding: CauseNamespace, Records: []int{n, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; it was told of the namespace %s at %s", said, namespace, property.Seconds(c.x.in.Records[n].At))}
+	}
+	if gone := c.x.namespaceGone(c.s.Actor, namespace, at); gone >= 0 {
+		return &property.Cause{Finding: CauseNamespace, Records: []int{gone, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; the last that it had heard of the namespace %s was its deletion, at %s", said, namespace, property.Seconds(c.x.in.Records[gone].At))}
+	}
+	if told := c.x.listed(c.s.Actor, kind, max(owner.At, at-handling), at); told >= 0 {
+		return &property.Cause{Finding: CauseRelist, Records: []int{told, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; it had listed every %s anew at %s", said, kind, property.Seconds(c.x.in.Records[told].At))}
+	}
+	if told, former := c.mergedEvents(owner, at); told >= 0 {
+		return &property.Cause{Finding: CauseMerged, Records: []int{told, int(del.Record)}, Proof: fmt.Sprintf(
+			"%s; of %s, which had it before, it was told both before and after that, at %s in the end", said, former, property.Seconds(c.x.in.Records[told].At))}
+	}
+	return nil
+}
+
+// ownerAt is the Truth of the owner that an entry had last got by an instant, of
+// those that it then had; nil if it had none.
+func (x *causes) ownerAt(e *index.Entry, at time.Duration) *history.Record {
+	live := e.LiveIn(e.StateAt(at))
+	for i := e.StateAt(at); i > 0; i-- {
+		if r := &x.in.Records[e.States[i].Record]; r.Op == "put" && slices.Contains(live, r.Value) {
+			return r
+		}
+		for j := e.States[i].Record - 1; j >= 0 && x.in.Records[j].Verb == history.Truth && x.in.Records[j].RV == e.States[i].RV; j-- {
+			if r := &x.in.Records[j]; r.Kind == e.Kind && r.Key == e.Key && r.Op == "put" && slices.Contains(live, r.Value) {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// namespaceOf is the namespace of the pod in the content of an endpoint, or of those
+// that an identity is for.
+func namespaceOf(content string) string {
+	if _, label, ok := strings.Cut(content, "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name="); ok {
+		namespace, _, _ := strings.Cut(label, ";")
+		return namespace
+	}
+	_, pod, _ := strings.Cut(content, "pod=")
+	namespace, _, _ := strings.Cut(pod, "/")
+	return namespace
+}
+
+// isList reports whether a kube-apiserver's answer is a list, or ends with one's end.
+func isList(r *history.Record) bool {
+	return r.Verb == history.Request && r.Op == "list" || r.Verb == history.Event && strings.Contains(r.Value, "INITIAL:")
+}
+
+// handling bounds the time between when a writer is told of something and when it has
+// acted on it: that of the events before, and some of a retry's back-off.
+const handling = 2 * time.Second
+
+// listed is the last list of a Kubernetes kind that a client was given from one
+// instant to another; -1 for none.
+func (x *causes) listed(client, kind string, from, to time.Duration) int {
+	last := -1
+	for i := range x.in.Records {
+		r := &x.in.Records[i]
+		if r.At > to {
+			break
+		}
+		if r.At >= from && r.Store == "" && r.Peer == client && r.Kind == kind && isList(r) {
+			last = i
+		}
+	}
+	return last
+}
+
+// startsAt reports whether a replica's writer has only just started, so that a list is its
+// first.
+func (x *causes) startsAt(replica string, at time.Duration) bool {
+	life, ok := index.LifeAt(x.in.ProcessLives(replica, "writer"), at)
+	return ok && at-life.From < handling
+}
+
+// namespaceTold is when a client was told of a namespace that was new to it, close to
+// an instant; -1 if it was not.
+//
+// A list tells of all namespaces: it counts only if relists do, and not as the first one
+// of a writer.
+func (x *causes) namespaceTold(client, namespace string, at time.Duration, relists bool) int {
+	for i := range x.in.Records {
+		r := &x.in.Records[i]
+		switch {
+		case r.At > at+handling:
+			return -1
+		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && (!isList(r) || relists && !x.startsAt(client, r.At)) &&
+			r.At >= at-handling && strings.Contains(" "+r.Value, " ADDED:"+namespace+":"):
+			return i
+		}
+	}
+	return -1
+}
+
+// namespaceGone is the last that a client had been told of a namespace by an instant, if
+// that is its deletion; -1 else.
+func (x *causes) namespaceGone(client, namespace string, at time.Duration) int {
+	last, gone := -1, false
+	for i := range x.in.Records {
+		r := &x.in.Records[i]
+		if r.At > at {
+			break
+		}
+		if r.Store != "" || r.Peer != client || r.Kind != "Namespace" || r.Verb != history.Event && !isList(r) {
+			continue
+		}
+		for told := range strings.FieldsSeq(r.Value) {
+			if object := strings.TrimPrefix(told, "DELETED:"); strings.HasPrefix(object, namespace+":") {
+				last, gone = i, object != told
+			} else if eventObject(told) == namespace {
+				last, gone = i, false
+			}
+		}
+	}
+	if !gone {
+		return -1
+	}
+	return last
+}
+
+// delayingQueue starts the goroutine of a work queue that delays items.
+const delayingQueue = "k8s.io/client-go/util/workqueue.newDelayingQueue[...]"
+
+// ofLeak explains the goroutines of work queues: a process that subscribes to
+// resources ended before a kube-apiserver had told it of any.
+func (x *causes) ofLeak(v *property.Violation) *property.Cause {
+	if v.Key != delayingQueue {
+		return nil
+	}
+	up := map[string]int{} // by host: the start of its process
+	told := map[string]time.Duration{}
+	for i := range x.in.Records {
+		switch r := &x.in.Records[i]; {
+		case r.Verb == history.Up && (r.Kind == "writer" || r.Kind == "operator"):
+			up[r.Actor], told[r.Actor] = i, index.Forever
+		case isList(r):
+			told[r.Peer] = min(told[r.Peer], r.At)
+		case r.Verb == history.Down && (r.Kind == "writer" || r.Kind == "operator"):
+			const onItsWay = time.Second // what was sent later may not have arrived
+			if began, ok := up[r.Actor]; ok && told[r.Actor] > r.At-onItsWay {
+				return &property.Cause{Finding: CauseQueue, Records: []int{began, i}, Proof: fmt.Sprintf(
+					"the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
+					r.Kind, r.Actor, property.Seconds(x.in.Records[began].At), property.Seconds(r.At))}
+			}
+		}
+	}
+	return nil
+}
+
+// ofCanary explains a canary that vouches for what is not there: the same writer had
+// put it before, and puts it back because its lease is gone, or it had put what the
+// canary vouches for into an earlier store.
+func (x *causes) ofCanary(v *property.Violation) *property.Cause {
+	last := v.Records[len(v.Records)-1]
+	r := &x.in.Records[last]
+	life, ok := index.LifeAt(x.in.ProcessLives(r.Actor, "writer"), r.At)
+	if !ok {
+		return nil
+	}
+	for i := last - 1; i > life.Up; i-- {
+		if first := &x.in.Records[i]; first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key {
+			return &property.Cause{Finding: causeCanary, Records: []int{life.Up, i, last}, Proof: fmt.Sprintf(
+				"the writer of %s, which had been there since %s, had put this canary at %s and put it again, with its other keys, when it found its lease gone",
+				r.Actor, property.Seconds(life.From), property.Seconds(first.At))}
+		}
+	}
+	for i := last - 1; i > life.Up; i-- {
+		if up := &x.in.Records[i]; up.Verb == history.Up && up.Kind == "etcd" && up.Store == r.Store && clusterIDOf(up.Store) != up.Store {
+			return &property.Cause{Finding: causeCanary, Records: []int{life.Up, i, last}, Proof: fmt.Sprintf(
+				"the writer of %s, which had been there since %s, had put its keys into the store that was lost when the etcd came back empty at %s",
+				r.Actor, property.Seconds(life.From), property.Seconds(up.At))}
+		}
+	}
+	return nil
+}
+
+// ofOrigin explains a watch at a revision that its store had not told the client: the
+// client had it from an earlier store of the same cluster ID.
+func (x *causes) ofOrigin(v *property.Violation) *property.Cause {
+	last := v.Records[len(v.Records)-1]
+	watch := &x.in.Records[last]
+	for i := last - 1; i >= 0; i-- {
+		r := &x.in.Records[i]
+		if r.Peer == watch.Peer && r.Store != watch.Store && clusterIDOf(r.Store) == clusterIDOf(watch.Store) && (r.Verb == history.Watch || r.Verb == history.Event || r.Verb == history.Call) {
+			return &property.Cause{Finding: CauseEmptied, Records: []int{i, last}, Proof: fmt.Sprintf(
+				"%s had been told by the store %s, until %s, which had the same cluster ID as %s", watch.Peer, r.Store, property.Seconds(r.At), watch.Store)}
+		}
+	}
+	return nil
+}

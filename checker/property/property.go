@@ -1,0 +1,32 @@
+// Package property has the words that properties share: what one is, what it is judged by,
+// and what comes of it.
+package property
+
+import (
+	"time"
+
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// Property is a named promise that a history is judged by.
+type Property struct {
+	Name    string
+	Promise string // what is enforced, in a sentence or two
+	Why     string // where the demand comes from
+
+	// Promised reports whether a mode, as in a plan, promises the property. If nil,
+	// every mode does.
+	Promised func(mode string) bool
+
+	Check func(in *Input) Result
+}
+
+// PromisedBy reports whether a mode, a base and repairs joined by plus signs, promises the property; a history without a
+// plan, whose mode is "", is judged as if it did.
+func (p Property) PromisedBy(mode string) bool { return p.Promised == nil || p.Promised(mode) }
+
+// Input is a history with its index, and how to judge it.
+type Input struct {
+	*index.Index
+	Deadline time.Duration // of each property that has to search
+}

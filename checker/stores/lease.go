@@ -1,0 +1,259 @@
+package stores
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var Leases = property.Property{
+	Name: "leases",
+	Promise: "A live writer's keys persist: no key goes without a deletion or the end of its lease, no lease ends while it is renewed or while writer and etcd both could renew it; and where a fault has ended one, every key that is still true is back within " +
+		"two minutes, and as long again as the keys take at 20 per second, in which nothing disturbs the replica.",
+	Why:   "a lease is there to remove the keys of a writer that is gone; cilium 25966",
+	Check: checkLeases,
+}
+
+// How long a writer has to put its keys back. It learns of a lease's end by its next
+// heartbeat, within a minute (Cilium: pkg/kvstore/etcd.go), or by its next renewal, and
+// retries what failed.
+const (
+	putBackTime    = 2 * time.Minute
+	putBackPerKey  = time.Second / 20
+	knownTrueSince = 2 * time.Minute // before the lease's end: a writer that lags need not know of younger entries
+)
+
+func checkLeases(in *property.Input) property.Result {
+	c := leaseCheck{in: in, leases: map[leaseKey]*leaseLife{}, disturbed: index.Disturbances(in.Records, hindersWriter, "writer", "etcd")}
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Lease {
+			c.lease(i, r)
+		}
+	}
+	if len(c.leases) == 0 {
+		return property.Undecided("the history has no lease")
+	}
+	for _, s := range in.Stores {
+		c.deletions(s)
+	}
+	for _, l := range c.inOrder {
+		c.judge(l)
+	}
+	property.SortByTime(c.violations)
+	return property.Judged(fmt.Sprintf("%s, renewed %s, %s; %s ended with %s, of which %s had to be put back",
+		property.Count(len(c.leases), "lease", "leases"), property.Count(c.renewals, "time", "times"), property.Count(c.expired, "expired", "expired"),
+		property.Thousands(c.withKeys), property.Count(c.keys, "key", "keys"), property.Thousands(c.putBack)), c.violations)
+}
+
+type leaseCheck struct {
+	in         *property.Input
+	leases     map[leaseKey]*leaseLife
+	inOrder    []*leaseLife
+	disturbed  map[string][]index.Disturbance
+	renewals   int
+	expired    int
+	withKeys   int // leases that ended with keys
+	keys       int // that they had
+	putBack    int // keys that had to be put back
+	violations []property.Violation
+}
+
+type leaseKey struct{ store, id string }
+
+// leaseLife is a lease from its grant to its end.
+type leaseLife struct {
+	leaseKey
+	granted int           // the record
+	renewed int           // the last record that gave it time
+	ttl     time.Duration // that it gave
+	end     int           // the record of its expiry or revocation, or -1
+	lost    []int32       // the deletions that its end made
+}
+
+func (c *leaseCheck) lease(i int, r *history.Record) {
+	if r.Err != "" && r.Op != "revoke" {
+		return // a revocation may have happened all the same
+	}
+	k := leaseKey{r.Store, r.Key}
+	l := c.leases[k]
+	if l == nil {
+		l = &leaseLife{leaseKey: k, granted: -1, renewed: -1, end: -1}
+		c.leases[k], c.inOrder = l, append(c.inOrder, l)
+	}
+	switch ttl := index.ParseNumber(r.Value); {
+	case r.Op == "expire":
+		l.end = i
+		c.expired++
+	case r.Op == "revoke":
+		l.end = i
+	case ttl > 0:
+		if r.Op == "grant" {
+			l.granted = i
+		} else {
+			c.renewals++
+		}
+		l.renewed, l.ttl = i, time.Duration(ttl)*time.Second
+	}
+}
+
+// deletions gives each deletion of a store that no call asked for to the lease that the
+// key had. One without a lease is a violation: the store lost it.
+func (c *leaseCheck) deletions(s *index.Store) {
+	o := operationList{records: c.in.Records, etcd: s}
+	deletes, uncertain := map[int64][]int32{}, []int32(nil)
+	for _, i := range s.Calls {
+		switch r := &c.in.Records[i]; {
+		case r.Op != "delete":
+		case r.Err != "":
+			uncertain = append(uncertain, i)
+		default:
+			deletes[r.Rev] = append(deletes[r.Rev], i)
+		}
+	}
+	for _, i := range s.Changes {
+		r := &c.in.Records[i]
+		if r.Verb != history.Del || r.At >= s.Last || o.asked(deletes[r.Rev], r.Key) || o.asked(uncertain, r.Key) {
+			continue
+		}
+		before := s.VersionBy(r.Key, r.Rev-1)
+		if before == nil || before.Deleted {
+			continue // etcd-linearizable's
+		}
+		put := &c.in.Records[before.Record]
+		l := c.leases[leaseKey{s.Name, put.Owner}]
+		if l == nil || l.end < 0 {
+			c.violations = append(c.violations, property.Violation{Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Records: []int{int(before.Record), int(i)},
+				Sentence: fmt.Sprintf("etcd of %s (store %s): %q was deleted at rev %d at %s, which nobody asked for, and %s", s.Actor, s.Name, r.Key, r.Rev, property.Seconds(r.At), leaseLives(put.Owner))})
+			continue
+		}
+		l.lost = append(l.lost, i)
+	}
+}
+
+func leaseLives(id string) string {
+	if id == "" {
+		return "it had no lease"
+	}
+	return "its lease " + id + " had not ended"
+}
+
+// judge judges the expiry of a lease with keys whose holder is the writer beside its
+// etcd.
+func (c *leaseCheck) judge(l *leaseLife) {
+	if l.end < 0 || len(l.lost) == 0 {
+		return
+	}
+	c.withKeys++
+	c.keys += len(l.lost)
+	end := &c.in.Records[l.end]
+	if end.Op != "expire" || l.granted < 0 || c.in.Records[l.granted].Peer != end.Actor {
+		return
+	}
+	renewed := &c.in.Records[l.renewed]
+	switch {
+	case c.clockJumped(end.Actor, renewed.From, end.At):
+	case end.At < renewed.From+l.ttl:
+		c.report(l, end, fmt.Sprintf("%s after it was renewed for %v", property.Seconds(end.At-renewed.From), l.ttl))
+	case c.undisturbed(end.Actor, renewed.At, end.At):
+		c.report(l, end, fmt.Sprintf("although the writer and its etcd were up and undisturbed since its last renewal at %s", property.Seconds(renewed.At)))
+	}
+	c.back(l, end)
+}
+
+func (c *leaseCheck) report(l *leaseLife, end *history.Record, why string) {
+	first := &c.in.Records[l.lost[0]]
+	c.violations = append(c.violations, property.Violation{Store: l.store, Kind: first.Kind, Key: first.Key, At: end.At, Records: []int{l.granted, l.renewed, l.end, int(l.lost[0])},
+		Sentence: fmt.Sprintf("etcd of %s (store %s): the lease %s of %s with %s expired at %s, %s; it lost %s %q%s", end.Actor, l.store, l.id,
+			c.in.Records[l.granted].Peer, property.Count(len(l.lost), "key", "keys"), property.Seconds(end.At), why, first.Kind, first.Key, property.AndMore(len(l.lost)-1))})
+}
+
+// back demands that the keys of a lease that expired are put back, once the writer, the
+// same process, has had the time undisturbed.
+func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
+	if c.restarted(l.granted, end) {
+		return // it was the lease of a writer that is gone
+	}
+	needed := putBackTime + time.Duration(len(l.lost))*putBackPerKey
+	deadline, ok := c.quietFor(end.Actor, end.At, needed)
+	s := c.in.Store(l.store)
+	if !ok || deadline > s.Last {
+		return
+	}
+	entries := c.in.Views.ByName()
+	missing, first := 0, ""
+	var v property.Violation
+	for _, i := range l.lost {
+		r := &c.in.Records[i]
+		e := entries[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(r.Key)}]
+		if e == nil || !e.TrueThroughout(max(0, end.At-knownTrueSince), deadline) {
+			continue
+		}
+		c.putBack++
+		if s.PresentBy(c.in.Records, r.Key, r.Rev, deadline) {
+			continue
+		}
+		if missing++; missing == 1 {
+			first = r.Key
+			v = property.Violation{Store: l.store, Kind: r.Kind, Key: r.Key, At: deadline, Records: []int{l.granted, l.end, int(i)}}
+		}
+	}
+	if missing > 0 {
+		v.Sentence = fmt.Sprintf("etcd of %s (store %s): %q%s, lost at %s with the lease %s of %s, was not back at %s, although it was true and nothing had disturbed the replica for %v",
+			end.Actor, l.store, first, property.AndMore(missing-1), property.Seconds(end.At), l.id, c.in.Records[l.granted].Peer, property.Seconds(deadline), needed)
+		c.violations = append(c.violations, v)
+	}
+}
+
+// restarted reports whether the writer has started again since a lease was granted to
+// it and until it ended.
+func (c *leaseCheck) restarted(granted int, end *history.Record) bool {
+	for i := granted; i < len(c.in.Records) && c.in.Records[i].At <= end.At; i++ {
+		if r := &c.in.Records[i]; r.Verb == history.Up && r.Kind == "writer" && r.Actor == end.Actor {
+			return true
+		}
+	}
+	return false
+}
+
+// clockJump is a fault of an instant: it makes leases end early that are not renewed
+// after it.
+const clockJump = "etcd-clock"
+
+// hindersWriter reports whether a kind of fault leaves a replica's processes up and keeps
+// them from renewing leases or from putting keys back.
+func hindersWriter(kind string) bool {
+	switch kind {
+	case "writer-pause", "etcd-slow", "etcd-stall", "etcd-quota", clockJump:
+		return true
+	}
+	return false
+}
+
+// undisturbed reports whether nothing disturbed a replica from an instant to another.
+func (c *leaseCheck) undisturbed(host string, from, to time.Duration) bool {
+	return !slices.ContainsFunc(c.disturbed[host], func(d index.Disturbance) bool { return d.From <= to && d.To >= from })
+}
+
+// clockJumped reports whether the lease clock of a replica's etcd jumped in a time.
+func (c *leaseCheck) clockJumped(host string, from, to time.Duration) bool {
+	return slices.ContainsFunc(c.disturbed[host], func(d index.Disturbance) bool { return d.Kind == clockJump && d.From <= to && d.To >= from })
+}
+
+// quietFor returns the instant when nothing has disturbed a replica for so long, not
+// before from. It returns false if its writer or its etcd starts anew before.
+func (c *leaseCheck) quietFor(host string, from, long time.Duration) (time.Duration, bool) {
+	for _, d := range c.disturbed[host] {
+		if d.To < from || d.From > from+long {
+			continue
+		}
+		if d.Kind == index.Down {
+			return 0, false
+		}
+		from = d.To
+	}
+	return from + long, true
+}

@@ -1,0 +1,69 @@
+package stores
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/meshcheck/meshcheck/checker/linearize"
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/spec"
+)
+
+var Linearizable = property.Property{
+	Name:    "etcd-linearizable",
+	Promise: "Each etcd answers as if its operations on a key had happened one after the other, each between its start and its answer.",
+	Why:     "the ground that the other properties stand on: etcd's guarantee (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
+	Check:   CheckLinearizable,
+}
+
+var etcdMachine = linearize.Machine[spec.KVState]{From: spec.KVFrom, Likely: likely}
+
+// CheckLinearizable lets porcupine judge each key of each store.
+func CheckLinearizable(in *property.Input) property.Result {
+	deadline := time.Now().Add(in.Deadline)
+	var violations []property.Violation
+	var t linearize.Tally
+	for _, s := range in.Stores {
+		etcdMachine.Linearize(spec.KV().Partition(Operations(in.Records, s)), deadline, &t, func(bad linearize.Piece[spec.KVState]) {
+			violations = append(violations, notLinearizable(in, s, bad, deadline))
+		})
+	}
+	property.SortByTime(violations)
+	evidence := fmt.Sprintf("%s on %s of %s, at most %d of a key at once",
+		property.Count(t.Judged, "operation", "operations"), property.Count(t.Keys, "key", "keys"), property.Count(len(in.Stores), "store", "stores"), t.Widest)
+	switch {
+	case t.Total == 0:
+		return property.Undecided("no store answered a call")
+	case t.Late && len(violations) == 0:
+		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, property.Thousands(t.Judged), property.Count(t.Total, "operation", "operations")))
+	}
+	return property.Judged(evidence, violations)
+}
+
+// notLinearizable is the violation by a piece: the first operation that the
+// longest order found leaves unexplained, and the operation that this order ends
+// with.
+func notLinearizable(in *property.Input, s *index.Store, p linearize.Piece[spec.KVState], deadline time.Time) property.Violation {
+	culprit, longest := etcdMachine.Explain(p, deadline)
+	r := &in.Records[linearize.RecordOf(culprit)]
+	after := ""
+	var records []int
+	if len(longest) > 0 {
+		end := longest[len(longest)-1]
+		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", describe(end), property.Seconds(in.Records[linearize.RecordOf(end)].At))
+		records = append(records, linearize.RecordOf(end))
+	}
+	input := culprit.Input.(spec.KVInput)
+	return property.Violation{
+		Store: s.Name, Kind: r.Kind, Key: input.Key, At: r.At, Records: append(records, linearize.RecordOf(culprit)),
+		Sentence: fmt.Sprintf("etcd of %s (store %s): no order of the operations on %q explains %s at %s%s",
+			s.Actor, s.Name, input.Key, describe(culprit), property.Seconds(r.At), after),
+	}
+}
+
+func describe(op porcupine.Operation) string {
+	return spec.Describe(op.Input.(spec.KVInput), op.Output.(spec.KVOutput))
+}

@@ -1,0 +1,301 @@
+package stores
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var Watch = property.Property{
+	Name:    "etcd-watch",
+	Promise: "Each watch of an etcd gets exactly the changes of its range from the revision on that it asked for, in order, once, and those of a revision together, each described as the store made it; a progress notification says that nothing is left before it.",
+	Why:     "the ground that Cilium's readers stand on: etcd's guarantees (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
+	Check:   checkEtcdWatch,
+}
+
+func checkEtcdWatch(in *property.Input) property.Result {
+	c := etcdWatchCheck{in: in, ranges: map[watchedRange][]int32{}}
+	for _, w := range in.Watches.Etcd {
+		c.watch(w)
+	}
+	if len(in.Watches.Etcd) == 0 {
+		return property.Undecided("the history has no watch of an etcd")
+	}
+	property.SortByTime(c.violations)
+	return property.Judged(fmt.Sprintf("%s in %s and %s on %s", property.Count(c.sent, "event", "events"), property.Count(c.answers, "answer", "answers"),
+		property.Count(c.progress, "progress notification", "progress notifications"), property.Count(len(in.Watches.Etcd), "watch", "watches")), c.violations)
+}
+
+type etcdWatchCheck struct {
+	in                      *property.Input
+	ranges                  map[watchedRange][]int32
+	answers, sent, progress int
+	violations              []property.Violation
+}
+
+type watchedRange struct{ store, key, end string }
+
+// guarantee is one of those that etcd gives for watches, and which a watch can break
+// once: more of the same adds nothing.
+type guarantee string
+
+const (
+	ordered       guarantee = "ordered"
+	unique        guarantee = "unique"
+	atomic        guarantee = "atomic"
+	reliable      guarantee = "reliable"
+	resumable     guarantee = "resumable"
+	bookmarkable  guarantee = "bookmarkable"
+	filtered      guarantee = "filtered"
+	versioned     guarantee = "created or modified"
+	previousValue guarantee = "previous value"
+)
+
+// etcdWatcher is how far a watch has come.
+type etcdWatcher struct {
+	c      *etcdWatchCheck
+	w      *index.Watching
+	opened *history.Record
+	store  *index.Store
+	start  int64   // the revision asked for
+	due    []int32 // changes of the range from start on that are not behind it
+	broken map[guarantee]bool
+
+	rev        int64           // of the last event
+	taken      map[string]bool // keys sent of that revision
+	closed     bool            // the answer with that revision is over
+	bookmark   int64           // of the last progress notification
+	bookmarkAt int32
+	last       int32 // the record before
+}
+
+func (c *etcdWatchCheck) watch(w *index.Watching) {
+	r := &c.in.Records[w.Open]
+	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.Store(r.Store), start: index.ParseNumber(r.Ask), broken: map[guarantee]bool{}, last: w.Open}
+	if x.start == 0 {
+		x.start = r.Rev + 1
+	}
+	x.due = c.changes(x.store, r)
+	for len(x.due) > 0 && c.in.Records[x.due[0]].Rev < x.start {
+		x.due = x.due[1:]
+	}
+	for _, i := range w.Events {
+		if c.in.Records[i].Value == "" {
+			c.progress++
+			x.notified(i)
+		} else {
+			c.answers++
+			x.answered(i)
+		}
+		x.last = i
+	}
+	x.ended()
+}
+
+// changes returns the changes of a store in a watched range, in order.
+func (c *etcdWatchCheck) changes(s *index.Store, r *history.Record) []int32 {
+	k := watchedRange{s.Name, r.Key, r.End}
+	if known, ok := c.ranges[k]; ok {
+		return known
+	}
+	var changes []int32
+	for _, i := range s.Changes {
+		if inRange(c.in.Records[i].Key, r.Key, r.End) {
+			changes = append(changes, i)
+		}
+	}
+	c.ranges[k] = changes
+	return changes
+}
+
+// inRange reports whether a key is the key from, or in the range from it to end, as etcd
+// has them.
+func inRange(key, from, end string) bool {
+	switch end {
+	case "":
+		return key == from
+	case "\x00":
+		return key >= from
+	}
+	return key >= from && key < end
+}
+
+// report notes that an answer breaks a guarantee.
+func (x *etcdWatcher) report(g guarantee, i int32, because []int32, format string, args ...any) {
+	if x.broken[g] {
+		return
+	}
+	x.broken[g] = true
+	r := &x.c.in.Records[i]
+	records := []int{int(x.w.Open)}
+	for _, b := range because {
+		records = append(records, int(b))
+	}
+	x.c.violations = append(x.c.violations, property.Violation{
+		Store: x.opened.Store, Kind: x.opened.Kind, Key: x.opened.Key, At: r.At, Records: append(records, int(i)),
+		Sentence: fmt.Sprintf("etcd of %s (store %s): not %s: the watch of %s on %q from rev %d %s at %s", x.opened.Actor, x.opened.Store, g,
+			x.opened.Peer, x.opened.Key, x.start, fmt.Sprintf(format, args...), property.Seconds(r.At)),
+	})
+}
+
+func (x *etcdWatcher) answered(i int32) {
+	r := &x.c.in.Records[i]
+	for field := range strings.FieldsSeq(r.Value) {
+		x.c.sent++
+		x.event(i, index.ParseEtcdEvent(field))
+	}
+	if !r.More {
+		x.complete(i, x.rev)
+		x.closed = true
+	}
+}
+
+// event takes the next event of an answer, against one guarantee after the other.
+func (x *etcdWatcher) event(i int32, ev index.EtcdEvent) {
+	x.inBookmark(i, ev)
+	if !x.inFilter(i, ev) || !x.inOrder(i, ev) {
+		return
+	}
+	if ev.Mod > x.rev {
+		x.complete(i, ev.Mod-1)
+		x.rev, x.taken, x.closed = ev.Mod, map[string]bool{}, false
+	} else if !x.inOneAnswer(i, ev) {
+		return
+	}
+	x.taken[ev.Key] = true
+	x.asMade(i, ev)
+}
+
+// inBookmark: bookmarkable. After a progress notification nothing up to its revision
+// comes.
+func (x *etcdWatcher) inBookmark(i int32, ev index.EtcdEvent) {
+	if ev.Mod >= 0 && ev.Mod <= x.bookmark {
+		x.report(bookmarkable, i, []int32{x.bookmarkAt}, "got %s at rev %d after the progress notification of rev %d,", ev, ev.Mod, x.bookmark)
+	}
+}
+
+// inFilter: filtered. Only changes of the range, and of the kinds asked for, come.
+func (x *etcdWatcher) inFilter(i int32, ev index.EtcdEvent) bool {
+	if !inRange(ev.Key, x.opened.Key, x.opened.End) || !x.wants(ev.Put) {
+		x.report(filtered, i, nil, "got %s at rev %d, which it had not asked for,", ev, ev.Mod)
+		return false
+	}
+	return true
+}
+
+// wants reports whether a watch asks for puts or for deletions.
+func (x *etcdWatcher) wants(put bool) bool {
+	without := "nodelete"
+	if put {
+		without = "noput"
+	}
+	return !strings.Contains(x.opened.Value, without)
+}
+
+// SplitInOrder: ordered and resumable. Revisions do not decrease, and begin where the watch
+// was asked to.
+func (x *etcdWatcher) inOrder(i int32, ev index.EtcdEvent) bool {
+	switch {
+	case ev.Mod >= 0 && ev.Mod < x.start:
+		x.report(resumable, i, nil, "got %s at rev %d, from before its start,", ev, ev.Mod)
+	case ev.Mod >= 0 && ev.Mod < x.rev:
+		x.report(ordered, i, []int32{x.last}, "got %s at rev %d after rev %d,", ev, ev.Mod, x.rev)
+	default:
+		return true
+	}
+	return false
+}
+
+// inOneAnswer: unique and atomic. An event comes once, and no revision is in two
+// answers, unless the first one is a fragment.
+func (x *etcdWatcher) inOneAnswer(i int32, ev index.EtcdEvent) bool {
+	switch {
+	case x.taken[ev.Key]:
+		x.report(unique, i, []int32{x.last}, "got %s at rev %d twice,", ev, ev.Mod)
+		return false
+	case x.closed:
+		x.report(atomic, i, []int32{x.last}, "got %s at rev %d when the answer with that revision was complete,", ev, ev.Mod)
+		return false
+	}
+	return true
+}
+
+// asMade: an event describes a change as the store made it. Whether a put created the key
+// and which value it had before are told by its revisions.
+func (x *etcdWatcher) asMade(i int32, ev index.EtcdEvent) {
+	v, before := x.store.Change(ev.Key, ev.Mod)
+	if v == nil || v.Deleted == ev.Put {
+		if r := &x.c.in.Records[i]; r.At < x.store.Last { // the changes of the store's last instant may be missing
+			x.report(reliable, i, nil, "got %s at rev %d, which the store never made,", ev, ev.Mod)
+		}
+		return
+	}
+	if ev.Put && (ev.Created != v.Created || ev.Count != v.Count || v.Hash != "" && ev.Hash != v.Hash) {
+		x.report(versioned, i, []int32{v.Record}, "got %s at rev %d as version %d of %s created at rev %d, which was version %d of %s created at rev %d,",
+			ev, ev.Mod, ev.Count, ev.Hash, ev.Created, v.Count, orUnknown(v.Hash), v.Created)
+	}
+	if ev.WithPrev && ev.Prev != before {
+		x.report(previousValue, i, []int32{v.Record}, "got %s at rev %d with a previous value of rev %d, which was rev %d,", ev, ev.Mod, ev.Prev, before)
+	}
+}
+
+// complete: reliable, resumable and atomic. What an answer leaves behind, up to a
+// revision, has been sent.
+func (x *etcdWatcher) complete(i int32, rev int64) {
+	missed := x.pass(rev)
+	if len(missed) == 0 {
+		return
+	}
+	m := &x.c.in.Records[missed[0]]
+	lacks := fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", m.Key, m.Rev, property.AndMore(len(missed)-1), x.c.in.Records[i].Rev)
+	switch {
+	case m.Rev == x.rev:
+		x.report(atomic, i, missed[:1], "%s", lacks)
+	case x.rev == 0:
+		x.report(resumable, i, missed[:1], "%s", lacks)
+	default:
+		x.report(reliable, i, missed[:1], "%s", lacks)
+	}
+}
+
+// pass puts the changes up to a revision behind the watch, and returns those which it
+// should have got and did not.
+func (x *etcdWatcher) pass(rev int64) (missed []int32) {
+	for len(x.due) > 0 {
+		r := &x.c.in.Records[x.due[0]]
+		if r.Rev > rev {
+			break
+		}
+		if x.wants(r.Verb == history.Put) && !(r.Rev == x.rev && x.taken[r.Key]) {
+			missed = append(missed, x.due[0])
+		}
+		x.due = x.due[1:]
+	}
+	return missed
+}
+
+// notified: bookmarkable. A progress notification says that everything up to its
+// revision was sent.
+func (x *etcdWatcher) notified(i int32) {
+	r := &x.c.in.Records[i]
+	if missed := x.pass(r.Rev); len(missed) > 0 {
+		m := &x.c.in.Records[missed[0]]
+		x.report(bookmarkable, i, missed[:1], "was told of the progress to rev %d, but lacks %q of rev %d%s,", r.Rev, m.Key, m.Rev, property.AndMore(len(missed)-1))
+	}
+	x.bookmark, x.bookmarkAt = r.Rev, i
+}
+
+// ended: resumable. Only a watch that still wants what was compacted is ended because of
+// that.
+func (x *etcdWatcher) ended() {
+	if x.w.End < 0 {
+		return
+	}
+	r := &x.c.in.Records[x.w.End]
+	if next := max(x.start, x.rev+1, x.bookmark+1); r.Rev > 0 && next > r.Rev {
+		x.report(resumable, x.w.End, []int32{x.last}, "was ended by the compaction up to rev %d, although it wanted rev %d next,", r.Rev, next)
+	}
+}

@@ -1,0 +1,150 @@
+package views
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/spec"
+)
+
+// confirmable is the most showings and states that an entry has of which porcupine
+// confirms the least delta: its time grows with the product of both.
+const confirmable = 48
+
+// Subject is an entry in a view or datapath with its least delta.
+type Subject struct {
+	agent int32
+	layer index.Layer
+	Entry int32
+	Delta time.Duration
+}
+
+// Sample holds some of the subjects that were added: those with the greatest
+// deltas, and others evenly spread over all.
+type Sample struct {
+	greatest []Subject
+	spread   []Subject
+	added    int
+	stride   int // the spread has each stride-th
+}
+
+// Half is the most that a sample has of either sort.
+const Half = 32
+
+func (s *Sample) Add(next Subject) {
+	if s.greatest = append(s.greatest, next); len(s.greatest) == 2*Half {
+		s.trim()
+	}
+	s.stride = max(s.stride, 1)
+	if s.added%s.stride == 0 {
+		s.spread = append(s.spread, next)
+	}
+	if s.added++; len(s.spread) > Half {
+		for i := range s.spread[:Half/2+1] {
+			s.spread[i] = s.spread[2*i]
+		}
+		s.spread = s.spread[:Half/2+1]
+		s.stride *= 2
+	}
+}
+
+func (s *Sample) trim() {
+	slices.SortStableFunc(s.greatest, func(a, b Subject) int { return cmp.Compare(b.Delta, a.Delta) })
+	s.greatest = s.greatest[:min(Half, len(s.greatest))]
+}
+
+// Subjects returns the sample, each once.
+func (s *Sample) Subjects() []Subject {
+	s.trim()
+	all := slices.Concat(s.greatest, s.spread)
+	slices.SortFunc(all, func(a, b Subject) int {
+		return cmp.Or(cmp.Compare(a.agent, b.agent), cmp.Compare(a.layer, b.layer), cmp.Compare(a.Entry, b.Entry))
+	})
+	return slices.Compact(all)
+}
+
+// confirm lets porcupine judge some entries, at their least delta and one
+// nanosecond below it. It returns a violation, which is the checker's own, for
+// each of which porcupine says otherwise, and of how many it says the same; what
+// the deadline leaves open is in neither.
+func (x *stalenessIndex) confirm() (wrong []property.Violation, agreed int) {
+	deadline := time.Now().Add(x.in.Deadline)
+	for _, s := range x.sample.Subjects() {
+		e := &x.in.Views.Entries[s.Entry]
+		x.show(s.agent, s.layer, s.Entry)
+		explained, _ := SplitInOrder(e, x.buffer)
+		at, below := Relaxed(e, explained, s.Delta, deadline), porcupine.Illegal
+		if s.Delta > 0 {
+			below = Relaxed(e, explained, s.Delta-1, deadline)
+		}
+		switch {
+		case at == porcupine.Ok && below == porcupine.Illegal:
+			agreed++
+		case at == porcupine.Illegal || below == porcupine.Ok:
+			wrong = append(wrong, x.disagreement(s, explained, at, below))
+		}
+	}
+	property.SortByTime(wrong)
+	return wrong, agreed
+}
+
+func (x *stalenessIndex) disagreement(s Subject, explained []index.Showing, at, below porcupine.CheckResult) property.Violation {
+	e := &x.in.Views.Entries[s.Entry]
+	return property.Violation{
+		Agent: x.in.Views.Agents[s.agent], Kind: e.Kind, Key: e.Key, At: explained[len(explained)-1].To, Records: []int{int(explained[0].Record)},
+		Sentence: fmt.Sprintf("the two algorithms disagree, which is an error of this checker: %s showed %s %s with a least delta of %v, of which porcupine says %s, and of a nanosecond less %s",
+			property.Who(x.in.Views.Agents[s.agent], s.layer), e.Kind, e.Key, s.Delta, at, below),
+	}
+}
+
+// Relaxed lets porcupine judge the truth of an entry and the reads of what was
+// shown of it, each of which may be moved back by delta.
+func Relaxed(e *index.Entry, explained []index.Showing, delta time.Duration, deadline time.Time) porcupine.CheckResult {
+	left := time.Until(deadline)
+	if left <= 0 {
+		return porcupine.Unknown
+	}
+	return porcupine.CheckOperationsTimeout(spec.Register(), append(writes(e), reads(e, explained, delta)...), left)
+}
+
+func writes(e *index.Entry) []porcupine.Operation {
+	var ops []porcupine.Operation
+	for s := 1; s < len(e.States); s++ {
+		at := int64(e.States[s].At)
+		ops = append(ops, porcupine.Operation{
+			Input: spec.RegisterInput{Op: spec.RegisterWrite, Seq: s, Contents: e.LiveIn(int32(s))}, Output: spec.RegisterOutput{}, Call: at, Return: at,
+		})
+	}
+	return ops
+}
+
+// reads are those that ages looks at, and the first one of each showing.
+func reads(e *index.Entry, explained []index.Showing, delta time.Duration) []porcupine.Operation {
+	var ops []porcupine.Operation
+	read := func(s *index.Showing, at time.Duration) {
+		out := spec.RegisterOutput{Present: !s.Absent}
+		if out.Present {
+			out.Content = e.Claims[s.Claim].Value
+		}
+		ops = append(ops, porcupine.Operation{
+			Input: spec.RegisterInput{Op: spec.RegisterRead, Seq: len(ops) + 1}, Output: out, Call: int64(at - delta), Return: int64(at),
+		})
+	}
+	for i := range explained {
+		s := &explained[i]
+		read(s, s.From)
+		for _, t := range beganBy(e, truthOf(e, s), s.To) {
+			if began := e.States[t.From].At; began > s.From {
+				read(s, began-1)
+			}
+		}
+		read(s, s.To)
+	}
+	return ops
+}

@@ -1,0 +1,164 @@
+package views
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var Convergence = property.Property{
+	Name:    "convergence",
+	Promise: "After the heal every agent has, within the plan's bound, exactly the view that the final truth demands, and keeps it.",
+	Why:     "mission C8: agents converge to the correct state; cilium 24740, 19813, 29822",
+	Check:   checkConvergence,
+}
+
+func checkConvergence(in *property.Input) property.Result {
+	heal, end, bound, problem := index.Phases(in.Records)
+	if problem != "" {
+		return property.Undecided(problem)
+	}
+	if len(in.Views.Entries) == 0 {
+		return property.Undecided("nothing was ever true and nothing was seen: there is nothing to converge to")
+	}
+	demanded, agents := follow(in.Views)
+	deadline := in.Records[heal].At + bound
+	over := in.Records[end].At >= deadline
+	var took []lag
+	var late, stuck []int32
+	down := 0
+	for id, a := range agents {
+		switch {
+		case a.starts == 0:
+		case !a.up:
+			down++
+			stuck = append(stuck, int32(id))
+		case a.wrong > 0:
+			stuck = append(stuck, int32(id))
+		default:
+			took = append(took, lag{max(0, a.rightSince-in.Records[heal].At), in.Views.Agents[id]})
+			if a.rightSince > deadline {
+				late = append(late, int32(id))
+			}
+		}
+	}
+	if down == len(took)+len(stuck) {
+		return property.Undecided("no agent was up when the run ended")
+	}
+	evidence := describeLags(took, len(took)+len(stuck), demanded, bound)
+	if len(stuck) > 0 && !over {
+		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
+			property.Seconds(in.Records[end].At-in.Records[heal].At), property.WhyEnded(&in.Records[end]), evidence))
+	}
+	violations := explainStuck(in, stuck, agents, heal, end)
+	for _, id := range late {
+		violations = append(violations, lateViolation(in, id, agents[id], heal, bound))
+	}
+	property.SortByTime(violations)
+	return property.Judged(evidence, violations)
+}
+
+// follower is how far an agent's view is from what the final truth demands.
+type follower struct {
+	up         bool
+	starts     int32
+	wrong      int           // entries that are missing, too many or different
+	rightSince time.Duration // when wrong last became zero
+	lastWrong  int32         // the event that made it so
+}
+
+// place is an entry in one agent's view.
+type place struct {
+	start int32 // the agent's start in which the entry was last touched
+	right bool  // what it is now is what the final truth demands
+}
+
+// demands reports whether the final truth demands of an entry what an event has
+// made of it.
+func demands(e *index.Entry, ev index.Event) bool {
+	if ev.What == index.Gone {
+		return index.Lasts(e.Absent)
+	}
+	return ev.Claim >= 0 && index.Lasts(e.Claims[ev.Claim].Live)
+}
+
+// follow plays the views through and returns how many entries the final truth
+// demands and what became of each agent.
+func follow(v *index.Views) (demanded int, agents []follower) {
+	for i := range v.Entries {
+		if !index.Lasts(v.Entries[i].Absent) {
+			demanded++
+		}
+	}
+	agents = make([]follower, len(v.Agents))
+	places := make([]place, v.Slots)
+	for i, ev := range v.Events {
+		a := &agents[ev.Agent]
+		before := a.wrong
+		switch {
+		case ev.What == index.Start:
+			a.up, a.wrong = true, demanded
+			a.starts++
+			before = -1
+		case ev.What == index.Stop:
+			a.up = false
+			continue
+		case ev.Layer == index.Datapath:
+			continue
+		default:
+			p := &places[ev.Slot]
+			was := p.right
+			if p.start != a.starts { // not touched yet: absent
+				was = index.Lasts(v.Entries[ev.Entry].Absent)
+			}
+			*p = place{start: a.starts, right: demands(&v.Entries[ev.Entry], ev)}
+			a.wrong += wrongness(p.right) - wrongness(was)
+		}
+		if a.wrong == 0 && before != 0 {
+			a.rightSince, a.lastWrong = ev.At, int32(i)
+		}
+	}
+	return demanded, agents
+}
+
+func wrongness(right bool) int {
+	if right {
+		return 0
+	}
+	return 1
+}
+
+// lag is how long after the heal an agent converged.
+type lag struct {
+	after time.Duration
+	agent string
+}
+
+func describeLags(took []lag, of, demanded int, bound time.Duration) string {
+	if len(took) == 0 {
+		return fmt.Sprintf("none of %s converged to the %s of the final truth", property.Count(of, "agent", "agents"), property.Count(demanded, "entry", "entries"))
+	}
+	slices.SortStableFunc(took, func(a, b lag) int { return cmp.Compare(a.after, b.after) })
+	median, slowest := took[(len(took)-1)/2], took[len(took)-1]
+	return fmt.Sprintf("%d of %s converged to the %s of the final truth: %s after the heal at the median, %s at most (%s); the bound is %v",
+		len(took), property.Count(of, "agent", "agents"), property.Count(demanded, "entry", "entries"), property.Seconds(median.after), property.Seconds(slowest.after), slowest.agent, bound)
+}
+
+func lateViolation(in *property.Input, id int32, a follower, heal int, bound time.Duration) property.Violation {
+	record := in.Views.Events[a.lastWrong].Record
+	r := &in.Records[record]
+	what := property.Object(r)
+	if r.Verb == history.Up {
+		what = "its restart"
+	}
+	return property.Violation{
+		Agent: in.Views.Agents[id], At: r.At, Records: []int{heal, int(record)},
+		Sentence: fmt.Sprintf("agent %s had the view that the final truth demands only at %s, %s after the heal, and not within %v: %s came last",
+			in.Views.Agents[id], property.Seconds(r.At), property.Seconds(r.At-in.Records[heal].At), bound, what),
+	}
+}

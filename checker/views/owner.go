@@ -1,0 +1,189 @@
+package views
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var Owner = property.Property{
+	Name:    "owner",
+	Promise: "While an address has a live owner, no view or datapath that has shown a pod and identity as its owner shows an earlier one, across reconnects, fail-overs and restarts; and once the heal's bound has passed, each address maps to its live owner's identity.",
+	Why:     "mission R9, C8: another pod can connect subject to policy; cilium 16565, 25562, 25817",
+	Check:   checkOwners,
+}
+
+func checkOwners(in *property.Input) property.Result {
+	x := NewOwnerIndex(in)
+	violations, shown := x.reuse()
+	if shown == 0 {
+		return property.Undecided("no agent saw an endpoint whose content names a pod and an identity")
+	}
+	h := index.HorizonOf(in.Records)
+	if h.Problem != "" {
+		if len(violations) > 0 {
+			return property.Judged(fmt.Sprintf("%s; nothing is known of the end: %s", x.describe(shown), h.Problem), violations)
+		}
+		return property.Undecided(h.Problem)
+	}
+	wrong, mapped := x.finally(h)
+	evidence := fmt.Sprintf("%s; %s of live owners when the run ended", x.describe(shown), property.Count(mapped, "mapping", "mappings"))
+	if h.Over {
+		violations = append(violations, wrong...)
+	} else if len(wrong) > 0 && len(violations) == 0 {
+		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
+			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence))
+	}
+	property.SortByTime(violations)
+	return property.Judged(evidence, violations)
+}
+
+// ownerIndex has the owners of every endpoint entry.
+type ownerIndex struct {
+	in     *property.Input
+	owners []index.Owners // by entry; those of other kinds are empty
+	reused int            // how many addresses had more than one owner
+}
+
+func NewOwnerIndex(in *property.Input) *ownerIndex {
+	x := &ownerIndex{in: in, owners: make([]index.Owners, len(in.Views.Entries))}
+	for id := range in.Views.Entries {
+		e := &in.Views.Entries[id]
+		if e.Kind != history.Endpoint {
+			continue
+		}
+		x.owners[id] = e.OwnersOf()
+		if len(x.owners[id].All) > 1 {
+			x.reused++
+		}
+	}
+	return x
+}
+
+func (x *ownerIndex) describe(shown int) string {
+	return fmt.Sprintf("%s to the views and datapaths of %s, of addresses of which %s had more than one owner",
+		property.Count(shown, "endpoint shown", "endpoints shown"), property.Count(len(x.in.Views.Agents), "agent", "agents"), property.Thousands(x.reused))
+}
+
+// reuse looks, as monotonic does, for states that explain what was seen one after
+// the other, but of the owner alone; deletions move nothing. It returns what has
+// none although somebody else has the address, and how much it judged.
+func (x *ownerIndex) reuse() (violations []property.Violation, shown int) {
+	v := x.in.Views
+	bound := make([]int32, v.Slots)     // the state reached, by slot
+	reachedBy := make([]int32, v.Slots) // the record that showed it
+	for _, ev := range v.Events {
+		if ev.What != index.Seen || ev.Claim < 0 || v.Entries[ev.Entry].Kind != history.Endpoint {
+			continue
+		}
+		e, o := &v.Entries[ev.Entry], &x.owners[ev.Entry]
+		is := o.ByClaim[ev.Claim]
+		if is < 0 {
+			continue
+		}
+		shown++
+		if s, ok := e.Earliest(o.Live[is], bound[ev.Slot], ev.At); ok {
+			if s > bound[ev.Slot] {
+				bound[ev.Slot], reachedBy[ev.Slot] = s, ev.Record
+			}
+			continue
+		}
+		old, was := e.LatestBefore(o.Live[is], bound[ev.Slot], ev.At)
+		heirs := o.OwnersIn(e.StateAt(ev.At))
+		if was && len(heirs) > 0 {
+			violations = append(violations, x.oldOwner(ev, e, old, bound[ev.Slot], reachedBy[ev.Slot], heirs))
+		}
+	}
+	return violations, shown
+}
+
+// oldOwner is the violation by ev, which showed the owner of the state old after
+// the record before had shown that of the state newer.
+func (x *ownerIndex) oldOwner(ev index.Event, e *index.Entry, old, newer, before int32, heirs []index.Possession) property.Violation {
+	r, b := &x.in.Records[ev.Record], &x.in.Records[before]
+	return x.in.Violation(ev, fmt.Sprintf("%s mapped %s to %s (rv %d, %s) at %s after %s (rv %d, %s) at %s, while it is that of %s: the old owner after the new",
+		property.Who(r.Actor, ev.Layer), r.Key, index.PossessionOf(r.Value), e.States[old].RV, property.Source(r), property.Seconds(r.At),
+		index.PossessionOf(b.Value), e.States[newer].RV, property.Source(b), property.Seconds(b.At), property.Names(heirs)),
+		e.States[old].Record, e.States[newer].Record, before)
+}
+
+// owned is an address that has live owners when the run ends.
+type owned struct {
+	entry int32
+	last  int32 // its last state
+	by    []index.Possession
+}
+
+// finally compares what each agent that is up maps addresses to at the run's end
+// with their live owners. It returns a violation for each view and datapath that
+// has one wrong, and how many mappings it compared.
+func (x *ownerIndex) finally(h index.Horizon) (violations []property.Violation, mapped int) {
+	v := x.in.Views
+	var addresses []owned
+	for id := range v.Entries {
+		last := int32(len(v.Entries[id].States) - 1)
+		if by := x.owners[id].OwnersIn(last); len(by) > 0 {
+			addresses = append(addresses, owned{int32(id), last, by})
+		}
+	}
+	end := index.EndOf(v)
+	for agent := range v.Agents {
+		if !end.Up[agent] {
+			continue
+		}
+		for _, l := range end.Layers() {
+			mapped += len(addresses)
+			if violation := x.wrongAtEnd(end, int32(agent), l, addresses, h); violation != nil {
+				violations = append(violations, *violation)
+			}
+		}
+	}
+	return violations, mapped
+}
+
+// wrongAtEnd returns the violation by an agent's view or datapath that maps any of
+// the addresses to another than its owners, or to nothing, told of the first few.
+func (x *ownerIndex) wrongAtEnd(end *index.Ending, agent int32, l index.Layer, addresses []owned, h index.Horizon) *property.Violation {
+	const most = 3
+	v := x.in.Views
+	var violation *property.Violation
+	var texts []string
+	wrong := 0
+	for _, address := range addresses {
+		at := end.Of(v, agent, l, address.entry)
+		o := &x.owners[address.entry]
+		if at.Shown && at.Claim >= 0 && o.ByClaim[at.Claim] >= 0 && index.Covers(o.Live[o.ByClaim[at.Claim]], address.last) {
+			continue
+		}
+		e := &v.Entries[address.entry]
+		if violation == nil {
+			records := []int{h.Heal, int(e.States[address.last].Record)}
+			if at.Record >= 0 {
+				records = append(records, int(at.Record))
+			}
+			slices.Sort(records)
+			violation = &property.Violation{Agent: v.Agents[agent], Kind: history.Endpoint, Key: e.Key, At: x.in.Records[h.End].At, Records: records}
+		}
+		if wrong++; wrong <= most {
+			texts = append(texts, fmt.Sprintf("%s, that of %s, to %s", e.Key, property.Names(address.by), x.mapping(at)))
+		}
+	}
+	if violation != nil {
+		violation.Sentence = fmt.Sprintf("%s mapped, when the run ended, %s", property.Who(v.Agents[agent], l), property.Few(texts, wrong))
+	}
+	return violation
+}
+
+func (x *ownerIndex) mapping(at index.Held) string {
+	if !at.Shown {
+		return "nothing"
+	}
+	r := &x.in.Records[at.Record]
+	if p := index.PossessionOf(r.Value); p != (index.Possession{}) {
+		return fmt.Sprintf("%s since %s", p, property.Seconds(r.At))
+	}
+	return fmt.Sprintf("%s since %s", property.Content(r.Value), property.Seconds(r.At))
+}

@@ -1,0 +1,25 @@
+package views
+
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var MonotonicSession = property.Property{
+	Name:    "monotonic-session",
+	Promise: "Within one session, which is one incarnation of an agent on one unbroken connection, neither its view nor its host's datapath goes back in time.",
+	Why:     "mission C4, C7: the proposal names a window of stale data where an agent changes its replica, and none while it stays with one",
+	Check:   checkSessions,
+}
+
+func checkSessions(in *property.Input) property.Result {
+	sessions := index.NewSessions(in.Views)
+	violations, changes := backwards(in, sessions.At)
+	if changes == 0 {
+		return property.Undecided("no agent saw anything that was ever true")
+	}
+	return property.Judged(fmt.Sprintf("%s in %s of %s, each compared with the version before in the same session",
+		property.Count(changes, "change", "changes"), property.Count(int(sessions.Last), "session", "sessions"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
+}

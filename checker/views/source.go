@@ -1,0 +1,170 @@
+package views
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var SingleSource = property.Property{
+	Name:    "single-source",
+	Promise: "At rest, which is when no store and no view has changed for a while at the run's end, the view of each agent that is connected equals, kind by kind, exactly what its one store holds.",
+	Why:     "mission R3: two sources are never aligned at one instant; keep a single source of truth",
+	Promised: func(mode string) bool {
+		return property.BaseOf(mode) != "handover" || property.Repaired(mode, "cutover")
+	},
+	Check: checkSingleSource,
+}
+
+// atRest is for how long nothing must have changed: longer than a change takes
+// from a store to a view that is connected with it.
+const atRest = 10 * time.Second
+
+func checkSingleSource(in *property.Input) property.Result {
+	if last := lastChange(in.Records); last >= 0 {
+		r := &in.Records[last]
+		if quiet := in.Records[len(in.Records)-1].At - r.At; quiet < atRest {
+			return property.Undecided(fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, property.Seconds(quiet)))
+		}
+	}
+	var violations []property.Violation
+	end, connections := index.EndOf(in.Views), index.LastConnections(in.Records)
+	compared, agents := 0, 0
+	for agent, name := range in.Views.Agents {
+		i, ok := connections[name]
+		if !ok || !end.Up[agent] || in.Records[i].Verb == history.Disconnect {
+			continue
+		}
+		agents++
+		compared += compareWithStore(in, int32(agent), end, i, &violations)
+	}
+	if agents == 0 {
+		return property.Undecided("no agent was connected when the run ended")
+	}
+	property.SortByTime(violations)
+	return property.Judged(fmt.Sprintf("%s of %s compared with the stores that they read", property.Count(compared, "entry", "entries"), property.Count(agents, "agent", "agents")), violations)
+}
+
+// lastChange returns the last record of a change of a view or of what a store
+// holds for views, or -1.
+func lastChange(records []history.Record) int {
+	for i := len(records) - 1; i >= 0; i-- {
+		switch r := &records[i]; r.Verb {
+		case history.See, history.Drop, history.Connect, history.Disconnect:
+			return i
+		case history.Put, history.Del:
+			if r.Kind != history.Meta {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// compareWithStore compares an agent's view with the store of the connection in a
+// record. It adds a violation for each kind that differs, and returns how many
+// entries either has.
+func compareWithStore(in *property.Input, agent int32, end *index.Ending, connection int, violations *[]property.Violation) int {
+	v := in.Views
+	c := &in.Records[connection]
+	holds := contentsOf(in, c.Store)
+	compared := 0
+	differences := map[string]*difference{}
+	var kinds []string
+	differs := func(e index.EntryKey, record int32, text string) {
+		d := differences[e.Kind]
+		if d == nil {
+			d = &difference{}
+			differences[e.Kind] = d
+			kinds = append(kinds, e.Kind)
+		}
+		d.add(e.Key, record, text)
+	}
+	seenIn := map[index.EntryKey]bool{}
+	for id := range v.Entries {
+		e := &v.Entries[id]
+		key := index.EntryKey{Kind: e.Kind, Key: e.Key}
+		shown := end.Of(v, agent, index.View, int32(id))
+		stored, held := holds.records[key]
+		seenIn[key] = shown.Shown
+		if !shown.Shown {
+			continue
+		}
+		compared++
+		if !held {
+			differs(key, shown.Record, fmt.Sprintf("it has %s, which the store has not", e.Key))
+		} else if in.Records[stored].Value != in.Records[shown.Record].Value {
+			differs(key, shown.Record, fmt.Sprintf("it has %s as %s and the store as %s", e.Key, property.Content(in.Records[shown.Record].Value), property.Content(in.Records[stored].Value)))
+		}
+	}
+	for _, key := range holds.keys {
+		if !seenIn[key] {
+			compared++
+			differs(key, holds.records[key], "it lacks "+key.Key)
+		}
+	}
+	for _, kind := range kinds {
+		*violations = append(*violations, differences[kind].violation(in, agent, kind, connection))
+	}
+	return compared
+}
+
+// contents are the entries of views that a store holds.
+type contents struct {
+	keys    []index.EntryKey         // in the order of the store's keys
+	records map[index.EntryKey]int32 // the Put of each
+}
+
+// contentsOf returns what a store holds at the end.
+func contentsOf(in *property.Input, store string) contents {
+	c := contents{records: map[index.EntryKey]int32{}}
+	for _, s := range in.Stores {
+		if s.Name != store {
+			continue
+		}
+		for _, key := range s.Keys {
+			if versions := s.Versions[key]; len(versions) > 0 {
+				last := versions[len(versions)-1]
+				kind := in.Records[last.Record].Kind
+				if !last.Deleted && kind != history.Meta {
+					c.keys = append(c.keys, index.EntryKey{Kind: kind, Key: index.EntryOf(key)})
+					c.records[c.keys[len(c.keys)-1]] = last.Record
+				}
+			}
+		}
+	}
+	return c
+}
+
+// difference is how a view differs from its store in the entries of one kind.
+type difference struct {
+	key    string // the first
+	record int32  // of what was shown or stored of it
+	texts  []string
+	total  int
+}
+
+func (d *difference) add(key string, record int32, text string) {
+	const most = 3
+	if d.total == 0 {
+		d.key, d.record = key, record
+	}
+	if d.total++; d.total <= most {
+		d.texts = append(d.texts, text)
+	}
+}
+
+func (d *difference) violation(in *property.Input, agent int32, kind string, connection int) property.Violation {
+	c, last := &in.Records[connection], len(in.Records)-1
+	records := []int{connection, int(d.record)}
+	slices.Sort(records)
+	return property.Violation{
+		Agent: in.Views.Agents[agent], Store: c.Store, Kind: kind, Key: d.key, At: in.Records[last].At, Records: records,
+		Sentence: fmt.Sprintf("agent %s, connected with %s (store %s) since %s, differed from that store in %s of the kind %s at rest: %s",
+			in.Views.Agents[agent], c.Peer, c.Store, property.Seconds(c.At), property.Count(d.total, "entry", "entries"), kind, property.Few(d.texts, d.total)),
+	}
+}

@@ -1,0 +1,280 @@
+package views
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+var Staleness = property.Property{
+	Name: "staleness",
+	Promise: "Once the heal's bound has passed, nothing that a view or a datapath shows is older than the bound: it was true at most that long before. " +
+		"Before that the age is measured: the least delta for which each entry is delta-atomic, if it is read at every instant and reads do not go back.",
+	Why:   "mission C7, R14: a window of stale data, and for how long; W. Golab, X. Li, M. A. Shah, PODC 2011",
+	Check: checkStaleness,
+}
+
+func checkStaleness(in *property.Input) property.Result {
+	x := newStalenessIndex(in)
+	for agent := range in.Views.Agents {
+		for _, l := range []index.Layer{index.View, index.Datapath} {
+			x.judge(int32(agent), l)
+		}
+	}
+	if x.shown == 0 {
+		return property.Undecided("no agent showed anything for any time")
+	}
+	measures := x.measures()
+	wrong, agreed := x.confirm()
+	evidence := x.evidence(agreed)
+	h := x.horizon
+	switch {
+	case len(wrong) > 0:
+		return property.Judged(evidence, wrong).Measured(measures...)
+	case h.Problem != "":
+		return property.Undecided(h.Problem + ", so nothing bounds it; until the end " + evidence).Measured(measures...)
+	case !h.Over && x.staleAtEnd > 0:
+		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; what it showed then of %s was not true any more",
+			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), property.Count(x.staleAtEnd, "entry", "entries"))).Measured(measures...)
+	}
+	return property.Judged(evidence, x.violations()).Measured(measures...)
+}
+
+// stalenessIndex gathers the ages of what all views and datapaths showed.
+type stalenessIndex struct {
+	in        *property.Input
+	horizon   index.Horizon
+	end       time.Duration
+	phases    []int // records of the phases, but the end
+	lives     [][]index.Life
+	datapaths []index.Life
+	events    []index.Event
+	offsets   []int32
+
+	shown      int // contents, and absences
+	left       int // those that no delta explains
+	staleAtEnd int
+	ages       [2][][]time.Duration // by layer, and by how many phases had begun
+	deltas     [2][]time.Duration   // by layer: the least delta of each agent
+	worst      oldest
+	beyond     []oldest // the bound, after it has passed
+	sample     Sample
+	buffer     []index.Showing
+}
+
+// oldest is what was shown at a great age.
+type oldest struct {
+	of     Subject
+	stale  stale
+	shown  index.Showing
+	others int  // of the same view or datapath and kind that are so too
+	untrue bool // it was never true
+}
+
+func newStalenessIndex(in *property.Input) *stalenessIndex {
+	x := &stalenessIndex{in: in, horizon: index.HorizonOf(in.Records)}
+	if len(in.Records) > 0 {
+		x.end = in.Records[len(in.Records)-1].At
+	}
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Phase && r.Key != "end" {
+			x.phases = append(x.phases, i)
+		}
+	}
+	for l := range x.ages {
+		x.ages[l] = make([][]time.Duration, len(x.phases)+1)
+	}
+	x.lives, x.datapaths = index.Lives(in.Views, x.end)
+	x.events, x.offsets = index.EventsBySlot(in.Views)
+	return x
+}
+
+// judge judges all entries of an agent's view or its host's datapath.
+func (x *stalenessIndex) judge(agent int32, l index.Layer) {
+	v := x.in.Views
+	anything := false
+	delta := time.Duration(0)
+	firstBeyond := len(x.beyond)
+	for id := range v.Entries {
+		e := &v.Entries[id]
+		if l == index.Datapath && e.Kind != history.Endpoint {
+			continue
+		}
+		if x.show(agent, l, int32(id)); len(x.buffer) == 0 {
+			continue
+		}
+		anything = true
+		delta = max(delta, x.entry(Subject{agent: agent, layer: l, Entry: int32(id)}, e, firstBeyond))
+	}
+	if anything {
+		x.deltas[l] = append(x.deltas[l], delta)
+	}
+}
+
+// show puts what a view or datapath said of an entry into the buffer.
+func (x *stalenessIndex) show(agent int32, l index.Layer, entry int32) {
+	during := x.lives[agent]
+	if l == index.Datapath {
+		during = x.datapaths[agent : agent+1]
+	}
+	var changes []index.Event
+	if slot := x.in.Views.SlotOf(agent, l, entry); slot >= 0 {
+		changes = x.events[x.offsets[slot]:x.offsets[slot+1]]
+	}
+	x.buffer = index.Showings(x.buffer[:0], during, changes)
+}
+
+// entry judges one entry, of which the buffer has the showings, and returns its
+// least delta.
+func (x *stalenessIndex) entry(of Subject, e *index.Entry, firstBeyond int) time.Duration {
+	x.shown += len(x.buffer)
+	explained, left := SplitInOrder(e, x.buffer)
+	x.left += len(left)
+	for i := range left {
+		age, ever := ageAt(e, &left[i], left[i].To)
+		x.judgeAge(firstBeyond, oldest{of: of, stale: stale{age, left[i].To}, shown: left[i], untrue: !ever})
+	}
+	for i, age := range Ages(e, explained) {
+		if age.By == 0 {
+			continue
+		}
+		of.Delta = max(of.Delta, age.By)
+		x.add(of.layer, age)
+		o := oldest{of: of, stale: age, shown: explained[i]}
+		if age.By > x.worst.stale.By {
+			x.worst = o
+		}
+		if !x.tooOld(o) { // but it may be when it is shown last
+			o.stale.By, _ = ageAt(e, &explained[i], explained[i].To)
+			o.stale.at = explained[i].To
+		}
+		x.judgeAge(firstBeyond, o)
+	}
+	if len(explained) > 0 && len(explained)+len(e.States) <= confirmable {
+		x.sample.Add(of)
+	}
+	return of.Delta
+}
+
+// judgeAge notes what is too old, and what is not true when the run ends.
+func (x *stalenessIndex) judgeAge(first int, o oldest) {
+	if o.stale.at == x.end && (o.stale.By > 0 || o.untrue) {
+		x.staleAtEnd++
+	}
+	if !x.tooOld(o) {
+		return
+	}
+	entries := x.in.Views.Entries
+	same := func(known oldest) bool { return entries[known.of.Entry].Kind == entries[o.of.Entry].Kind }
+	i := slices.IndexFunc(x.beyond[first:], same)
+	if i < 0 {
+		x.beyond = append(x.beyond, o)
+		return
+	}
+	known := &x.beyond[first+i]
+	o.others = known.others + 1
+	if o.stale.By > known.stale.By {
+		*known = o
+	}
+	known.others = o.others
+}
+
+// tooOld reports whether something is older than the bound after the bound has
+// passed.
+func (x *stalenessIndex) tooOld(o oldest) bool {
+	h := x.horizon
+	return h.Problem == "" && o.stale.at >= h.Deadline && (o.stale.By > h.Bound || o.untrue)
+}
+
+// add notes an age in its group.
+func (x *stalenessIndex) add(l index.Layer, s stale) {
+	phase := sort.Search(len(x.phases), func(i int) bool { return x.in.Records[x.phases[i]].At > s.at })
+	x.ages[l][phase] = append(x.ages[l][phase], s.By)
+}
+
+func layerName(l index.Layer) string {
+	if l == index.Datapath {
+		return "datapaths"
+	}
+	return "views"
+}
+
+func (x *stalenessIndex) measures() []property.Measure {
+	var all []property.Measure
+	for l, byPhase := range x.ages {
+		for phase, ages := range byPhase {
+			if len(ages) == 0 {
+				continue
+			}
+			group := layerName(index.Layer(l))
+			if phase > 0 {
+				group += ", " + x.in.Records[x.phases[phase-1]].Key
+			}
+			all = append(all, property.NewMeasure("staleness", group, ages))
+		}
+	}
+	for l, deltas := range x.deltas {
+		if len(deltas) > 0 {
+			all = append(all, property.NewMeasure("least delta of an agent", layerName(index.Layer(l)), deltas))
+		}
+	}
+	return all
+}
+
+func (x *stalenessIndex) evidence(agreed int) string {
+	text := fmt.Sprintf("delta-atomic with a delta of %s", property.Seconds(x.worst.stale.By))
+	if x.worst.stale.By > 0 {
+		e := &x.in.Views.Entries[x.worst.of.Entry]
+		text += fmt.Sprintf(" (%s, %s %s, at %s)", property.Who(x.in.Views.Agents[x.worst.of.agent], x.worst.of.layer), e.Kind, e.Key, property.Seconds(x.worst.stale.at))
+	}
+	text += fmt.Sprintf(": %s; porcupine agrees on %s", property.Count(x.shown, "content shown", "contents shown"), property.Count(agreed, "entry", "entries"))
+	if x.left > 0 {
+		text += fmt.Sprintf("; %s that no delta explains left to integrity, monotonic and no-spurious-deletion", property.Thousands(x.left))
+	}
+	return text
+}
+
+// violations returns a violation for each view or datapath and kind of entry that
+// is too old after the bound, told of the oldest.
+func (x *stalenessIndex) violations() []property.Violation {
+	var violations []property.Violation
+	for _, o := range x.beyond {
+		e := &x.in.Views.Entries[o.of.Entry]
+		what := "absent"
+		if !o.shown.Absent {
+			what = property.Content(x.in.Records[o.shown.Record].Value)
+		}
+		age := fmt.Sprintf("which was last true %s before, and not within %v", property.Seconds(o.stale.By), x.horizon.Bound)
+		if o.untrue {
+			age = "which was never true"
+		}
+		more := ""
+		if o.others > 0 {
+			more = fmt.Sprintf("; and %s more", property.Thousands(o.others))
+		}
+		violations = append(violations, property.Violation{
+			Agent: x.in.Views.Agents[o.of.agent], Kind: e.Kind, Key: e.Key, At: o.stale.at, Records: x.proof(o, e),
+			Sentence: fmt.Sprintf("%s showed %s %s as %s from %s to %s, %s after the heal, %s%s",
+				property.Who(x.in.Views.Agents[o.of.agent], o.of.layer), e.Kind, e.Key, what, property.Seconds(o.shown.From), property.Seconds(o.stale.at),
+				property.Seconds(o.stale.at-x.in.Records[x.horizon.Heal].At), age, more),
+		})
+	}
+	property.SortByTime(violations)
+	return violations
+}
+
+// proof is the record that began a showing, the heal, and the truth that had
+// overtaken it.
+func (x *stalenessIndex) proof(o oldest, e *index.Entry) []int {
+	records := []int{int(o.shown.Record), x.horizon.Heal}
+	if s := e.StateAt(o.stale.at); s > 0 {
+		records = append(records, int(e.States[s].Record))
+	}
+	slices.Sort(records)
+	return slices.Compact(records)
+}

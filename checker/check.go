@@ -39,7 +39,12 @@ func Check(h *history.History, cfg Config) Verdict {
 	v := Verdict{Unfired: unfired(h.Records)}
 	mode := modeOf(h)
 	for _, p := range Properties() {
-		r := p.Check(in)
+		r := property.Result{Outcome: NotApplicable}
+		if ok, why := applies(mode, p.Name); ok {
+			r = p.Check(in)
+		} else {
+			r.Evidence = why
+		}
 		r.Property, r.Promised = p.Name, p.PromisedBy(mode)
 		v.Results = append(v.Results, r)
 	}

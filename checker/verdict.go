@@ -90,6 +90,8 @@ const (
 	Pass    = property.Pass
 	Fail    = property.Fail
 	Unknown = property.Unknown
+
+	NotApplicable = property.NotApplicable
 )
 
 // Mechanisms returns the mechanisms that Check can prove.

@@ -36,6 +36,8 @@ const (
 	Pass    Outcome = "pass"    // it held wherever the run put it to the test
 	Fail    Outcome = "fail"    // it was broken
 	Unknown Outcome = "unknown" // the run did not put it to the test, or judging it took too long
+	// NotApplicable: the mode of the run has nothing that the property could judge.
+	NotApplicable Outcome = "not applicable"
 )
 
 // Result is the judgement of one property.

@@ -109,7 +109,7 @@ func parseCampaign(args []string) (*campaignFlags, error) {
 
 // search runs the campaign and reports on it.
 func (c *console) search(ctx context.Context, f *campaignFlags, family *family, kept *corpus.Corpus, state *corpus.State, worker det.Worker) (int, error) {
-	runner := &drive.Runner{Worker: worker}
+	runner := &drive.Simulator{Worker: worker}
 	start := time.Now()
 	var writeErr error
 	result, stopped := campaign.Run(ctx, campaign.Config{
@@ -154,7 +154,7 @@ func campaignStatus(r campaign.Result) int {
 }
 
 // shrinker shrinks plans one run at a time: the cores are busy with other seeds.
-func shrinker(runner *drive.Runner, limit time.Duration) campaign.Shrinker {
+func shrinker(runner *drive.Simulator, limit time.Duration) campaign.Shrinker {
 	if limit == 0 {
 		return nil
 	}
@@ -190,7 +190,7 @@ func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, erro
 		return 0, err
 	}
 	done := 0
-	all, err := campaign.Replay(ctx, &drive.Runner{Worker: worker}, findings, runtime.NumCPU(), func(campaign.Replayed) {
+	all, err := campaign.Replay(ctx, &drive.Simulator{Worker: worker}, findings, runtime.NumCPU(), func(campaign.Replayed) {
 		done++
 		c.progress.show("%s %d of %d findings", bar(done, len(findings)), done, len(findings))
 	})

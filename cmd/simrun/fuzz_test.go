@@ -32,7 +32,7 @@ const knownFindings = "../../testdata/corpus"
 // fuzzer's coverage does not see: what guides it are the markers that the run
 // reached (showCoverage). As an ordinary test it runs its seed inputs alone.
 func FuzzPlan(f *testing.F) {
-	runner := &drive.Runner{Worker: fuzzWorker(f)}
+	runner := &drive.Simulator{Worker: fuzzWorker(f)}
 	known, err := corpus.Read(knownFindings)
 	require.NoError(f, err)
 	markers := marker.New(faultKinds())

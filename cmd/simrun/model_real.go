@@ -24,8 +24,8 @@ const outcomesFile = "outcomes.json"
 type reality struct {
 	console  *console
 	flags    *modelFlags
-	runner   *drive.Runner
-	sweeping *drive.Runner // with a worker that has the repair sweep; nil until one is needed
+	runner   *drive.Simulator
+	sweeping *drive.Simulator // with a worker that has the repair sweep; nil until one is needed
 	outcomes conformance.Outcomes
 	broken   map[string][]*mesh.Course    // by property: those that were run
 	tried    map[string]conformance.Tried // by property, worker and plan: modes share counterexamples
@@ -46,7 +46,7 @@ func (c *console) newReality(ctx context.Context, f *modelFlags) (*reality, erro
 	delete(versions, "worker")
 	delete(versions, "go")
 	return &reality{
-		console: c, flags: f, runner: &drive.Runner{Worker: worker},
+		console: c, flags: f, runner: &drive.Simulator{Worker: worker},
 		outcomes: conformance.Outcomes{Version: conformance.OutcomesVersion, Code: versions, Bounds: f.bounds, Seeds: f.seeds.String()},
 		broken:   map[string][]*mesh.Course{}, tried: map[string]conformance.Tried{}, files: map[string]string{},
 	}, nil
@@ -206,7 +206,7 @@ func (r *reality) buildSweeping(ctx context.Context) error {
 	}
 	path, err := det.Build(ctx, det.BuildConfig{Plant: plant, Progress: r.console.progress.log})
 	r.console.progress.clear()
-	r.sweeping = &drive.Runner{Worker: det.Worker{Path: path}}
+	r.sweeping = &drive.Simulator{Worker: det.Worker{Path: path}}
 	return err
 }
 

@@ -112,7 +112,7 @@ func TestRecordedOutcomes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, mesh.Default, recorded.Bounds)
 	check := recordedCheck{
-		runner:  &drive.Runner{Worker: det.Worker{Path: builtWorker(t)}},
+		runner:  &drive.Simulator{Worker: det.Worker{Path: builtWorker(t)}},
 		cells:   recorded.Cells,
 		plans:   map[string]bool{},
 		courses: map[string]*mesh.Course{},
@@ -136,7 +136,7 @@ func TestRecordedOutcomes(t *testing.T) {
 
 // recordedCheck goes through the recorded cells in the order of the matrix.
 type recordedCheck struct {
-	runner  *drive.Runner
+	runner  *drive.Simulator
 	cells   []conformance.Cell      // that are left
 	plans   map[string]bool         // that were run
 	courses map[string]*mesh.Course // by mode and property

@@ -219,7 +219,7 @@ func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug c
 		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)
 	}
 	start := time.Now()
-	with, without := &drive.Runner{Worker: worker}, &drive.Runner{Worker: clean}
+	with, without := &drive.Simulator{Worker: worker}, &drive.Simulator{Worker: clean}
 	result, err := planted.Search(ctx, bug.Bug, planted.Config{
 		Planted:  with,
 		Clean:    without,
@@ -249,7 +249,7 @@ func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug c
 
 // shrinkCatch makes the plan smaller that catches a bug. What the search leaves must
 // catch the bug as well.
-func (c *console) shrinkCatch(ctx context.Context, f *plantedFlags, row *plantedRow, with, without *drive.Runner) (*report.Shrunk, error) {
+func (c *console) shrinkCatch(ctx context.Context, f *plantedFlags, row *plantedRow, with, without *drive.Simulator) (*report.Shrunk, error) {
 	shrunk, err := with.Shrink(ctx, row.result.Plan, row.bug.Finding(), drive.ShrinkConfig{
 		Parallel:   runtime.NumCPU(),
 		For:        f.shrink,

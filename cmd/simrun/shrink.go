@@ -87,7 +87,7 @@ func (c *console) shrink(ctx context.Context, args []string) (int, error) {
 		return 0, err
 	}
 	var failures failedPlans
-	runner := drive.Runner{Worker: worker}
+	runner := drive.Simulator{Worker: worker}
 	result, err := runner.Shrink(ctx, plan, f.finding, drive.ShrinkConfig{
 		Parallel:   runtime.NumCPU(),
 		For:        f.length,

@@ -138,7 +138,7 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 		return 0, err
 	}
 	limits := det.RunConfig{OnProgress: c.runProgress(), CPUProfile: f.cpuProfile, MemProfile: f.memProfile}
-	runner := drive.Runner{Worker: worker, Limits: limits}
+	runner := drive.Simulator{Worker: worker, Limits: limits}
 	run, err := runner.Run(ctx, plan)
 	c.progress.clear()
 	if err != nil {
@@ -269,24 +269,19 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family)
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	runner := drive.Runner{Worker: worker}
-	work := func(ctx context.Context, seed uint64) attempt { return f.attempt(ctx, &runner, seed, family) }
-
+	runner := drive.Simulator{Worker: worker}
 	start := time.Now()
 	summary := report.Summary{Seeds: f.seeds.Count()}
-	drive.Each(ctx, f.seeds.Seeds, runtime.NumCPU(), work, func(seed uint64, a attempt) {
-		if err := c.count(f, &summary, seed, a); err != nil {
-			cancel(err)
-		}
+	stopped := drive.Each(ctx, f.seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (attempt, error) {
+		return f.attempt(ctx, &runner, seed, family), nil
+	}, func(seed uint64, a attempt) error {
+		err := c.count(f, &summary, seed, a)
 		c.progress.show("%s %d of %d seeds, %d failing, %.1f seeds/s", bar(summary.Done(), summary.Seeds),
 			summary.Done(), summary.Seeds, summary.Failing()+summary.Failed(), float64(summary.Done())/time.Since(start).Seconds())
+		return err
 	})
 	c.progress.clear()
 	summary.Elapsed = time.Since(start)
-
-	stopped := context.Cause(ctx)
 	if stopped != nil {
 		summary.Note = "stopped before all seeds were run"
 	}
@@ -296,7 +291,7 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family)
 	return summaryStatus(&summary), stopped
 }
 
-func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Runner, seed uint64, family *family) (a attempt) {
+func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, seed uint64, family *family) (a attempt) {
 	if a.plan, a.err = family.member(seed); a.err != nil {
 		return a
 	}

@@ -54,7 +54,7 @@ func (c *console) verify(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	result, stopped := c.compareAll(ctx, &drive.Runner{Worker: worker}, seeds.Seeds, config)
+	result, stopped := c.compareAll(ctx, &drive.Simulator{Worker: worker}, seeds.Seeds, config)
 	if *asJSON {
 		err = result.WriteJSON(c.stdout)
 	} else {
@@ -68,30 +68,27 @@ func (c *console) verify(ctx context.Context, args []string) (int, error) {
 
 // compareAll compares the runs of all seeds, with all cores busy: what a run must
 // not depend on.
-func (c *console) compareAll(ctx context.Context, runner *drive.Runner, seeds drive.Seeds, config fault.DrawConfig) (*report.Verification, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	work := func(ctx context.Context, seed uint64) (one comparison) {
+func (c *console) compareAll(ctx context.Context, runner *drive.Simulator, seeds drive.Seeds, config fault.DrawConfig) (*report.Verification, error) {
+	start := time.Now()
+	result := &report.Verification{Seeds: seeds.Count()}
+	stopped := drive.Each(ctx, seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (one comparison, _ error) {
 		if one.plan, one.err = fault.Draw(seed, config); one.err == nil {
 			one.Comparison, one.virtual, one.err = runner.Compare(ctx, one.plan)
 		}
-		return one
-	}
-	start := time.Now()
-	result := &report.Verification{Seeds: seeds.Count()}
-	drive.Each(ctx, seeds, runtime.NumCPU(), work, func(_ uint64, one comparison) {
+		return one, nil
+	}, func(_ uint64, one comparison) error {
 		if one.err == nil {
 			result.Add(one.Comparison, one.virtual)
 		} else if failure, err := c.failure(one.plan, one.err); err == nil {
 			result.AddFailure(failure)
 		} else {
-			cancel(err)
+			return err
 		}
 		c.progress.show("%s %d of %d seeds twice, %d differ", bar(result.Done(), result.Seeds), result.Done(), result.Seeds, result.Differing())
+		return nil
 	})
 	c.progress.clear()
 	result.Elapsed = time.Since(start)
-	stopped := context.Cause(ctx)
 	if stopped != nil {
 		result.Note = "stopped before all seeds were compared"
 	}

@@ -23,12 +23,6 @@ import (
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// Runner is a drive.Runner, or stands in for one. Its error is a *det.Failure if the worker failed; another error ends the
-// campaign. It is called from several goroutines.
-type Runner interface {
-	Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error)
-}
-
 // Shrinker makes a plan smaller that shows a finding. It bounds the time that it
 // takes.
 type Shrinker func(ctx context.Context, plan *fault.Plan, broken checker.Finding) (Shrunk, error)
@@ -43,7 +37,7 @@ type Shrunk struct {
 // Config is what a campaign works with. All fields are needed, except those that
 // may be nil.
 type Config struct {
-	Runner   Runner
+	Runner   drive.Runner // its error, if not a *det.Failure, ends the campaign
 	Draw     func(seed uint64) (*fault.Plan, error)
 	Shrink   Shrinker // nil: plans are kept as they were drawn
 	Corpus   *corpus.Corpus
@@ -86,46 +80,39 @@ type campaign struct {
 // are kept in either case. The error is that of ctx, or of what made it impossible
 // to go on.
 func Run(ctx context.Context, cfg Config) (Result, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	start := time.Now()
 	c := &campaign{cfg: cfg, start: start, seedsFrom: start.Add(cfg.For / 5), until: start.Add(cfg.For), next: cfg.State.Next, carried: cfg.State.Elapsed.Std()}
 	cfg.State.Markers = align(cfg.State.Markers, cfg.Markers.Markers())
-
-	rough := c.rough()
-	var lanes sync.WaitGroup
-	for range cfg.Parallel {
-		lanes.Go(func() {
-			if err := c.work(ctx, rough); err != nil {
-				stop(err)
-			}
-		})
-	}
-	lanes.Wait()
+	err := drive.Each(ctx, c.tasks, cfg.Parallel, func(ctx context.Context, t task) (struct{}, error) {
+		return struct{}{}, t(ctx)
+	}, func(task, struct{}) error { return nil })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := errors.Join(context.Cause(ctx), c.save(true))
+	err = errors.Join(err, c.save(true))
 	c.result.Elapsed = time.Since(start)
 	return c.result, err
 }
 
-// work is what each lane does: first the findings that are not shrunk enough, for a
+// A task keeps what comes of it by itself.
+type task func(context.Context) error
+
+// tasks are what there is to do: first the findings that are not shrunk enough, for a
 // fifth of the time, then seeds.
-func (c *campaign) work(ctx context.Context, rough <-chan *corpus.Finding) error {
-	for f := range rough {
+func (c *campaign) tasks(yield func(task) bool) {
+	for _, f := range c.rough() {
 		if time.Now().After(c.seedsFrom) {
 			break
 		}
-		if err := c.polish(ctx, f); err != nil {
-			return err
+		if !yield(func(ctx context.Context) error { return c.polish(ctx, f) }) {
+			return
 		}
 	}
-	for seed, more := c.begin(ctx); more; seed, more = c.begin(ctx) {
-		if err := c.try(ctx, seed); err != nil {
-			return err
+	for time.Now().Before(c.until) {
+		seed := c.begin()
+		if !yield(func(ctx context.Context) error { return c.try(ctx, seed) }) {
+			return
 		}
 	}
-	return nil
 }
 
 // align returns the counts of markers in the order of a catalogue; counts of
@@ -141,16 +128,13 @@ func align(old []corpus.Reached, markers []marker.Marker) []corpus.Reached {
 	return all
 }
 
-// begin returns the next seed, if there is time for one.
-func (c *campaign) begin(ctx context.Context) (seed uint64, more bool) {
+// begin returns the next seed.
+func (c *campaign) begin() (seed uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ctx.Err() != nil || !time.Now().Before(c.until) {
-		return 0, false
-	}
 	seed = c.cfg.State.After(c.next)
 	c.next = seed + 1
-	return seed, true
+	return seed
 }
 
 // try runs a seed and keeps what it shows.

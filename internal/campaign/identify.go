@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -17,7 +18,7 @@ import (
 // runs the plan with only those faults, once for each candidate, which is far cheaper
 // than to shrink it. The finding that it returns carries the plan so reduced and the
 // sentence of what that showed; the given sentence is what the whole plan showed.
-func Identify(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.Finding, sentence string, findings []*corpus.Finding) (*corpus.Finding, error) {
+func Identify(ctx context.Context, runner drive.Runner, plan *fault.Plan, broken checker.Finding, sentence string, findings []*corpus.Finding) (*corpus.Finding, error) {
 	signature := corpus.Signature(plan)
 	for _, known := range corpus.Known(findings, broken) {
 		if broken.Cause != "" {
@@ -68,7 +69,7 @@ func withOnly(plan *fault.Plan, kinds []fault.Kind) *fault.Plan {
 
 // show runs a plan and returns the first violation of a property on a kind of
 // object, or nil. A worker that fails shows nothing.
-func show(ctx context.Context, runner Runner, plan *fault.Plan, broken checker.Finding) (*checker.Violation, error) {
+func show(ctx context.Context, runner drive.Runner, plan *fault.Plan, broken checker.Finding) (*checker.Violation, error) {
 	run, err := runner.Run(ctx, plan)
 	var failure *det.Failure
 	if errors.As(err, &failure) {

@@ -8,13 +8,10 @@ import (
 
 // rough returns the findings whose plans an earlier campaign had no time to make
 // minimal.
-func (c *campaign) rough() <-chan *corpus.Finding {
-	findings := c.cfg.Corpus.Findings()
-	rough := make(chan *corpus.Finding, len(findings))
-	defer close(rough)
-	for _, f := range findings {
+func (c *campaign) rough() (rough []*corpus.Finding) {
+	for _, f := range c.cfg.Corpus.Findings() {
 		if !f.Minimal && f.Property != corpus.Harness && c.cfg.Shrink != nil {
-			rough <- f
+			rough = append(rough, f)
 		}
 	}
 	return rough

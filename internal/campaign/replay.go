@@ -3,9 +3,10 @@ package campaign
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 
 	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -19,42 +20,19 @@ type Replayed struct {
 // Replay runs the plans of findings again, so many at once, and says which still
 // show what they are kept for, in the order of the findings. The error is that of
 // ctx, or of what made it impossible to go on.
-func Replay(ctx context.Context, runner Runner, findings []*corpus.Finding, parallel int, done func(Replayed)) ([]Replayed, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var (
-		all   = make([]Replayed, len(findings))
-		next  = make(chan int)
-		lanes sync.WaitGroup
-		one   sync.Mutex
-	)
-	for range parallel {
-		lanes.Go(func() {
-			for i := range next {
-				replayed, err := replay(ctx, runner, findings[i])
-				if err != nil {
-					stop(err)
-					continue
-				}
-				one.Lock()
-				all[i] = replayed
-				done(replayed)
-				one.Unlock()
-			}
-		})
-	}
-	for i := range findings {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-		}
-	}
-	close(next)
-	lanes.Wait()
-	return all, context.Cause(ctx)
+func Replay(ctx context.Context, runner drive.Runner, findings []*corpus.Finding, parallel int, done func(Replayed)) ([]Replayed, error) {
+	all := make([]Replayed, len(findings))
+	err := drive.Each(ctx, slices.Values(findings), parallel, func(ctx context.Context, f *corpus.Finding) (Replayed, error) {
+		return replay(ctx, runner, f)
+	}, func(f *corpus.Finding, replayed Replayed) error {
+		all[slices.Index(findings, f)] = replayed
+		done(replayed)
+		return nil
+	})
+	return all, err
 }
 
-func replay(ctx context.Context, runner Runner, f *corpus.Finding) (Replayed, error) {
+func replay(ctx context.Context, runner drive.Runner, f *corpus.Finding) (Replayed, error) {
 	run, err := runner.Run(ctx, f.Plan)
 	var failure *det.Failure
 	switch {

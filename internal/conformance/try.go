@@ -20,27 +20,22 @@ type Tried struct {
 // Try runs the plan of a course with each seed, so many at a time, and judges the
 // property. The error is a *det.Failure if a worker failed, and says so if no run went
 // as the course.
-func Try(ctx context.Context, r *drive.Runner, c *mesh.Course, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
-	type judged struct {
-		Ruling
-		err error
-	}
-	rulings := map[uint64]judged{}
-	drive.Each(ctx, seeds, parallel, func(ctx context.Context, seed uint64) (j judged) {
-		j.Ruling, j.err = run(ctx, r, c, plan, seed)
-		return j
-	}, func(seed uint64, j judged) { rulings[seed] = j })
-	if ctx.Err() != nil {
-		return Tried{}, ctx.Err()
+func Try(ctx context.Context, r drive.Runner, c *mesh.Course, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
+	rulings := map[uint64]Ruling{}
+	err := drive.Each(ctx, seeds.All(), parallel, func(ctx context.Context, seed uint64) (Ruling, error) {
+		return run(ctx, r, c, plan, seed)
+	}, func(seed uint64, ruling Ruling) error {
+		rulings[seed] = ruling
+		return nil
+	})
+	if err != nil {
+		return Tried{}, err
 	}
 	var t Tried
 	missed := ""
-	for i := range seeds.Count() {
-		seed := seeds.First + uint64(i)
+	for seed := range seeds.All() {
 		j := rulings[seed]
 		switch {
-		case j.err != nil:
-			return Tried{}, j.err
 		case j.Missed != "":
 			missed = cmp.Or(missed, fmt.Sprintf("with seed %d %s", seed, j.Missed))
 			continue
@@ -58,7 +53,7 @@ func Try(ctx context.Context, r *drive.Runner, c *mesh.Course, plan *fault.Plan,
 	return t, nil
 }
 
-func run(ctx context.Context, r *drive.Runner, c *mesh.Course, plan *fault.Plan, seed uint64) (Ruling, error) {
+func run(ctx context.Context, r drive.Runner, c *mesh.Course, plan *fault.Plan, seed uint64) (Ruling, error) {
 	seeded := *plan
 	seeded.Seed = seed
 	result, err := r.Run(ctx, &seeded)

@@ -23,8 +23,15 @@ import (
 // from a busy machine, one run in thousands; three in a row mean something else.
 const mostReruns = 3
 
-// Runner runs plans and judges their histories.
-type Runner struct {
+// Runner runs plans. A *Simulator does, and what stands in for one in tests. The error
+// is a *det.Failure if the worker failed.
+type Runner interface {
+	Run(ctx context.Context, plan *fault.Plan) (*Judged, error)
+}
+
+// Simulator runs plans in worker processes and judges their histories. It may be used
+// by several goroutines.
+type Simulator struct {
 	Worker det.Worker
 	Limits det.RunConfig  // OnProgress is called from several goroutines if several plans run at once
 	Check  checker.Config // how histories are judged
@@ -38,9 +45,8 @@ type Judged struct {
 	File    []byte // the history in its file form
 }
 
-// Run runs a plan and judges its history. The error is a *det.Failure if the worker
-// failed.
-func (r *Runner) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) {
+// Run runs a plan and judges its history.
+func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) {
 	result, reruns, err := r.execute(ctx, plan)
 	if err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func (r *Runner) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) {
 }
 
 // execute runs a plan, again if its seed did not determine every event.
-func (r *Runner) execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
+func (r *Simulator) execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
 	for {
 		result, err = r.Worker.Run(ctx, []byte(plan.Line()), r.Limits)
 		if err != nil {
@@ -100,7 +106,7 @@ func judge(file []byte, cfg checker.Config) (*history.History, *report.Run, erro
 
 // Compare runs a plan twice, in separate processes one after the other, and compares
 // the histories.
-func (r *Runner) Compare(ctx context.Context, plan *fault.Plan) (c report.Comparison, virtual time.Duration, err error) {
+func (r *Simulator) Compare(ctx context.Context, plan *fault.Plan) (c report.Comparison, virtual time.Duration, err error) {
 	c.Seed = plan.Seed
 	var results [2]*det.Result
 	for i := range results {

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -11,15 +12,18 @@ import (
 func TestEachHandsEverySeedToDoneOnce(t *testing.T) {
 	seeds := Seeds{First: 10, Last: 109}
 	var running, most atomic.Int64
-	work := func(_ context.Context, seed uint64) uint64 {
+	work := func(_ context.Context, seed uint64) (uint64, error) {
 		if n := running.Add(1); n > most.Load() {
 			most.Store(n)
 		}
 		defer running.Add(-1)
-		return 2 * seed
+		return 2 * seed, nil
 	}
 	got := map[uint64]uint64{}
-	Each(t.Context(), seeds, 3, work, func(seed, result uint64) { got[seed] = result })
+	require.NoError(t, Each(t.Context(), seeds.All(), 3, work, func(seed, result uint64) error {
+		got[seed] = result
+		return nil
+	}))
 	require.Len(t, got, 100)
 	for seed, result := range got {
 		require.Equal(t, 2*seed, result)
@@ -30,13 +34,42 @@ func TestEachHandsEverySeedToDoneOnce(t *testing.T) {
 func TestEachStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := 0
-	Each(ctx, Seeds{Last: 1_000_000_000}, 2, func(ctx context.Context, _ uint64) bool { return true }, func(uint64, bool) {
+	err := Each(ctx, Seeds{Last: 1_000_000_000}.All(), 2, func(ctx context.Context, _ uint64) (bool, error) { return true, nil }, func(uint64, bool) error {
 		if done++; done == 5 {
 			cancel()
 		}
+		return nil
 	})
+	require.ErrorIs(t, err, context.Canceled)
 	require.GreaterOrEqual(t, done, 5)
 	require.Less(t, done, 10)
+}
+
+func TestEachEndsWithTheFirstError(t *testing.T) {
+	var begun, dropped int
+	items := func(yield func(int) bool) {
+		for yield(begun) {
+			begun++
+		}
+	}
+	fails := func(_ context.Context, item int) (int, error) {
+		if item == 3 {
+			return 0, errors.New("item 3 is wrong")
+		}
+		return item, nil
+	}
+	err := Each(t.Context(), items, 1, fails, func(item, _ int) error {
+		dropped = item
+		return nil
+	})
+	require.EqualError(t, err, "item 3 is wrong")
+	require.Equal(t, 3, begun)
+	require.Equal(t, 2, dropped)
+
+	begun = 0
+	err = Each(t.Context(), items, 1, fails, func(int, int) error { return errors.New("the disk is full") })
+	require.EqualError(t, err, "the disk is full")
+	require.Equal(t, 0, begun)
 }
 
 func TestSeedsCount(t *testing.T) {

@@ -19,7 +19,7 @@ const convergence = "convergence"
 
 // oracle tells a search what the runs of plans show.
 type oracle struct {
-	runner    *Runner
+	runner    *Simulator
 	finding   checker.Finding
 	onFailure func(*fault.Plan, *det.Failure)
 	counts    func(context.Context, *report.Run) (bool, error) // as ShrinkConfig.Counts
@@ -31,7 +31,7 @@ type oracle struct {
 	failed int
 }
 
-func newOracle(r *Runner, finding checker.Finding, given *report.Run, onFailure func(*fault.Plan, *det.Failure)) *oracle {
+func newOracle(r *Simulator, finding checker.Finding, given *report.Run, onFailure func(*fault.Plan, *det.Failure)) *oracle {
 	// A plan smaller than the given one takes no longer; what does has gone wrong.
 	runner := *r
 	runner.Limits.WallLimit = 10*time.Second + 5*given.Wall

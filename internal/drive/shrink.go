@@ -44,7 +44,7 @@ func (e *NothingToShrink) Error() string { return e.text }
 // run's that fits is followed. If ctx ends, Shrink returns the best plan so far,
 // not run again, and the error of ctx. Other errors come without a result: a
 // *NothingToShrink, a *det.Failure of the given plan's worker.
-func (r *Runner) Shrink(ctx context.Context, plan *fault.Plan, finding checker.Finding, cfg ShrinkConfig) (*report.Shrunk, error) {
+func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checker.Finding, cfg ShrinkConfig) (*report.Shrunk, error) {
 	start := time.Now()
 	given, err := r.Run(ctx, plan)
 	if err != nil {
@@ -123,7 +123,7 @@ func choose(all []checker.Finding, asked checker.Finding) (int, error) {
 }
 
 // replays runs a plan in two more processes and compares.
-func (r *Runner) replays(ctx context.Context, run *report.Run) (report.Replays, error) {
+func (r *Simulator) replays(ctx context.Context, run *report.Run) (report.Replays, error) {
 	for range 2 {
 		again, err := r.Run(ctx, run.Plan)
 		if err != nil {

@@ -75,19 +75,19 @@ func judgedRun(t *testing.T, convergence checker.Outcome) (*history.History, *re
 
 func TestOutcome(t *testing.T) {
 	h, run := judgedRun(t, checker.Pass)
-	o := newOracle(&Runner{}, endpoints, run, nil)
+	o := newOracle(&Simulator{}, endpoints, run, nil)
 	seen := o.outcome(h, run)
 	require.True(t, seen.Shows)
 	require.Equal(t, fault.Duration(3500*time.Millisecond), seen.First)
 	require.Equal(t, []fault.Duration{fault.Duration(time.Second), shrink.Never, fault.Duration(3 * time.Second)}, seen.Begun)
 	require.Same(t, run, o.shown[run.Plan.Line()])
 
-	require.False(t, newOracle(&Runner{}, nodes, run, nil).outcome(h, run).Shows, "the same property of another kind")
+	require.False(t, newOracle(&Simulator{}, nodes, run, nil).outcome(h, run).Shows, "the same property of another kind")
 }
 
 func TestShorterSettleMayNotBreakConvergence(t *testing.T) {
 	h, run := judgedRun(t, checker.Fail)
-	o := newOracle(&Runner{}, endpoints, run, nil)
+	o := newOracle(&Simulator{}, endpoints, run, nil)
 	require.True(t, o.outcome(h, run).Shows, "the given plan breaks it too")
 	shorter := *run.Plan
 	shorter.Settle /= 2
@@ -101,7 +101,7 @@ func TestShorterSettleMayNotBreakConvergence(t *testing.T) {
 func TestFailedWorkerIsNotTheFinding(t *testing.T) {
 	_, given := judgedRun(t, checker.Pass)
 	var failed []det.FailureKind
-	o := newOracle(&Runner{Worker: det.Worker{Path: "/bin/false"}}, endpoints, given, func(plan *fault.Plan, failure *det.Failure) {
+	o := newOracle(&Simulator{Worker: det.Worker{Path: "/bin/false"}}, endpoints, given, func(plan *fault.Plan, failure *det.Failure) {
 		require.Same(t, given.Plan, plan)
 		failed = append(failed, failure.Kind)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
@@ -13,16 +12,10 @@ import (
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// Runner is a drive.Runner, or stands in for one. Its error is a *det.Failure if the worker failed; another error ends the
-// hunt. It is called from several goroutines.
-type Runner interface {
-	Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error)
-}
-
 // Config is what a hunt works with. All fields are needed, except OnSeed.
 type Config struct {
-	Planted  Runner // with the bug
-	Clean    Runner // without it
+	Planted  drive.Runner // with the bug
+	Clean    drive.Runner // without it
 	Draw     func(seed uint64) (*fault.Plan, error)
 	Parallel int            // seeds at once
 	OnSeed   func(done int) // if non-nil, told how many seeds are done, one call at a time
@@ -51,24 +44,9 @@ type Failure struct {
 // result does not depend on how many run at once. The error is that of ctx, or of
 // what made it impossible to go on, such as a plan that the worker refuses.
 func Search(ctx context.Context, bug *Bug, cfg Config) (Result, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	h := hunt{bug: bug, cfg: cfg, tries: make([]try, bug.Hunt.Seeds)}
-	var lanes sync.WaitGroup
-	for range cfg.Parallel {
-		lanes.Go(func() {
-			for seed, more := h.begin(ctx); more; seed, more = h.begin(ctx) {
-				t, err := h.try(ctx, uint64(seed))
-				if err != nil {
-					stop(fmt.Errorf("seed %d: %w", seed, err))
-					return
-				}
-				h.note(seed, t)
-			}
-		})
-	}
-	lanes.Wait()
-	return h.result(), context.Cause(ctx)
+	err := drive.Each(ctx, h.seeds, cfg.Parallel, h.try, h.note)
+	return h.result(), err
 }
 
 // A try is what came of a seed.
@@ -89,48 +67,40 @@ const (
 )
 
 type hunt struct {
-	bug *Bug
-	cfg Config
-
-	mu    sync.Mutex // guards what follows
-	begun int        // seeds
+	bug   *Bug
+	cfg   Config
 	done  int
 	tries []try // of the seeds that can still matter
 }
 
-func (h *hunt) begin(ctx context.Context) (seed int, more bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if ctx.Err() != nil || h.begun >= len(h.tries) {
-		return 0, false
+func (h *hunt) seeds(yield func(seed uint64) bool) {
+	for seed := 0; seed < len(h.tries) && yield(uint64(seed)); seed++ {
 	}
-	h.begun++
-	return h.begun - 1, true
 }
 
 func (h *hunt) try(ctx context.Context, seed uint64) (t try, err error) {
 	if t.plan, err = h.cfg.Draw(seed); err != nil {
-		return t, err
+		return t, fmt.Errorf("seed %d: %w", seed, err)
 	}
 	run, err := h.cfg.Planted.Run(ctx, t.plan)
 	if errors.As(err, &t.failure) && t.failure.Kind != det.Input {
 		t.outcome = failed
 		return t, nil
 	}
-	if err != nil {
-		return t, err
+	if err == nil {
+		t.violation, _ = h.bug.By(run.Verdict)
+		t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run.Run)
 	}
-	t.violation, _ = h.bug.By(run.Verdict)
-	t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run.Run)
+	if err != nil {
+		err = fmt.Errorf("seed %d: %w", seed, err)
+	}
 	return t, err
 }
 
 // note keeps what came of a seed. What comes after one that catches the bug does not
 // matter.
-func (h *hunt) note(seed int, t try) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if seed < len(h.tries) {
+func (h *hunt) note(seed uint64, t try) error {
+	if seed < uint64(len(h.tries)) {
 		h.tries[seed] = t
 		if t.outcome == catches {
 			h.tries = h.tries[:seed+1]
@@ -140,6 +110,7 @@ func (h *hunt) note(seed int, t try) {
 	if h.cfg.OnSeed != nil {
 		h.cfg.OnSeed(h.done)
 	}
+	return nil
 }
 
 func (h *hunt) result() Result {
@@ -160,12 +131,12 @@ func (h *hunt) result() Result {
 // Catches tells whether a run of a plan with the bug catches it: whether the plan
 // breaks the property in the way that the bug says, and without the bug does not
 // break it on that kind of object at all.
-func Catches(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (bool, error) {
+func Catches(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (bool, error) {
 	is, err := judge(ctx, bug, clean, run)
 	return is == catches, err
 }
 
-func judge(ctx context.Context, bug *Bug, clean Runner, run *report.Run) (outcome, error) {
+func judge(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (outcome, error) {
 	if _, shown := bug.By(run.Verdict); !shown || undetermined(run) {
 		return nothing, nil
 	}

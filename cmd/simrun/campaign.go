@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/checker/marker"
+	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
@@ -118,7 +118,7 @@ func (c *console) search(ctx context.Context, f *campaignFlags, family *family, 
 		Shrink:   shrinker(runner, f.shrink),
 		Corpus:   kept,
 		State:    state,
-		Markers:  marker.New(faultKinds()),
+		Marks:    coverage.New(faultKinds()),
 		Parallel: runtime.NumCPU(),
 		For:      f.length,
 		OnEvent: func(e campaign.Event) {
@@ -167,7 +167,7 @@ func shrinker(runner *drive.Simulator, limit time.Duration) campaign.Shrinker {
 	}
 }
 
-// faultKinds are the kinds of faults that markers exist for, in the order of the
+// faultKinds are the kinds of faults that coverage marks exist for, in the order of the
 // reference.
 func faultKinds() (kinds []string) {
 	for i := range fault.Specs {
@@ -266,7 +266,7 @@ func (c *console) writeFound(f *campaignFlags, e campaign.Event) error {
 	return err
 }
 
-// writeCampaign sums up: the findings, the markers, and where it goes on.
+// writeCampaign sums up: the findings, the coverage marks, and where it goes on.
 func (c *console) writeCampaign(f *campaignFlags, kept *corpus.Corpus, state *corpus.State, result campaign.Result) error {
 	if f.json {
 		line := campaignLine{header("campaign"), result.Seeds, result.Elapsed.Seconds(), []string{}, []string{}, state}

@@ -26,13 +26,14 @@ func init() {
 		"campaign":     {(*console).campaign, campaignHelp},
 		"planted":      {(*console).planted, plantedHelp},
 		"model":        {(*console).model, modelHelp},
-		"behaviour":    {(*console).behaviour, behaviourHelp},
+		"validate":     {(*console).validate, validateHelp},
+		"behaviour":    {(*console).validate, validateHelp}, // an earlier name
 		"build-worker": {(*console).buildWorker, buildHelp},
 	}
 }
 
 func commandNames() string {
-	return "check, verify, shrink, faults, properties, campaign, planted, model, behaviour, build-worker and help, and without a command -seed 1 runs a seed"
+	return "check, verify, shrink, faults, properties, campaign, planted, model, validate, build-worker and help, and without a command -seed 1 runs a seed"
 }
 
 // help returns the help of the command, for a user who calls the program so.
@@ -63,7 +64,7 @@ of the execution.
   simrun faults                  what a plan's faults, triggers and scenarios are
   simrun properties              what a run is judged by, and the known mechanisms
   simrun model -all              every interleaving of an abstract mesh
-  simrun behaviour HISTORY...    is a run one that the abstract mesh allows?
+  simrun validate HISTORY...     is a run one that the abstract mesh allows?
   simrun build-worker -o FILE    build the worker for a machine without Go
   simrun help COMMAND            more on a command
 
@@ -157,7 +158,7 @@ A worker that dies is a finding too.
 It can be interrupted or killed at any time. What is in the corpus is complete,
 and the next campaign goes on from there: first with shrinking, where there was
 not time enough, then with the seeds. At the end it prints, and writes to
-summary.md in the corpus, the findings and a table of markers: the situations
+summary.md in the corpus, the findings and a table of coverage marks: situations
 that the runs reached, and those that they never did.
 
 Flags:

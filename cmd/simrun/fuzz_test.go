@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/checker/marker"
+	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
@@ -29,13 +29,13 @@ const knownFindings = "../../testdata/corpus"
 //	go test ./cmd/simrun -run NONE -fuzz FuzzPlan -fuzztime 10m -fuzzminimizetime 20x
 //
 // Each input is a run in a process of its own, of about a second, which the
-// fuzzer's coverage does not see: what guides it are the markers that the run
+// fuzzer's coverage does not see: what guides it are the coverage marks that the run
 // reached (showCoverage). As an ordinary test it runs its seed inputs alone.
 func FuzzPlan(f *testing.F) {
 	runner := &drive.Simulator{Worker: fuzzWorker(f)}
 	known, err := corpus.Read(knownFindings)
 	require.NoError(f, err)
-	markers := marker.New(faultKinds())
+	marks := coverage.New(faultKinds())
 	for seed := range uint64(2) {
 		f.Add(fuzzInput(seed))
 	}
@@ -49,7 +49,7 @@ func FuzzPlan(f *testing.F) {
 			t.Fatalf("the worker failed (%s): %s; replay: go run ./cmd/simrun -plan %s", failure.Kind, failure.Message, filepath.Join(kept, "plan.json"))
 		}
 		require.NoError(t, err)
-		showCoverage(markers.Count(run.History))
+		showCoverage(marks.Count(run.History))
 		for _, broken := range run.Verdict.Findings() {
 			if broken.Cause != "" {
 				continue // a page in testdata/findings tells of it

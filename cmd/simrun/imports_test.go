@@ -26,10 +26,10 @@ var mayImport = map[string][]string{
 	"report":     {"report", "checker", "history", "fault"},
 	"sim/det":    {"sim/det"},
 
-	"history/index":     {"history", "model/schema"},
-	"checker/behaviour": {"checker/behaviour", "history", "model/mesh", "model/schema"},
-	"internal":          {"internal", "report", "checker", "history", "fault", "model", "sim/det"},
-	"cmd/simrun":        {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
+	"history/index":           {"history", "model/schema"},
+	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/mesh", "model/schema"},
+	"internal":                {"internal", "report", "checker", "history", "fault", "model", "sim/det"},
+	"cmd/simrun":              {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
 }
 
 // Only packages below sim may depend on these, by whatever way: the others build

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/checker/marker"
+	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -42,7 +42,7 @@ type Config struct {
 	Shrink   Shrinker // nil: plans are kept as they were drawn
 	Corpus   *corpus.Corpus
 	State    *corpus.State // where it begins; Run brings it up to date
-	Markers  *marker.Catalogue
+	Marks    *coverage.Catalogue
 	Parallel int           // seeds at once
 	For      time.Duration // no seed begins later than this; what has begun is finished
 	OnEvent  func(Event)   // if non-nil, told of each seed that is done and each new finding, one at a time
@@ -82,7 +82,7 @@ type campaign struct {
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	start := time.Now()
 	c := &campaign{cfg: cfg, start: start, seedsFrom: start.Add(cfg.For / 5), until: start.Add(cfg.For), next: cfg.State.Next, carried: cfg.State.Elapsed.Std()}
-	cfg.State.Markers = align(cfg.State.Markers, cfg.Markers.Markers())
+	cfg.State.Marks = align(cfg.State.Marks, cfg.Marks.Marks())
 	err := drive.Each(ctx, c.tasks, cfg.Parallel, func(ctx context.Context, t task) (struct{}, error) {
 		return struct{}{}, t(ctx)
 	}, func(task, struct{}) error { return nil })
@@ -115,13 +115,13 @@ func (c *campaign) tasks(yield func(task) bool) {
 	}
 }
 
-// align returns the counts of markers in the order of a catalogue; counts of
-// markers that it does not have are dropped.
-func align(old []corpus.Reached, markers []marker.Marker) []corpus.Reached {
-	all := make([]corpus.Reached, len(markers))
-	for i, m := range markers {
-		all[i] = corpus.Reached{Marker: m.Name, Sentence: m.Sentence}
-		if j := slices.IndexFunc(old, func(r corpus.Reached) bool { return r.Marker == m.Name }); j >= 0 {
+// align returns the counts of coverage marks in the order of a catalogue; counts of
+// coverage marks that it does not have are dropped.
+func align(old []corpus.Reached, marks []coverage.Mark) []corpus.Reached {
+	all := make([]corpus.Reached, len(marks))
+	for i, m := range marks {
+		all[i] = corpus.Reached{Mark: m.Name, Sentence: m.Sentence}
+		if j := slices.IndexFunc(old, func(r corpus.Reached) bool { return r.Mark == m.Name }); j >= 0 {
 			all[i].Runs, all[i].Times = old[j].Runs, old[j].Times
 		}
 	}
@@ -155,7 +155,7 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 	case err != nil:
 		return err
 	}
-	reached := c.cfg.Markers.Count(run.History)
+	reached := c.cfg.Marks.Count(run.History)
 	for _, broken := range run.Verdict.Findings() {
 		if err := c.found(ctx, seed, plan, run.Run, broken); err != nil {
 			return err
@@ -172,8 +172,8 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 		}
 		s.Virtual += fault.Duration(run.Virtual)
 		for i, times := range reached {
-			s.Markers[i].Times += times
-			s.Markers[i].Runs += min(times, 1)
+			s.Marks[i].Times += times
+			s.Marks[i].Runs += min(times, 1)
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/checker/marker"
+	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/corpus"
@@ -63,7 +63,7 @@ func (l *lab) run(t *testing.T, plans int) (Result, *corpus.State) {
 	l.ran, l.after = nil, plans
 	result, err := Run(ctx, Config{
 		Runner: l, Draw: l.draw, Shrink: l.shrink, Corpus: kept, State: state, Parallel: 2, For: time.Hour,
-		Markers: marker.New([]string{"reset", "writer-restart"}),
+		Marks: coverage.New([]string{"reset", "writer-restart"}),
 	})
 	require.ErrorIs(t, err, context.Canceled)
 	return result, state
@@ -182,9 +182,9 @@ func TestDistinctFindings(t *testing.T) {
 	require.Equal(t, fault.Duration(1e9), findings[0].Seeds[0].Virtual)
 
 	require.Equal(t, state.Pass, state.Done()-state.Fail)
-	reached := state.Markers[slices.IndexFunc(state.Markers, func(m corpus.Reached) bool { return m.Marker == "happened.writer-restart" })]
+	reached := state.Marks[slices.IndexFunc(state.Marks, func(m corpus.Reached) bool { return m.Mark == "happened.writer-restart" })]
 	require.Equal(t, state.Fail, reached.Runs)
-	never := state.Markers[slices.IndexFunc(state.Markers, func(m corpus.Reached) bool { return m.Marker == "happened.reset" })]
+	never := state.Marks[slices.IndexFunc(state.Marks, func(m corpus.Reached) bool { return m.Mark == "happened.reset" })]
 	require.Zero(t, never.Runs)
 }
 
@@ -233,7 +233,7 @@ func TestNothingIsLostInAnInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	state := &corpus.State{}
 	result, err := Run(ctx, Config{
-		Runner: l, Draw: l.draw, Corpus: kept, State: state, Parallel: 1, For: time.Hour, Markers: marker.New(nil),
+		Runner: l, Draw: l.draw, Corpus: kept, State: state, Parallel: 1, For: time.Hour, Marks: coverage.New(nil),
 		Shrink: func(ctx context.Context, plan *fault.Plan, broken checker.Finding) (Shrunk, error) {
 			cancel()
 			return shrink(ctx, plan, broken)
@@ -284,7 +284,7 @@ func TestAFailedShrinkLosesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var whys []string
 	_, err = Run(ctx, Config{
-		Runner: l, Draw: l.draw, Corpus: kept, State: &corpus.State{}, Parallel: 1, For: time.Hour, Markers: marker.New(nil),
+		Runner: l, Draw: l.draw, Corpus: kept, State: &corpus.State{}, Parallel: 1, For: time.Hour, Marks: coverage.New(nil),
 		Shrink: func(context.Context, *fault.Plan, checker.Finding) (Shrunk, error) {
 			return Shrunk{}, errors.New("it did not show it again")
 		},
@@ -313,7 +313,7 @@ func TestAnErrorThatIsNoFindingEndsTheCampaign(t *testing.T) {
 	require.NoError(t, err)
 	defer kept.Close()
 	state := &corpus.State{}
-	_, err = Run(t.Context(), Config{Runner: l, Draw: l.draw, Corpus: kept, State: state, Parallel: 2, For: time.Hour, Markers: marker.New(nil)})
+	_, err = Run(t.Context(), Config{Runner: l, Draw: l.draw, Corpus: kept, State: state, Parallel: 2, For: time.Hour, Marks: coverage.New(nil)})
 	require.ErrorIs(t, err, full)
 	require.False(t, slices.Contains(state.Ahead, 3) || state.Next > 3)
 }
@@ -323,7 +323,7 @@ func TestNoSeedBeginsWhenTheTimeIsOver(t *testing.T) {
 	kept, err := corpus.Open(l.dir)
 	require.NoError(t, err)
 	defer kept.Close()
-	result, err := Run(t.Context(), Config{Runner: l, Draw: l.draw, Corpus: kept, State: &corpus.State{}, Parallel: 2, For: 0, Markers: marker.New(nil)})
+	result, err := Run(t.Context(), Config{Runner: l, Draw: l.draw, Corpus: kept, State: &corpus.State{}, Parallel: 2, For: 0, Marks: coverage.New(nil)})
 	require.NoError(t, err)
 	require.Zero(t, result.Seeds)
 	require.FileExists(t, filepath.Join(l.dir, "summary.md"))

@@ -8,7 +8,7 @@
 //	  harness.crash-index-out-of-range/      a worker that died is a finding too
 //	    finding.json, plan.json, output.txt
 //	  state.json                             where a campaign goes on
-//	  summary.md                             the findings and the markers, for people
+//	  summary.md                             the findings and the coverage marks, for people
 //
 // Whatever is written is complete or absent, whenever the program or the machine
 // stops: files and folders are written beside their place under a name that begins

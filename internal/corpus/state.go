@@ -26,12 +26,12 @@ type State struct {
 	Virtual  fault.Duration `json:"virtual"`  // time in all these runs
 	Elapsed  fault.Duration `json:"elapsed"`  // wall time of the campaigns
 	Versions Versions       `json:"versions"` // of what ran last
-	Markers  []Reached      `json:"markers"`  // in the order of the last campaign
+	Marks    []Reached      `json:"markers"`  // in the order of the last campaign
 }
 
-// Reached says how often a marker was reached.
+// Reached says how often a coverage mark was reached.
 type Reached struct {
-	Marker   string `json:"marker"`
+	Mark     string `json:"marker"`
 	Sentence string `json:"sentence"`
 	Runs     int    `json:"runs"`  // that reached it
 	Times    int    `json:"times"` // in all runs

@@ -39,7 +39,7 @@ func TestStateIsReadBack(t *testing.T) {
 	require.Equal(t, &State{}, s)
 	want := &State{
 		Scenario: "scale-up", Base: 3, Next: 9, Ahead: []uint64{11}, Pass: 4, Fail: 2, Unknown: 1, NoRun: 1,
-		Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26"}, Markers: []Reached{{"failover", "an agent failed over", 1, 2}},
+		Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26"}, Marks: []Reached{{"failover", "an agent failed over", 1, 2}},
 	}
 	require.NoError(t, c.SaveState(want))
 	s, err = c.LoadState()
@@ -54,7 +54,7 @@ func TestStateIsReadBack(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	f := New(convergence, plan(t, 7, 2, fault.WriterRestart), "agent a5 had 1 entry wrong", seen(7, 20))
-	s := &State{Base: 3, Next: 9, Pass: 4, Fail: 2, Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26", "cilium": "v1"}, Markers: []Reached{
+	s := &State{Base: 3, Next: 9, Pass: 4, Fail: 2, Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26", "cilium": "v1"}, Marks: []Reached{
 		{"failover", "an agent failed over", 1, 12}, {"two-owners", "two owners claimed one key", 0, 0},
 	}}
 	require.Equal(t, `# Findings
@@ -70,13 +70,13 @@ Last run with cilium v1, go go1.26.
 convergence.endpoint.writer-restart
 : agent a5 had 1 entry wrong
 
-# Markers reached: 1 of 2
+# Coverage marks reached: 1 of 2
 
-| marker   | runs | times | what happened        |
+| mark     | runs | times | what happened        |
 | -------- | ---: | ----: | -------------------- |
 | failover |    1 |    12 | an agent failed over |
 
-# Markers never reached: 1
+# Coverage marks never reached: 1
 
 - two-owners: two owners claimed one key
 `, Summary([]*Finding{f}, s))

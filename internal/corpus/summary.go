@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Summary is the table of findings and the table of markers, as text that is
+// Summary is the table of findings and the table of coverage marks, as text that is
 // Markdown too.
 func Summary(findings []*Finding, s *State) string {
 	var b strings.Builder
@@ -24,8 +24,8 @@ func Summary(findings []*Finding, s *State) string {
 			fmt.Fprintf(&b, "\n%s\n: %s\n", f.Name(), f.Sentence)
 		}
 	}
-	if len(s.Markers) > 0 {
-		b.WriteString("\n" + MarkerSummary(s.Markers))
+	if len(s.Marks) > 0 {
+		b.WriteString("\n" + CoverageSummary(s.Marks))
 	}
 	return b.String()
 }
@@ -43,27 +43,27 @@ func findingRows(findings []*Finding) (rows [][]string) {
 	return rows
 }
 
-// MarkerSummary is the table of markers that were reached, and the list of those
+// CoverageSummary is the table of coverage marks that were reached, and the list of those
 // that never were.
-func MarkerSummary(markers []Reached) string {
+func CoverageSummary(marks []Reached) string {
 	var rows [][]string
 	var never []Reached
-	for _, m := range markers {
+	for _, m := range marks {
 		if m.Runs == 0 {
 			never = append(never, m)
 			continue
 		}
-		rows = append(rows, []string{m.Marker, strconv.Itoa(m.Runs), strconv.Itoa(m.Times), m.Sentence})
+		rows = append(rows, []string{m.Mark, strconv.Itoa(m.Runs), strconv.Itoa(m.Times), m.Sentence})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Markers reached: %d of %d\n", len(rows), len(markers))
+	fmt.Fprintf(&b, "# Coverage marks reached: %d of %d\n", len(rows), len(marks))
 	if len(rows) > 0 {
-		b.WriteString("\n" + table([]string{"marker", "runs", "times", "what happened"}, rows))
+		b.WriteString("\n" + table([]string{"mark", "runs", "times", "what happened"}, rows))
 	}
 	if len(never) > 0 {
-		fmt.Fprintf(&b, "\n# Markers never reached: %d\n\n", len(never))
+		fmt.Fprintf(&b, "\n# Coverage marks never reached: %d\n\n", len(never))
 		for _, m := range never {
-			fmt.Fprintf(&b, "- %s: %s\n", m.Marker, m.Sentence)
+			fmt.Fprintf(&b, "- %s: %s\n", m.Mark, m.Sentence)
 		}
 	}
 	return b.String()

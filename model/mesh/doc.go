@@ -26,7 +26,7 @@
 // Watches of CRDs (watcher.go), direct writes, central computation, an etcd that
 // is emptied in place and the heartbeat have files of their own.
 // What one replica and one agent do is in step.go, apart from the rest of the state:
-// package checker/behaviour holds runs of Cilium's code against the same functions.
+// package checker/tracevalidation holds runs of Cilium's code against the same functions.
 //
 // # What is left out
 //

@@ -2,7 +2,7 @@ package mesh
 
 // What one replica and one agent do, whatever else is in the mesh and however long
 // the log is. The actions of the model are made of these steps, and so is the
-// behaviour that package checker/behaviour looks for in a history: what the model
+// behaviour that package checker/tracevalidation looks for in a history: what the model
 // says cannot differ from what a run of Cilium's code is held against.
 //
 // A step that is not enabled leaves everything as it was and says why not.

@@ -1,0 +1,224 @@
+package coverage
+
+import (
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// apply brings the world to the state after a record.
+func (w *world) apply(r *history.Record) {
+	w.now = r.At
+	switch r.Verb {
+	case history.Phase:
+		w.phase = r.Key
+		if r.Key == "churn" {
+			w.churn = r.At
+		}
+	case history.Fault:
+		w.faults.begin(r)
+		if r.Kind == "etcd-compaction" {
+			w.makeReplica(r.Key).compacted = r.At
+		}
+		w.updateReach()
+	case history.Heal:
+		w.faults.end(r)
+		w.updateReach()
+	case history.Up, history.Down:
+		w.applyProcess(r)
+	case history.Ready, history.Unready:
+		w.applyReady(r)
+	case history.Write:
+		w.applyWrite(r)
+	case history.Truth:
+		w.truth.apply(r)
+	case history.Put, history.Del:
+		w.applyChange(r)
+	case history.Call:
+		w.applyCall(r)
+	case history.Connect, history.Disconnect:
+		w.applyConnection(r)
+	case history.Synced:
+		w.makeAgent(r.Actor).synced = true
+	case history.See:
+		w.see(w.makeAgent(r.Actor), entryKey{r.Kind, r.Key}, r.Value)
+	case history.Drop:
+		w.drop(w.makeAgent(r.Actor), entryKey{r.Kind, r.Key})
+	case history.Program:
+		a := w.makeAgent(r.Actor)
+		a.datapath[entryKey{r.Kind, r.Key}] = a.inc
+	case history.Unprogram:
+		delete(w.makeAgent(r.Actor).datapath, entryKey{r.Kind, r.Key})
+	}
+}
+
+func (w *world) applyProcess(r *history.Record) {
+	up := r.Verb == history.Up
+	switch r.Kind {
+	case "kube":
+		w.kubes[r.Actor] = &kube{up: up}
+		w.updateReach()
+	case "etcd":
+		host := w.makeReplica(r.Actor)
+		host.etcdUp = up
+		host.store = w.makeStore(r.Store, host)
+		if up {
+			if host.etcds++; host.etcds == 1 {
+				host.born = r.At
+			}
+		} else {
+			host.store.left = r.At
+		}
+	case "writer":
+		host := w.makeReplica(r.Actor)
+		host.writer.up = up
+		if up {
+			host.writer.synced, host.writer.puts = 0, 0
+		} else {
+			host.writer.lost = w.truth.ended
+		}
+		w.updateReach()
+	case "agent":
+		w.applyAgent(r, up)
+	}
+}
+
+func (w *world) applyAgent(r *history.Record, up bool) {
+	a := w.makeAgent(r.Actor)
+	for key := range a.view { // a view ends without drops
+		w.truth.makeEntry(key).holders--
+	}
+	a.begin(r.Inc)
+	a.up = up
+	if !up {
+		clear(a.open)
+		a.lost = r.At
+	}
+}
+
+func (w *world) applyReady(r *history.Record) {
+	ready := r.Verb == history.Ready
+	if isOperator(r.Actor) {
+		delete(w.leaders, r.Actor)
+		if ready {
+			w.leaders[r.Actor] = true
+			w.led = r.Actor
+		}
+		return
+	}
+	w.makeReplica(r.Actor).ready = ready
+}
+
+func (w *world) applyWrite(r *history.Record) {
+	w.writers[objectKey{r.Kind, r.Key}] = r.Actor
+	if r.Kind == "Namespace" {
+		switch r.Op {
+		case "delete":
+			w.removed[r.Key] = r.At
+		case "create":
+			delete(w.removed, r.Key)
+		}
+	}
+}
+
+// applyChange notes what a store holds, and what its writer has come to.
+func (w *world) applyChange(r *history.Record) {
+	host := w.makeReplica(r.Actor)
+	s := w.makeStore(r.Store, host)
+	put := r.Verb == history.Put
+	if n, canary := canaryOf(r.Key); canary {
+		if put {
+			s.canaries |= 1 << n
+			host.writer.synced |= 1 << n
+		} else {
+			s.canaries &^= 1 << n
+		}
+	}
+	n, viewed := kindNumber(r.Kind)
+	if !viewed {
+		return
+	}
+	before := s.keys[r.Key]
+	switch {
+	case put && !before.present:
+		s.count[n]++
+	case !put && before.present:
+		s.count[n]--
+	}
+	s.keys[r.Key] = stored{value: r.Value, present: put, at: r.At}
+	host.writer.puts++
+}
+
+func (w *world) applyCall(r *history.Record) {
+	if !lists(r) {
+		return
+	}
+	a, key := w.makeAgent(r.Peer), listKey{r.Store, r.Key}
+	a.lists[key] = list{times: a.lists[key].times + 1, last: r.At}
+	if r.Store == a.store {
+		n, _ := kindOf(r.Key + "/")
+		a.listed |= 1 << n
+		a.lastList = r.At
+	}
+}
+
+func (w *world) applyConnection(r *history.Record) {
+	a := w.makeAgent(r.Actor)
+	if r.Verb == history.Connect {
+		a.open[r.Peer]++
+		if r.Store != a.store {
+			a.listed = 0
+		}
+		a.latest, a.store = r.Peer, r.Store
+		a.visited[r.Store] = true
+		return
+	}
+	if a.open[r.Peer]--; a.open[r.Peer] <= 0 {
+		delete(a.open, r.Peer)
+	}
+	if !a.connected() {
+		a.lost = r.At
+	}
+}
+
+func (w *world) see(a *agent, key entryKey, value string) {
+	if _, held := a.view[key]; !held {
+		w.truth.makeEntry(key).holders++
+		a.tally(key, 1)
+	}
+	a.view[key] = value
+}
+
+func (w *world) drop(a *agent, key entryKey) {
+	if _, held := a.view[key]; held {
+		w.truth.makeEntry(key).holders--
+		a.tally(key, -1)
+		delete(a.view, key)
+	}
+}
+
+func (a *agent) tally(key entryKey, more int) {
+	if n, viewed := kindNumber(key.kind); viewed {
+		a.count[n] += more
+	}
+}
+
+// updateReach finds out which replicas reach no kube-apiserver, and which writers
+// are away.
+func (w *world) updateReach() {
+	for _, host := range w.replicas {
+		host.cutOff = !w.reachesKube(host.name)
+		away := !host.writer.up || host.cutOff || w.faults.frozen(host.name)
+		if away && !host.writer.away {
+			host.writer.since = w.now
+		}
+		host.writer.away = away
+	}
+}
+
+func (w *world) reachesKube(host string) bool {
+	for name, k := range w.kubes {
+		if k.up && !w.faults.cut(host, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,75 @@
+package coverage
+
+import (
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// awaySince tells whether a writer has been away from before an instant until now:
+// down, frozen, or cut off from every kube-apiserver.
+func (w *world) awaySince(at time.Duration) bool {
+	return w.count(func(host *replica) bool { return host.etcds > 0 && host.writer.away && host.writer.since <= at }) > 0
+}
+
+// Unobserved: something happens and is undone while who should see it is away.
+var awayMarks = []Mark{
+	{
+		Name: "namespace-remade-behind-writer", verbs: on(history.Write),
+		Sentence: "a namespace was deleted and made again while a writer was away",
+		before: func(w *world, r *history.Record) bool {
+			deleted, gone := w.removed[r.Key]
+			return r.Kind == "Namespace" && r.Op == "create" && gone && w.awaySince(deleted)
+		},
+	},
+	{
+		Name: "namespace-remade", verbs: on(history.Write),
+		Sentence: "a namespace was made again after it had been deleted",
+		before: func(w *world, r *history.Record) bool {
+			_, gone := w.removed[r.Key]
+			return r.Kind == "Namespace" && r.Op == "create" && gone
+		},
+	},
+	{
+		Name: "entry-passed-behind-writer", verbs: on(history.Truth),
+		Sentence: "an entry came and went while a writer was away",
+		before: func(w *world, r *history.Record) bool {
+			e := w.truth.entry(entryKey{r.Kind, r.Key})
+			_, had := e.owners[r.Owner]
+			return r.Op == "del" && had && len(e.owners) == 1 && w.awaySince(e.began)
+		},
+	},
+	{
+		Name: "entry-remade-behind-writer", verbs: on(history.Truth),
+		Sentence: "an entry went and came back while a writer was away",
+		before: func(w *world, r *history.Record) bool {
+			e, again := w.reclaims(r, r.Kind)
+			return again && w.awaySince(e.ended)
+		},
+	},
+	{
+		Name: "deletion-behind-every-writer", verbs: on(history.Truth),
+		Sentence: "an entry went while every writer was away",
+		before: func(w *world, r *history.Record) bool {
+			away := w.count(func(host *replica) bool { return host.writer.away })
+			return r.Op == "del" && away > 0 && away == len(w.replicas)
+		},
+	},
+	{
+		Name: "entry-passed-behind-agent", verbs: on(history.Truth),
+		Sentence: "an entry came and went while an agent was down or connected with no replica",
+		before: func(w *world, r *history.Record) bool {
+			e := w.truth.entry(entryKey{r.Kind, r.Key})
+			_, had := e.owners[r.Owner]
+			if r.Op != "del" || !had || len(e.owners) > 1 {
+				return false
+			}
+			for _, a := range w.agents {
+				if !a.connected() && a.inc > 0 && a.lost > 0 && a.lost <= e.began {
+					return true
+				}
+			}
+			return false
+		},
+	},
+}

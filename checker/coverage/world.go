@@ -1,0 +1,246 @@
+package coverage
+
+import (
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// world is what is remembered of a run.
+type world struct {
+	now      time.Duration
+	phase    string
+	churn    time.Duration // when the churn began
+	replicas map[string]*replica
+	agents   map[string]*agent
+	stores   map[string]*store
+	kubes    map[string]*kube
+	leaders  map[string]bool // operators that think they lead
+	led      string          // the operator that became the leader last
+	faults   faults
+	truth    truth
+	writers  map[objectKey]string     // the kube-apiserver that wrote the object last
+	removed  map[string]time.Duration // when each namespace that is gone was deleted
+	answered map[change]bool          // deletions that a client asked for and got
+	unsure   map[objectKey]bool       // keys, by store, of deletions whose outcome their client does not know
+}
+
+// change is a change of a store.
+type change struct {
+	store string
+	rev   int64
+}
+
+type objectKey struct{ kind, key string }
+
+// replica is a replica of the ClusterMesh API server.
+type replica struct {
+	name      string
+	store     *store // of its etcd; the last one, if that is down; nil before the first
+	etcdUp    bool
+	writer    writer
+	ready     bool
+	cutOff    bool          // from every kube-apiserver
+	etcds     int           // that were started
+	born      time.Duration // when the first was
+	compacted time.Duration // when a fault last made the etcd compact
+}
+
+// writer is the process that fills a replica's etcd.
+type writer struct {
+	up     bool
+	synced kinds         // canaries that it has put since it started
+	puts   int           // changes of view keys since it started
+	away   bool          // down or cut off from every kube-apiserver
+	since  time.Duration // that it is away
+	lost   int           // how many truths had ended when it went down
+}
+
+// store is the data of an etcd.
+type store struct {
+	name     string
+	replica  *replica
+	canaries kinds
+	keys     map[string]stored // by etcd key
+	count    [views]int        // keys by view kind
+	left     time.Duration     // when its etcd went down last
+}
+
+type stored struct {
+	value   string
+	present bool
+	at      time.Duration
+}
+
+// agent is an agent and the datapath of its host.
+type agent struct {
+	up, synced bool
+	inc        int
+	open       map[string]int  // connections by replica
+	latest     string          // the replica that it connected with last, in this life or before
+	store      string          // and its store
+	visited    map[string]bool // stores of this life
+	lost       time.Duration   // when its last connection ended
+	lists      map[listKey]list
+	listed     kinds         // complete lists from that store in this life
+	lastList   time.Duration // when the last of them was answered
+	view       map[entryKey]string
+	count      [views]int       // entries in view by kind
+	datapath   map[entryKey]int // incarnation that programmed it
+}
+
+type listKey struct{ store, prefix string }
+type list struct {
+	times int
+	last  time.Duration
+}
+
+// kube is a kube-apiserver.
+type kube struct{ up bool }
+
+// The view kinds have numbers, so that a set of them is a few bits.
+const views = 3
+
+type kinds uint8
+
+const allKinds kinds = 1<<views - 1
+
+func kindNumber(kind string) (int, bool) {
+	switch kind {
+	case history.Identity:
+		return 0, true
+	case history.Endpoint:
+		return 1, true
+	case history.Node:
+		return 2, true
+	}
+	return 0, false
+}
+
+// Parts of the keys that Cilium keeps in an etcd (pkg/kvstore/store, and
+// clustermesh-apiserver/clustermesh/converters.go).
+const canaryPrefix = "cilium/synced/"
+
+var paths = [views]string{"cilium/state/identities/", "cilium/state/ip/", "cilium/state/nodes/"}
+
+// kindOf returns the number of the view kind that a key, a prefix or the rest of
+// a canary's key is of.
+func kindOf(key string) (int, bool) {
+	for n, path := range paths {
+		if strings.Contains(key, path) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// canaryOf returns the view kind whose canary a key is.
+func canaryOf(key string) (int, bool) {
+	if !strings.HasPrefix(key, canaryPrefix) {
+		return 0, false
+	}
+	return kindOf(key + "/")
+}
+
+// newWorld returns the world before the first of the records. It looks through
+// them for the answers to deletions, which come before or after the changes.
+func newWorld(records []history.Record) *world {
+	w := &world{
+		replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
+		leaders: map[string]bool{}, writers: map[objectKey]string{}, removed: map[string]time.Duration{},
+		faults: newFaults(), truth: newTruth(), answered: map[change]bool{}, unsure: map[objectKey]bool{},
+	}
+	for i := range records {
+		r := &records[i]
+		switch {
+		case r.Verb != history.Call || r.Op != "delete":
+		case r.Err != "":
+			w.unsure[objectKey{r.Store, r.Key}] = true
+		case r.Value != "0":
+			w.answered[change{r.Store, r.Rev}] = true
+		}
+	}
+	return w
+}
+
+// A predicate looks at hosts and stores and gets an empty one for a name that no
+// record has; a record that is applied makes them.
+
+func (w *world) replica(name string) *replica {
+	if r := w.replicas[name]; r != nil {
+		return r
+	}
+	return &replica{name: name}
+}
+
+func (w *world) makeReplica(name string) *replica {
+	r := w.replica(name)
+	w.replicas[name] = r
+	return r
+}
+
+func (w *world) agent(name string) *agent {
+	if a := w.agents[name]; a != nil {
+		return a
+	}
+	return newAgent()
+}
+
+func (w *world) makeAgent(name string) *agent {
+	a := w.agent(name)
+	w.agents[name] = a
+	return a
+}
+
+func newAgent() *agent {
+	a := &agent{open: map[string]int{}, datapath: map[entryKey]int{}}
+	a.begin(0)
+	return a
+}
+
+func (a *agent) begin(inc int) {
+	a.inc, a.synced, a.listed = inc, false, 0
+	a.visited, a.lists, a.view = map[string]bool{}, map[listKey]list{}, map[entryKey]string{}
+	a.count = [views]int{}
+}
+
+func (w *world) store(name string) *store {
+	if s := w.stores[name]; s != nil {
+		return s
+	}
+	return &store{name: name, keys: map[string]stored{}}
+}
+
+func (w *world) makeStore(name string, at *replica) *store {
+	s := w.store(name)
+	s.replica = at
+	w.stores[name] = s
+	return s
+}
+
+// connected tells whether the agent has a connection with a replica.
+func (a *agent) connected() bool { return len(a.open) > 0 }
+
+// filling tells whether the first sync of the store is not complete.
+func (s *store) filling() bool { return s == nil || s.canaries != allKinds }
+
+func (w *world) churning() bool { return w.phase == "churn" }
+
+// count returns how many replicas are as asked.
+func (w *world) count(is func(*replica) bool) (n int) {
+	for _, r := range w.replicas {
+		if is(r) {
+			n++
+		}
+	}
+	return n
+}
+
+func isReady(r *replica) bool  { return r.ready }
+func isEtcdUp(r *replica) bool { return r.etcdUp }
+
+func isReplica(host string) bool  { return strings.HasPrefix(host, "r") }
+func isAgent(host string) bool    { return strings.HasPrefix(host, "a") }
+func isKube(host string) bool     { return strings.HasPrefix(host, "k") }
+func isOperator(host string) bool { return strings.HasPrefix(host, "o") }

@@ -1,0 +1,208 @@
+package tracevalidation
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// reading is a state of the model in which an agent may be, as far as one key and
+// the records up to now tell.
+type reading struct {
+	agent   mesh.Agent
+	session int // the session in whose store the agent last took something over, or after which it has none; -1: none
+	at      int // the version in that store's timeline that it took over
+}
+
+// readings is a set of them.
+type readings struct{ all []reading }
+
+// add adds a reading of the agent. Of two of the same store, the one that is of no
+// later session and has taken over no more can do all that the other one can.
+func (f *agentRun) add(s *readings, m reading) {
+	for _, o := range s.all {
+		if f.covers(o, m) {
+			return
+		}
+	}
+	s.all = append(slices.DeleteFunc(s.all, func(o reading) bool { return f.covers(m, o) }), m)
+}
+
+func (f *agentRun) covers(a, b reading) bool {
+	return a.session <= b.session && a.at <= b.at && a.agent == b.agent && f.store(a) == f.store(b)
+}
+
+// store is the one that a reading took something over from; "" if none.
+func (f *agentRun) store(m reading) string {
+	if m.agent.At == 0 {
+		return ""
+	}
+	return f.agent.sessions[m.session].store
+}
+
+// agentRun follows one incarnation of an agent, as far as one key tells. What an
+// agent does reaches nobody else. So its steps are taken to happen when what they
+// took over was there, which is at or before the record that shows them.
+type agentRun struct {
+	run   *keyRun
+	agent *agent
+	set   readings
+	shown uint8 // the content of the key in its view, as recorded
+	since int32 // the record with which the key entered the view
+}
+
+// follow goes through the See and Drop records of the key. It returns the first
+// one that nothing explains, or nil.
+func (f *agentRun) follow(views []int32) *Unexplained {
+	f.add(&f.set, reading{session: -1})
+	for _, i := range views {
+		r := &f.run.records[i]
+		content := uint8(0)
+		if r.Verb == history.See {
+			content = f.run.number(r.Value)
+		}
+		next, by := f.set, (*deviation)(nil)
+		if content != f.shown { // else nothing was there, and nothing is
+			next, by = f.next(i, content)
+		}
+		if len(next.all) == 0 {
+			return f.refuse(i, content)
+		}
+		f.run.explained(by)
+		if f.shown == 0 {
+			f.since = i
+		}
+		f.set, f.shown = next, content
+	}
+	return f.ends()
+}
+
+// next are the states after the agent has, by the record i, taken over an etcd in
+// which the key has the content: its watch delivered it, or it connected; or it had
+// connected before, which changed nothing, and then its watch delivered it.
+func (f *agentRun) next(i int32, content uint8) (next readings, by *deviation) {
+	now := f.silent(i)
+	for _, m := range now.all {
+		f.see(&next, m, i, content)
+	}
+	for _, m := range f.set.all {
+		for s := range f.later(m, i) {
+			f.connect(&next, m, s, i, content)
+		}
+	}
+	if len(next.all) > 0 {
+		return next, nil
+	}
+	for _, m := range now.all {
+		f.hearAgain(&next, m, i, content)
+	}
+	if len(next.all) > 0 || content != 0 {
+		return next, &hearsAgain
+	}
+	if s, ok := f.unlisted(i); ok {
+		f.add(&next, reading{session: s})
+	}
+	return next, &drainsPartOfList
+}
+
+// silent are the states in which the agent may be before the record i: as after the
+// last one, or connected since with an etcd that has what the view shows.
+func (f *agentRun) silent(i int32) (now readings) {
+	for _, m := range f.set.all {
+		f.add(&now, m)
+		for s := range f.later(m, i) {
+			f.connect(&now, m, s, i, f.shown)
+		}
+	}
+	return now
+}
+
+// later are the sessions after m's that began before the record i, with other stores:
+// one with the same store has nothing that m's watch would not deliver.
+func (f *agentRun) later(m reading, i int32) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for s := m.session + 1; s < len(f.agent.sessions) && f.agent.sessions[s].from < i; s++ {
+			if f.agent.sessions[s].store != f.store(m) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// see adds what m becomes when its watch delivers what is new.
+func (f *agentRun) see(next *readings, m reading, i int32, content uint8) {
+	if m.agent.Listens() != "" {
+		return
+	}
+	f.take(next, m, f.store(m), m.at, f.lasts(f.store(m), i), content)
+}
+
+// lasts returns the record at which the agent's connections with a store ended,
+// among those that began before i, or i if one lasts.
+func (f *agentRun) lasts(store string, i int32) (until int32) {
+	for _, s := range f.agent.sessions {
+		if s.store == store && s.from < i {
+			until = max(until, s.to)
+		}
+	}
+	return min(until, i)
+}
+
+// connect adds what m becomes when it connects in the session s, finds the canary,
+// and makes its view what the etcd has.
+func (f *agentRun) connect(next *readings, m reading, s int, i int32, content uint8) {
+	session := f.agent.sessions[s]
+	from, until := session.from, min(session.to, i)
+	first, ok := f.run.canaries[canary{session.store, f.run.key.kind}]
+	if !ok || first >= until {
+		return
+	}
+	m.agent.Leave()
+	if m.agent.Connect(0, &mesh.Replica{Phase: mesh.Serving}, true) != "" {
+		return
+	}
+	m.session = s
+	t := f.run.timelines[session.store]
+	f.take(next, m, session.store, t.at(max(from, first)), until, content)
+}
+
+// take adds m with the view that it has once it has taken over the first version,
+// from the one number at on and before the record until, in which the key has the
+// content.
+func (f *agentRun) take(next *readings, m reading, store string, at int, until int32, content uint8) {
+	t := f.run.timelines[store]
+	for ; at < len(t) && t[at].record < until; at++ {
+		etcd := mesh.Replica{Phase: mesh.Serving}
+		etcd.Etcd[0] = t[at].content
+		if view := m.agent.Sources(nil, &etcd); view[0] == content {
+			m.agent.View, m.at = view, at
+			f.add(next, m)
+			return
+		}
+	}
+}
+
+// ends explains the end of the run, for an agent that lives to see it and is
+// connected: its view is what the etcd has, or it waits for a revision there.
+func (f *agentRun) ends() *Unexplained {
+	end := f.run.end
+	if end < 0 || f.agent.down < end || len(f.agent.sessions) == 0 {
+		return nil
+	}
+	last := f.agent.sessions[len(f.agent.sessions)-1]
+	t := f.run.timelines[last.store]
+	if last.to < end || len(t) == 0 || t[len(t)-1].content == f.shown {
+		return nil
+	}
+	for _, m := range f.silent(end).all {
+		if old := f.store(m); old != last.store && sameID(old, last.store) {
+			m.agent.Orphaned()
+			if m.agent.Listens() != "" {
+				return nil
+			}
+		}
+	}
+	return f.refuse(end, t[len(t)-1].content)
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -44,9 +45,9 @@ func FuzzPlan(f *testing.F) {
 		run, err := runner.Run(t.Context(), plan)
 		var failure *det.Failure
 		if errors.As(err, &failure) {
-			kept, err := keep(plan, failure)
+			kept, err := drive.Keep(plan, failure)
 			require.NoError(t, err)
-			t.Fatalf("the worker failed (%s): %s; replay: go run ./cmd/simrun -plan %s", failure.Kind, failure.Message, filepath.Join(kept, "plan.json"))
+			t.Fatalf("the worker failed (%s): %s; replay: go run ./cmd/simrun -plan %s", kept.Kind, kept.Message, filepath.Join(kept.Kept, "plan.json"))
 		}
 		require.NoError(t, err)
 		showCoverage(marks.Count(run.History))
@@ -85,7 +86,7 @@ func keepFuzzed(t *rapid.T, plan *fault.Plan, broken checker.Finding) string {
 	dir := filepath.Join(base, "meshcheck", "fuzz")
 	require.NoError(t, os.MkdirAll(dir, 0o777))
 	path := filepath.Join(dir, corpus.New(broken, plan, "", corpus.Sighting{}).Name()+".json")
-	require.NoError(t, writeFile(path, plan.Encode()))
+	require.NoError(t, files.Write(path, plan.Encode()))
 	return path
 }
 

@@ -367,22 +367,6 @@ func TestProgressOnATerminal(t *testing.T) {
 	require.Equal(t, "[############............]", bar(1, 2))
 }
 
-func TestWriteFileLeavesNoPartBehind(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "f")
-	require.NoError(t, writeFile(path, []byte("one")))
-	require.NoError(t, writeFile(path, []byte("two")))
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "two", string(text))
-	require.Error(t, writeFile(filepath.Join(dir, "no", "f"), nil))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "d"), 0o777))
-	require.Error(t, writeFile(filepath.Join(dir, "d"), nil))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, entries, 2)
-}
-
 func TestQuoteArgument(t *testing.T) {
 	require.Equal(t, "a-b/c=1", quoteArgument("a-b/c=1"))
 	require.Equal(t, "'a b'", quoteArgument("a b"))

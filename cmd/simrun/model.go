@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -96,7 +97,7 @@ func (c *console) writeTrace(f *modelFlags, row *mesh.Row) error {
 		if err != nil {
 			return err
 		}
-		if err := writeFile(f.out, append(text, '\n')); err != nil {
+		if err := files.Write(f.out, append(text, '\n')); err != nil {
 			return usageErrorf("-o %s: cannot write the trace: %w", f.out, plainError(err))
 		}
 	}
@@ -116,7 +117,7 @@ func (c *console) writeTrace(f *modelFlags, row *mesh.Row) error {
 	case err != nil:
 		return err
 	}
-	if err := writeFile(f.plan, plan.Encode()); err != nil {
+	if err := files.Write(f.plan, plan.Encode()); err != nil {
 		return usageErrorf("-plan %s: cannot write the plan: %w", f.plan, plainError(err))
 	}
 	return nil

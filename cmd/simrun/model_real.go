@@ -12,6 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -173,7 +174,7 @@ func (r *reality) write(cell *conformance.Cell, plan *fault.Plan) (file string, 
 	if r.flags.out == "" {
 		return file, nil
 	}
-	return file, writeFile(filepath.Join(r.flags.out, file), plan.Encode())
+	return file, files.Write(filepath.Join(r.flags.out, file), plan.Encode())
 }
 
 func (r *reality) try(ctx context.Context, course *mesh.Course, plan *fault.Plan) (conformance.Tried, error) {
@@ -214,7 +215,7 @@ func (r *reality) buildSweeping(ctx context.Context) error {
 // the exit status.
 func (r *reality) finish() (int, error) {
 	if r.flags.out != "" {
-		if err := writeFile(filepath.Join(r.flags.out, outcomesFile), r.outcomes.Encode()); err != nil {
+		if err := files.Write(filepath.Join(r.flags.out, outcomesFile), r.outcomes.Encode()); err != nil {
 			return 0, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/shrink"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/report"
 )
@@ -36,7 +37,7 @@ type plantedTable struct {
 func (t *plantedTable) add(row *plantedRow) error {
 	t.rows = append(t.rows, row)
 	if t.flags.out != "" && row.result.Caught {
-		if err := writeFile(t.flags.file(row), row.plan().Encode()); err != nil {
+		if err := files.Write(t.flags.file(row), row.plan().Encode()); err != nil {
 			return err
 		}
 	}

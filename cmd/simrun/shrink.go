@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -126,7 +127,7 @@ func (c *console) notShrunk(f *shrinkFlags, name string, plan *fault.Plan, err e
 
 // writeShrunk writes the plan to its file and the report to the terminal.
 func (c *console) writeShrunk(f *shrinkFlags, result *report.Shrunk) error {
-	if err := writeFile(f.out, result.Run.Plan.Encode()); err != nil {
+	if err := files.Write(f.out, result.Run.Plan.Encode()); err != nil {
 		return err
 	}
 	result.File = f.out

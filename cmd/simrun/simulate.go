@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -124,7 +125,7 @@ func (f *simulateFlags) check() error {
 // runOne runs one plan and reports on it.
 func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, plan *fault.Plan) (int, error) {
 	if f.writePlan != "" {
-		if err := writeFile(f.writePlan, plan.Encode()); err != nil {
+		if err := files.Write(f.writePlan, plan.Encode()); err != nil {
 			return 0, err
 		}
 	}
@@ -145,7 +146,7 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 		return c.failed(f, plan, err)
 	}
 	if f.writeHistory != "" {
-		if err := writeFile(f.writeHistory, run.File); err != nil {
+		if err := files.Write(f.writeHistory, run.File); err != nil {
 			return 0, err
 		}
 	}
@@ -172,25 +173,14 @@ func (c *console) failed(f *simulateFlags, plan *fault.Plan, err error) (int, er
 		failure.Kind, failure.Message, failure.Kept, c.name, quoteArgument(filepath.Join(failure.Kept, "plan.json")))
 }
 
-// failure keeps what is known of a failed run. Its own error is for what is no
-// failure of a worker: an interrupt, a refused plan, a disk that is full.
+// failure keeps what is known of a failed run. A plan that the worker refuses is the
+// user's to mend.
 func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
 	var failure *det.Failure
-	if !errors.As(err, &failure) {
-		return report.Failure{}, err
-	}
-	if failure.Kind == det.Input {
+	if errors.As(err, &failure) && failure.Kind == det.Input {
 		return report.Failure{}, usageErrorf("the worker refuses the plan: %s", failure.Message)
 	}
-	kept, err := keep(plan, failure)
-	if err != nil {
-		return report.Failure{}, err
-	}
-	message := failure.Message
-	if cause := drive.Cause(failure.Output); cause != "" {
-		message += " (" + cause + ")"
-	}
-	return report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: message, Kept: kept}, nil
+	return drive.Keep(plan, err)
 }
 
 // runProgress shows how far a run is.
@@ -303,10 +293,10 @@ func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, se
 	a.run = run.Run
 	a.run.Name = fmt.Sprintf("%sseed %d", family.title, seed)
 	if f.writePlan != "" {
-		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
+		a.err = errors.Join(a.err, files.Write(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
 	}
 	if f.writeHistory != "" {
-		a.err = errors.Join(a.err, writeFile(filepath.Join(f.writeHistory, fmt.Sprintf("seed-%d.history", seed)), run.File))
+		a.err = errors.Join(a.err, files.Write(filepath.Join(f.writeHistory, fmt.Sprintf("seed-%d.history", seed)), run.File))
 	}
 	return a
 }

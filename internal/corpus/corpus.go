@@ -29,6 +29,8 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+
+	"github.com/meshcheck/meshcheck/internal/files"
 )
 
 // Files of a corpus and of a finding's folder.
@@ -69,7 +71,7 @@ func Open(dir string) (*Corpus, error) {
 }
 
 func (c *Corpus) load() error {
-	if err := removeUnfinished(c.dir); err != nil {
+	if err := files.RemoveUnfinished(c.dir); err != nil {
 		return err
 	}
 	findings, err := Read(c.dir)
@@ -97,7 +99,7 @@ func Read(dir string) ([]*Finding, error) {
 	}
 	var findings []*Finding
 	for _, entry := range entries {
-		if !entry.IsDir() || strings.HasPrefix(entry.Name(), unfinished) {
+		if !entry.IsDir() || strings.HasPrefix(entry.Name(), files.Unfinished) {
 			continue
 		}
 		f, err := readFinding(filepath.Join(dir, entry.Name()))
@@ -166,7 +168,7 @@ func (c *Corpus) Improve(name string, plan *fault.Plan, sentence string, minimal
 		return err
 	}
 	delete(c.findings, name)
-	return removeDir(c.dir, name)
+	return files.RemoveDir(c.dir, name)
 }
 
 // replace puts a finding in the place of one with the same name.
@@ -179,11 +181,11 @@ func (c *Corpus) replace(known, better *Finding) error {
 }
 
 func (c *Corpus) create(f *Finding) error {
-	files := map[string][]byte{findingFile: f.encode(), planFile: f.Plan.Encode()}
+	content := map[string][]byte{findingFile: f.encode(), planFile: f.Plan.Encode()}
 	if f.Output != "" {
-		files[outputFile] = []byte(f.Output)
+		content[outputFile] = []byte(f.Output)
 	}
-	return writeDir(c.dir, f.Name(), files)
+	return files.WriteDir(c.dir, f.Name(), content)
 }
 
 // update writes the plan before the finding: each fits the other's old and new
@@ -191,11 +193,11 @@ func (c *Corpus) create(f *Finding) error {
 func (c *Corpus) update(known, better *Finding) error {
 	folder := filepath.Join(c.dir, known.Name())
 	if better.Plan != known.Plan {
-		if err := writeFile(filepath.Join(folder, planFile), better.Plan.Encode()); err != nil {
+		if err := files.Write(filepath.Join(folder, planFile), better.Plan.Encode()); err != nil {
 			return err
 		}
 	}
-	return writeFile(filepath.Join(folder, findingFile), better.encode())
+	return files.Write(filepath.Join(folder, findingFile), better.encode())
 }
 
 // PlanPath is where the plan of a finding is.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/files"
 )
 
 // plan is a plan with faults of some kinds.
@@ -178,10 +179,10 @@ func TestWhatIsNotCompleteIsAbsent(t *testing.T) {
 	require.NoError(t, c.Close())
 	complete := names(t, dir)
 
-	require.NoError(t, os.Mkdir(filepath.Join(dir, unfinished+"123"), 0o777))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, unfinished+"123", findingFile), []byte(`{"ver`), 0o666))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, unfinished+"state"), []byte(`{"ver`), 0o666))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "convergence.endpoint.writer-restart", unfinished+"9"), []byte(`{"ver`), 0o666))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, files.Unfinished+"123"), 0o777))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, files.Unfinished+"123", findingFile), []byte(`{"ver`), 0o666))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, files.Unfinished+"state"), []byte(`{"ver`), 0o666))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "convergence.endpoint.writer-restart", files.Unfinished+"9"), []byte(`{"ver`), 0o666))
 	findings, err := Read(dir)
 	require.NoError(t, err)
 	require.Len(t, findings, 1)

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/fault"
+
+	"github.com/meshcheck/meshcheck/internal/files"
 )
 
 // State is how far a campaign has come. The zero value is the beginning.
@@ -101,8 +103,8 @@ func ReadState(dir string) (*State, error) {
 // SaveState writes the state and the summary that follows from it.
 func (c *Corpus) SaveState(s *State) error {
 	return errors.Join(
-		writeFile(filepath.Join(c.dir, stateFile), encode(stateForm{Version, *s})),
-		writeFile(filepath.Join(c.dir, summaryFile), []byte(Summary(c.Findings(), s))),
+		files.Write(filepath.Join(c.dir, stateFile), encode(stateForm{Version, *s})),
+		files.Write(filepath.Join(c.dir, summaryFile), []byte(Summary(c.Findings(), s))),
 	)
 }
 

@@ -12,13 +12,14 @@ import (
 // methods write, one to a line. Each has the fields version and kind.
 const JSONVersion = 1
 
-type header struct {
+// Header is what each line of JSON begins with.
+type Header struct {
 	Version int    `json:"version"`
 	Kind    string `json:"kind"` // run, failure, summary, verify or shrink
 }
 
 type runJSON struct {
-	header
+	Header
 	Name           string          `json:"name"`
 	Outcome        string          `json:"outcome"`
 	Plan           json.RawMessage `json:"plan,omitempty"`
@@ -60,7 +61,7 @@ type violationJSON struct {
 // WriteJSON writes the run on one line, with its plan if withPlan is set.
 func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 	form := runJSON{
-		header:         header{JSONVersion, "run"},
+		Header:         Header{JSONVersion, "run"},
 		Name:           r.Name,
 		Outcome:        string(r.Verdict.Outcome()),
 		Hash:           r.Hash,
@@ -81,7 +82,7 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 	for _, result := range r.Verdict.Results {
 		form.Properties = append(form.Properties, toJSON(result))
 	}
-	return writeLine(w, form)
+	return WriteLine(w, form)
 }
 
 func toJSON(r checker.Result) resultJSON {
@@ -101,14 +102,14 @@ func violationForm(v checker.Violation) violationJSON {
 
 // WriteJSON writes the failure on one line.
 func (f Failure) WriteJSON(w io.Writer) error {
-	return writeLine(w, struct {
-		header
+	return WriteLine(w, struct {
+		Header
 		Failure
-	}{header{JSONVersion, "failure"}, f})
+	}{Header{JSONVersion, "failure"}, f})
 }
 
 type summaryJSON struct {
-	header
+	Header
 	Seeds          int            `json:"seeds"`
 	Done           int            `json:"done"`
 	Pass           int            `json:"pass"`
@@ -141,7 +142,7 @@ type propertyJSON struct {
 // WriteJSON writes the summary on one line.
 func (s *Summary) WriteJSON(w io.Writer) error {
 	form := summaryJSON{
-		header: header{JSONVersion, "summary"},
+		Header: Header{JSONVersion, "summary"},
 		Seeds:  s.Seeds, Done: s.Done(), Pass: s.outcomes[checker.Pass], Fail: s.Failing(), Unknown: s.Undecided(), Failed: s.Failed(),
 		Note: s.Note, ElapsedSeconds: s.Elapsed.Seconds(), VirtualSeconds: s.virtual.Seconds(), WorkerSeconds: s.worker.Seconds(),
 		CheckSeconds: s.checking.Seconds(), Records: s.records, PeakMemory: s.peak, Reruns: s.reruns,
@@ -153,7 +154,7 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 			Failing: ascending(p.failing), Unsure: ascending(p.unknown), Measures: p.measures(),
 		})
 	}
-	return writeLine(w, form)
+	return WriteLine(w, form)
 }
 
 // ascending returns the seeds sorted, as a list and never as null.
@@ -161,7 +162,8 @@ func ascending(seeds []uint64) []uint64 {
 	return append([]uint64{}, slices.Sorted(slices.Values(seeds))...)
 }
 
-func writeLine(w io.Writer, form any) error {
+// WriteLine writes a form on one line.
+func WriteLine(w io.Writer, form any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(form)

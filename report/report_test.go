@@ -110,7 +110,7 @@ func TestRunJSON(t *testing.T) {
 	require.Equal(t, 1, strings.Count(b.String(), "\n"))
 	var form runJSON
 	require.NoError(t, json.Unmarshal(b.Bytes(), &form))
-	require.Equal(t, header{Version: 1, Kind: "run"}, form.header)
+	require.Equal(t, Header{Version: 1, Kind: "run"}, form.Header)
 	require.Equal(t, "fail", form.Outcome)
 	require.Len(t, form.Properties, 3)
 	require.Equal(t, violationJSON{AtSeconds: 12.4, Agent: "a3", Kind: "identity", Key: "70000", Sentence: "agent a3 went back in time", Records: []int{318, 402}}, form.Properties[1].Violations[0])

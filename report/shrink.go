@@ -108,7 +108,7 @@ func changes(before, after shrink.Size) string {
 }
 
 type shrunkJSON struct {
-	header
+	Header
 	Name           string            `json:"name"`
 	Finding        checker.Finding   `json:"finding"`
 	Others         []checker.Finding `json:"others"`
@@ -133,8 +133,8 @@ type sizeJSON struct {
 
 // WriteJSON writes the result on one line.
 func (s *Shrunk) WriteJSON(w io.Writer) error {
-	return writeLine(w, shrunkJSON{
-		header{JSONVersion, "shrink"}, s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violationForm(s.Violation),
+	return WriteLine(w, shrunkJSON{
+		Header{JSONVersion, "shrink"}, s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violationForm(s.Violation),
 		sizeJSON{s.Before.Decisions(), s.Before}, sizeJSON{s.After.Decisions(), s.After},
 		json.RawMessage(s.Run.Plan.Line()), s.File, s.Run.Hash, s.Replays, s.Minimal, s.Note, s.Runs, s.Failed, s.Elapsed.Seconds(),
 	})

@@ -100,8 +100,8 @@ func orEnd(line string) string {
 
 // WriteJSON writes the verification on one line.
 func (v *Verification) WriteJSON(w io.Writer) error {
-	return writeLine(w, struct {
-		header
+	return WriteLine(w, struct {
+		Header
 		Seeds          int          `json:"seeds"`
 		Done           int          `json:"done"`
 		Equal          int          `json:"equal"`
@@ -113,7 +113,7 @@ func (v *Verification) WriteJSON(w io.Writer) error {
 		ElapsedSeconds float64      `json:"elapsedSeconds"`
 		VirtualSeconds float64      `json:"virtualSeconds"`
 	}{
-		header{JSONVersion, "verify"}, v.Seeds, v.Done(), v.equal,
+		Header{JSONVersion, "verify"}, v.Seeds, v.Done(), v.equal,
 		append([]Comparison{}, v.differ...), append([]Comparison{}, v.unsure...), append([]Failure{}, v.failures...),
 		v.reruns, v.Note, v.Elapsed.Seconds(), v.virtual.Seconds(),
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -211,19 +210,15 @@ func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, erro
 
 // What campaign writes as JSON, one object to a line, each with version and kind.
 type (
-	lineHeader struct {
-		Version int    `json:"version"`
-		Kind    string `json:"kind"` // finding, campaign or replay
-	}
 	foundLine struct {
-		lineHeader
+		report.Header
 		Name    string          `json:"name"` // of its folder
 		Plan    string          `json:"plan"` // the file
 		Drawn   string          `json:"drawn,omitempty"`
 		Finding *corpus.Finding `json:"finding"`
 	}
 	campaignLine struct {
-		lineHeader
+		report.Header
 		Seeds          int           `json:"seeds"`
 		ElapsedSeconds float64       `json:"elapsedSeconds"`
 		Findings       []string      `json:"findings"`
@@ -231,7 +226,7 @@ type (
 		State          *corpus.State `json:"state"`
 	}
 	replayLine struct {
-		lineHeader
+		report.Header
 		Name  string `json:"name"`
 		Plan  string `json:"plan"`
 		Shows bool   `json:"shows"`
@@ -239,19 +234,13 @@ type (
 	}
 )
 
-func header(kind string) lineHeader { return lineHeader{report.JSONVersion, kind} }
-
-func (c *console) writeLine(form any) error {
-	encoder := json.NewEncoder(c.stdout)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(form)
-}
+func header(kind string) report.Header { return report.Header{Version: report.JSONVersion, Kind: kind} }
 
 // writeFound tells of a new finding when it is found.
 func (c *console) writeFound(f *campaignFlags, e campaign.Event) error {
 	path := corpus.PlanPath(f.dir, e.Found)
 	if f.json {
-		return c.writeLine(foundLine{header("finding"), e.Found.Name(), path, e.Kept, e.Found})
+		return report.WriteLine(c.stdout, foundLine{header("finding"), e.Found.Name(), path, e.Kept, e.Found})
 	}
 	c.progress.clear()
 	label, explained := "new", ""
@@ -276,7 +265,7 @@ func (c *console) writeCampaign(f *campaignFlags, kept *corpus.Corpus, state *co
 		for _, finding := range result.New {
 			line.New = append(line.New, finding.Name())
 		}
-		return c.writeLine(line)
+		return report.WriteLine(c.stdout, line)
 	}
 	if len(result.New) > 0 {
 		fmt.Fprintln(c.stdout)
@@ -299,7 +288,7 @@ func (c *console) writeReplay(f *campaignFlags, all []campaign.Replayed) error {
 	for _, r := range all {
 		path := corpus.PlanPath(f.dir, r.Finding)
 		if f.json {
-			if err := c.writeLine(replayLine{header("replay"), r.Finding.Name(), path, r.Shows, r.Says}); err != nil {
+			if err := report.WriteLine(c.stdout, replayLine{header("replay"), r.Finding.Name(), path, r.Shows, r.Says}); err != nil {
 				return err
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -64,7 +65,7 @@ func (r *reality) add(ctx context.Context, row *mesh.Row) error {
 		for _, cell := range cells {
 			r.outcomes.Cells = append(r.outcomes.Cells, cell)
 			if r.flags.json {
-				if err := r.console.writeLine(outcomeLine{header("model-outcome"), cell}); err != nil {
+				if err := report.WriteLine(r.console.stdout, outcomeLine{header("model-outcome"), cell}); err != nil {
 					return err
 				}
 			}
@@ -82,7 +83,7 @@ func (r *reality) add(ctx context.Context, row *mesh.Row) error {
 
 // outcomeLine is what -json writes of a cell.
 type outcomeLine struct {
-	lineHeader
+	report.Header
 	conformance.Cell
 }
 

@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/planted"
-	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 	bugs "github.com/meshcheck/meshcheck/testdata/planted"
 )
@@ -65,8 +66,8 @@ type plantedFlags struct {
 	json   bool
 }
 
-// file is where the plan of a row is written.
-func (f *plantedFlags) file(r *plantedRow) string { return filepath.Join(f.out, r.bug.Name+".json") }
+// file is where the plan of a bug is written.
+func (f *plantedFlags) file(bug *planted.Bug) string { return filepath.Join(f.out, bug.Name+".json") }
 
 // A nursery holds bugs and builds workers that have one, or, without a plant,
 // none.
@@ -127,17 +128,59 @@ func (c *console) huntAll(ctx context.Context, args []string, from nursery) (int
 	if err != nil {
 		return 0, err
 	}
-	table := plantedTable{console: c, flags: f, bugs: all}
+	table := planted.Table{Out: c.stdout, JSON: f.json, Replay: func(t *planted.Trial) string { return c.replayPlanted(f, t) }}
 	for _, bug := range all {
-		row, err := c.hunt(ctx, f, from, bug, clean)
-		if row != nil {
-			err = errors.Join(err, table.add(row))
+		table.Bugs = append(table.Bugs, bug.Bug)
+	}
+	status := statusHold
+	for _, bug := range all {
+		trial, err := c.hunt(ctx, f, from, bug, clean)
+		if trial != nil {
+			status = max(status, plantedStatus(trial))
+			err = errors.Join(err, f.writePlan(trial), table.Add(trial))
 		}
 		if err != nil {
-			return 0, errors.Join(err, table.finish())
+			return 0, errors.Join(err, table.Finish())
 		}
 	}
-	return table.status(), table.finish()
+	return status, table.Finish()
+}
+
+// writePlan writes the plan of a bug that is caught, if it is asked for.
+func (f *plantedFlags) writePlan(t *planted.Trial) error {
+	if f.out == "" || !t.Caught {
+		return nil
+	}
+	return files.Write(f.file(t.Bug), t.Smallest().Encode())
+}
+
+func plantedStatus(t *planted.Trial) int {
+	switch {
+	case t.Differs():
+		return statusHarness
+	case !t.Caught:
+		return statusBroken
+	}
+	return statusHold
+}
+
+// replayPlanted is the command line that runs what caught a bug: the plan if it was
+// written, else the seed. A bug with a plan of its own has no seed that simrun -seed
+// takes.
+func (c *console) replayPlanted(f *plantedFlags, t *planted.Trial) string {
+	seed := strconv.FormatUint(t.Seed, 10)
+	var args []string
+	switch family := t.Bug.Hunt.Family; {
+	case f.out != "":
+		args = []string{"-plan", f.file(t.Bug)}
+	case family == planted.Swarm:
+		args = []string{"-seed", seed}
+	case family != "":
+		args = []string{"-scenario", family, "-seed", seed}
+	default:
+		return ""
+	}
+	return commandLine(c.name, append(args, "-worker", t.Worker))
 }
 
 // choose loads the bugs that the flags name.
@@ -211,58 +254,26 @@ func (c *console) buildFor(ctx context.Context, from nursery, bug *planted.Bug) 
 	return det.Worker{Path: path}, err
 }
 
-// hunt builds a bug, hunts it, and shrinks the plan that catches it. A row that is
-// not nil is complete, whatever the error.
-func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, clean det.Worker) (*plantedRow, error) {
+// hunt builds a bug and tries to catch it.
+func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, clean det.Worker) (*planted.Trial, error) {
 	worker, err := c.buildFor(ctx, from, bug.Bug)
 	if err != nil {
 		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)
 	}
 	start := time.Now()
-	with, without := &drive.Simulator{Worker: worker}, &drive.Simulator{Worker: clean}
-	result, err := planted.Search(ctx, bug.Bug, planted.Config{
-		Planted:  with,
-		Clean:    without,
+	trial, err := planted.Try(ctx, bug.Bug, &drive.Simulator{Worker: worker}, planted.Config{
+		Clean:    &drive.Simulator{Worker: clean},
 		Draw:     bug.draw,
 		Parallel: runtime.NumCPU(),
 		OnSeed: func(done int) {
 			c.progress.show("%s: %d of %d seeds, %.1f seeds/s", bug.Name, done, bug.Hunt.Seeds, float64(done)/time.Since(start).Seconds())
 		},
+		Shrink:   f.shrink,
+		OnShrink: c.shrinkProgress,
 	})
 	c.progress.clear()
 	if err != nil {
-		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)
+		err = fmt.Errorf("planted bug %s: %w", bug.Name, err)
 	}
-	row := &plantedRow{bug: bug.Bug, worker: worker.Path, result: result, elapsed: time.Since(start)}
-	if len(result.Failed) > 0 {
-		first, err := c.failure(result.Failed[0].Plan, result.Failed[0].Failure)
-		if err != nil {
-			return nil, err
-		}
-		row.failure = &first
-	}
-	if result.Caught && f.shrink > 0 {
-		row.shrunk, err = c.shrinkCatch(ctx, f, row, with, without)
-	}
-	return row, err
-}
-
-// shrinkCatch makes the plan smaller that catches a bug. What the search leaves must
-// catch the bug as well.
-func (c *console) shrinkCatch(ctx context.Context, f *plantedFlags, row *plantedRow, with, without *drive.Simulator) (*report.Shrunk, error) {
-	shrunk, err := with.Shrink(ctx, row.result.Plan, row.bug.Finding(), drive.ShrinkConfig{
-		Parallel:   runtime.NumCPU(),
-		For:        f.shrink,
-		OnProgress: c.shrinkProgress(row.result.Plan),
-		Counts: func(ctx context.Context, run *report.Run) (bool, error) {
-			is, err := planted.Catches(ctx, row.bug, without, run)
-			var failure *det.Failure
-			if errors.As(err, &failure) {
-				return false, nil // nothing is known of this plan without the bug
-			}
-			return is, err
-		},
-	})
-	c.progress.clear()
-	return shrunk, err
+	return trial, err
 }

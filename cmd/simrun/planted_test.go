@@ -134,7 +134,7 @@ func TestPlantedWritesJSON(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 	require.Len(t, lines, 3)
 
-	var caught plantedLine
+	var caught planted.Line
 	require.NoError(t, json.Unmarshal([]byte(lines[0]), &caught))
 	require.Equal(t, "planted-bug", caught.Kind)
 	require.Equal(t, "seen", caught.Name)
@@ -150,12 +150,12 @@ func TestPlantedWritesJSON(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, seedCatches, plan.Seed)
 
-	var missed plantedLine
+	var missed planted.Line
 	require.NoError(t, json.Unmarshal([]byte(lines[1]), &missed))
 	require.False(t, missed.Caught)
 	require.Equal(t, 10, missed.Seeds)
 	require.Nil(t, missed.Shrunk)
-	var sum plantedSumLine
+	var sum planted.Sum
 	require.NoError(t, json.Unmarshal([]byte(lines[2]), &sum))
 	require.Equal(t, "planted", sum.Kind)
 	require.Equal(t, 2, sum.Bugs)
@@ -201,10 +201,4 @@ func TestPlantedBugThatCannotBeBuilt(t *testing.T) {
 	status, _, stderr := hunts(t, broken)
 	require.Equal(t, statusHarness, status)
 	require.Equal(t, "simrun: planted bug seen: version 7: this program reads version 1\n", stderr)
-}
-
-func TestMedian(t *testing.T) {
-	require.Equal(t, 0.0, median[int](nil))
-	require.Equal(t, 2.0, median([]int{3, 1, 2}))
-	require.Equal(t, 2.5, median([]int{4, 3, 1, 2}))
 }

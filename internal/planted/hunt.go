@@ -4,21 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// Config is what a hunt works with. All fields are needed, except OnSeed.
+// Config is what a hunt works with. All fields are needed, except OnSeed and those of
+// Try alone.
 type Config struct {
 	Planted  drive.Runner // with the bug
 	Clean    drive.Runner // without it
 	Draw     func(seed uint64) (*fault.Plan, error)
 	Parallel int            // seeds at once
 	OnSeed   func(done int) // if non-nil, told how many seeds are done, one call at a time
+
+	// Of Try: how long to make the plan smaller that catches the bug, zero for not at all,
+	// and what is told how that goes.
+	Shrink   time.Duration
+	OnShrink func(*fault.Plan) func(shrink.Progress)
 }
 
 // Result is what came of a hunt.

@@ -7,15 +7,19 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
 
 // modelFlags are the flags of the command model.
@@ -127,10 +131,10 @@ func (c *console) writeTrace(f *modelFlags, row *mesh.Row) error {
 // is known. That cells are broken is what the matrix is there to show; only one
 // that is not decided is a failure.
 func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options) (int, error) {
-	var real *reality
+	var real *conformance.Matrix
 	if f.real {
 		var err error
-		if real, err = c.newReality(ctx, f); err != nil {
+		if real, err = c.newReal(ctx, f); err != nil {
 			return 0, err
 		}
 	}
@@ -157,7 +161,7 @@ func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options
 			return 0, err
 		}
 		if real != nil {
-			err = real.add(ctx, row)
+			err = c.addReal(ctx, f, real, row)
 		}
 		if err = cmp.Or(ctx.Err(), err); err != nil {
 			return 0, err
@@ -167,16 +171,77 @@ func (c *console) modelMatrix(ctx context.Context, f *modelFlags, o mesh.Options
 		fmt.Fprint(c.stdout, mesh.MatrixLegend)
 	}
 	if real != nil {
-		outcome, err := real.finish()
+		bears, err := real.Finish()
+		if err == nil && !f.json {
+			err = real.WriteLegend(c.stdout)
+		}
 		if err != nil {
 			return 0, err
 		}
-		status = max(status, outcome)
+		if !bears {
+			status = statusBroken
+		}
 	}
 	if !f.json {
 		fmt.Fprintf(c.stdout, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
 	}
 	return status, nil
+}
+
+// newReal builds the worker that runs counterexamples.
+func (c *console) newReal(ctx context.Context, f *modelFlags) (*conformance.Matrix, error) {
+	worker, err := c.worker(ctx, f.worker)
+	if err != nil {
+		return nil, err
+	}
+	versions, err := campaign.Versions(worker.Path)
+	if err != nil {
+		return nil, err
+	}
+	// These two change with every edit of the harness.
+	delete(versions, "worker")
+	delete(versions, "go")
+	return conformance.NewMatrix(conformance.MatrixConfig{
+		Runner: &drive.Simulator{Worker: worker}, Sweeping: c.buildSweeping,
+		Repairs: f.repairs, Seeds: f.seeds.Seeds, Parallel: runtime.NumCPU(), Dir: f.out,
+		OnRun: func(cell conformance.Cell) {
+			c.progress.show("%s: running the counterexample of %s", cell.Mode, cell.Property)
+		},
+	}, conformance.Outcomes{Version: conformance.OutcomesVersion, Code: versions, Bounds: f.bounds, Seeds: f.seeds.String()}), nil
+}
+
+// buildSweeping builds the worker with the repair sweep.
+func (c *console) buildSweeping(ctx context.Context) (drive.Runner, error) {
+	plant, err := conformance.Sweep()
+	if err != nil {
+		return nil, err
+	}
+	path, err := det.Build(ctx, det.BuildConfig{Plant: plant, Progress: c.progress.log})
+	c.progress.clear()
+	return &drive.Simulator{Worker: det.Worker{Path: path}}, err
+}
+
+// addReal runs the counterexamples of a row and writes what became of them.
+func (c *console) addReal(ctx context.Context, f *modelFlags, real *conformance.Matrix, row *mesh.Row) error {
+	cells, line, err := real.Add(ctx, row)
+	c.progress.clear()
+	if err != nil || !f.json && line == "" {
+		return err
+	}
+	if !f.json {
+		_, err = fmt.Fprintln(c.stdout, line)
+		return err
+	}
+	for _, cell := range cells {
+		err = errors.Join(err, report.WriteLine(c.stdout, outcomeLine{header("model-outcome"), cell}))
+	}
+	return err
+}
+
+// outcomeLine is what -json writes of a cell.
+type outcomeLine struct {
+	report.Header
+	conformance.Cell
 }
 
 // exploring shows how far the search of a mode is. In a log a search of a moment

@@ -106,7 +106,7 @@ func TestModelReal(t *testing.T) {
 // does not run are explored with one agent, which breaks the same properties. What
 // needs a worker with a repair, which takes long to build, is not run.
 func TestRecordedOutcomes(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(realOutcomes, outcomesFile))
+	text, err := os.ReadFile(filepath.Join(realOutcomes, "outcomes.json"))
 	require.NoError(t, err)
 	recorded, err := conformance.ReadOutcomes(text)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/operator"
 )
@@ -154,6 +156,11 @@ func (k *apiserver) start(lag time.Duration) {
 	must(err)
 	k.incarnation++
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
+	hosts.Run(k.name, func() error { return k.run(lis, lag) }) //nolint:errcheck // it returns none
+	k.w.kubeSvc.setReady(k.name, true)
+}
+
+func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
 	k.server = kube.NewServer(k.w.store, kube.Config{
 		Name:        k.name,
 		Lag:         k.lag(),
@@ -162,11 +169,11 @@ func (k *apiserver) start(lag time.Duration) {
 		Now:         k.w.rec.now,
 		NextWatch:   k.w.rec.nextWatch,
 		Intercept:   k.intercept,
-		Client:      func(r *http.Request) string { host, _, _ := strings.Cut(r.RemoteAddr, ":"); return host },
+		Client:      func(r *http.Request) string { client, _, _ := strings.Cut(r.RemoteAddr, ":"); return client },
 		OnUnmodeled: func(q *kube.Request, what string) { panic("a request that the kube-apiserver does not model: " + what) },
 	})
 	go k.server.Serve(lis) //nolint:errcheck // it ends when the server or its host does
-	k.w.kubeSvc.setReady(k.name, true)
+	return nil
 }
 
 // alive reports whether the process that is a client on a host is up.

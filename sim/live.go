@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 const (
@@ -24,7 +25,7 @@ func (w *world) live() {
 	w.phase("churn", "")
 	go func() {
 		defer close(w.worked)
-		w.workload.Run(w.ctx)
+		hosts.Run("w0", func() error { w.workload.Run(w.ctx); return nil }) //nolint:errcheck // it returns none
 	}()
 	w.schedule.run()
 	w.phase("heal", time.Duration(w.plan.Settle).String())

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
@@ -64,12 +65,14 @@ func (h *Host) Start() error {
 	a := &agent{source: h.cfg.NewSource(), cancel: cancel}
 	a.view = newView(h.recordEntry)
 	h.datapath.recreate()
-	if err := a.source.Start(ctx, &a.process, newSink(a.view, h.datapath)); err != nil {
-		return err
-	}
-	h.agent = a
-	go h.regenerate(ctx, a)
-	return nil
+	return hosts.Run(h.cfg.Host, func() error {
+		if err := a.source.Start(ctx, &a.process, newSink(a.view, h.datapath)); err != nil {
+			return err
+		}
+		h.agent = a
+		go h.regenerate(ctx, a)
+		return nil
+	})
 }
 
 // regenerate switches the datapath to the new ipcache map when the agent's
@@ -95,10 +98,11 @@ func (h *Host) regenerate(ctx context.Context, a *agent) {
 func (h *Host) Stop(grace time.Duration) {
 	a := h.agent
 	stopped := make(chan struct{})
-	go func() {
+	go hosts.Run(h.cfg.Host, func() error {
 		defer close(stopped)
 		a.source.Stop()
-	}()
+		return nil
+	})
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
@@ -125,10 +129,11 @@ func (h *Host) end(stop func()) {
 	a.view.close()
 	a.cancel()
 	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Down, Kind: "agent", Inc: h.incarnation})
-	go func() {
+	go hosts.Run(h.cfg.Host, func() error {
 		stop()
 		a.source.Close()
-	}()
+		return nil
+	})
 }
 
 // SlowReads lets the agent's process read only that many bytes per second from its

@@ -13,6 +13,10 @@
 // left to chance is counted (Result.Unseeded): a bubbled goroutine that waits long
 // in a system call, or is woken by something outside the bubble.
 //
+// A goroutine knows which simulated host it is on (package sim/hosts), and no
+// cleanup of an object (runtime.AddCleanup) is made in the bubble, outside of which
+// it would run.
+//
 // Nothing of the machine is part of a run: not its name, processors or interfaces,
 // not where the worker lies and runs. It cannot even make a real socket.
 //

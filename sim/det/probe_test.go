@@ -19,4 +19,6 @@ func TestProbe(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "--- PASS: TestTimePassesWhileGoroutinesWaitForALock")
 	require.Contains(t, string(out), "--- PASS: TestLoopOverALockGivesOthersATurn")
+	require.Contains(t, string(out), "--- PASS: TestHostIsPassedOn")
+	require.Contains(t, string(out), "--- PASS: TestNoCleanupRunsInABubble")
 }

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 // Config says which server to start.
@@ -95,7 +96,15 @@ func init() {
 
 // Start starts a server and returns when it is the leader of its one-member
 // cluster. Serve lets clients in.
-func Start(cfg Config) (*Server, error) {
+func Start(cfg Config) (s *Server, err error) {
+	err = hosts.Run(cfg.Host, func() error {
+		s, err = start(cfg)
+		return err
+	})
+	return s, err
+}
+
+func start(cfg Config) (*Server, error) {
 	sc, err := serverConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -129,7 +138,7 @@ func Start(cfg Config) (*Server, error) {
 func (s *Server) Serve(lis net.Listener) {
 	// What Serve returns is why the listener failed, as when the host is taken
 	// away: nothing is to be done about it but to stop the server, sooner or later.
-	go s.grpc.Serve(lis) //nolint:errcheck
+	go hosts.Run(s.cfg.Host, func() error { return s.grpc.Serve(lis) }) //nolint:errcheck
 }
 
 func serverConfig(cfg Config) (config.ServerConfig, error) {

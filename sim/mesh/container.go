@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 // restartBackOff is the kubelet's first.
@@ -24,7 +25,9 @@ type container struct {
 
 // StartWriter starts the writer's container in the running pod, and keeps
 // restarting it when it ends by itself, until KillWriter.
-func (r *Replica) StartWriter() error {
+func (r *Replica) StartWriter() error { return hosts.Run(r.cfg.Host, r.startWriter) }
+
+func (r *Replica) startWriter() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w, err := r.newWriter()

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 // The kubelet's defaults.
@@ -68,14 +69,16 @@ func (o *Operator) Start() error {
 func (o *Operator) startProcess(c *container) error {
 	o.processes++
 	o.record(history.Up, "")
-	p, err := newProcess(o.cfg, fmt.Sprintf("%s-%d", o.cfg.Host, o.processes))
-	if err != nil {
-		return fmt.Errorf("operator %s: %w", o.cfg.Host, err)
-	}
-	p.onLead = func() { o.takeLead(c, p) }
-	c.process = p
-	go func() { o.processEnded(c, p.run(c.ctx)) }()
-	return nil
+	return hosts.Run(o.cfg.Host, func() error {
+		p, err := newProcess(o.cfg, fmt.Sprintf("%s-%d", o.cfg.Host, o.processes))
+		if err != nil {
+			return fmt.Errorf("operator %s: %w", o.cfg.Host, err)
+		}
+		p.onLead = func() { o.takeLead(c, p) }
+		c.process = p
+		go func() { o.processEnded(c, p.run(c.ctx)) }()
+		return nil
+	})
 }
 
 // processEnded takes note that a process has ended, and starts the next one after

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 // Addr is the address of one end: a host's name and a port.
@@ -103,6 +105,9 @@ func (h *Host) Dial(ctx context.Context, address string) (net.Conn, error) {
 
 // connect sends the first segment of a new connection.
 func (h *Host) connect(remote Addr) (*conn, error) {
+	if on, tracked := hosts.Current(); tracked && on != h.name {
+		panic(fmt.Sprintf("a goroutine of host %q dials from %q: what it reads of Cilium's package-level state is another host's", on, h.name))
+	}
 	n := h.n
 	n.mu.Lock()
 	defer n.unlock()

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim"
 	"github.com/meshcheck/meshcheck/sim/det"
+	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kube"
 )
 
@@ -77,9 +79,25 @@ func logs(on bool) (*slog.Logger, *zap.Logger) {
 		return slog.New(slog.DiscardHandler), zap.NewNop()
 	}
 	encoder := zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig())
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	text := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})
+	klog.SetLogger(logr.FromSlogHandler(byHost{text}))
+	return slog.New(text),
 		zap.New(zapcore.NewCore(encoder, zapcore.AddSync(os.Stderr), zap.InfoLevel))
 }
+
+// byHost is for client-go's log, of which a process has only one: it says which host
+// a message comes from.
+type byHost struct{ slog.Handler }
+
+func (h byHost) Handle(ctx context.Context, r slog.Record) error {
+	name, _ := hosts.Current()
+	r.AddAttrs(slog.String("host", name))
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h byHost) WithAttrs(attrs []slog.Attr) slog.Handler { return byHost{h.Handler.WithAttrs(attrs)} }
+
+func (h byHost) WithGroup(name string) slog.Handler { return byHost{h.Handler.WithGroup(name)} }
 
 func report(st det.Status) {
 	b, err := json.Marshal(st)

@@ -2,11 +2,14 @@
 package probe
 
 import (
+	"iter"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	_ "unsafe" // for go:linkname
 )
 
 // The holder of a lock may wait for a peer, or for a timer, while others wait for the
@@ -48,6 +51,69 @@ func TestLoopOverALockGivesOthersATurn(t *testing.T) {
 		for others.Load() < 10 {
 			lock.Lock()
 			lock.Unlock()
+		}
+	})
+}
+
+//go:linkname detrtHost runtime.detrtHost
+func detrtHost() uint32
+
+//go:linkname detrtSetHost runtime.detrtSetHost
+func detrtSetHost(number uint32)
+
+// A host is that of the goroutine that starts another, or makes a timer, and never
+// that of a goroutine which ran before in the same place.
+func TestHostIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := make(chan uint32)
+		tell := func() { seen <- detrtHost() }
+		expect := func(how string, want uint32) {
+			t.Helper()
+			if got := <-seen; got != want {
+				t.Errorf("%s: host %d, must be %d", how, got, want)
+			}
+		}
+		detrtSetHost(1)
+		go tell()
+		expect("go", 1)
+		go func() { go tell() }()
+		expect("go in go", 1)
+		timer := time.AfterFunc(time.Second, tell)
+		detrtSetHost(2)
+		expect("AfterFunc", 1)
+		timer.Reset(time.Second)
+		expect("AfterFunc, reset elsewhere", 1)
+		time.AfterFunc(time.Second, func() { go tell() })
+		expect("go in AfterFunc", 2)
+		next, stop := iter.Pull(func(yield func(uint32) bool) { yield(detrtHost()) })
+		if got, _ := next(); got != 2 {
+			t.Errorf("iter.Pull: host %d, must be 2", got)
+		}
+		stop()
+		detrtSetHost(0)
+		for range 100 {
+			go tell()
+			expect("outside", 0)
+		}
+	})
+}
+
+// A cleanup runs outside the bubble, where closing the bubble's channel is fatal.
+func TestNoCleanupRunsInABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := make(chan struct{})
+		func() {
+			object := new([64]byte)
+			runtime.AddCleanup(object, func(c chan struct{}) { close(c) }, closed)
+		}()
+		for range 5 {
+			runtime.GC()
+			time.Sleep(time.Second)
+		}
+		select {
+		case <-closed:
+			t.Error("a cleanup ran")
+		default:
 		}
 	})
 }

@@ -2,6 +2,8 @@ package fault
 
 import (
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/internal/stream"
 )
 
 // A source is where the choices of a plan come from: a stream per purpose, keyed
@@ -21,27 +23,12 @@ func draw[T any](from source, g *rapid.Generator[T], purpose string, numbers ...
 	return g.Example(int(streamKey(from.seed, purpose, numbers...)))
 }
 
-// streamKey hashes with FNV-1a and mixes the result as splitmix64 does, because
-// FNV alone leaves the keys of neighbouring seeds alike.
 func streamKey(seed uint64, purpose string, numbers ...int) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
-	hash := uint64(offset)
-	add := func(x uint64) {
-		for range 8 {
-			hash = (hash ^ x&0xff) * prime
-			x >>= 8
-		}
-	}
-	add(seed)
-	for i := range len(purpose) {
-		hash = (hash ^ uint64(purpose[i])) * prime
-	}
+	key := stream.New().Number(seed).Text(purpose)
 	for _, n := range numbers {
-		add(uint64(n))
+		key = key.Number(uint64(n))
 	}
-	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
-	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
-	return hash ^ hash>>31
+	return key.Draw()
 }
 
 // uniform draws from 0 to n-1, each as likely as the others. Rapid's own ranges

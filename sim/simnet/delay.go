@@ -1,42 +1,32 @@
 package simnet
 
 import (
-	"hash/fnv"
 	"math/bits"
 	"time"
+
+	"github.com/meshcheck/meshcheck/internal/stream"
 )
 
-// stream is a source of draws that are a pure function of the stream's key and
-// the number of the draw.
-type stream uint64
+// draws are numbers of a stream, each a function of the stream and its own number.
+type draws uint64
 
-// newStream returns the stream of a seed, a purpose and what it is drawn for.
-func newStream(seed uint64, purpose string, entities ...string) stream {
-	h := fnv.New64a()
-	h.Write([]byte(purpose))
+// newDraws returns the draws of a seed, for a purpose and what they are for.
+func newDraws(seed uint64, purpose string, entities ...string) draws {
+	key := stream.New().Text(purpose)
 	for _, entity := range entities {
-		h.Write([]byte{0}) // "a","bc" is not "ab","c"
-		h.Write([]byte(entity))
+		key = key.Text("\x00").Text(entity) // "a","bc" is not "ab","c"
 	}
-	return stream(mix(mix(seed) ^ h.Sum64()))
+	return draws(stream.Mix(stream.Mix(seed) ^ uint64(key)))
 }
 
 // draw returns the draw with a number.
-func (s stream) draw(number uint64) uint64 {
-	return mix(uint64(s) + (number+1)*0x9e3779b97f4a7c15)
+func (d draws) draw(number uint64) uint64 {
+	return stream.Mix(uint64(d) + (number+1)*0x9e3779b97f4a7c15)
 }
 
 // between returns the draw with a number, as a duration from low to high, both
 // included.
-func (s stream) between(number uint64, low, high time.Duration) time.Duration {
-	share, _ := bits.Mul64(s.draw(number), uint64(high-low)+1)
+func (d draws) between(number uint64, low, high time.Duration) time.Duration {
+	share, _ := bits.Mul64(d.draw(number), uint64(high-low)+1)
 	return low + time.Duration(share)
-}
-
-// mix is the output function of SplitMix64 (Steele, Lea and Flood, "Fast
-// splittable pseudorandom number generators", 2014).
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

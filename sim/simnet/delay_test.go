@@ -55,7 +55,7 @@ func TestDelaysAreAFunctionOfSeedAndLink(t *testing.T) {
 }
 
 func TestDelaysOfSeedOneStayTheSame(t *testing.T) {
-	s := newStream(1, "net.delay", "a0", "r0")
+	s := newDraws(1, "net.delay", "a0", "r0")
 	var draws []uint64
 	for number := range uint64(3) {
 		draws = append(draws, s.draw(number))
@@ -67,7 +67,7 @@ func TestBetweenKeepsItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		low := time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "low"))
 		high := low + time.Duration(rapid.Int64Range(0, 3).Draw(t, "width"))
-		s := newStream(rapid.Uint64().Draw(t, "seed"), "test")
+		s := newDraws(rapid.Uint64().Draw(t, "seed"), "test")
 		seen := make(map[time.Duration]bool)
 		for number := range uint64(100) {
 			d := s.between(number, low, high)

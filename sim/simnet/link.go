@@ -60,7 +60,7 @@ type link struct {
 	older    *link // the link made before this one, if any
 	cfg      LinkConfig
 	slows    []*LinkConfig // in force instead of cfg, the last one counts
-	delays   stream
+	delays   draws
 	busy     time.Duration // until when the link is transmitting, if it has a bandwidth
 	stats    LinkStats     // Segments is the number of the next segment too
 	cuts     int           // partitions in force
@@ -91,7 +91,7 @@ func (n *Network) newLink(from, to *Host) *link {
 		to:     to,
 		older:  n.lastLink,
 		cfg:    LinkConfig{LatencyMin: n.cfg.LatencyMin, LatencyMax: n.cfg.LatencyMax},
-		delays: newStream(n.cfg.Seed, "net.delay", from.name, to.name),
+		delays: newDraws(n.cfg.Seed, "net.delay", from.name, to.name),
 		stats:  LinkStats{From: from.name, To: to.name},
 	}
 	l.open = l.passable()

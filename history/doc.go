@@ -10,18 +10,18 @@
 // A history is text, one line per record, made to be read, searched with grep
 // and compared with diff:
 //
-//	meshcheck-history 2
+//	meshcheck-history 3
 //	plan {"version":1,"seed":7,"mode":"clustermesh"}
 //	0.000000000 world phase - start
 //	12.400000000 k0 truth identity 65537 value=k8s:app=web op=put owner=CiliumIdentity/65537 rv=57
-//	12.403118000 a3 see identity 65537 value=k8s:app=web peer=r0 store=4f1c8e2a90b3d716 inc=1
+//	12.403118000 a3 see identity 65537 value=k8s:app=web op=watch peer=r0 store=4f1c8e2a90b3d716 inc=1 source=clustermesh session=1
 //	12.500000000 r0 put endpoint cilium/state/ip/v1/default/10.0.0.5 value="id=65537 host=192.168.0.3 pod=ns1/web-0" store=4f1c8e2a90b3d716 rev=12
 //	end records=4 sha256=<64 hexadecimal digits>
 //
 // The grammar, where every line ends with one "\n" and every space is one " ":
 //
 //	file     = header plan record* end
-//	header   = "meshcheck-history 2"
+//	header   = "meshcheck-history 3"
 //	plan     = "plan " JSON, on one line
 //	record   = time " " word " " verb " " word " " word (" " name "=" text)*
 //	end      = "end records=" digits " sha256=" hexdigits
@@ -31,16 +31,18 @@
 //	text     = bare | quoted
 //	bare     = one or more of the characters "!" to "~" except '"' and '\'
 //	quoted   = a Go string literal in double quotes
-//	name     = value op owner peer store end rv rev inc from more err ask id bytes
+//	name     = value op owner peer store end rv rev inc from more err ask id bytes source session
 //
 // A name is that of the field of [Record], occurs once at most, and is left out
 // where the field is zero. A writer gives the names in the order above and quotes
 // only what is not bare (and a word that is "-"); a reader takes any order. rv,
-// rev, inc, id and bytes are decimal integers, from is a time, more is "true". Records are
+// rev, inc, id, bytes and session are decimal integers, from is a time, more is "true". Records are
 // in order of time. The end line counts the records; its hash is the SHA-256 of
 // all bytes before it, and is the trace hash of the run.
 //
-// Version 1 of the form has fewer verbs and names and is read as well.
+// Versions 1 and 2 of the form are read as well. Version 1 has fewer verbs and names;
+// both lack source and session, and what they say of a change's origin is a guess (see
+// [See]).
 //
 // A fragment, as [Parse] takes it, is record lines alone, with empty lines and
 // lines that begin with "#" among them.

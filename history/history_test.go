@@ -20,7 +20,7 @@ import (
 var full = Record{
 	At: 12*time.Second + 400*time.Millisecond + 7, Actor: "-", Verb: Call, Kind: "a b", Key: "=\"\\\x00",
 	Value: "k8s:app=web é\xff\n", Op: "put", Owner: "CiliumEndpointSlice/ns1/ces-a", Peer: "a0",
-	Store: "00000000000000ff", End: "\x00", RV: 1, Rev: -2, Inc: 3, From: time.Nanosecond, More: true, Err: "no \"leader\"", Ask: "=7", ID: 9, Bytes: 4096,
+	Store: "00000000000000ff", End: "\x00", RV: 1, Rev: -2, Inc: 3, From: time.Nanosecond, More: true, Err: "no \"leader\"", Ask: "=7", ID: 9, Bytes: 4096, Source: "crd", Session: 2,
 }
 
 func write(t require.TestingT, plan string, records []Record) ([]byte, string) {
@@ -39,17 +39,17 @@ func TestFileForm(t *testing.T) {
 	file, hash := write(t, `{"seed":7}`, []Record{
 		{Actor: "world", Verb: Phase, Key: "start"},
 		{At: 12400 * time.Millisecond, Actor: "k0", Verb: Truth, Kind: Identity, Key: "65537", Value: "k8s:app=web", Op: "put", Owner: "CiliumIdentity/65537", RV: 57},
-		{At: 12403118 * time.Microsecond, Actor: "a3", Verb: See, Kind: Endpoint, Key: "10.0.0.5", Value: "id=65537 host=192.168.0.3 pod=ns1/web-0", Peer: "r0", Inc: 1},
+		{At: 12403118 * time.Microsecond, Actor: "a3", Verb: See, Kind: Endpoint, Key: "10.0.0.5", Value: "id=65537 host=192.168.0.3 pod=ns1/web-0", Op: "watch", Inc: 1, Source: "clustermesh", Peer: "r0", Session: 2},
 		full,
 	}[:3])
-	require.Equal(t, `meshcheck-history 2
+	require.Equal(t, `meshcheck-history 3
 plan {"seed":7}
 0.000000000 world phase - start
 12.400000000 k0 truth identity 65537 value=k8s:app=web op=put owner=CiliumIdentity/65537 rv=57
-12.403118000 a3 see endpoint 10.0.0.5 value="id=65537 host=192.168.0.3 pod=ns1/web-0" peer=r0 inc=1
+12.403118000 a3 see endpoint 10.0.0.5 value="id=65537 host=192.168.0.3 pod=ns1/web-0" op=watch peer=r0 inc=1 source=clustermesh session=2
 end records=3 sha256=`+hash+"\n", string(file))
 	require.Equal(t,
-		`12.400000007 "-" call "a b" "=\"\\\x00" value="k8s:app=web é\xff\n" op=put owner=CiliumEndpointSlice/ns1/ces-a peer=a0 store=00000000000000ff end="\x00" rv=1 rev=-2 inc=3 from=0.000000001 more=true err="no \"leader\"" ask==7 id=9 bytes=4096`,
+		`12.400000007 "-" call "a b" "=\"\\\x00" value="k8s:app=web é\xff\n" op=put owner=CiliumEndpointSlice/ns1/ces-a peer=a0 store=00000000000000ff end="\x00" rv=1 rev=-2 inc=3 from=0.000000001 more=true err="no \"leader\"" ask==7 id=9 bytes=4096 source=crd session=2`,
 		full.String())
 }
 
@@ -65,6 +65,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 				RV: rapid.Int64().Draw(t, "rv"), Rev: rapid.Int64().Draw(t, "rev"), Inc: rapid.Int().Draw(t, "inc"),
 				From: time.Duration(times.Draw(t, "from")), More: rapid.Bool().Draw(t, "more"),
 				ID: rapid.Int64().Draw(t, "id"), Bytes: rapid.Int64().Draw(t, "bytes"),
+				Source: texts.Draw(t, "source"), Session: rapid.Int64().Draw(t, "session"),
 			}
 		})).Draw(t, "records")
 		step := int64(endOfTime) / int64(len(records)+1)
@@ -85,7 +86,7 @@ func TestReadInSmallPieces(t *testing.T) {
 	file, hash := write(t, `{}`, []Record{full, long, full})
 	h, err := Read(iotest.OneByteReader(bytes.NewReader(file)))
 	require.NoError(t, err)
-	require.Equal(t, &History{Plan: `{}`, Records: []Record{full, long, full}, Hash: hash}, h)
+	require.Equal(t, &History{Version: Version, Plan: `{}`, Records: []Record{full, long, full}, Hash: hash}, h)
 }
 
 func TestParse(t *testing.T) {
@@ -139,8 +140,8 @@ func TestReadRefuses(t *testing.T) {
 	swap := func(old, new string) string { return strings.Replace(string(good), old, new, 1) }
 	for _, c := range []struct{ name, file, want string }{
 		{"nothing", "", "history: not a history file: line 1 should be"},
-		{"binary", "\x7fELF\x00\x01" + strings.Repeat("\x00\xff", 1000), `history: not a history file: line 1 should be "meshcheck-history 2"`},
-		{"other version", swap("history 2", "history 3"), `history: version "3" of the file form is not known; this reader knows versions 1 and 2`},
+		{"binary", "\x7fELF\x00\x01" + strings.Repeat("\x00\xff", 1000), `history: not a history file: line 1 should be "meshcheck-history 3"`},
+		{"other version", swap("history 3", "history 4"), `history: version "4" of the file form is not known; this reader knows versions 1 to 3`},
 		{"no plan", swap("plan {}", "plan"), `history: line 2: "plan" should be "plan" and one line of JSON`},
 		{"plan not JSON", swap("plan {}", "plan {"), `history: line 2: "plan {" should be "plan" and one line of JSON`},
 		{"bad record", swap(" call ", " cull "), `history: line 3: unknown verb "cull"`},
@@ -297,9 +298,25 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }
 
-func TestVersion1IsRead(t *testing.T) {
-	text := "meshcheck-history 1\nplan {}\n0.000000000 world phase - start\n"
-	h, err := Read(strings.NewReader(fmt.Sprintf("%send records=1 sha256=%x\n", text, sha256.Sum256([]byte(text)))))
-	require.NoError(t, err)
-	require.Len(t, h.Records, 1)
+func TestEarlierVersionsAreRead(t *testing.T) {
+	see := "12.400000000 a0 see node n0 value=x peer=r0 store=00000000000000ff inc=1\n"
+	for version, record := range map[int]string{1: see, 2: see, 3: strings.TrimSuffix(see, "\n") + " source=clustermesh session=4\n"} {
+		text := fmt.Sprintf("meshcheck-history %d\nplan {}\n%s", version, record)
+		h, err := Read(strings.NewReader(fmt.Sprintf("%send records=1 sha256=%x\n", text, sha256.Sum256([]byte(text)))))
+		require.NoError(t, err)
+		require.Equal(t, version, h.Version)
+		require.Len(t, h.Records, 1)
+		want := Origin{Server: "r0", Store: "00000000000000ff"}
+		if version == Version {
+			want.Source, want.Session = "clustermesh", 4
+		}
+		require.Equal(t, want, h.Records[0].Origin())
+	}
+}
+
+func TestSetOrigin(t *testing.T) {
+	o := Origin{Source: "crd", Server: "k1", Store: "s", Session: 3}
+	var r Record
+	r.SetOrigin(o)
+	require.Equal(t, o, r.Origin())
 }

@@ -39,7 +39,9 @@ func appendRecord(b []byte, r *Record) []byte {
 	b = appendAttr(b, " err=", r.Err)
 	b = appendAttr(b, " ask=", r.Ask)
 	b = appendIntAttr(b, " id=", r.ID)
-	return appendIntAttr(b, " bytes=", r.Bytes)
+	b = appendIntAttr(b, " bytes=", r.Bytes)
+	b = appendAttr(b, " source=", r.Source)
+	return appendIntAttr(b, " session=", r.Session)
 }
 
 func appendAttr(b []byte, name, value string) []byte {

@@ -67,7 +67,7 @@ func (p *parser) record(r *Record) (err error) {
 	if r.Key, err = p.word("key", p.last.Key); err != nil {
 		return err
 	}
-	var seen uint16
+	var seen uint32
 	for len(p.line) > 0 {
 		if err := p.attribute(r, &seen); err != nil {
 			return err
@@ -77,7 +77,7 @@ func (p *parser) record(r *Record) (err error) {
 }
 
 // attribute reads one name=value; seen has a bit for each name before it.
-func (p *parser) attribute(r *Record, seen *uint16) (err error) {
+func (p *parser) attribute(r *Record, seen *uint32) (err error) {
 	if p.line[0] != ' ' {
 		return fmt.Errorf("expected a space or the line's end at %s", excerpt(p.line))
 	}
@@ -87,7 +87,7 @@ func (p *parser) attribute(r *Record, seen *uint16) (err error) {
 	}
 	name := p.line[1:eq]
 	p.line = p.line[eq+1:]
-	var bit uint16
+	var bit uint32
 	switch string(name) {
 	case "value":
 		bit, err = 1<<0, p.text("value", &r.Value, p.last.Value)
@@ -122,8 +122,12 @@ func (p *parser) attribute(r *Record, seen *uint16) (err error) {
 		bit, err = 1<<13, p.integer("id", &r.ID)
 	case "bytes":
 		bit, err = 1<<14, p.integer("bytes", &r.Bytes)
+	case "source":
+		bit, err = 1<<15, p.text("source", &r.Source, p.last.Source)
+	case "session":
+		bit, err = 1<<16, p.integer("session", &r.Session)
 	default:
-		return fmt.Errorf("unknown name %s; known are value, op, owner, peer, store, end, rv, rev, inc, from, more, err, ask, id and bytes", excerpt(name))
+		return fmt.Errorf("unknown name %s; known are value, op, owner, peer, store, end, rv, rev, inc, from, more, err, ask, id, bytes, source and session", excerpt(name))
 	}
 	if err == nil && *seen&bit != 0 {
 		return fmt.Errorf("%s occurs twice", name)

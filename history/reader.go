@@ -54,11 +54,10 @@ func readAll(r io.Reader) ([]byte, error) {
 	if _, err := io.CopyN(&file, r, int64(len(header)+1)); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("history: reading: %w", err)
 	}
-	name := header[:len(header)-1]
-	if version, ok := bytes.CutPrefix(file.Bytes(), []byte(name)); !ok {
+	if version, ok := bytes.CutPrefix(file.Bytes(), []byte(headerName)); !ok {
 		return nil, fmt.Errorf("history: not a history file: line 1 should be %q", header)
-	} else if string(version) != "1\n" && string(version) != "2\n" {
-		return nil, fmt.Errorf("history: version %s of the file form is not known; this reader knows versions 1 and 2", excerpt(bytes.TrimSuffix(version, []byte("\n"))))
+	} else if len(version) != 2 || version[0] < '1' || version[0] > '0'+Version || version[1] != '\n' {
+		return nil, fmt.Errorf("history: version %s of the file form is not known; this reader knows versions 1 to %d", excerpt(bytes.TrimSuffix(version, []byte("\n"))), Version)
 	}
 	if _, err := file.ReadFrom(r); err != nil {
 		return nil, fmt.Errorf("history: reading: %w", err)
@@ -67,7 +66,8 @@ func readAll(r io.Reader) ([]byte, error) {
 }
 
 func readHead(in *lines, h *History) error {
-	in.next() // readAll has verified it
+	line, _ := in.next() // readAll has verified it
+	h.Version = int(line[len(line)-1] - '0')
 	line, ok := in.next()
 	if !ok {
 		return truncated(in)

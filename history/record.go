@@ -94,20 +94,25 @@ const (
 	// Synced: the endpoints of the agent's host are regenerated, so that its
 	// datapath is from now on what incarnation Inc knows. Value is "synced" if the
 	// agent had its complete initial lists, or "timeout" if it stopped waiting for
-	// them.
+	// them. Its origin is that of the first complete list of the kind Kind, if there was one.
 	Synced Verb = "synced"
 
 	// See and Drop: an entry enters (or changes in) or leaves the view of the
-	// agent Actor, incarnation Inc. Kind, Key and Value are as in Truth. Peer and
-	// Store name the replica and the etcd the agent is connected with at that
-	// instant, if any. A view begins empty at each Up of the agent and ends at
-	// its Down, without Drops.
+	// agent Actor, incarnation Inc. Kind, Key and Value are as in Truth. Source, Peer,
+	// Store and Session are the change's origin, as in [Origin], and Op says how the agent learned of it:
+	// "watch" from an event of a watch, "list" from a list that has the entry or has it
+	// no more, "drop" if no server said so: the reader gave up what it knew. A view
+	// begins empty at each Up of the agent and ends at its Down, without Drops.
+	//
+	// In versions 1 and 2 of the form Peer and Store name the replica and the etcd that
+	// the agent was connected with at that instant, if any, whoever sent the change.
 	See  Verb = "see"
 	Drop Verb = "drop"
 
 	// Program and Unprogram: an entry enters (or changes in) or leaves the
 	// datapath of the agent's host, which outlives the agent. Only endpoints are
-	// programmed.
+	// programmed. The origin is that of the change in the view that is programmed;
+	// what a new map lacks is unprogrammed without one.
 	Program   Verb = "program"
 	Unprogram Verb = "unprogram"
 
@@ -203,10 +208,38 @@ type Record struct {
 	Ask   string // the version that a read asks for
 	ID    int64  // number of a watch
 	Bytes int64  // size of what a server sent
+
+	Source  string // what kind of server an agent reads, as in Origin
+	Session int64  // number of a connection, as in Origin
 }
+
+// Origin is where a change of a view came from: the server, and the connection that
+// delivered it. It is told by the reader, for each change, and never concluded from
+// which connections are open.
+type Origin struct {
+	Source  string // what the agent reads: the name of a base of model/mode, such as clustermesh
+	Server  string // host
+	Store   string // the data of that etcd, as in Record.Store; "" of a kube-apiserver
+	Session int64  // the connection, counted from 1 in each incarnation of the agent
+}
+
+// Origin returns the origin of a change in a view, of what it programmed, or of the
+// complete lists. It is zero where none is known.
+func (r *Record) Origin() Origin {
+	return Origin{Source: r.Source, Server: r.Peer, Store: r.Store, Session: r.Session}
+}
+
+// SetOrigin sets what Origin returns.
+func (r *Record) SetOrigin(o Origin) {
+	r.Source, r.Peer, r.Store, r.Session = o.Source, o.Server, o.Store, o.Session
+}
+
+// Version is the version of the file form that is written.
+const Version = 3
 
 // History is a whole run.
 type History struct {
+	Version int    // of the file form that it was read from; 0 for Version
 	Plan    string // the plan's file form, one line of JSON
 	Records []Record
 	Hash    string // the trace hash: SHA-256 of the file form, in hexadecimal

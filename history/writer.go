@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	header     = "meshcheck-history 2"
+	headerName = "meshcheck-history "
+	header     = headerName + "3" // Version
 	planPrefix = "plan "
 	endPrefix  = "end "
 

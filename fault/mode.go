@@ -1,5 +1,10 @@
 package fault
 
+import (
+	"slices"
+	"strings"
+)
+
 // Modes: how agents read.
 const (
 	// ModeClusterMesh is the mode in which agents read identities and endpoints from
@@ -12,6 +17,20 @@ const (
 
 // modes are all modes. The first one is that of a plan that is drawn without a mode.
 var modes = []string{ModeClusterMesh, ModeCRD}
+
+// Modes returns the modes that a plan can have, the default one first.
+func Modes() []string { return slices.Clone(modes) }
+
+// In returns the plan in another mode: the same, but for what that mode has no
+// replicas for. Its error says which fault the mode does not know.
+func In(mode string, plan *Plan) (*Plan, error) {
+	p := *plan
+	p.Mode = mode
+	if !p.hasReplicas() {
+		p.Topology.Replicas, p.Options.LeaseTTL = 0, 0
+	}
+	return &p, p.Validate()
+}
 
 // hasReplicas reports whether the plan's agents read from replicas.
 func (p *Plan) hasReplicas() bool { return p.Mode != ModeCRD }
@@ -41,4 +60,12 @@ func (s *EventSpec) actorsIn(p *Plan) string {
 		return "awo"
 	}
 	return s.actors
+}
+
+// withArticle returns the kind as it is in a sentence.
+func (k Kind) withArticle() string {
+	if strings.ContainsRune("aeiou", rune(k[0])) {
+		return "an " + string(k)
+	}
+	return "a " + string(k)
 }

@@ -32,7 +32,7 @@ func checkFault(p *Plan, path string, f *Fault) *flaw {
 		return flawf(path+".kind", "the kind %s does not exist; the kinds are %s", quote(string(f.Kind)), kindNames())
 	}
 	if spec.needsReplicas() && !p.hasReplicas() {
-		return flawf(path+".kind", "a %s needs replicas; in the mode %s there are none", f.Kind, p.Mode)
+		return flawf(path+".kind", "%s needs replicas; in the mode %s there are none", f.Kind.withArticle(), p.Mode)
 	}
 	if f.When != nil {
 		if problem := checkTrigger(p, path+".when", f.When); problem != nil {

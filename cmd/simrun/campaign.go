@@ -25,6 +25,7 @@ type campaignFlags struct {
 	base     seedFlag
 	shrink   time.Duration
 	scenario string
+	mode     modeFlag
 	replay   bool
 	worker   workerFlags
 	json     bool
@@ -40,7 +41,7 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 	if f.replay {
 		return c.replayCorpus(ctx, f)
 	}
-	family, err := c.family(f.scenario, nil)
+	family, err := c.family(f.scenario, f.mode, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -56,8 +57,8 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, &usageError{err}
 	}
-	if f.scenario != state.Scenario || f.base.given && f.base.seed != state.Base {
-		state.Begin(f.scenario, f.base.seed)
+	if f.scenario != state.Scenario || string(f.mode) != state.Mode || f.base.given && f.base.seed != state.Base {
+		state.Begin(f.scenario, string(f.mode), f.base.seed)
 	}
 	worker, err := c.worker(ctx, f.worker)
 	if err != nil {
@@ -78,6 +79,7 @@ func parseCampaign(args []string) (*campaignFlags, error) {
 	set.Var(&f.base, "base", "")
 	set.Var(lengthFlag{&f.shrink}, "shrink", "")
 	set.StringVar(&f.scenario, "scenario", "", "")
+	set.Var(&f.mode, "mode", "")
 	set.BoolVar(&f.replay, "replay", false, "")
 	f.worker.add(set)
 	set.BoolVar(&f.json, "json", false, "")
@@ -87,7 +89,7 @@ func parseCampaign(args []string) (*campaignFlags, error) {
 	var excluded []string
 	set.Visit(func(given *flag.Flag) {
 		switch given.Name {
-		case "for", "base", "shrink", "scenario":
+		case "for", "base", "shrink", "scenario", "mode":
 			excluded = append(excluded, "-"+given.Name)
 		}
 	})

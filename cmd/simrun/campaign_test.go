@@ -57,7 +57,7 @@ func TestCampaign(t *testing.T) {
 	require.Empty(t, stderr)
 	require.NotEqual(t, statusHold, status)
 	require.Regexp(t, `(?m)^new       integrity\.identity\.writer-restart\n          by seed \d+: .*ghost.*\n          replay: simrun -plan corpus/integrity.identity.writer-restart/plan.json -worker /`, stdout)
-	require.Regexp(t, `(?m)^\| integrity\.identity\.writer-restart \| +\d+ \| `, stdout)
+	require.Regexp(t, `(?m)^\| integrity\.identity\.writer-restart \| clustermesh \| +\d+ \| `, stdout)
 	require.Contains(t, stdout, "\n# Coverage marks never reached: ")
 	require.Contains(t, stdout, "\n- failover: an agent failed over to another replica\n")
 	require.Regexp(t, `(?m)^corpus    corpus; the next seed is \d+$`, stdout)

@@ -55,6 +55,7 @@ of the execution.
   simrun -plan FILE              run a plan that was drawn before, or edited
   simrun -scenario NAME          run a scenario of the proposal; with -seed or
                                  -seeds, members of its family
+  simrun -mode crd -seed 1       the same, where agents read the kube-apiserver
 
   simrun check HISTORY...        judge histories again
   simrun verify -seeds 0-99      run each seed twice and compare
@@ -73,6 +74,9 @@ Flags:
   -seeds A-B          all seeds from A to B
   -plan FILE          the plan to run; docs/plan.md describes it
   -scenario NAME      a scenario; simrun faults lists them
+  -mode MODE          how the agents of a drawn plan read: clustermesh (the default),
+                      the etcds of replicas, or crd, the kube-apiserver; a seed has
+                      the same workload in both
   -objects FILE...    start from these Kubernetes objects (YAML or JSON, from
                       kubectl get ... -o yaml) in place of drawn pods and nodes
   -write-plan FILE    write the plan; with -seeds, a directory for all of them
@@ -89,6 +93,7 @@ Flags:
 Examples:
   simrun -seed 7 -write-plan seven.json -write-history seven.history
   simrun -plan testdata/plans/failover-ip-reuse.json
+  simrun -mode crd -seeds 0-99
   kubectl get ciliumidentities,ciliumendpoints,ciliumendpointslices,ciliumnodes,namespaces,pods -A -o yaml > cluster.yaml
   simrun -seed 1 -objects cluster.yaml
 
@@ -132,12 +137,14 @@ is undecided, which is not a success.
 
 Flags:
   -seeds A-B          the seeds; one number is one seed
+  -mode MODE          the mode of their plans, as for simrun -seed
   -objects FILE...    as for simrun -seed
   -worker FILE        use a worker from build-worker
   -json               write JSON in place of text
 
 Examples:
   simrun verify -seeds 0-199
+  simrun verify -seeds 0-49 -mode crd
   simrun verify -seeds 7
 
 Exit status: 0 if all histories are equal, 1 if some differ or are undecided,
@@ -148,8 +155,8 @@ const campaignHelp = `
 campaign runs seeds, as many at once as there are cores, and keeps what they
 find in a directory, the corpus: a folder for each distinct finding, with its
 plan as small as it could be made and the seeds that showed it. Two runs show the
-same finding if they break the same property on the same kind of object by the same
-known mechanism or, where it is not known, need the same kinds of faults for it.
+same finding if, in the same mode, they break the same property on the same kind of
+object by the same known mechanism or, where it is not known, need the same kinds of faults for it.
 A worker that dies is a finding too.
 
   simrun campaign -for 10m              go on with the seeds where it stopped
@@ -169,6 +176,8 @@ Flags:
                       time, the campaign goes on where the last one stopped
   -shrink TIME        how long to shrink each new finding; 0: not at all; 30s
   -scenario NAME      seeds of a scenario's family; simrun faults lists them
+  -mode MODE          the mode of their plans, as for simrun -seed; a finding of
+                      another mode is another finding
   -replay             run the plans of the corpus, and no seeds
   -worker FILE        use a worker from build-worker
   -runtime KIND       as for simrun -seed
@@ -177,6 +186,7 @@ Flags:
 Examples:
   simrun campaign -for 10m
   simrun campaign -for 8h -corpus nightly -base 1000000
+  simrun campaign -for 10m -mode crd
   simrun campaign -replay -corpus testdata/corpus
 
 Exit status:

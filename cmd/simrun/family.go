@@ -20,17 +20,21 @@ const referenceFamily = "reference"
 // scenario.
 type family struct {
 	title  string      // what precedes the seed in the name of a run
-	plan   *fault.Plan // of the scenario, or nil
+	plan   *fault.Plan // of the scenario, in the family's mode, or nil
 	config fault.DrawConfig
 }
 
-func (c *console) family(scenario string, objects []string) (*family, error) {
+func (c *console) family(scenario string, mode modeFlag, objects []string) (*family, error) {
+	title := ""
+	if mode != "" {
+		title = fmt.Sprintf("mode %s, ", mode)
+	}
 	switch scenario {
 	case "":
 		loaded, err := c.loadObjects(objects)
-		return &family{config: fault.DrawConfig{Objects: loaded}}, err
+		return &family{title: title, config: fault.DrawConfig{Mode: string(mode), Objects: loaded}}, err
 	case referenceFamily:
-		return &family{title: "reference plan, ", config: fault.DrawConfig{Reference: true}}, nil
+		return &family{title: title + "reference plan, ", config: fault.DrawConfig{Mode: string(mode), Reference: true}}, nil
 	}
 	file := scenario + ".json"
 	data, err := scenarios.Files.ReadFile(file)
@@ -41,7 +45,12 @@ func (c *console) family(scenario string, objects []string) (*family, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &family{title: "scenario " + scenario + ", ", plan: plan}, nil
+	if mode != "" {
+		if plan, err = fault.In(string(mode), plan); err != nil {
+			return nil, usageErrorf("-mode %s: the scenario %s does not exist there: %w", mode, scenario, err)
+		}
+	}
+	return &family{title: title + "scenario " + scenario + ", ", plan: plan}, nil
 }
 
 // member returns the plan of a seed. Its error is about what all members have.
@@ -85,7 +94,7 @@ func (c *console) faults(_ context.Context, args []string) (int, error) {
 			fmt.Fprintf(&b, "  %s\n      the reference plan, drawn anew for each seed: 6 faults of 8 kinds; speeds are measured on it\n", name)
 			continue
 		}
-		family, err := c.family(name, nil)
+		family, err := c.family(name, "", nil)
 		if err != nil {
 			return 0, err
 		}

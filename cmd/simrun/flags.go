@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // parse reads flags into a set. Its error is one sentence, or flag.ErrHelp.
@@ -95,6 +98,32 @@ func (f *seedsFlag) Set(value string) error {
 	}
 	f.given = true
 	return nil
+}
+
+// modeFlag is the mode of the plans to draw. It is empty for the default one.
+type modeFlag string
+
+func (f *modeFlag) String() string { return string(*f) }
+func (f *modeFlag) Set(value string) error {
+	modes := fault.Modes()
+	given, err := mode.Parse(value)
+	switch i := slices.Index(modes, given.String()); {
+	case err != nil || i < 0:
+		return fmt.Errorf("the modes that plans are drawn for are %s", strings.Join(modes, ", "))
+	case i == 0:
+		*f = ""
+	default:
+		*f = modeFlag(modes[i])
+	}
+	return nil
+}
+
+// arguments returns the flag as a user would give it.
+func (f modeFlag) arguments() []string {
+	if f == "" {
+		return nil
+	}
+	return []string{"-mode", string(f)}
 }
 
 // seedFlag is one seed.

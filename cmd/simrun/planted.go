@@ -170,13 +170,14 @@ func plantedStatus(t *planted.Trial) int {
 func (c *console) replayPlanted(f *plantedFlags, t *planted.Trial) string {
 	seed := strconv.FormatUint(t.Seed, 10)
 	var args []string
+	mode := modeFlag(t.Bug.Hunt.Mode).arguments()
 	switch family := t.Bug.Hunt.Family; {
 	case f.out != "":
 		args = []string{"-plan", f.file(t.Bug)}
 	case family == planted.Swarm:
-		args = []string{"-seed", seed}
+		args = append([]string{"-seed", seed}, mode...)
 	case family != "":
-		args = []string{"-scenario", family, "-seed", seed}
+		args = append([]string{"-scenario", family, "-seed", seed}, mode...)
 	default:
 		return ""
 	}
@@ -219,7 +220,7 @@ func (c *console) drawFor(bug *planted.Bug, files fs.FS) (func(seed uint64) (*fa
 		if scenario == planted.Swarm {
 			scenario = ""
 		}
-		family, err := c.family(scenario, nil)
+		family, err := c.family(scenario, modeFlag(bug.Hunt.Mode), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -37,6 +37,7 @@ func plantedBugs() fstest.MapFS {
 	bug := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	return fstest.MapFS{
 		"seen.yaml":   bug(plantedBug),
+		"mode.yaml":   bug(strings.Replace(plantedBug, "family: reference", "family: swarm\n  mode: crd", 1)),
 		"swarm.yaml":  bug(strings.Replace(plantedBug, "reference", "swarm", 1)),
 		"own.yaml":    bug(strings.Replace(plantedBug, "family: reference", "plan: plan.json", 1)),
 		"unseen.yaml": bug(strings.Replace(plantedBug, "identity", "node", 1)),
@@ -110,11 +111,12 @@ func TestPlanOfABugsOwn(t *testing.T) {
 
 func TestPlantedReplay(t *testing.T) {
 	scene(t)
-	_, stdout, _ := hunts(t, plantedBugs(), "-shrink", "0", "seen", "swarm", "own")
+	_, stdout, _ := hunts(t, plantedBugs(), "-shrink", "0", "seen", "swarm", "mode", "own")
 	require.Regexp(t, `(?m)^seen   yes         7      2.0s  -$`, stdout)
 	require.Regexp(t, `(?m)^    replay   simrun -scenario reference -seed 6 -worker /`, stdout)
 	require.Regexp(t, `(?m)^    replay   simrun -seed 6 -worker /`, stdout)
-	require.Equal(t, 2, strings.Count(stdout, "replay"), "a plan of the bug's own cannot be named")
+	require.Regexp(t, `(?m)^    replay   simrun -seed 6 -mode crd -worker /`, stdout)
+	require.Equal(t, 3, strings.Count(stdout, "replay"), "a plan of the bug's own cannot be named")
 	require.NotContains(t, stdout, "shrunk    ")
 }
 
@@ -124,7 +126,7 @@ func TestPlantedBugThatIsNotCaught(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Equal(t, statusBroken, status)
 	require.Regexp(t, `(?m)^unseen  NO         10         -  -\n    wanted   integrity of node with a sentence that matches "ghost"$`, stdout)
-	require.Regexp(t, `(?m)^bugs      4: 3 caught;`, stdout)
+	require.Regexp(t, `(?m)^bugs      5: 4 caught;`, stdout)
 }
 
 func TestPlantedWritesJSON(t *testing.T) {
@@ -167,7 +169,7 @@ func TestPlantedUsage(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.WriteFile("file", nil, 0o666))
 	for line, want := range map[string]string{
-		"none":        `there is no planted bug "none"; there are own, seen, swarm, unseen`,
+		"none":        `there is no planted bug "none"; there are mode, own, seen, swarm, unseen`,
 		"-seed 3":     "flag provided but not defined: -seed; simrun help planted lists the flags",
 		"-shrink -1s": "-shrink -1s: want a time such as 60s, or 0 to keep plans as they are drawn",
 		"-o file":     "-o file: cannot make the directory: not a directory",

@@ -38,6 +38,7 @@ Flags:
   -seed N             the seed to shrink
   -plan FILE          the plan to shrink
   -scenario NAME      a scenario, or with -seed a member of its family
+  -mode MODE          the mode of a plan that is drawn, as for simrun -seed
   -objects FILE...    as for simrun -seed
   -property NAME      the broken property to keep; the first, if not given
   -kind KIND          the kind of object that it is broken on: identity, endpoint,
@@ -49,6 +50,7 @@ Flags:
 
 Examples:
   simrun shrink -seed 5 -o five.json
+  simrun shrink -mode crd -seed 47
   simrun shrink -plan big.json -property monotonic -kind endpoint -for 60s
   simrun -plan five.json -v
 
@@ -156,6 +158,7 @@ func parseShrink(args []string) (*shrinkFlags, error) {
 	set.Var(&f.source.seed, "seed", "")
 	set.StringVar(&f.source.plan, "plan", "", "")
 	set.StringVar(&f.source.scenario, "scenario", "", "")
+	set.Var(&f.source.mode, "mode", "")
 	set.Var(&f.source.objects, "objects", "")
 	f.source.worker.add(set)
 	set.BoolVar(&f.source.json, "json", false, "")
@@ -206,12 +209,12 @@ func (c *console) planToShrink(f *simulateFlags) (name string, plan *fault.Plan,
 		}
 		return f.plan, plan, nil
 	}
-	family, err := c.family(f.scenario, f.objects)
+	family, err := c.family(f.scenario, f.mode, f.objects)
 	if err != nil {
 		return "", nil, err
 	}
 	if !f.seed.given {
-		return "scenario " + f.scenario, family.plan, nil
+		return strings.TrimSuffix(family.title, ", "), family.plan, nil
 	}
 	plan, err = family.member(f.seed.seed)
 	return fmt.Sprintf("%sseed %d", family.title, f.seed.seed), plan, err

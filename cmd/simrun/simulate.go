@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type simulateFlags struct {
 	seeds        seedsFlag
 	plan         string
 	scenario     string
+	mode         modeFlag
 	objects      list
 	writePlan    string
 	writeHistory string
@@ -49,7 +51,7 @@ func (c *console) simulate(ctx context.Context, args []string) (int, error) {
 		}
 		return c.runOne(ctx, f, f.plan, plan)
 	}
-	family, err := c.family(f.scenario, f.objects)
+	family, err := c.family(f.scenario, f.mode, f.objects)
 	if err != nil {
 		return 0, err
 	}
@@ -57,7 +59,7 @@ func (c *console) simulate(ctx context.Context, args []string) (int, error) {
 	case f.seeds.given:
 		return c.runMany(ctx, f, family)
 	case !f.seed.given: // a scenario as it is written
-		return c.runOne(ctx, f, "scenario "+f.scenario, family.plan)
+		return c.runOne(ctx, f, strings.TrimSuffix(family.title, ", "), family.plan)
 	}
 	plan, err := family.member(f.seed.seed)
 	if err != nil {
@@ -73,6 +75,7 @@ func parseSimulate(args []string) (*simulateFlags, error) {
 	set.Var(&f.seeds, "seeds", "")
 	set.StringVar(&f.plan, "plan", "", "")
 	set.StringVar(&f.scenario, "scenario", "", "")
+	set.Var(&f.mode, "mode", "")
 	set.Var(&f.objects, "objects", "")
 	set.StringVar(&f.writePlan, "write-plan", "", "")
 	set.StringVar(&f.writeHistory, "write-history", "", "")
@@ -110,6 +113,8 @@ func (f *simulateFlags) check() error {
 		return usageErrorf("-seed, -seeds and -plan exclude each other")
 	case f.plan != "" && len(f.objects) > 0:
 		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
+	case f.plan != "" && f.mode != "":
+		return usageErrorf("-plan and -mode exclude each other: a plan carries its mode")
 	case f.seeds.given && (f.cpuProfile != "" || f.memProfile != ""):
 		return usageErrorf("-cpuprofile and -memprofile are of one run: give -seed N in place of -seeds")
 	}
@@ -214,7 +219,7 @@ func (f *simulateFlags) commands(program string, seed uint64) []report.Command {
 	if len(f.objects) > 0 {
 		args = append(append(args, "-objects"), f.objects...)
 	}
-	replay := commandLine(program, append(args, f.worker.arguments()...))
+	replay := commandLine(program, slices.Concat(args, f.mode.arguments(), f.worker.arguments()))
 	planFile, historyFile := fmt.Sprintf("seed-%d.json", seed), fmt.Sprintf("seed-%d.history", seed)
 	commands := []report.Command{
 		{Purpose: "replay", Line: replay},

@@ -24,11 +24,13 @@ func (c *console) verify(ctx context.Context, args []string) (int, error) {
 	var (
 		seeds    seedsFlag
 		files    list
+		mode     modeFlag
 		asJSON   = set.Bool("json", false, "")
 		location workerFlags
 	)
 	set.Var(&seeds, "seeds", "")
 	set.Var(&files, "objects", "")
+	set.Var(&mode, "mode", "")
 	set.StringVar(&location.path, "worker", "", "")
 	if err := parse(set, args); err != nil {
 		return 0, err
@@ -46,7 +48,7 @@ func (c *console) verify(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	config := fault.DrawConfig{Objects: objects}
+	config := fault.DrawConfig{Mode: string(mode), Objects: objects}
 	if _, err := fault.Draw(seeds.First, config); err != nil {
 		return 0, &usageError{err}
 	}

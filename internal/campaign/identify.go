@@ -20,7 +20,7 @@ import (
 // sentence of what that showed; the given sentence is what the whole plan showed.
 func Identify(ctx context.Context, runner drive.Runner, plan *fault.Plan, broken checker.Finding, sentence string, findings []*corpus.Finding) (*corpus.Finding, error) {
 	signature := corpus.Signature(plan)
-	for _, known := range corpus.Known(findings, broken) {
+	for _, known := range corpus.Known(findings, plan.Mode, broken) {
 		if broken.Cause != "" {
 			match := *known
 			match.Plan, match.Sentence, match.Minimal = plan, sentence, false

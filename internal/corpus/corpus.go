@@ -118,12 +118,12 @@ func (c *Corpus) Findings() []*Finding {
 	return slices.SortedFunc(maps.Values(c.findings), func(a, b *Finding) int { return cmp.Compare(a.Name(), b.Name()) })
 }
 
-// Known returns the findings that break a property on a kind of object, those
-// with the fewest kinds of faults first: the likeliest mechanisms.
-func Known(findings []*Finding, broken checker.Finding) []*Finding {
+// Known returns the findings that break a property on a kind of object in a mode,
+// those with the fewest kinds of faults first: the likeliest mechanisms.
+func Known(findings []*Finding, mode string, broken checker.Finding) []*Finding {
 	var known []*Finding
 	for _, f := range findings {
-		if f.Broken() == broken {
+		if f.Plan.Mode == mode && f.Broken() == broken {
 			known = append(known, f)
 		}
 	}
@@ -214,9 +214,11 @@ func readFinding(folder string) (*Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if f.Plan, err = fault.ReadFile(filepath.Join(folder, planFile)); err != nil {
+		return nil, err
+	}
 	if f.Name() != filepath.Base(folder) {
 		return nil, fmt.Errorf("%s describes the finding %s, which belongs into a folder of that name", path, f.Name())
 	}
-	f.Plan, err = fault.ReadFile(filepath.Join(folder, planFile))
-	return f, err
+	return f, nil
 }

@@ -128,7 +128,7 @@ func TestOnlyTheFastestSeedsAreKept(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	name := func(broken checker.Finding, kinds ...fault.Kind) string {
-		return New(broken, &fault.Plan{Faults: func() (all []fault.Fault) {
+		return New(broken, &fault.Plan{Mode: fault.ModeClusterMesh, Faults: func() (all []fault.Fault) {
 			for _, kind := range kinds {
 				all = append(all, fault.Fault{Kind: kind})
 			}
@@ -154,8 +154,13 @@ func TestKnown(t *testing.T) {
 	two := New(convergence, plan(t, 1, 1, fault.WriterRestart, fault.EtcdStall), "", seen(1, 1))
 	one := New(convergence, plan(t, 1, 1, fault.WriterRestart), "", seen(1, 1))
 	other := New(identity, plan(t, 1, 1, fault.WriterRestart), "", seen(1, 1))
-	require.Equal(t, []*Finding{one, two}, Known([]*Finding{two, one, other}, convergence))
-	require.Empty(t, Known(nil, convergence))
+	elsewhere := New(convergence, plan(t, 1, 1, fault.WriterRestart), "", seen(1, 1))
+	elsewhere.Plan.Mode = fault.ModeCRD
+	require.Equal(t, "crd.convergence.endpoint.writer-restart", elsewhere.Name())
+	all := []*Finding{two, one, other, elsewhere}
+	require.Equal(t, []*Finding{one, two}, Known(all, fault.ModeClusterMesh, convergence))
+	require.Equal(t, []*Finding{elsewhere}, Known(all, fault.ModeCRD, convergence))
+	require.Empty(t, Known(nil, fault.ModeCRD, convergence))
 }
 
 func TestTwoAtOnceAreRefused(t *testing.T) {
@@ -199,6 +204,7 @@ func TestDamageIsNamed(t *testing.T) {
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "x"), 0o777))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "x", findingFile), []byte(damage), 0o666))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "x", planFile), plan(t, 1, 1).Encode(), 0o666))
 		_, err := Open(dir)
 		require.ErrorContains(t, err, want)
 		_, err = Open(dir)

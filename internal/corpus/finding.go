@@ -82,9 +82,13 @@ func (f *Finding) Broken() checker.Finding {
 	return checker.Finding{Property: f.Property, Kind: f.Kind, Cause: f.Cause}
 }
 
-// Name is the finding's signature as the name of its folder.
+// Name is the finding's signature as the name of its folder. It begins with the mode
+// of the plan, if that is not the default one.
 func (f *Finding) Name() string {
 	parts := []string{f.Property}
+	if f.Plan.Mode != fault.Modes()[0] {
+		parts = []string{f.Plan.Mode, f.Property}
+	}
 	if f.Kind != "" {
 		parts = append(parts, f.Kind)
 	}

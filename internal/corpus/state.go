@@ -17,6 +17,7 @@ import (
 // State is how far a campaign has come. The zero value is the beginning.
 type State struct {
 	Scenario string   `json:"scenario,omitempty"` // whose family the seeds are of; empty: the swarm
+	Mode     string   `json:"mode,omitempty"`     // of their plans; empty: the default one
 	Base     uint64   `json:"base"`               // the first seed
 	Next     uint64   `json:"next"`               // every seed from the base up to this one is done
 	Ahead    []uint64 `json:"ahead,omitempty"`    // seeds beyond, done already; sorted
@@ -66,10 +67,10 @@ func (s *State) After(seed uint64) uint64 {
 	}
 }
 
-// Begin makes the campaign begin with a seed of a scenario's family. What was
-// counted stays.
-func (s *State) Begin(scenario string, base uint64) {
-	s.Scenario, s.Base, s.Next, s.Ahead = scenario, base, base, nil
+// Begin makes the campaign begin with a seed of a scenario's family in a mode. What
+// was counted stays.
+func (s *State) Begin(scenario, mode string, base uint64) {
+	s.Scenario, s.Mode, s.Base, s.Next, s.Ahead = scenario, mode, base, base, nil
 }
 
 type stateForm struct {

@@ -12,7 +12,7 @@ import (
 
 func TestSeedsThatAreDone(t *testing.T) {
 	var s State
-	s.Begin("", 10)
+	s.Begin("", "", 10)
 	require.EqualValues(t, 10, s.After(0))
 	for _, seed := range []uint64{12, 11, 14, 14, 3} {
 		s.Finish(seed)
@@ -27,8 +27,8 @@ func TestSeedsThatAreDone(t *testing.T) {
 	s.Finish(13)
 	require.EqualValues(t, 15, s.Next)
 	require.Empty(t, s.Ahead)
-	s.Begin("scale-up", 7)
-	require.Equal(t, State{Scenario: "scale-up", Base: 7, Next: 7}, s)
+	s.Begin("scale-up", "crd", 7)
+	require.Equal(t, State{Scenario: "scale-up", Mode: "crd", Base: 7, Next: 7}, s)
 }
 
 func TestStateIsReadBack(t *testing.T) {
@@ -38,7 +38,7 @@ func TestStateIsReadBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &State{}, s)
 	want := &State{
-		Scenario: "scale-up", Base: 3, Next: 9, Ahead: []uint64{11}, Pass: 4, Fail: 2, Unknown: 1, NoRun: 1,
+		Scenario: "scale-up", Mode: "crd", Base: 3, Next: 9, Ahead: []uint64{11}, Pass: 4, Fail: 2, Unknown: 1, NoRun: 1,
 		Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26"}, Marks: []Reached{{"failover", "an agent failed over", 1, 2}},
 	}
 	require.NoError(t, c.SaveState(want))
@@ -54,18 +54,18 @@ func TestStateIsReadBack(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	f := New(convergence, plan(t, 7, 2, fault.WriterRestart), "agent a5 had 1 entry wrong", seen(7, 20))
-	s := &State{Base: 3, Next: 9, Pass: 4, Fail: 2, Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26", "cilium": "v1"}, Marks: []Reached{
+	s := &State{Mode: "crd", Base: 3, Next: 9, Pass: 4, Fail: 2, Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26", "cilium": "v1"}, Marks: []Reached{
 		{"failover", "an agent failed over", 1, 12}, {"two-owners", "two owners claimed one key", 0, 0},
 	}}
 	require.Equal(t, `# Findings
 
-1 distinct, in 6 seeds from 3 on: 4 pass, 2 fail, 0 unknown, 0 without a history.
+1 distinct, in 6 seeds from 3 on in mode crd: 4 pass, 2 fail, 0 unknown, 0 without a history.
 5s of virtual time in 6s.
 Last run with cilium v1, go go1.26.
 
-| finding                             | seeds | fastest seed | after | faults | ops | pods | minimal |
-| ----------------------------------- | ----: | -----------: | ----: | -----: | --: | ---: | ------- |
-| convergence.endpoint.writer-restart |     1 |            7 | 20.0s |      1 |   0 |    2 | no      |
+| finding                             | mode        | seeds | fastest seed | after | faults | ops | pods | minimal |
+| ----------------------------------- | ----------- | ----: | -----------: | ----: | -----: | --: | ---: | ------- |
+| convergence.endpoint.writer-restart | clustermesh |     1 |            7 | 20.0s |      1 |   0 |    2 | no      |
 
 convergence.endpoint.writer-restart
 : agent a5 had 1 entry wrong

@@ -12,14 +12,18 @@ import (
 // Markdown too.
 func Summary(findings []*Finding, s *State) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Findings\n\n%d distinct, in %d seeds from %d on: %d pass, %d fail, %d unknown, %d without a history.\n",
-		len(findings), s.Done(), s.Base, s.Pass, s.Fail, s.Unknown, s.NoRun)
+	in := ""
+	if s.Mode != "" {
+		in = " in mode " + s.Mode
+	}
+	fmt.Fprintf(&b, "# Findings\n\n%d distinct, in %d seeds from %d on%s: %d pass, %d fail, %d unknown, %d without a history.\n",
+		len(findings), s.Done(), s.Base, in, s.Pass, s.Fail, s.Unknown, s.NoRun)
 	fmt.Fprintf(&b, "%s of virtual time in %s.\n", s.Virtual.Std().Round(time.Second), s.Elapsed.Std().Round(time.Second))
 	if len(s.Versions) > 0 {
 		fmt.Fprintf(&b, "Last run with %s.\n", s.Versions)
 	}
 	if len(findings) > 0 {
-		b.WriteString("\n" + table([]string{"finding", "seeds", "fastest seed", "after", "faults", "ops", "pods", "minimal"}, findingRows(findings)))
+		b.WriteString("\n" + table([]string{"finding", "mode", "seeds", "fastest seed", "after", "faults", "ops", "pods", "minimal"}, findingRows(findings)))
 		for _, f := range findings {
 			fmt.Fprintf(&b, "\n%s\n: %s\n", f.Name(), f.Sentence)
 		}
@@ -36,7 +40,7 @@ func findingRows(findings []*Finding) (rows [][]string) {
 	for _, f := range findings {
 		fastest := f.Seeds[0]
 		rows = append(rows, []string{
-			f.Name(), strconv.Itoa(f.Count), strconv.FormatUint(fastest.Seed, 10), fmt.Sprintf("%.1fs", fastest.Virtual.Std().Seconds()),
+			f.Name(), f.Plan.Mode, strconv.Itoa(f.Count), strconv.FormatUint(fastest.Seed, 10), fmt.Sprintf("%.1fs", fastest.Virtual.Std().Seconds()),
 			strconv.Itoa(len(f.Plan.Faults)), strconv.Itoa(len(f.Plan.Ops)), strconv.Itoa(len(f.Plan.Pods)), yesNo[f.Minimal],
 		})
 	}

@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -80,6 +81,7 @@ type Catch struct {
 // Hunt is where the bug is looked for.
 type Hunt struct {
 	Family string `yaml:"family,omitempty"` // Swarm, or what simrun -scenario takes
+	Mode   string `yaml:"mode,omitempty"`   // of the family's plans, as simrun -mode takes it; empty: the default one
 	Plan   string `yaml:"plan,omitempty"`   // in place of a family: a plan, of which each seed but 0, which is itself, is a variation; a file beside the bug
 	Seeds  int    `yaml:"seeds"`            // the budget: seeds from 0 on
 }
@@ -168,6 +170,10 @@ func (b *Bug) validate() (err error) {
 	switch h := b.Hunt; {
 	case (h.Family == "") == (h.Plan == ""):
 		return errors.New("hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)")
+	case h.Mode != "" && !slices.Contains(fault.Modes()[1:], h.Mode):
+		return fmt.Errorf("hunt.mode %q: want one of %s, or none for %s", h.Mode, strings.Join(fault.Modes()[1:], ", "), fault.Modes()[0])
+	case h.Mode != "" && h.Plan != "":
+		return errors.New("hunt.mode: a plan carries its mode")
 	case h.Seeds < 1:
 		return fmt.Errorf("hunt.seeds %d: want how many seeds to try, 1 or more", h.Seeds)
 	}

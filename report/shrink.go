@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault/shrink"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Shrunk is what came of making a plan smaller that breaks a property.
@@ -62,9 +63,9 @@ func (s *Shrunk) WriteText(w io.Writer) error {
 	if !s.Minimal {
 		ended = s.Note
 	}
-	fmt.Fprintf(out, "search      %s runs in %s; %s\n", thousands(s.Runs), wall(s.Elapsed), ended)
+	fmt.Fprintf(out, "search      %s runs in %s; %s\n", text.Thousands(s.Runs), text.Rounded(s.Elapsed), ended)
 	if s.Failed > 0 {
-		fmt.Fprintf(out, "failed      %s of the runs gave no history, which does not count as the finding\n", thousands(s.Failed))
+		fmt.Fprintf(out, "failed      %s of the runs gave no history, which does not count as the finding\n", text.Thousands(s.Failed))
 	}
 	fmt.Fprintf(out, "replays     %s\n", s.replays())
 	if s.File != "" {
@@ -88,7 +89,7 @@ func (s *Shrunk) replays() string {
 
 // changes tells in one line what became smaller.
 func changes(before, after shrink.Size) string {
-	text := fmt.Sprintf("%s decisions to %s", thousands(before.Decisions()), thousands(after.Decisions()))
+	text := fmt.Sprintf("%s decisions to %s", text.Thousands(before.Decisions()), text.Thousands(after.Decisions()))
 	for _, part := range []struct {
 		noun          string
 		before, after int

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Summary counts the outcomes of many seeds. It keeps numbers, the seeds that did
@@ -165,18 +167,15 @@ func (s *Summary) WriteText(w io.Writer, all bool) error {
 }
 
 func (s *Summary) writeTable(out io.Writer, all bool) {
-	width := len("property")
-	for _, p := range s.properties {
-		width = max(width, len(p.name))
-	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(s.properties) > 0 {
-		fmt.Fprintf(out, "%-*s %8s %8s %8s  seeds that did not pass\n", width, "property", "pass", "fail", "unknown")
+		fmt.Fprintln(table, "property\tpass\tfail\tunknown\tseeds that did not pass")
 	}
 	for _, p := range s.properties {
-		line := fmt.Sprintf("%-*s %8s %8s %8s  %s", width, p.name, thousands(p.counts[checker.Pass]),
-			thousands(p.counts[checker.Fail]), thousands(p.counts[checker.Unknown]), seedLists(p, all))
-		fmt.Fprintln(out, strings.TrimRight(line, " "))
+		fmt.Fprintln(table, strings.Join([]string{p.name, text.Thousands(p.counts[checker.Pass]),
+			text.Thousands(p.counts[checker.Fail]), text.Thousands(p.counts[checker.Unknown]), cmp.Or(seedLists(p, all), "-")}, "\t"))
 	}
+	table.Flush()
 	for _, p := range s.properties {
 		if p.example != "" {
 			fmt.Fprintf(out, "\n%s is broken, first by seed %d: %s\n", p.name, p.whatFor, p.example)
@@ -220,7 +219,7 @@ func seedList(seeds []uint64, all bool) string {
 	var b strings.Builder
 	for i, seed := range seeds {
 		if i == some && !all {
-			fmt.Fprintf(&b, " and %s more", thousands(len(seeds)-i))
+			fmt.Fprintf(&b, " and %s more", text.Thousands(len(seeds)-i))
 			break
 		}
 		if i > 0 {
@@ -235,8 +234,8 @@ func (s *Summary) writeTotals(out io.Writer) {
 	if s.Done() > 0 {
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintf(out, "seeds     %s of %s: %s pass, %s fail, %s unknown, %s without a history\n", thousands(s.Done()), thousands(s.Seeds),
-		thousands(s.outcomes[checker.Pass]), thousands(s.Failing()), thousands(s.Undecided()), thousands(s.Failed()))
+	fmt.Fprintf(out, "seeds     %s of %s: %s pass, %s fail, %s unknown, %s without a history\n", text.Thousands(s.Done()), text.Thousands(s.Seeds),
+		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()))
 	if s.Note != "" {
 		fmt.Fprintf(out, "note      %s\n", s.Note)
 	}
@@ -244,11 +243,11 @@ func (s *Summary) writeTotals(out io.Writer) {
 		return
 	}
 	fmt.Fprintf(out, "time      %s of virtual time in %s: %.1f seeds/s; workers %s, %s times as fast as real time, and checks %s (%.0f %%)\n",
-		s.virtual.Round(time.Second), wall(s.Elapsed), float64(s.Done())/s.Elapsed.Seconds(),
-		wall(s.worker), thousands(int(s.virtual/max(1, s.worker))), wall(s.checking), 100*s.checkingShare())
-	fmt.Fprintf(out, "events    %s, %s in the mean; peak memory of a worker %d MiB\n", thousands(s.records), thousands(s.records/s.judged), s.peak>>20)
+		s.virtual.Round(time.Second), text.Rounded(s.Elapsed), float64(s.Done())/s.Elapsed.Seconds(),
+		text.Rounded(s.worker), text.Thousands(int(s.virtual/max(1, s.worker))), text.Rounded(s.checking), 100*s.checkingShare())
+	fmt.Fprintf(out, "events    %s, %s in the mean; peak memory of a worker %d MiB\n", text.Thousands(s.records), text.Thousands(s.records/s.judged), s.peak>>20)
 	if s.reruns > 0 {
-		fmt.Fprintf(out, "reruns    %s, because a seed had not determined every event\n", thousands(s.reruns))
+		fmt.Fprintf(out, "reruns    %s, because a seed had not determined every event\n", text.Thousands(s.reruns))
 	}
 	if len(s.unseeded) > 0 {
 		fmt.Fprintf(out, "note      seeds that may not replay, because even the last run was not determined: %s\n", seedList(s.unseeded, false))

@@ -6,10 +6,10 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // fewViolations is how many violations of a property are shown unless all are
@@ -112,7 +112,7 @@ func writeResult(out io.Writer, r checker.Result, width int, all bool) {
 	fmt.Fprintf(out, "  %-8s  %-*s  %s%s\n", label, width, r.Property, note, r.Evidence)
 	for i, v := range r.Violations {
 		if i == fewViolations && !all {
-			fmt.Fprintf(out, "  %14s  and %s more (-v shows all)\n", "", thousands(len(r.Violations)-i))
+			fmt.Fprintf(out, "  %14s  and %s more (-v shows all)\n", "", text.Thousands(len(r.Violations)-i))
 			break
 		}
 		fmt.Fprintf(out, "  %13.3fs  %s%s\n", v.At.Seconds(), v.Sentence, recordNumbers(v.Records))
@@ -158,14 +158,14 @@ func recordNumbers(records []int) string {
 func writeTotals(out io.Writer, r *Run) {
 	parts := []string{fmt.Sprintf("%.3fs of virtual time", r.Virtual.Seconds())}
 	if r.Wall > 0 {
-		parts[0] += fmt.Sprintf(" in %s of wall time, %s times as fast", wall(r.Wall), thousands(int(r.Virtual/r.Wall)))
+		parts[0] += fmt.Sprintf(" in %s of wall time, %s times as fast", text.Rounded(r.Wall), text.Thousands(int(r.Virtual/r.Wall)))
 	}
-	parts = append(parts, thousands(r.Records)+" events")
+	parts = append(parts, text.Thousands(r.Records)+" events")
 	if r.PeakMemory > 0 {
 		parts = append(parts, fmt.Sprintf("%d MiB", r.PeakMemory>>20))
 	}
 	if r.Checking > 0 {
-		parts = append(parts, "checked in "+wall(r.Checking))
+		parts = append(parts, "checked in "+text.Rounded(r.Checking))
 	}
 	fmt.Fprintf(out, "run         %s\n", strings.Join(parts, "; "))
 	fmt.Fprintf(out, "trace       sha256 %s\n", r.Hash)
@@ -195,27 +195,4 @@ func times(n int) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
-}
-
-// wall rounds a wall time for reading.
-func wall(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.2fs", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
-}
-
-// thousands writes a number with commas.
-func thousands(n int) string {
-	if n < 0 {
-		return "-" + thousands(-n)
-	}
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Comparison is what running a seed twice, in separate processes, showed.
@@ -75,9 +77,9 @@ func (v *Verification) WriteText(w io.Writer) error {
 		fmt.Fprintf(out, "seed %d gave no history (%s): %s\n  kept in %s\n", f.Seed, f.Kind, f.Message, f.Kept)
 	}
 	fmt.Fprintf(out, "verify    %s of %s seeds: %s gave the same history twice, %s gave two, %s undecided, %s without a history\n",
-		thousands(v.Done()), thousands(v.Seeds), thousands(v.equal), thousands(len(v.differ)), thousands(len(v.unsure)), thousands(len(v.failures)))
+		text.Thousands(v.Done()), text.Thousands(v.Seeds), text.Thousands(v.equal), text.Thousands(len(v.differ)), text.Thousands(len(v.unsure)), text.Thousands(len(v.failures)))
 	fmt.Fprintf(out, "time      %s of virtual time in %s; runs repeated because a seed had not determined every event: %s\n",
-		v.virtual.Round(time.Second), wall(v.Elapsed), thousands(v.reruns))
+		v.virtual.Round(time.Second), text.Rounded(v.Elapsed), text.Thousands(v.reruns))
 	if v.Note != "" {
 		fmt.Fprintf(out, "note      %s\n", v.Note)
 	}
@@ -87,15 +89,11 @@ func (v *Verification) WriteText(w io.Writer) error {
 // orEnd shortens a line for the terminal, and names the missing line of a history
 // that has ended.
 func orEnd(line string) string {
-	const longest = 400
 	line = strings.TrimSuffix(line, "\n")
-	switch {
-	case line == "":
+	if line == "" {
 		return "(the history has ended)"
-	case len(line) > longest:
-		return line[:longest] + "..."
 	}
-	return line
+	return text.Shorten(line, 400)
 }
 
 // WriteJSON writes the verification on one line.

@@ -3,6 +3,8 @@ package tracevalidation
 import (
 	"fmt"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Holds reports whether the history is a behaviour of the model. One of which a
@@ -26,7 +28,7 @@ func (v *Verdict) Text(shown int) string {
 		word = "unknown"
 	}
 	fmt.Fprintf(&b, "%s: explained %s of %s, in %s", word,
-		count(v.Explained, "change"), count(v.Keys, "key"), count(v.Projections, "projection"))
+		text.Count(v.Explained, "change"), text.Count(v.Keys, "key"), text.Count(v.Projections, "projection"))
 	for _, n := range v.Needed {
 		fmt.Fprintf(&b, "\n  %d by %s: %s", n.Count, n.Name, n.What)
 	}
@@ -40,14 +42,7 @@ func (v *Verdict) Text(shown int) string {
 		}
 	}
 	if more := len(v.Unexplained) - shown; more > 0 {
-		fmt.Fprintf(&b, "\n  and %s with such a record", count(more, "more projection"))
+		fmt.Fprintf(&b, "\n  and %s with such a record", text.Count(more, "more projection"))
 	}
 	return b.String()
-}
-
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }

@@ -18,17 +18,17 @@ const module = "github.com/meshcheck/meshcheck/"
 // of it. Data flows down this list; a package that is not in it, such as those
 // below sim, may import what it likes.
 var mayImport = map[string][]string{
-	"model":      {"model"},
-	"model/mesh": {"model/mesh", "model/explore", "model/mode"},
-	"fault":      {"fault", "model", "internal/stream"},
+	"model":      {"model", "internal/text"},
+	"model/mesh": {"model/mesh", "model/explore", "model/mode", "internal/text"},
+	"fault":      {"fault", "model", "internal/stream", "internal/text"},
 	"history":    {"history", "model/schema"},
-	"checker":    {"checker", "history", "model/spec", "model/mode", "model/schema"},
-	"report":     {"report", "checker", "history", "fault"},
+	"checker":    {"checker", "history", "model/spec", "model/mode", "model/schema", "internal/text"},
+	"report":     {"report", "checker", "history", "fault", "internal/text"},
 	"sim/det":    {"sim/det"},
 
 	"internal/stream":         {},
 	"history/index":           {"history", "model/schema"},
-	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/mesh", "model/schema"},
+	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/mesh", "model/schema", "internal/text"},
 	"internal":                {"internal", "report", "checker", "history", "fault", "model", "sim/det"},
 	"cmd/simrun":              {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
 }

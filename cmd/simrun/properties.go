@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // properties prints what a history is judged by.
@@ -21,35 +22,15 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 	var b strings.Builder
 	b.WriteString("PROPERTIES\n")
 	for _, p := range checker.Properties() {
-		fmt.Fprintf(&b, "\n  %s\n%s%s", p.Name, wrapped("      ", p.Promise), wrapped("      why: ", p.Why))
+		fmt.Fprintf(&b, "\n  %s\n%s%s", p.Name, text.Wrap("      ", p.Promise), text.Wrap("      why: ", p.Why))
 		if !p.PromisedBy("clustermesh") {
 			b.WriteString("      judged in every mode; clustermesh does not promise it\n")
 		}
 	}
 	b.WriteString("\nKNOWN MECHANISMS (testdata/findings/NAME.md)\n")
 	for _, m := range checker.Mechanisms() {
-		fmt.Fprintf(&b, "\n  %s\n%s", m.Name, wrapped("      ", m.Sentence))
+		fmt.Fprintf(&b, "\n  %s\n%s", m.Name, text.Wrap("      ", m.Sentence))
 	}
 	_, err := fmt.Fprint(c.stdout, b.String())
 	return statusHold, err
-}
-
-// wrapped breaks a text into lines of at most 80 characters; all but the first begin
-// with spaces in place of the indent.
-func wrapped(indent, text string) string {
-	const width = 80
-	var b strings.Builder
-	line := indent
-	empty := true
-	for word := range strings.FieldsSeq(text) {
-		if !empty && len(line)+1+len(word) > width {
-			b.WriteString(line + "\n")
-			line, empty = strings.Repeat(" ", len(indent)), true
-		}
-		if !empty {
-			line += " "
-		}
-		line, empty = line+word, false
-	}
-	return b.String() + line + "\n"
 }

@@ -144,7 +144,7 @@ func TestManySeeds(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Equal(t, statusHarness, status, "a crash comes before a violation")
 	require.Regexp(t, `(?m)^property +pass +fail +unknown  seeds that did not pass$`, stdout)
-	require.Regexp(t, `(?m)^integrity +5 +1 +0  fail 101$`, stdout)
+	require.Regexp(t, `(?m)^integrity +5 +1 +0 +fail 101$`, stdout)
 	require.Regexp(t, `(?m)^integrity is broken, first by seed 101: .*ghost`, stdout)
 	require.Regexp(t, `(?m)^seed 102 gave no history \(crash\): the worker ended`, stdout)
 	require.Regexp(t, `(?m)^seeds     7 of 7: [0-9]+ pass, 1 fail, [0-9]+ unknown, 1 without a history$`, stdout)

@@ -97,7 +97,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 		return Stats{}, err
 	}
 	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
-	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices), worked: make(chan struct{}), turn: make(chan struct{}, 1), configDir: "clustermesh"}
+	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices, plan.Mode != fault.ModeCRD), worked: make(chan struct{}), turn: make(chan struct{}, 1), configDir: "clustermesh"}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed

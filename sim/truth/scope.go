@@ -13,10 +13,12 @@ import (
 // objects make true, as far as their namespaces are exported. Identities and
 // endpoints of a namespace that does not exist, or that is annotated as not
 // global, are not (Cilium: clustermesh-apiserver/clustermesh/synchronizer.go,
-// namespaceHandler; by default namespaces are global).
+// namespaceHandler; by default namespaces are global). Who reads the objects themselves
+// sees those of every namespace.
 type Scope struct {
 	Ledger     *Ledger
 	slices     bool
+	exported   bool              // agents know what is exported, and no more
 	namespaces map[string]bool   // exported
 	objects    map[string]object // that make entries true, or would, by owner
 	rivals     map[string]int    // by owner: how many of its entries at most share a key
@@ -28,9 +30,10 @@ type object struct {
 }
 
 // NewScope returns the scope of a cluster without objects. Endpoints come from
-// CiliumEndpointSlices, or else from CiliumEndpoints.
-func NewScope(slices bool) *Scope {
-	return &Scope{Ledger: NewLedger(), slices: slices, namespaces: map[string]bool{}, objects: map[string]object{}, rivals: map[string]int{}}
+// CiliumEndpointSlices, or else from CiliumEndpoints. If exported is set, agents read
+// what a ClusterMesh API server exports, and else the objects themselves.
+func NewScope(slices, exported bool) *Scope {
+	return &Scope{Ledger: NewLedger(), slices: slices, exported: exported, namespaces: map[string]bool{}, objects: map[string]object{}, rivals: map[string]int{}}
 }
 
 // globalAnnotation on a namespace says whether it is exported
@@ -66,7 +69,7 @@ func (s *Scope) Apply(kind, key string, content []byte) ([]history.Record, error
 func (s *Scope) set(owner string) (changes []history.Record) {
 	o := s.objects[owner]
 	var groups [][]Entry
-	if o.namespace == "" || s.namespaces[o.namespace] {
+	if !s.exported || o.namespace == "" || s.namespaces[o.namespace] {
 		groups = rivals(o.entries)
 	}
 	for i := range max(len(groups), s.rivals[owner], 1) {

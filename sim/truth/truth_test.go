@@ -77,7 +77,7 @@ func TestLedger(t *testing.T) {
 }
 
 func TestScope(t *testing.T) {
-	s := NewScope(true)
+	s := NewScope(true, true)
 	apply := func(kind, key, content string) (ops []string) {
 		var raw []byte
 		if content != "" {
@@ -106,4 +106,18 @@ func TestScope(t *testing.T) {
 	require.Empty(t, apply("Pod", "ns1/p0", `{}`))
 	_, err := s.Apply("CiliumNode", "n2", []byte("{"))
 	require.ErrorContains(t, err, "CiliumNode/n2: ")
+}
+
+// Who reads the objects themselves does not ask what their namespace exports.
+func TestScopeOfObjectsThemselves(t *testing.T) {
+	s := NewScope(true, false)
+	identity := []byte(`{"metadata":{"name":"65537"},"security-labels":{"k8s:io.kubernetes.pod.namespace":"ns1"}}`)
+	changes, err := s.Apply("CiliumIdentity", "65537", identity)
+	require.NoError(t, err)
+	require.Len(t, changes, 1)
+	for _, namespace := range [][]byte{[]byte(`{"metadata":{"annotations":{"clustermesh.cilium.io/global":"false"}}}`), nil} {
+		changes, err = s.Apply("Namespace", "ns1", namespace)
+		require.NoError(t, err)
+		require.Empty(t, changes)
+	}
 }

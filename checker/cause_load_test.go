@@ -45,7 +45,7 @@ func TestCauseOfAStorm(t *testing.T) {
 				return
 			}
 			require.NotNil(t, r.Violations[0].Cause)
-			require.Equal(t, c.want, r.Violations[0].Cause.Finding)
+			require.Equal(t, c.want, r.Violations[0].Cause.Name())
 		})
 	}
 }

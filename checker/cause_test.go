@@ -372,13 +372,13 @@ func TestCauses(t *testing.T) {
 			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 			for _, v := range r.Violations {
 				if c.want == "" {
-					require.Nil(t, v.Cause, "%s", v.Sentence)
+					require.Nil(t, v.Cause, "%s", v.Sentence())
 					continue
 				}
-				require.NotNil(t, v.Cause, v.Sentence)
-				require.Equal(t, c.want, v.Cause.Finding)
-				require.NotEmpty(t, v.Cause.Proof)
-				require.NotEmpty(t, v.Cause.Records)
+				require.NotNil(t, v.Cause, v.Sentence())
+				require.Equal(t, c.want, v.Cause.Name())
+				require.NotEmpty(t, v.Cause.Sentence())
+				require.NotEmpty(t, v.Cause.Records())
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,10 +27,21 @@ func judge(t *testing.T, fragment string) Verdict {
 		require.Equal(t, r.Outcome == property.Fail, len(r.Violations) > 0, r.Property)
 		require.NotEmpty(t, r.Evidence, r.Property)
 		for _, violation := range r.Violations {
-			require.NotEmpty(t, violation.Records, violation.Sentence)
+			require.True(t, hasRule(r.Property, violation.Rule), "%s: %s is none of its rules", r.Property, violation.Rule.Name)
+			require.NotEmpty(t, violation.Records, violation.Sentence())
 		}
 	}
 	return v
+}
+
+// hasRule reports whether a rule is one of a property's.
+func hasRule(name string, rule *property.Rule) bool {
+	for _, p := range Properties() {
+		if p.Name == name {
+			return slices.Contains(p.Rules, rule)
+		}
+	}
+	return false
 }
 
 func tell(t *testing.T, name string, stories []story) {
@@ -41,7 +53,7 @@ func tell(t *testing.T, name string, stories []story) {
 			if r.Outcome == property.Fail {
 				said = nil
 				for _, v := range r.Violations {
-					said = append(said, v.Sentence)
+					said = append(said, v.Sentence())
 				}
 			}
 			require.Equal(t, s.says, said)
@@ -57,6 +69,13 @@ func TestProperties(t *testing.T) {
 		names[p.Name] = true
 		require.NotEmpty(t, p.Promise)
 		require.NotEmpty(t, p.Why)
+		require.NotEmpty(t, p.Rules, p.Name)
+		rules := map[string]bool{}
+		for _, rule := range p.Rules {
+			require.NotEmpty(t, rule.Name, p.Name)
+			require.False(t, rules[rule.Name], "%s: %s", p.Name, rule.Name)
+			rules[rule.Name] = true
+		}
 	}
 }
 

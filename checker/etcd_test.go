@@ -224,7 +224,7 @@ func TestManyReadersAtOnceAreJudgedInTime(t *testing.T) {
 	r, _ = Check(&history.History{Records: records}, Config{}).Result("etcd-linearizable")
 	require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 	require.Len(t, r.Violations, 1)
-	require.Contains(t, r.Violations[0].Sentence, "explains get -> other of rev 52, at rev 52 at 50.000s")
+	require.Contains(t, r.Violations[0].Sentence(), "explains get -> other of rev 52, at rev 52 at 50.000s")
 }
 
 // TestAPieceEndsOnlyAtAQuietInstant has a put under way while more reads than a

@@ -13,7 +13,7 @@ import (
 type Finding struct {
 	Property string `json:"property"`
 	Kind     string `json:"kind,omitempty"` // of the object: identity, endpoint, node, meta; empty for a property without
-	// Cause is Violation.Cause's Finding: by which of the known mechanisms it came
+	// Cause is Violation.Cause's Name: by which of the known mechanisms it came
 	// about. Empty for news.
 	Cause string `json:"cause,omitempty"`
 }
@@ -39,7 +39,7 @@ func (f Finding) compare(g Finding) int {
 func finding(v *property.Violation, of string) Finding {
 	f := Finding{Property: of, Kind: v.Kind}
 	if v.Cause != nil {
-		f.Cause = v.Cause.Finding
+		f.Cause = v.Cause.Name()
 	}
 	return f
 }

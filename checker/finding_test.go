@@ -9,12 +9,18 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
+// about is a violation about an entry.
+func about(kind, key string) property.Violation {
+	return property.Violation{Facts: property.Facts{Kind: kind, Key: key}}
+}
+
 func TestFindings(t *testing.T) {
+	orphan := about("endpoint", "10.0.0.3")
+	orphan.Cause = &property.Cause{Mechanisms: []string{"writer-restart-orphans"}}
 	v := Verdict{Results: []property.Result{
 		{Property: "integrity", Outcome: property.Pass},
 		{Property: "monotonic", Outcome: property.Fail, Violations: []property.Violation{
-			{Kind: "node", Key: "n1"}, {Kind: "endpoint", Key: "10.0.0.1"}, {Kind: "endpoint", Key: "10.0.0.2"},
-			{Kind: "endpoint", Key: "10.0.0.3", Cause: &property.Cause{Finding: "writer-restart-orphans"}},
+			about("node", "n1"), about("endpoint", "10.0.0.1"), about("endpoint", "10.0.0.2"), orphan,
 		}},
 		{Property: "convergence", Outcome: property.Unknown},
 	}}

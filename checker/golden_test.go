@@ -64,7 +64,7 @@ func text(v Verdict) string {
 	for _, r := range v.Results {
 		b.WriteString(r.Property + ": " + string(r.Outcome) + ": " + r.Evidence + "\n")
 		for _, violation := range r.Violations {
-			b.WriteString("  " + violation.Sentence + "\n")
+			b.WriteString("  " + violation.Sentence() + "\n")
 		}
 	}
 	return b.String()

@@ -132,7 +132,7 @@ func (w *world) sentences(property string) []string {
 	require.True(w.t, ok)
 	var s []string
 	for _, v := range r.Violations {
-		s = append(s, v.Sentence)
+		s = append(s, v.Sentence())
 	}
 	return s
 }
@@ -166,7 +166,7 @@ func TestAFaithfulViewThatCatchesUpConverges(t *testing.T) {
 			require.Equal(t, property.Pass, r.Outcome, r.Evidence)
 		} else if _, place := w.states[missed], string(history.See)+missed; !w.held[place] && len(w.claims[missed]) > 0 {
 			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
-			require.Contains(t, r.Violations[0].Sentence, "missing endpoint "+missed)
+			require.Contains(t, r.Violations[0].Sentence(), "missing endpoint "+missed)
 		}
 	})
 }

@@ -81,6 +81,9 @@ type (
 	Result    = property.Result
 	Violation = property.Violation
 	Cause     = property.Cause
+	Facts     = property.Facts
+	Proof     = property.Proof
+	Rule      = property.Rule
 	Measure   = property.Measure
 	Property  = property.Property
 	Mechanism = mechanism.Mechanism
@@ -92,6 +95,7 @@ const (
 	Unknown = property.Unknown
 
 	NotApplicable = property.NotApplicable
+	Mistake       = property.Mistake
 )
 
 // Mechanisms returns the mechanisms that Check can prove.

@@ -48,14 +48,22 @@ type resultJSON struct {
 }
 
 type violationJSON struct {
-	AtSeconds float64        `json:"atSeconds"`
-	Agent     string         `json:"agent,omitempty"`
-	Store     string         `json:"store,omitempty"` // etcd cluster ID
-	Kind      string         `json:"kind,omitempty"`
-	Key       string         `json:"key,omitempty"`
-	Sentence  string         `json:"sentence"`
-	Cause     *checker.Cause `json:"cause,omitempty"`
-	Records   []int          `json:"records"` // from 0; record i is on line i+3 of the history's file
+	AtSeconds float64    `json:"atSeconds"`
+	Rule      string     `json:"rule"` // of the property: the way in which it is broken
+	Agent     string     `json:"agent,omitempty"`
+	Store     string     `json:"store,omitempty"` // etcd cluster ID
+	Kind      string     `json:"kind,omitempty"`
+	Key       string     `json:"key,omitempty"`
+	Sentence  string     `json:"sentence"`
+	Cause     *causeJSON `json:"cause,omitempty"`
+	Records   []int      `json:"records"` // from 0; record i is on line i+3 of the history's file
+}
+
+// causeJSON is how a violation came about.
+type causeJSON struct {
+	Finding string `json:"finding"` // name of the page in testdata/findings, without ".md"
+	Proof   string `json:"proof"`
+	Records []int  `json:"records,omitempty"`
 }
 
 // WriteJSON writes the run on one line, with its plan if withPlan is set.
@@ -94,10 +102,14 @@ func toJSON(r checker.Result) resultJSON {
 }
 
 func violationForm(v checker.Violation) violationJSON {
-	return violationJSON{
-		AtSeconds: v.At.Seconds(), Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence,
-		Records: append([]int{}, v.Records...), Cause: v.Cause,
+	form := violationJSON{
+		AtSeconds: v.At.Seconds(), Rule: v.Rule.Name, Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence(),
+		Records: append([]int{}, v.Records...),
 	}
+	if v.Cause != nil {
+		form.Cause = &causeJSON{v.Cause.Name(), v.Cause.Sentence(), v.Cause.Records()}
+	}
+	return form
 }
 
 // WriteJSON writes the failure on one line.

@@ -14,8 +14,13 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 )
 
+// says is a rule whose violations read so.
+func says(text string) *checker.Rule {
+	return &checker.Rule{Name: "says", Text: func(*checker.Facts) string { return text }}
+}
+
 func violation(at time.Duration, sentence string, records ...int) checker.Violation {
-	return checker.Violation{Agent: "a3", Kind: "identity", Key: "70000", Sentence: sentence, At: at, Records: records}
+	return checker.Violation{Rule: says(sentence), Facts: checker.Facts{Agent: "a3", Kind: "identity", Key: "70000", At: at}, Records: records}
 }
 
 // broken is a run with one property of each outcome.
@@ -113,7 +118,7 @@ func TestRunJSON(t *testing.T) {
 	require.Equal(t, Header{Version: 1, Kind: "run"}, form.Header)
 	require.Equal(t, "fail", form.Outcome)
 	require.Len(t, form.Properties, 3)
-	require.Equal(t, violationJSON{AtSeconds: 12.4, Agent: "a3", Kind: "identity", Key: "70000", Sentence: "agent a3 went back in time", Records: []int{318, 402}}, form.Properties[1].Violations[0])
+	require.Equal(t, violationJSON{AtSeconds: 12.4, Rule: "says", Agent: "a3", Kind: "identity", Key: "70000", Sentence: "agent a3 went back in time", Records: []int{318, 402}}, form.Properties[1].Violations[0])
 	require.Contains(t, string(form.Plan), `"seed":7`)
 	b.Reset()
 	require.NoError(t, broken().WriteJSON(&b, false))
@@ -221,7 +226,7 @@ time      6m0s of virtual time in 3.00s; runs repeated because a seed had not de
 func TestKnownCauses(t *testing.T) {
 	var b bytes.Buffer
 	run := broken()
-	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Finding: "writer-restart-orphans", Proof: "the writer restarted", Records: []int{7}}
+	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Mechanisms: []string{"writer-restart-orphans"}, Proofs: []checker.Proof{{Rule: says("the writer restarted"), Records: []int{7}}}}
 	require.NoError(t, WriteVerdict(&b, run, false))
 	require.Contains(t, b.String(), "[history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
 }

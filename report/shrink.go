@@ -50,7 +50,7 @@ func (s *Shrunk) WriteText(w io.Writer) error {
 		return err
 	}
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "\nbreaks      %s, at %.3fs: %s%s\n", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence, recordNumbers(s.Violation.Records))
+	fmt.Fprintf(out, "\nbreaks      %s, at %.3fs: %s%s\n", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence(), recordNumbers(s.Violation.Records))
 	if len(s.Others) > 0 {
 		names := make([]string, len(s.Others))
 		for i, f := range s.Others {

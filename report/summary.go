@@ -97,7 +97,7 @@ func (p *property) add(seed uint64, r checker.Result) {
 	case checker.Fail:
 		p.failing = append(p.failing, seed)
 		if slices.Min(p.failing) == seed && len(r.Violations) > 0 {
-			p.example, p.whatFor = r.Violations[0].Sentence, seed
+			p.example, p.whatFor = r.Violations[0].Sentence(), seed
 		}
 	case checker.Unknown:
 		p.unknown = append(p.unknown, seed)

@@ -115,9 +115,9 @@ func writeResult(out io.Writer, r checker.Result, width int, all bool) {
 			fmt.Fprintf(out, "  %14s  and %s more (-v shows all)\n", "", text.Thousands(len(r.Violations)-i))
 			break
 		}
-		fmt.Fprintf(out, "  %13.3fs  %s%s\n", v.At.Seconds(), v.Sentence, recordNumbers(v.Records))
+		fmt.Fprintf(out, "  %13.3fs  %s%s\n", v.At.Seconds(), v.Sentence(), recordNumbers(v.Records))
 		if v.Cause != nil {
-			fmt.Fprintf(out, "  %14s  known as %s: %s%s\n", "", v.Cause.Finding, v.Cause.Proof, recordNumbers(v.Cause.Records))
+			fmt.Fprintf(out, "  %14s  known as %s: %s%s\n", "", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
 		}
 	}
 	for _, m := range r.Measures {

@@ -17,6 +17,7 @@ var Linearizable = property.Property{
 	Name:    "kube-linearizable",
 	Promise: "The kube-apiservers answer writes, and the reads that ask for the most recent version, as if the operations on an object had happened one after the other, each between its start and its answer, in the order of their resourceVersions.",
 	Why:     "the ground that the other properties stand on: Kubernetes' consistent reads and optimistic concurrency (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions)",
+	Rules:   []*property.Rule{noOrder, rvDecreased, neverCommitted},
 	Check:   checkKubeLinearizable,
 }
 
@@ -54,23 +55,38 @@ func likelyObject(op porcupine.Operation) int64 {
 	return rv
 }
 
+// The ways in which the kube-apiservers' answers to operations on an object are wrong.
+var (
+	noOrder = &property.Rule{Name: "no-order", Text: func(f *property.Facts) string {
+		after := ""
+		if f.Before != nil {
+			after = fmt.Sprintf("; the longest order that can be found ends with %s of %s at %s", f.Before.Value, f.Before.By, property.Seconds(f.Before.At))
+		}
+		return fmt.Sprintf("%s: no order of the operations on %s explains %s of %s at %s%s", f.Server, f.Object(), f.Shown.Value, f.Client, property.Seconds(f.At), after)
+	}}
+	rvDecreased = &property.Rule{Name: "decreased", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: %s of %s has rv %d, after rv %d at %s", f.Server, f.Shown.Op, f.Object(), f.Shown.RV, f.Before.RV, property.Seconds(f.At))
+	}}
+	neverCommitted = &property.Rule{Name: "never-committed", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: %s of %s by %s was acknowledged with rv %d, but never committed, at %s", f.Server, f.Shown.Op, f.Object(), f.Client, f.Shown.RV, property.Seconds(f.At))
+	}}
+)
+
 func objectNotLinearizable(in *property.Input, p linearize.Piece[spec.ObjectState], deadline time.Time) property.Violation {
 	culprit, longest := kubeMachine.Explain(p, deadline)
 	r := &in.Records[linearize.RecordOf(culprit)]
 	object := culprit.Input.(spec.ObjectInput)
-	after := ""
-	var records []int
+	v := property.Violation{Rule: noOrder, Facts: property.Facts{Client: client(r), Server: r.Actor, Kind: object.Kind, Key: object.Key, At: r.At,
+		Shown: &property.Version{Op: string(object.Op), Value: describeObject(culprit)}}}
 	if len(longest) > 0 {
 		end := longest[len(longest)-1]
-		e := &in.Records[linearize.RecordOf(end)]
-		after = fmt.Sprintf("; the longest order that can be found ends with %s of %s at %s", describeObject(end), client(e), property.Seconds(e.At))
-		records = append(records, linearize.RecordOf(end))
+		record := linearize.RecordOf(end)
+		e := &in.Records[record]
+		v.Before = &property.Version{Op: string(end.Input.(spec.ObjectInput).Op), Value: describeObject(end), By: client(e), At: e.At}
+		v.Records = append(v.Records, record)
 	}
-	return property.Violation{
-		Kind: object.Kind, Key: object.Key, At: r.At, Records: append(records, linearize.RecordOf(culprit)),
-		Sentence: fmt.Sprintf("%s: no order of the operations on %s %s explains %s of %s at %s%s",
-			r.Actor, object.Kind, object.Key, describeObject(culprit), client(r), property.Seconds(r.At), after),
-	}
+	v.Records = append(v.Records, linearize.RecordOf(culprit))
+	return v
 }
 
 func describeObject(op porcupine.Operation) string {

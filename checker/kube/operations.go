@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ func kubeOperations(in *property.Input) *kubeOperationList {
 		}
 		o.writes++
 		if last >= 0 && r.RV <= in.Records[last].RV {
-			o.report(i, []int{last}, "%s of %s %s has rv %d, after rv %d", r.Op, r.Kind, r.Key, r.RV, in.Records[last].RV)
+			o.report(rvDecreased, i, &property.Version{RV: in.Records[last].RV}, last)
 		}
 		last = i
 		o.write(i, r)
@@ -59,10 +58,10 @@ type objectVersion struct {
 	rv        int64
 }
 
-func (o *kubeOperationList) report(i int, because []int, format string, args ...any) {
+func (o *kubeOperationList) report(rule *property.Rule, i int, before *property.Version, because ...int) {
 	r := &o.in.Records[i]
-	o.violations = append(o.violations, property.Violation{Kind: r.Kind, Key: r.Key, At: r.At, Records: append(because, i),
-		Sentence: fmt.Sprintf("%s: %s at %s", r.Actor, fmt.Sprintf(format, args...), property.Seconds(r.At))})
+	o.violations = append(o.violations, property.Violation{Rule: rule, Records: append(because, i), Facts: property.Facts{
+		Client: r.Peer, Server: r.Actor, Kind: r.Kind, Key: r.Key, At: r.At, Shown: &property.Version{Op: r.Op, RV: r.RV}, Before: before}})
 }
 
 func (o *kubeOperationList) add(i int, call, ret time.Duration, in spec.ObjectInput, out spec.ObjectOutput) {
@@ -187,7 +186,7 @@ func (o *kubeOperationList) changedNothing() {
 				continue
 			}
 			if o.in.KindOf(r.Kind).Write(r.Key, r.RV) == nil {
-				o.report(i, nil, "%s of %s %s by %s was acknowledged with rv %d, but never committed,", r.Op, r.Kind, r.Key, r.Peer, r.RV)
+				o.report(neverCommitted, i, nil)
 			} else {
 				o.saw(i, r.Key, spec.ObjectOutput{Found: true, RV: r.RV})
 			}

@@ -23,11 +23,35 @@ func (c *kubeWatchCheck) read(i int, r *history.Record) {
 	}
 }
 
-func (c *kubeWatchCheck) reportRead(i int, r *history.Record, key, format string, args ...any) {
-	c.violations = append(c.violations, property.Violation{
-		Kind: r.Kind, Key: key, At: r.At, Records: []int{i},
-		Sentence: fmt.Sprintf("%s: the %s of %s by %s (asked for %q) %s at %s", r.Actor, r.Op, r.Kind, r.Peer, r.Ask, fmt.Sprintf(format, args...), property.Seconds(r.At)),
+// The ways in which an answer from a watch cache is wrong.
+var (
+	neverWritten = readRule("read-never-written", func(f *property.Facts) string {
+		return fmt.Sprintf("holds %s of rv %d, which was never written,", f.Shown.Key, f.Shown.RV)
 	})
+	readOld = readRule("read-old", func(f *property.Facts) string {
+		return fmt.Sprintf("holds %s of rv %d, which was changed at rv %d,", f.Shown.Key, f.Shown.RV, f.Truth.RV)
+	})
+	listOld   = readRule("list-old", func(f *property.Facts) string { return fmt.Sprintf("is of rv %d", f.Shown.RV) })
+	listHolds = readRule("list-holds", func(f *property.Facts) string {
+		return fmt.Sprintf("of rv %d holds %s of rv %d, which was %s then,", f.Before.RV, f.Shown.Key, f.Shown.RV, versionOr(f.Truth.RV, "not there"))
+	})
+	listLacks = readRule("list-lacks", func(f *property.Facts) string {
+		return fmt.Sprintf("of rv %d lacks %s of rv %d", f.Before.RV, f.Truth.Key, f.Truth.RV)
+	})
+	readRules = []*property.Rule{neverWritten, readOld, listOld, listHolds, listLacks}
+)
+
+func readRule(name string, what func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: the %s of %s by %s (asked for %q) %s at %s", f.Server, f.Shown.Op, f.Kind, f.Client, f.Asked, what(f), property.Seconds(f.At))
+	}}
+}
+
+// reportRead notes what an answer shows of a key and what was true of it.
+func (c *kubeWatchCheck) reportRead(rule *property.Rule, i int, r *history.Record, key string, shown property.Version, truth *property.Version) {
+	shown.Op = r.Op
+	c.violations = append(c.violations, property.Violation{Rule: rule, Records: []int{i}, Facts: property.Facts{
+		Client: r.Peer, Server: r.Actor, Kind: r.Kind, Key: key, At: r.At, Asked: r.Ask, Shown: &shown, Before: &property.Version{RV: r.RV}, Truth: truth}})
 }
 
 // get demands that an answer was the object's version at the version asked for or later.
@@ -37,9 +61,9 @@ func (c *kubeWatchCheck) get(i int, r *history.Record) {
 		made, next := k.At(r.Key, r.RV)
 		switch {
 		case made == nil || made.RV != r.RV || made.Deleted:
-			c.reportRead(i, r, r.Key, "holds %s of rv %d, which was never written,", r.Key, r.RV)
+			c.reportRead(neverWritten, i, r, r.Key, property.Version{Key: r.Key, RV: r.RV}, nil)
 		case next != nil && next.RV <= asked:
-			c.reportRead(i, r, r.Key, "holds %s of rv %d, which was changed at rv %d,", r.Key, r.RV, next.RV)
+			c.reportRead(readOld, i, r, r.Key, property.Version{Key: r.Key, RV: r.RV}, &property.Version{RV: next.RV})
 		}
 	}
 }
@@ -52,7 +76,7 @@ func (c *kubeWatchCheck) list(i int, r *history.Record) {
 	if asked != "continue" {
 		n := index.ParseNumber(property.OrDefault(strings.TrimPrefix(asked, "="), "0"))
 		if r.RV < n || exact && r.RV != n {
-			c.reportRead(i, r, r.Key, "is of rv %d", r.RV)
+			c.reportRead(listOld, i, r, r.Key, property.Version{RV: r.RV}, nil)
 			return
 		}
 	}
@@ -66,7 +90,7 @@ func (c *kubeWatchCheck) list(i int, r *history.Record) {
 		}
 		last, held[key] = key, true
 		if was := k.Version(key, r.RV); was != index.ParseNumber(version) || !index.InNamespace(key, r.Key) {
-			c.reportRead(i, r, key, "of rv %d holds %s of rv %s, which was %s then,", r.RV, key, version, versionOr(was, "not there"))
+			c.reportRead(listHolds, i, r, key, property.Version{Key: key, RV: index.ParseNumber(version)}, &property.Version{RV: was})
 			return
 		}
 	}
@@ -81,7 +105,7 @@ func (c *kubeWatchCheck) list(i int, r *history.Record) {
 			continue
 		}
 		if was := k.Version(key, r.RV); was != 0 {
-			c.reportRead(i, r, key, "of rv %d lacks %s of rv %d", r.RV, key, was)
+			c.reportRead(listLacks, i, r, key, property.Version{}, &property.Version{Key: key, RV: was})
 			return
 		}
 	}

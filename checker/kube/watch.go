@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -13,6 +14,7 @@ var Watch = property.Property{
 	Name:    "kube-watch",
 	Promise: "Each watch of a kube-apiserver gets the changes after its start in order, once and without a gap, with the type that they have for it; bookmarks and initial events keep what they say; a list or a watch is never of an older version than it asked for, and what it holds is the state of its version.",
 	Why:     "the ground that Cilium's informers stand on (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes); mission C3",
+	Rules:   slices.Concat(watchRules, readRules),
 	Check:   checkKubeWatch,
 }
 
@@ -48,7 +50,7 @@ type kubeWatcher struct {
 	opened *history.Record
 	kind   *index.KubeKind
 	scope  *index.KubeScope
-	broken map[string]bool // what it has broken already
+	broken map[string]bool // the families of rules that it has broken already
 
 	phase   kubePhase
 	due     []index.KubeChange // what it has still to get, if whole
@@ -97,39 +99,29 @@ func (c *kubeWatchCheck) watch(w *index.Watching) {
 	}
 }
 
-// report notes that an event breaks a rule, the first time for each rule.
-func (x *kubeWatcher) report(rule string, i int32, because []int32, format string, args ...any) {
-	if x.broken[rule] {
+// report notes that an event breaks a rule, the first time for each family of rules.
+func (x *kubeWatcher) report(b brokenRule, i int32, facts property.Facts, because ...int32) {
+	if x.broken[b.family] {
 		return
 	}
-	x.broken[rule] = true
+	x.broken[b.family] = true
 	r := &x.c.in.Records[i]
-	records := []int{int(x.w.Open)}
-	for _, b := range because {
-		records = append(records, int(b))
+	facts.Client, facts.Server, facts.Kind, facts.Key, facts.Range, facts.Asked, facts.At = x.opened.Peer, r.Actor, x.opened.Kind, x.opened.Key, x.opened.End, x.opened.Ask, r.At
+	v := property.Violation{Rule: b.Rule, Facts: facts, Records: []int{int(x.w.Open)}}
+	for _, b := range append(because, i) {
+		v.Records = append(v.Records, int(b))
 	}
-	x.c.violations = append(x.c.violations, property.Violation{
-		Kind: x.opened.Kind, Key: x.opened.Key, At: r.At, Records: append(records, int(i)),
-		Sentence: fmt.Sprintf("%s: %s: the watch of %s on %s (asked for %q) %s at %s", r.Actor, rule, x.opened.Peer, x.about(), x.opened.Ask,
-			fmt.Sprintf(format, args...), property.Seconds(r.At)),
-	})
+	x.c.violations = append(x.c.violations, v)
 }
 
-// about is what a watch is about, such as "CiliumEndpoint of ns1, labels=a".
-func (x *kubeWatcher) about() string {
-	s := x.opened.Kind
-	if x.opened.Key != "" {
-		s += " of " + x.opened.Key
-	}
-	if x.opened.End != "" {
-		s += ", " + x.opened.End
-	}
-	return s
+// got is an event as a watch got it.
+func got(ev index.KubeEvent) *property.Version {
+	return &property.Version{Op: ev.What, Key: ev.Key, RV: ev.RV}
 }
 
 func (x *kubeWatcher) event(i int32, ev index.KubeEvent) {
 	if x.phase == kubeFailed {
-		x.report("end", i, []int32{x.last}, "got %s %s after an error,", ev.What, ev.Key)
+		x.report(afterEnd, i, property.Facts{Shown: got(ev)}, x.last)
 		return
 	}
 	switch ev.What {
@@ -149,7 +141,7 @@ func (x *kubeWatcher) event(i int32, ev index.KubeEvent) {
 func (x *kubeWatcher) object(i int32, ev index.KubeEvent) {
 	change := x.kind.Write(ev.Key, ev.RV)
 	if change == nil || !index.InNamespace(ev.Key, x.opened.Key) {
-		x.report("content", i, nil, "got %s of %s at rv %d, which was never written,", ev.What, ev.Key, ev.RV)
+		x.report(sentNeverWritten, i, property.Facts{Shown: got(ev)})
 		return
 	}
 	x.typed(i, ev, change)
@@ -163,9 +155,9 @@ func (x *kubeWatcher) object(i int32, ev index.KubeEvent) {
 	}
 	if ev.RV <= x.rv {
 		if ev.RV <= x.marked {
-			x.report("bookmark", i, []int32{x.mark}, "got %s of %s at rv %d after the bookmark of rv %d,", ev.What, ev.Key, ev.RV, x.marked)
+			x.report(passedBookmark, i, property.Facts{Shown: got(ev), Before: &property.Version{RV: x.marked}}, x.mark)
 		} else {
-			x.report("order", i, []int32{x.last}, "got %s of %s at rv %d after rv %d,", ev.What, ev.Key, ev.RV, x.rv)
+			x.report(wrongOrder, i, property.Facts{Shown: got(ev), Before: &property.Version{RV: x.rv}}, x.last)
 		}
 		return
 	}
@@ -190,7 +182,7 @@ func (x *kubeWatcher) typed(i int32, ev index.KubeEvent, change *index.KubeChang
 		right = (has || x.mayHave(change)) && !change.Created && (change.Deleted || !x.whole) && x.phase == kubeFollowing
 	}
 	if !right {
-		x.report("type", i, []int32{change.Record}, "got %s of %s at rv %d, which was %s,", ev.What, ev.Key, ev.RV, x.c.in.Records[change.Record].Op)
+		x.report(wrongType, i, property.Facts{Shown: got(ev), Truth: &property.Version{Op: x.c.in.Records[change.Record].Op}}, change.Record)
 	}
 }
 
@@ -204,13 +196,13 @@ func (x *kubeWatcher) mayHave(change *index.KubeChange) bool {
 // which is not older than what was asked for.
 func (x *kubeWatcher) began(i int32, ev index.KubeEvent) {
 	if x.phase != kubeInitial {
-		x.report("initial", i, []int32{x.last}, "was told again that its initial state is over,")
+		x.report(initialAgain, i, property.Facts{Shown: got(ev)}, x.last)
 		return
 	}
 	x.c.initial++
 	x.phase, x.rv, x.due = kubeFollowing, ev.RV, x.scope.After(ev.RV)
 	if asked := index.ParseNumber(property.OrDefault(strings.TrimPrefix(x.opened.Ask, "initial:"), "0")); ev.RV < asked {
-		x.report("freshness", i, nil, "began at rv %d,", ev.RV)
+		x.report(beganOld, i, property.Facts{Shown: got(ev)})
 	}
 	for key, rv := range x.present {
 		if x.kind.Version(key, ev.RV) != rv {
@@ -227,28 +219,20 @@ func (x *kubeWatcher) began(i int32, ev index.KubeEvent) {
 // at a version.
 func (x *kubeWatcher) initialDiffers(i int32, rv int64) {
 	for _, key := range x.kind.Keys {
-		got, sent := x.present[key]
+		has, sent := x.present[key]
 		was := x.kind.Version(key, rv)
-		if got == was || !sent && (!x.whole || !index.InNamespace(key, x.opened.Key)) {
+		if has == was || !sent && (!x.whole || !index.InNamespace(key, x.opened.Key)) {
 			continue
 		}
-		x.report("initial", i, nil, "began at rv %d with %s %s, which was %s then,", rv, key, versionOr(got, "missing"), versionOr(was, "not there"))
+		x.report(initialDiffers, i, property.Facts{Shown: &property.Version{Key: key, RV: has}, Truth: &property.Version{RV: was}, Before: &property.Version{RV: rv}})
 		return
 	}
-}
-
-// versionOr shows a resourceVersion, or what its absence means.
-func versionOr(rv int64, absent string) string {
-	if rv == 0 {
-		return absent
-	}
-	return fmt.Sprintf("at rv %d", rv)
 }
 
 // bookmark: everything up to its version has been sent.
 func (x *kubeWatcher) bookmark(i int32, ev index.KubeEvent) {
 	if ev.RV < x.rv {
-		x.report("bookmark", i, []int32{x.last}, "got a bookmark of rv %d after rv %d,", ev.RV, x.rv)
+		x.report(bookmarkOld, i, property.Facts{Shown: got(ev), Before: &property.Version{RV: x.rv}}, x.last)
 		return
 	}
 	x.pass(i, ev.RV)
@@ -268,6 +252,6 @@ func (x *kubeWatcher) pass(i int32, rv int64) {
 	}
 	if missed > 0 && x.whole {
 		m := &x.c.in.Records[first.Record]
-		x.report("gap", i, []int32{first.Record}, "lacks the %s of %s at rv %d%s,", m.Op, m.Key, m.RV, property.AndMore(missed-1))
+		x.report(gap, i, property.Facts{Truth: &property.Version{Op: m.Op, Key: m.Key, RV: m.RV, At: m.At}, Others: missed - 1}, first.Record)
 	}
 }

@@ -10,8 +10,15 @@ var Leaks = property.Property{
 	Name:    "leaks",
 	Promise: "When every process has been stopped, no goroutine is left that one of them started.",
 	Why:     "liveness of the harness and of what it runs: a goroutine that outlives its process works on in a world that has ended, and would in an agent that reconnects for months",
+	Rules:   []*property.Rule{outlived},
 	Check:   checkLeaks,
 }
+
+const goroutines = "goroutines"
+
+var outlived = &property.Rule{Name: "outlived", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s started by %s outlived their processes", property.Count(f.Counts[goroutines], "goroutine", "goroutines"), f.Key)
+}}
 
 // checkLeaks reads what was counted when the run had ended.
 func checkLeaks(in *property.Input) property.Result {
@@ -23,8 +30,8 @@ func checkLeaks(in *property.Input) property.Result {
 			counted = true
 			continue
 		}
-		violations = append(violations, property.Violation{Key: r.Key, At: r.At, Records: []int{len(in.Records) + i},
-			Sentence: fmt.Sprintf("%s started by %s outlived their processes", property.Count(int(r.Rev), "goroutine", "goroutines"), r.Key)})
+		violations = append(violations, property.Violation{Rule: outlived, Records: []int{len(in.Records) + i},
+			Facts: property.Facts{Key: r.Key, At: r.At, Counts: map[string]int{goroutines: int(r.Rev)}}})
 	}
 	if !counted {
 		return property.Undecided("the goroutines that were left when every process had stopped were not counted")

@@ -14,6 +14,7 @@ var Load = property.Property{
 	Name:    "load",
 	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute, but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes.",
 	Why:     "mission C7, C10, C12, R4, R10: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
+	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
 }
 
@@ -112,6 +113,17 @@ func IsRequest(r *history.Record) bool {
 	return false
 }
 
+// What a storm is counted by.
+const (
+	requests = "requests"
+	allowed  = "allowed"
+)
+
+var storm = &property.Rule{Name: "storm", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s made %s of %s in the minute until %s, the last one %s %s; the bound is %s", f.Client,
+		property.Count(f.Counts[requests], "request", "requests"), f.Server, property.Seconds(f.At), f.Shown.Op, f.Shown.Key, property.Thousands(f.Counts[allowed]))
+}}
+
 func (s *stormCheck) request(i int, r *history.Record) {
 	k := index.ClientServer{Client: r.Peer, Server: r.Actor}
 	c := s.clients[k]
@@ -132,7 +144,6 @@ func (s *stormCheck) request(i int, r *history.Record) {
 		return
 	}
 	c.stormed = true
-	s.violations = append(s.violations, property.Violation{At: r.At, Records: []int{i},
-		Sentence: fmt.Sprintf("%s made %s of %s in the minute until %s, the last one %s %s; the bound is %s", r.Peer, property.Count(n, "request", "requests"), r.Actor, property.Seconds(r.At),
-			property.OrDefault(r.Op, string(r.Verb)), r.Key, property.Thousands(bound))})
+	s.violations = append(s.violations, property.Violation{Rule: storm, Records: []int{i}, Facts: property.Facts{Client: r.Peer, Server: r.Actor, At: r.At,
+		Shown: &property.Version{Op: property.OrDefault(r.Op, string(r.Verb)), Key: r.Key}, Counts: map[string]int{requests: n, allowed: bound}}})
 }

@@ -16,7 +16,7 @@ import (
 
 // Mechanism is a way in which violations are known to come about.
 type Mechanism struct {
-	Name     string // of the page in testdata/findings, without ".md"; what Cause.Finding says
+	Name     string // of the page in testdata/findings, without ".md"; as in Cause.Mechanisms
 	Sentence string
 }
 

@@ -52,10 +52,22 @@ func (x *causes) ofStorm(v *property.Violation) *property.Cause {
 	if refused > keys*attempts {
 		return nil
 	}
-	return &property.Cause{Finding: CauseRefused, Records: []int{first, last, until}, Proof: fmt.Sprintf(
-		"%d of them were changes that the etcd refused; from %s to %s it refused %d, which is not more than %d for each of the %d keys that changed then or, as the back-off has it, as long after",
-		in, property.Seconds(from), property.Seconds(to), refused, attempts, keys)}
+	return property.ByMechanism(CauseRefused, refusals, property.Facts{Client: r.Peer, Server: r.Actor, At: r.At, Since: from, Until: to,
+		Counts: map[string]int{refusedHere: in, refusedInAll: refused, keysAsked: keys, askedEach: attempts}}, first, last, until)
 }
+
+// What refusals are counted by.
+const (
+	refusedHere  = "refused of these"
+	refusedInAll = "refused in all"
+	keysAsked    = "keys"
+	askedEach    = "attempts of each key"
+)
+
+var refusals = &property.Rule{Name: "refusals", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%d of them were changes that the etcd refused; from %s to %s it refused %d, which is not more than %d for each of the %d keys that changed then or, as the back-off has it, as long after",
+		f.Counts[refusedHere], property.Seconds(f.Since), property.Seconds(f.Until), f.Counts[refusedInAll], f.Counts[askedEach], f.Counts[keysAsked])
+}}
 
 // isRefusedChange reports whether an etcd refused for certain what a client wanted to
 // change, or the lease that it needs for that.

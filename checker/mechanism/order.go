@@ -39,14 +39,23 @@ func (c sight) ofCutList() *property.Cause {
 		return nil
 	}
 	from, end := &c.x.in.Records[connect], &c.x.in.Records[ended]
-	what := "its process"
+	facts := property.Facts{Agent: c.r.Actor, Server: from.Peer, Store: from.Store, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Since: from.At, Until: end.At, Note: processEnded}
 	if end.Verb == history.Disconnect {
-		what = "its connection"
+		facts.Note = connectionEnded
 	}
-	return &property.Cause{Finding: CauseCutList, Records: []int{connect, c.record, ended}, Proof: fmt.Sprintf(
-		"%s dropped it before it had the whole list of identities from %s, with which it was connected since %s; %s ended at %s",
-		c.r.Actor, from.Peer, property.Seconds(from.At), what, property.Seconds(end.At))}
+	return property.ByMechanism(CauseCutList, cutList, facts, connect, c.record, ended)
 }
+
+// What ended in the middle of a list.
+const (
+	processEnded    = "process"
+	connectionEnded = "connection"
+)
+
+var cutList = &property.Rule{Name: "list-cut", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s dropped it before it had the whole list of identities from %s, with which it was connected since %s; its %s ended at %s",
+		f.Agent, f.Server, property.Seconds(f.Since), f.Note, property.Seconds(f.Until))
+}}
 
 func (c sight) isConnect(i int) bool {
 	r := &c.x.in.Records[i]

@@ -3,7 +3,6 @@ package mechanism
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -76,7 +75,7 @@ func (x *causes) ofDangling(v *property.Violation) *property.Cause {
 		return cause
 	}
 	identity := index.PossessionOf(x.in.Records[v.Records[len(v.Records)-1]].Value).Identity
-	return x.ofWrong(&property.Violation{Agent: v.Agent, Kind: history.Identity, Key: identity})
+	return x.ofWrong(&property.Violation{Facts: property.Facts{Agent: v.Agent, Kind: history.Identity, Key: identity}})
 }
 
 // ofUnusable explains why some agents do not know a pod's endpoint or identity when
@@ -182,27 +181,29 @@ func (w *wrong) ofBackOff(e *index.Entry, until time.Duration) *property.Cause {
 	if until-last > min(last-changed, longestBackOff)+handling {
 		return nil
 	}
-	return &property.Cause{Finding: CauseBackOff, Records: []int{refused}, Proof: fmt.Sprintf(
-		"the etcd of %s refused changes of %s from %s, when that changed, to %s, and its writer may wait as long again before it asks once more",
-		w.store.Actor, property.Object(&history.Record{Kind: e.Kind, Key: e.Key}), property.Seconds(changed), property.Seconds(last))}
+	return property.ByMechanism(CauseBackOff, backOff, property.Facts{
+		Server: w.store.Actor, Store: w.store.Name, Kind: e.Kind, Key: e.Key, At: last, Since: changed, Until: last}, refused)
 }
 
-// joined is the cause of a violation by several entries, each with its own.
+var backOff = &property.Rule{Name: "backs-off", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the etcd of %s refused changes of %s from %s, when that changed, to %s, and its writer may wait as long again before it asks once more",
+		f.Server, f.Object(), property.Seconds(f.Since), property.Seconds(f.Until))
+}}
+
+// joined is the cause of a violation by several entries, each with its own: of each
+// mechanism the first.
 func joined(found []*property.Cause) *property.Cause {
-	var names []string
 	var all property.Cause
 	for _, c := range found {
-		if !slices.Contains(names, c.Finding) {
-			names = append(names, c.Finding)
-			all.Proof += "; " + c.Proof
-			all.Records = append(all.Records, c.Records...)
+		if !slices.Contains(all.Mechanisms, c.Name()) {
+			all.Mechanisms = append(all.Mechanisms, c.Mechanisms...)
+			all.Proofs = append(all.Proofs, c.Proofs...)
 		}
 	}
-	if len(names) == 0 {
+	if len(all.Mechanisms) == 0 {
 		return nil
 	}
-	slices.Sort(names)
-	all.Finding, all.Proof = strings.Join(names, " + "), all.Proof[2:]
+	slices.Sort(all.Mechanisms)
 	return &all
 }
 
@@ -219,10 +220,14 @@ func (x *causes) foreignRevision(c *history.Record, i int) *property.Cause {
 			return nil
 		}
 		if r.Verb == history.Connect && r.Store != c.Store && clusterIDOf(r.Store) == clusterIDOf(c.Store) {
-			return &property.Cause{Finding: CauseEmptied, Records: []int{j, i}, Proof: fmt.Sprintf(
-				"%s was connected with the store %s at %s and is with %s since %s, which has the same cluster ID, so that its watches went on at the revisions of the first",
-				c.Actor, r.Store, property.Seconds(r.At), c.Store, property.Seconds(c.At))}
+			return property.ByMechanism(CauseEmptied, wentOn, property.Facts{Agent: c.Actor, At: c.At,
+				Shown: &property.Version{Store: c.Store, Server: c.Peer, At: c.At}, Before: &property.Version{Store: r.Store, Server: r.Peer, At: r.At}}, j, i)
 		}
 	}
 	return nil
 }
+
+var wentOn = &property.Rule{Name: "watches-went-on", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s was connected with the store %s at %s and is with %s since %s, which has the same cluster ID, so that its watches went on at the revisions of the first",
+		f.Agent, f.Before.Store, property.Seconds(f.Before.At), f.Shown.Store, property.Seconds(f.Shown.At))
+}}

@@ -99,7 +99,7 @@ func (c sight) ofSight() *property.Cause {
 	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil {
 		return cause
 	}
-	return c.behind(fmt.Sprintf("held %s as %s since %s", property.Object(c.r), property.Content(c.r.Value), property.Seconds(c.x.in.Records[held.Record].At)), int(held.Record))
+	return c.behind(behindHeld, property.Version{Value: c.r.Value, At: c.x.in.Records[held.Record].At}, int(held.Record))
 }
 
 func (c sight) priorIsLoss() bool {
@@ -128,7 +128,7 @@ func (c sight) ofBacklog(i int) *property.Cause {
 			return nil
 		}
 		c.prior = r
-		return c.behind(fmt.Sprintf("got %s only at %s", property.Object(c.r), property.Seconds(put.At)), int(versions[i].Record))
+		return c.behind(behindLate, property.Version{Value: c.r.Value, At: put.At}, int(versions[i].Record))
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func (c sight) ofAbsence() *property.Cause {
 	if c.prior.Store == c.s.Name {
 		return nil
 	}
-	return c.behind(fmt.Sprintf("had deleted %s at %s and not yet put it again", property.Object(c.r), property.Seconds(del.At)), int(versions[i].Record))
+	return c.behind(behindDeleted, property.Version{Gone: true, At: del.At}, int(versions[i].Record))
 }
 
 // ofDeletionHeard explains a loss by the last deletion, of what the agent had seen, that
@@ -306,11 +306,11 @@ func (c sight) neverHeld() *property.Cause {
 		return nil
 	}
 	if c.emptiedUnder() {
-		return &property.Cause{Finding: causeCanary, Records: []int{canary, c.record}, Proof: fmt.Sprintf(
-			"the etcd of %s came back empty under its writer, which put the canary of %s back at %s and not yet %s",
-			c.s.Actor, c.e.Kind, property.Seconds(c.x.in.Records[canary].At), property.Object(c.r))}
+		facts := c.facts()
+		facts.Truth = &property.Version{Op: "put", At: c.x.in.Records[canary].At}
+		return property.ByMechanism(causeCanary, emptiedCanary, facts, canary, c.record)
 	}
-	return c.behind(fmt.Sprintf("did not hold %s yet, behind a canary of %s", property.Object(c.r), property.Seconds(c.x.in.Records[canary].At)), canary)
+	return c.behind(behindCanary, property.Version{Gone: true, At: c.x.in.Records[canary].At}, canary)
 }
 
 // canary returns the record of the last canary of the entry's kind in the store
@@ -336,27 +336,70 @@ func (c sight) emptiedUnder() bool {
 	return false
 }
 
-// behind is the cause of what an agent sees when it comes from a store that has
-// more than the one that it is connected with now.
-func (c sight) behind(how string, record int) *property.Cause {
-	return &property.Cause{Finding: CauseStale, Records: []int{record, c.record}, Proof: fmt.Sprintf(
-		"the store of %s, with which %s was connected since %s, %s; %s knew better %s",
-		c.s.Actor, c.r.Actor, property.Seconds(c.session), how, c.r.Actor, c.knewFrom())}
+// facts are what every proof about a sight says.
+func (c sight) facts() property.Facts {
+	return property.Facts{Agent: c.r.Actor, Server: c.s.Actor, Store: c.s.Name, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At}
 }
 
-// knewFrom says where the agent had what it knew better.
-func (c sight) knewFrom() string {
-	if c.prior.Store == c.s.Name {
-		return "from the replica before"
-	}
-	return property.Source(c.prior)
+// behind is the cause of what an agent sees when it comes from a store that has
+// more than the one that it is connected with now, as a version of the entry there shows.
+func (c sight) behind(rule *property.Rule, shown property.Version, record int) *property.Cause {
+	facts := c.facts()
+	facts.Since, facts.Shown, facts.Before = c.session, &shown, property.VersionOf(c.prior)
+	return property.ByMechanism(CauseStale, rule, facts, record, c.record)
 }
+
+// What shows that a store is behind another.
+var (
+	behindHeld = behindRule("held-older", func(f *property.Facts) string {
+		return fmt.Sprintf("held %s as %s since %s", f.Object(), property.Content(f.Shown.Value), property.Seconds(f.Shown.At))
+	})
+	behindLate = behindRule("got-later", func(f *property.Facts) string {
+		return fmt.Sprintf("got %s only at %s", f.Object(), property.Seconds(f.Shown.At))
+	})
+	behindDeleted = behindRule("deleted", func(f *property.Facts) string {
+		return fmt.Sprintf("had deleted %s at %s and not yet put it again", f.Object(), property.Seconds(f.Shown.At))
+	})
+	behindCanary = behindRule("not-held", func(f *property.Facts) string {
+		return fmt.Sprintf("did not hold %s yet, behind a canary of %s", f.Object(), property.Seconds(f.Shown.At))
+	})
+)
+
+func behindRule(name string, how func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		from := f.Before.Source()
+		if f.Before.Store == f.Store {
+			from = "from the replica before"
+		}
+		return fmt.Sprintf("the store of %s, with which %s was connected since %s, %s; %s knew better %s",
+			f.Server, f.Agent, property.Seconds(f.Since), how(f), f.Agent, from)
+	}}
+}
+
+// What shows that an etcd that came back empty has canaries before their keys.
+var emptiedCanary = &property.Rule{Name: "emptied", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the etcd of %s came back empty under its writer, which put the canary of %s back at %s and not yet %s",
+		f.Server, f.Kind, property.Seconds(f.Truth.At), f.Object())
+}}
 
 // expired is the cause of the loss of a key whose lease has expired although what
 // it says was true.
 func (c sight) expired(v index.Version) *property.Cause {
-	return &property.Cause{Finding: CauseLease, Records: []int{int(v.Record), c.record}, Proof: fmt.Sprintf(
-		"the etcd of %s deleted %s at %s without a request: its lease had expired", c.s.Actor, property.Object(c.r), property.Seconds(c.x.in.Records[v.Record].At))}
+	facts := c.facts()
+	facts.Truth = &property.Version{Gone: true, Rev: v.Rev, At: c.x.in.Records[v.Record].At}
+	return property.ByMechanism(CauseLease, leaseExpired, facts, int(v.Record), c.record)
+}
+
+// What shows that a lease had expired.
+var (
+	leaseExpired      = &property.Rule{Name: "expired", Text: hadExpired}
+	leaseExpiredAgain = &property.Rule{Name: "expired-and-put-again", Text: func(f *property.Facts) string {
+		return hadExpired(f) + fmt.Sprintf("; its writer put it again at %s", property.Seconds(f.Shown.At))
+	}}
+)
+
+func hadExpired(f *property.Facts) string {
+	return fmt.Sprintf("the etcd of %s deleted %s at %s without a request: its lease had expired", f.Server, f.Object(), property.Seconds(f.Truth.At))
 }
 
 // regeneratedWithout explains an entry that left a datapath when endpoints were
@@ -366,16 +409,33 @@ func (x *causes) regeneratedWithout(r *history.Record, record int) *property.Cau
 	if r.Verb != history.Unprogram || !x.timedOut(r, record) {
 		return nil
 	}
+	facts := property.Facts{Agent: r.Actor, Kind: r.Kind, Key: r.Key, At: r.At}
 	s := x.stores[r.Store]
-	why, finding := "it was connected with no replica", CauseNoSource
-	switch {
-	case s != nil && !x.hasClusterConfig(s, r.At):
-		why, finding = fmt.Sprintf("the store of %s had no cluster configuration", s.Actor), CauseClusterConfig
-	case s != nil:
-		why = fmt.Sprintf("the etcd of %s had not given it all lists", s.Actor)
+	if s == nil {
+		return property.ByMechanism(CauseNoSource, withoutReplica, facts, record)
 	}
-	return &property.Cause{Finding: finding, Records: []int{record}, Proof: fmt.Sprintf(
-		"%s regenerated its endpoints at %s after the time-out, without complete lists: %s", r.Actor, property.Seconds(r.At), why)}
+	facts.Server, facts.Store = s.Actor, s.Name
+	if !x.hasClusterConfig(s, r.At) {
+		return property.ByMechanism(CauseClusterConfig, withoutConfig, facts, record)
+	}
+	return property.ByMechanism(CauseNoSource, withoutLists, facts, record)
+}
+
+// What an agent lacked when it regenerated its endpoints.
+var (
+	withoutReplica = regenerated("no-replica", func(f *property.Facts) string { return "it was connected with no replica" })
+	withoutConfig  = regenerated("no-cluster-config", func(f *property.Facts) string {
+		return fmt.Sprintf("the store of %s had no cluster configuration", f.Server)
+	})
+	withoutLists = regenerated("no-lists", func(f *property.Facts) string {
+		return fmt.Sprintf("the etcd of %s had not given it all lists", f.Server)
+	})
+)
+
+func regenerated(name string, why func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s regenerated its endpoints at %s after the time-out, without complete lists: %s", f.Agent, property.Seconds(f.At), why(f))
+	}}
 }
 
 // timedOut reports whether the agent of a record stopped waiting for its initial

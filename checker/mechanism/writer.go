@@ -31,12 +31,16 @@ func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time
 		if len(e.LiveIn(listed)) > 0 {
 			continue
 		}
-		return &property.Cause{Finding: CauseOrphan, Records: []int{int(v.Record), int(i)}, Proof: fmt.Sprintf(
-			"the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
-			s.Actor, property.Object(put), property.Seconds(put.At), property.Seconds(before.To), property.Seconds(e.States[goneSince(e, listed)].At), property.Seconds(r.At))}
+		return property.ByMechanism(CauseOrphan, orphaned, property.Facts{Server: s.Actor, Store: s.Name, Kind: put.Kind, Key: put.Key, At: at, Until: before.To,
+			Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{Gone: true, At: e.States[goneSince(e, listed)].At}, Since: r.At}, int(v.Record), int(i))
 	}
 	return nil
 }
+
+var orphaned = &property.Rule{Name: "orphaned", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
+		f.Server, f.Object(), property.Seconds(f.Shown.At), property.Seconds(f.Until), property.Seconds(f.Truth.At), property.Seconds(f.Since))
+}}
 
 // askedAt is when the writer asked for a put: an etcd that applies nothing for a while
 // applies it later, perhaps when the writer has gone.
@@ -74,9 +78,9 @@ func (c sight) ofStepBack(i int) *property.Cause {
 	versions := c.s.Versions[c.key]
 	put := &c.x.in.Records[versions[i].Record]
 	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
-		return &property.Cause{Finding: CauseNamespace, Records: []int{n, int(versions[i].Record)}, Proof: fmt.Sprintf(
-			"the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
-			c.s.Actor, property.Object(c.r), property.Seconds(put.At), namespaceOf(put.Value), property.Seconds(c.x.in.Records[n].At))}
+		facts := c.facts()
+		facts.Shown, facts.Truth = &property.Version{Op: "put", At: put.At}, namespaceAt(namespaceOf(put.Value), c.x.in.Records[n].At)
+		return property.ByMechanism(CauseNamespace, putBack, facts, n, int(versions[i].Record))
 	}
 	del := i - 1
 	for del >= 0 && !versions[del].Deleted && c.priorIsLoss() { // what follows the loss is all back in time
@@ -86,7 +90,7 @@ func (c sight) ofStepBack(i int) *property.Cause {
 		return nil
 	}
 	cause := c.expired(versions[del])
-	cause.Proof += fmt.Sprintf("; its writer put it again at %s", property.Seconds(put.At))
+	cause.Proofs[0].Rule, cause.Proofs[0].Shown = leaseExpiredAgain, &property.Version{Op: "put", At: put.At}
 	return cause
 }
 
@@ -101,25 +105,60 @@ func (c sight) ofWrongDelete(i int) *property.Cause {
 		return nil
 	}
 	kind, _, _ := strings.Cut(owner.Owner, "/")
-	said := fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s", c.s.Actor, property.Object(c.r), property.Seconds(at), owner.Owner, property.Seconds(owner.At))
+	facts := c.facts()
+	facts.Shown = &property.Version{Op: "delete", Gone: true, At: at}
+	facts.Before = &property.Version{By: owner.Owner, At: owner.At}
+	by := func(mechanism string, rule *property.Rule, told int, truth *property.Version) *property.Cause {
+		truth.At = c.x.in.Records[told].At
+		facts.Truth = truth
+		return property.ByMechanism(mechanism, rule, facts, told, int(del.Record))
+	}
 	namespace := namespaceOf(owner.Value)
 	if n := c.x.namespaceTold(c.s.Actor, namespace, at, false); n >= 0 {
-		return &property.Cause{Finding: CauseNamespace, Records: []int{n, int(del.Record)}, Proof: fmt.Sprintf(
-			"%s; it was told of the namespace %s at %s", said, namespace, property.Seconds(c.x.in.Records[n].At))}
+		return by(CauseNamespace, namespaceLate, n, namespaceAt(namespace, 0))
 	}
 	if gone := c.x.namespaceGone(c.s.Actor, namespace, at); gone >= 0 {
-		return &property.Cause{Finding: CauseNamespace, Records: []int{gone, int(del.Record)}, Proof: fmt.Sprintf(
-			"%s; the last that it had heard of the namespace %s was its deletion, at %s", said, namespace, property.Seconds(c.x.in.Records[gone].At))}
+		return by(CauseNamespace, namespaceLost, gone, namespaceAt(namespace, 0))
 	}
 	if told := c.x.listed(c.s.Actor, kind, max(owner.At, at-handling), at); told >= 0 {
-		return &property.Cause{Finding: CauseRelist, Records: []int{told, int(del.Record)}, Proof: fmt.Sprintf(
-			"%s; it had listed every %s anew at %s", said, kind, property.Seconds(c.x.in.Records[told].At))}
+		return by(CauseRelist, relisted, told, &property.Version{Op: "list", Kind: kind})
 	}
 	if told, former := c.mergedEvents(owner, at); told >= 0 {
-		return &property.Cause{Finding: CauseMerged, Records: []int{told, int(del.Record)}, Proof: fmt.Sprintf(
-			"%s; of %s, which had it before, it was told both before and after that, at %s in the end", said, former, property.Seconds(c.x.in.Records[told].At))}
+		return by(CauseMerged, merged, told, &property.Version{By: former})
 	}
 	return nil
+}
+
+// namespaceAt is what a writer was told of a namespace at an instant.
+func namespaceAt(name string, at time.Duration) *property.Version {
+	return &property.Version{Kind: "Namespace", Key: name, At: at}
+}
+
+// What shows that a writer handled objects in another order than that of their writes.
+var (
+	putBack = &property.Rule{Name: "put-back", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
+			f.Server, f.Object(), property.Seconds(f.Shown.At), f.Truth.Key, property.Seconds(f.Truth.At))
+	}}
+	namespaceLate = wrongDelete("namespace-late", func(f *property.Facts) string {
+		return fmt.Sprintf("it was told of the namespace %s at %s", f.Truth.Key, property.Seconds(f.Truth.At))
+	})
+	namespaceLost = wrongDelete("namespace-lost", func(f *property.Facts) string {
+		return fmt.Sprintf("the last that it had heard of the namespace %s was its deletion, at %s", f.Truth.Key, property.Seconds(f.Truth.At))
+	})
+	relisted = wrongDelete("listed-anew", func(f *property.Facts) string {
+		return fmt.Sprintf("it had listed every %s anew at %s", f.Truth.Kind, property.Seconds(f.Truth.At))
+	})
+	merged = wrongDelete("events-merged", func(f *property.Facts) string {
+		return fmt.Sprintf("of %s, which had it before, it was told both before and after that, at %s in the end", f.Truth.By, property.Seconds(f.Truth.At))
+	})
+)
+
+func wrongDelete(name string, why func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s; %s",
+			f.Server, f.Object(), property.Seconds(f.Shown.At), f.Before.By, property.Seconds(f.Before.At), why(f))
+	}}
 }
 
 // ownerAt is the Truth of the owner that an entry had last got by an instant, of
@@ -248,13 +287,33 @@ func (x *causes) ofLeak(v *property.Violation) *property.Cause {
 		case r.Verb == history.Down && (r.Kind == "writer" || r.Kind == "operator"):
 			const onItsWay = time.Second // what was sent later may not have arrived
 			if began, ok := up[r.Actor]; ok && told[r.Actor] > r.At-onItsWay {
-				return &property.Cause{Finding: CauseQueue, Records: []int{began, i}, Proof: fmt.Sprintf(
-					"the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
-					r.Kind, r.Actor, property.Seconds(x.in.Records[began].At), property.Seconds(r.At))}
+				return property.ByMechanism(CauseQueue, stoppedEarly, property.Facts{
+					Server: r.Actor, Kind: r.Kind, At: r.At, Since: x.in.Records[began].At, Until: r.At}, began, i)
 			}
 		}
 	}
 	return nil
+}
+
+var stoppedEarly = &property.Rule{Name: "stopped-early", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
+		f.Kind, f.Server, property.Seconds(f.Since), property.Seconds(f.Until))
+}}
+
+// What shows that a canary came back before what it vouches for.
+var (
+	leaseGone = canaryBack("lease-gone", func(f *property.Facts) string {
+		return fmt.Sprintf("had put this canary at %s and put it again, with its other keys, when it found its lease gone", property.Seconds(f.Before.At))
+	})
+	storeLost = canaryBack("store-lost", func(f *property.Facts) string {
+		return fmt.Sprintf("had put its keys into the store that was lost when the etcd came back empty at %s", property.Seconds(f.Before.At))
+	})
+)
+
+func canaryBack(name string, how func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the writer of %s, which had been there since %s, %s", f.Server, property.Seconds(f.Since), how(f))
+	}}
 }
 
 // ofCanary explains a canary that vouches for what is not there: the same writer had
@@ -267,18 +326,18 @@ func (x *causes) ofCanary(v *property.Violation) *property.Cause {
 	if !ok {
 		return nil
 	}
+	by := func(rule *property.Rule, i int) *property.Cause {
+		return property.ByMechanism(causeCanary, rule, property.Facts{Server: r.Actor, Store: r.Store, Key: r.Key, At: r.At, Since: life.From,
+			Before: &property.Version{At: x.in.Records[i].At}}, life.Up, i, last)
+	}
 	for i := last - 1; i > life.Up; i-- {
 		if first := &x.in.Records[i]; first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key {
-			return &property.Cause{Finding: causeCanary, Records: []int{life.Up, i, last}, Proof: fmt.Sprintf(
-				"the writer of %s, which had been there since %s, had put this canary at %s and put it again, with its other keys, when it found its lease gone",
-				r.Actor, property.Seconds(life.From), property.Seconds(first.At))}
+			return by(leaseGone, i)
 		}
 	}
 	for i := last - 1; i > life.Up; i-- {
 		if up := &x.in.Records[i]; up.Verb == history.Up && up.Kind == "etcd" && up.Store == r.Store && clusterIDOf(up.Store) != up.Store {
-			return &property.Cause{Finding: causeCanary, Records: []int{life.Up, i, last}, Proof: fmt.Sprintf(
-				"the writer of %s, which had been there since %s, had put its keys into the store that was lost when the etcd came back empty at %s",
-				r.Actor, property.Seconds(life.From), property.Seconds(up.At))}
+			return by(storeLost, i)
 		}
 	}
 	return nil
@@ -292,9 +351,14 @@ func (x *causes) ofOrigin(v *property.Violation) *property.Cause {
 	for i := last - 1; i >= 0; i-- {
 		r := &x.in.Records[i]
 		if r.Peer == watch.Peer && r.Store != watch.Store && clusterIDOf(r.Store) == clusterIDOf(watch.Store) && (r.Verb == history.Watch || r.Verb == history.Event || r.Verb == history.Call) {
-			return &property.Cause{Finding: CauseEmptied, Records: []int{i, last}, Proof: fmt.Sprintf(
-				"%s had been told by the store %s, until %s, which had the same cluster ID as %s", watch.Peer, r.Store, property.Seconds(r.At), watch.Store)}
+			return property.ByMechanism(CauseEmptied, toldByOther, property.Facts{Client: watch.Peer, Server: watch.Actor, Store: watch.Store, At: watch.At,
+				Before: &property.Version{Store: r.Store, At: r.At}}, i, last)
 		}
 	}
 	return nil
 }
+
+var toldByOther = &property.Rule{Name: "told-by-another-store", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s had been told by the store %s, until %s, which had the same cluster ID as %s",
+		f.Client, f.Before.Store, property.Seconds(f.Before.At), f.Store)
+}}

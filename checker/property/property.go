@@ -18,6 +18,7 @@ type Property struct {
 	// every mode does.
 	Promised func(mode string) bool
 
+	Rules []*Rule // the ways in which it can be broken, each with another name
 	Check func(in *Input) Result
 }
 

@@ -27,31 +27,50 @@ func Content(value string) string {
 	return "<" + value + more + ">"
 }
 
-// Object names an entry, such as "identity 65537".
-func Object(r *history.Record) string { return r.Kind + " " + r.Key }
+// Object names the entry of some facts, such as "identity 65537".
+func (f *Facts) Object() string { return f.Kind + " " + f.Key }
 
-// Saw is the act of a See or Program record, without its instant.
-func Saw(r *history.Record) string {
-	if r.Verb == history.Program {
-		return fmt.Sprintf("the datapath of %s got %s as %s", r.Actor, Object(r), Content(r.Value))
+// Saw is the act of showing something in a view or datapath, without its instant.
+func (f *Facts) Saw() string {
+	if f.Layer == Datapath {
+		return fmt.Sprintf("the datapath of %s got %s as %s", f.Agent, f.Object(), Content(f.Shown.Value))
 	}
-	return fmt.Sprintf("agent %s saw %s as %s", r.Actor, Object(r), Content(r.Value))
+	return fmt.Sprintf("agent %s saw %s as %s", f.Agent, f.Object(), Content(f.Shown.Value))
 }
 
-// Dropped is the act of a Drop or Unprogram record, without its instant.
-func Dropped(r *history.Record) string {
-	if r.Verb == history.Unprogram {
-		return fmt.Sprintf("the datapath of %s lost %s", r.Actor, Object(r))
+// Dropped is the act of dropping something from a view or datapath, without its instant.
+func (f *Facts) Dropped() string {
+	if f.Layer == Datapath {
+		return fmt.Sprintf("the datapath of %s lost %s", f.Agent, f.Object())
 	}
-	return fmt.Sprintf("agent %s dropped %s", r.Actor, Object(r))
+	return fmt.Sprintf("agent %s dropped %s", f.Agent, f.Object())
 }
 
-// Source names the replica that an agent was connected with, such as "from r0".
-func Source(r *history.Record) string {
-	if r.Peer == "" {
+// Who names the agent's view, or its host's datapath, as the one that acts.
+func (f *Facts) Who() string {
+	if f.Layer == Datapath {
+		return "the datapath of " + f.Agent
+	}
+	return "agent " + f.Agent
+}
+
+// Etcd names the etcd that the facts are about, with its store.
+func (f *Facts) Etcd() string { return fmt.Sprintf("etcd of %s (store %s)", f.Server, f.Store) }
+
+// Source names the replica that an agent had a version from, such as "from r0".
+func (v *Version) Source() string {
+	if v.Server == "" {
 		return "connected with no replica"
 	}
-	return "from " + r.Peer
+	return "from " + v.Server
+}
+
+// Content is that of a version, or that it was gone.
+func (v *Version) Content() string {
+	if v.Gone {
+		return "gone"
+	}
+	return Content(v.Value)
 }
 
 // Count shows a number with its noun, such as "4,211 entries".
@@ -95,22 +114,16 @@ func OrDefault(s, otherwise string) string {
 	return s
 }
 
-// Names joins owners of an address.
-func Names(owners []index.Possession) string {
-	var all []string
-	for _, p := range owners {
-		all = append(all, p.String())
+// OwnersOf are the names of pods that have an address.
+func OwnersOf(all []index.Possession) (names []string) {
+	for _, p := range all {
+		names = append(names, p.String())
 	}
-	return strings.Join(all, " and of ")
+	return names
 }
 
-// Who names an agent's view, or its host's datapath, as the one that acts.
-func Who(agent string, l index.Layer) string {
-	if l == index.Datapath {
-		return "the datapath of " + agent
-	}
-	return "agent " + agent
-}
+// AndOf joins the names of owners.
+func AndOf(owners []string) string { return strings.Join(owners, " and of ") }
 
 // AndMore says that there are others.
 func AndMore(n int) string {

@@ -14,6 +14,7 @@ var Canaries = property.Property{
 	Name:    "canaries",
 	Promise: "When a sync canary can be read in an etcd, everything that the source held when the writer's list was taken can be read there too, with that content or a later one, or was since deleted.",
 	Why:     "mission C2: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067",
+	Rules:   []*property.Rule{notVouched, olderThanVouched},
 	Check:   checkCanaries,
 }
 
@@ -112,8 +113,12 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *index.CanaryKind, c
 	if kind.Kind == history.Node {
 		prefix += cluster + "/"
 	}
-	lacks, says := 0, ""
-	v := property.Violation{Store: r.Store, Kind: kind.Kind, At: r.At}
+	lacks := 0
+	v := property.Violation{Facts: property.Facts{Server: r.Actor, Store: r.Store, Kind: kind.Kind, At: r.At, Range: kind.Canary,
+		Shown: &property.Version{Op: canaryPut, Rev: r.Rev}, Truth: &property.Version{RV: list.rv, At: c.in.Records[list.record].At}}}
+	if c.put[putCanary{r.Actor, r.Key}] {
+		v.Shown.Op = canaryPutAgain
+	}
 	for _, id := range c.byKind[kind.Kind] {
 		e := &c.in.Views.Entries[id]
 		listed := e.StateOf(list.rv)
@@ -121,35 +126,51 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *index.CanaryKind, c
 			continue
 		}
 		c.entries++
-		why, proof := c.unvouched(e, listed, store.VersionBy(prefix+e.Key, r.Rev), r)
-		if why == "" {
+		rule, held, proof := c.unvouched(e, listed, store.VersionBy(prefix+e.Key, r.Rev), r)
+		if rule == nil {
 			continue
 		}
 		if lacks++; lacks == 1 {
-			says, v.Key, v.Records = why, e.Key, []int{proof, list.record, i}
+			v.Rule, v.Key, v.Before, v.Records = rule, e.Key, held, []int{proof, list.record, i}
 		}
 	}
 	if lacks == 0 {
 		return
 	}
-	again := ""
-	if c.put[putCanary{r.Actor, r.Key}] {
-		again = " again"
-	}
-	v.Sentence = fmt.Sprintf("etcd of %s (store %s): the canary of %s was put%s at rev %d at %s, but %s %s %s%s, although the writer's list of rv %d at %s had it",
-		r.Actor, r.Store, kind.Canary, again, r.Rev, property.Seconds(r.At), kind.Kind, v.Key, says, property.AndMore(lacks-1), list.rv, property.Seconds(c.in.Records[list.record].At))
+	v.Others = lacks - 1
 	c.violations = append(c.violations, v)
 }
 
+// What a writer does with a canary.
+const (
+	canaryPut      = "put"
+	canaryPutAgain = "put again"
+)
+
+// The ways in which a store is not what a canary in it says.
+var (
+	notVouched       = vouched("not-there", func(f *property.Facts) string { return "is not there" })
+	olderThanVouched = vouched("older", func(f *property.Facts) string {
+		return fmt.Sprintf("is there as %s of rev %d, which it was before that list only", property.Content(f.Before.Value), f.Before.Rev)
+	})
+)
+
+func vouched(name string, says func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: the canary of %s was %s at rev %d at %s, but %s %s%s, although the writer's list of rv %d at %s had it", f.Etcd(), f.Range, f.Shown.Op,
+			f.Shown.Rev, property.Seconds(f.At), f.Object(), says(f), property.AndMore(f.Others), f.Truth.RV, property.Seconds(f.Truth.At))
+	}}
+}
+
 // unvouched says why a store with the version v of an entry, nil if it has none, is not
-// what the canary r says, which vouches for the entry's state listed; and the record that
-// proves it.
-func (c *canaryCheck) unvouched(e *index.Entry, listed int32, v *index.Version, r *history.Record) (why string, proof int) {
+// what the canary r says, which vouches for the entry's state listed: the rule that is
+// broken or nil, what the store has, and the record that proves it.
+func (c *canaryCheck) unvouched(e *index.Entry, listed int32, v *index.Version, r *history.Record) (rule *property.Rule, held *property.Version, proof int) {
 	if _, deletedSince := e.Earliest(e.Absent, listed, r.At); deletedSince {
-		return "", 0 // what the key holds then, convergence and owner judge
+		return nil, nil, 0 // what the key holds then, convergence and owner judge
 	}
 	if v == nil || v.Deleted {
-		return "is not there", int(e.States[listed].Record)
+		return notVouched, nil, int(e.States[listed].Record)
 	}
 	value := c.in.Records[v.Record].Value
 	for i := range e.Claims {
@@ -157,8 +178,8 @@ func (c *canaryCheck) unvouched(e *index.Entry, listed int32, v *index.Version, 
 			continue
 		}
 		if _, ok := e.Earliest(e.Claims[i].Live, listed, r.At); ok {
-			return "", 0
+			return nil, nil, 0
 		}
 	}
-	return fmt.Sprintf("is there as %s of rev %d, which it was before that list only", property.Content(value), v.Rev), int(v.Record)
+	return olderThanVouched, &property.Version{Value: value, Rev: v.Rev}, int(v.Record)
 }

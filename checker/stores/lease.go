@@ -15,6 +15,7 @@ var Leases = property.Property{
 	Promise: "A live writer's keys persist: no key goes without a deletion or the end of its lease, no lease ends while it is renewed or while writer and etcd both could renew it; and where a fault has ended one, every key that is still true is back within " +
 		"two minutes, and as long again as the keys take at 20 per second, in which nothing disturbs the replica.",
 	Why:   "a lease is there to remove the keys of a writer that is gone; cilium 25966",
+	Rules: leaseRules,
 	Check: checkLeases,
 }
 
@@ -126,19 +127,42 @@ func (c *leaseCheck) deletions(s *index.Store) {
 		put := &c.in.Records[before.Record]
 		l := c.leases[leaseKey{s.Name, put.Owner}]
 		if l == nil || l.end < 0 {
-			c.violations = append(c.violations, property.Violation{Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Records: []int{int(before.Record), int(i)},
-				Sentence: fmt.Sprintf("etcd of %s (store %s): %q was deleted at rev %d at %s, which nobody asked for, and %s", s.Actor, s.Name, r.Key, r.Rev, property.Seconds(r.At), leaseLives(put.Owner))})
+			v := property.Violation{Rule: deletedUnasked, Records: []int{int(before.Record), int(i)}, Facts: property.Facts{
+				Server: s.Actor, Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Lease: put.Owner, Shown: &property.Version{Gone: true, Rev: r.Rev}}}
+			c.violations = append(c.violations, v)
 			continue
 		}
 		l.lost = append(l.lost, i)
 	}
 }
 
-func leaseLives(id string) string {
-	if id == "" {
-		return "it had no lease"
-	}
-	return "its lease " + id + " had not ended"
+// The ways in which a live writer's keys do not persist.
+var (
+	deletedUnasked = &property.Rule{Name: "deleted-unasked", Text: func(f *property.Facts) string {
+		why := "its lease " + f.Lease + " had not ended"
+		if f.Lease == "" {
+			why = "it had no lease"
+		}
+		return fmt.Sprintf("%s: %q was deleted at rev %d at %s, which nobody asked for, and %s", f.Etcd(), f.Key, f.Shown.Rev, property.Seconds(f.At), why)
+	}}
+	expiredEarly = expired("expired-early", func(f *property.Facts) string {
+		return fmt.Sprintf("%s after it was renewed for %v", property.Seconds(f.At-f.Since), f.Allowed)
+	})
+	expiredUndisturbed = expired("expired-undisturbed", func(f *property.Facts) string {
+		return fmt.Sprintf("although the writer and its etcd were up and undisturbed since its last renewal at %s", property.Seconds(f.Since))
+	})
+	notPutBack = &property.Rule{Name: "not-put-back", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: %q%s, lost at %s with the lease %s of %s, was not back at %s, although it was true and nothing had disturbed the replica for %v",
+			f.Etcd(), f.Key, property.AndMore(f.Others), property.Seconds(f.Since), f.Lease, f.Client, property.Seconds(f.At), f.Allowed)
+	}}
+	leaseRules = []*property.Rule{deletedUnasked, expiredEarly, expiredUndisturbed, notPutBack}
+)
+
+func expired(name string, why func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: the lease %s of %s with %s expired at %s, %s; it lost %s %q%s", f.Etcd(), f.Lease, f.Client,
+			property.Count(f.Others+1, "key", "keys"), property.Seconds(f.At), why(f), f.Kind, f.Key, property.AndMore(f.Others))
+	}}
 }
 
 // judge judges the expiry of a lease with keys whose holder is the writer beside its
@@ -157,18 +181,18 @@ func (c *leaseCheck) judge(l *leaseLife) {
 	switch {
 	case c.clockJumped(end.Actor, renewed.From, end.At):
 	case end.At < renewed.From+l.ttl:
-		c.report(l, end, fmt.Sprintf("%s after it was renewed for %v", property.Seconds(end.At-renewed.From), l.ttl))
+		c.report(expiredEarly, l, end, renewed.From)
 	case c.undisturbed(end.Actor, renewed.At, end.At):
-		c.report(l, end, fmt.Sprintf("although the writer and its etcd were up and undisturbed since its last renewal at %s", property.Seconds(renewed.At)))
+		c.report(expiredUndisturbed, l, end, renewed.At)
 	}
 	c.back(l, end)
 }
 
-func (c *leaseCheck) report(l *leaseLife, end *history.Record, why string) {
+func (c *leaseCheck) report(rule *property.Rule, l *leaseLife, end *history.Record, since time.Duration) {
 	first := &c.in.Records[l.lost[0]]
-	c.violations = append(c.violations, property.Violation{Store: l.store, Kind: first.Kind, Key: first.Key, At: end.At, Records: []int{l.granted, l.renewed, l.end, int(l.lost[0])},
-		Sentence: fmt.Sprintf("etcd of %s (store %s): the lease %s of %s with %s expired at %s, %s; it lost %s %q%s", end.Actor, l.store, l.id,
-			c.in.Records[l.granted].Peer, property.Count(len(l.lost), "key", "keys"), property.Seconds(end.At), why, first.Kind, first.Key, property.AndMore(len(l.lost)-1))})
+	c.violations = append(c.violations, property.Violation{Rule: rule, Records: []int{l.granted, l.renewed, l.end, int(l.lost[0])}, Facts: property.Facts{
+		Client: c.in.Records[l.granted].Peer, Server: end.Actor, Store: l.store, Kind: first.Kind, Key: first.Key, At: end.At,
+		Lease: l.id, Since: since, Allowed: l.ttl, Others: len(l.lost) - 1}})
 }
 
 // back demands that the keys of a lease that expired are put back, once the writer, the
@@ -184,7 +208,7 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 		return
 	}
 	entries := c.in.Views.ByName()
-	missing, first := 0, ""
+	missing := 0
 	var v property.Violation
 	for _, i := range l.lost {
 		r := &c.in.Records[i]
@@ -197,13 +221,13 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 			continue
 		}
 		if missing++; missing == 1 {
-			first = r.Key
-			v = property.Violation{Store: l.store, Kind: r.Kind, Key: r.Key, At: deadline, Records: []int{l.granted, l.end, int(i)}}
+			v = property.Violation{Rule: notPutBack, Records: []int{l.granted, l.end, int(i)}, Facts: property.Facts{
+				Client: c.in.Records[l.granted].Peer, Server: end.Actor, Store: l.store, Kind: r.Kind, Key: r.Key, At: deadline,
+				Lease: l.id, Since: end.At, Allowed: needed}}
 		}
 	}
 	if missing > 0 {
-		v.Sentence = fmt.Sprintf("etcd of %s (store %s): %q%s, lost at %s with the lease %s of %s, was not back at %s, although it was true and nothing had disturbed the replica for %v",
-			end.Actor, l.store, first, property.AndMore(missing-1), property.Seconds(end.At), l.id, c.in.Records[l.granted].Peer, property.Seconds(deadline), needed)
+		v.Others = missing - 1
 		c.violations = append(c.violations, v)
 	}
 }

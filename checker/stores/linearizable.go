@@ -16,6 +16,7 @@ var Linearizable = property.Property{
 	Name:    "etcd-linearizable",
 	Promise: "Each etcd answers as if its operations on a key had happened one after the other, each between its start and its answer.",
 	Why:     "the ground that the other properties stand on: etcd's guarantee (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
+	Rules:   []*property.Rule{noOrder},
 	Check:   CheckLinearizable,
 }
 
@@ -43,25 +44,31 @@ func CheckLinearizable(in *property.Input) property.Result {
 	return property.Judged(evidence, violations)
 }
 
+var noOrder = &property.Rule{Name: "no-order", Text: func(f *property.Facts) string {
+	after := ""
+	if f.Before != nil {
+		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", f.Before.Value, property.Seconds(f.Before.At))
+	}
+	return fmt.Sprintf("%s: no order of the operations on %q explains %s at %s%s", f.Etcd(), f.Key, f.Shown.Value, property.Seconds(f.At), after)
+}}
+
 // notLinearizable is the violation by a piece: the first operation that the
 // longest order found leaves unexplained, and the operation that this order ends
 // with.
 func notLinearizable(in *property.Input, s *index.Store, p linearize.Piece[spec.KVState], deadline time.Time) property.Violation {
 	culprit, longest := etcdMachine.Explain(p, deadline)
 	r := &in.Records[linearize.RecordOf(culprit)]
-	after := ""
-	var records []int
+	input := culprit.Input.(spec.KVInput)
+	v := property.Violation{Rule: noOrder, Facts: property.Facts{
+		Server: s.Actor, Store: s.Name, Kind: r.Kind, Key: input.Key, At: r.At, Shown: &property.Version{Op: string(input.Op), Value: describe(culprit)}}}
 	if len(longest) > 0 {
 		end := longest[len(longest)-1]
-		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", describe(end), property.Seconds(in.Records[linearize.RecordOf(end)].At))
-		records = append(records, linearize.RecordOf(end))
+		record := linearize.RecordOf(end)
+		v.Before = &property.Version{Op: string(end.Input.(spec.KVInput).Op), Value: describe(end), At: in.Records[record].At}
+		v.Records = append(v.Records, record)
 	}
-	input := culprit.Input.(spec.KVInput)
-	return property.Violation{
-		Store: s.Name, Kind: r.Kind, Key: input.Key, At: r.At, Records: append(records, linearize.RecordOf(culprit)),
-		Sentence: fmt.Sprintf("etcd of %s (store %s): no order of the operations on %q explains %s at %s%s",
-			s.Actor, s.Name, input.Key, describe(culprit), property.Seconds(r.At), after),
-	}
+	v.Records = append(v.Records, linearize.RecordOf(culprit))
+	return v
 }
 
 func describe(op porcupine.Operation) string {

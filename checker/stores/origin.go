@@ -14,6 +14,7 @@ var RevisionOrigin = property.Property{
 	Name:    "revision-origin",
 	Promise: "A client goes on from a revision only in the store that told it of this revision: if it asks another one, such as a rebuilt etcd, it gives that watch up within 10 s in which no fault concerns it.",
 	Why:     "mission C2 to C4: an etcd that was rebuilt, or another replica's, counts anew; cilium 30964, 32005",
+	Rules:   []*property.Rule{foreignRevision},
 	Check:   checkRevisionOrigin,
 }
 
@@ -84,6 +85,15 @@ func tells(v history.Verb) bool {
 	return v == history.Call || v == history.Watch || v == history.Event || v == history.Unwatch
 }
 
+var foreignRevision = &property.Rule{Name: "foreign-revision", Text: func(f *property.Facts) string {
+	says := "had told it nothing yet"
+	if f.Before != nil {
+		says = fmt.Sprintf("had told it of rev %d at most", f.Before.Rev)
+	}
+	return fmt.Sprintf("%s watches %q in the %s from rev %d at %s, and stays with it, but that store %s",
+		f.Client, f.Key, f.Etcd(), f.Shown.Rev, property.Seconds(f.At), says)
+}}
+
 func (c *originCheck) watch(i int, r *history.Record) {
 	from := index.ParseNumber(r.Ask)
 	if from == 0 {
@@ -104,13 +114,12 @@ func (c *originCheck) watch(i int, r *history.Record) {
 		c.short++
 		return
 	}
-	v := property.Violation{Store: r.Store, Kind: r.Kind, Key: r.Key, At: r.At, Records: []int{i}}
-	says := "had told it nothing yet"
+	v := property.Violation{Rule: foreignRevision, Records: []int{i}, Facts: property.Facts{
+		Client: r.Peer, Server: r.Actor, Store: r.Store, Kind: r.Kind, Key: r.Key, At: r.At, Shown: &property.Version{Rev: from}}}
 	if known.rev > 0 {
-		says = fmt.Sprintf("had told it of rev %d at most", known.rev)
+		v.Before = &property.Version{Rev: known.rev, At: c.in.Records[known.record].At}
 		v.Records = []int{known.record, i}
 	}
-	v.Sentence = fmt.Sprintf("%s watches %q in the etcd of %s (store %s) from rev %d at %s, and stays with it, but that store %s", r.Peer, r.Key, r.Actor, r.Store, from, property.Seconds(r.At), says)
 	c.violations = append(c.violations, v)
 }
 

@@ -14,6 +14,7 @@ var Revisions = property.Property{
 	Name:    "etcd-revisions",
 	Promise: "The revisions of a store never decrease and belong to it alone, its acknowledged writes are among its changes, and what it answers at a pinned revision is the state that its changes had made by then.",
 	Why:     "the ground that the other properties stand on; mission C3, cilium 30964, 32005 for revisions that cross stores",
+	Rules:   revisionRules,
 	Check:   checkRevisions,
 }
 
@@ -43,12 +44,52 @@ type revisionCheck struct {
 	violations     []property.Violation
 }
 
-func (c *revisionCheck) report(s *index.Store, i int32, records []int, format string, args ...any) {
-	r := &c.in.Records[i]
-	c.violations = append(c.violations, property.Violation{
-		Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Records: append(records, int(i)),
-		Sentence: fmt.Sprintf("etcd of %s (store %s): %s at %s", r.Actor, s.Name, fmt.Sprintf(format, args...), property.Seconds(r.At)),
+// The ways in which an etcd breaks the order of its revisions.
+var (
+	otherStore = revision("other-store", func(f *property.Facts) string {
+		return fmt.Sprintf("%s of %q, although %s had started store %s before that", f.Shown.Op, f.Key, f.Server, f.Truth.Store)
 	})
+	otherServer = revision("other-server", func(f *property.Facts) string {
+		return fmt.Sprintf("%s of %q, although the store is that of %s", f.Shown.Op, f.Key, f.Truth.Server)
+	})
+	decreased = revision("decreased", func(f *property.Facts) string {
+		return fmt.Sprintf("%s of %q at rev %d came after rev %d", f.Shown.Op, f.Key, f.Shown.Rev, f.Before.Rev)
+	})
+	twice   = revision("twice", func(f *property.Facts) string { return fmt.Sprintf("%q changed twice at rev %d", f.Key, f.Shown.Rev) })
+	putLost = revision("put-lost", func(f *property.Facts) string {
+		return fmt.Sprintf("a put of %q was acknowledged with rev %d, but never applied,", f.Key, f.Shown.Rev)
+	})
+	deleteLost = revision("delete-lost", func(f *property.Facts) string {
+		return fmt.Sprintf("a delete of %q was acknowledged with rev %d and %q deleted, but %d were applied,", f.Key, f.Shown.Rev, f.Shown.Value, f.Truth.Count)
+	})
+	pinnedExtra = revision("pinned-extra", func(f *property.Facts) string {
+		return fmt.Sprintf("an answer at rev %s holds %q of rev %d, which did not exist then,", f.Asked, f.Shown.Key, f.Shown.Rev)
+	})
+	pinnedMissing = revision("pinned-missing", func(f *property.Facts) string {
+		return fmt.Sprintf("an answer at rev %s lacks %q, which was put at rev %d,", f.Asked, f.Truth.Key, f.Truth.Rev)
+	})
+	pinnedDifferent = revision("pinned-different", func(f *property.Facts) string {
+		return fmt.Sprintf("an answer at rev %s holds %q as %s of rev %d, which was then %s of rev %d,",
+			f.Asked, f.Shown.Key, f.Shown.Hash, f.Shown.Rev, orUnknown(f.Truth.Hash), f.Truth.Rev)
+	})
+	revisionRules = []*property.Rule{otherStore, otherServer, decreased, twice, putLost, deleteLost, pinnedExtra, pinnedMissing, pinnedDifferent}
+)
+
+func revision(name string, what func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: %s at %s", f.Etcd(), what(f), property.Seconds(f.At))
+	}}
+}
+
+// report notes that a record breaks a rule, because of others before it.
+func (c *revisionCheck) report(rule *property.Rule, s *index.Store, i int32, facts property.Facts, because ...int32) {
+	r := &c.in.Records[i]
+	facts.Server, facts.Store, facts.Kind, facts.Key, facts.At = r.Actor, s.Name, r.Kind, r.Key, r.At
+	v := property.Violation{Rule: rule, Facts: facts}
+	for _, b := range append(because, i) {
+		v.Records = append(v.Records, int(b))
+	}
+	c.violations = append(c.violations, v)
 }
 
 // owners demands that each replica applies changes to the store that it started
@@ -69,12 +110,17 @@ func (c *revisionCheck) owners() {
 		case history.Put, history.Del:
 			s := byStore[r.Store]
 			if up, ok := started[r.Actor]; ok && c.in.Records[up].Store != r.Store {
-				c.report(s, int32(i), []int{up}, "%s of %q, although %s had started store %s before that", r.Verb, r.Key, r.Actor, c.in.Records[up].Store)
+				c.report(otherStore, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Store: c.in.Records[up].Store}}, int32(up))
 			} else if r.Actor != s.Actor {
-				c.report(s, int32(i), nil, "%s of %q, although the store is that of %s", r.Verb, r.Key, s.Actor)
+				c.report(otherServer, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Server: s.Actor}})
 			}
 		}
 	}
+}
+
+// act is what a store did in a record.
+func act(r *history.Record) *property.Version {
+	return &property.Version{Op: string(r.Verb), Rev: r.Rev, At: r.At}
 }
 
 // order demands that revisions do not decrease, and increase where a key changes
@@ -85,9 +131,9 @@ func (c *revisionCheck) order(s *index.Store) {
 	for _, i := range s.Changes {
 		r := &c.in.Records[i]
 		if last >= 0 && r.Rev < c.in.Records[last].Rev {
-			c.report(s, i, []int{int(last)}, "%s of %q at rev %d came after rev %d", r.Verb, r.Key, r.Rev, c.in.Records[last].Rev)
+			c.report(decreased, s, i, property.Facts{Shown: act(r), Before: act(&c.in.Records[last])}, last)
 		} else if before, ok := byKey[r.Key]; ok && r.Rev == c.in.Records[before].Rev {
-			c.report(s, i, []int{int(before)}, "%q changed twice at rev %d", r.Key, r.Rev)
+			c.report(twice, s, i, property.Facts{Shown: act(r)}, before)
 		}
 		last, byKey[r.Key] = i, i
 	}
@@ -110,7 +156,7 @@ func (c *revisionCheck) call(s *index.Store, i int32) {
 func (c *revisionCheck) acknowledged(s *index.Store, i int32, r *history.Record) {
 	if r.Op == "put" {
 		if v := s.VersionAt(r.Key, r.Rev); v == nil || v.Deleted {
-			c.report(s, i, nil, "a put of %q was acknowledged with rev %d, but never applied,", r.Key, r.Rev)
+			c.report(putLost, s, i, property.Facts{Shown: &property.Version{Op: r.Op, Rev: r.Rev}})
 		}
 		return
 	}
@@ -121,7 +167,7 @@ func (c *revisionCheck) acknowledged(s *index.Store, i int32, r *history.Record)
 		}
 	}
 	if deleted, err := strconv.Atoi(r.Value); err != nil || deleted != 0 && deleted != applied {
-		c.report(s, i, nil, "a delete of %q was acknowledged with rev %d and %q deleted, but %d were applied,", r.Key, r.Rev, r.Value, applied)
+		c.report(deleteLost, s, i, property.Facts{Shown: &property.Version{Op: r.Op, Rev: r.Rev, Value: r.Value}, Truth: &property.Version{Count: int64(applied)}})
 	}
 }
 
@@ -134,15 +180,16 @@ func (c *revisionCheck) pinnedRange(s *index.Store, i int32, r *history.Record) 
 	for _, key := range s.Answered(r) {
 		kv, found := answer[key]
 		v := s.VersionBy(key, r.RV)
+		asked, shown := strconv.FormatInt(r.RV, 10), property.Version{Key: key, Hash: kv.Hash, Rev: kv.ModRev}
 		switch {
 		case v == nil || v.Deleted:
 			if found {
-				c.report(s, i, nil, "an answer at rev %d holds %q of rev %d, which did not exist then,", r.RV, key, kv.ModRev)
+				c.report(pinnedExtra, s, i, property.Facts{Asked: asked, Shown: &shown})
 			}
 		case !found:
-			c.report(s, i, []int{int(v.Record)}, "an answer at rev %d lacks %q, which was put at rev %d,", r.RV, key, v.Rev)
+			c.report(pinnedMissing, s, i, property.Facts{Asked: asked, Truth: &property.Version{Key: key, Hash: v.Hash, Rev: v.Rev}}, v.Record)
 		case kv.ModRev != v.Rev || v.Hash != "" && kv.Hash != v.Hash:
-			c.report(s, i, []int{int(v.Record)}, "an answer at rev %d holds %q as %s of rev %d, which was then %s of rev %d,", r.RV, key, kv.Hash, kv.ModRev, orUnknown(v.Hash), v.Rev)
+			c.report(pinnedDifferent, s, i, property.Facts{Asked: asked, Shown: &shown, Truth: &property.Version{Hash: v.Hash, Rev: v.Rev}}, v.Record)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package stores
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -13,6 +14,7 @@ var Watch = property.Property{
 	Name:    "etcd-watch",
 	Promise: "Each watch of an etcd gets exactly the changes of its range from the revision on that it asked for, in order, once, and those of a revision together, each described as the store made it; a progress notification says that nothing is left before it.",
 	Why:     "the ground that Cilium's readers stand on: etcd's guarantees (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
+	Rules:   watchRules,
 	Check:   checkEtcdWatch,
 }
 
@@ -37,22 +39,6 @@ type etcdWatchCheck struct {
 }
 
 type watchedRange struct{ store, key, end string }
-
-// guarantee is one of those that etcd gives for watches, and which a watch can break
-// once: more of the same adds nothing.
-type guarantee string
-
-const (
-	ordered       guarantee = "ordered"
-	unique        guarantee = "unique"
-	atomic        guarantee = "atomic"
-	reliable      guarantee = "reliable"
-	resumable     guarantee = "resumable"
-	bookmarkable  guarantee = "bookmarkable"
-	filtered      guarantee = "filtered"
-	versioned     guarantee = "created or modified"
-	previousValue guarantee = "previous value"
-)
 
 // etcdWatcher is how far a watch has come.
 type etcdWatcher struct {
@@ -124,21 +110,29 @@ func inRange(key, from, end string) bool {
 }
 
 // report notes that an answer breaks a guarantee.
-func (x *etcdWatcher) report(g guarantee, i int32, because []int32, format string, args ...any) {
-	if x.broken[g] {
+func (x *etcdWatcher) report(b brokenGuarantee, i int32, facts property.Facts, because ...int32) {
+	if x.broken[b.of] {
 		return
 	}
-	x.broken[g] = true
-	r := &x.c.in.Records[i]
-	records := []int{int(x.w.Open)}
-	for _, b := range because {
-		records = append(records, int(b))
+	x.broken[b.of] = true
+	facts.Client, facts.Server, facts.Store, facts.Asked = x.opened.Peer, x.opened.Actor, x.opened.Store, strconv.FormatInt(x.start, 10)
+	facts.Kind, facts.Key, facts.At = x.opened.Kind, x.opened.Key, x.c.in.Records[i].At
+	v := property.Violation{Rule: b.Rule, Facts: facts, Records: []int{int(x.w.Open)}}
+	for _, b := range append(because, i) {
+		v.Records = append(v.Records, int(b))
 	}
-	x.c.violations = append(x.c.violations, property.Violation{
-		Store: x.opened.Store, Kind: x.opened.Kind, Key: x.opened.Key, At: r.At, Records: append(records, int(i)),
-		Sentence: fmt.Sprintf("etcd of %s (store %s): not %s: the watch of %s on %q from rev %d %s at %s", x.opened.Actor, x.opened.Store, g,
-			x.opened.Peer, x.opened.Key, x.start, fmt.Sprintf(format, args...), property.Seconds(r.At)),
-	})
+	x.c.violations = append(x.c.violations, v)
+}
+
+// got is an event as a watch got it.
+func got(ev index.EtcdEvent) *property.Version {
+	return &property.Version{Key: ev.Key, Value: ev.String(), Gone: !ev.Put, Rev: ev.Mod, Hash: ev.Hash, Count: ev.Count, Created: ev.Created, Prev: ev.Prev}
+}
+
+// change is a change of a store that a record has.
+func (x *etcdWatcher) change(i int32) *property.Version {
+	r := &x.c.in.Records[i]
+	return &property.Version{Key: r.Key, Gone: r.Verb == history.Del, Rev: r.Rev, At: r.At}
 }
 
 func (x *etcdWatcher) answered(i int32) {
@@ -173,14 +167,14 @@ func (x *etcdWatcher) event(i int32, ev index.EtcdEvent) {
 // comes.
 func (x *etcdWatcher) inBookmark(i int32, ev index.EtcdEvent) {
 	if ev.Mod >= 0 && ev.Mod <= x.bookmark {
-		x.report(bookmarkable, i, []int32{x.bookmarkAt}, "got %s at rev %d after the progress notification of rev %d,", ev, ev.Mod, x.bookmark)
+		x.report(passedBookmark, i, property.Facts{Shown: got(ev), Before: &property.Version{Rev: x.bookmark}}, x.bookmarkAt)
 	}
 }
 
 // inFilter: filtered. Only changes of the range, and of the kinds asked for, come.
 func (x *etcdWatcher) inFilter(i int32, ev index.EtcdEvent) bool {
 	if !inRange(ev.Key, x.opened.Key, x.opened.End) || !x.wants(ev.Put) {
-		x.report(filtered, i, nil, "got %s at rev %d, which it had not asked for,", ev, ev.Mod)
+		x.report(notAskedFor, i, property.Facts{Shown: got(ev)})
 		return false
 	}
 	return true
@@ -200,9 +194,9 @@ func (x *etcdWatcher) wants(put bool) bool {
 func (x *etcdWatcher) inOrder(i int32, ev index.EtcdEvent) bool {
 	switch {
 	case ev.Mod >= 0 && ev.Mod < x.start:
-		x.report(resumable, i, nil, "got %s at rev %d, from before its start,", ev, ev.Mod)
+		x.report(beforeStart, i, property.Facts{Shown: got(ev)})
 	case ev.Mod >= 0 && ev.Mod < x.rev:
-		x.report(ordered, i, []int32{x.last}, "got %s at rev %d after rev %d,", ev, ev.Mod, x.rev)
+		x.report(wrongOrder, i, property.Facts{Shown: got(ev), Before: &property.Version{Rev: x.rev}}, x.last)
 	default:
 		return true
 	}
@@ -214,10 +208,10 @@ func (x *etcdWatcher) inOrder(i int32, ev index.EtcdEvent) bool {
 func (x *etcdWatcher) inOneAnswer(i int32, ev index.EtcdEvent) bool {
 	switch {
 	case x.taken[ev.Key]:
-		x.report(unique, i, []int32{x.last}, "got %s at rev %d twice,", ev, ev.Mod)
+		x.report(sentTwice, i, property.Facts{Shown: got(ev)}, x.last)
 		return false
 	case x.closed:
-		x.report(atomic, i, []int32{x.last}, "got %s at rev %d when the answer with that revision was complete,", ev, ev.Mod)
+		x.report(twoAnswers, i, property.Facts{Shown: got(ev)}, x.last)
 		return false
 	}
 	return true
@@ -229,16 +223,15 @@ func (x *etcdWatcher) asMade(i int32, ev index.EtcdEvent) {
 	v, before := x.store.Change(ev.Key, ev.Mod)
 	if v == nil || v.Deleted == ev.Put {
 		if r := &x.c.in.Records[i]; r.At < x.store.Last { // the changes of the store's last instant may be missing
-			x.report(reliable, i, nil, "got %s at rev %d, which the store never made,", ev, ev.Mod)
+			x.report(neverMade, i, property.Facts{Shown: got(ev)})
 		}
 		return
 	}
 	if ev.Put && (ev.Created != v.Created || ev.Count != v.Count || v.Hash != "" && ev.Hash != v.Hash) {
-		x.report(versioned, i, []int32{v.Record}, "got %s at rev %d as version %d of %s created at rev %d, which was version %d of %s created at rev %d,",
-			ev, ev.Mod, ev.Count, ev.Hash, ev.Created, v.Count, orUnknown(v.Hash), v.Created)
+		x.report(wrongVersion, i, property.Facts{Shown: got(ev), Truth: &property.Version{Count: v.Count, Hash: v.Hash, Created: v.Created}}, v.Record)
 	}
 	if ev.WithPrev && ev.Prev != before {
-		x.report(previousValue, i, []int32{v.Record}, "got %s at rev %d with a previous value of rev %d, which was rev %d,", ev, ev.Mod, ev.Prev, before)
+		x.report(wrongPrevious, i, property.Facts{Shown: got(ev), Truth: &property.Version{Prev: before}}, v.Record)
 	}
 }
 
@@ -249,15 +242,14 @@ func (x *etcdWatcher) complete(i int32, rev int64) {
 	if len(missed) == 0 {
 		return
 	}
-	m := &x.c.in.Records[missed[0]]
-	lacks := fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", m.Key, m.Rev, property.AndMore(len(missed)-1), x.c.in.Records[i].Rev)
+	facts := property.Facts{Shown: &property.Version{Rev: x.c.in.Records[i].Rev}, Truth: x.change(missed[0]), Others: len(missed) - 1}
 	switch {
-	case m.Rev == x.rev:
-		x.report(atomic, i, missed[:1], "%s", lacks)
+	case facts.Truth.Rev == x.rev:
+		x.report(atomicLacks, i, facts, missed[0])
 	case x.rev == 0:
-		x.report(resumable, i, missed[:1], "%s", lacks)
+		x.report(resumableLacks, i, facts, missed[0])
 	default:
-		x.report(reliable, i, missed[:1], "%s", lacks)
+		x.report(reliableLacks, i, facts, missed[0])
 	}
 }
 
@@ -282,8 +274,7 @@ func (x *etcdWatcher) pass(rev int64) (missed []int32) {
 func (x *etcdWatcher) notified(i int32) {
 	r := &x.c.in.Records[i]
 	if missed := x.pass(r.Rev); len(missed) > 0 {
-		m := &x.c.in.Records[missed[0]]
-		x.report(bookmarkable, i, missed[:1], "was told of the progress to rev %d, but lacks %q of rev %d%s,", r.Rev, m.Key, m.Rev, property.AndMore(len(missed)-1))
+		x.report(bookmarkLacks, i, property.Facts{Shown: &property.Version{Rev: r.Rev}, Truth: x.change(missed[0]), Others: len(missed) - 1}, missed[0])
 	}
 	x.bookmark, x.bookmarkAt = r.Rev, i
 }
@@ -296,6 +287,6 @@ func (x *etcdWatcher) ended() {
 	}
 	r := &x.c.in.Records[x.w.End]
 	if next := max(x.start, x.rev+1, x.bookmark+1); r.Rev > 0 && next > r.Rev {
-		x.report(resumable, x.w.End, []int32{x.last}, "was ended by the compaction up to rev %d, although it wanted rev %d next,", r.Rev, next)
+		x.report(endedEarly, x.w.End, property.Facts{Shown: &property.Version{Rev: r.Rev}, Truth: &property.Version{Rev: next}}, x.last)
 	}
 }

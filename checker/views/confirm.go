@@ -8,7 +8,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
@@ -70,10 +69,10 @@ func (s *Sample) Subjects() []Subject {
 }
 
 // confirm lets porcupine judge some entries, at their least delta and one
-// nanosecond below it. It returns a violation, which is the checker's own, for
-// each of which porcupine says otherwise, and of how many it says the same; what
-// the deadline leaves open is in neither.
-func (x *stalenessIndex) confirm() (wrong []property.Violation, agreed int) {
+// nanosecond below it. It returns of how many porcupine says the same, and a sentence on
+// the first of which it says otherwise, which is an error of this checker, or an empty
+// one; what the deadline leaves open is in neither.
+func (x *stalenessIndex) confirm() (agreed int, contradiction string) {
 	deadline := time.Now().Add(x.in.Deadline)
 	for _, s := range x.sample.Subjects() {
 		e := &x.in.Views.Entries[s.Entry]
@@ -87,20 +86,16 @@ func (x *stalenessIndex) confirm() (wrong []property.Violation, agreed int) {
 		case at == porcupine.Ok && below == porcupine.Illegal:
 			agreed++
 		case at == porcupine.Illegal || below == porcupine.Ok:
-			wrong = append(wrong, x.disagreement(s, explained, at, below))
+			return agreed, x.disagreement(s, at, below)
 		}
 	}
-	property.SortByTime(wrong)
-	return wrong, agreed
+	return agreed, ""
 }
 
-func (x *stalenessIndex) disagreement(s Subject, explained []index.Showing, at, below porcupine.CheckResult) property.Violation {
+func (x *stalenessIndex) disagreement(s Subject, at, below porcupine.CheckResult) string {
 	e := &x.in.Views.Entries[s.Entry]
-	return property.Violation{
-		Agent: x.in.Views.Agents[s.agent], Kind: e.Kind, Key: e.Key, At: explained[len(explained)-1].To, Records: []int{int(explained[0].Record)},
-		Sentence: fmt.Sprintf("the two algorithms disagree, which is an error of this checker: %s showed %s %s with a least delta of %v, of which porcupine says %s, and of a nanosecond less %s",
-			property.Who(x.in.Views.Agents[s.agent], s.layer), e.Kind, e.Key, s.Delta, at, below),
-	}
+	return fmt.Sprintf("two algorithms disagree: %s showed %s %s with a least delta of %v, of which porcupine says %s, and of a nanosecond less %s",
+		who(x.in, s), e.Kind, e.Key, s.Delta, at, below)
 }
 
 // Relaxed lets porcupine judge the truth of an entry and the reads of what was

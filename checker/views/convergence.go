@@ -15,6 +15,7 @@ var Convergence = property.Property{
 	Name:    "convergence",
 	Promise: "After the heal every agent has, within the plan's bound, exactly the view that the final truth demands, and keeps it.",
 	Why:     "mission C8: agents converge to the correct state; cilium 24740, 19813, 29822",
+	Rules:   append(stuckRules, convergedLate),
 	Check:   checkConvergence,
 }
 
@@ -149,16 +150,22 @@ func describeLags(took []lag, of, demanded int, bound time.Duration) string {
 		len(took), property.Count(of, "agent", "agents"), property.Count(demanded, "entry", "entries"), property.Seconds(median.after), property.Seconds(slowest.after), slowest.agent, bound)
 }
 
+var convergedLate = &property.Rule{Name: "late", Text: func(f *property.Facts) string {
+	what := "its restart"
+	if f.Shown != nil {
+		what = f.Shown.Kind + " " + f.Shown.Key
+	}
+	return fmt.Sprintf("agent %s had the view that the final truth demands only at %s, %s after the heal, and not within %v: %s came last",
+		f.Agent, property.Seconds(f.At), property.Seconds(f.After), f.Allowed, what)
+}}
+
 func lateViolation(in *property.Input, id int32, a follower, heal int, bound time.Duration) property.Violation {
 	record := in.Views.Events[a.lastWrong].Record
 	r := &in.Records[record]
-	what := property.Object(r)
-	if r.Verb == history.Up {
-		what = "its restart"
+	v := property.Violation{Rule: convergedLate, Records: []int{heal, int(record)}, Facts: property.Facts{
+		Agent: in.Views.Agents[id], At: r.At, After: r.At - in.Records[heal].At, Allowed: bound}}
+	if r.Verb != history.Up {
+		v.Shown = &property.Version{Kind: r.Kind, Key: r.Key, Gone: r.Verb == history.Drop}
 	}
-	return property.Violation{
-		Agent: in.Views.Agents[id], At: r.At, Records: []int{heal, int(record)},
-		Sentence: fmt.Sprintf("agent %s had the view that the final truth demands only at %s, %s after the heal, and not within %v: %s came last",
-			in.Views.Agents[id], property.Seconds(r.At), property.Seconds(r.At-in.Records[heal].At), bound, what),
-	}
+	return v
 }

@@ -11,6 +11,7 @@ var NoSpuriousDeletion = property.Property{
 	Name:    "no-spurious-deletion",
 	Promise: "Nothing leaves an agent's view or datapath that has existed without a break since the version last seen, and nothing that is not in it.",
 	Why:     "mission C7, C8: no datapath disruption while replicas restart and refill; cilium 25905, 26067, 25562, 27340",
+	Rules:   []*property.Rule{notThere, stillTrue},
 	Check:   checkDeletions,
 }
 
@@ -70,17 +71,27 @@ func checkDeletions(in *property.Input) property.Result {
 		property.Count(deletions, "deletion", "deletions"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
 }
 
+// The ways in which a deletion is wrong.
+var (
+	notThere = &property.Rule{Name: "was-not-there", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s at %s (%s), which was not in it", f.Dropped(), property.Seconds(f.At), f.Shown.Source())
+	}}
+	stillTrue = &property.Rule{Name: "still-true", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s at %s (%s), seen as %s at %s (%s), although it existed without a break since %s (rv %d, %s)",
+			f.Dropped(), property.Seconds(f.At), f.Shown.Source(), property.Content(f.Before.Value), property.Seconds(f.Before.At), f.Before.Source(),
+			property.Seconds(f.Truth.At), f.Truth.RV, f.Truth.By)
+	}}
+)
+
 func deletedNothing(in *property.Input, ev index.Event) property.Violation {
-	r := &in.Records[ev.Record]
-	return in.Violation(ev, fmt.Sprintf("%s at %s (%s), which was not in it", property.Dropped(r), property.Seconds(r.At), property.Source(r)))
+	return in.Violation(notThere, ev, property.Facts{Shown: property.VersionOf(&in.Records[ev.Record])})
 }
 
 // deletedAlive is the violation by ev of an entry that was shown by a record and
 // has existed since the state alive.
 func deletedAlive(in *property.Input, ev index.Event, alive index.State, shownBy int32) property.Violation {
-	r, s := &in.Records[ev.Record], &in.Records[shownBy]
-	return in.Violation(ev, fmt.Sprintf("%s at %s (%s), seen as %s at %s (%s), although it existed without a break since %s (rv %d, %s)",
-		property.Dropped(r), property.Seconds(r.At), property.Source(r), property.Content(s.Value), property.Seconds(s.At), property.Source(s),
-		property.Seconds(alive.At), alive.RV, in.Records[alive.Record].Owner),
-		alive.Record, shownBy)
+	return in.Violation(stillTrue, ev, property.Facts{
+		Shown: property.VersionOf(&in.Records[ev.Record]), Before: property.VersionOf(&in.Records[shownBy]),
+		Truth: &property.Version{RV: alive.RV, At: alive.At, By: in.Records[alive.Record].Owner},
+	}, alive.Record, shownBy)
 }

@@ -12,6 +12,7 @@ var Integrity = property.Property{
 	Name:    "integrity",
 	Promise: "Whatever an agent sees or its datapath holds existed before, as a whole, for that kind and key.",
 	Why:     "mission C7, R3: a source in between may delay the truth, but not invent or mix it; cilium 16565, 30964",
+	Rules:   []*property.Rule{writtenLater, neverClaimed, neverWritten},
 	Check:   checkIntegrity,
 }
 
@@ -27,8 +28,7 @@ func checkIntegrity(in *property.Input) property.Result {
 		if ev.Claim >= 0 && e.States[e.Claims[ev.Claim].Live[0].From].At <= ev.At {
 			continue
 		}
-		r := &in.Records[ev.Record]
-		violations = append(violations, in.Violation(ev, fmt.Sprintf("%s at %s (%s), %s", property.Saw(r), property.Seconds(r.At), property.Source(r), neverWas(in, ev, e))))
+		violations = append(violations, neverWas(in, ev, e))
 	}
 	if looked == [2]int{} {
 		return property.Undecided("no agent saw anything")
@@ -40,18 +40,41 @@ func checkIntegrity(in *property.Input) property.Result {
 		property.Count(looked[index.View], "entry", "entries"), property.Count(len(in.Views.Agents), "agent", "agents"), property.Thousands(looked[index.Datapath])), violations)
 }
 
-// neverWas says what was true instead of what ev saw.
-func neverWas(in *property.Input, ev index.Event, e *index.Entry) string {
+// The ways in which what an agent shows was not there before.
+var (
+	writtenLater = &property.Rule{Name: "written-later", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s, before that was first written at %s (rv %d)", showed(f), property.Seconds(f.Truth.At), f.Truth.RV)
+	}}
+	neverClaimed = &property.Rule{Name: "never-claimed", Text: func(f *property.Facts) string {
+		return showed(f) + ", but nothing ever claimed that key"
+	}}
+	neverWritten = &property.Rule{Name: "never-written", Text: func(f *property.Facts) string {
+		if f.Truth.Gone {
+			return fmt.Sprintf("%s, which was never written; at that instant nothing claimed that key (rv %d)", showed(f), f.Truth.RV)
+		}
+		return fmt.Sprintf("%s, which was never written; at that instant it was %s (rv %d)", showed(f), property.Content(f.Truth.Value), f.Truth.RV)
+	}}
+)
+
+func showed(f *property.Facts) string {
+	return fmt.Sprintf("%s at %s (%s)", f.Saw(), property.Seconds(f.At), f.Shown.Source())
+}
+
+// neverWas is the violation by ev, which showed what had not been true before.
+func neverWas(in *property.Input, ev index.Event, e *index.Entry) property.Violation {
+	facts := property.Facts{Shown: property.VersionOf(&in.Records[ev.Record])}
 	if ev.Claim >= 0 {
 		first := e.States[e.Claims[ev.Claim].Live[0].From]
-		return fmt.Sprintf("before that was first written at %s (rv %d)", property.Seconds(first.At), first.RV)
+		facts.Truth = &property.Version{RV: first.RV, At: first.At}
+		return in.Violation(writtenLater, ev, facts)
 	}
 	if len(e.Claims) == 0 {
-		return "but nothing ever claimed that key"
+		return in.Violation(neverClaimed, ev, facts)
 	}
 	s := e.StateAt(ev.At)
+	facts.Truth = &property.Version{Gone: true, RV: e.States[s].RV}
 	if live := e.LiveIn(s); len(live) > 0 {
-		return fmt.Sprintf("which was never written; at that instant it was %s (rv %d)", property.Content(live[0]), e.States[s].RV)
+		facts.Truth = &property.Version{Value: live[0], RV: e.States[s].RV}
 	}
-	return fmt.Sprintf("which was never written; at that instant nothing claimed that key (rv %d)", e.States[s].RV)
+	return in.Violation(neverWritten, ev, facts)
 }

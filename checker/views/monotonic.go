@@ -12,6 +12,7 @@ var Monotonic = property.Property{
 	Promise:  "No agent's view or datapath goes back in time: each entry seen is of the same or a later version than the one before, across reconnects, fail-overs and restarts.",
 	Why:      "mission C3, C4: replicas are not consistent with each other and agents move between them; kubernetes 59848, cilium 30964, 32005",
 	Promised: func(mode string) bool { return !property.Replicated(mode) || property.Repaired(mode, "fence") },
+	Rules:    []*property.Rule{goesBack},
 	Check:    checkMonotonic,
 }
 
@@ -65,15 +66,16 @@ func backwards(in *property.Input, sessionOf func(index.Event) int32) (violation
 	return violations, changes
 }
 
+// goesBack: what is shown is of an earlier version than what was shown before.
+var goesBack = &property.Rule{Name: "back-in-time", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time", f.Saw(), f.Shown.RV, f.Shown.Source(), property.Seconds(f.At),
+		f.Before.Content(), f.Before.RV, f.Before.Source(), property.Seconds(f.Before.At))
+}}
+
 // backInTime is the violation by ev, which saw the version old after the record
 // before had shown the version newer.
 func backInTime(in *property.Input, ev index.Event, old, newer index.State, before int32) property.Violation {
-	r, b := &in.Records[ev.Record], &in.Records[before]
-	was := property.Content(b.Value)
-	if b.Value == "" {
-		was = "gone"
-	}
-	return in.Violation(ev, fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time",
-		property.Saw(r), old.RV, property.Source(r), property.Seconds(r.At), was, newer.RV, property.Source(b), property.Seconds(b.At)),
-		old.Record, newer.Record, before)
+	facts := property.Facts{Shown: property.VersionOf(&in.Records[ev.Record]), Before: property.VersionOf(&in.Records[before])}
+	facts.Shown.RV, facts.Before.RV = old.RV, newer.RV
+	return in.Violation(goesBack, ev, facts, old.Record, newer.Record, before)
 }

@@ -13,6 +13,7 @@ var Owner = property.Property{
 	Name:    "owner",
 	Promise: "While an address has a live owner, no view or datapath that has shown a pod and identity as its owner shows an earlier one, across reconnects, fail-overs and restarts; and once the heal's bound has passed, each address maps to its live owner's identity.",
 	Why:     "mission R9, C8: another pod can connect subject to policy; cilium 16565, 25562, 25817",
+	Rules:   []*property.Rule{earlierOwner, wrongOwner},
 	Check:   checkOwners,
 }
 
@@ -35,7 +36,7 @@ func checkOwners(in *property.Input) property.Result {
 		violations = append(violations, wrong...)
 	} else if len(wrong) > 0 && len(violations) == 0 {
 		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
-			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence))
+			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence()))
 	}
 	property.SortByTime(violations)
 	return property.Judged(evidence, violations)
@@ -100,14 +101,39 @@ func (x *ownerIndex) reuse() (violations []property.Violation, shown int) {
 	return violations, shown
 }
 
+// The ways in which an address is not its live owner's.
+var (
+	earlierOwner = &property.Rule{Name: "earlier-owner", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s mapped %s to %s (rv %d, %s) at %s after %s (rv %d, %s) at %s, while it is that of %s: the old owner after the new",
+			f.Who(), f.Key, index.PossessionOf(f.Shown.Value), f.Shown.RV, f.Shown.Source(), property.Seconds(f.At),
+			index.PossessionOf(f.Before.Value), f.Before.RV, f.Before.Source(), property.Seconds(f.Before.At), property.AndOf(f.Owners))
+	}}
+	wrongOwner = &property.Rule{Name: "wrong-at-end", Text: func(f *property.Facts) string {
+		var texts []string
+		for _, d := range f.Differences {
+			texts = append(texts, fmt.Sprintf("%s, that of %s, to %s", d.Key, property.AndOf(d.Owners), mapping(d.Shown)))
+		}
+		return fmt.Sprintf("%s mapped, when the run ended, %s", f.Who(), property.Few(texts, f.Differs()))
+	}}
+)
+
+// mapping names the owner that a version of an endpoint says.
+func mapping(v *property.Version) string {
+	if v.Gone {
+		return "nothing"
+	}
+	if p := index.PossessionOf(v.Value); p != (index.Possession{}) {
+		return fmt.Sprintf("%s since %s", p, property.Seconds(v.At))
+	}
+	return fmt.Sprintf("%s since %s", property.Content(v.Value), property.Seconds(v.At))
+}
+
 // oldOwner is the violation by ev, which showed the owner of the state old after
 // the record before had shown that of the state newer.
 func (x *ownerIndex) oldOwner(ev index.Event, e *index.Entry, old, newer, before int32, heirs []index.Possession) property.Violation {
-	r, b := &x.in.Records[ev.Record], &x.in.Records[before]
-	return x.in.Violation(ev, fmt.Sprintf("%s mapped %s to %s (rv %d, %s) at %s after %s (rv %d, %s) at %s, while it is that of %s: the old owner after the new",
-		property.Who(r.Actor, ev.Layer), r.Key, index.PossessionOf(r.Value), e.States[old].RV, property.Source(r), property.Seconds(r.At),
-		index.PossessionOf(b.Value), e.States[newer].RV, property.Source(b), property.Seconds(b.At), property.Names(heirs)),
-		e.States[old].Record, e.States[newer].Record, before)
+	facts := property.Facts{Shown: property.VersionOf(&x.in.Records[ev.Record]), Before: property.VersionOf(&x.in.Records[before]), Owners: property.OwnersOf(heirs)}
+	facts.Shown.RV, facts.Before.RV = e.States[old].RV, e.States[newer].RV
+	return x.in.Violation(earlierOwner, ev, facts, e.States[old].Record, e.States[newer].Record, before)
 }
 
 // owned is an address that has live owners when the run ends.
@@ -150,8 +176,6 @@ func (x *ownerIndex) wrongAtEnd(end *index.Ending, agent int32, l index.Layer, a
 	const most = 3
 	v := x.in.Views
 	var violation *property.Violation
-	var texts []string
-	wrong := 0
 	for _, address := range addresses {
 		at := end.Of(v, agent, l, address.entry)
 		o := &x.owners[address.entry]
@@ -165,25 +189,14 @@ func (x *ownerIndex) wrongAtEnd(end *index.Ending, agent int32, l index.Layer, a
 				records = append(records, int(at.Record))
 			}
 			slices.Sort(records)
-			violation = &property.Violation{Agent: v.Agents[agent], Kind: history.Endpoint, Key: e.Key, At: x.in.Records[h.End].At, Records: records}
+			violation = &property.Violation{Rule: wrongOwner, Records: records, Facts: property.Facts{
+				Agent: v.Agents[agent], Layer: property.LayerOf(l), Kind: history.Endpoint, Key: e.Key, At: x.in.Records[h.End].At}}
 		}
-		if wrong++; wrong <= most {
-			texts = append(texts, fmt.Sprintf("%s, that of %s, to %s", e.Key, property.Names(address.by), x.mapping(at)))
+		d := property.Difference{How: property.Missing, Kind: history.Endpoint, Key: e.Key, Shown: &property.Version{Gone: true}, Owners: property.OwnersOf(address.by)}
+		if at.Shown {
+			d.How, d.Shown = property.Different, property.VersionOf(&x.in.Records[at.Record])
 		}
-	}
-	if violation != nil {
-		violation.Sentence = fmt.Sprintf("%s mapped, when the run ended, %s", property.Who(v.Agents[agent], l), property.Few(texts, wrong))
+		violation.Differ(d, most, nil)
 	}
 	return violation
-}
-
-func (x *ownerIndex) mapping(at index.Held) string {
-	if !at.Shown {
-		return "nothing"
-	}
-	r := &x.in.Records[at.Record]
-	if p := index.PossessionOf(r.Value); p != (index.Possession{}) {
-		return fmt.Sprintf("%s since %s", p, property.Seconds(r.At))
-	}
-	return fmt.Sprintf("%s since %s", property.Content(r.Value), property.Seconds(r.At))
 }

@@ -14,6 +14,7 @@ var Readiness = property.Property{
 	Promise: "Each pod that is created during the churn and lives on has its address alone is usable once the heal's bound has passed: every agent that is up has its endpoint, in view and datapath, and its identity. " +
 		"Until when that takes from the pod's first endpoint on is measured.",
 	Why:   "mission R9: pod start latency may mislead; measure until another pod can connect subject to policy, which is until all other agents know",
+	Rules: []*property.Rule{notUsable, usableLate, goneBefore},
 	Check: checkReadiness,
 }
 
@@ -72,48 +73,78 @@ func NewNursery(in *property.Input, x *ownerIndex) *nursery {
 	}
 }
 
+// The ways in which a pod is not usable in time.
+var (
+	notUsable = bornAnd("not-usable", func(f *property.Facts) string {
+		return fmt.Sprintf("was still not usable when the run ended, %s after the heal: %s", property.Seconds(f.After), lacking(f))
+	})
+	usableLate = bornAnd("usable-late", func(f *property.Facts) string {
+		return fmt.Sprintf("was usable only at %s, %s after the heal, and not within %v", property.Seconds(f.At), property.Seconds(f.After), f.Allowed)
+	})
+	goneBefore = bornAnd("gone-before", func(f *property.Facts) string {
+		return fmt.Sprintf("was not usable before it was gone at %s", property.Seconds(f.At))
+	})
+)
+
+func bornAnd(name string, what func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s got %s at %s and %s", property.AndOf(f.Owners), f.Key, property.Seconds(f.Since), what(f))
+	}}
+}
+
+// lacking names what agents lack of a pod at the end.
+func lacking(f *property.Facts) string {
+	var all []string
+	for _, d := range f.Differences {
+		what := "its " + d.Kind
+		if d.Layer == property.Datapath {
+			what += " in the datapath"
+		}
+		all = append(all, d.Agent+" lacks "+what)
+	}
+	if len(all) == 0 {
+		return "no agent was up"
+	}
+	return property.Few(all, f.Differs())
+}
+
 // lateViolations returns a violation for each pod that was not usable in time.
 func (n *nursery) lateViolations(late []*birth, h index.Horizon) []property.Violation {
 	var violations []property.Violation
 	for _, b := range late {
-		e := &n.in.Views.Entries[b.Entry]
-		v := property.Violation{Kind: history.Endpoint, Key: e.Key, At: n.in.Records[h.End].At, Records: []int{int(b.Record), h.Heal}}
-		what := fmt.Sprintf("was still not usable when the run ended, %s after the heal: %s", property.Seconds(v.At-n.in.Records[h.Heal].At), n.missing(b))
+		v := property.Violation{Rule: notUsable, Records: []int{int(b.Record), h.Heal}, Facts: property.Facts{
+			Kind: history.Endpoint, Key: n.in.Views.Entries[b.Entry].Key, At: n.in.Records[h.End].At, Owners: []string{b.Who.String()}, Since: b.At}}
 		if at := b.Ready[Usable]; at != index.Unready {
-			v.At = at
-			what = fmt.Sprintf("was usable only at %s, %s after the heal, and not within %v", property.Seconds(at), property.Seconds(at-n.in.Records[h.Heal].At), h.Bound)
+			v.Rule, v.At, v.Allowed = usableLate, at, h.Bound
 		} else if b.until != index.Forever {
-			v.At = b.until
-			what = fmt.Sprintf("was not usable before it was gone at %s", property.Seconds(b.until))
+			v.Rule, v.At = goneBefore, b.until
+		} else {
+			n.missing(b, &v.Facts)
 		}
-		v.Sentence = fmt.Sprintf("%s got %s at %s and %s", b.Who, e.Key, property.Seconds(b.At), what)
+		v.After = v.At - n.in.Records[h.Heal].At
 		violations = append(violations, v)
 	}
 	property.SortByTime(violations)
 	return violations
 }
 
-// missing names what agents that are up lack of a pod at the end.
-func (n *nursery) missing(b *birth) string {
+// missing notes what agents that are up lack of a pod at the end.
+func (n *nursery) missing(b *birth, facts *property.Facts) {
 	const most = 3
-	var all []string
 	for agent, h := range b.have {
-		what := ""
+		d := property.Difference{How: property.Missing, Agent: n.in.Views.Agents[agent]}
 		switch {
 		case h&isUp == 0:
+			continue
 		case h&hasView == 0:
-			what = "its endpoint"
+			d.Layer, d.Kind = property.View, history.Endpoint
 		case h&hasDatapath == 0:
-			what = "its endpoint in the datapath"
+			d.Layer, d.Kind = property.Datapath, history.Endpoint
 		case h&hasIdentity == 0:
-			what = "its identity"
+			d.Layer, d.Kind = property.View, history.Identity
+		default:
+			continue
 		}
-		if what != "" {
-			all = append(all, n.in.Views.Agents[agent]+" lacks "+what)
-		}
+		facts.Differ(d, most, nil)
 	}
-	if len(all) == 0 {
-		return "no agent was up"
-	}
-	return property.Few(all[:min(most, len(all))], len(all))
 }

@@ -15,6 +15,7 @@ var Referential = property.Property{
 	Promise: "No endpoint in a view or datapath names an identity that the agent's view lacks for longer than the heal's bound while endpoint and identity exist without a break and the agent stays connected, and none does once the bound has passed at the run's end. " +
 		"Shorter gaps are measured: identities and endpoints are separate keyspaces, of which no order is promised.",
 	Why:   "mission C7, R9: an endpoint without its identity is not subject to the right policy",
+	Rules: []*property.Rule{identityLacked, identityLacking},
 	Check: checkReferences,
 }
 
@@ -113,6 +114,25 @@ func connection(v *index.Views, agent int32) func(time.Duration) bool {
 	}
 }
 
+// The ways in which an endpoint is without its identity for too long.
+var (
+	identityLacked = &property.Rule{Name: "lacked", Text: func(f *property.Facts) string {
+		return lacked(f, "until "+property.Seconds(f.Until))
+	}}
+	identityLacking = &property.Rule{Name: "lacking-at-end", Text: func(f *property.Facts) string {
+		return lacked(f, "and still when the run ended, at "+property.Seconds(f.Until))
+	}}
+)
+
+func lacked(f *property.Facts, until string) string {
+	more := ""
+	if f.Others > 0 {
+		more = fmt.Sprintf("; and %s more", property.Thousands(f.Others))
+	}
+	return fmt.Sprintf("%s had endpoint %s of identity %s, which the agent's view lacked from %s %s%s",
+		f.Who(), f.Key, f.Identity, property.Seconds(f.Since), until, more)
+}
+
 // danglingViolations returns a violation for each view or datapath and identity
 // that it lacks, told of the endpoint that lacked it longest.
 func danglingViolations(in *property.Input, bad []dangle) []property.Violation {
@@ -139,18 +159,11 @@ func danglingViolations(in *property.Input, bad []dangle) []property.Violation {
 	var violations []property.Violation
 	for _, p := range places {
 		d := worst[p]
-		until, more := "until "+property.Seconds(d.To), ""
+		v := property.Violation{Rule: identityLacked, Records: []int{int(d.record)}, Facts: property.Facts{
+			Agent: in.Views.Agents[d.Agent], Layer: property.LayerOf(d.Layer), Kind: history.Endpoint, Key: in.Views.Entries[d.Entry].Key, At: d.To,
+			Identity: d.Identity, Since: d.From, Until: d.To, Others: others[p]}}
 		if d.atEnd {
-			until = "and still when the run ended, at " + property.Seconds(d.To)
-		}
-		if n := others[p]; n > 0 {
-			more = fmt.Sprintf("; and %s more", property.Thousands(n))
-		}
-		e := &in.Views.Entries[d.Entry]
-		v := property.Violation{
-			Agent: in.Views.Agents[d.Agent], Kind: history.Endpoint, Key: e.Key, At: d.To, Records: []int{int(d.record)},
-			Sentence: fmt.Sprintf("%s had endpoint %s of identity %s, which the agent's view lacked from %s %s%s",
-				property.Who(in.Views.Agents[d.Agent], d.Layer), e.Key, d.Identity, property.Seconds(d.From), until, more),
+			v.Rule = identityLacking
 		}
 		violations = append(violations, v)
 	}

@@ -17,6 +17,7 @@ var SingleSource = property.Property{
 	Promised: func(mode string) bool {
 		return property.BaseOf(mode) != "handover" || property.Repaired(mode, "cutover")
 	},
+	Rules: []*property.Rule{differsFromStore},
 	Check: checkSingleSource,
 }
 
@@ -73,16 +74,18 @@ func compareWithStore(in *property.Input, agent int32, end *index.Ending, connec
 	c := &in.Records[connection]
 	holds := contentsOf(in, c.Store)
 	compared := 0
-	differences := map[string]*difference{}
+	const most = 3
+	byKind := map[string]*property.Violation{}
 	var kinds []string
-	differs := func(e index.EntryKey, record int32, text string) {
-		d := differences[e.Kind]
-		if d == nil {
-			d = &difference{}
-			differences[e.Kind] = d
+	differs := func(e index.EntryKey, record int32, d property.Difference) {
+		found := byKind[e.Kind]
+		if found == nil {
+			found = storeDiffers(in, agent, e, connection, int(record))
+			byKind[e.Kind] = found
 			kinds = append(kinds, e.Kind)
 		}
-		d.add(e.Key, record, text)
+		d.Kind, d.Key = e.Kind, e.Key
+		found.Differ(d, most, nil)
 	}
 	seenIn := map[index.EntryKey]bool{}
 	for id := range v.Entries {
@@ -96,19 +99,21 @@ func compareWithStore(in *property.Input, agent int32, end *index.Ending, connec
 		}
 		compared++
 		if !held {
-			differs(key, shown.Record, fmt.Sprintf("it has %s, which the store has not", e.Key))
+			differs(key, shown.Record, property.Difference{How: property.Extra, Shown: property.VersionOf(&in.Records[shown.Record])})
 		} else if in.Records[stored].Value != in.Records[shown.Record].Value {
-			differs(key, shown.Record, fmt.Sprintf("it has %s as %s and the store as %s", e.Key, property.Content(in.Records[shown.Record].Value), property.Content(in.Records[stored].Value)))
+			differs(key, shown.Record, property.Difference{
+				How: property.Different, Shown: property.VersionOf(&in.Records[shown.Record]), Truth: &property.Version{Value: in.Records[stored].Value, At: in.Records[stored].At}})
 		}
 	}
 	for _, key := range holds.keys {
 		if !seenIn[key] {
 			compared++
-			differs(key, holds.records[key], "it lacks "+key.Key)
+			stored := &in.Records[holds.records[key]]
+			differs(key, holds.records[key], property.Difference{How: property.Missing, Truth: &property.Version{Value: stored.Value, At: stored.At}})
 		}
 	}
 	for _, kind := range kinds {
-		*violations = append(*violations, differences[kind].violation(in, agent, kind, connection))
+		*violations = append(*violations, *byKind[kind])
 	}
 	return compared
 }
@@ -140,31 +145,28 @@ func contentsOf(in *property.Input, store string) contents {
 	return c
 }
 
-// difference is how a view differs from its store in the entries of one kind.
-type difference struct {
-	key    string // the first
-	record int32  // of what was shown or stored of it
-	texts  []string
-	total  int
-}
-
-func (d *difference) add(key string, record int32, text string) {
-	const most = 3
-	if d.total == 0 {
-		d.key, d.record = key, record
+var differsFromStore = &property.Rule{Name: "differs", Text: func(f *property.Facts) string {
+	var texts []string
+	for _, d := range f.Differences {
+		switch d.How {
+		case property.Extra:
+			texts = append(texts, fmt.Sprintf("it has %s, which the store has not", d.Key))
+		case property.Different:
+			texts = append(texts, fmt.Sprintf("it has %s as %s and the store as %s", d.Key, property.Content(d.Shown.Value), property.Content(d.Truth.Value)))
+		default:
+			texts = append(texts, "it lacks "+d.Key)
+		}
 	}
-	if d.total++; d.total <= most {
-		d.texts = append(d.texts, text)
-	}
-}
+	return fmt.Sprintf("agent %s, connected with %s (store %s) since %s, differed from that store in %s of the kind %s at rest: %s",
+		f.Agent, f.Server, f.Store, property.Seconds(f.Since), property.Count(f.Differs(), "entry", "entries"), f.Kind, property.Few(texts, f.Differs()))
+}}
 
-func (d *difference) violation(in *property.Input, agent int32, kind string, connection int) property.Violation {
+// storeDiffers is the violation by a view that differs from the store of a connection,
+// first in an entry that a record shows.
+func storeDiffers(in *property.Input, agent int32, e index.EntryKey, connection, record int) *property.Violation {
 	c, last := &in.Records[connection], len(in.Records)-1
-	records := []int{connection, int(d.record)}
+	records := []int{connection, record}
 	slices.Sort(records)
-	return property.Violation{
-		Agent: in.Views.Agents[agent], Store: c.Store, Kind: kind, Key: d.key, At: in.Records[last].At, Records: records,
-		Sentence: fmt.Sprintf("agent %s, connected with %s (store %s) since %s, differed from that store in %s of the kind %s at rest: %s",
-			in.Views.Agents[agent], c.Peer, c.Store, property.Seconds(c.At), property.Count(d.total, "entry", "entries"), kind, property.Few(d.texts, d.total)),
-	}
+	return &property.Violation{Rule: differsFromStore, Records: records, Facts: property.Facts{
+		Agent: in.Views.Agents[agent], Layer: property.View, Server: c.Peer, Store: c.Store, Since: c.At, Kind: e.Kind, Key: e.Key, At: in.Records[last].At}}
 }

@@ -16,6 +16,7 @@ var Staleness = property.Property{
 	Promise: "Once the heal's bound has passed, nothing that a view or a datapath shows is older than the bound: it was true at most that long before. " +
 		"Before that the age is measured: the least delta for which each entry is delta-atomic, if it is read at every instant and reads do not go back.",
 	Why:   "mission C7, R14: a window of stale data, and for how long; W. Golab, X. Li, M. A. Shah, PODC 2011",
+	Rules: []*property.Rule{tooOld, neverTrue},
 	Check: checkStaleness,
 }
 
@@ -30,12 +31,12 @@ func checkStaleness(in *property.Input) property.Result {
 		return property.Undecided("no agent showed anything for any time")
 	}
 	measures := x.measures()
-	wrong, agreed := x.confirm()
+	agreed, contradiction := x.confirm()
 	evidence := x.evidence(agreed)
 	h := x.horizon
 	switch {
-	case len(wrong) > 0:
-		return property.Judged(evidence, wrong).Measured(measures...)
+	case contradiction != "":
+		return property.Mistaken(contradiction)
 	case h.Problem != "":
 		return property.Undecided(h.Problem + ", so nothing bounds it; until the end " + evidence).Measured(measures...)
 	case !h.Over && x.staleAtEnd > 0:
@@ -197,6 +198,11 @@ func (x *stalenessIndex) add(l index.Layer, s stale) {
 	x.ages[l][phase] = append(x.ages[l][phase], s.By)
 }
 
+// who names the view or datapath of a subject.
+func who(in *property.Input, s Subject) string {
+	return (&property.Facts{Agent: in.Views.Agents[s.agent], Layer: property.LayerOf(s.layer)}).Who()
+}
+
 func layerName(l index.Layer) string {
 	if l == index.Datapath {
 		return "datapaths"
@@ -230,7 +236,7 @@ func (x *stalenessIndex) evidence(agreed int) string {
 	text := fmt.Sprintf("delta-atomic with a delta of %s", property.Seconds(x.worst.stale.By))
 	if x.worst.stale.By > 0 {
 		e := &x.in.Views.Entries[x.worst.of.Entry]
-		text += fmt.Sprintf(" (%s, %s %s, at %s)", property.Who(x.in.Views.Agents[x.worst.of.agent], x.worst.of.layer), e.Kind, e.Key, property.Seconds(x.worst.stale.at))
+		text += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in, x.worst.of), e.Kind, e.Key, property.Seconds(x.worst.stale.at))
 	}
 	text += fmt.Sprintf(": %s; porcupine agrees on %s", property.Count(x.shown, "content shown", "contents shown"), property.Count(agreed, "entry", "entries"))
 	if x.left > 0 {
@@ -239,30 +245,44 @@ func (x *stalenessIndex) evidence(agreed int) string {
 	return text
 }
 
+// The ways in which what is shown is too old.
+var (
+	tooOld = &property.Rule{Name: "too-old", Text: func(f *property.Facts) string {
+		return shownAs(f, fmt.Sprintf("which was last true %s before, and not within %v", property.Seconds(f.Age), f.Allowed))
+	}}
+	neverTrue = &property.Rule{Name: "never-true", Text: func(f *property.Facts) string { return shownAs(f, "which was never true") }}
+)
+
+func shownAs(f *property.Facts, age string) string {
+	what := "absent"
+	if !f.Shown.Gone {
+		what = property.Content(f.Shown.Value)
+	}
+	more := ""
+	if f.Others > 0 {
+		more = fmt.Sprintf("; and %s more", property.Thousands(f.Others))
+	}
+	return fmt.Sprintf("%s showed %s as %s from %s to %s, %s after the heal, %s%s",
+		f.Who(), f.Object(), what, property.Seconds(f.Since), property.Seconds(f.Until), property.Seconds(f.After), age, more)
+}
+
 // violations returns a violation for each view or datapath and kind of entry that
 // is too old after the bound, told of the oldest.
 func (x *stalenessIndex) violations() []property.Violation {
 	var violations []property.Violation
 	for _, o := range x.beyond {
 		e := &x.in.Views.Entries[o.of.Entry]
-		what := "absent"
+		v := property.Violation{Rule: tooOld, Records: x.proof(o, e), Facts: property.Facts{
+			Agent: x.in.Views.Agents[o.of.agent], Layer: property.LayerOf(o.of.layer), Kind: e.Kind, Key: e.Key, At: o.stale.at,
+			Shown: &property.Version{Gone: true}, Since: o.shown.From, Until: o.stale.at, After: o.stale.at - x.in.Records[x.horizon.Heal].At,
+			Age: o.stale.By, Allowed: x.horizon.Bound, Others: o.others}}
 		if !o.shown.Absent {
-			what = property.Content(x.in.Records[o.shown.Record].Value)
+			v.Shown = property.VersionOf(&x.in.Records[o.shown.Record])
 		}
-		age := fmt.Sprintf("which was last true %s before, and not within %v", property.Seconds(o.stale.By), x.horizon.Bound)
 		if o.untrue {
-			age = "which was never true"
+			v.Rule, v.Age = neverTrue, 0
 		}
-		more := ""
-		if o.others > 0 {
-			more = fmt.Sprintf("; and %s more", property.Thousands(o.others))
-		}
-		violations = append(violations, property.Violation{
-			Agent: x.in.Views.Agents[o.of.agent], Kind: e.Kind, Key: e.Key, At: o.stale.at, Records: x.proof(o, e),
-			Sentence: fmt.Sprintf("%s showed %s %s as %s from %s to %s, %s after the heal, %s%s",
-				property.Who(x.in.Views.Agents[o.of.agent], o.of.layer), e.Kind, e.Key, what, property.Seconds(o.shown.From), property.Seconds(o.stale.at),
-				property.Seconds(o.stale.at-x.in.Records[x.horizon.Heal].At), age, more),
-		})
+		violations = append(violations, v)
 	}
 	property.SortByTime(violations)
 	return violations

@@ -10,6 +10,64 @@ import (
 	"github.com/meshcheck/meshcheck/history/index"
 )
 
+// stuckRules say what kept an agent from the final truth.
+var stuckRules = []*property.Rule{agentDown, neverConnected, disconnected, storeGone, storeUnknown, agentBehind, writerBehind, bothBehind}
+
+var (
+	agentDown = &property.Rule{Name: "agent-down", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("agent %s was down when the run ended, %s after the heal", f.Agent, property.Seconds(f.After))
+	}}
+	neverConnected = stuck("never-connected", func(f *property.Facts) string { return "not connected: it never was since its start" })
+	disconnected   = stuck("disconnected", func(f *property.Facts) string {
+		return fmt.Sprintf("not connected since %s (%s)", property.Seconds(f.Since), property.OrDefault(f.Note, "no reason given"))
+	})
+	storeGone    = stuckWith("store-gone", func(f *property.Facts) string { return "which is gone: the store is now " + f.Truth.Store })
+	storeUnknown = stuckWith("store-unknown", func(f *property.Facts) string { return "of which the history tells nothing" })
+	agentBehind  = stuckWith("agent-behind", func(f *property.Facts) string { return "which has the truth of all of them: the agent is behind" })
+	writerBehind = stuckWith("writer-behind", func(f *property.Facts) string {
+		return "which has none of them right either: the replica's writer is behind"
+	})
+	bothBehind = stuckWith("both-behind", func(f *property.Facts) string {
+		return fmt.Sprintf("which has %s of them wrong too: there the replica's writer is behind, in the others the agent", property.Thousands(f.Counts[wrongInStore]))
+	})
+)
+
+// wrongInStore counts, of the entries that an agent has wrong, those that its store has
+// wrong too.
+const wrongInStore = "wrong in the store too"
+
+// stuck is the rule of an agent that has entries wrong at the end, and why.
+func stuck(name string, why func(*property.Facts) string) *property.Rule {
+	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("agent %s had %s wrong when the run ended, %s after the heal: %s; it was %s",
+			f.Agent, property.Count(f.Differs(), "entry", "entries"), property.Seconds(f.After), wrongKeys(f), why(f))
+	}}
+}
+
+// stuckWith is the rule of one that is connected with a store.
+func stuckWith(name string, why func(*property.Facts) string) *property.Rule {
+	return stuck(name, func(f *property.Facts) string {
+		return fmt.Sprintf("connected with %s (store %s) since %s, %s", f.Server, f.Store, property.Seconds(f.Since), why(f))
+	})
+}
+
+// wrongKeys lists entries that are wrong, the first few of each way.
+func wrongKeys(f *property.Facts) string {
+	var parts []string
+	for _, way := range []struct{ how, says string }{{property.Missing, "missing"}, {property.Extra, "too many"}, {property.Different, "different"}} {
+		var names []string
+		for _, d := range f.Differences {
+			if d.How == way.how {
+				names = append(names, d.Kind+" "+d.Key)
+			}
+		}
+		if len(names) > 0 {
+			parts = append(parts, way.says+" "+property.Few(names, f.Counts[way.how]))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 // explainStuck returns a violation for each agent that is down or does not have
 // the final truth when the run ends, with the keys and, as far as the history
 // tells, the reason.
@@ -20,16 +78,12 @@ func explainStuck(in *property.Input, stuck []int32, agents []follower, heal, en
 	x := NewExplainer(in, stuck)
 	var violations []property.Violation
 	for _, id := range stuck {
-		name := in.Views.Agents[id]
-		v := property.Violation{Agent: name, At: in.Records[end].At, Records: []int{heal}}
-		after := property.Seconds(in.Records[end].At - in.Records[heal].At)
-		if !agents[id].up {
-			v.Sentence = fmt.Sprintf("agent %s was down when the run ended, %s after the heal", name, after)
-		} else {
-			reason, record := x.reason(id)
-			v.Sentence = fmt.Sprintf("agent %s had %s wrong when the run ended, %s after the heal: %s; it was %s",
-				name, property.Count(agents[id].wrong, "entry", "entries"), after, x.keys(id), reason)
-			if record >= 0 {
+		v := property.Violation{Rule: agentDown, Records: []int{heal}, Facts: property.Facts{
+			Agent: in.Views.Agents[id], At: in.Records[end].At, After: in.Records[end].At - in.Records[heal].At}}
+		if agents[id].up {
+			x.differences(id, &v.Facts)
+			var record int
+			if v.Rule, record = x.reason(id, &v.Facts); record >= 0 {
 				v.Records = append(v.Records, record)
 			}
 		}
@@ -94,84 +148,69 @@ func (x *Explainer) Wrong(agent, id int32) bool {
 	return !demands(e, ev)
 }
 
-// keys lists what is wrong with an agent's view: the first few entries of each
-// kind of error, in the order in which they occur in the history, and how many
-// there are.
-func (x *Explainer) keys(agent int32) string {
+// differences notes what is wrong with an agent's view: the first few entries of each
+// way, in the order in which they occur in the history, and how many there are.
+func (x *Explainer) differences(agent int32, facts *property.Facts) {
 	const most = 3
-	type list struct {
-		names []string
-		total int
-	}
-	var missing, extra, different list
 	for id := range x.in.Views.Entries {
 		if !x.Wrong(agent, int32(id)) {
 			continue
 		}
 		e := &x.in.Views.Entries[id]
-		to := &different
+		d := property.Difference{How: property.Different, Kind: e.Kind, Key: e.Key}
 		if _, ok := x.held[agent][int32(id)]; !ok {
-			to = &missing
+			d.How = property.Missing
 		} else if index.Lasts(e.Absent) {
-			to = &extra
+			d.How = property.Extra
 		}
-		if to.total++; to.total <= most {
-			to.names = append(to.names, e.Kind+" "+e.Key)
-		}
+		facts.Differ(d, most, func(other property.Difference) bool { return other.How == d.How })
 	}
-	var parts []string
-	for _, l := range []struct {
-		what string
-		list
-	}{{"missing", missing}, {"too many", extra}, {"different", different}} {
-		if l.total > 0 {
-			parts = append(parts, l.what+" "+property.Few(l.names, l.total))
-		}
-	}
-	return strings.Join(parts, "; ")
 }
 
 // reason says whose fault it is that an agent is stuck, and by which record.
-func (x *Explainer) reason(agent int32) (reason string, record int) {
-	records := x.in.Records
+func (x *Explainer) reason(agent int32, facts *property.Facts) (rule *property.Rule, record int) {
 	i, ok := x.Connections[x.in.Views.Agents[agent]]
 	if !ok {
-		return "not connected: it never was since its start", -1
+		return neverConnected, -1
 	}
-	c := &records[i]
+	c := &x.in.Records[i]
+	facts.Since = c.At
 	if c.Verb == history.Disconnect {
-		return fmt.Sprintf("not connected since %s (%s)", property.Seconds(c.At), property.OrDefault(c.Value, "no reason given")), i
+		facts.Note = c.Value
+		return disconnected, i
 	}
-	to := fmt.Sprintf("connected with %s (store %s) since %s, ", c.Peer, c.Store, property.Seconds(c.At))
+	facts.Server, facts.Store = c.Peer, c.Store
 	s, current := x.stores[c.Store], x.current[c.Peer]
 	switch {
 	case current != "" && current != c.Store:
-		return to + "which is gone: the store is now " + current, i
+		facts.Truth = &property.Version{Store: current}
+		return storeGone, i
 	case s == nil:
-		return to + "of which the history tells nothing", i
+		return storeUnknown, i
 	}
-	return to + x.whoIsBehind(agent, x.WrongEntries(s)), i
+	return x.whoIsBehind(agent, x.WrongEntries(s), facts), i
 }
 
 // whoIsBehind compares what is wrong in an agent's view with what is wrong in the
 // store that it reads, given in order.
-func (x *Explainer) whoIsBehind(agent int32, wrongInStore []int32) string {
+func (x *Explainer) whoIsBehind(agent int32, wrong []int32, facts *property.Facts) *property.Rule {
 	all, both := 0, 0
 	for id := range x.in.Views.Entries {
 		if x.Wrong(agent, int32(id)) {
 			all++
-			if _, found := slices.BinarySearch(wrongInStore, int32(id)); found {
+			if _, found := slices.BinarySearch(wrong, int32(id)); found {
 				both++
 			}
 		}
 	}
 	switch both {
 	case 0:
-		return "which has the truth of all of them: the agent is behind"
+		return agentBehind
 	case all:
-		return "which has none of them right either: the replica's writer is behind"
+		return writerBehind
 	}
-	return fmt.Sprintf("which has %s of them wrong too: there the replica's writer is behind, in the others the agent", property.Thousands(both))
+	facts.Counts[wrongInStore] = both
+	return bothBehind
 }
 
 // WrongEntries returns the entries, in order, of which a store's content at the

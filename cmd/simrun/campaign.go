@@ -164,7 +164,7 @@ func shrinker(runner *drive.Simulator, limit time.Duration) campaign.Shrinker {
 		if err != nil {
 			return campaign.Shrunk{}, err
 		}
-		return campaign.Shrunk{Plan: shrunk.Run.Plan, Sentence: shrunk.Violation.Sentence, Minimal: shrunk.Minimal}, nil
+		return campaign.Shrunk{Plan: shrunk.Run.Plan, Sentence: shrunk.Violation.Sentence(), Minimal: shrunk.Minimal}, nil
 	}
 }
 

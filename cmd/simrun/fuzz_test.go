@@ -56,10 +56,10 @@ func FuzzPlan(f *testing.F) {
 				continue // a page in testdata/findings tells of it
 			}
 			violation, _ := run.Verdict.First(broken)
-			match, err := campaign.Identify(t.Context(), runner, plan, broken, violation.Sentence, known)
+			match, err := campaign.Identify(t.Context(), runner, plan, broken, violation.Sentence(), known)
 			require.NoError(t, err)
 			if match == nil {
-				t.Fatalf("new: %s is broken: %s; replay: go run ./cmd/simrun -plan %s", broken, violation.Sentence, keepFuzzed(t, plan, broken))
+				t.Fatalf("new: %s is broken: %s; replay: go run ./cmd/simrun -plan %s", broken, violation.Sentence(), keepFuzzed(t, plan, broken))
 			}
 		}
 	}))

@@ -18,14 +18,14 @@ import (
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-const plantedBug = `version: 1
+const plantedBug = `version: 2
 story: Agents see ghosts.
 edits:
 - {file: pkg/a.go, old: one, new: two}
 catch:
   property: integrity
   kind: identity
-  says: ghost
+  rules: [never-written]
 hunt:
   family: reference
   seeds: 10
@@ -125,7 +125,7 @@ func TestPlantedBugThatIsNotCaught(t *testing.T) {
 	status, stdout, stderr := hunts(t, plantedBugs())
 	require.Empty(t, stderr)
 	require.Equal(t, statusBroken, status)
-	require.Regexp(t, `(?m)^unseen  NO         10         -  -\n    wanted   integrity of node with a sentence that matches "ghost"$`, stdout)
+	require.Regexp(t, `(?m)^unseen  NO         10         -  -\n    wanted   integrity of node: never-written$`, stdout)
 	require.Regexp(t, `(?m)^bugs      5: 4 caught;`, stdout)
 }
 
@@ -202,5 +202,5 @@ func TestPlantedBugThatCannotBeBuilt(t *testing.T) {
 	broken["seen.yaml"].Data = []byte("version: 7\n")
 	status, _, stderr := hunts(t, broken)
 	require.Equal(t, statusHarness, status)
-	require.Equal(t, "simrun: planted bug seen: version 7: this program reads version 1\n", stderr)
+	require.Equal(t, "simrun: planted bug seen: version 7: this program reads version 2\n", stderr)
 }

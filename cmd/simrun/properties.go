@@ -23,6 +23,11 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 	b.WriteString("PROPERTIES\n")
 	for _, p := range checker.Properties() {
 		fmt.Fprintf(&b, "\n  %s\n%s%s", p.Name, text.Wrap("      ", p.Promise), text.Wrap("      why: ", p.Why))
+		var rules []string
+		for _, rule := range p.Rules {
+			rules = append(rules, rule.Name)
+		}
+		b.WriteString(text.Wrap("      rules: ", strings.Join(rules, ", ")))
 		if !p.PromisedBy("clustermesh") {
 			b.WriteString("      judged in every mode; clustermesh does not promise it\n")
 		}

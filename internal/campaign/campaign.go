@@ -183,7 +183,7 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 func (c *campaign) found(ctx context.Context, seed uint64, plan *fault.Plan, run *report.Run, broken checker.Finding) error {
 	violation, _ := run.Verdict.First(broken)
 	seen := corpus.Sighting{Scenario: c.cfg.State.Scenario, Seed: seed, Virtual: fault.Duration(violation.At), Wall: fault.Duration(run.Wall)}
-	known, err := Identify(ctx, c.cfg.Runner, plan, broken, violation.Sentence, c.cfg.Corpus.Findings())
+	known, err := Identify(ctx, c.cfg.Runner, plan, broken, violation.Sentence(), c.cfg.Corpus.Findings())
 	if err != nil {
 		return err
 	}
@@ -191,14 +191,14 @@ func (c *campaign) found(ctx context.Context, seed uint64, plan *fault.Plan, run
 		return c.keep(known.Seen(seen), "")
 	}
 	if c.cfg.Shrink == nil {
-		return c.keep(corpus.New(broken, plan, violation.Sentence, seen), "it was not to be shrunk")
+		return c.keep(corpus.New(broken, plan, violation.Sentence(), seen), "it was not to be shrunk")
 	}
 	shrunk, err := c.cfg.Shrink(ctx, plan, broken)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err() // half shrunk it has the wrong name; its seed runs again
 	case err != nil: // never lose it
-		return c.keep(corpus.New(broken, plan, violation.Sentence, seen), err.Error())
+		return c.keep(corpus.New(broken, plan, violation.Sentence(), seen), err.Error())
 	}
 	// What is left may show a known finding that the rest had hidden, or one that was
 	// found meanwhile.

@@ -101,10 +101,15 @@ func (l *lab) Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error) 
 	for _, broken := range l.breaks(plan) {
 		run.Verdict.Results = append(run.Verdict.Results, checker.Result{
 			Property: broken.Property, Outcome: checker.Fail,
-			Violations: []checker.Violation{{Kind: broken.Kind, At: time.Duration(plan.Seed) * time.Second, Sentence: broken.String() + " is broken"}},
+			Violations: []checker.Violation{{Rule: says(broken.String() + " is broken"), Facts: checker.Facts{Kind: broken.Kind, At: time.Duration(plan.Seed) * time.Second}}},
 		})
 	}
 	return &drive.Judged{Run: run, History: historyOf(plan)}, nil
+}
+
+// says is a rule whose violations read so.
+func says(text string) *checker.Rule {
+	return &checker.Rule{Name: "says", Text: func(*checker.Facts) string { return text }}
 }
 
 // historyOf is a history that says which faults there were.

@@ -43,7 +43,7 @@ func Identify(ctx context.Context, runner drive.Runner, plan *fault.Plan, broken
 			return nil, err
 		}
 		if shown != nil {
-			match.Sentence = shown.Sentence
+			match.Sentence = shown.Sentence()
 			return &match, nil
 		}
 	}

@@ -43,7 +43,7 @@ func replay(ctx context.Context, runner drive.Runner, f *corpus.Finding) (Replay
 		return Replayed{}, err
 	}
 	if violation, shows := run.Verdict.First(f.Broken()); shows {
-		return Replayed{f, true, violation.Sentence}, nil
+		return Replayed{f, true, violation.Sentence()}, nil
 	}
 	says := "no property is broken"
 	if broken := run.Verdict.Findings(); len(broken) > 0 {

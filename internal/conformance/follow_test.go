@@ -82,7 +82,7 @@ func TestJudge(t *testing.T) {
 	violated := func(kind string) checker.Verdict {
 		return checker.Verdict{Results: []checker.Result{{
 			Property: "monotonic", Outcome: checker.Fail, Evidence: "all seen",
-			Violations: []checker.Violation{{Kind: kind, Sentence: "back in time"}},
+			Violations: []checker.Violation{{Facts: checker.Facts{Kind: kind}, Rule: &checker.Rule{Text: func(*checker.Facts) string { return "back in time" }}}},
 		}}}
 	}
 	r, err := Judge(c, plan, h, violated(history.Endpoint))

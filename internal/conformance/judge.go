@@ -50,7 +50,7 @@ func Judge(c *mesh.Course, plan *fault.Plan, h *history.History, v checker.Verdi
 	r.Sentence = result.Evidence
 	i := slices.IndexFunc(result.Violations, func(v checker.Violation) bool { return cmp.Or(v.Kind, history.Endpoint) == history.Endpoint })
 	if i >= 0 {
-		r.Broken, r.Sentence = true, result.Violations[i].Sentence
+		r.Broken, r.Sentence = true, result.Violations[i].Sentence()
 	}
 	return r, nil
 }

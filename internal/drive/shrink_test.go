@@ -68,7 +68,7 @@ func judgedRun(t *testing.T, convergence checker.Outcome) (*history.History, *re
 `)
 	require.NoError(t, err)
 	return &history.History{Records: records}, &report.Run{Plan: plan, Verdict: checker.Verdict{Results: []checker.Result{
-		{Property: "monotonic", Outcome: checker.Fail, Violations: []checker.Violation{{Kind: "endpoint", At: 13500 * time.Millisecond}}},
+		{Property: "monotonic", Outcome: checker.Fail, Violations: []checker.Violation{{Facts: checker.Facts{Kind: "endpoint", At: 13500 * time.Millisecond}}}},
 		{Property: "convergence", Outcome: convergence},
 	}}}
 }

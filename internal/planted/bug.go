@@ -22,12 +22,11 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
 // Version is the version of the file form of a Bug.
-const Version = 1
+const Version = 2
 
 // Swarm is the family of the plans that simrun -seed draws.
 const Swarm = "swarm"
@@ -50,7 +49,7 @@ var sources = map[string]source{
 type Bug struct {
 	Name string `yaml:"-"` // of its file, without .yaml
 
-	Version  int    `yaml:"version"`            // of the file form: 1
+	Version  int    `yaml:"version"`            // of the file form: 2
 	Upstream string `yaml:"upstream,omitempty"` // the issue whose bug it brings back, such as cilium/cilium#24740; none: a bug of our own
 	Story    string `yaml:"story"`              // what is wrong, and what follows from it
 
@@ -67,15 +66,6 @@ type Edit struct {
 	File string `yaml:"file"` // below the module's root
 	Old  string `yaml:"old"`  // occurs exactly once in it
 	New  string `yaml:"new"`
-}
-
-// Catch is what must be broken, and how the sentence of the violation must read
-// for it to be this bug that broke it.
-type Catch struct {
-	Property string         `yaml:"property"`
-	Kind     string         `yaml:"kind,omitempty"` // of the object, as the property's violations have it
-	Sentence *regexp.Regexp `yaml:"-"`
-	Says     string         `yaml:"says"` // a regular expression that the sentence matches
 }
 
 // Hunt is where the bug is looked for.
@@ -184,33 +174,13 @@ var issue = regexp.MustCompile(`^[\w.-]+/[\w.-]+#[0-9]+$`)
 
 var kubeKind = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
 
-func (c *Catch) validate() (err error) {
-	var properties []string
-	for _, p := range checker.Properties() {
-		properties = append(properties, p.Name)
-	}
-	kinds := []string{history.Identity, history.Endpoint, history.Node, history.Meta}
-	switch {
-	case !slices.Contains(properties, c.Property):
-		return fmt.Errorf("catch.property %q: want one of %s", c.Property, strings.Join(properties, ", "))
-	case c.Kind != "" && !slices.Contains(kinds, c.Kind) && !kubeKind.MatchString(c.Kind):
-		return fmt.Errorf("catch.kind %q: want one of %s, a Kubernetes kind such as CiliumNode, or none", c.Kind, strings.Join(kinds, ", "))
-	case c.Says == "":
-		return errors.New("catch.says: want a regular expression that the violation's sentence matches if this bug is its cause")
-	}
-	if c.Sentence, err = regexp.Compile(c.Says); err != nil {
-		return fmt.Errorf("catch.says: %w", err)
-	}
-	return nil
-}
-
-// By returns the first violation of a verdict that is of the bug's making, as far
-// as the sentence tells: one that a mechanism of testdata/findings explains is not.
+// By returns the first violation of a verdict that is of the bug's making, as far as its
+// data tells.
 func (b *Bug) By(v checker.Verdict) (checker.Violation, bool) {
 	result, _ := v.Result(b.Catch.Property)
-	for _, violation := range result.Violations {
-		if violation.Cause == nil && violation.Kind == b.Catch.Kind && b.Catch.Sentence.MatchString(violation.Sentence) {
-			return violation, true
+	for i := range result.Violations {
+		if b.Catch.fits(&result.Violations[i]) {
+			return result.Violations[i], true
 		}
 	}
 	return checker.Violation{}, false

@@ -8,14 +8,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim/det"
 	"github.com/meshcheck/meshcheck/testdata/planted"
 )
 
-const sample = `version: 1
+const sample = `version: 2
 upstream: cilium/cilium#24740
 story: What is wrong.
 
@@ -30,7 +32,7 @@ edits:
 catch:
   property: monotonic
   kind: endpoint
-  says: back in time$
+  rules: [back-in-time]
 
 hunt:
   family: swarm
@@ -63,8 +65,8 @@ func TestReadBugOfTheHarness(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	without := func(text string) [2]string { return [2]string{text, ""} }
 	for want, change := range map[string][2]string{
-		"version 2: this program reads version 1":                                                                      {"version: 1", "version: 2"},
-		"version 0: this program reads version 1":                                                                      without("version: 1\n"),
+		"version 1: this program reads version 2":                                                                      {"version: 2", "version: 1"},
+		"version 0: this program reads version 2":                                                                      without("version: 2\n"),
 		"yaml: unmarshal errors:\n  line 3: field storey not found in type planted.Bug":                                {"story:", "storey:"},
 		`upstream "24740": want an issue such as cilium/cilium#24740`:                                                  {"cilium/cilium#24740", `"24740"`},
 		"story: want a sentence on what is wrong and what follows from it":                                             without("What is wrong."),
@@ -77,8 +79,12 @@ func TestRefusals(t *testing.T) {
 		"edits[0].new is the same as old":                                                                              {"    \t\tthree\n", "    \t\tone\n    \ttwo\n"},
 		`catch.property "monotone": want one of ` + strings.Join(properties(), ", "):                                   {"monotonic", "monotone"},
 		`catch.kind "pod": want one of identity, endpoint, node, meta, a Kubernetes kind such as CiliumNode, or none`:  {"kind: endpoint", "kind: pod"},
-		"catch.says: want a regular expression that the violation's sentence matches if this bug is its cause":         without("  says: back in time$\n"),
-		"catch.says: error parsing regexp: missing closing ): `(back`":                                                 {"says: back in time$", "says: (back"},
+		"catch.rules: want at least one of back-in-time":                                                               without("  rules: [back-in-time]\n"),
+		`catch.rules "back in time": want one of back-in-time`:                                                         {"[back-in-time]", "[back in time]"},
+		`catch.agent "map": want one of view, datapath`:                                                                {"  rules:", "  agent: map\n  rules:"},
+		`catch.client "replica": want one of k, r, a, o, w`:                                                            {"  rules:", "  client: replica\n  rules:"},
+		`catch.differs.how "too many": want one of missing, extra, different`:                                          {"  rules:", "  differs: {how: [too many]}\n  rules:"},
+		`catch.differs.kinds "pod": want one of identity, endpoint, node, meta`:                                        {"  rules:", "  differs: {kinds: [pod]}\n  rules:"},
 		"hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)":             without("  family: swarm\n"),
 		"hunt.seeds 0: want how many seeds to try, 1 or more":                                                          {"seeds: 100", "seeds: 0"},
 	} {
@@ -102,11 +108,7 @@ func properties() (names []string) {
 func TestWhichViolationIsOfTheBugsMaking(t *testing.T) {
 	bug, err := Read("sample", []byte(sample))
 	require.NoError(t, err)
-	violations := []checker.Violation{
-		{Kind: "node", Sentence: "node n0: back in time"},
-		{Kind: "endpoint", Sentence: "endpoint 10.0.0.1: something else"},
-		{Kind: "endpoint", Sentence: "endpoint 10.0.0.2: back in time"},
-	}
+	violations := []checker.Violation{brokenBy("node", "back-in-time"), brokenBy("endpoint", "another"), brokenBy("endpoint", "back-in-time")}
 	verdict := func(property string, all []checker.Violation) checker.Verdict {
 		return checker.Verdict{Results: []checker.Result{{Property: property, Outcome: checker.Fail, Violations: all}}}
 	}
@@ -117,6 +119,43 @@ func TestWhichViolationIsOfTheBugsMaking(t *testing.T) {
 	require.False(t, is)
 	_, is = bug.By(verdict("integrity", violations))
 	require.False(t, is)
+}
+
+func TestWhatAViolationMustSay(t *testing.T) {
+	storm := brokenBy("", "storm")
+	storm.Client, storm.Server, storm.Layer, storm.Key = "r0", "k1", property.Datapath, "x"
+	storm.Shown = &property.Version{Op: "put", Key: "y"}
+	storm.Differences = []property.Difference{{How: property.Extra, Kind: "node"}, {How: property.Missing, Kind: "endpoint"}}
+	for text, fits := range map[string]bool{
+		"": true,
+		"client: r, server: k, agent: datapath, key: x, shown: {op: put, key: y}": true,
+		"client: a":                              false,
+		"server: r":                              false,
+		"agent: view":                            false,
+		"key: y":                                 false,
+		"shown: {op: get}":                       false,
+		"shown: {key: x}":                        false,
+		"differs: {how: [different]}":            false,
+		"differs: {how: [extra]}":                true,
+		"differs: {kinds: [identity]}":           false,
+		"differs: {how: [extra], kinds: [node]}": true,
+		"differs: {how: [extra, different], kinds: [endpoint]}":   false,
+		"differs: {how: [missing, different], kinds: [endpoint]}": true,
+	} {
+		c := Catch{}
+		require.NoError(t, yaml.Unmarshal([]byte("{rules: [storm], "+text+"}"), &c), text)
+		require.Equal(t, fits, c.fits(&storm), text)
+	}
+	c := Catch{Rules: []string{"storm"}}
+	c.Shown.Op = "put"
+	bare := brokenBy("", "storm")
+	require.False(t, c.fits(&bare), "it shows nothing")
+	explained := storm
+	explained.Cause = &checker.Cause{}
+	require.False(t, (&Catch{Rules: []string{"storm"}}).fits(&explained))
+	c.Property, c.Kind, c.Client, c.Server, c.Agent, c.Key, c.Differs.Kinds = "load", "node", "r", "k", "view", "x", []string{"node"}
+	require.Equal(t, "load of node: storm (in an agent's view, client r, server k, key x, shown put, with an entry of kind node)", c.String())
+	require.Equal(t, "load: storm", (&Catch{Property: "load", Rules: []string{"storm"}}).String())
 }
 
 // Each planted bug can be read, fits the source of the module that has it, and has a

@@ -30,12 +30,16 @@ func (f fake) Run(_ context.Context, plan *fault.Plan) (*drive.Judged, error) {
 
 func clean(uint64) (*report.Run, error) { return &report.Run{}, nil }
 
-// breaks is a run that breaks the sample bug's property, with a sentence.
-func breaks(sentence string) *report.Run {
+// breaks is a run that breaks the sample bug's property, by a rule.
+func breaks(rule string) *report.Run {
 	return &report.Run{Verdict: checker.Verdict{Results: []checker.Result{{
-		Property: "monotonic", Outcome: checker.Fail,
-		Violations: []checker.Violation{{Kind: "endpoint", At: time.Minute, Sentence: sentence}},
+		Property: "monotonic", Outcome: checker.Fail, Violations: []checker.Violation{brokenBy("endpoint", rule)},
 	}}}}
+}
+
+// brokenBy is a violation of a rule, about an entry of a kind.
+func brokenBy(kind, rule string) checker.Violation {
+	return checker.Violation{Rule: &checker.Rule{Name: rule}, Facts: checker.Facts{Kind: kind, At: time.Minute}}
 }
 
 func search(t *testing.T, parallel int, with, without fake) (Result, error) {
@@ -62,7 +66,9 @@ func TestTheLowestSeedThatCatchesCounts(t *testing.T) {
 		case seed < 17:
 			return clean(seed)
 		}
-		return breaks(fmt.Sprintf("seed %d: back in time", seed)), nil
+		run := breaks("back-in-time")
+		run.Verdict.Results[0].Violations[0].Note = fmt.Sprint("seed ", seed)
+		return run, nil
 	}
 	for _, parallel := range []int{1, 4} {
 		result, err := search(t, parallel, with, clean)
@@ -71,17 +77,17 @@ func TestTheLowestSeedThatCatchesCounts(t *testing.T) {
 		require.EqualValues(t, 17, result.Seed)
 		require.Equal(t, 18, result.Seeds)
 		require.EqualValues(t, 17, result.Plan.Seed)
-		require.Equal(t, "seed 17: back in time", result.Violation.Sentence)
+		require.Equal(t, "seed 17", result.Violation.Note)
 		require.Zero(t, result.Known)
 		require.Empty(t, result.Failed)
 	}
 }
 
 func TestWhatIsNoCatch(t *testing.T) {
-	both := func(uint64) (*report.Run, error) { return breaks("back in time"), nil }
-	other := func(uint64) (*report.Run, error) { return breaks("for another reason"), nil }
+	both := func(uint64) (*report.Run, error) { return breaks("back-in-time"), nil }
+	other := func(uint64) (*report.Run, error) { return breaks("another"), nil }
 	undetermined := func(uint64) (*report.Run, error) {
-		run := breaks("back in time")
+		run := breaks("back-in-time")
 		run.Deterministic, run.Unseeded = true, 3
 		return run, nil
 	}
@@ -132,7 +138,7 @@ func TestFailedWorkers(t *testing.T) {
 	crashing := func(uint64) (*report.Run, error) {
 		return nil, &det.Failure{Kind: det.Crash, Message: "it crashes"}
 	}
-	_, err = search(t, 1, func(uint64) (*report.Run, error) { return breaks("back in time"), nil }, crashing)
+	_, err = search(t, 1, func(uint64) (*report.Run, error) { return breaks("back-in-time"), nil }, crashing)
 	require.EqualError(t, err, "seed 0: the worker without the bug: it crashes")
 }
 
@@ -155,13 +161,13 @@ func TestSearchEndsWithAnError(t *testing.T) {
 }
 
 func TestWhatIsKnownIsNoCatch(t *testing.T) {
-	explained := breaks("an old one: back in time")
-	explained.Verdict.Results[0].Violations[0].Cause = &checker.Cause{Finding: "failover-to-stale-replica"}
+	explained := breaks("back-in-time")
+	explained.Verdict.Results[0].Violations[0].Cause = &checker.Cause{Mechanisms: []string{"failover-to-stale-replica"}}
 	result, err := search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, clean)
 	require.NoError(t, err)
 	require.False(t, result.Caught, "the mechanism is one of Cilium as it is")
 
-	news := func(uint64) (*report.Run, error) { return breaks("an old one: back in time"), nil }
+	news := func(uint64) (*report.Run, error) { return breaks("back-in-time"), nil }
 	result, err = search(t, 1, news, func(uint64) (*report.Run, error) { return explained, nil })
 	require.NoError(t, err)
 	require.False(t, result.Caught, "without the bug the plan breaks the property too")

@@ -79,7 +79,7 @@ func (t *Table) details(trial *Trial) (lines [][2]string) {
 			len(trial.Failed), first.Seed, first.Kind, first.Message, first.Kept)
 	}
 	if !trial.Caught {
-		add("wanted", "%s with a sentence that matches %q", finding, trial.Bug.Catch.Says)
+		add("wanted", "%s", &trial.Bug.Catch)
 		return lines
 	}
 	add("by", "%s: %s", finding, trial.sentence())

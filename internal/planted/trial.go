@@ -79,8 +79,8 @@ func (t *Trial) Differs() bool { return t.Shrunk != nil && t.Shrunk.Replays == r
 func (t *Trial) sentence() string {
 	if t.Shrunk != nil {
 		if violation, shown := t.Bug.By(t.Shrunk.Run.Verdict); shown {
-			return violation.Sentence
+			return violation.Sentence()
 		}
 	}
-	return t.Violation.Sentence
+	return t.Violation.Sentence()
 }

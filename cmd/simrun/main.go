@@ -25,11 +25,11 @@ const (
 	statusBroken      = 1   // a property is broken or undecided, or histories differ
 	statusUsage       = 2   // bad flags or bad input
 	statusHarness     = 3   // the worker could not be built, crashed, hung or grew too large
-	statusInterrupted = 130 // SIGINT or SIGTERM, as shells have it
+	statusInterrupted = 130 // SIGINT, SIGTERM or SIGHUP, with the status that shells have for the first
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	c := &console{

@@ -249,11 +249,13 @@ func TestInterrupt(t *testing.T) {
 // Other programs may run other seeds at the same time.
 func leftovers(t *testing.T, seed int) (dirs []string) {
 	t.Helper()
-	plans, err := filepath.Glob(filepath.Join(det.TempDir(), "meshcheck-run-*", det.PlanFile))
-	require.NoError(t, err)
-	for _, plan := range plans {
-		if text, err := os.ReadFile(plan); err == nil && bytes.Contains(text, fmt.Appendf(nil, `"seed":%d,`, seed)) {
-			dirs = append(dirs, filepath.Dir(plan))
+	for _, base := range []string{"/dev/shm", os.TempDir()} {
+		plans, err := filepath.Glob(filepath.Join(base, "meshcheck-run-*", det.PlanFile))
+		require.NoError(t, err)
+		for _, plan := range plans {
+			if text, err := os.ReadFile(plan); err == nil && bytes.Contains(text, fmt.Appendf(nil, `"seed":%d,`, seed)) {
+				dirs = append(dirs, filepath.Dir(plan))
+			}
 		}
 	}
 	return dirs

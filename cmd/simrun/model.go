@@ -218,7 +218,7 @@ func (c *console) buildSweeping(ctx context.Context) (drive.Runner, error) {
 	}
 	path, err := det.Build(ctx, det.BuildConfig{Plant: plant, Progress: c.progress.log})
 	c.progress.clear()
-	return &drive.Simulator{Worker: det.Worker{Path: path}}, err
+	return &drive.Simulator{Worker: det.Worker{Path: path, Notice: c.notice}}, err
 }
 
 // addReal runs the counterexamples of a row and writes what became of them.

@@ -252,7 +252,7 @@ func (c *console) buildFor(ctx context.Context, from nursery, bug *planted.Bug) 
 	}
 	path, err := from.build(ctx, cfg)
 	c.progress.clear()
-	return det.Worker{Path: path}, err
+	return det.Worker{Path: path, Notice: c.notice}, err
 }
 
 // hunt builds a bug and tries to catch it.

@@ -56,11 +56,17 @@ func (f *workerFlags) arguments() (args []string) {
 // worker returns the worker that the flags ask for, built if need be.
 func (c *console) worker(ctx context.Context, f workerFlags) (det.Worker, error) {
 	if f.path != "" {
-		return det.Worker{Path: f.path}, nil
+		return det.Worker{Path: f.path, Notice: c.notice}, nil
 	}
 	path, err := det.Build(ctx, det.BuildConfig{Runtime: f.runtime, Progress: c.progress.log})
 	c.progress.clear()
-	return det.Worker{Path: path}, err
+	return det.Worker{Path: path, Notice: c.notice}, err
+}
+
+// notice tells the user a sentence beside what was asked for.
+func (c *console) notice(sentence string) {
+	c.progress.clear()
+	fmt.Fprintf(c.stderr, "simrun: %s\n", sentence)
 }
 
 func (c *console) buildWorker(ctx context.Context, args []string) (int, error) {

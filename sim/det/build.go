@@ -13,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -187,7 +189,15 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	out := b.cfg.Out
 	if out == "" {
 		out = filepath.Join(b.cache, fmt.Sprintf("worker-%s-%x", name, key.Sum(nil)[:8]))
-		if _, err := os.Stat(out); err == nil && !b.outside {
+		if b.isBuilt(out) {
+			return out, nil
+		}
+		unlock, err := b.lock(ctx)
+		if err != nil {
+			return "", err
+		}
+		defer unlock()
+		if b.isBuilt(out) { // meanwhile, by who had the lock
 			return out, nil
 		}
 	}
@@ -203,18 +213,59 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	args = append(args, flags...)
 	b.cfg.Progress("building the worker: Cilium, etcd and client-go; minutes the first time")
 	total := b.packages(ctx)
-	tmp := out + ".new"
-	defer os.Remove(tmp)
-	cmd := exec.CommandContext(ctx, b.goCommand, append(args, "-o", tmp, "./sim/worker")...)
-	cmd.Dir, cmd.Env = b.module, b.env
-	if err := b.runBuild(cmd, total); err != nil {
+	// Beside what it will be: a file cannot be moved to another file system, and no
+	// other process uses the name.
+	tmp, err := os.MkdirTemp(filepath.Dir(out), filepath.Base(out)+".new-")
+	if err != nil {
 		return "", err
 	}
-	if err := os.Rename(tmp, out); err != nil {
+	defer os.RemoveAll(tmp)
+	made := filepath.Join(tmp, "worker")
+	if err := b.runBuild(ctx, append(args, "-o", made, "./sim/worker"), total); err != nil {
+		return "", err
+	}
+	if err := os.Rename(made, out); err != nil {
 		return "", err
 	}
 	b.cfg.Progress("built the worker")
 	return out, b.dropOldWorkers()
+}
+
+// isBuilt reports whether the cache has the worker, of sources that are all in its name.
+func (b *builder) isBuilt(worker string) bool {
+	_, err := os.Stat(worker)
+	return err == nil && !b.outside
+}
+
+// lock lets one process at a time build into the cache: it writes the runtime's
+// overlay and sources of bugs there, too.
+func (b *builder) lock(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(b.cache, 0o777); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(filepath.Join(b.cache, "build.lock"))
+	if err != nil {
+		return nil, err
+	}
+	for said := false; ; said = true {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("locking %s: %w", f.Name(), err)
+		}
+		if !said {
+			b.cfg.Progress("waiting for another simrun, which is building a worker")
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // overlay returns the flags of go build for the runtime and for the bug that is
@@ -252,10 +303,13 @@ func (b *builder) dropOldWorkers() error {
 	return nil
 }
 
+// sourceDirs are where the worker's own packages are.
+var sourceDirs = []string{"sim", "fault", "history", "internal", "model"}
+
 // hashSources adds the module's files that a build of the worker may read.
 func (b *builder) hashSources(w io.Writer) error {
 	files := []string{"go.mod", "go.sum"}
-	for _, dir := range []string{"sim", "fault", "history", "internal"} {
+	for _, dir := range sourceDirs {
 		err := filepath.WalkDir(filepath.Join(b.module, dir), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 				return err
@@ -291,7 +345,17 @@ func (b *builder) packages(ctx context.Context) int {
 }
 
 // runBuild runs go build -v, which prints each package as it is compiled.
-func (b *builder) runBuild(cmd *exec.Cmd, total int) error {
+func (b *builder) runBuild(ctx context.Context, args []string, total int) error {
+	cmd := exec.CommandContext(ctx, b.goCommand, args...)
+	cmd.Dir, cmd.Env = b.module, b.env
+	// The go command ends with this process, however that ends, and with its children
+	// when it is interrupted. The kernel kills it with the thread that started it: keep
+	// that thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = killGrace
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err

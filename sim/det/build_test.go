@@ -1,9 +1,15 @@
 package det
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -36,4 +42,44 @@ func TestBuildOutsideTheModule(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := Build(t.Context(), BuildConfig{})
 	require.EqualError(t, err, "building the worker needs the sources of github.com/meshcheck/meshcheck: run from a directory of its checkout, or give a built worker with -worker")
+}
+
+// What is not hashed could change without a new worker.
+func TestSourcesOfTheWorkerAreHashed(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "../worker").Output()
+	require.NoError(t, err)
+	for _, pkg := range strings.Fields(string(out)) {
+		if inModule, found := strings.CutPrefix(pkg, modulePath+"/"); found {
+			dir, _, _ := strings.Cut(inModule, "/")
+			require.True(t, slices.Contains(sourceDirs, dir), "%s is part of the worker and not of its hash", pkg)
+		}
+	}
+}
+
+func TestOneBuildAtATime(t *testing.T) {
+	b := builder{cache: filepath.Join(t.TempDir(), "cache")}
+	var waits atomic.Int32
+	b.cfg.Progress = func(line string) {
+		require.Equal(t, "waiting for another simrun, which is building a worker", line)
+		waits.Add(1)
+	}
+	unlock, err := b.lock(t.Context())
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = b.lock(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	second := make(chan error)
+	go func() {
+		unlock, err := b.lock(t.Context())
+		unlock()
+		second <- err
+	}()
+	for waits.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	unlock()
+	require.NoError(t, <-second)
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/files"
 )
 
 //go:embed rt/edits.txt
@@ -86,7 +88,7 @@ func WriteOverlay(goroot, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var files []string // in order of first edit
+	var edited []string // in order of first edit
 	text := map[string]string{}
 	for _, e := range edits {
 		if _, ok := text[e.file]; !ok {
@@ -95,7 +97,7 @@ func WriteOverlay(goroot, dir string) (string, error) {
 				return "", fmt.Errorf("the Go toolchain in %s has no %s, which the deterministic runtime edits (to %s)", goroot, e.file, e.why)
 			}
 			text[e.file] = string(b)
-			files = append(files, e.file)
+			edited = append(edited, e.file)
 		}
 		if text[e.file], err = e.apply(text[e.file]); err != nil {
 			return "", fmt.Errorf("the deterministic runtime does not fit the Go toolchain in %s: %s, edit %q: %w; use the toolchain that go.mod names, or -runtime=stock", goroot, e.file, e.why, err)
@@ -103,13 +105,13 @@ func WriteOverlay(goroot, dir string) (string, error) {
 	}
 	const added = "runtime/zdetrt.go"
 	text[added] = detrtSource
-	files = append(files, added)
+	edited = append(edited, added)
 
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
 	replace := map[string]string{}
-	for _, file := range files {
+	for _, file := range edited {
 		dst := filepath.Join(dir, strings.ReplaceAll(file, "/", "__"))
 		if err := writeIfChanged(dst, []byte(text[file])); err != nil {
 			return "", err
@@ -148,5 +150,5 @@ func writeIfChanged(name string, b []byte) error {
 	if old, err := os.ReadFile(name); err == nil && string(old) == string(b) {
 		return nil
 	}
-	return os.WriteFile(name, b, 0o666)
+	return files.Write(name, b)
 }

@@ -13,12 +13,16 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // Worker is a built worker program.
-type Worker struct{ Path string }
+type Worker struct {
+	Path   string
+	Notice func(string) // if non-nil, told once what its user should know of this machine, in a sentence
+}
 
 // RunConfig bounds a run. The zero value uses the defaults.
 type RunConfig struct {
@@ -118,12 +122,12 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	if cfg.MemoryLimit == 0 {
 		cfg.MemoryLimit = 2<<30 + settings.Topology.Agents*8<<20
 	}
-	dir, err := os.MkdirTemp(TempDir(), "meshcheck-run-")
+	dir, err := newRunDir(w.notice)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, PlanFile), plan, 0o666); err != nil {
+	defer dir.remove()
+	if err := os.WriteFile(filepath.Join(dir.path, PlanFile), plan, 0o666); err != nil {
 		return nil, err
 	}
 	path, err := filepath.Abs(w.Path)
@@ -132,13 +136,14 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	}
 
 	p := process{cfg: cfg, dir: dir, start: time.Now()}
-	cmd := exec.CommandContext(ctx, path)
+	cmd := exec.Command(path) // watch sees when ctx is done
 	cmd.Args = cfg.arguments()
 	cmd.Env = settings.environment(cfg.Log != nil)
-	cmd.Dir = dir
+	cmd.Dir = dir.path
 	cmd.Stderr = &p.stderr
 	p.stderr.forward = cfg.Log
-	// A terminal's interrupt is simrun's to handle; a killed simrun takes its workers along.
+	// The worker leads a process group, so that it can be ended with its children, if it
+	// is a wrapper. A killed simrun takes its workers along.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return p.run(ctx, cmd)
 }
@@ -158,16 +163,13 @@ func (c RunConfig) arguments() []string {
 	return args
 }
 
-// TempDir returns the directory for temporary data: a RAM-backed one where there
-// is one, since waiting for a disk is the one thing that a seed cannot determine.
-func TempDir() string {
-	const shm = "/dev/shm"
-	if f, err := os.CreateTemp(shm, "meshcheck-probe-"); err == nil {
-		f.Close()
-		os.Remove(f.Name())
-		return shm
+var noticed sync.Once
+
+// notice passes on the first thing that is to be known: each run would say the same.
+func (w Worker) notice(sentence string) {
+	if w.Notice != nil {
+		noticed.Do(func() { w.Notice(sentence) })
 	}
-	return os.TempDir()
 }
 
 // gcStepMiB is how much is allocated between two collections: few collections,
@@ -201,7 +203,7 @@ func (p settings) environment(log bool) []string {
 
 type process struct {
 	cfg    RunConfig
-	dir    string
+	dir    *runDir
 	start  time.Time
 	stderr tail
 	last   Status
@@ -219,22 +221,16 @@ func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the worker %s: %w", cmd.Path, err)
 	}
-	statuses := make(chan Status)
-	go func() {
-		defer close(statuses)
-		for s := bufio.NewScanner(stdout); s.Scan(); {
-			var st Status
-			if json.Unmarshal(s.Bytes(), &st) == nil {
-				statuses <- st
-			}
-		}
-	}()
-	failure := p.watch(cmd, statuses)
+	statuses, gone := make(chan Status), make(chan struct{})
+	go readStatuses(stdout, statuses, gone)
+	failure := p.watch(ctx, cmd, statuses)
+	close(gone)
+	cmd.WaitDelay = killGrace // for who left the process group and has its standard error open
 	err = cmd.Wait()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	hist, readErr := os.ReadFile(filepath.Join(p.dir, HistoryFile))
+	hist, readErr := os.ReadFile(filepath.Join(p.dir.path, HistoryFile))
 	if readErr != nil && !errors.Is(readErr, os.ErrNotExist) {
 		return nil, readErr
 	}
@@ -244,6 +240,9 @@ func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
 		failure = &Failure{Kind: Input, Message: p.last.Refused}
 	case err != nil || !p.last.Done:
 		failure = &Failure{Kind: Crash, Message: fmt.Sprintf("the worker ended at %v of virtual time, before its run did: %s", p.last.Virtual, cmd.ProcessState)}
+		if full := p.dir.full(); full != "" {
+			failure.Message += "; " + full
+		}
 	}
 	if failure != nil {
 		failure.Output, failure.History = p.stderr.String(), hist
@@ -271,22 +270,67 @@ func (p *process) fetch(file, to string) error {
 	if to == "" {
 		return nil
 	}
-	b, err := os.ReadFile(filepath.Join(p.dir, file))
+	b, err := os.ReadFile(filepath.Join(p.dir.path, file))
 	if err != nil {
 		return fmt.Errorf("the worker wrote no profile: %w", err)
 	}
 	return os.WriteFile(to, b, 0o666)
 }
 
+// longestStatus is the most of a status line that is read, in bytes: a longer line
+// is no status.
+const longestStatus = 1 << 20
+
+// readStatuses hands on what a worker reports, until it closes its standard output
+// or nobody asks any more.
+func readStatuses(stdout io.Reader, statuses chan<- Status, gone <-chan struct{}) {
+	defer close(statuses)
+	for r := bufio.NewReaderSize(stdout, longestStatus); ; {
+		line, long, err := r.ReadLine()
+		for rest := long; rest && err == nil; {
+			_, rest, err = r.ReadLine()
+		}
+		if err != nil {
+			return
+		}
+		var st Status
+		if long || json.Unmarshal(line, &st) != nil {
+			continue
+		}
+		select {
+		case statuses <- st:
+		case <-gone:
+			return
+		}
+	}
+}
+
+// killGrace is how long after it was killed a worker's pipes may stay open: a child
+// that has left its process group may have them.
+const killGrace = 2 * time.Second
+
 // watch follows the worker until it closes its standard output, and ends it when
-// it breaks a bound.
-func (p *process) watch(cmd *exec.Cmd, statuses <-chan Status) *Failure {
+// it breaks a bound or ctx is done.
+func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Status) *Failure {
 	var failure *Failure
+	var deaf <-chan time.Time // when the pipe is given up
+	kill := func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		if deaf == nil {
+			deaf = time.After(killGrace)
+		}
+	}
 	progress := time.Now()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	interrupted := ctx.Done()
 	for {
 		select {
+		case <-interrupted:
+			interrupted = nil
+			kill()
+		case <-deaf:
+			return failure
 		case st, ok := <-statuses:
 			if !ok {
 				return failure
@@ -300,12 +344,12 @@ func (p *process) watch(cmd *exec.Cmd, statuses <-chan Status) *Failure {
 			}
 		case now := <-tick.C:
 			if failure != nil {
-				cmd.Process.Kill() // it had one tick to print its goroutines
+				kill() // it had one tick to print its goroutines
 				continue
 			}
 			failure = p.broken(now, progress, cmd.Process.Pid)
 			if failure != nil {
-				cmd.Process.Signal(syscall.SIGQUIT)
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGQUIT)
 			}
 		}
 	}

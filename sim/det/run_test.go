@@ -123,3 +123,32 @@ func TestProfilesAreCopiedOutOfTheRun(t *testing.T) {
 	require.ErrorContains(t, err, "the worker wrote no profile")
 	require.Equal(t, []string{"worker"}, RunConfig{}.arguments(), "a run that is not profiled is told of none")
 }
+
+// A wrapper (taskset, strace, a script) has the real worker as its child.
+func TestAWorkersChildrenEndWithIt(t *testing.T) {
+	const child = `sleep 60 & echo '{"virtual": 1}'; wait`
+	for _, c := range []struct{ name, body string }{
+		{"in its process group", child},
+		{"in one of its own", "setsid " + `sh -c 'sleep 20' & echo '{"virtual": 1}'; wait`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			start := time.Now()
+			_, err := script(t, c.body).Run(ctx, []byte(plan), RunConfig{OnProgress: func(Progress) { cancel() }})
+			require.ErrorIs(t, err, context.Canceled)
+			require.Less(t, time.Since(start), 15*time.Second)
+
+			start = time.Now()
+			_, err = script(t, c.body).Run(t.Context(), []byte(plan), RunConfig{StallLimit: 500 * time.Millisecond})
+			require.ErrorContains(t, err, "the worker hangs")
+			require.Less(t, time.Since(start), 15*time.Second)
+		})
+	}
+}
+
+func TestALongLineIsNoStatus(t *testing.T) {
+	w := script(t, `head -c 3000000 /dev/zero | tr '\0' x; echo; head -c 100000 /dev/zero | tr '\0' ' '; echo '{"virtual": 5, "done": true}'`)
+	r, err := w.Run(t.Context(), []byte(plan), RunConfig{})
+	require.NoError(t, err)
+	require.Equal(t, time.Duration(5), r.Virtual, "what comes after it is read, and a status of 100 kB too")
+}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -28,10 +28,10 @@ func TestModelThatIsBroken(t *testing.T) {
 	require.Contains(t, stdout, "durable is broken in 2 steps: ")
 	text, err := os.ReadFile("trace.json")
 	require.NoError(t, err)
-	trace, err := explore.ReadTrace(text)
+	tr, err := trace.Read(text)
 	require.NoError(t, err)
-	require.Len(t, trace.Steps, 2)
-	require.Equal(t, "durable", trace.Property)
+	require.Len(t, tr.Steps, 2)
+	require.Equal(t, "durable", tr.Property)
 }
 
 func TestModelWithoutACounterexampleWritesNoTrace(t *testing.T) {

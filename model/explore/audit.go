@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/codec"
+	"github.com/meshcheck/meshcheck/model/explore/internal/reduction"
 )
 
 // Audit tests what the explorer has to believe about a model, in up to maxStates
@@ -27,18 +30,18 @@ func (m *Model[S]) Audit(maxStates int) (err error) {
 	}
 	a := &auditor[S]{
 		m: m, exp: newExpander(m, s.codec, false), after: newExpander(m, s.codec, false),
-		mem: s.codec.memory(), seen: map[string]bool{},
+		mem: s.codec.Memory(), seen: map[string]bool{},
 	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("model %q panicked %s: %v", m.name, a.exp.where(), p)
 		}
 	}()
-	if a.ind, _ = newIndependence(m, nil); a.ind != nil {
+	if a.ind, _ = m.independence(nil); a.ind != nil {
 		a.independences()
 	}
-	if m.symmetric() {
-		a.canon = newCanonicalizer(m, s.codec)
+	if m.symmetry.Declared() {
+		a.canon = reduction.NewCanonicalizer(&m.symmetry, s.codec)
 	}
 	a.exp.initial(func(enc []byte, _ uint64) { a.push(enc) })
 	for len(a.queue) > 0 && len(a.seen) <= maxStates {
@@ -54,10 +57,10 @@ func (m *Model[S]) Audit(maxStates int) (err error) {
 type auditor[S any] struct {
 	m          *Model[S]
 	exp, after *expander[S]
-	mem        memory[S]
-	canon      *canonicalizer[S] // nil: no symmetry
-	ind        *independence     // nil: nothing declared
-	visible    []bitset          // by property: the actions that may change it
+	mem        codec.Memory[S]
+	canon      *reduction.Canonicalizer[S] // nil: no symmetry
+	ind        *reduction.Independence     // nil: nothing declared
+	visible    []*reduction.Independence   // by property: of the actions with it alone; nil: it does not say what it reads
 	seen       map[string]bool
 	queue      [][]byte
 }
@@ -73,11 +76,11 @@ func (a *auditor[S]) push(enc []byte) {
 // that may change it.
 func (a *auditor[S]) independences() {
 	for _, p := range a.m.props {
-		var visible bitset
-		if ind, _ := newIndependence(a.m, []*Property[S]{p}); ind != nil && len(p.reads) > 0 {
-			visible = ind.visible
+		ind, _ := a.m.independence([]*Property[S]{p})
+		if len(p.reads) == 0 {
+			ind = nil
 		}
-		a.visible = append(a.visible, visible)
+		a.visible = append(a.visible, ind)
 	}
 }
 
@@ -109,29 +112,29 @@ func (a *auditor[S]) state(enc []byte) error {
 // purity tests each action by itself.
 func (a *auditor[S]) purity(enc []byte) error {
 	var s S
-	a.exp.base.load(enc, &a.exp.state)
+	a.exp.base.Load(enc, &a.exp.state)
 	for _, act := range a.m.actions {
 		a.exp.at.action, a.exp.at.choice = act.index, 0
 		n := 1
-		a.mem.load(enc, &s)
+		a.mem.Load(enc, &s)
 		if !act.open(&s) {
 			continue
 		}
 		if act.count != nil {
-			if n = act.count(&s); !bytes.Equal(enc, a.mem.append(nil, &s)) {
+			if n = act.count(&s); !bytes.Equal(enc, a.mem.Append(nil, &s)) {
 				return fmt.Errorf("the count of the action %s changes the state %s", act.name, a.show(enc))
 			}
 		}
 		for i := range n {
 			a.exp.at.choice = i
-			a.mem.load(enc, &s)
+			a.mem.Load(enc, &s)
 			did := act.step(&s, i)
-			after := a.mem.append(nil, &s)
+			after := a.mem.Append(nil, &s)
 			if !did && !bytes.Equal(enc, after) {
 				return fmt.Errorf("the action %s says it is not enabled in the state %s, but changes it to %s: it must leave it as it is", act.call(&s, i), a.show(enc), a.show(after))
 			}
-			a.mem.load(enc, &s)
-			if act.step(&s, i) != did || !bytes.Equal(after, a.mem.append(nil, &s)) {
+			a.mem.Load(enc, &s)
+			if act.step(&s, i) != did || !bytes.Equal(after, a.mem.Append(nil, &s)) {
 				return fmt.Errorf("the action %s does not do the same twice in the state %s: it must be a function of the state", act.call(&s, i), a.show(enc))
 			}
 		}
@@ -145,7 +148,7 @@ func (a *auditor[S]) purity(enc []byte) error {
 func (a *auditor[S]) commuting(enc []byte, steps []transition, next [][]byte) error {
 	for i, t := range steps {
 		for j := range a.m.actions {
-			if a.ind.dependent[t.action].has(j) {
+			if !a.ind.Independent(int(t.action), j) {
 				continue
 			}
 			x, y := int(t.action), j
@@ -190,7 +193,7 @@ func (a *auditor[S]) invisible(enc []byte, steps []transition, next [][]byte) er
 	for k, t := range steps {
 		did := a.m.actions[t.action]
 		for i, p := range a.m.props {
-			if a.visible[i] == nil || a.visible[i].has(did.index) {
+			if a.visible[i] == nil || a.visible[i].Visible(did.index) {
 				continue
 			}
 			if a.truth(enc, p.p, p.q) != a.truth(next[k], p.p, p.q) || p.step != nil && !a.stepTruth(p, enc, next[k]) {
@@ -198,9 +201,9 @@ func (a *auditor[S]) invisible(enc []byte, steps []transition, next [][]byte) er
 			}
 		}
 		for _, act := range a.m.actions {
-			for i, g := range act.guards {
-				if !a.ind.opening[act.index][i].has(did.index) && a.truth(enc, g.ok, nil) != a.truth(next[k], g.ok, nil) {
-					return fmt.Errorf("the action %s changes a condition of the action %s from the state %s, but does not write %q", did.name, act.name, a.show(enc), g.part)
+			for i, g := range act.decl.Guards {
+				if !a.ind.Opens(did.index, act.index, i) && a.truth(enc, g.OK, nil) != a.truth(next[k], g.OK, nil) {
+					return fmt.Errorf("the action %s changes a condition of the action %s from the state %s, but does not write %q", did.name, act.name, a.show(enc), g.Part)
 				}
 			}
 		}
@@ -213,7 +216,7 @@ func (a *auditor[S]) truth(enc []byte, p, q func(*S) bool) (t [2]bool) {
 	var s S
 	for i, f := range []func(*S) bool{p, q} {
 		if f != nil {
-			a.mem.load(enc, &s)
+			a.mem.Load(enc, &s)
 			t[i] = f(&s)
 		}
 	}
@@ -222,23 +225,23 @@ func (a *auditor[S]) truth(enc []byte, p, q func(*S) bool) (t [2]bool) {
 
 func (a *auditor[S]) stepTruth(p *Property[S], old, next []byte) bool {
 	var s, t S
-	a.mem.load(old, &s)
-	a.exp.work.load(next, &t)
+	a.mem.Load(old, &s)
+	a.exp.work.Load(next, &t)
 	return p.step(&s, &t)
 }
 
 // symmetry tests the representative of a state.
 func (a *auditor[S]) symmetry(enc []byte, next [][]byte) error {
-	rep := a.canon.appendTo(nil, enc)
-	if again := a.canon.appendTo(nil, rep); !bytes.Equal(rep, again) {
+	rep := a.canon.AppendTo(nil, enc)
+	if again := a.canon.AppendTo(nil, rep); !bytes.Equal(rep, again) {
 		return fmt.Errorf("symmetry: the representative %s of the state %s has another one, %s", a.show(rep), a.show(enc), a.show(again))
 	}
 	var own, others []string
 	for _, n := range next {
-		own = append(own, string(a.canon.appendTo(nil, n)))
+		own = append(own, string(a.canon.AppendTo(nil, n)))
 	}
 	for _, t := range a.after.expand(rep) {
-		others = append(others, string(a.canon.appendTo(nil, a.after.bytes(t))))
+		others = append(others, string(a.canon.AppendTo(nil, a.after.bytes(t))))
 	}
 	slices.Sort(own)
 	slices.Sort(others)
@@ -256,6 +259,6 @@ func (a *auditor[S]) symmetry(enc []byte, next [][]byte) error {
 // show renders a state for an error.
 func (a *auditor[S]) show(enc []byte) string {
 	var s S
-	a.mem.load(enc, &s)
+	a.mem.Load(enc, &s)
 	return fmt.Sprint(a.m.vars(&s))
 }

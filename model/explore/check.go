@@ -6,6 +6,9 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/codec"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // Check explores the reachable states of a model and decides its properties. The
@@ -19,7 +22,7 @@ func Check[S any](ctx context.Context, m *Model[S], o Options) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	defer s.table.free()
+	defer s.table.Free()
 	notes := s.reduce()
 	start := time.Now()
 	stop := s.report(start)
@@ -57,12 +60,12 @@ func newSearch[S any](m *Model[S], o Options) (*search[S], error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCodec[S]()
+	c, err := codec.New[S]()
 	if err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.name, err)
 	}
 	s := &search[S]{m: m, codec: c, opts: o, props: props}
-	s.frontier.search = o.Search
+	s.frontier.DeepestFirst = o.Search == DepthFirst
 	s.findings = make([]uint64, len(props))
 	s.enabled = make([]bool, len(m.actions))
 	return s, s.number()
@@ -96,14 +99,14 @@ func (s *search[S]) number() error {
 // why others are off.
 func (s *search[S]) reduce() (notes []string) {
 	if s.live {
-		if s.m.symmetric() && !s.opts.NoSymmetry {
+		if s.m.symmetry.Declared() && !s.opts.NoSymmetry {
 			notes = append(notes, "symmetry reduction is off: fairness tells the members of a symmetric set apart")
 		}
 		return notes
 	}
-	s.symmetry = s.m.symmetric() && !s.opts.NoSymmetry
+	s.symmetry = s.m.symmetry.Declared() && !s.opts.NoSymmetry
 	if !s.opts.NoPartialOrder {
-		ind, why := newIndependence(s.m, s.props)
+		ind, why := s.m.independence(s.props)
 		s.independence = ind
 		if why != "" {
 			notes = append(notes, why)
@@ -146,7 +149,7 @@ func (s *search[S]) dead() (names []string) {
 
 // judge fills in the outcomes.
 func (s *search[S]) judge(ctx context.Context, r *Result) error {
-	lv := newLiveness(s, r)
+	lv := newDecider(s, r)
 	for i, p := range s.props {
 		o := Outcome{Property: p.name, Kind: p.kind}
 		var err error
@@ -159,7 +162,7 @@ func (s *search[S]) judge(ctx context.Context, r *Result) error {
 				o.Verdict, o.Why = Holds, "witness of "
 			}
 			if o.Trace, err = s.witness(p, s.findings[i]); err == nil {
-				o.Why += plural(len(o.Trace.Steps), "step")
+				o.Why += trace.Plural(len(o.Trace.Steps), "step")
 			}
 		case !r.Finished:
 			o.Why = "the search is unfinished: " + r.Stopped

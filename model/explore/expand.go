@@ -1,6 +1,11 @@
 package explore
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/codec"
+	"github.com/meshcheck/meshcheck/model/explore/internal/reduction"
+)
 
 // transition is one step out of a state.
 type transition struct {
@@ -14,11 +19,11 @@ type transition struct {
 // expander computes the successors of states. It is owned by one goroutine.
 type expander[S any] struct {
 	m    *Model[S]
-	base memory[S]
-	work memory[S]
+	base codec.Memory[S]
+	work codec.Memory[S]
 
 	// canon replaces each next state by its representative, if not nil.
-	canon *canonicalizer[S]
+	canon *reduction.Canonicalizer[S]
 	// concrete keeps the next states as they are and gives them the fingerprints
 	// of their representatives.
 	concrete bool
@@ -38,10 +43,10 @@ type expander[S any] struct {
 	}
 }
 
-func newExpander[S any](m *Model[S], c *codec[S], symmetry bool) *expander[S] {
-	e := &expander[S]{m: m, base: c.memory(), work: c.memory()}
+func newExpander[S any](m *Model[S], c *codec.Codec[S], symmetry bool) *expander[S] {
+	e := &expander[S]{m: m, base: c.Memory(), work: c.Memory()}
 	if symmetry {
-		e.canon = newCanonicalizer(m, c)
+		e.canon = reduction.NewCanonicalizer(&m.symmetry, c)
 	}
 	e.at.action = -1
 	return e
@@ -51,7 +56,7 @@ func newExpander[S any](m *Model[S], c *codec[S], symmetry bool) *expander[S] {
 // it, in the order of actions and choices. The result is valid until the next call.
 func (e *expander[S]) expand(enc []byte) []transition {
 	e.steps, e.arena = e.steps[:0], e.arena[:0]
-	e.base.load(enc, &e.state)
+	e.base.Load(enc, &e.state)
 	e.restore(enc)
 	for i, a := range e.m.actions {
 		e.at.action, e.at.choice = i, 0
@@ -65,7 +70,7 @@ func (e *expander[S]) expand(enc []byte) []transition {
 		for c := range n {
 			e.at.choice = c
 			if !a.step(&e.next, c) {
-				if e.base.flat {
+				if e.base.Flat() {
 					e.next = e.state // costs nothing, and forgives an action that changed it
 				}
 				continue
@@ -86,11 +91,11 @@ func (e *expander[S]) expand(enc []byte) []transition {
 
 // restore makes e.next a copy of the state being expanded.
 func (e *expander[S]) restore(enc []byte) {
-	if e.base.flat {
+	if e.base.Flat() {
 		e.next = e.state
 		return
 	}
-	e.work.load(enc, &e.next)
+	e.work.Load(enc, &e.next)
 }
 
 // encode appends the encoding of s, or of its representative, to the arena and
@@ -98,12 +103,12 @@ func (e *expander[S]) restore(enc []byte) {
 func (e *expander[S]) encode(s *S) uint64 {
 	start := len(e.arena)
 	if e.canon == nil {
-		e.arena = e.work.append(e.arena, s)
-		return fingerprint(e.arena[start:])
+		e.arena = e.work.Append(e.arena, s)
+		return codec.Fingerprint(e.arena[start:])
 	}
-	e.scratch = e.work.append(e.scratch[:0], s)
-	e.arena = e.canon.appendTo(e.arena, e.scratch)
-	fp := fingerprint(e.arena[start:])
+	e.scratch = e.work.Append(e.scratch[:0], s)
+	e.arena = e.canon.AppendTo(e.arena, e.scratch)
+	fp := codec.Fingerprint(e.arena[start:])
 	if e.concrete {
 		e.arena = append(e.arena[:start], e.scratch...)
 	}

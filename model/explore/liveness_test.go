@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -150,7 +151,7 @@ func (g *drawn) breaks(k Kind) bool {
 }
 
 // assertViolates checks that a trace is a fair behaviour that violates a property.
-func (g *drawn) assertViolates(t require.TestingT, k Kind, tr *Trace) {
+func (g *drawn) assertViolates(t require.TestingT, k Kind, tr *trace.Trace) {
 	at, err := strconv.Atoi(tr.Start[0].Value)
 	require.NoError(t, err)
 	require.Contains(t, g.init, at)

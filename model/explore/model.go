@@ -3,6 +3,9 @@ package explore
 import (
 	"fmt"
 	"slices"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/reduction"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // Model is a state machine with named actions, and what is claimed of it. S is
@@ -20,10 +23,8 @@ type Model[S any] struct {
 	props   []*Property[S]
 	fair    []fairness[S]
 
-	canonical func(s *S)               // nil: none given
-	sizes     []int                    // of the sets that permute permutes
-	permute   func(s *S, perm [][]int) // nil: none given
-	show      func(s *S) []Var         // nil: by reflection
+	symmetry reduction.Symmetry[S]
+	show     func(s *S) []trace.Var // nil: by reflection
 }
 
 // New returns a model without states, actions and properties. The name is for
@@ -59,7 +60,7 @@ func (m *Model[S]) Choice(name string, count func(s *S) int, step func(s *S, i i
 
 // Show sets how a state is shown in traces: as a list of variables, in the order
 // of reading. Without it the exported and unexported fields are shown.
-func (m *Model[S]) Show(show func(s *S) []Var) { m.show = show }
+func (m *Model[S]) Show(show func(s *S) []trace.Var) { m.show = show }
 
 // Action is an action of a model, returned by Model.Action and Model.Choice for
 // more to be said about it.
@@ -70,16 +71,7 @@ type Action[S any] struct {
 	step  func(s *S, i int) bool
 	label func(s *S, i int) string
 
-	guards   []guard[S]
-	declared bool // When, Reads or Writes was called
-	reads    []string
-	writes   []string
-}
-
-// guard is a condition without which an action is not enabled.
-type guard[S any] struct {
-	part string
-	ok   func(s *S) bool
+	decl reduction.Action[S] // what When, Reads and Writes have declared
 }
 
 // When adds a condition without which the action is not enabled; step is called
@@ -88,14 +80,14 @@ type guard[S any] struct {
 // Reads. It is what makes partial-order reduction effective: an action that is
 // blocked by one part can be enabled by no action that does not write it.
 func (a *Action[S]) When(part string, ok func(s *S) bool) *Action[S] {
-	a.guards = append(a.guards, guard[S]{part, ok})
+	a.decl.Guards = append(a.decl.Guards, reduction.Guard[S]{Part: part, OK: ok})
 	return a.Reads(part)
 }
 
 // open reports whether all conditions are true.
 func (a *Action[S]) open(s *S) bool {
-	for _, g := range a.guards {
-		if !g.ok(s) {
+	for _, g := range a.decl.Guards {
+		if !g.OK(s) {
 			return false
 		}
 	}
@@ -114,15 +106,15 @@ func (a *Action[S]) Label(label func(s *S, i int) string) *Action[S] {
 // partial-order reduction; an action about which neither is called is taken to
 // read and write everything. Model.Audit tests the declarations.
 func (a *Action[S]) Reads(parts ...string) *Action[S] {
-	a.declared = true
-	a.reads = append(a.reads, parts...)
+	a.decl.Declared = true
+	a.decl.Reads = append(a.decl.Reads, parts...)
 	return a
 }
 
 // Writes declares parts of the state that the action may change.
 func (a *Action[S]) Writes(parts ...string) *Action[S] {
-	a.declared = true
-	a.writes = append(a.writes, parts...)
+	a.decl.Declared = true
+	a.decl.Writes = append(a.decl.Writes, parts...)
 	return a
 }
 
@@ -144,6 +136,23 @@ func (m *Model[S]) WeakFair(actions ...*Action[S]) {
 // taken again and again, unless from some time on none of them is ever enabled.
 func (m *Model[S]) StrongFair(actions ...*Action[S]) {
 	m.fair = append(m.fair, fairness[S]{true, actions})
+}
+
+// Canonical declares that the model is symmetric and how: f turns s into the
+// representative of the states that differ from it only by a renaming, such as
+// the one with its agents in sorted order. Of two states f must make the same
+// one only if a renaming of the model turns one into the other. Making more than
+// one representative for them costs only speed. Properties must not tell such
+// states apart. Model.Audit tests f.
+func (m *Model[S]) Canonical(f func(s *S)) { m.symmetry.Canonical = f }
+
+// Symmetry declares that the members of some sets (agents, replicas, objects) may
+// be renamed at will, and lets the explorer find the representative: the least
+// encoding under all renamings. The sets have the given sizes, at most 6 each;
+// permute renames member i of set k to perm[k][i] everywhere in s. Each state
+// costs as many calls as there are renamings. Otherwise it is as Canonical.
+func (m *Model[S]) Symmetry(sizes []int, permute func(s *S, perm [][]int)) {
+	m.symmetry.Sizes, m.symmetry.Permute = sizes, permute
 }
 
 // validate returns what is wrong with the model, if anything.
@@ -175,17 +184,32 @@ func (m *Model[S]) validate() error {
 			}
 		}
 	}
-	if m.canonical != nil && m.permute != nil {
+	if m.symmetry.Canonical != nil && m.symmetry.Permute != nil {
 		return fmt.Errorf("model %q has both a Canonical and a Symmetry function: give it one", m.name)
 	}
-	if slices.ContainsFunc(m.sizes, func(n int) bool { return n < 1 || n > maxPermuted }) {
-		return fmt.Errorf("model %q: Symmetry over sets of sizes %v, each must have 1 to %d members: use Canonical for larger ones", m.name, m.sizes, maxPermuted)
+	if slices.ContainsFunc(m.symmetry.Sizes, func(n int) bool { return n < 1 || n > reduction.MaxPermuted }) {
+		return fmt.Errorf("model %q: Symmetry over sets of sizes %v, each must have 1 to %d members: use Canonical for larger ones", m.name, m.symmetry.Sizes, reduction.MaxPermuted)
 	}
 	return nil
 }
 
-// Limits of a model.
-const (
-	maxActions  = 1 << 16
-	maxPermuted = 6
-)
+// maxActions is how many actions a model may have.
+const maxActions = 1 << 16
+
+// call returns the name of the action with what tells its choice i from others.
+func (a *Action[S]) call(s *S, i int) string {
+	switch {
+	case a.label != nil:
+		return fmt.Sprintf("%s [%s]", a.name, a.label(s, i))
+	case a.count != nil:
+		return fmt.Sprintf("%s [%d]", a.name, i)
+	}
+	return a.name
+}
+
+func (m *Model[S]) vars(s *S) []trace.Var {
+	if m.show != nil {
+		return m.show(s)
+	}
+	return trace.Vars(s)
+}

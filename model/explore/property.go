@@ -1,5 +1,12 @@
 package explore
 
+import (
+	"fmt"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/reduction"
+)
+
 // Kind is the form of a property.
 type Kind string
 
@@ -87,6 +94,36 @@ func (m *Model[S]) EventuallyAlways(name string, p func(s *S) bool) *Property[S]
 // one in which q is true, or is followed by one.
 func (m *Model[S]) LeadsTo(name string, p, q func(s *S) bool) *Property[S] {
 	return m.add(&Property[S]{name: name, kind: LeadsTo, p: p, q: q})
+}
+
+// independence is what the model declares about its actions, as far as the properties go;
+// nil if there can be no reduction. The string says why if the model has declared something
+// nevertheless.
+func (m *Model[S]) independence(props []*Property[S]) (*reduction.Independence, string) {
+	if !slices.ContainsFunc(m.actions, func(a *Action[S]) bool { return a.decl.Declared }) {
+		return nil, ""
+	}
+	var reads [][]string
+	for _, p := range props {
+		// A reduced set of steps is never empty where the full one is not, so
+		// deadlocks need no care.
+		if p.kind == NoDeadlock {
+			continue
+		}
+		if len(p.reads) == 0 {
+			return nil, fmt.Sprintf("partial-order reduction is off: the property %q does not declare what it reads", p.name)
+		}
+		reads = append(reads, p.reads)
+	}
+	return reduction.NewIndependence(m.declarations(), reads), ""
+}
+
+// declarations are those of the actions.
+func (m *Model[S]) declarations() (all []*reduction.Action[S]) {
+	for _, a := range m.actions {
+		all = append(all, &a.decl)
+	}
+	return all
 }
 
 // Reads declares all parts of the state, by the names of Action.Reads, that the

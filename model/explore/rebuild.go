@@ -3,6 +3,11 @@ package explore
 import (
 	"fmt"
 	"slices"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/codec"
+	"github.com/meshcheck/meshcheck/model/explore/internal/liveness"
+	"github.com/meshcheck/meshcheck/model/explore/internal/states"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // path is an execution of the model: encodings of states, and the steps between
@@ -19,29 +24,29 @@ func (p path) last() []byte { return p.states[len(p.states)-1] }
 // links of the table. A link is a part of a fingerprint: where several states fit
 // it, all are tried, and only what the model can really do is returned.
 func (s *search[S]) pathTo(fp uint64) (path, error) {
-	target, ok := s.table.lookup(fp)
+	target, ok := s.table.Lookup(fp)
 	if !ok {
 		return path{}, fmt.Errorf("model %q: the state with fingerprint %016x is not in the table", s.m.name, fp)
 	}
 	type back struct {
-		slot
+		states.Slot
 		toward int // index of the state that comes after it
 	}
 	queue := []back{{target, -1}}
 	for i := 0; i < len(queue); i++ {
 		at := queue[i]
-		if at.round() == 0 {
+		if at.Round() == 0 {
 			var chain []uint64
 			for j := i; j >= 0; j = queue[j].toward {
-				chain = append(chain, queue[j].fp)
+				chain = append(chain, queue[j].FP)
 			}
 			if p, ok := s.replay(chain); ok {
 				return p, nil
 			}
 			continue
 		}
-		for _, from := range s.table.withPrefix(at.parent()) {
-			if from.round() < at.round() {
+		for _, from := range s.table.WithPrefix(at.Parent()) {
+			if from.Round() < at.Round() {
 				queue = append(queue, back{from, i})
 			}
 		}
@@ -89,10 +94,10 @@ func (s *search[S]) replay(chain []uint64) (path, bool) {
 // states before and after it.
 func (s *search[S]) extend(p *path, fits func(t transition, old, next *S) bool) bool {
 	exp := newExpander(s.m, s.codec, false)
-	mem := s.codec.memory()
+	mem := s.codec.Memory()
 	var next S
 	for _, t := range exp.expand(p.last()) {
-		mem.load(exp.bytes(t), &next)
+		mem.Load(exp.bytes(t), &next)
 		if fits(t, &exp.state, &next) {
 			p.steps = append(p.steps, t)
 			p.states = append(p.states, slices.Clone(exp.bytes(t)))
@@ -104,7 +109,7 @@ func (s *search[S]) extend(p *path, fits func(t transition, old, next *S) bool) 
 
 // witness returns the trace to a state that decides a property or, for a property
 // of steps, with the step that breaks it.
-func (s *search[S]) witness(prop *Property[S], fp uint64) (*Trace, error) {
+func (s *search[S]) witness(prop *Property[S], fp uint64) (*trace.Trace, error) {
 	p, err := s.pathTo(fp)
 	if err != nil {
 		return nil, err
@@ -115,25 +120,39 @@ func (s *search[S]) witness(prop *Property[S], fp uint64) (*Trace, error) {
 			return nil, s.noPath(fp)
 		}
 	}
-	return s.trace(prop, p, noLoop), nil
+	return renderTrace(s.m, s.codec, prop, p, trace.NoLoop), nil
 }
 
 // infinite returns the trace of a lasso.
-func (s *search[S]) infinite(prop *Property[S], g *graph, l lasso) (*Trace, error) {
-	chain := make([]uint64, len(l.stem))
-	for i, st := range l.stem {
-		chain[i] = g.fps[st]
-	}
-	p, ok := s.replay(chain)
+func (s *search[S]) infinite(prop *Property[S], l *liveness.Lasso) (*trace.Trace, error) {
+	p, ok := s.replay(l.Stem)
 	if !ok {
-		return nil, s.noPath(chain[len(chain)-1])
+		return nil, s.noPath(l.Stem[len(l.Stem)-1])
 	}
 	loop := len(p.steps)
-	for _, h := range l.cycle {
-		fits := func(t transition, _, _ *S) bool { return t.action == int32(h.action) && t.fp == g.fps[h.to] }
+	for _, h := range l.Cycle {
+		fits := func(t transition, _, _ *S) bool { return t.action == int32(h.Action) && t.fp == h.To }
 		if !s.extend(&p, fits) {
-			return nil, s.noPath(g.fps[h.to])
+			return nil, s.noPath(h.To)
 		}
 	}
-	return s.trace(prop, p, loop), nil
+	return renderTrace(s.m, s.codec, prop, p, loop), nil
+}
+
+// renderTrace makes a trace of a path.
+func renderTrace[S any](m *Model[S], c *codec.Codec[S], prop *Property[S], p path, loop int) *trace.Trace {
+	t := &trace.Trace{Version: trace.Version, Model: m.name, Property: prop.name, Kind: string(prop.kind), Loop: loop, Steps: []trace.Step{}}
+	mem := c.Memory()
+	var state S
+	mem.Load(p.states[0], &state)
+	vars := m.vars(&state)
+	t.Start = vars
+	for i, st := range p.steps {
+		action := m.actions[st.action].call(&state, int(st.choice))
+		mem.Load(p.states[i+1], &state)
+		next := m.vars(&state)
+		t.Steps = append(t.Steps, trace.Step{Action: action, Changes: trace.Diff(vars, next)})
+		vars = next
+	}
+	return t
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -164,14 +165,14 @@ func verdicts(r *Result) (v []Verdict) {
 
 // follow checks that a trace of a drawn program is an execution of it, and
 // returns its last two states.
-func follow(t require.TestingT, m *Model[cells], tr *Trace) (before, last cells) {
+func follow(t require.TestingT, m *Model[cells], tr *trace.Trace) (before, last cells) {
 	last = cells{}
 	for _, st := range tr.Steps {
 		i := slices.IndexFunc(m.actions, func(a *Action[cells]) bool { return a.name == st.Action })
 		require.GreaterOrEqual(t, i, 0, "unknown action %q", st.Action)
 		before = last
 		require.True(t, m.actions[i].open(&last) && m.actions[i].step(&last, 0), "%s is not enabled in %v", st.Action, before)
-		require.Equal(t, diff(m.vars(&before), m.vars(&last)), st.Changes)
+		require.Equal(t, trace.Diff(m.vars(&before), m.vars(&last)), st.Changes)
 	}
 	return before, last
 }

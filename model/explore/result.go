@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // Verdict is what is known of a property. The zero value is Unknown.
@@ -43,7 +45,7 @@ type Outcome struct {
 	Why string
 	// Trace is the counterexample of a broken property or the witness of a
 	// Sometimes that holds, else nil.
-	Trace *Trace
+	Trace *trace.Trace
 }
 
 // Stats count a search. All but Elapsed are the same in every run with the same

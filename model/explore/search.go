@@ -1,13 +1,15 @@
 package explore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/codec"
+	"github.com/meshcheck/meshcheck/model/explore/internal/reduction"
+	"github.com/meshcheck/meshcheck/model/explore/internal/states"
 )
 
 // search is one exploration. It goes in rounds: the workers explore a batch of
@@ -17,17 +19,17 @@ import (
 // Everything that a result depends on is a function of the batches.
 type search[S any] struct {
 	m     *Model[S]
-	codec *codec[S]
+	codec *codec.Codec[S]
 	opts  Options
 	props []*Property[S]
 
 	symmetry     bool
-	independence *independence // nil: no partial-order reduction
-	live         bool          // some property is about infinite behaviours
-	atomOf       []int         // by property: its first bit among the atoms, or -1
+	independence *reduction.Independence // nil: no partial-order reduction
+	live         bool                    // some property is about infinite behaviours
+	atomOf       []int                   // by property: its first bit among the atoms, or -1
 
-	table    table
-	frontier frontier
+	table    states.Table
+	frontier states.Frontier
 	workers  []*worker[S]
 	round    uint64
 	findings []uint64 // by property: the state that decides it, or zero
@@ -56,18 +58,18 @@ func (s *search[S]) run(ctx context.Context) error {
 		return err
 	}
 	for s.stopped == "" {
-		depth, batch := s.frontier.take()
+		depth, batch := s.frontier.Take()
 		if batch == nil {
 			break
 		}
 		if s.opts.MaxDepth > 0 && depth == s.opts.MaxDepth {
 			s.depthCut = true
-			s.stats.Waiting += countStates(batch)
+			s.stats.Waiting += states.Count(batch)
 			continue
 		}
-		if s.round == maxRound {
-			s.stopped = fmt.Sprintf("%d rounds, the greatest number supported", maxRound)
-			s.stats.Waiting += countStates(batch)
+		if s.round == states.MaxRound {
+			s.stopped = fmt.Sprintf("%d rounds, the greatest number supported", states.MaxRound)
+			s.stats.Waiting += states.Count(batch)
 			break
 		}
 		s.round++
@@ -78,7 +80,7 @@ func (s *search[S]) run(ctx context.Context) error {
 		}
 		s.merge()
 		if !complete {
-			s.stats.Waiting += countStates(batch)
+			s.stats.Waiting += states.Count(batch)
 			break
 		}
 		s.advance(depth+1, batch)
@@ -86,7 +88,7 @@ func (s *search[S]) run(ctx context.Context) error {
 	if s.stopped == "" && s.depthCut {
 		s.stopped = fmt.Sprintf("states %d steps from the start were not explored (MaxDepth)", s.opts.MaxDepth)
 	}
-	s.stats.Waiting += s.frontier.states
+	s.stats.Waiting += s.frontier.States()
 	return nil
 }
 
@@ -97,9 +99,9 @@ func (s *search[S]) start() error {
 	err := w.guard(func() {
 		w.exp.initial(func(enc []byte, fp uint64) {
 			s.generated.Add(1)
-			if s.table.insert(fp, 0, 0) {
+			if s.table.Insert(fp, 0, 0) {
 				w.checkState(enc, fp)
-				w.out.add(enc)
+				w.out.Add(enc)
 			}
 		})
 	})
@@ -113,9 +115,9 @@ func (s *search[S]) start() error {
 
 // explore has the workers explore a batch. It reports false if the memory bound
 // or the context stopped them.
-func (s *search[S]) explore(ctx context.Context, batch []chunk) (complete bool, err error) {
+func (s *search[S]) explore(ctx context.Context, batch []states.Chunk) (complete bool, err error) {
 	s.choose()
-	s.used.Store(s.frontier.bytes + bytesOf(batch) + s.logged())
+	s.used.Store(s.frontier.Bytes() + states.Size(batch) + s.logged())
 	var (
 		next  atomic.Int64
 		abort atomic.Bool
@@ -128,13 +130,13 @@ func (s *search[S]) explore(ctx context.Context, batch []chunk) (complete bool, 
 			if c >= int64(len(batch)) {
 				return
 			}
-			before := w.out.bytes + w.log.size()
+			before := w.out.Bytes() + w.log.Size()
 			if errs[i] = w.explore(batch[c]); errs[i] != nil {
 				abort.Store(true)
 			}
-			used := s.used.Add(w.out.bytes + w.log.size() - before)
-			s.queue.Add(-int64(batch[c].states))
-			if ctx.Err() != nil || used+s.table.bytes.Load() > s.opts.Memory {
+			used := s.used.Add(w.out.Bytes() + w.log.Size() - before)
+			s.queue.Add(-int64(batch[c].States))
+			if ctx.Err() != nil || used+s.table.Bytes() > s.opts.Memory {
 				abort.Store(true)
 			}
 		}
@@ -154,9 +156,9 @@ func (s *search[S]) explore(ctx context.Context, batch []chunk) (complete bool, 
 	// round that was left early because it took too much, and one that ended just
 	// before that was noticed, count as the same.
 	for _, w := range s.workers {
-		w.out.flush()
+		w.out.Flush()
 	}
-	over := s.frontier.bytes+bytesOf(batch)+s.written()+s.logged()+s.table.bytes.Load() > s.opts.Memory
+	over := s.frontier.Bytes()+states.Size(batch)+s.written()+s.logged()+s.table.Bytes() > s.opts.Memory
 	switch {
 	case ctx.Err() != nil:
 		s.stopped = fmt.Sprintf("interrupted: %v", context.Cause(ctx))
@@ -202,29 +204,26 @@ func (s *search[S]) merge() {
 
 // advance makes the states that the round found wait, and checks the bounds that
 // hold at the end of a round.
-func (s *search[S]) advance(depth int, batch []chunk) {
-	var found []chunk
+func (s *search[S]) advance(depth int, batch []states.Chunk) {
+	var found []states.Chunk
 	for _, w := range s.workers {
-		found = append(found, w.out.take()...)
+		found = append(found, w.out.Take()...)
 	}
-	if s.opts.Search == DepthFirst {
-		found = s.sorted(found)
-	}
-	s.used.Store(s.frontier.bytes + bytesOf(batch) + bytesOf(found) + s.logged())
-	s.stats.Memory = max(s.stats.Memory, s.used.Load()+s.table.bytes.Load())
-	s.frontier.push(depth, found)
-	s.queue.Store(s.frontier.states)
+	s.used.Store(s.frontier.Bytes() + states.Size(batch) + states.Size(found) + s.logged())
+	s.stats.Memory = max(s.stats.Memory, s.used.Load()+s.table.Bytes())
+	s.frontier.Push(depth, found)
+	s.queue.Store(s.frontier.States())
 	for i, c := range batch {
 		w := s.workers[i%len(s.workers)]
-		w.out.spare = append(w.out.spare, c.buf)
+		w.out.Reuse(c)
 	}
 	if len(found) > 0 {
 		s.stats.Depth = max(s.stats.Depth, depth)
 	}
 	s.stats.Generated = s.generated.Load()
-	s.stats.Distinct = s.table.states.Load()
-	s.stats.Table = s.table.bytes.Load()
-	if s.frontier.states > 0 {
+	s.stats.Distinct = s.table.Len()
+	s.stats.Table = s.table.Bytes()
+	if s.frontier.States() > 0 {
 		s.stopped = s.enough()
 	}
 }
@@ -242,28 +241,10 @@ func (s *search[S]) enough() string {
 	return ""
 }
 
-// sorted returns the same states in an order that depends on nothing else.
-func (s *search[S]) sorted(found []chunk) []chunk {
-	type item struct {
-		fp  uint64
-		enc []byte
-	}
-	var items []item
-	for _, c := range found {
-		c.each(func(enc []byte) { items = append(items, item{fingerprint(enc), enc}) })
-	}
-	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.fp, b.fp) })
-	w := chunkWriter{maxStates: deepChunkStates}
-	for _, it := range items {
-		w.add(it.enc)
-	}
-	return w.take()
-}
-
 // written returns the size of the states found in the round.
 func (s *search[S]) written() (n int64) {
 	for _, w := range s.workers {
-		n += w.out.bytes
+		n += w.out.Bytes()
 	}
 	return n
 }
@@ -271,7 +252,7 @@ func (s *search[S]) written() (n int64) {
 // logged returns the size of the edge logs.
 func (s *search[S]) logged() (n int64) {
 	for _, w := range s.workers {
-		n += w.log.size()
+		n += w.log.Size()
 	}
 	return n
 }
@@ -306,24 +287,10 @@ func (s *search[S]) report(start time.Time) (stop func()) {
 func (s *search[S]) progress(start time.Time) Progress {
 	return Progress{
 		Generated: s.generated.Load(),
-		Distinct:  s.table.states.Load(),
+		Distinct:  s.table.Len(),
 		Depth:     int(s.depth.Load()),
 		Queue:     s.queue.Load(),
-		Memory:    s.used.Load() + s.table.bytes.Load(),
+		Memory:    s.used.Load() + s.table.Bytes(),
 		Elapsed:   time.Since(start),
 	}
-}
-
-func countStates(batch []chunk) (n int64) {
-	for _, c := range batch {
-		n += int64(c.states)
-	}
-	return n
-}
-
-func bytesOf(batch []chunk) (n int64) {
-	for _, c := range batch {
-		n += int64(len(c.buf))
-	}
-	return n
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // SimulateOptions say how a model is simulated.
@@ -114,7 +116,7 @@ func (sim *simulation[S]) walk(w *worker[S], n int) {
 	var generated int64
 	steps := 0
 	for ; ; steps++ {
-		w.probe.load(r.state, &w.probed)
+		w.probe.Load(r.state, &w.probed)
 		sim.checkState(&w.probed, func(i int) { note(i, steps) })
 		if steps == sim.opts.MaxDepth {
 			break
@@ -126,7 +128,7 @@ func (sim *simulation[S]) walk(w *worker[S], n int) {
 			break
 		}
 		r.step(ways)
-		w.probe.load(r.state, &w.probed)
+		w.probe.Load(r.state, &w.probed)
 		sim.checkStep(&w.exp.state, &w.probed, func(i int) { note(i, steps+1) })
 	}
 	sim.mu.Lock()
@@ -167,7 +169,7 @@ func (sim *simulation[S]) checkStep(old, next *S, found func(i int)) {
 
 func (sim *simulation[S]) result(ctx context.Context) (*Result, error) {
 	s := sim.search
-	r := &Result{Model: s.m.name, Stopped: fmt.Sprintf("%s of at most %s", plural(sim.walks, "random walk"), plural(sim.opts.MaxDepth, "step"))}
+	r := &Result{Model: s.m.name, Stopped: fmt.Sprintf("%s of at most %s", trace.Plural(sim.walks, "random walk"), trace.Plural(sim.opts.MaxDepth, "step"))}
 	if ctx.Err() != nil {
 		r.Stopped += fmt.Sprintf(", interrupted: %v", context.Cause(ctx))
 	}
@@ -179,8 +181,8 @@ func (sim *simulation[S]) result(ctx context.Context) (*Result, error) {
 			if p.kind == Sometimes {
 				o.Verdict, o.Why = Holds, "witness of "
 			}
-			o.Why += fmt.Sprintf("%s, by walk %d of seed %d", plural(f.steps, "step"), f.walk, sim.opts.Seed)
-			o.Trace = s.trace(p, sim.retrace(f), noLoop)
+			o.Why += fmt.Sprintf("%s, by walk %d of seed %d", trace.Plural(f.steps, "step"), f.walk, sim.opts.Seed)
+			o.Trace = renderTrace(s.m, s.codec, p, sim.retrace(f), trace.NoLoop)
 		}
 		r.Outcomes = append(r.Outcomes, o)
 	}
@@ -210,7 +212,7 @@ type route[S any] struct {
 func newRoute[S any](s *search[S], exp *expander[S], seed uint64, walk int) *route[S] {
 	r := &route[S]{exp: exp, rand: rand.New(rand.NewPCG(seed, uint64(walk)))}
 	first := &s.m.init[r.rand.IntN(len(s.m.init))]
-	r.state = s.codec.memory().append(nil, first)
+	r.state = s.codec.Memory().Append(nil, first)
 	return r
 }
 

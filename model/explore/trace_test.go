@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -94,7 +95,7 @@ func TestTraceOfFiniteExecution(t *testing.T) {
 	b, err := json.MarshalIndent(r.Outcomes[1].Trace, "", "  ")
 	require.NoError(t, err)
 	assertGolden(t, "transition.json", string(b)+"\n")
-	back, err := ReadTrace(b)
+	back, err := trace.Read(b)
 	require.NoError(t, err)
 	assert.Equal(t, r.Outcomes[1].Trace, back)
 }
@@ -130,41 +131,11 @@ func TestShowReplacesTheStructOfTheState(t *testing.T) {
 	m.Init(cells{})
 	m.Action("Up", func(s *cells) bool { s.V[0]++; return s.V[0] < 9 })
 	m.Invariant("small", func(s *cells) bool { return s.V[0] < 1 })
-	m.Show(func(s *cells) []Var { return []Var{{Name: "level", Value: []string{"low", "high"}[s.V[0]]}} })
+	m.Show(func(s *cells) []trace.Var {
+		return []trace.Var{{Name: "level", Value: []string{"low", "high"}[s.V[0]]}}
+	})
 	r := mustCheck(t, m, Options{FirstBroken: true})
-	assert.Equal(t, []Change{{Name: "level", From: "low", To: "high"}}, r.Outcomes[0].Trace.Steps[0].Changes)
-}
-
-func TestReadTraceRefusesOtherVersions(t *testing.T) {
-	_, err := ReadTrace([]byte(`{"version": 2}`))
-	assert.EqualError(t, err, "trace: version 2, this program reads version 1")
-	_, err = ReadTrace([]byte(`{"version": 1, "loop": 3, "steps": []}`))
-	assert.EqualError(t, err, "trace: loop at step 3 of 0: it must be -1 or a number of steps")
-	_, err = ReadTrace([]byte(`[`))
-	assert.ErrorContains(t, err, "trace: unexpected end")
-}
-
-func TestValuesAreShownOnOneLine(t *testing.T) {
-	type leaf struct {
-		Doors [2]door
-		Names map[string][]int
-	}
-	s := struct {
-		Leaves []leaf
-		Nested map[door]leaf
-	}{
-		Leaves: []leaf{{Doors: [2]door{false, true}, Names: map[string][]int{"b": {1, 2}, "a": nil}}},
-		Nested: map[door]leaf{true: {}},
-	}
-	var got []string
-	for _, v := range reflectVars(&s) {
-		got = append(got, v.String())
-	}
-	assert.Equal(t, []string{
-		"Leaves=[{Doors:[shut open] Names:map[a:[] b:[1 2]]}]",
-		"Nested[open].Doors[0]=shut",
-		"Nested[open].Doors[1]=shut",
-	}, got)
+	assert.Equal(t, []trace.Change{{Name: "level", From: "low", To: "high"}}, r.Outcomes[0].Trace.Steps[0].Changes)
 }
 
 func TestVerdictsAreText(t *testing.T) {

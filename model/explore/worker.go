@@ -3,17 +3,23 @@ package explore
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
+
+	"github.com/meshcheck/meshcheck/model/explore/internal/codec"
+	"github.com/meshcheck/meshcheck/model/explore/internal/liveness"
+	"github.com/meshcheck/meshcheck/model/explore/internal/reduction"
+	"github.com/meshcheck/meshcheck/model/explore/internal/states"
 )
 
 // worker explores portions of waiting states on behalf of a search.
 type worker[S any] struct {
 	s      *search[S]
 	exp    *expander[S]
-	reduce *reducer[S] // nil: all steps are followed
-	out    chunkWriter
-	log    *edgeLog // nil: no liveness property
+	reduce *reduction.Reducer[S] // nil: all steps are followed
+	out    states.Writer
+	log    *liveness.Log // nil: no liveness property
 
-	probe    memory[S] // decodes new states for the properties
+	probe    codec.Memory[S] // decodes new states for the properties
 	probed   S
 	current  uint64   // fingerprint of the state being explored
 	findings []uint64 // by property: the state that decides it, or zero; the least of several
@@ -25,31 +31,18 @@ func newWorker[S any](s *search[S]) *worker[S] {
 	w := &worker[S]{
 		s:        s,
 		exp:      newExpander(s.m, s.codec, s.symmetry),
-		probe:    s.codec.memory(),
+		probe:    s.codec.Memory(),
 		findings: make([]uint64, len(s.props)),
+		out:      s.frontier.Writer(),
 		enabled:  make([]bool, len(s.m.actions)),
 	}
-	w.out.maxStates = broadChunkStates
-	if s.opts.Search == DepthFirst {
-		w.out.maxStates = deepChunkStates
-	}
 	if s.independence != nil {
-		w.reduce = newReducer(s.m, s.independence)
+		w.reduce = reduction.NewReducer(s.m.declarations(), s.independence)
 	}
 	if s.live {
-		w.log = new(edgeLog)
+		w.log = new(liveness.Log)
 	}
 	return w
-}
-
-// memoryError is what a table panics with when the machine has no memory for it.
-type memoryError struct {
-	bytes int
-	cause error
-}
-
-func (e *memoryError) Error() string {
-	return fmt.Sprintf("no memory for a table of %d bytes: %v: set Options.Memory to what the machine has", e.bytes, e.cause)
 }
 
 // guard calls f and returns a panic of the model as an error.
@@ -57,7 +50,7 @@ func (w *worker[S]) guard(f func()) (err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
-		case *memoryError:
+		case *states.MemoryError:
 			err = p
 		default:
 			err = fmt.Errorf("model %q panicked %s: %v\n%s", w.s.m.name, w.exp.where(), p, debug.Stack())
@@ -68,17 +61,17 @@ func (w *worker[S]) guard(f func()) (err error) {
 }
 
 // explore explores the states of a chunk.
-func (w *worker[S]) explore(c chunk) error {
+func (w *worker[S]) explore(c states.Chunk) error {
 	return w.guard(func() {
 		w.watchSteps()
-		c.each(w.exploreState)
+		c.Each(w.exploreState)
 		w.s.generated.Add(w.counted)
 		w.counted = 0
 	})
 }
 
 func (w *worker[S]) exploreState(enc []byte) {
-	w.current = fingerprint(enc)
+	w.current = codec.Fingerprint(enc)
 	steps := w.exp.expand(enc)
 	for _, t := range steps {
 		w.enabled[t.action] = true
@@ -87,32 +80,62 @@ func (w *worker[S]) exploreState(enc []byte) {
 		w.checkDeadlock()
 	}
 	if w.log != nil {
-		w.log.add(w.current, w.s.atoms(&w.exp.state), steps)
+		w.logState(steps)
 	}
 	if w.reduce != nil {
-		steps = w.reduce.choose(&w.exp.state, steps, w.ahead)
+		steps = w.reduced(steps)
 	}
 	for _, t := range steps {
 		w.follow(t)
 	}
 }
 
+// logState records the state and its steps to others for the state graph.
+func (w *worker[S]) logState(steps []transition) {
+	n := 0
+	for _, t := range steps {
+		if t.fp != w.current {
+			n++
+		}
+	}
+	w.log.State(w.current, w.s.atoms(&w.exp.state), n)
+	for _, t := range steps {
+		if t.fp != w.current {
+			w.log.Edge(t.fp, int(t.action))
+		}
+	}
+}
+
+// reduced returns, in place, the steps that are to be followed.
+func (w *worker[S]) reduced(steps []transition) []transition {
+	w.reduce.Begin()
+	for _, t := range steps {
+		if a := int(t.action); w.reduce.Enable(a) && w.ahead(t) {
+			w.reduce.Ahead(a)
+		}
+	}
+	if !w.reduce.Choose(&w.exp.state) {
+		return steps
+	}
+	return slices.DeleteFunc(steps, func(t transition) bool { return !w.reduce.Chosen(int(t.action)) })
+}
+
 // ahead reports whether a step leads to a state that will be explored later than
 // the current one: one that was not reached before this round.
 func (w *worker[S]) ahead(t transition) bool {
-	s, seen := w.s.table.lookup(t.fp)
-	return !seen || s.round() == w.s.round
+	s, seen := w.s.table.Lookup(t.fp)
+	return !seen || s.Round() == w.s.round
 }
 
 // follow adds the state that a step leads to.
 func (w *worker[S]) follow(t transition) {
 	w.counted++
-	if !w.s.table.insert(t.fp, w.current, w.s.round) {
+	if !w.s.table.Insert(t.fp, w.current, w.s.round) {
 		return
 	}
 	enc := w.exp.bytes(t)
 	w.checkState(enc, t.fp)
-	w.out.add(enc)
+	w.out.Add(enc)
 }
 
 // checkState evaluates the properties of single states on a new state.
@@ -120,7 +143,7 @@ func (w *worker[S]) checkState(enc []byte, fp uint64) {
 	if len(w.s.stateProps) == 0 {
 		return
 	}
-	w.probe.load(enc, &w.probed)
+	w.probe.Load(enc, &w.probed)
 	for _, i := range w.s.stateProps {
 		p := w.s.props[i]
 		if p.p(&w.probed) == (p.kind == Sometimes) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -74,8 +74,8 @@ func (r *Row) Course(c Cell) (*Course, error) {
 }
 
 // initial finds the initial state with which a trace begins.
-func (m *mesh) initial(t *explore.Trace) (State, error) {
-	same := func(a, b explore.Var) bool { return a.Name == b.Name && a.Value == b.Value }
+func (m *mesh) initial(t *trace.Trace) (State, error) {
+	same := func(a, b trace.Var) bool { return a.Name == b.Name && a.Value == b.Value }
 	for _, s := range m.starts() {
 		if slices.EqualFunc(m.vars(&s), t.Start, same) {
 			return s, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -65,12 +66,12 @@ func TestCourseOfEachCell(t *testing.T) {
 func TestCourseRefusesAStrangeTrace(t *testing.T) {
 	row := run(t, "clustermesh", small)
 	c := row.cell(t, monotonic)
-	trace := *c.Trace
-	c.Trace = &trace
-	trace.Steps = append([]explore.Step{{Action: "Fly(r0) [r0 flies]"}}, trace.Steps...)
+	tr := *c.Trace
+	c.Trace = &tr
+	tr.Steps = append([]trace.Step{{Action: "Fly(r0) [r0 flies]"}}, tr.Steps...)
 	_, err := row.Course(c)
 	require.EqualError(t, err, `mode clustermesh, step 1 of the counterexample of monotonic: "Fly(r0) [r0 flies]" is not possible there`)
-	trace.Start = nil
+	tr.Start = nil
 	_, err = row.Course(c)
 	require.ErrorContains(t, err, "no initial state is the one with which")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // JSONVersion is the version of the JSON form of a Row.
@@ -26,9 +27,9 @@ type rowJSON struct {
 }
 
 type situationJSON struct {
-	Situation string         `json:"situation"`
-	Reached   bool           `json:"reached"`
-	Trace     *explore.Trace `json:"trace,omitempty"` // the shortest witness
+	Situation string       `json:"situation"`
+	Reached   bool         `json:"reached"`
+	Trace     *trace.Trace `json:"trace,omitempty"` // the shortest witness
 }
 
 type cellJSON struct {
@@ -36,7 +37,7 @@ type cellJSON struct {
 	Promised bool            `json:"promised"`
 	Verdict  explore.Verdict `json:"verdict"` // holds, broken or unknown
 	Length   int             `json:"length,omitempty"`
-	Trace    *explore.Trace  `json:"trace,omitempty"` // of a broken one: the shortest
+	Trace    *trace.Trace    `json:"trace,omitempty"` // of a broken one: the shortest
 }
 
 // WriteJSON writes the row on one line.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -48,8 +49,8 @@ type Row struct {
 // Situation is what the model should be able to come to.
 type Situation struct {
 	Name  string
-	What  string         // as a sentence
-	Trace *explore.Trace // the shortest witness; nil if there is none, or none was found
+	What  string       // as a sentence
+	Trace *trace.Trace // the shortest witness; nil if there is none, or none was found
 }
 
 // Cell is the verdict on one property in one mode.
@@ -60,7 +61,7 @@ type Cell struct {
 	// Trace is the counterexample, if it is broken: of the shortest one with the
 	// fewest faults. Its actions have their names and, in brackets, their
 	// sentences; Story has the sentences alone.
-	Trace *explore.Trace
+	Trace *trace.Trace
 }
 
 // Options say how a mode is explored.
@@ -154,9 +155,9 @@ func (r *Row) brokenBy(faults int) (names []string, longest int) {
 }
 
 // faultsIn counts the faults in a trace.
-func faultsIn(t *explore.Trace) (n int) {
+func faultsIn(t *trace.Trace) (n int) {
 	for _, step := range t.Steps {
-		if slices.ContainsFunc(step.Changes, func(c explore.Change) bool { return c.Name == faultsVar }) {
+		if slices.ContainsFunc(step.Changes, func(c trace.Change) bool { return c.Name == faultsVar }) {
 			n++
 		}
 	}

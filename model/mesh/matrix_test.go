@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -118,9 +119,9 @@ func TestJSONOfAMode(t *testing.T) {
 		if p.Property == durable {
 			require.Equal(t, "broken", p.Verdict)
 			require.True(t, p.Promised)
-			trace, err := explore.ReadTrace(p.Trace)
+			tr, err := trace.Read(p.Trace)
 			require.NoError(t, err)
-			require.Len(t, trace.Steps, p.Length)
+			require.Len(t, tr.Steps, p.Length)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package mesh
 import (
 	"fmt"
 
-	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -17,8 +17,8 @@ const (
 
 // vars shows a state: first what is true, then what replicas have, then what
 // agents see.
-func (m *mesh) vars(s *State) (vars []explore.Var) {
-	add := func(name, value string) { vars = append(vars, explore.Var{Name: name, Value: value}) }
+func (m *mesh) vars(s *State) (vars []trace.Var) {
+	add := func(name, value string) { vars = append(vars, trace.Var{Name: name, Value: value}) }
 	add(rvVar, fmt.Sprint(s.RV))
 	add(faultsVar, fmt.Sprint(s.Faults))
 	m.showEntries(s, s.truth(s.RV), truthVar, add)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // modeWidth is that of the first column of the matrix.
@@ -123,7 +124,7 @@ func promiseOf(property string) string {
 // Story tells a counterexample: numbered sentences, each with what it changed
 // below, and what is true and seen at the end. A change of what is true is the
 // sentence itself and not repeated.
-func Story(t *explore.Trace) string {
+func Story(t *trace.Trace) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is broken in %d steps: %s\n", t.Property, len(t.Steps), promiseOf(t.Property))
 	fmt.Fprintf(&b, "   0  all is quiet, and everybody knows the truth: %s\n", strings.Join(startOf(t), ", "))
@@ -143,7 +144,7 @@ func Story(t *explore.Trace) string {
 }
 
 // startOf says what is true at the start, and who reads where.
-func startOf(t *explore.Trace) (parts []string) {
+func startOf(t *trace.Trace) (parts []string) {
 	for _, v := range t.Start {
 		if address, ok := strings.CutPrefix(v.Name, truthVar+": "); ok {
 			parts = append(parts, fmt.Sprintf("%s is %s", address, v.Value))
@@ -157,7 +158,7 @@ func startOf(t *explore.Trace) (parts []string) {
 
 // endOf says, one line each, what is true and what each etcd and view has at the
 // end.
-func endOf(t *explore.Trace) (lines []string) {
+func endOf(t *trace.Trace) (lines []string) {
 	last := map[string]string{}
 	for _, step := range t.Steps {
 		for _, change := range step.Changes {
@@ -187,7 +188,7 @@ func endOf(t *explore.Trace) (lines []string) {
 }
 
 // Sentence is what a step says, without the name of its action.
-func Sentence(step explore.Step) string {
+func Sentence(step trace.Step) string {
 	_, sentence, _ := strings.Cut(step.Action, " [")
 	return strings.TrimSuffix(sentence, "]")
 }

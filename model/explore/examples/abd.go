@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/model/explore"
+	"github.com/meshcheck/meshcheck/model/explore/trace"
 )
 
 // The greatest numbers of servers and clients of an ABD model.
@@ -148,24 +149,24 @@ func ABD(writers, readers, servers int, tellReads bool) *explore.Model[ABDState]
 }
 
 // show lists the servers, the clients and the messages under way.
-func (a *abd) show(s *ABDState) (vars []explore.Var) {
+func (a *abd) show(s *ABDState) (vars []trace.Var) {
 	for i, v := range s.Servers[:a.servers] {
 		name := fmt.Sprintf("s%d", i)
-		vars = append(vars, explore.Var{Name: name, Value: fmt.Sprintf("v%d@%d.%d", v.Value, v.Stamp.Clock, v.Stamp.Server)})
+		vars = append(vars, trace.Var{Name: name, Value: fmt.Sprintf("v%d@%d.%d", v.Value, v.Stamp.Clock, v.Stamp.Server)})
 		job := "none"
 		if v.Phase != 0 {
 			job = fmt.Sprintf("%s for c%d.%d (%d replied)", [...]string{"", "ask", "tell"}[v.Phase], v.Client, v.Op, v.replies())
 		}
-		vars = append(vars, explore.Var{Name: name + " job", Value: job})
+		vars = append(vars, trace.Var{Name: name + " job", Value: job})
 	}
 	for i, c := range s.Clients[:a.clients] {
 		did := [...]string{"writes", "reads", fmt.Sprintf("has read v%d", c.Got)}[c.Stage]
 		if c.Stage == 0 && i >= a.writers {
 			did = "idle"
 		}
-		vars = append(vars, explore.Var{Name: fmt.Sprintf("c%d", i), Value: did})
+		vars = append(vars, trace.Var{Name: fmt.Sprintf("c%d", i), Value: did})
 	}
-	net := explore.Var{Name: "net", List: true}
+	net := trace.Var{Name: "net", List: true}
 	for _, m := range s.Net {
 		net.Items = append(net.Items, m.String())
 	}

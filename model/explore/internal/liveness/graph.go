@@ -1,10 +1,14 @@
-package explore
+package liveness
 
-import "math"
+import (
+	"math"
 
-// graph is the state graph: states are numbered by ascending fingerprint, which
+	"github.com/meshcheck/meshcheck/model/explore/internal/states"
+)
+
+// Graph is the state graph: states are numbered by ascending fingerprint, which
 // does not depend on the order of exploration.
-type graph struct {
+type Graph struct {
 	fps    []uint64 // by state
 	bucket []uint32 // first state whose fingerprint begins with the bits of the index
 	shift  uint
@@ -16,7 +20,7 @@ type graph struct {
 	init   []uint32
 
 	// constraints of fairness, and by action those that it is part of.
-	fair    []constraint
+	fair    []Constraint
 	fairsOf [][]int
 	// asker holds, by constraint, the call of enabled that last met it, and asked
 	// counts the calls.
@@ -24,20 +28,26 @@ type graph struct {
 	asked uint64
 }
 
-// constraint is a fairness constraint, whose actions graph.fairsOf names.
-type constraint struct{ strong bool }
+// Constraint is a fairness constraint on some actions together: weak, or strong.
+type Constraint struct {
+	Strong  bool
+	Actions []int
+}
 
-func (g *graph) states() int { return len(g.fps) }
+func (g *Graph) states() int { return len(g.fps) }
+
+// Size is how many states and edges the graph has.
+func (g *Graph) Size() (states, edges int) { return len(g.fps), len(g.to) }
 
 // edges calls f with each edge of a state.
-func (g *graph) edges(s uint32, f func(to uint32, action uint16)) {
+func (g *Graph) edges(s uint32, f func(to uint32, action uint16)) {
 	for e := g.start[s]; e < g.start[s+1]; e++ {
 		f(g.to[e], g.action[e])
 	}
 }
 
 // index returns the number of the state with that fingerprint, which must exist.
-func (g *graph) index(fp uint64) uint32 {
+func (g *Graph) index(fp uint64) uint32 {
 	i := g.bucket[fp>>g.shift]
 	for g.fps[i] != fp {
 		i++
@@ -45,23 +55,29 @@ func (g *graph) index(fp uint64) uint32 {
 	return i
 }
 
-// graphBytes is what a graph and one analysis of it take.
-func graphBytes(states, edges int64) int64 {
+// Bytes is what a graph and one analysis of it take.
+func Bytes(states, edges int64) int64 {
 	const perState = 8 + 4 + 8 + 8 + 4*9 // fps, bucket, start, atoms, and the search's and Tarjan's arrays
 	return states*perState + edges*6
 }
 
-// buildGraph makes the graph of a finished search.
-func buildGraph(t *table, logs []*edgeLog) *graph {
-	n := int(t.states.Load())
-	g := &graph{fps: make([]uint64, 0, n), start: make([]uint64, n+1), atoms: make([]uint64, n)}
-	t.all(func(s slot) {
-		if s.round() == 0 {
+// New makes the graph of a finished search of a model with so many actions.
+func New(t *states.Table, logs []*Log, actions int, fair []Constraint) *Graph {
+	n := int(t.Len())
+	g := &Graph{fps: make([]uint64, 0, n), start: make([]uint64, n+1), atoms: make([]uint64, n)}
+	t.All(func(s states.Slot) {
+		if s.Round() == 0 {
 			g.init = append(g.init, uint32(len(g.fps)))
 		}
-		g.fps = append(g.fps, s.fp)
+		g.fps = append(g.fps, s.FP)
 	})
 	g.makeBuckets()
+	g.fair, g.fairsOf, g.asker = fair, make([][]int, actions), make([]uint64, len(fair))
+	for f, c := range fair {
+		for _, a := range c.Actions {
+			g.fairsOf[a] = append(g.fairsOf[a], f)
+		}
+	}
 	for _, l := range logs {
 		l.states(func(fp, atoms uint64, n int, _ func(func(uint64, int))) {
 			i := g.index(fp)
@@ -86,7 +102,7 @@ func buildGraph(t *table, logs []*edgeLog) *graph {
 }
 
 // makeBuckets prepares index: about one state to a bucket.
-func (g *graph) makeBuckets() {
+func (g *Graph) makeBuckets() {
 	width := uint(1)
 	for 1<<width < len(g.fps) {
 		width++
@@ -97,6 +113,9 @@ func (g *graph) makeBuckets() {
 		g.bucket[g.fps[i]>>g.shift] = uint32(i)
 	}
 }
+
+// MaxStates is the number of states that a graph can have.
+const MaxStates = none - 1
 
 // none marks the absence of a state.
 const none = math.MaxUint32

@@ -1,11 +1,8 @@
-package explore
+package reduction
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
-// reducer chooses, in a state, a part of the enabled actions such that what the
+// Reducer chooses, in a state, a part of the enabled actions such that what the
 // others do can wait: the enabled part of a strong stubborn set (A. Valmari,
 // "Stubborn sets for reduced state space generation", Advances in Petri Nets
 // 1990, LNCS 483). That is a set of actions such that
@@ -18,10 +15,10 @@ import (
 // and one of its steps leads ahead, to a state that is explored later than this
 // one: what is put off for ever would have to be put off in ever later states (D.
 // Bosnacki, S. Leue, A. Lluch Lafuente, "Partial-order reduction for general state
-// exploring algorithms", STTT 11(1), 2009). A reducer is owned by one goroutine.
-type reducer[S any] struct {
-	*independence
-	m       *Model[S]
+// exploring algorithms", STTT 11(1), 2009). A Reducer is owned by one goroutine.
+type Reducer[S any] struct {
+	*Independence
+	actions []*Action[S]
 	enabled bitset
 	forward bitset // enabled actions with a step that leads ahead
 	set     bitset // stubborn set being built
@@ -30,26 +27,34 @@ type reducer[S any] struct {
 	size    int // enabled actions in best
 }
 
-func newReducer[S any](m *Model[S], ind *independence) *reducer[S] {
-	n := len(m.actions)
-	return &reducer[S]{
-		independence: ind, m: m,
+// NewReducer returns a reducer for the actions that the independence is of.
+func NewReducer[S any](actions []*Action[S], ind *Independence) *Reducer[S] {
+	n := len(actions)
+	return &Reducer[S]{
+		Independence: ind, actions: actions,
 		enabled: newBitset(n), forward: newBitset(n), set: newBitset(n), best: newBitset(n),
 	}
 }
 
-// choose returns the steps to follow from the state s, in place: those of the
-// smallest stubborn set, or all if there is none that may replace them. Each
-// enabled action is tried as the first of a set.
-func (r *reducer[S]) choose(s *S, steps []transition, ahead func(transition) bool) []transition {
+// Begin forgets the state before.
+func (r *Reducer[S]) Begin() {
 	clear(r.enabled)
 	clear(r.forward)
-	for _, t := range steps {
-		r.enabled.set(int(t.action))
-		if !r.forward.has(int(t.action)) && ahead(t) {
-			r.forward.set(int(t.action))
-		}
-	}
+}
+
+// Enable notes that an action is enabled in the state. It returns whether it is not known
+// yet that one of the action's steps leads ahead.
+func (r *Reducer[S]) Enable(action int) bool {
+	r.enabled.set(action)
+	return !r.forward.has(action)
+}
+
+// Ahead notes that a step of the action leads ahead.
+func (r *Reducer[S]) Ahead(action int) { r.forward.set(action) }
+
+// Choose finds the smallest stubborn set in the state s, with each enabled action tried
+// as its first. It returns false if all enabled actions must be followed.
+func (r *Reducer[S]) Choose(s *S) bool {
 	total := r.enabled.len()
 	r.size = total
 	r.enabled.each(func(first int) {
@@ -58,16 +63,16 @@ func (r *reducer[S]) choose(s *S, steps []transition, ahead func(transition) boo
 			copy(r.best, r.set)
 		}
 	})
-	if r.size == total {
-		return steps
-	}
-	return slices.DeleteFunc(steps, func(t transition) bool { return !r.best.has(int(t.action)) })
+	return r.size < total
 }
+
+// Chosen reports whether an action is in the set that Choose found.
+func (r *Reducer[S]) Chosen(action int) bool { return r.best.has(action) }
 
 // close builds the stubborn set of one action and returns the number of enabled
 // actions in it. It reports false if one of them is visible, or if the set is not
 // smaller than the best so far.
-func (r *reducer[S]) close(s *S, first int) (n int, ok bool) {
+func (r *Reducer[S]) close(s *S, first int) (n int, ok bool) {
 	clear(r.set)
 	r.set.set(first)
 	r.todo = append(r.todo[:0], first)
@@ -97,11 +102,11 @@ func (r *reducer[S]) close(s *S, first int) (n int, ok bool) {
 // awaited returns actions of which one must happen before the disabled action a
 // can be enabled. Of its false conditions it takes the one that brings the fewest
 // enabled actions into the set, and of those the fewest actions.
-func (r *reducer[S]) awaited(s *S, a int) bitset {
+func (r *Reducer[S]) awaited(s *S, a int) bitset {
 	best := r.enabling[a]
 	enabled, all := r.brings(best)
-	for i, g := range r.m.actions[a].guards {
-		if g.ok(s) {
+	for i, g := range r.actions[a].Guards {
+		if g.OK(s) {
 			continue
 		}
 		if e, n := r.brings(r.opening[a][i]); e < enabled || e == enabled && n < all {
@@ -112,7 +117,7 @@ func (r *reducer[S]) awaited(s *S, a int) bitset {
 }
 
 // brings counts the enabled actions and the actions that a set would add.
-func (r *reducer[S]) brings(b bitset) (enabled, all int) {
+func (r *Reducer[S]) brings(b bitset) (enabled, all int) {
 	for w, x := range b {
 		enabled += bits.OnesCount64(x & r.enabled[w] &^ r.set[w])
 		all += bits.OnesCount64(x &^ r.set[w])

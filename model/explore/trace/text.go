@@ -1,4 +1,4 @@
-package explore
+package trace
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ const fewVars = 12
 // that change later.
 func (t *Trace) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s %q, %s\n", t.Model, t.Kind, t.Property, t.length())
+	fmt.Fprintf(&b, "%s: %s %q, %s\n", t.Model, t.Kind, t.Property, t.Length())
 	width := len("start")
 	for _, s := range t.Steps {
 		width = max(width, utf8.RuneCountInString(s.Action))
@@ -35,7 +35,7 @@ func (t *Trace) String() string {
 	switch {
 	case t.Loop == len(t.Steps):
 		b.WriteString("and nothing happens any more\n")
-	case t.Loop != noLoop:
+	case t.Loop != NoLoop:
 		fmt.Fprintf(&b, "and again from %d on, for ever\n", t.Loop+1)
 	}
 	return b.String()
@@ -61,20 +61,20 @@ func (t *Trace) start() string {
 	return strings.Join(shown, " ")
 }
 
-// length says how long the trace is.
-func (t *Trace) length() string {
+// Length says how long the trace is.
+func (t *Trace) Length() string {
 	switch {
-	case t.Loop == noLoop || t.Loop == len(t.Steps):
-		return plural(len(t.Steps), "step")
+	case t.Loop == NoLoop || t.Loop == len(t.Steps):
+		return Plural(len(t.Steps), "step")
 	case t.Loop == 0:
-		return fmt.Sprintf("a cycle of %s", plural(len(t.Steps), "step"))
+		return fmt.Sprintf("a cycle of %s", Plural(len(t.Steps), "step"))
 	}
-	return fmt.Sprintf("%s and then a cycle of %d", plural(t.Loop, "step"), len(t.Steps)-t.Loop)
+	return fmt.Sprintf("%s and then a cycle of %d", Plural(t.Loop, "step"), len(t.Steps)-t.Loop)
 }
 
 // mark sets off the lines of the part that repeats.
 func (t *Trace) mark(line int) string {
-	if t.Loop != noLoop && line > t.Loop {
+	if t.Loop != NoLoop && line > t.Loop {
 		return "|"
 	}
 	return " "
@@ -108,7 +108,8 @@ func orDash(s string) string {
 	return s
 }
 
-func plural(n int, noun string) string {
+// Plural is a number of things.
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

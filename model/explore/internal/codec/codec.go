@@ -1,4 +1,6 @@
-package explore
+// Package codec turns the states of a model into bytes and back, and gives the bytes
+// a fingerprint.
+package codec
 
 import (
 	"encoding"
@@ -7,11 +9,10 @@ import (
 	"unsafe"
 )
 
-// codec turns states into bytes and back. Equal states have equal encodings and
+// Codec turns states into bytes and back. Equal states have equal encodings and
 // different states different ones, except that nil and empty slices and maps are
 // the same. It may be used by several goroutines.
-type codec[S any] struct {
-	// flat: a copy of the struct is a copy of the state.
+type Codec[S any] struct {
 	flat bool
 	root coder
 	// slices is the number of slice types in S, each with storage of its own.
@@ -20,12 +21,12 @@ type codec[S any] struct {
 	self bool
 }
 
-// newCodec derives the codec of S, or says which part of S cannot be encoded.
-func newCodec[S any]() (*codec[S], error) {
+// New derives the codec of S, or says which part of S cannot be encoded.
+func New[S any]() (*Codec[S], error) {
 	t := reflect.TypeFor[S]()
 	if _, ok := any((*S)(nil)).(encoding.BinaryAppender); ok {
 		if _, ok := any((*S)(nil)).(encoding.BinaryUnmarshaler); ok {
-			return &codec[S]{self: true}, nil
+			return &Codec[S]{self: true}, nil
 		}
 	}
 	c := &compiler{}
@@ -33,23 +34,27 @@ func newCodec[S any]() (*codec[S], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &codec[S]{flat: !c.indirect, root: root, slices: c.slices}, nil
+	return &Codec[S]{flat: !c.indirect, root: root, slices: c.slices}, nil
 }
 
-// memory is a codec with storage for the slices of one state at a time: it is
+// Flat reports whether a copy of the struct is a copy of the state.
+func (c *Codec[S]) Flat() bool { return c.flat }
+
+// Memory is a codec with storage for the slices of one state at a time: it is
 // owned by one goroutine, and a state that it has loaded is valid until the next
 // load.
-type memory[S any] struct {
-	*codec[S]
+type Memory[S any] struct {
+	*Codec[S]
 	pool *pool
 }
 
-func (c *codec[S]) memory() memory[S] {
-	return memory[S]{c, &pool{types: make([]slabs, c.slices)}}
+// Memory returns storage of its own for one goroutine.
+func (c *Codec[S]) Memory() Memory[S] {
+	return Memory[S]{c, &pool{types: make([]slabs, c.slices)}}
 }
 
-// append appends the encoding of s to b.
-func (m memory[S]) append(b []byte, s *S) []byte {
+// Append appends the encoding of s to b.
+func (m Memory[S]) Append(b []byte, s *S) []byte {
 	if !m.self {
 		return m.root.enc(b, unsafe.Pointer(s))
 	}
@@ -60,8 +65,8 @@ func (m memory[S]) append(b []byte, s *S) []byte {
 	return b
 }
 
-// load makes s the state that b encodes.
-func (m memory[S]) load(b []byte, s *S) {
+// Load makes s the state that b encodes.
+func (m Memory[S]) Load(b []byte, s *S) {
 	if !m.self {
 		m.pool.reset()
 		m.root.dec(m.pool, b, unsafe.Pointer(s))

@@ -1,4 +1,4 @@
-package explore
+package states
 
 import (
 	"fmt"
@@ -12,25 +12,25 @@ import (
 const pagesFrom = 64 << 10
 
 // newSlots returns n empty slots. It panics if there is no memory.
-func newSlots(n int) []slot {
+func newSlots(n int) []Slot {
 	size := n * slotBytes
 	if size < pagesFrom {
-		return make([]slot, n)
+		return make([]Slot, n)
 	}
 	b, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		panic(&memoryError{size, err})
+		panic(&MemoryError{size, err})
 	}
 	if size >= 4<<20 {
 		// Large pages save most of the cost of looking up an address at random. It
 		// is a wish: a kernel without them serves small ones.
 		_ = syscall.Madvise(b, syscall.MADV_HUGEPAGE)
 	}
-	return unsafe.Slice((*slot)(unsafe.Pointer(&b[0])), n)
+	return unsafe.Slice((*Slot)(unsafe.Pointer(&b[0])), n)
 }
 
 // freeSlots gives back what newSlots returned.
-func freeSlots(s []slot) {
+func freeSlots(s []Slot) {
 	size := len(s) * slotBytes
 	if size < pagesFrom {
 		return

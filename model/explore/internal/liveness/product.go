@@ -1,5 +1,6 @@
-package explore
-
+// Package liveness decides liveness properties under fairness on the state graph of a
+// finished search.
+//
 // A liveness property is broken by a fair behaviour that its negation accepts.
 // The automaton of each negation has two modes: in the first the property is not
 // yet violated for good, in the second it is if the behaviour never leaves the
@@ -8,7 +9,11 @@ package explore
 // since there are finitely many states, it ends in a strongly connected part of
 // them, all of whose states and edges it may as well visit again and again.
 // Whether fairness allows that depends on nothing but the part.
-type negation struct {
+package liveness
+
+// Negation is the automaton of the negation of a property whose predicates are given
+// as bits among the atoms.
+type Negation struct {
 	// anywhere: the second mode may be entered at any state, else only at an
 	// initial one.
 	anywhere bool
@@ -19,28 +24,29 @@ type negation struct {
 	again func(atoms uint64) bool
 }
 
-// negate returns the automaton of the negation of a property whose predicates
-// are the atoms p and q, as bits.
-func negate(k Kind, p, q uint64) negation {
-	always := func(uint64) bool { return true }
-	not := func(x uint64) func(uint64) bool { return func(atoms uint64) bool { return atoms&x == 0 } }
-	switch k {
-	case Eventually: // p is never true
-		return negation{false, not(p), not(p), always}
-	case AlwaysEventually: // from some time on p is never true
-		return negation{true, not(p), not(p), always}
-	case EventuallyAlways: // p is false again and again
-		return negation{false, always, always, not(p)}
-	}
-	// LeadsTo: at some time p is true, and from then on q never
-	return negation{true, func(atoms uint64) bool { return atoms&p != 0 && atoms&q == 0 }, not(q), always}
+func always(uint64) bool { return true }
+
+func not(x uint64) func(uint64) bool { return func(atoms uint64) bool { return atoms&x == 0 } }
+
+// Never negates that p is eventually true.
+func Never(p uint64) Negation { return Negation{false, not(p), not(p), always} }
+
+// EventuallyNever negates that p is true again and again.
+func EventuallyNever(p uint64) Negation { return Negation{true, not(p), not(p), always} }
+
+// AgainNot negates that p is true from some time on for ever.
+func AgainNot(p uint64) Negation { return Negation{false, always, always, not(p)} }
+
+// Unanswered negates that p leads to q: at some time p is true, and from then on q never.
+func Unanswered(p, q uint64) Negation {
+	return Negation{true, func(atoms uint64) bool { return atoms&p != 0 && atoms&q == 0 }, not(q), always}
 }
 
 // product is the reachable part of graph x automaton, as far as needed: how each
 // state is reached in the second mode, on a path as short as possible.
 type product struct {
-	g *graph
-	n negation
+	g *Graph
+	n Negation
 	// first and second hold, by state, the state before it on a shortest path in
 	// that mode; itself if the path begins there; none if there is no path. In
 	// the second mode, entered says that the step into it was made in the first
@@ -52,7 +58,7 @@ type product struct {
 }
 
 // newProduct explores the product breadth-first.
-func newProduct(g *graph, n negation) *product {
+func newProduct(g *Graph, n Negation) *product {
 	p := &product{g: g, n: n, first: unreached(g), second: unreached(g),
 		entered: make([]bool, g.states()), dist: make([]uint32, g.states())}
 	var now, next []node
@@ -105,7 +111,7 @@ func (p *product) trap(s, from, dist uint32, entered bool) {
 	p.trapped = append(p.trapped, s)
 }
 
-func unreached(g *graph) []uint32 {
+func unreached(g *Graph) []uint32 {
 	a := make([]uint32, g.states())
 	for i := range a {
 		a[i] = none

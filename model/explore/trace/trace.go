@@ -1,20 +1,22 @@
-package explore
+// Package trace is the form of executions of a model: counterexamples and witnesses, as
+// values, as JSON and as text.
+package trace
 
 import (
 	"encoding/json"
 	"fmt"
 )
 
-// TraceVersion is the version of the JSON form of a Trace.
-const TraceVersion = 1
+// Version is the version of the JSON form of a Trace.
+const Version = 1
 
 // Trace is an execution of a model that breaks a property, or is the witness of a
 // Sometimes. Its JSON form can be read back.
 type Trace struct {
-	Version  int    `json:"version"` // of this form: TraceVersion
+	Version  int    `json:"version"` // of this form: Version
 	Model    string `json:"model"`
 	Property string `json:"property"`
-	Kind     Kind   `json:"kind"`
+	Kind     string `json:"kind"`
 	Start    []Var  `json:"start"` // the initial state, whole
 	Steps    []Step `json:"steps"`
 	// Loop is the number of steps before the part that repeats for ever, or -1
@@ -49,66 +51,26 @@ type Change struct {
 	Added   []string `json:"added,omitempty"`
 }
 
-// ReadTrace returns the trace whose JSON form is b.
-func ReadTrace(b []byte) (*Trace, error) {
+// Read returns the trace whose JSON form is b.
+func Read(b []byte) (*Trace, error) {
 	var t Trace
 	if err := json.Unmarshal(b, &t); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	if t.Version != TraceVersion {
-		return nil, fmt.Errorf("trace: version %d, this program reads version %d", t.Version, TraceVersion)
+	if t.Version != Version {
+		return nil, fmt.Errorf("trace: version %d, this program reads version %d", t.Version, Version)
 	}
-	if t.Loop < noLoop || t.Loop > len(t.Steps) {
+	if t.Loop < NoLoop || t.Loop > len(t.Steps) {
 		return nil, fmt.Errorf("trace: loop at step %d of %d: it must be -1 or a number of steps", t.Loop, len(t.Steps))
 	}
 	return &t, nil
 }
 
-// noLoop is Trace.Loop of a finite trace.
-const noLoop = -1
+// NoLoop is Trace.Loop of a finite trace.
+const NoLoop = -1
 
-// trace renders a path.
-func (s *search[S]) trace(prop *Property[S], p path, loop int) *Trace {
-	return renderTrace(s.m, s.codec, prop, p, loop)
-}
-
-func renderTrace[S any](m *Model[S], c *codec[S], prop *Property[S], p path, loop int) *Trace {
-	t := &Trace{Version: TraceVersion, Model: m.name, Property: prop.name, Kind: prop.kind, Loop: loop, Steps: []Step{}}
-	mem := c.memory()
-	var state S
-	mem.load(p.states[0], &state)
-	vars := m.vars(&state)
-	t.Start = vars
-	for i, st := range p.steps {
-		action := m.actions[st.action].call(&state, int(st.choice))
-		mem.load(p.states[i+1], &state)
-		next := m.vars(&state)
-		t.Steps = append(t.Steps, Step{Action: action, Changes: diff(vars, next)})
-		vars = next
-	}
-	return t
-}
-
-// call returns the name of the action with what tells its choice i from others.
-func (a *Action[S]) call(s *S, i int) string {
-	switch {
-	case a.label != nil:
-		return fmt.Sprintf("%s [%s]", a.name, a.label(s, i))
-	case a.count != nil:
-		return fmt.Sprintf("%s [%d]", a.name, i)
-	}
-	return a.name
-}
-
-func (m *Model[S]) vars(s *S) []Var {
-	if m.show != nil {
-		return m.show(s)
-	}
-	return reflectVars(s)
-}
-
-// diff returns what changed between two states, in the order of the later one.
-func diff(old, next []Var) []Change {
+// Diff returns what changed between two states, in the order of the later one.
+func Diff(old, next []Var) []Change {
 	changes := []Change{}
 	before := map[string]Var{}
 	for _, v := range old {

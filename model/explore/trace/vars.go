@@ -1,4 +1,4 @@
-package explore
+package trace
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// reflectVars lists the parts of a state: fields, elements of arrays and entries
+// Vars lists the parts of a state: fields, elements of arrays and entries
 // of maps one by one, slices as lists. A part whose type has a String method is
 // shown by it.
-func reflectVars(state any) []Var {
+func Vars(state any) []Var {
 	var vars []Var
 	v := reflect.ValueOf(state).Elem()
 	appendVars(&vars, "", v)

@@ -1,9 +1,9 @@
 //go:build !linux
 
-package explore
+package states
 
 // newSlots returns n empty slots.
-func newSlots(n int) []slot { return make([]slot, n) }
+func newSlots(n int) []Slot { return make([]Slot, n) }
 
 // freeSlots gives back what newSlots returned.
-func freeSlots([]slot) {}
+func freeSlots([]Slot) {}

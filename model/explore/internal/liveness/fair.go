@@ -1,4 +1,4 @@
-package explore
+package liveness
 
 // trap is a strongly connected set of states, without an exit in the second mode,
 // that a fair behaviour violating the property may visit for ever.
@@ -85,7 +85,7 @@ func (p *product) judge(c *components, t *trap) (rest []uint32, j judgement) {
 	for f, con := range p.g.fair {
 		switch {
 		case u.taken[f]:
-		case con.strong:
+		case con.Strong:
 			failed[f] = u.enabled[f] > 0
 			fails = fails || failed[f]
 		case u.enabled[f] == len(t.states):
@@ -128,7 +128,7 @@ func (p *product) usage(c *components, t *trap) usage {
 }
 
 // enabled calls ask once with each constraint of which an action is enabled in s.
-func (g *graph) enabled(s uint32, ask func(f int)) {
+func (g *Graph) enabled(s uint32, ask func(f int)) {
 	g.asked++
 	g.edges(s, func(_ uint32, action uint16) {
 		for _, f := range g.fairsOf[action] {

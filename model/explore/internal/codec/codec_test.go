@@ -1,4 +1,4 @@
-package explore
+package codec
 
 import (
 	"encoding/binary"
@@ -58,20 +58,20 @@ func drawEverything(t *rapid.T, label string) everything {
 }
 
 func TestCodecRoundTripsAndSeparates(t *testing.T) {
-	c, err := newCodec[everything]()
+	c, err := New[everything]()
 	require.NoError(t, err)
 	assert.False(t, c.flat)
 	rapid.Check(t, func(t *rapid.T) {
-		mem := c.memory()
+		mem := c.Memory()
 		x, y := drawEverything(t, "x"), drawEverything(t, "y")
-		encX, encY := mem.append(nil, &x), mem.append(nil, &y)
-		assert.Equal(t, encX, mem.append(nil, &x), "an encoding does not depend on map order")
+		encX, encY := mem.Append(nil, &x), mem.Append(nil, &y)
+		assert.Equal(t, encX, mem.Append(nil, &x), "an encoding does not depend on map order")
 
 		// The same memory decodes one state after the other.
 		var got everything
-		mem.load(encX, &got)
+		mem.Load(encX, &got)
 		assert.Equal(t, x, got)
-		mem.load(encY, &got)
+		mem.Load(encY, &got)
 		assert.Equal(t, y, got)
 		assert.Equal(t, assert.ObjectsAreEqual(x, y), string(encX) == string(encY))
 	})
@@ -79,14 +79,14 @@ func TestCodecRoundTripsAndSeparates(t *testing.T) {
 
 func TestCodecKeepsSlicesApart(t *testing.T) {
 	type state struct{ A, B []int }
-	c, err := newCodec[state]()
+	c, err := New[state]()
 	require.NoError(t, err)
-	mem := c.memory()
+	mem := c.Memory()
 	var s state
-	enc := mem.append(nil, &state{A: []int{1, 2}, B: []int{3, 4}})
-	mem.load(enc, &s)
+	enc := mem.Append(nil, &state{A: []int{1, 2}, B: []int{3, 4}})
+	mem.Load(enc, &s)
 	s.A = s.B // a model may alias two slices; the next load must not
-	mem.load(enc, &s)
+	mem.Load(enc, &s)
 	assert.Equal(t, state{A: []int{1, 2}, B: []int{3, 4}}, s)
 }
 
@@ -96,13 +96,13 @@ func TestCodecOfPlainStructIsFlat(t *testing.T) {
 		B bool
 		C struct{ D, E int8 }
 	}
-	c, err := newCodec[state]()
+	c, err := New[state]()
 	require.NoError(t, err)
 	assert.True(t, c.flat)
-	mem := c.memory()
+	mem := c.Memory()
 	s := state{A: [4]uint8{1, 2, 3, 4}, B: true}
 	s.C.E = -1
-	assert.Equal(t, []byte{1, 2, 3, 4, 1, 0, 255}, mem.append(nil, &s), "one copy of the memory")
+	assert.Equal(t, []byte{1, 2, 3, 4, 1, 0, 255}, mem.Append(nil, &s), "one copy of the memory")
 	assert.EqualValues(t, 7, c.root.raw)
 }
 
@@ -118,24 +118,24 @@ func TestCodecPaddingIsNoPartOfAState(t *testing.T) {
 			Z bool
 		}
 	}
-	c, err := newCodec[state]()
+	c, err := New[state]()
 	require.NoError(t, err)
-	mem := c.memory()
+	mem := c.Memory()
 	var s, got state
 	s.A.X, s.A.Y, s.B[1].W, s.B[1].Z = 1, 2, 3, true
-	enc := mem.append(nil, &s)
+	enc := mem.Append(nil, &s)
 	assert.Len(t, enc, 2+2*3)
-	mem.load(enc, &got)
+	mem.Load(enc, &got)
 	assert.Equal(t, s, got)
 }
 
 func TestCodecRefusesWhatIsNoState(t *testing.T) {
 	type tree struct{ Kids []tree }
-	_, err := newCodec[struct{ F func() }]()
+	_, err := New[struct{ F func() }]()
 	assert.ErrorContains(t, err, ".F: a func() cannot be part of a state")
-	_, err = newCodec[struct{ P *int }]()
+	_, err = New[struct{ P *int }]()
 	assert.ErrorContains(t, err, ".P: a *int")
-	_, err = newCodec[tree]()
+	_, err = New[tree]()
 	assert.ErrorContains(t, err, "contains itself")
 }
 
@@ -152,16 +152,14 @@ func (s *selfCoded) UnmarshalBinary(b []byte) error {
 }
 
 func TestStateMayEncodeItself(t *testing.T) {
-	m := New[selfCoded]("count")
-	m.Init(selfCoded{})
-	m.Action("Up", func(s *selfCoded) bool { s.n++; return true })
-	c, err := newCodec[selfCoded]()
+	c, err := New[selfCoded]()
 	require.NoError(t, err)
 	s := selfCoded{n: 0x102}
-	assert.Equal(t, []byte{2, 1}, c.memory().append(nil, &s))
-	r, err := Check(t.Context(), m, Options{})
-	require.NoError(t, err)
-	assert.EqualValues(t, 1<<16, r.Stats.Distinct)
+	enc := c.Memory().Append(nil, &s)
+	assert.Equal(t, []byte{2, 1}, enc)
+	var got selfCoded
+	c.Memory().Load(enc, &got)
+	assert.Equal(t, s, got)
 }
 
 func TestFingerprintsOfSmallStatesDiffer(t *testing.T) {
@@ -170,10 +168,10 @@ func TestFingerprintsOfSmallStatesDiffer(t *testing.T) {
 	var b [40]byte
 	for i := range n {
 		binary.LittleEndian.PutUint32(b[:], uint32(i))
-		seen[fingerprint(b[:4])] = true
-		seen[fingerprint(b[:9])] = true
+		seen[Fingerprint(b[:4])] = true
+		seen[Fingerprint(b[:9])] = true
 		binary.LittleEndian.PutUint32(b[30:], uint32(i))
-		seen[fingerprint(b[:])] = true
+		seen[Fingerprint(b[:])] = true
 		binary.LittleEndian.PutUint32(b[30:], 0)
 	}
 	// All are distinct inputs, by content or by length.
@@ -183,11 +181,11 @@ func TestFingerprintsOfSmallStatesDiffer(t *testing.T) {
 func TestFingerprintAvalanches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := rapid.SliceOfN(rapid.Byte(), 1, 60).Draw(t, "encoding")
-		before := fingerprint(b)
+		before := Fingerprint(b)
 		bit := rapid.IntRange(0, 8*len(b)-1).Draw(t, "bit")
 		b[bit/8] ^= 1 << (bit % 8)
 		changed := 0
-		for x := before ^ fingerprint(b); x != 0; x &= x - 1 {
+		for x := before ^ Fingerprint(b); x != 0; x &= x - 1 {
 			changed++
 		}
 		// 64 fair coins fall outside this range once in 10^9 throws.

@@ -1,14 +1,40 @@
-package explore
+package liveness
 
-// lasso is an infinite behaviour: the states of the stem, of which the last one
-// begins the cycle, and the states of the cycle after it, of which the last one
-// is that state again. An empty cycle means that nothing happens any more.
-type lasso struct {
-	stem  []uint32
-	cycle []hop
+// Lasso is an infinite behaviour: the fingerprints of the states of the stem, of which
+// the last one begins the cycle, and the steps of the cycle, of which the last one
+// leads to that state again. An empty cycle means that nothing happens any more.
+type Lasso struct {
+	Stem  []uint64
+	Cycle []Step
 }
 
-// hop is a step: the state it leads to, and the action that makes it.
+// Step is a step of a cycle: the fingerprint of the state it leads to, and the action
+// that makes it.
+type Step struct {
+	To     uint64
+	Action int
+}
+
+// Violation returns a fair behaviour that the negation of a property accepts; nil if
+// there is none.
+func (g *Graph) Violation(n Negation) *Lasso {
+	p := newProduct(g, n)
+	t, c := p.fairTrap()
+	if t == nil {
+		return nil
+	}
+	var l Lasso
+	stem, cycle := p.lasso(t, c)
+	for _, s := range stem {
+		l.Stem = append(l.Stem, g.fps[s])
+	}
+	for _, h := range cycle {
+		l.Cycle = append(l.Cycle, Step{g.fps[h.to], int(h.action)})
+	}
+	return &l
+}
+
+// hop is a step as the graph has it: the state it leads to, and the action that makes it.
 type hop struct {
 	to     uint32
 	action uint16
@@ -17,29 +43,29 @@ type hop struct {
 // lasso returns a behaviour that reaches a trap on a shortest path and then goes
 // round in it, fairly. Each round visits, nearest first, what is still needed for
 // it to be fair.
-func (p *product) lasso(t *trap, c *components) lasso {
+func (p *product) lasso(t *trap, c *components) (stem []uint32, cycle []hop) {
 	entry := p.nearest(t)
-	l := lasso{stem: p.stem(entry)}
+	stem = p.stem(entry)
 	if t.standing != none {
-		return l
+		return stem, nil
 	}
 	needs := p.needs(t, c)
 	at := entry
 	needs.visit(at)
 	for needs.left() {
-		l.cycle = append(l.cycle, p.walk(t, c, at, needs.serves)...)
-		at = l.cycle[len(l.cycle)-1].to
-		needs.take(l.cycle)
+		cycle = append(cycle, p.walk(t, c, at, needs.serves)...)
+		at = cycle[len(cycle)-1].to
+		needs.take(cycle)
 	}
 	if at != entry {
-		l.cycle = append(l.cycle, p.walk(t, c, at, func(h hop) bool { return h.to == entry })...)
+		cycle = append(cycle, p.walk(t, c, at, func(h hop) bool { return h.to == entry })...)
 	}
-	return l
+	return stem, cycle
 }
 
 // needs is what a cycle must still do to be fair and to violate the property.
 type needs struct {
-	g     *graph
+	g     *Graph
 	step  []bool // by constraint: a step of it must be taken
 	pause []bool // by constraint: a step of it must be taken, or it must be disabled in a state
 	again func(atoms uint64) bool
@@ -50,8 +76,8 @@ func (p *product) needs(t *trap, c *components) *needs {
 	u := p.usage(c, t)
 	n := &needs{g: p.g, again: p.n.again, step: make([]bool, len(p.g.fair)), pause: make([]bool, len(p.g.fair))}
 	for f, con := range p.g.fair {
-		n.step[f] = con.strong && u.enabled[f] > 0 || !con.strong && u.enabled[f] == len(t.states)
-		n.pause[f] = !con.strong && !n.step[f]
+		n.step[f] = con.Strong && u.enabled[f] > 0 || !con.Strong && u.enabled[f] == len(t.states)
+		n.pause[f] = !con.Strong && !n.step[f]
 	}
 	return n
 }

@@ -1,10 +1,10 @@
-package explore
+package liveness
 
 // components finds the strongly connected components of parts of a graph, by
 // Tarjan's algorithm without recursion. A state without a cycle through it is a
 // component of its own.
 type components struct {
-	g *graph
+	g *Graph
 	// region of each state; edges between states of different regions do not
 	// exist. Zero: the state is in no region.
 	region []uint32
@@ -25,7 +25,7 @@ type frame struct {
 	edge  uint64
 }
 
-func newComponents(g *graph) *components {
+func newComponents(g *Graph) *components {
 	n := g.states()
 	return &components{
 		g: g, region: make([]uint32, n), comp: make([]uint32, n),

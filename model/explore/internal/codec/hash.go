@@ -1,4 +1,4 @@
-package explore
+package codec
 
 import (
 	"encoding/binary"
@@ -14,11 +14,11 @@ const (
 	mixPi    = 0x243f6a8885a308d3
 )
 
-// fingerprint returns a 64-bit hash of a state's encoding, never zero. It is the
+// Fingerprint returns a 64-bit hash of a state's encoding, never zero. It is the
 // same in every process: the choice among several shortest counterexamples rests
 // on it. Of n distinct encodings two share a fingerprint with a probability of
 // about n*n/2^65.
-func fingerprint(b []byte) uint64 {
+func Fingerprint(b []byte) uint64 {
 	h := uint64(len(b))*mixPhi ^ mixPi
 	for ; len(b) >= 16; b = b[16:] {
 		h = absorb(h, binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]))

@@ -100,8 +100,7 @@ const (
 	// See and Drop: an entry enters (or changes in) or leaves the view of the
 	// agent Actor, incarnation Inc. Kind, Key and Value are as in Truth. Source, Peer,
 	// Store and Session are the change's origin, as in [Origin], and Op says how the agent learned of it:
-	// "watch" from an event of a watch, "list" from a list that has the entry or has it
-	// no more, "drop" if no server said so: the reader gave up what it knew. A view
+	// ByWatch, ByList or GivenUp. A view
 	// begins empty at each Up of the agent and ends at its Down, without Drops.
 	//
 	// In versions 1 and 2 of the form Peer and Store name the replica and the etcd that
@@ -176,6 +175,13 @@ const (
 	// Net: an event of the simulated network that a reader of a run wants to
 	// see: Key is dial, refuse, timeout, reset, accept or close; Actor and Peer the hosts.
 	Net Verb = "net"
+)
+
+// How an agent learned of a change in its view: the Op of See and Drop.
+const (
+	ByWatch = "watch" // an event of a watch said so
+	ByList  = "list"  // a list has the entry, or has it no more
+	GivenUp = "drop"  // no server said so: the reader gave up what it knew
 )
 
 // View kinds, and Meta for the keys of an etcd that belong to no view.

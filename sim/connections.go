@@ -27,14 +27,6 @@ func newConnections(w *world) *connections {
 	return &connections{w: w, sources: map[string]source{}}
 }
 
-// source returns the replica and the store that an agent is connected with.
-func (c *connections) source(agent string) (replica, store string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.sources[agent]
-	return s.replica, s.store
-}
-
 func (c *connections) onEvent(e simnet.Event) {
 	c.w.rec.record(history.Record{Actor: e.Host, Verb: history.Net, Key: string(e.Kind), Peer: e.Peer})
 	if e.Server.Port != etcdPort {

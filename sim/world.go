@@ -271,7 +271,6 @@ func (w *world) buildAgents() error {
 		a := agent.NewHost(agent.Config{
 			Host:      name,
 			NewSource: func() agent.Source { return source(name) },
-			Origin:    func() (string, string) { return w.links.source(name) },
 			Record:    w.rec.record,
 		})
 		w.agents = append(w.agents, &host{name: name, Host: a})
@@ -305,6 +304,7 @@ func (w *world) meshSource(name, configPath string) agent.Source {
 		Nodes:      w.plan.Topology.Nodes,
 		QPS:        w.plan.Options.AgentQPS,
 		Dial:       w.meshSvc.dialer(name, w.net.Host(name).Dial),
+		Store:      func(replica string) string { return w.replica(replica).Store() },
 		Log:        w.cfg.Log.With("host", name),
 	})
 }

@@ -6,6 +6,7 @@ import (
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/ipcache"
+	"github.com/cilium/cilium/pkg/labels"
 	nodeTypes "github.com/cilium/cilium/pkg/node/types"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -20,28 +21,35 @@ import (
 // SelectorCache does (pkg/policy/selectorcache.go, UpdateIdentities), it ignores
 // the deletion of an identity that it does not have: Cilium's identity cache hands
 // one on when it learns of an addition and the deletion at once.
-type identities struct{ view *View }
+type identities struct {
+	view *View
+	// from tells how an identity that is handed on was learned of: with these labels,
+	// or that it is gone.
+	from func(id identity.NumericIdentity, added labels.LabelArray, gone bool) Learned
+}
 
 func (i identities) UpdateIdentities(added, deleted identity.IdentityMap) <-chan struct{} {
 	for _, id := range sortedIDs(deleted) {
+		from := i.from(id, nil, true)
 		if i.view.Has(history.Identity, id.String()) {
-			i.view.Delete(history.Identity, id.String())
+			i.view.Delete(from, history.Identity, id.String())
 		}
 	}
 	for _, id := range sortedIDs(added) {
-		i.view.Set(truth.Identity(id.String(), labelStrings(added[id])))
+		i.view.Set(i.from(id, added[id], false), truth.Identity(id.String(), labelStrings(added[id])))
 	}
 	done := make(chan struct{})
 	close(done)
 	return done
 }
 
-func (identities) GetNodeSuffix() string { return "meshcheck" }
+func (identities) GetNodeSuffix() string { return NodeSuffix }
 
 // endpoints is the ipcache.IPIdentityMappingListener that the BPF map would be.
 type endpoints struct {
 	view     *View
 	datapath *Datapath
+	from     func() Learned
 }
 
 func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, cidr cmtypes.PrefixCluster, _, host net.IP,
@@ -49,10 +57,10 @@ func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, cidr c
 	if e.view.closed.Load() {
 		return
 	}
-	ip := cidr.AsPrefix().Addr()
+	ip, from := cidr.AsPrefix().Addr(), e.from()
 	if mod == ipcache.Delete {
-		e.view.Delete(history.Endpoint, ip.String())
-		e.datapath.delete(ip.String())
+		e.view.Delete(from, history.Endpoint, ip.String())
+		e.datapath.delete(from, ip.String())
 		return
 	}
 	var namespace, pod, hostIP string
@@ -63,19 +71,22 @@ func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, cidr c
 		hostIP = host.String()
 	}
 	entry := truth.Endpoint(ip, uint32(id.ID), hostIP, namespace, pod)
-	e.view.Set(entry)
-	e.datapath.set(entry)
+	e.view.Set(from, entry)
+	e.datapath.set(from, entry)
 }
 
 // nodes is the node store's NodeManager that the node manager would be.
-type nodes struct{ view *View }
+type nodes struct {
+	view *View
+	from func() Learned
+}
 
 func (n nodes) NodeUpdated(node nodeTypes.Node) {
 	var addresses []truth.Address
 	for _, a := range node.IPAddresses {
 		addresses = append(addresses, truth.Address{Type: string(a.Type), IP: a.IP.String()})
 	}
-	n.view.Set(truth.Node(node.Name, addresses))
+	n.view.Set(n.from(), truth.Node(node.Name, addresses))
 }
 
-func (n nodes) NodeDeleted(node nodeTypes.Node) { n.view.Delete(history.Node, node.Name) }
+func (n nodes) NodeDeleted(node nodeTypes.Node) { n.view.Delete(n.from(), history.Node, node.Name) }

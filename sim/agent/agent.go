@@ -22,10 +22,7 @@ type Config struct {
 
 	// NewSource makes what an incarnation reads.
 	NewSource func() Source
-	// Origin returns the server and the store that the agent is connected with at
-	// this instant, for the records of its view; empty where that is not known.
-	Origin func() (server, store string)
-	Record func(history.Record) // fills in At
+	Record    func(history.Record) // fills in At
 }
 
 // Host is a node's agent, over its restarts, and its datapath.
@@ -51,9 +48,9 @@ func NewHost(cfg Config) *Host {
 	return h
 }
 
-func (h *Host) recordEntry(verb history.Verb, kind, key, value string) {
-	r := history.Record{Actor: h.cfg.Host, Verb: verb, Kind: kind, Key: key, Value: value, Inc: h.incarnation}
-	r.Peer, r.Store = h.cfg.Origin()
+func (h *Host) recordEntry(from Learned, verb history.Verb, kind, key, value string) {
+	r := history.Record{Actor: h.cfg.Host, Verb: verb, Kind: kind, Key: key, Value: value, Op: from.How, Inc: h.incarnation}
+	r.SetOrigin(from.Origin)
 	h.cfg.Record(r)
 }
 
@@ -66,7 +63,7 @@ func (h *Host) Start() error {
 	a.view = newView(h.recordEntry)
 	h.datapath.recreate()
 	return hosts.Run(h.cfg.Host, func() error {
-		if err := a.source.Start(ctx, &a.process, newSink(a.view, h.datapath)); err != nil {
+		if err := a.source.Start(ctx, &a.process, Sink{a.view, h.datapath}); err != nil {
 			return err
 		}
 		h.agent = a
@@ -79,14 +76,15 @@ func (h *Host) Start() error {
 // regeneration fence opens: when the initial lists are complete, or when waiting
 // for them has timed out.
 func (h *Host) regenerate(ctx context.Context, a *agent) {
-	complete, err := a.source.Synced(ctx)
+	lists, err := a.source.Synced(ctx)
 	if err != nil || ctx.Err() != nil {
 		return
 	}
 	r := history.Record{Actor: h.cfg.Host, Verb: history.Synced, Kind: history.Endpoint, Inc: h.incarnation, Value: "synced"}
-	if !complete {
+	if !lists.Complete {
 		r.Value = "timeout"
 	}
+	r.SetOrigin(lists.Endpoints)
 	h.cfg.Record(r)
 	h.datapath.regenerate()
 }

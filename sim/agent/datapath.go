@@ -17,20 +17,25 @@ import (
 // (Cilium: pkg/ipcache/cell/cell.go, pkg/endpoint/regenerator.go).
 type Datapath struct {
 	mu     sync.Mutex
-	inUse  map[string]string // IP to content: what packets see
-	next   map[string]string // the map that the running agent fills, until it is in use; nil then
-	record func(verb history.Verb, kind, key, value string)
+	inUse  map[string]programmed // by IP: what packets see
+	next   map[string]programmed // the map that the running agent fills, until it is in use; nil then
+	record recordFunc
 }
 
-func newDatapath(record func(verb history.Verb, kind, key, value string)) *Datapath {
-	return &Datapath{inUse: map[string]string{}, record: record}
+type programmed struct {
+	content string
+	from    Learned
+}
+
+func newDatapath(record recordFunc) *Datapath {
+	return &Datapath{inUse: map[string]programmed{}, record: record}
 }
 
 // recreate is the start of an agent.
 func (d *Datapath) recreate() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.next = map[string]string{}
+	d.next = map[string]programmed{}
 }
 
 // regenerate puts the new map in use.
@@ -40,31 +45,31 @@ func (d *Datapath) regenerate() {
 	old, now := d.inUse, d.next
 	d.inUse, d.next = now, nil
 	for _, ip := range slices.Sorted(maps.Keys(now)) {
-		if was, ok := old[ip]; !ok || was != now[ip] {
-			d.record(history.Program, history.Endpoint, ip, now[ip])
+		if was, ok := old[ip]; !ok || was.content != now[ip].content {
+			d.record(now[ip].from, history.Program, history.Endpoint, ip, now[ip].content)
 		}
 	}
 	for _, ip := range slices.Sorted(maps.Keys(old)) {
 		if _, ok := now[ip]; !ok {
-			d.record(history.Unprogram, history.Endpoint, ip, "")
+			d.record(Learned{}, history.Unprogram, history.Endpoint, ip, "")
 		}
 	}
 }
 
-func (d *Datapath) set(e truth.Entry) {
+func (d *Datapath) set(from Learned, e truth.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.next != nil {
-		d.next[e.Key] = e.Value
+		d.next[e.Key] = programmed{e.Value, from}
 		return
 	}
-	if was, ok := d.inUse[e.Key]; !ok || was != e.Value {
-		d.inUse[e.Key] = e.Value
-		d.record(history.Program, e.Kind, e.Key, e.Value)
+	if was, ok := d.inUse[e.Key]; !ok || was.content != e.Value {
+		d.inUse[e.Key] = programmed{e.Value, from}
+		d.record(from, history.Program, e.Kind, e.Key, e.Value)
 	}
 }
 
-func (d *Datapath) delete(ip string) {
+func (d *Datapath) delete(from Learned, ip string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.next != nil {
@@ -73,6 +78,6 @@ func (d *Datapath) delete(ip string) {
 	}
 	if _, ok := d.inUse[ip]; ok {
 		delete(d.inUse, ip)
-		d.record(history.Unprogram, history.Endpoint, ip, "")
+		d.record(from, history.Unprogram, history.Endpoint, ip, "")
 	}
 }

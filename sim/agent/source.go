@@ -3,10 +3,10 @@ package agent
 import (
 	"context"
 
-	"github.com/cilium/cilium/pkg/identity/cache"
 	"github.com/cilium/cilium/pkg/ipcache"
 	nodestore "github.com/cilium/cilium/pkg/node/store"
 
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
@@ -16,10 +16,8 @@ type Source interface {
 	// Start begins to read over the process's connections, and to tell the sink. It
 	// does not wait for what it reads. The context ends with the process.
 	Start(ctx context.Context, process *proc.Process, into Sink) error
-	// Synced waits for the initial lists, and reports whether they are complete: a
-	// source may give up waiting, after which the agent goes on without. It fails
-	// if the source is stopped before.
-	Synced(ctx context.Context) (complete bool, err error)
+	// Synced waits for the initial lists. It fails if the source is stopped before.
+	Synced(ctx context.Context) (Lists, error)
 	// Stop does what the process does when it is asked to end, and returns when that
 	// is done. For a process that was killed it is called as well: its goroutines
 	// wind down, without connections and unseen.
@@ -28,14 +26,26 @@ type Source interface {
 	Close()
 }
 
-// Sink is where a source hands on what it knows: the places where Cilium's readers
-// tell the rest of the agent.
-type Sink struct {
-	Identities cache.IdentityAllocatorOwner
-	Endpoints  ipcache.IPIdentityMappingListener
-	Nodes      nodestore.NodeManager
+// Lists says what became of the initial lists.
+type Lists struct {
+	// Complete is whether they are: a source may give up waiting, after which the
+	// agent goes on without.
+	Complete  bool
+	Endpoints history.Origin // of the first complete list of endpoints, if there was one
 }
 
-func newSink(view *View, datapath *Datapath) Sink {
-	return Sink{Identities: identities{view}, Endpoints: endpoints{view, datapath}, Nodes: nodes{view}}
+// Sink is where a source hands on what it knows: the places where Cilium's readers
+// tell the rest of the agent. Each takes with it a function that says, while it is
+// told something, how the source learned of that.
+type Sink struct {
+	view     *View
+	datapath *Datapath
 }
+
+// Endpoints is told of endpoints.
+func (s Sink) Endpoints(from func() Learned) ipcache.IPIdentityMappingListener {
+	return endpoints{s.view, s.datapath, from}
+}
+
+// Nodes is told of nodes.
+func (s Sink) Nodes(from func() Learned) nodestore.NodeManager { return nodes{s.view, from} }

@@ -14,7 +14,7 @@ import (
 //
 // Every change is recorded in the history, in the order in which it is made.
 type View struct {
-	record func(verb history.Verb, kind, key, value string)
+	record recordFunc
 
 	mu         sync.Mutex
 	entries    map[entryID]string // contents
@@ -23,14 +23,17 @@ type View struct {
 	comparison *truth.Comparison // nil before the first Equal
 }
 
+// recordFunc records a change of a view or a datapath.
+type recordFunc func(from Learned, verb history.Verb, kind, key, value string)
+
 type entryID struct{ kind, key string }
 
-func newView(record func(verb history.Verb, kind, key, value string)) *View {
+func newView(record recordFunc) *View {
 	return &View{record: record, entries: map[entryID]string{}}
 }
 
 // Set makes e an entry of the view. Content that is there already is no change.
-func (v *View) Set(e truth.Entry) {
+func (v *View) Set(from Learned, e truth.Entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	id := entryID{e.Kind, e.Key}
@@ -38,7 +41,7 @@ func (v *View) Set(e truth.Entry) {
 		return
 	}
 	v.entries[id] = e.Value
-	v.record(history.See, e.Kind, e.Key, e.Value)
+	v.record(from, history.See, e.Kind, e.Key, e.Value)
 	if v.comparison != nil {
 		v.comparison.Show(e)
 	}
@@ -46,14 +49,14 @@ func (v *View) Set(e truth.Entry) {
 
 // Delete removes an entry from the view. One that is not there is still recorded:
 // the code under test asked to delete what the agent never had.
-func (v *View) Delete(kind, key string) {
+func (v *View) Delete(from Learned, kind, key string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed.Load() {
 		return
 	}
 	delete(v.entries, entryID{kind, key})
-	v.record(history.Drop, kind, key, "")
+	v.record(from, history.Drop, kind, key, "")
 	if v.comparison != nil {
 		v.comparison.Hide(kind, key)
 	}

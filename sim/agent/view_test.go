@@ -17,7 +17,7 @@ import (
 // log keeps what is recorded.
 type log []string
 
-func (l *log) record(verb history.Verb, kind, key, value string) {
+func (l *log) record(_ Learned, verb history.Verb, kind, key, value string) {
 	*l = append(*l, fmt.Sprintf("%s %s %s %s", verb, kind, key, value))
 }
 
@@ -31,11 +31,11 @@ func TestView(t *testing.T) {
 	var l log
 	v := newView(l.record)
 	e := truth.Entry{Kind: history.Node, Key: "n1", Value: "x"}
-	v.Set(e)
-	v.Set(e)
+	v.Set(Learned{}, e)
+	v.Set(Learned{}, e)
 	require.Equal(t, []string{"see node n1 x"}, l.take(), "the same content is no change")
 	e.Value = "y"
-	v.Set(e)
+	v.Set(Learned{}, e)
 	require.Equal(t, []string{"see node n1 y"}, l.take())
 
 	ledger := truth.NewLedger()
@@ -44,23 +44,23 @@ func TestView(t *testing.T) {
 	require.True(t, v.Equal(ledger))
 	ledger.Set("o", []truth.Entry{{Kind: history.Node, Key: "n1", Value: "z"}})
 	require.False(t, v.Equal(ledger))
-	v.Set(truth.Entry{Kind: history.Node, Key: "n1", Value: "z"})
+	v.Set(Learned{}, truth.Entry{Kind: history.Node, Key: "n1", Value: "z"})
 	require.True(t, v.Equal(ledger))
-	v.Delete(history.Node, "n1")
+	v.Delete(Learned{}, history.Node, "n1")
 	require.False(t, v.Equal(ledger))
 	require.True(t, v.Equal(truth.NewLedger()), "a ledger in which nothing is claimed")
-	v.Set(e)
+	v.Set(Learned{}, e)
 	l.take()
 
 	require.True(t, v.Has(history.Node, "n1"))
-	v.Delete(history.Node, "n1")
+	v.Delete(Learned{}, history.Node, "n1")
 	require.False(t, v.Has(history.Node, "n1"))
-	v.Delete(history.Node, "n1")
+	v.Delete(Learned{}, history.Node, "n1")
 	require.Equal(t, []string{"drop node n1 ", "drop node n1 "}, l.take(), "deleting what is not there is recorded")
 
 	v.close()
-	v.Set(e)
-	v.Delete(history.Node, "n1")
+	v.Set(Learned{}, e)
+	v.Delete(Learned{}, history.Node, "n1")
 	require.Empty(t, l.take(), "nobody sees what a dead agent does")
 	require.False(t, v.Equal(truth.NewLedger()), "not even that it is right")
 }
@@ -71,21 +71,21 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 	ip := func(s, pod string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 1, "h", "ns", pod) }
 
 	d.recreate()
-	d.set(ip("10.0.0.1", "a"))
-	d.set(ip("10.0.0.2", "b"))
+	d.set(Learned{}, ip("10.0.0.1", "a"))
+	d.set(Learned{}, ip("10.0.0.2", "b"))
 	require.Empty(t, l.take(), "the map is not in use before the endpoints are regenerated")
 	d.regenerate()
 	require.Equal(t, []string{"program endpoint 10.0.0.1 id=1 host=h pod=ns/a", "program endpoint 10.0.0.2 id=1 host=h pod=ns/b"}, l.take())
-	d.set(ip("10.0.0.1", "a"))
+	d.set(Learned{}, ip("10.0.0.1", "a"))
 	require.Empty(t, l.take())
-	d.delete("10.0.0.9")
+	d.delete(Learned{}, "10.0.0.9")
 	require.Empty(t, l.take())
 
 	d.recreate() // the agent restarts
-	d.set(ip("10.0.0.2", "c"))
-	d.set(ip("10.0.0.3", "d"))
-	d.set(ip("10.0.0.4", "e"))
-	d.delete("10.0.0.4")
+	d.set(Learned{}, ip("10.0.0.2", "c"))
+	d.set(Learned{}, ip("10.0.0.3", "d"))
+	d.set(Learned{}, ip("10.0.0.4", "e"))
+	d.delete(Learned{}, "10.0.0.4")
 	require.Empty(t, l.take(), "packets still meet the old map")
 	d.regenerate()
 	require.Equal(t, []string{
@@ -93,14 +93,14 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 		"program endpoint 10.0.0.3 id=1 host=h pod=ns/d",
 		"unprogram endpoint 10.0.0.1 ",
 	}, l.take())
-	d.delete("10.0.0.3")
+	d.delete(Learned{}, "10.0.0.3")
 	require.Equal(t, []string{"unprogram endpoint 10.0.0.3 "}, l.take())
 }
 
 func TestIdentitiesAdapter(t *testing.T) {
 	var l log
 	v := newView(l.record)
-	owner := identities{v}
+	owner := identities{v, func(identity.NumericIdentity, labels.LabelArray, bool) Learned { return Learned{} }}
 	web := labels.ParseLabelArray("k8s:app=web")
 	<-owner.UpdateIdentities(identity.IdentityMap{65538: web, 65537: web}, identity.IdentityMap{65539: nil})
 	require.Equal(t, []string{"see identity 65537 k8s:app=web", "see identity 65538 k8s:app=web"}, l.take(),

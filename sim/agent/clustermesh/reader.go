@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/hive/cell"
@@ -25,12 +26,13 @@ import (
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/clustermesh/wait"
 	"github.com/cilium/cilium/pkg/identity"
-	"github.com/cilium/cilium/pkg/identity/cache"
 	"github.com/cilium/cilium/pkg/ipcache"
 	"github.com/cilium/cilium/pkg/kvstore"
 	"github.com/cilium/cilium/pkg/kvstore/store"
 	"github.com/cilium/cilium/pkg/option"
 
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -46,7 +48,10 @@ type Config struct {
 
 	// Dial connects with the replica that the Service gives this agent.
 	Dial proc.Dialer
-	Log  *slog.Logger
+	// Store returns the store that a replica's etcd has at this instant, as the history
+	// names it, or "" while it has none.
+	Store func(replica string) string
+	Log   *slog.Logger
 }
 
 // reader is the source.
@@ -55,12 +60,19 @@ type reader struct {
 	process    *proc.Process
 	mesh       *clustermesh.ClusterMesh
 	lifecycle  *hooks
-	identities *cache.CachingIdentityAllocator
+	identities *agent.IdentityCache
 	ipcache    *ipcache.IPCache
+
+	current       map[string]*atomic.Pointer[agent.Learned] // by kind, without identities: of what is told now
+	identityState identityState
+	endpoints     atomic.Pointer[history.Origin] // of their first complete list
 }
 
 // New returns a source of one incarnation of an agent.
-func New(cfg Config) agent.Source { return &reader{cfg: cfg, lifecycle: &hooks{}} }
+func New(cfg Config) agent.Source {
+	current := map[string]*atomic.Pointer[agent.Learned]{history.Endpoint: {}, history.Node: {}}
+	return &reader{cfg: cfg, lifecycle: &hooks{}, current: current}
+}
 
 // ownClusterName is the name of the agent's own cluster as Cilium's packages see
 // it: not that of the cluster that is read, since Cilium refuses its own as a
@@ -85,15 +97,15 @@ func Setup() {
 // Start implements agent.Source.
 func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
 	r.process = process
-	backend, err := noIdentities(r.cfg.Log, into.Identities.GetNodeSuffix())
+	backend, err := noIdentities(r.cfg.Log, agent.NodeSuffix)
 	if err != nil {
 		return err
 	}
-	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into.Identities, backend); err != nil {
+	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into, backend, r.identityLearned); err != nil {
 		return err
 	}
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	r.ipcache.AddListener(into.Endpoints)
+	r.ipcache.AddListener(into.Endpoints(r.learnedNow(history.Endpoint)))
 	r.mesh = clustermesh.NewClusterMesh(r.lifecycle, r.configuration(into))
 	cilium.AddRemoteCluster(r.lifecycle.list[0], r.cfg.Cluster, r.cfg.ConfigPath)
 	return nil
@@ -106,7 +118,7 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 		TimeoutConfig:         wait.TimeoutConfigDefault,
 		ClusterInfo:           cmtypes.ClusterInfo{ID: r.cfg.ownClusterID(), Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
 		RemoteClientFactory:   r.clientFactory(),
-		NodeObserver:          into.Nodes,
+		NodeObserver:          into.Nodes(r.learnedNow(history.Node)),
 		RemoteIdentityWatcher: r.identities,
 		IPCache:               r.ipcache,
 		ServiceMerger:         noServices{},
@@ -125,13 +137,19 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 // clientFactory is Cilium's default factory (pkg/clustermesh/common/factory.go)
 // with the world's dialer behind Cilium's own dial options: the last one counts.
 func (r *reader) clientFactory() common.RemoteClientFactoryFn {
-	dialer := grpc.WithContextDialer(r.process.Dial(r.cfg.Dial))
+	connections := agent.NewConnections(mode.ClusterMesh, r.cfg.Store)
+	dialer := grpc.WithContextDialer(connections.Dial(r.process.Dial(r.cfg.Dial)))
 	return func(ctx context.Context, log *slog.Logger, cfgPath string, extra kvstore.ExtraOptions) (kvstore.BackendOperations, chan error) {
-		extra.DialOption = append(slices.Clone(extra.DialOption), dialer)
-		return kvstore.NewClient(ctx, log, kvstore.EtcdBackendName, map[string]string{
+		origins := newOrigins(connections)
+		extra.DialOption = append(slices.Clone(extra.DialOption), append(origins.dialOptions(), dialer)...)
+		client, errors := kvstore.NewClient(ctx, log, kvstore.EtcdBackendName, map[string]string{
 			kvstore.EtcdOptionConfig:    cfgPath,
 			kvstore.EtcdRateLimitOption: strconv.Itoa(r.cfg.QPS),
 		}, extra)
+		if client == nil {
+			return nil, errors
+		}
+		return &backend{client, r, origins}, errors
 	}
 }
 
@@ -139,19 +157,23 @@ func (r *reader) clientFactory() common.RemoteClientFactoryFn {
 var errStopping = errors.New("the source has let go of the cluster")
 
 // Synced implements agent.Source. It gives up after clustermesh-sync-timeout.
-func (r *reader) Synced(ctx context.Context) (complete bool, err error) {
+func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
 	if err := r.mesh.IPIdentitiesSynced(ctx); err != nil {
-		return false, err
+		return agent.Lists{}, err
 	}
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return agent.Lists{}, ctx.Err()
 	}
 	clusters := r.mesh.Status().Clusters
 	if len(clusters) == 0 {
-		return false, errStopping
+		return agent.Lists{}, errStopping
 	}
 	s := clusters[0].Synced
-	return s.Identities && s.Endpoints && s.Nodes, nil
+	lists := agent.Lists{Complete: s.Identities && s.Endpoints && s.Nodes}
+	if from := r.endpoints.Load(); from != nil {
+		lists.Endpoints = *from
+	}
+	return lists, nil
 }
 
 // Stop implements agent.Source: it stops what was started, the last first.

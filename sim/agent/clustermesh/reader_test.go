@@ -41,7 +41,11 @@ type testWorld struct {
 	store *kube.Store
 	begun time.Time
 
+	t       *testing.T
+	replica *mesh.Replica
+
 	mu      sync.Mutex
+	held    func(history.Record) // if not nil, called before a record is kept
 	records []history.Record
 	watches atomic.Int64 // numbers given out
 }
@@ -55,29 +59,29 @@ func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
 	defer cilium.EnterBubble()
 	synctest.Test(t, func(t *testing.T) {
 		cilium.EnterBubble()
-		w := &testWorld{begun: time.Now(), store: kube.NewStore(kube.StoreConfig{Seed: 1})}
+		w := &testWorld{t: t, begun: time.Now(), store: kube.NewStore(kube.StoreConfig{Seed: 1})}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		defer w.net.Close()
 		defer w.serveKube(t).Close()
 		Setup()
-		replica := w.newReplica(dir)
+		w.replica = w.newReplica(dir)
 		log := slog.New(slog.DiscardHandler)
 		w.Host = agent.NewHost(agent.Config{
 			Host: "a0",
 			NewSource: func() agent.Source {
-				return New(Config{Cluster: "c1", ClusterID: 1, ConfigPath: config, Nodes: 1, QPS: 20, Dial: w.net.Host("a0").Dial, Log: log})
+				return New(Config{Cluster: "c1", ClusterID: 1, ConfigPath: config, Nodes: 1, QPS: 20, Dial: w.net.Host("a0").Dial, Log: log,
+					Store: func(string) string { return w.replica.Store() }})
 			},
-			Origin: func() (server, store string) { return "", "" },
 			Record: w.record,
 		})
 		defer func() {
 			if w.Running() {
 				w.Kill()
 			}
-			replica.KillPod()
+			w.replica.KillPod()
 			time.Sleep(time.Hour) // goroutines wind down
 		}()
-		require.NoError(t, replica.StartPod(true))
+		require.NoError(t, w.replica.StartPod(true))
 		require.NoError(t, w.Start())
 		time.Sleep(time.Minute)
 		require.Contains(t, w.told(), "see 66001")
@@ -126,6 +130,12 @@ func (w *testWorld) newReplica(dir string) *mesh.Replica {
 }
 
 func (w *testWorld) record(r history.Record) {
+	w.mu.Lock()
+	held := w.held
+	w.mu.Unlock()
+	if held != nil {
+		held(r)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.records = append(w.records, r)

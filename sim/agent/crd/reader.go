@@ -26,16 +26,19 @@ import (
 	"github.com/cilium/cilium/pkg/allocator"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/identity"
-	"github.com/cilium/cilium/pkg/identity/cache"
 	"github.com/cilium/cilium/pkg/identity/key"
 	"github.com/cilium/cilium/pkg/ipcache"
 	"github.com/cilium/cilium/pkg/k8s"
+	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 	"github.com/cilium/cilium/pkg/k8s/identitybackend"
 	"github.com/cilium/cilium/pkg/k8s/synced"
+	"github.com/cilium/cilium/pkg/k8s/types"
 	"github.com/cilium/cilium/pkg/node"
 	nodeTypes "github.com/cilium/cilium/pkg/node/types"
 	"github.com/cilium/cilium/pkg/option"
 
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -68,9 +71,10 @@ type reader struct {
 	closeIdle  func()          // connections of the client
 	informers  *hooks
 	caches     *synced.Resources
-	identities *cache.CachingIdentityAllocator
+	identities *agent.IdentityCache
 	allocator  *allocator.Allocator // of identities
 	ipcache    *ipcache.IPCache
+	clients    *observed
 	stop       sync.Once
 }
 
@@ -79,11 +83,13 @@ func New(cfg Config) agent.Source { return &reader{cfg: cfg, informers: &hooks{}
 
 // Start implements agent.Source.
 func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
-	clients, closeIdle, err := kubeclient.New("cilium-agent", process.Dial(r.cfg.Dial))
+	connections := agent.NewConnections(mode.CRD, nil)
+	all, closeIdle, err := kubeclient.New("cilium-agent", connections.Dial(process.Dial(r.cfg.Dial)))
 	if err != nil {
 		return err
 	}
-	r.closeIdle = closeIdle
+	clients := observe(all, connections)
+	r.clients, r.closeIdle = clients, closeIdle
 	ctx, r.cancel = context.WithCancel(ctx)
 	r.stopped = ctx.Done()
 	backend, err := identitybackend.NewCRDBackend(r.cfg.Log, identitybackend.CRDBackendConfiguration{
@@ -92,12 +98,13 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	if err != nil {
 		return err
 	}
-	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into.Identities, backend); err != nil {
+	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into, backend, r.identityLearned); err != nil {
 		return err
 	}
 	r.allocator = r.identities.IdentityAllocator
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	r.ipcache.AddListener(into.Endpoints)
+	var endpointsTold, nodesTold told
+	r.ipcache.AddListener(into.Endpoints(endpointsTold.learned))
 	r.caches = cilium.NewSyncedResources(r.cfg.Log)
 
 	local := node.NewTestLocalNodeStore(node.LocalNode{Node: nodeTypes.Node{Name: r.cfg.Node}})
@@ -117,7 +124,10 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	if err := r.informers.Start(r.cfg.Log, ctx); err != nil {
 		return err
 	}
-	nodeWatcher := cilium.NodeWatcher{Log: r.cfg.Log, Clients: clients, Caches: r.caches, Nodes: nodeResource, Manager: nodes{into.Nodes}}.New()
+	nodeResource = source[*v2.CiliumNode]{nodeResource, clients.nodes.deliveries, &nodesTold}
+	endpointResource = source[*types.CiliumEndpoint]{endpointResource, clients.endpoints.deliveries, &endpointsTold}
+	sliceResource = source[*v2alpha1.CiliumEndpointSlice]{sliceResource, clients.slices.deliveries, &endpointsTold}
+	nodeWatcher := cilium.NodeWatcher{Log: r.cfg.Log, Clients: clients, Caches: r.caches, Nodes: nodeResource, Manager: nodes{into.Nodes(nodesTold.learned)}}.New()
 	endpointWatcher := cilium.EndpointWatcher{
 		Log: r.cfg.Log, Caches: r.caches, IPCache: r.ipcache, Local: local, Endpoints: endpointResource, Slices: sliceResource,
 		EndpointManager: noEndpoints{}, Policy: noPolicy{}, WireGuard: noEncryption{}, IPsec: noEncryption{},
@@ -139,17 +149,30 @@ const (
 )
 
 // Synced implements agent.Source. It does not give up.
-func (r *reader) Synced(ctx context.Context) (complete bool, err error) {
+func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
 	r.caches.WaitForCacheSync(nodeGroup, endpointGroup, sliceGroup)
 	if err := r.allocator.WaitForInitialSync(ctx); err != nil {
-		return false, err
+		return agent.Lists{}, err
 	}
 	select {
 	case <-r.stopped: // what was waited for may have been let go of
-		return false, context.Canceled
+		return agent.Lists{}, context.Canceled
 	default:
-		return true, nil
 	}
+	endpoints := r.clients.endpoints
+	if r.cfg.EndpointSlices {
+		endpoints = r.clients.slices
+	}
+	return agent.Lists{Complete: true, Endpoints: endpoints.deliveries.lastList()}, nil
+}
+
+// identityLearned returns how an event of the allocator was learned of. Cilium's backend
+// makes one of each change that its informer is told of, in order.
+func (r *reader) identityLearned(ev allocator.AllocatorEvent) (from agent.Learned, forward bool) {
+	if ev.Typ == allocator.AllocatorChangeSync {
+		return agent.Learned{}, true
+	}
+	return r.clients.identities.deliveries.next(ev.ID.String(), ev.Typ == allocator.AllocatorChangeDelete), true
 }
 
 // Stop implements agent.Source. It withdraws nothing.

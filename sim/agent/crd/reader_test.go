@@ -87,7 +87,6 @@ func (w *testWorld) start(name string, slices bool) *agent.Host {
 		NewSource: func() agent.Source {
 			return New(Config{Node: name, EndpointSlices: slices, Dial: w.dial(name), Log: log})
 		},
-		Origin: func() (string, string) { return "", "" },
 		Record: w.record,
 	})
 	require.NoError(w.t, a.Start())

@@ -75,6 +75,28 @@ func TestLoadIsMeasured(t *testing.T) {
 	}, said)
 }
 
+// What checking costs must not grow with how late a history ends.
+func TestLoadOfAHistoryOfThirtyYears(t *testing.T) {
+	r, _ := judge(t, `
+0 world phase - start
+0 k0 up kube - inc=1
+1 k0 request Pod ns1/a op=get peer=a0 rv=2 from=1 bytes=100
+4 world phase - churn
+999999999 world phase - end
+`).Result("load")
+	var said []string
+	for _, m := range r.Measures {
+		if m.Name == "requests per second" || m.Name == "lists in 10 s" {
+			said = append(said, m.Group+": "+m.String())
+		}
+	}
+	require.Equal(t, []string{
+		"kube, start: p50 0, p99 1, max 1 of 4",
+		"kube, churn: p50 0, p99 0, max 0 of 999,999,995",
+		"kube: p50 0, p99 0, max 0 of 1,000,000,000",
+	}, said)
+}
+
 func TestLeaks(t *testing.T) {
 	const run = "9 world phase - end value=settled\n"
 	tell(t, "leaks", []story{

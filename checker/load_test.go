@@ -94,6 +94,7 @@ func TestLoadOfAHistoryOfThirtyYears(t *testing.T) {
 		"kube, start: p50 0, p99 1, max 1 of 4",
 		"kube, churn: p50 0, p99 0, max 0 of 999,999,995",
 		"kube: p50 0, p99 0, max 0 of 1,000,000,000",
+		"etcd: p50 0, p99 0, max 0 of 1,000,000,000",
 	}, said)
 }
 

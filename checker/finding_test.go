@@ -16,7 +16,7 @@ func about(kind, key string) property.Violation {
 
 func TestFindings(t *testing.T) {
 	orphan := about("endpoint", "10.0.0.3")
-	orphan.Cause = &property.Cause{Mechanisms: []string{"writer-restart-orphans"}}
+	orphan.Cause = &property.Cause{Proofs: []property.Proof{{Mechanism: "writer-restart-orphans"}}}
 	v := Verdict{Results: []property.Result{
 		{Property: "integrity", Outcome: property.Pass},
 		{Property: "monotonic", Outcome: property.Fail, Violations: []property.Violation{

@@ -77,16 +77,18 @@ func (v Verdict) Broken() []string {
 
 // The vocabulary of properties, for those who read verdicts.
 type (
-	Outcome   = property.Outcome
-	Result    = property.Result
-	Violation = property.Violation
-	Cause     = property.Cause
-	Facts     = property.Facts
-	Proof     = property.Proof
-	Rule      = property.Rule
-	Measure   = property.Measure
-	Property  = property.Property
-	Mechanism = mechanism.Mechanism
+	Outcome    = property.Outcome
+	Result     = property.Result
+	Violation  = property.Violation
+	Cause      = property.Cause
+	Facts      = property.Facts
+	Proof      = property.Proof
+	Version    = property.Version
+	Difference = property.Difference
+	Rule       = property.Rule
+	Measure    = property.Measure
+	Property   = property.Property
+	Mechanism  = mechanism.Mechanism
 )
 
 const (
@@ -97,6 +99,9 @@ const (
 	NotApplicable = property.NotApplicable
 	Mistake       = property.Mistake
 )
+
+// Outcomes returns all outcomes that a property can have.
+func Outcomes() []Outcome { return []Outcome{Pass, Fail, Unknown, NotApplicable, Mistake} }
 
 // Mechanisms returns the mechanisms that Check can prove.
 func Mechanisms() []Mechanism { return mechanism.Mechanisms() }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // Duration is a length of virtual time, or an instant as the time since the
@@ -16,7 +18,7 @@ type Duration time.Duration
 func ParseDuration(text string) (Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a duration: write a number and a unit, such as \"12.5s\" or \"250ms\"", quote(text))
+		return 0, fmt.Errorf("%s is not a duration: write a number and a unit, such as \"12.5s\" or \"250ms\"", strictjson.Quote(text))
 	}
 	return Duration(d), nil
 }
@@ -45,13 +47,4 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d *Duration) UnmarshalText(text []byte) (err error) {
 	*d, err = ParseDuration(string(text))
 	return err
-}
-
-// quote returns text in quotes, cut to a length that fits into a sentence.
-func quote(text string) string {
-	const most = 60
-	if len(text) > most {
-		return strconv.Quote(text[:most]) + "..."
-	}
-	return strconv.Quote(text)
 }

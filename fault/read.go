@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
+	"reflect"
 	"unicode/utf8"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // ReadFile reads and validates the plan in a file. Its errors are one sentence
@@ -36,8 +38,8 @@ func Read(name string, data []byte) (*Plan, error) {
 		return nil, fmt.Errorf("%s: this is not a plan but binary data; a plan is a JSON object", name)
 	}
 	plan := new(Plan)
-	if p := decode(data, plan, nil); p != nil {
-		return nil, p.in(name, data, versionFlaw(data))
+	if p := strictjson.Decode(data, plan, form); p != nil {
+		return nil, (&flaw{p.Path, p.Text, p.Offset}).in(name, data, versionFlaw(data))
 	}
 	if p := validate(plan); p != nil {
 		return nil, p.in(name, data, nil)
@@ -73,13 +75,9 @@ func (p *flaw) in(name string, data []byte, version *flaw) error {
 		p = version
 	}
 	if p.offset == 0 {
-		p.offset = locate(data, p.path)
+		p.offset = strictjson.Locate(data, p.path, new(Plan), form)
 	}
-	line := 1 + bytes.Count(data[:max(0, min(p.offset, int64(len(data)))-1)], []byte("\n"))
-	if p.path == "" {
-		return fmt.Errorf("%s:%d: %s", name, line, p.text)
-	}
-	return fmt.Errorf("%s:%d: %s: %s", name, line, p.path, p.text)
+	return (&strictjson.Flaw{Path: p.path, Text: p.text, Offset: p.offset}).In(name, data)
 }
 
 // versionFlaw looks for a version that this program does not read, in a file
@@ -102,15 +100,7 @@ func checkVersion(version int) *flaw {
 	return flawf("version", "the file form has version %d; this program reads version %d", version, Version)
 }
 
-// locate returns where the value at a path ends in the file, or its nearest
-// ancestor that the file has.
-func locate(data []byte, path string) int64 {
-	ends := map[string]int64{"": 1}
-	decode(data, new(Plan), ends)
-	for {
-		if offset, found := ends[path]; found {
-			return offset
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
-}
+// form is what a plan's file holds.
+var form = strictjson.Form{What: "plan", Raw: "a Kubernetes object", Text: map[reflect.Type]string{
+	reflect.TypeFor[Duration](): `a duration as text, such as "12.5s"`,
+}}

@@ -3,6 +3,8 @@ package fault
 import (
 	"encoding/json"
 	"strconv"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // given is what a plan's Objects bring into the world.
@@ -75,7 +77,7 @@ func (g *given) add(object givenObject) *flaw {
 	case "CiliumIdentity":
 		id, err := strconv.Atoi(name)
 		if err != nil {
-			return flawf("", "the CiliumIdentity's name %s is not a number", quote(name))
+			return flawf("", "the CiliumIdentity's name %s is not a number", strictjson.Quote(name))
 		}
 		if g.clusterID == 0 {
 			g.clusterID = id >> 16
@@ -99,7 +101,7 @@ func (g *given) add(object givenObject) *flaw {
 			g.addresses(endpoint.Networking)
 		}
 	default:
-		return flawf("", "the kind %s is not supported; a plan takes CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod", quote(object.Kind))
+		return flawf("", "the kind %s is not supported; a plan takes CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod", strictjson.Quote(object.Kind))
 	}
 	return nil
 }

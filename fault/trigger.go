@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // Trigger is an event at which a fault begins. It counts the events that fit
@@ -121,7 +123,7 @@ func ordinal(n int) string {
 func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 	spec, known := eventSpec(t.Event)
 	if !known {
-		return flawf(path+".event", "the event %s does not exist; the events are %s", quote(string(t.Event)), eventNames())
+		return flawf(path+".event", "the event %s does not exist; the events are %s", strictjson.Quote(string(t.Event)), eventNames())
 	}
 	if problem := checkHost(p, path+".actor", t.Actor); problem != nil {
 		return problem
@@ -137,7 +139,7 @@ func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 		if len(spec.kinds) == 0 {
 			return flawf(path+".kind", "the event %s has no kinds", t.Event)
 		}
-		return flawf(path+".kind", "the trigger can never fire: %s is never of the kind %s, only of %s", t.Event, quote(t.Kind), strings.Join(spec.kinds, ", "))
+		return flawf(path+".kind", "the trigger can never fire: %s is never of the kind %s, only of %s", t.Event, strictjson.Quote(t.Kind), strings.Join(spec.kinds, ", "))
 	}
 	switch {
 	case t.Nth < 0:

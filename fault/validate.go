@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // The largest lengths that a plan may ask for. They keep a slip of the pen from
@@ -20,7 +22,7 @@ func validate(p *Plan) *flaw {
 		return problem
 	}
 	if !slices.Contains(modes, p.Mode) {
-		return flawf("mode", "the mode %s does not exist; the modes are %s", quote(p.Mode), strings.Join(modes, ", "))
+		return flawf("mode", "the mode %s does not exist; the modes are %s", strictjson.Quote(p.Mode), strings.Join(modes, ", "))
 	}
 	objects, problem := survey(p.Objects)
 	if problem != nil {
@@ -149,7 +151,7 @@ func checkName(path, name string) *flaw {
 		ok = alphanumeric || inside
 	}
 	if !ok {
-		return flawf(path, "%s is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'", quote(name))
+		return flawf(path, "%s is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'", strictjson.Quote(name))
 	}
 	return nil
 }

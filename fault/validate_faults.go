@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // checkFaults returns the first fault that cannot happen. Faults may overlap: a
@@ -29,7 +31,7 @@ func checkFaults(p *Plan, _ given) *flaw {
 func checkFault(p *Plan, path string, f *Fault) *flaw {
 	spec, known := specs[f.Kind]
 	if !known {
-		return flawf(path+".kind", "the kind %s does not exist; the kinds are %s", quote(string(f.Kind)), kindNames())
+		return flawf(path+".kind", "the kind %s does not exist; the kinds are %s", strictjson.Quote(string(f.Kind)), kindNames())
 	}
 	if spec.needsReplicas() && !p.hasReplicas() {
 		return flawf(path+".kind", "%s needs replicas; in the mode %s there are none", f.Kind.withArticle(), p.Mode)
@@ -131,7 +133,7 @@ func checkFields(_ *Plan, path string, f *Fault, spec *Spec) *flaw {
 	case f.How != "" && len(spec.hows) == 0:
 		return flawf(path+".how", "a %s has no how", f.Kind)
 	case f.How != "" && !slices.Contains(spec.hows, f.How):
-		return flawf(path+".how", "found %s; want one of %s", quote(f.How), strings.Join(spec.hows, ", "))
+		return flawf(path+".how", "found %s; want one of %s", strictjson.Quote(f.How), strings.Join(spec.hows, ", "))
 	}
 	for _, p := range params {
 		i := slices.IndexFunc(spec.uses, func(u use) bool { return u.name == p.name })
@@ -204,7 +206,7 @@ func checkHost(p *Plan, path, host string) *flaw {
 	count := p.Hosts(host[:1])
 	number, err := strconv.Atoi(host[1:])
 	if !strings.Contains("kraow", host[:1]) || err != nil || host != hostName(host[:1], number) {
-		return flawf(path, "%s is not a host; %s", quote(host), hostNaming)
+		return flawf(path, "%s is not a host; %s", strictjson.Quote(host), hostNaming)
 	}
 	if number < 0 || number >= count {
 		return flawf(path, "the host %s does not exist; the plan has %s", host, hostRange(host[:1], count))

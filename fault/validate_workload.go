@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // A cluster is what the workload has made of the world at one instant. Two pods
@@ -92,7 +94,7 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 	case NamespaceDelete:
 		return c.deleteNamespace(path+".name", op.Name)
 	}
-	return flawf(path+".op", "the op %s does not exist; the ops are %s, %s, %s, %s, %s and %s", quote(string(op.Op)),
+	return flawf(path+".op", "the op %s does not exist; the ops are %s, %s, %s, %s, %s and %s", strictjson.Quote(string(op.Op)),
 		PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete)
 }
 
@@ -105,10 +107,10 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 		}
 	}
 	if strings.Contains(pod.Namespace, ".") {
-		return flawf(path+".namespace", "%s is not a name that Kubernetes accepts for a namespace: it may not hold '.'", quote(pod.Namespace))
+		return flawf(path+".namespace", "%s is not a name that Kubernetes accepts for a namespace: it may not hold '.'", strictjson.Quote(pod.Namespace))
 	}
 	if ip, err := netip.ParseAddr(pod.IP); err != nil || !ip.Is4() {
-		return flawf(path+".ip", "%s is not an IPv4 address, such as \"10.0.0.7\"", quote(pod.IP))
+		return flawf(path+".ip", "%s is not an IPv4 address, such as \"10.0.0.7\"", strictjson.Quote(pod.IP))
 	}
 	key := pod.Namespace + "/" + pod.Name
 	if _, exists := c.pods[key]; exists {

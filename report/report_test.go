@@ -226,7 +226,7 @@ time      6m0s of virtual time in 3.00s; runs repeated because a seed had not de
 func TestKnownCauses(t *testing.T) {
 	var b bytes.Buffer
 	run := broken()
-	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Mechanisms: []string{"writer-restart-orphans"}, Proofs: []checker.Proof{{Rule: says("the writer restarted"), Records: []int{7}}}}
+	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("the writer restarted"), Records: []int{7}}}}
 	require.NoError(t, WriteVerdict(&b, run, false))
 	require.Contains(t, b.String(), "[history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
 }

@@ -16,8 +16,9 @@ import (
 
 // Mechanism is a way in which violations are known to come about.
 type Mechanism struct {
-	Name     string // of the page in testdata/findings, without ".md"; as in Cause.Mechanisms
+	Name     string // of the page in testdata/findings, without ".md"; as in a Proof
 	Sentence string
+	Rules    []*property.Rule // the ways in which it shows
 }
 
 // The names of the pages in testdata/findings.
@@ -42,20 +43,20 @@ const (
 // testdata/findings.
 func Mechanisms() []Mechanism {
 	return []Mechanism{
-		{CauseOrphan, "A writer restarts beside its etcd; what is deleted meanwhile keeps its key, which no later writer knows of."},
-		{CauseStale, "An agent moves to a replica that is ready but behind the one that it had read before."},
-		{CauseEmptied, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before."},
-		{causeCanary, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for."},
-		{CauseClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries."},
-		{CauseNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists."},
-		{CauseBackOff, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s."},
-		{CauseRefused, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute."},
-		{CauseRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile."},
-		{CauseMerged, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between."},
-		{CauseNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed."},
-		{CauseCutList, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got."},
-		{CauseQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays."},
-		{CauseLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true."},
+		{CauseOrphan, "A writer restarts beside its etcd; what is deleted meanwhile keeps its key, which no later writer knows of.", []*property.Rule{orphaned}},
+		{CauseStale, "An agent moves to a replica that is ready but behind the one that it had read before.", []*property.Rule{behindHeld, behindLate, behindDeleted, behindCanary}},
+		{CauseEmptied, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
+		{causeCanary, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
+		{CauseClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig}},
+		{CauseNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists.", []*property.Rule{withoutReplica, withoutLists}},
+		{CauseBackOff, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s.", []*property.Rule{backOff}},
+		{CauseRefused, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute.", []*property.Rule{refusals}},
+		{CauseRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile.", []*property.Rule{relisted}},
+		{CauseMerged, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between.", []*property.Rule{merged}},
+		{CauseNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
+		{CauseCutList, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
+		{CauseQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
+		{CauseLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},
 	}
 }
 

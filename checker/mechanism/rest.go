@@ -195,15 +195,15 @@ var backOff = &property.Rule{Name: "backs-off", Text: func(f *property.Facts) st
 func joined(found []*property.Cause) *property.Cause {
 	var all property.Cause
 	for _, c := range found {
-		if !slices.Contains(all.Mechanisms, c.Name()) {
-			all.Mechanisms = append(all.Mechanisms, c.Mechanisms...)
-			all.Proofs = append(all.Proofs, c.Proofs...)
+		for _, proof := range c.Proofs {
+			if !slices.ContainsFunc(all.Proofs, func(p property.Proof) bool { return p.Mechanism == proof.Mechanism }) {
+				all.Proofs = append(all.Proofs, proof)
+			}
 		}
 	}
-	if len(all.Mechanisms) == 0 {
+	if len(all.Proofs) == 0 {
 		return nil
 	}
-	slices.Sort(all.Mechanisms)
 	return &all
 }
 

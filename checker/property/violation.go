@@ -39,24 +39,31 @@ func (v *Violation) Sentence() string { return v.Rule.Text(&v.Facts) }
 // Cause is how a violation came about: one of the mechanisms that are known, or several
 // where several entries are wrong, with what shows that it is so.
 type Cause struct {
-	Mechanisms []string `json:"mechanisms"` // names of pages in testdata/findings, without ".md"; sorted
-	Proofs     []Proof  `json:"proofs"`     // of each mechanism, in the order in which they were found
+	Proofs []Proof `json:"proofs"` // one of each mechanism
 }
 
 // Proof is what shows that a violation came about by a mechanism.
 type Proof struct {
-	Rule *Rule `json:"rule"`
+	Mechanism string `json:"mechanism"` // name of the page in testdata/findings, without ".md"
+	Rule      *Rule  `json:"rule"`      // of the mechanism: in which way it shows
 	Facts
 	Records []int `json:"records,omitempty"` // in order of cause
 }
 
 // ByMechanism is the cause that a proof of one mechanism is.
 func ByMechanism(name string, rule *Rule, facts Facts, records ...int) *Cause {
-	return &Cause{Mechanisms: []string{name}, Proofs: []Proof{{Rule: rule, Facts: facts, Records: records}}}
+	return &Cause{Proofs: []Proof{{Mechanism: name, Rule: rule, Facts: facts, Records: records}}}
 }
 
-// Name is the mechanism's, or those of all.
-func (c *Cause) Name() string { return strings.Join(c.Mechanisms, " + ") }
+// Name is the mechanism's, or those of all, sorted.
+func (c *Cause) Name() string {
+	names := make([]string, len(c.Proofs))
+	for i := range c.Proofs {
+		names[i] = c.Proofs[i].Mechanism
+	}
+	slices.Sort(names)
+	return strings.Join(names, " + ")
+}
 
 // Sentence says what shows it.
 func (c *Cause) Sentence() string {

@@ -19,6 +19,7 @@ func init() {
 	commands = map[string]command{
 		"":             {(*console).simulate, simulateHelp},
 		"check":        {(*console).check, checkHelp},
+		"report":       {(*console).report, reportHelp},
 		"verify":       {(*console).verify, verifyHelp},
 		"faults":       {(*console).faults, faultsHelp},
 		"properties":   {(*console).properties, propertiesHelp},
@@ -33,7 +34,7 @@ func init() {
 }
 
 func commandNames() string {
-	return "check, verify, shrink, faults, properties, campaign, planted, model, validate, build-worker and help, and without a command -seed 1 runs a seed"
+	return "check, report, verify, shrink, faults, properties, campaign, planted, model, validate, build-worker and help, and without a command -seed 1 runs a seed"
 }
 
 // help returns the help of the command, for a user who calls the program so.
@@ -58,6 +59,7 @@ of the execution.
   simrun -mode crd -seed 1       the same, where agents read the kube-apiserver
 
   simrun check HISTORY...        judge histories again
+  simrun report VERDICT...       print verdicts that check has written
   simrun verify -seeds 0-99      run each seed twice and compare
   simrun campaign -for 10m       search seeds, and keep each distinct finding
   simrun shrink -seed 1          the smallest plan that breaks the same property
@@ -113,16 +115,37 @@ check judges histories that -write-history has written, without running anything
   simrun check HISTORY...
 
 Flags:
-  -json    write JSON, one object a line, in place of text
-  -v       show every violation
+  -verdict FILE   write the verdict as data, of one history; docs/verdict.md
+                  describes it, and simrun report prints it
+  -json           write JSON, one object a line, in place of text
+  -v              show every violation
 
 Examples:
   simrun -seed 7 -write-history seven.history
   simrun check seven.history
   simrun check -v runs/*.history
+  simrun check -verdict seven.verdict seven.history
 
 Exit status: 0 if every property holds in every history, 1 if one is broken or
 undecided, 2 if a file is not a history.
+`
+
+const reportHelp = `
+report prints verdicts that check -verdict has written, as check prints those of
+histories, but for how long judging took.
+
+  simrun report VERDICT...
+
+Flags:
+  -json    write JSON, one object a line, in place of text
+  -v       show every violation
+
+Examples:
+  simrun check -verdict seven.verdict seven.history
+  simrun report -v seven.verdict
+
+Exit status: as that of check, of the verdict in the file; 2 if a file is not a
+verdict.
 `
 
 const verifyHelp = `

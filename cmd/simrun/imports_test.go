@@ -20,10 +20,10 @@ const module = "github.com/meshcheck/meshcheck/"
 var mayImport = map[string][]string{
 	"model":      {"model", "internal/text"},
 	"model/mesh": {"model/mesh", "model/explore", "model/mode", "internal/text"},
-	"fault":      {"fault", "model", "internal/stream", "internal/text"},
+	"fault":      {"fault", "model", "internal/stream", "internal/strictjson", "internal/text"},
 	"history":    {"history", "model/schema"},
 	"checker":    {"checker", "history", "model/spec", "model/mode", "model/schema", "internal/text"},
-	"report":     {"report", "checker", "history", "fault", "internal/text"},
+	"report":     {"report", "checker", "history", "fault", "internal/strictjson", "internal/text"},
 	"sim/det":    {"sim/det"},
 
 	"internal/stream":         {},

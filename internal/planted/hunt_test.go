@@ -162,7 +162,7 @@ func TestSearchEndsWithAnError(t *testing.T) {
 
 func TestWhatIsKnownIsNoCatch(t *testing.T) {
 	explained := breaks("back-in-time")
-	explained.Verdict.Results[0].Violations[0].Cause = &checker.Cause{Mechanisms: []string{"failover-to-stale-replica"}}
+	explained.Verdict.Results[0].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "failover-to-stale-replica"}}}
 	result, err := search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, clean)
 	require.NoError(t, err)
 	require.False(t, result.Caught, "the mechanism is one of Cilium as it is")

@@ -1,0 +1,186 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/strictjson"
+)
+
+// FileVersion is the version of the file form of a verdict; docs/verdict.md describes it.
+const FileVersion = 1
+
+// verdictFile is a verdict with what is known of the run that was judged, in its file
+// form. How long judging took is not in it: equal histories give equal files.
+type verdictFile struct {
+	Version   int             `json:"version"`
+	Name      string          `json:"name"` // of what was judged
+	Hash      string          `json:"hash"` // of the history
+	Virtual   time.Duration   `json:"virtual"`
+	Records   int             `json:"records"`
+	Plan      json.RawMessage `json:"plan,omitempty"`
+	PlanError string          `json:"planError,omitempty"` // why there is none
+	checker.Verdict
+}
+
+var verdictForm = strictjson.Form{What: "verdict", Raw: "a plan, which is an object"}
+
+// EncodeVerdict returns the verdict of a history in its file form, which ReadVerdict
+// reads back.
+func (r *Run) EncodeVerdict() []byte {
+	form := verdictFile{Version: FileVersion, Name: r.Name, Hash: r.Hash, Virtual: r.Virtual, Records: r.Records, Verdict: r.Verdict}
+	if r.Plan != nil {
+		form.Plan = json.RawMessage(r.Plan.Line())
+	}
+	if r.PlanErr != nil {
+		form.PlanError = r.PlanErr.Error()
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(form); err != nil {
+		panic(fmt.Sprintf("report: cannot encode a verdict: %v", err)) // it is made of plain values
+	}
+	return b.Bytes()
+}
+
+// ReadVerdict reads a verdict in its file form. The name stands for the file in errors,
+// which are one sentence with the file, the line, the field and what would be right.
+// Fields that a verdict does not have are refused, and so is what no checker can have
+// said: an unknown property or rule, a violation without the facts that its rule tells.
+func ReadVerdict(name string, data []byte) (*Run, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fmt.Errorf("%s: the file is empty; simrun check -verdict FILE HISTORY writes a verdict", name)
+	}
+	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return nil, fmt.Errorf("%s: this is not a verdict but binary data; a verdict is a JSON object", name)
+	}
+	var form verdictFile
+	flaw := strictjson.Decode(data, &form, verdictForm)
+	var version struct{ Version *int }
+	if json.Unmarshal(data, &version) == nil && version.Version != nil && *version.Version != FileVersion {
+		flaw = flawAt("version", "the file form has version %d; this program reads version %d", *version.Version, FileVersion)
+	}
+	if flaw == nil {
+		flaw = form.resolve()
+	}
+	if flaw != nil {
+		if flaw.Offset == 0 {
+			flaw.Offset = strictjson.Locate(data, flaw.Path, new(verdictFile), verdictForm)
+		}
+		return nil, flaw.In(name, data)
+	}
+	run := &Run{Name: form.Name, Verdict: form.Verdict, Hash: form.Hash, Virtual: form.Virtual, Records: form.Records}
+	if form.Plan == nil {
+		run.PlanErr = errors.New(form.PlanError)
+		return run, nil
+	}
+	var err error
+	if run.Plan, err = fault.Read(name+": plan", form.Plan); err != nil {
+		return nil, err
+	}
+	return run, nil
+}
+
+func flawAt(path, format string, args ...any) *strictjson.Flaw {
+	return &strictjson.Flaw{Path: path, Text: fmt.Sprintf(format, args...)}
+}
+
+// resolve looks up the rules that were read by their names, and says what is not as a
+// checker's verdict is.
+func (f *verdictFile) resolve() *strictjson.Flaw {
+	switch {
+	case f.Version != FileVersion:
+		return flawAt("version", "the version of the file form is missing; this program reads version %d", FileVersion)
+	case len(f.Results) == 0:
+		return flawAt("results", "want the result of each property")
+	case (f.Plan == nil) == (f.PlanError == ""):
+		return flawAt("plan", "want either plan or planError, which says why there is none")
+	}
+	properties := map[string][]*checker.Rule{}
+	var names []string
+	for _, p := range checker.Properties() {
+		properties[p.Name] = p.Rules
+		names = append(names, p.Name)
+	}
+	for i := range f.Results {
+		r := &f.Results[i]
+		at := fmt.Sprintf("results[%d]", i)
+		rules, known := properties[r.Property]
+		switch {
+		case !known:
+			return flawAt(at+".property", "found %s; want one of %s", strictjson.Quote(r.Property), strings.Join(names, ", "))
+		case !slices.Contains(checker.Outcomes(), r.Outcome):
+			return flawAt(at+".outcome", "found %s; want one of %s", strictjson.Quote(string(r.Outcome)), outcomes())
+		case (r.Outcome == checker.Fail) != (len(r.Violations) > 0):
+			return flawAt(at+".violations", "a property has violations if its outcome is fail, and else none; found %d and the outcome %s", len(r.Violations), r.Outcome)
+		}
+		for j := range r.Violations {
+			v := &r.Violations[j]
+			if flaw := resolve(fmt.Sprintf("%s.violations[%d]", at, j), &v.Rule, &v.Facts, rules); flaw != nil {
+				return flaw
+			}
+			if v.Cause == nil {
+				continue
+			}
+			for k := range v.Cause.Proofs {
+				if flaw := resolveProof(fmt.Sprintf("%s.violations[%d].cause.proofs[%d]", at, j, k), &v.Cause.Proofs[k]); flaw != nil {
+					return flaw
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func resolveProof(at string, p *checker.Proof) *strictjson.Flaw {
+	var names []string
+	for _, m := range checker.Mechanisms() {
+		if m.Name == p.Mechanism {
+			return resolve(at, &p.Rule, &p.Facts, m.Rules)
+		}
+		names = append(names, m.Name)
+	}
+	return flawAt(at+".mechanism", "found %s; want one of %s", strictjson.Quote(p.Mechanism), strings.Join(names, ", "))
+}
+
+// resolve replaces a rule that was read by the one of its name, and sees that the facts
+// are those that it tells.
+func resolve(at string, rule **checker.Rule, facts *checker.Facts, rules []*checker.Rule) *strictjson.Flaw {
+	var names []string
+	for _, known := range rules {
+		if *rule != nil && known.Name == (*rule).Name {
+			*rule = known
+			if !tells(known, facts) {
+				return flawAt(at, "facts are missing that the rule %s tells", known.Name)
+			}
+			return nil
+		}
+		names = append(names, known.Name)
+	}
+	return flawAt(at+".rule", "want one of %s", strings.Join(names, ", "))
+}
+
+// tells reports whether a rule has the facts that it needs for its sentence.
+func tells(rule *checker.Rule, facts *checker.Facts) (does bool) {
+	defer func() { does = recover() == nil }()
+	rule.Text(facts)
+	return
+}
+
+func outcomes() string {
+	var names []string
+	for _, o := range checker.Outcomes() {
+		names = append(names, string(o))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,5 +23,31 @@ func TestModeCRD(t *testing.T) {
 		for _, r := range h.Records {
 			require.False(t, r.Actor == "a0" && r.Verb == history.See && (r.Peer != "" || r.Store != ""), "the server of a change is not known: %v", r)
 		}
+	}
+}
+
+// An agent that has not got its lists after three minutes ends itself, and the kubelet
+// starts it again, as often as it takes.
+func TestAgentThatCannotListEndsItself(t *testing.T) {
+	for _, slices := range []bool{false, true} {
+		p := quiet(t, 1)
+		p.Mode, p.Topology.Replicas, p.Options.EndpointSlices = fault.ModeCRD, 0, slices
+		p.Churn = fault.Duration(seconds(500))
+		p.Faults = []fault.Fault{
+			at(2, fault.Fault{Kind: fault.Partition, Target: "a1", Peer: "k0", For: seconds(450)}),
+			at(3, fault.Fault{Kind: fault.AgentCrash, Target: "a1", For: seconds(1)}),
+		}
+		require.NoError(t, p.Validate())
+		h := read(t, run(t, p))
+		var lives []string
+		for _, r := range h.Records {
+			if r.Actor == "a1" && (r.Verb == history.Up || r.Verb == history.Down) {
+				lives = append(lives, fmt.Sprintf("%.0f %s %s", r.At.Seconds(), r.Verb, r.Err))
+			}
+		}
+		const reason = "cilium-agent has ended itself: timeout while waiting for initial allocator state"
+		require.Equal(t, []string{"0 up ", "4 down ", "5 up ", "185 down " + reason, "195 up ", "375 down " + reason, "385 up "}, lives[:7])
+		require.Equal(t, 8, len(lives), "the fourth one lives until the end: %v", lives)
+		seenBetween(t, h, "a1", "10.0.0.1", 453, 500)
 	}
 }

@@ -61,6 +61,32 @@ func (h *host) start() {
 	}
 }
 
+// restartBackOff is the kubelet's first.
+const restartBackOff = 10 * time.Second
+
+// agentExits is the end of an agent that ends itself: the kubelet starts it again.
+func (w *world) agentExits(h *host, incarnation int, reason error) {
+	w.do(func() {
+		if w.ctx.Err() != nil || h.down > 0 || h.Incarnation() != incarnation {
+			return
+		}
+		h.down++
+		h.Exit(reason)
+		go func() {
+			select {
+			case <-time.After(restartBackOff):
+			case <-w.ctx.Done():
+				return
+			}
+			w.do(func() {
+				if w.ctx.Err() == nil {
+					h.start()
+				}
+			})
+		}()
+	})
+}
+
 func (h *host) slowDown(bytesPerSecond int) (lift func()) {
 	s := &slowness{bytesPerSecond: bytesPerSecond, lift: func() {}}
 	if h.down == 0 {

@@ -268,12 +268,14 @@ func (w *world) buildAgents() error {
 	}
 	for i := range w.plan.Topology.Agents {
 		name := fmt.Sprintf("a%d", i)
-		a := agent.NewHost(agent.Config{
+		h := &host{name: name}
+		h.Host = agent.NewHost(agent.Config{
 			Host:      name,
 			NewSource: func() agent.Source { return source(name) },
 			Record:    w.rec.record,
+			OnExit:    func(incarnation int, reason error) { w.agentExits(h, incarnation, reason) },
 		})
-		w.agents = append(w.agents, &host{name: name, Host: a})
+		w.agents = append(w.agents, h)
 	}
 	return nil
 }

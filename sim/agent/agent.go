@@ -9,6 +9,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -23,6 +24,9 @@ type Config struct {
 	// NewSource makes what an incarnation reads.
 	NewSource func() Source
 	Record    func(history.Record) // fills in At
+	// OnExit is told that an incarnation is about to end itself, and why. It is called
+	// without a lock, and has to call Exit if the incarnation still runs.
+	OnExit func(incarnation int, reason error)
 }
 
 // Host is a node's agent, over its restarts, and its datapath.
@@ -76,7 +80,12 @@ func (h *Host) Start() error {
 // regeneration fence opens: when the initial lists are complete, or when waiting
 // for them has timed out.
 func (h *Host) regenerate(ctx context.Context, a *agent) {
+	incarnation := h.incarnation
 	lists, err := a.source.Synced(ctx)
+	if errors.Is(err, ErrExit) {
+		h.cfg.OnExit(incarnation, err)
+		return
+	}
 	if err != nil || ctx.Err() != nil {
 		return
 	}
@@ -107,7 +116,7 @@ func (h *Host) Stop(grace time.Duration) {
 	case <-stopped:
 	case <-timer.C:
 	}
-	h.end(func() { <-stopped })
+	h.end("", func() { <-stopped })
 }
 
 // DefaultGrace is the termination grace period of the chart.
@@ -115,18 +124,21 @@ const DefaultGrace = time.Second
 
 // Kill ends the agent's process as a crash does: from this instant on it has no
 // connections and nothing it does is seen.
-func (h *Host) Kill() { h.end(h.agent.source.Stop) }
+func (h *Host) Kill() { h.end("", h.agent.source.Stop) }
+
+// Exit ends the agent's process as Kill does, for a reason of its own.
+func (h *Host) Exit(reason error) { h.end(reason.Error(), h.agent.source.Stop) }
 
 // end ends the agent's process. The goroutines of the code under test are wound
 // down in the background, as there is no way to end them at once: stop returns when
 // the source has stopped.
-func (h *Host) end(stop func()) {
+func (h *Host) end(reason string, stop func()) {
 	a := h.agent
 	h.agent = nil
 	a.process.Kill()
 	a.view.close()
 	a.cancel()
-	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Down, Kind: "agent", Inc: h.incarnation})
+	h.cfg.Record(history.Record{Actor: h.cfg.Host, Verb: history.Down, Kind: "agent", Inc: h.incarnation, Err: reason})
 	go hosts.Run(h.cfg.Host, func() error {
 		stop()
 		a.source.Close()
@@ -143,6 +155,9 @@ func (h *Host) SlowReads(bytesPerSecond int) (lift func()) {
 
 // Running reports whether the agent is up.
 func (h *Host) Running() bool { return h.agent != nil }
+
+// Incarnation is the number of the agent that runs or ran last, from 1 on.
+func (h *Host) Incarnation() int { return h.incarnation }
 
 // View returns the view of the running agent.
 func (h *Host) View() *View { return h.agent.view }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 
 	"github.com/cilium/cilium/pkg/ipcache"
 	nodestore "github.com/cilium/cilium/pkg/node/store"
@@ -10,13 +11,17 @@ import (
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
+// ErrExit says that the agent's process has ended itself, as by logging.Fatal.
+var ErrExit = errors.New("cilium-agent has ended itself")
+
 // Source is where an incarnation of an agent learns of the cluster: one of
 // Cilium's readers with all that it needs. A value serves one incarnation.
 type Source interface {
 	// Start begins to read over the process's connections, and to tell the sink. It
 	// does not wait for what it reads. The context ends with the process.
 	Start(ctx context.Context, process *proc.Process, into Sink) error
-	// Synced waits for the initial lists. It fails if the source is stopped before.
+	// Synced waits for the initial lists. It fails if the source is stopped before, and
+	// with an ErrExit if Cilium ends the process.
 	Synced(ctx context.Context) (Lists, error)
 	// Stop does what the process does when it is asked to end, and returns when that
 	// is done. For a process that was killed it is called as well: its goroutines

@@ -7,17 +7,20 @@
 // (pkg/identity/cache, pkg/k8s/identitybackend) and the ipcache.
 //
 // Ours is how they are put together, which is the work of the agent's hive; the loop
-// that hands slices to Cilium's subscriber (slices.go); and that an agent waits for
-// its initial lists for as long as they take, where cilium-agent ends itself after
-// three minutes without progress (k8s-sync-timeout, allocator-list-timeout) and is
-// started again. An agent has no local endpoints, allocates no identities, and is not
-// told apart from other nodes: it sees its own node too.
+// that hands slices to Cilium's subscriber (slices.go); and how an agent ends itself
+// when it has not got its initial lists within three minutes: it says so, where Cilium
+// ends the process, which here is that of the world. An agent has no local endpoints,
+// allocates no identities, and learns of its own node from the CiliumNode too, which
+// cilium-agent skips (k8s.IsLocalCiliumNode: the name is global to the process), as it
+// is that node's author and tells its node manager itself (pkg/nodediscovery).
 package crd
 
 import (
 	"github.com/meshcheck/meshcheck/sim/cilium"
 
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -25,6 +28,7 @@ import (
 
 	"github.com/cilium/cilium/pkg/allocator"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/defaults"
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/identity/key"
 	"github.com/cilium/cilium/pkg/ipcache"
@@ -58,7 +62,8 @@ type Config struct {
 // before the first agent starts.
 func Setup(cluster string, clusterID int) {
 	option.Config.ClusterName, option.Config.ClusterID = cluster, uint32(clusterID)
-	// At this time-out Cilium ends the process, which here is that of the world.
+	// At this time-out Cilium ends the process, which here is that of the world: Synced
+	// waits in its place.
 	option.Config.AllocatorListTimeout = 100_000 * time.Hour
 	identity.InitWellKnownIdentities("kube-system", cmtypes.ClusterInfo{Name: cluster, ID: uint32(clusterID)})
 }
@@ -76,6 +81,7 @@ type reader struct {
 	ipcache    *ipcache.IPCache
 	clients    *observed
 	stop       sync.Once
+	listBy     time.Time // when the agent ends itself if it has not got all identities
 }
 
 // New returns a source of one incarnation of an agent.
@@ -102,6 +108,7 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 		return err
 	}
 	r.allocator = r.identities.IdentityAllocator
+	r.listBy = time.Now().Add(defaults.AllocatorListTimeout)
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
 	var endpointsTold, nodesTold told
 	r.ipcache.AddListener(into.Endpoints(endpointsTold.learned))
@@ -148,11 +155,33 @@ const (
 	sliceGroup    = "cilium/v2alpha1::CiliumEndpointSlice"
 )
 
-// Synced implements agent.Source. It does not give up.
+// Synced implements agent.Source. Cilium gives up on a resource three minutes after its
+// last event (pkg/k8s/watchers/watcher.go, InitK8sSubsystem), and on the identities
+// three minutes after it has begun to list them (pkg/allocator/allocator.go, start).
 func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
-	r.caches.WaitForCacheSync(nodeGroup, endpointGroup, sliceGroup)
-	if err := r.allocator.WaitForInitialSync(ctx); err != nil {
-		return agent.Lists{}, err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failures := make(chan error, 2)
+	go func() {
+		failures <- r.caches.WaitForCacheSyncWithTimeout(ctx, defaults.K8sSyncTimeout, nodeGroup, endpointGroup, sliceGroup)
+	}()
+	go func() {
+		list, cancel := context.WithDeadline(ctx, r.listBy)
+		defer cancel()
+		err := r.allocator.WaitForInitialSync(list)
+		if list.Err() != nil {
+			err = errors.New("timeout while waiting for initial allocator state")
+		}
+		failures <- err
+	}()
+	for range cap(failures) {
+		err := <-failures
+		switch {
+		case ctx.Err() != nil:
+			return agent.Lists{}, ctx.Err()
+		case err != nil:
+			return agent.Lists{}, fmt.Errorf("%w: %w", agent.ErrExit, err)
+		}
 	}
 	select {
 	case <-r.stopped: // what was waited for may have been let go of

@@ -101,7 +101,7 @@ func (c *console) help(args []string) int {
 	return statusHold
 }
 
-// usageError is an error that the user can mend: a flag, a file.
+// usageError is an error that the user can correct: a flag, a file.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }

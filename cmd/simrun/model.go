@@ -108,11 +108,11 @@ func (c *console) writeTrace(f *modelFlags, row *mesh.Row) error {
 	if f.plan == "" {
 		return nil
 	}
-	course, err := row.Course(row.Cells[0])
+	ce, err := row.Counterexample(row.Cells[0])
 	if err != nil {
 		return err
 	}
-	plan, err := conformance.Export(course)
+	plan, err := conformance.Export(ce)
 	var why conformance.Obstacle
 	switch {
 	case errors.As(err, &why):
@@ -372,6 +372,6 @@ Examples:
 
 Exit status: 0 if every property holds, or with -all if every cell is decided and
 with -real if no run refutes the model; 1 if a property is broken or undecided, or a
-counterexample refuted, or not mended by repairs; 2 for bad flags; 3 if a worker failed; 130 if interrupted,
+counterexample refuted, or not repaired; 2 for bad flags; 3 if a worker failed; 130 if interrupted,
 when what is known by then is printed.
 `

@@ -49,7 +49,7 @@ func TestModelRealWithAWorkerThatDoesSomethingElse(t *testing.T) {
 	status, stdout, stderr := simrun(t, small...)
 	require.Equal(t, statusHarness, status)
 	require.Contains(t, stdout, "\nclustermesh ")
-	require.Contains(t, stderr, "simrun: the counterexample of monotonic in mode clustermesh: no run of the plan went as the counterexample: with seed 1 act 1 of 5, Write of rv 2, is not in the history where it should be\n")
+	require.Contains(t, stderr, "simrun: the counterexample of monotonic in mode clustermesh: no run of the plan went as the counterexample: with seed 1 step 1 of 5, Write of rv 2, is not in the history where it should be\n")
 
 	status, _, stderr = simrun(t, append(small, "-seeds", "102")...)
 	require.Equal(t, statusHarness, status)
@@ -112,10 +112,10 @@ func TestRecordedOutcomes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, mesh.Default, recorded.Bounds)
 	check := recordedCheck{
-		runner:  &drive.Simulator{Worker: det.Worker{Path: builtWorker(t)}},
-		cells:   recorded.Cells,
-		plans:   map[string]bool{},
-		courses: map[string]*mesh.Course{},
+		runner:          &drive.Simulator{Worker: det.Worker{Path: builtWorker(t)}},
+		cells:           recorded.Cells,
+		plans:           map[string]bool{},
+		counterexamples: map[string]*mesh.Counterexample{},
 	}
 	for _, md := range mesh.MatrixModes() {
 		bounds := recorded.Bounds
@@ -136,51 +136,51 @@ func TestRecordedOutcomes(t *testing.T) {
 
 // recordedCheck goes through the recorded cells in the order of the matrix.
 type recordedCheck struct {
-	runner  *drive.Simulator
-	cells   []conformance.Cell      // that are left
-	plans   map[string]bool         // that were run
-	courses map[string]*mesh.Course // by mode and property
+	runner          *drive.Simulator
+	cells           []conformance.Cell              // that are left
+	plans           map[string]bool                 // that were run
+	counterexamples map[string]*mesh.Counterexample // by mode and property
 }
 
 func (k *recordedCheck) cell(t *testing.T, row *mesh.Row, c mesh.Cell) {
 	mode := row.Mode.String()
 	if c.Verdict == explore.Broken {
-		course, err := row.Course(c)
+		ce, err := row.Counterexample(c)
 		require.NoError(t, err)
-		k.courses[mode+" "+c.Property] = course
+		k.counterexamples[mode+" "+c.Property] = ce
 		require.NotEmpty(t, k.cells)
 		require.Equal(t, []string{mode, c.Property, ""}, []string{k.cells[0].Mode, k.cells[0].Property, k.cells[0].Of})
-		k.outcome(t, course)
+		k.outcome(t, ce)
 		return
 	}
 	for len(k.cells) > 0 && k.cells[0].Mode == mode && k.cells[0].Property == c.Property {
-		before := k.courses[k.cells[0].Of+" "+c.Property]
+		before := k.counterexamples[k.cells[0].Of+" "+c.Property]
 		require.NotNil(t, before, "%s breaks no %s", k.cells[0].Of, c.Property)
-		course, changed := conformance.Mend(before, row.Mode)
+		ce, changed := conformance.WithRepairs(before, row.Mode)
 		require.True(t, changed)
-		k.outcome(t, course)
+		k.outcome(t, ce)
 	}
 }
 
-// outcome checks the next cell, which is of the course.
-func (k *recordedCheck) outcome(t *testing.T, course *mesh.Course) {
+// outcome checks the next cell, which is of the counterexample.
+func (k *recordedCheck) outcome(t *testing.T, ce *mesh.Counterexample) {
 	want := k.cells[0]
 	k.cells = k.cells[1:]
-	plan, err := conformance.Export(course)
+	plan, err := conformance.Export(ce)
 	if want.Outcome == conformance.Inexpressible {
 		require.EqualError(t, err, want.Because)
 		return
 	}
 	require.NoError(t, err)
-	require.Equal(t, want.Steps, len(course.Acts))
+	require.Equal(t, want.Steps, len(ce.Steps))
 	file, err := os.ReadFile(filepath.Join(realOutcomes, want.Plan))
 	require.NoError(t, err)
 	require.Equal(t, string(file), string(plan.Encode()), want.Plan)
-	if k.plans[want.Plan] || conformance.Sweeps(course) {
+	if k.plans[want.Plan] || conformance.Sweeps(ce) {
 		return
 	}
 	k.plans[want.Plan] = true
-	got, err := conformance.Try(t.Context(), k.runner, course, plan, drive.Seeds{First: 1, Last: 1}, 1)
+	got, err := conformance.Try(t.Context(), k.runner, ce, plan, drive.Seeds{First: 1, Last: 1}, 1)
 	require.NoError(t, err, want.Plan)
 	require.Equal(t, want.Outcome, got.Outcome(want.Of != ""), want.Plan)
 }

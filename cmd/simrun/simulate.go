@@ -179,7 +179,7 @@ func (c *console) failed(f *simulateFlags, plan *fault.Plan, err error) (int, er
 }
 
 // failure keeps what is known of a failed run. A plan that the worker refuses is the
-// user's to mend.
+// user's to correct.
 func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
 	var failure *det.Failure
 	if errors.As(err, &failure) && failure.Kind == det.Input {

@@ -51,33 +51,33 @@ type agreement struct {
 type answers struct {
 	ready bool
 	store string
-	holds map[string]string // by key
+	keys  map[string]string // by key
 }
 
 func (j *agreement) take(r *history.Record) {
 	of := j.answers[r.Actor]
 	if of == nil {
-		of = &answers{holds: map[string]string{}}
+		of = &answers{keys: map[string]string{}}
 		j.answers[r.Actor] = of
 	}
 	switch {
 	case r.Verb == history.Up && r.Kind == "etcd" && r.Store != of.store:
 		of.store = r.Store
-		gone := slices.Collect(maps.Keys(of.holds))
-		clear(of.holds)
+		gone := slices.Collect(maps.Keys(of.keys))
+		clear(of.keys)
 		j.compare(gone, r.At)
 	case (r.Verb == history.Put || r.Verb == history.Del) && r.Kind == history.Endpoint:
 		if r.Verb == history.Put {
-			of.holds[r.Key] = r.Value
+			of.keys[r.Key] = r.Value
 		} else {
-			delete(of.holds, r.Key)
+			delete(of.keys, r.Key)
 		}
 		j.compare([]string{r.Key}, r.At)
 	case (r.Verb == history.Ready || r.Verb == history.Unready) && r.Kind == "":
 		of.ready = r.Verb == history.Ready
 		var all []string
 		for _, replica := range j.answers {
-			all = slices.AppendSeq(all, maps.Keys(replica.holds))
+			all = slices.AppendSeq(all, maps.Keys(replica.keys))
 		}
 		j.compare(all, r.At)
 	}
@@ -105,7 +105,7 @@ func (j *agreement) differ(key string) (pair [2]string, differ bool) {
 		case !of.ready:
 		case first == "":
 			first = name
-		case of.holds[key] != j.answers[first].holds[key]:
+		case of.keys[key] != j.answers[first].keys[key]:
 			return [2]string{first, name}, true
 		}
 	}

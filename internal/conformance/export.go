@@ -10,28 +10,28 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
-// Export returns a plan in which what the course says happens in its order, with
+// Export returns a plan in which what the counterexample says happens in its order, with
 // seed 1; the order does not depend on the seed. The error is an Obstacle if the
 // world cannot do it, and says why.
-func Export(c *mesh.Course) (*fault.Plan, error) {
+func Export(c *mesh.Counterexample) (*fault.Plan, error) {
 	if why, other := baseObstacles[c.Mode.Base]; other {
 		return nil, why
 	}
-	holds, err := holds(c)
+	delays, err := delays(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := obstacle(c, holds); err != nil {
+	if err := obstacle(c, delays); err != nil {
 		return nil, err
 	}
-	e := exporter{course: c, times: timesOf(c, holds)}
+	e := exporter{ce: c, times: timesOf(c, delays)}
 	e.plan = e.world()
 	e.place()
-	for _, h := range holds {
+	for _, h := range delays {
 		e.cut(h)
 	}
-	for i := range c.Acts {
-		e.act(i)
+	for i := range c.Steps {
+		e.step(i)
 	}
 	slices.SortStableFunc(e.plan.Faults, func(a, b fault.Fault) int { return cmp.Compare(a.At, b.At) })
 	if err := e.plan.Validate(); err != nil {
@@ -41,7 +41,7 @@ func Export(c *mesh.Course) (*fault.Plan, error) {
 }
 
 type exporter struct {
-	course *mesh.Course
+	ce *mesh.Counterexample
 	times
 	plan *fault.Plan
 }
@@ -49,7 +49,7 @@ type exporter struct {
 // world is the plan without ops and faults. The pods are on a node without an
 // agent, so that every agent learns of them from its replica.
 func (e *exporter) world() *fault.Plan {
-	b := e.course.Bounds
+	b := e.ce.Bounds
 	p := &fault.Plan{
 		Version:  fault.Version,
 		Seed:     1,
@@ -74,17 +74,17 @@ func (e *exporter) pod(rv int, w mesh.Write) fault.Pod {
 	name := fmt.Sprintf("p%d-of-rv%d", w.Pod, rv)
 	return fault.Pod{
 		Namespace: "mesh", Name: name, App: name,
-		Node: fmt.Sprintf("n%d", e.course.Bounds.Agents), IP: address(w),
+		Node: fmt.Sprintf("n%d", e.ce.Bounds.Agents), IP: address(w),
 	}
 }
 
 // place leads the agents to the replicas that they read at the start. Where one is
 // there already this does not happen, as Placement knows.
 func (e *exporter) place() {
-	if e.course.Bounds.Replicas == 1 {
+	if e.ce.Bounds.Replicas == 1 {
 		return
 	}
-	for a, r := range e.course.Reads {
+	for a, r := range e.ce.Reads {
 		e.plan.Faults = append(e.plan.Faults, fault.Fault{At: boot, Kind: fault.Move, Target: agent(a), Peer: replica(r)})
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // faults are those of a plan, one a line, without the one that leads the agent to
 // r0 at the start.
-func faults(t *testing.T, c *mesh.Course) string {
+func faults(t *testing.T, c *mesh.Counterexample) string {
 	t.Helper()
 	p, err := Export(c)
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func faults(t *testing.T, c *mesh.Course) string {
 
 func TestExportOfAFailOver(t *testing.T) {
 	gone := deleted(2)
-	c := course(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
+	c := ce(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
 	p, err := Export(c)
 	require.NoError(t, err)
 	require.Equal(t, fault.Topology{APIServers: 1, Replicas: 2, Agents: 1, Nodes: 2}, p.Topology)
@@ -48,7 +48,7 @@ func TestExportOfAFailOver(t *testing.T) {
 // created has another identity than the one before.
 func TestExportOfARestartAfterASight(t *testing.T) {
 	gone, back := deleted(2), created(3)
-	c := course(t, "clustermesh", "no-spurious-deletion",
+	c := ce(t, "clustermesh", "no-spurious-deletion",
 		gone, delivers(0, gone), back, delivers(0, back), sees(0, 0), delivers(1, gone), restarts(0), connects(0, 1))
 	p, err := Export(c)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestExportOfARestartAfterASight(t *testing.T) {
 func TestExportOfAWriterThatRestarts(t *testing.T) {
 	gone := deleted(2)
 	require.Equal(t, `15s the writer in replica r0 stops for 5s; its etcd stays
-`, faults(t, course(t, "clustermesh", "convergence",
+`, faults(t, ce(t, "clustermesh", "convergence",
 		befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), delivers(1, gone))))
 }
 
@@ -76,7 +76,7 @@ func TestExportOfAnEmptiedEtcd(t *testing.T) {
 18s the Service gives a0 no endpoint for 19s
 18s the etcd in replica r0 stops for 4s and comes back empty; its writer goes on
 18s the writer in replica r0 stops for 5s; its etcd stays
-`, faults(t, course(t, "clustermesh", "owner",
+`, faults(t, ce(t, "clustermesh", "owner",
 		gone, befalls(mesh.EtcdEmptied, 0), delivers(1, gone), back, befalls(mesh.ReplicaStarts, 0), delivers(1, back))))
 }
 
@@ -86,27 +86,27 @@ func TestExportOfALateConnection(t *testing.T) {
 	require.Equal(t, `15s the Service gives a0 no endpoint for 7s
 15s replica r0 is lost; 23s later a new one starts with an empty etcd
 15s the load balancer moves a0 to r1
-`, faults(t, course(t, "clustermesh", "monotonic",
+`, faults(t, ce(t, "clustermesh", "monotonic",
 		befalls(mesh.ReplicaCrashes, 0), gone, delivers(1, gone), connects(0, 1))))
 }
 
 func TestExportOfWhatTheWorldDoesNot(t *testing.T) {
 	gone := deleted(2)
 	for name, c := range map[string]struct {
-		mode string
-		acts []mesh.Act
-		want string
+		mode  string
+		steps []mesh.Step
+		want  string
 	}{
-		"base":                         {"central", []mesh.Act{gone}, "Cilium's replicas compute nothing: they copy"},
-		"a writer that sweeps":         {"clustermesh+sweep", []mesh.Act{befalls(mesh.WriterRestarts, 0), befalls(mesh.WriterListsNow, 0)}, ""},
-		"nothing to sweep":             {"clustermesh+sweep+token", []mesh.Act{gone, delivers(0, gone)}, ""},
-		"a cut that would be noticed":  {"clustermesh+heartbeat", []mesh.Act{gone, delivers(0, gone)}, "heartbeat: the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice"},
-		"no cut":                       {"clustermesh+heartbeat", []mesh.Act{gone, delivers(0, gone), delivers(1, gone)}, ""},
-		"a connection that is checked": {"clustermesh+fence+kept", []mesh.Act{gone, restarts(0), connects(0, 1)}, "fence: Cilium's canaries carry no resourceVersion, and its agents refuse none"},
-		"no connection":                {"clustermesh+fence+anchor", []mesh.Act{gone, delivers(0, gone)}, ""},
-		"one of two writes":            {"clustermesh", []mesh.Act{gone, connects(0, 1), delivers(1, gone), created(3), sees(0, 1)}, ""},
+		"base":                         {"central", []mesh.Step{gone}, "Cilium's replicas compute nothing: they copy"},
+		"a writer that sweeps":         {"clustermesh+sweep", []mesh.Step{befalls(mesh.WriterRestarts, 0), befalls(mesh.WriterListsNow, 0)}, ""},
+		"nothing to sweep":             {"clustermesh+sweep+token", []mesh.Step{gone, delivers(0, gone)}, ""},
+		"a cut that would be noticed":  {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone)}, "heartbeat: the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice"},
+		"no cut":                       {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone), delivers(1, gone)}, ""},
+		"a connection that is checked": {"clustermesh+fence+kept", []mesh.Step{gone, restarts(0), connects(0, 1)}, "fence: Cilium's canaries carry no resourceVersion, and its agents refuse none"},
+		"no connection":                {"clustermesh+fence+anchor", []mesh.Step{gone, delivers(0, gone)}, ""},
+		"one of two writes":            {"clustermesh", []mesh.Step{gone, connects(0, 1), delivers(1, gone), created(3), sees(0, 1)}, ""},
 	} {
-		_, err := Export(course(t, c.mode, "agree", c.acts...))
+		_, err := Export(ce(t, c.mode, "agree", c.steps...))
 		if c.want == "" {
 			require.NoError(t, err, name)
 			continue

@@ -9,57 +9,57 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
-// Follow looks for the acts of a course in the history of a run of its plan: each in
-// a record that comes after those of the acts that it follows from, and nothing that
-// a replica must not hear of before the course lets it. The error is the first that
+// Follow looks for the steps of a counterexample in the history of a run of its plan: each in
+// a record that comes after those of the steps that it follows from, and nothing that
+// a replica must not hear of before the counterexample lets it. The error is the first that
 // is not there, as a sentence.
-func Follow(c *mesh.Course, records []history.Record) error {
-	holds, err := holds(c)
+func Follow(c *mesh.Counterexample, records []history.Record) error {
+	delays, err := delays(c)
 	if err != nil {
 		return err
 	}
-	f := follower{course: c, records: records, found: make([]int, len(c.Acts))}
+	f := follower{ce: c, records: records, found: make([]int, len(c.Steps))}
 	churn := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Phase && r.Key == "churn" })
-	for i, act := range c.Acts {
+	for i, step := range c.Steps {
 		after := churn
 		for j := range i {
-			if follows(act, c.Acts[j]) {
+			if follows(step, c.Steps[j]) {
 				after = max(after, f.found[j])
 			}
 		}
 		if f.found[i] = f.find(i, after); f.found[i] < 0 {
-			return fmt.Errorf("act %d of %d, %s, is not in the history where it should be", i+1, len(c.Acts), describe(act))
+			return fmt.Errorf("step %d of %d, %s, is not in the history where it should be", i+1, len(c.Steps), describe(step))
 		}
 	}
 	for a, r := range c.Reads {
 		if at := f.connected(a); at != replica(r) {
-			return fmt.Errorf("%s reads %s at the first act, and not %s", agent(a), at, replica(r))
+			return fmt.Errorf("%s reads %s at the first step, and not %s", agent(a), at, replica(r))
 		}
 	}
-	for _, h := range holds {
+	for _, h := range delays {
 		if f.heard(h) {
-			return fmt.Errorf("%s hears of rv %d too soon", replica(h.replica), c.Acts[h.from].RV)
+			return fmt.Errorf("%s hears of rv %d too soon", replica(h.replica), c.Steps[h.from].RV)
 		}
 	}
 	return nil
 }
 
 type follower struct {
-	course  *mesh.Course
+	ce      *mesh.Counterexample
 	records []history.Record
-	found   []int // by act: its record
+	found   []int // by step: its record
 }
 
-// follows reports whether an act must come after an earlier one. What a replica
+// follows reports whether a step must come after an earlier one. What a replica
 // delivers it may deliver before others do what they do.
-func follows(act, earlier mesh.Act) bool {
-	sameReplica := act.Replica >= 0 && act.Replica == earlier.Replica
-	sameAgent := act.Agent >= 0 && act.Agent == earlier.Agent
-	return sameReplica || sameAgent || earlier.Name == mesh.Writes && (act.Name != mesh.Delivers || act.RV == earlier.RV) ||
-		act.Name == mesh.Writes && earlier.Name != mesh.Delivers
+func follows(step, earlier mesh.Step) bool {
+	sameReplica := step.Replica >= 0 && step.Replica == earlier.Replica
+	sameAgent := step.Agent >= 0 && step.Agent == earlier.Agent
+	return sameReplica || sameAgent || earlier.Name == mesh.Writes && (step.Name != mesh.Delivers || step.RV == earlier.RV) ||
+		step.Name == mesh.Writes && earlier.Name != mesh.Delivers
 }
 
-// find returns the first record of the act i after a record, or -1.
+// find returns the first record of the step i after a record, or -1.
 func (f *follower) find(i, after int) int {
 	for n := after + 1; n < len(f.records); n++ {
 		if f.is(&f.records[n], i) {
@@ -69,26 +69,26 @@ func (f *follower) find(i, after int) int {
 	return -1
 }
 
-// is reports whether a record is one of the act i.
+// is reports whether a record is one of the step i.
 func (f *follower) is(r *history.Record, i int) bool {
-	act := f.course.Acts[i]
-	host := replica(act.Replica)
-	if act.Agent >= 0 {
-		host = agent(act.Agent)
+	step := f.ce.Steps[i]
+	host := replica(step.Replica)
+	if step.Agent >= 0 {
+		host = agent(step.Agent)
 	}
-	switch act.Name {
+	switch step.Name {
 	case mesh.Writes:
 		op := "put"
-		if act.Write.Delete {
+		if step.Write.Delete {
 			op = "del"
 		}
-		return r.Verb == history.Truth && r.Kind == history.Endpoint && r.Op == op && r.Key == address(act.Write)
+		return r.Verb == history.Truth && r.Kind == history.Endpoint && r.Op == op && r.Key == address(step.Write)
 	case mesh.Delivers:
-		return changes(r, host, act.Write, history.Put, history.Del)
+		return changes(r, host, step.Write, history.Put, history.Del)
 	case mesh.AgentSees:
 		return changes(r, host, f.lastDelivered(i), history.See, history.Drop)
 	case mesh.AgentConnects:
-		return r.Verb == history.Connect && r.Actor == host && r.Peer == replica(act.Replica)
+		return r.Verb == history.Connect && r.Actor == host && r.Peer == replica(step.Replica)
 	case mesh.ReplicaStarts, mesh.WriterListsNow:
 		return r.Verb == history.Up && r.Actor == host && r.Kind == "writer"
 	case mesh.WriterRestarts:
@@ -111,17 +111,17 @@ func changes(r *history.Record, host string, w mesh.Write, put, del history.Verb
 	return r.Actor == host && r.Verb == verb && r.Kind == history.Endpoint && r.Key[strings.LastIndex(r.Key, "/")+1:] == address(w)
 }
 
-// lastDelivered is the write that the replica of the act i has delivered last.
+// lastDelivered is the write that the replica of the step i has delivered last.
 func (f *follower) lastDelivered(i int) (w mesh.Write) {
-	for _, act := range f.course.Acts[:i] {
-		if act.Name == mesh.Delivers && act.Replica == f.course.Acts[i].Replica {
-			w = act.Write
+	for _, step := range f.ce.Steps[:i] {
+		if step.Name == mesh.Delivers && step.Replica == f.ce.Steps[i].Replica {
+			w = step.Write
 		}
 	}
 	return w
 }
 
-// connected is the replica that an agent connected with last before the first act.
+// connected is the replica that an agent connected with last before the first step.
 func (f *follower) connected(a int) (with string) {
 	for i := range f.records[:f.found[0]] {
 		if r := &f.records[i]; r.Verb == history.Connect && r.Actor == agent(a) {
@@ -131,10 +131,10 @@ func (f *follower) connected(a int) (with string) {
 	return with
 }
 
-// heard reports whether a replica applied what it must not hear of in a hold.
-func (f *follower) heard(h hold) bool {
+// heard reports whether a replica applied what it must not hear of in a delay.
+func (f *follower) heard(h delay) bool {
 	until := f.found[min(h.to, len(f.found)-1)]
-	w := f.course.Acts[h.from].Write
+	w := f.ce.Steps[h.from].Write
 	for n := f.found[h.from]; n < until; n++ {
 		if changes(&f.records[n], replica(h.replica), w, history.Put, history.Del) {
 			return true
@@ -145,8 +145,8 @@ func (f *follower) heard(h hold) bool {
 
 func address(w mesh.Write) string { return fmt.Sprintf("10.0.0.%d", w.Address+1) }
 
-// describe is an act for a sentence.
-func describe(a mesh.Act) string {
+// describe is a step for a sentence.
+func describe(a mesh.Step) string {
 	text := string(a.Name)
 	if a.Agent >= 0 {
 		text += " of " + agent(a.Agent)

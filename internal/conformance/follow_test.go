@@ -12,7 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
-// failOver is a run of the course of the same name.
+// failOver is a run of the counterexample of the same name.
 const failOver = `
 1 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
 10 world phase - churn
@@ -27,9 +27,9 @@ const failOver = `
 50 r1 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=bbbbbbbbbbbbbbbb rev=5
 `
 
-func failOverCourse(t *testing.T) *mesh.Course {
+func failOverCourse(t *testing.T) *mesh.Counterexample {
 	gone := deleted(2)
-	return course(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
+	return ce(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
 }
 
 func TestFollow(t *testing.T) {
@@ -39,23 +39,23 @@ func TestFollow(t *testing.T) {
 func TestFollowFindsWhatIsMissing(t *testing.T) {
 	early := "25.05 r1 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=bbbbbbbbbbbbbbbb rev=5\n"
 	for name, c := range map[string]struct{ old, new, want string }{
-		"another start":   {"1 a0 connect - - peer=r0", "1 a0 connect - - peer=r1", "a0 reads r1 at the first act, and not r0"},
-		"not seen":        {"25.2 a0 drop endpoint 10.0.0.1", "25.2 a0 drop endpoint 10.0.0.2", "act 3 of 5, See of a0 at r0, is not in the history where it should be"},
-		"no delivery":     {"25.1 r0 del", "25.1 r9 del", "act 2 of 5, Deliver at r0 of rv 2, is not in the history where it should be"},
-		"no crash":        {"28 r0 down etcd", "28 r0 down writer", "act 4 of 5, Crash at r0, is not in the history where it should be"},
-		"elsewhere":       {"28.5 a0 connect - - peer=r1", "28.5 a0 connect - - peer=r0", "act 5 of 5, Connect of a0 at r1, is not in the history where it should be"},
+		"another start":   {"1 a0 connect - - peer=r0", "1 a0 connect - - peer=r1", "a0 reads r1 at the first step, and not r0"},
+		"not seen":        {"25.2 a0 drop endpoint 10.0.0.1", "25.2 a0 drop endpoint 10.0.0.2", "step 3 of 5, See of a0 at r0, is not in the history where it should be"},
+		"no delivery":     {"25.1 r0 del", "25.1 r9 del", "step 2 of 5, Deliver at r0 of rv 2, is not in the history where it should be"},
+		"no crash":        {"28 r0 down etcd", "28 r0 down writer", "step 4 of 5, Crash at r0, is not in the history where it should be"},
+		"elsewhere":       {"28.5 a0 connect - - peer=r1", "28.5 a0 connect - - peer=r0", "step 5 of 5, Connect of a0 at r1, is not in the history where it should be"},
 		"heard too soon":  {"25.1 r0 del", early + "25.1 r0 del", "r1 hears of rv 2 too soon"},
-		"another address": {"25 k0 truth endpoint 10.0.0.1", "25 k0 truth endpoint 10.0.0.7", "act 1 of 5, Write of rv 2, is not in the history where it should be"},
+		"another address": {"25 k0 truth endpoint 10.0.0.1", "25 k0 truth endpoint 10.0.0.7", "step 1 of 5, Write of rv 2, is not in the history where it should be"},
 	} {
 		err := Follow(failOverCourse(t), records(t, strings.Replace(failOver, c.old, c.new, 1)))
 		require.EqualError(t, err, c.want, name)
 	}
 }
 
-// The other acts, in an order and in a wrong one.
+// The other steps, in an order and in a wrong one.
 func TestFollowWritersAndAgentsThatRestart(t *testing.T) {
 	gone := deleted(2)
-	c := course(t, "clustermesh", "convergence",
+	c := ce(t, "clustermesh", "convergence",
 		befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), restarts(0), connects(0, 0), delivers(1, gone))
 	const run = `
 1 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
@@ -71,7 +71,7 @@ func TestFollowWritersAndAgentsThatRestart(t *testing.T) {
 	late := strings.Replace(run, "17 k0", "14 k0", 1)
 	lines := strings.Split(strings.TrimSpace(late), "\n")
 	lines[2], lines[3] = lines[3], lines[2]
-	require.EqualError(t, Follow(c, records(t, strings.Join(lines, "\n"))), "act 2 of 6, Write of rv 2, is not in the history where it should be")
+	require.EqualError(t, Follow(c, records(t, strings.Join(lines, "\n"))), "step 2 of 6, Write of rv 2, is not in the history where it should be")
 }
 
 func TestJudge(t *testing.T) {
@@ -130,5 +130,5 @@ func TestJudgeWhetherReplicasAgree(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Broken)
 	require.Equal(t, "r0 and r1 gave different answers about 10.0.0.1 for 2.000s, from 10.000s on", r.Sentence)
-	require.NotEmpty(t, r.Missed, "this is no run of the course")
+	require.NotEmpty(t, r.Missed, "this is no run of the counterexample")
 }

@@ -19,14 +19,14 @@ const agree = "agree"
 type Ruling struct {
 	Broken   bool   // the run breaks the property, about an address
 	Sentence string // what broke it; or, if it is not broken, the evidence
-	Missed   string // why the run did not go as the course, as a sentence; empty if it did
+	Missed   string // why the run did not go as the counterexample, as a sentence; empty if it did
 }
 
 // Judge judges a run of an exported plan by the checker's property of the name that
 // the model's has, or by its own for agree. The model knows addresses, so what is
 // said about nodes and identities does not count. The error says that the checker
 // has no such property.
-func Judge(c *mesh.Course, plan *fault.Plan, h *history.History, v checker.Verdict) (r Ruling, err error) {
+func Judge(c *mesh.Counterexample, plan *fault.Plan, h *history.History, v checker.Verdict) (r Ruling, err error) {
 	if err := Follow(c, h.Records); err != nil {
 		r.Missed = err.Error()
 	}

@@ -25,7 +25,7 @@ type MatrixConfig struct {
 	// Sweeping returns a runner whose worker has the repair Sweep. It is called when one
 	// is needed, at most once.
 	Sweeping func(context.Context) (drive.Runner, error)
-	Repairs  bool // run counterexamples also with the repairs that should mend them
+	Repairs  bool // run counterexamples also with the repairs that should repair them
 	Seeds    drive.Seeds
 	Parallel int        // runs at once
 	Dir      string     // where plans and outcomes are written; empty: nowhere
@@ -37,14 +37,14 @@ type Matrix struct {
 	cfg      MatrixConfig
 	sweeping drive.Runner
 	outcomes Outcomes
-	broken   map[string][]*mesh.Course // by property: those that were run
-	tried    map[string]Tried          // by property, worker and plan: modes share counterexamples
-	files    map[string]string         // by plan
+	broken   map[string][]*mesh.Counterexample // by property: those that were run
+	tried    map[string]Tried                  // by property, worker and plan: modes share counterexamples
+	files    map[string]string                 // by plan
 }
 
 // NewMatrix returns a matrix without rows. The outcomes have all but cells.
 func NewMatrix(cfg MatrixConfig, outcomes Outcomes) *Matrix {
-	return &Matrix{cfg: cfg, outcomes: outcomes, broken: map[string][]*mesh.Course{}, tried: map[string]Tried{}, files: map[string]string{}}
+	return &Matrix{cfg: cfg, outcomes: outcomes, broken: map[string][]*mesh.Counterexample{}, tried: map[string]Tried{}, files: map[string]string{}}
 }
 
 // Add runs the counterexamples of a row, and returns what became of its cells and the
@@ -88,23 +88,23 @@ func (m *Matrix) cells(ctx context.Context, row *mesh.Row, c mesh.Cell) (cells [
 	cell := Cell{Mode: row.Mode.String(), Property: c.Property}
 	switch {
 	case c.Verdict == explore.Broken:
-		course, err := row.Course(c)
+		ce, err := row.Counterexample(c)
 		if err == nil {
-			err = m.realize(ctx, &cell, course)
+			err = m.realize(ctx, &cell, ce)
 		}
 		if err == nil && cell.Outcome != Inexpressible {
-			m.broken[c.Property] = append(m.broken[c.Property], course)
+			m.broken[c.Property] = append(m.broken[c.Property], ce)
 		}
 		return []Cell{cell}, err
 	case c.Verdict == explore.Holds && m.cfg.Repairs:
 		seen := map[string]bool{} // plans
 		for _, before := range m.broken[c.Property] {
-			mended, changed := Mend(before, row.Mode)
+			repaired, changed := WithRepairs(before, row.Mode)
 			if !changed {
 				continue
 			}
 			cell.Of = before.Mode.String()
-			if err := m.realize(ctx, &cell, mended); err != nil {
+			if err := m.realize(ctx, &cell, repaired); err != nil {
 				return nil, err
 			}
 			if !seen[cell.Plan] {
@@ -116,10 +116,10 @@ func (m *Matrix) cells(ctx context.Context, row *mesh.Row, c mesh.Cell) (cells [
 	return cells, nil
 }
 
-// realize exports a course, runs it, and fills in what the cell says of it.
-func (m *Matrix) realize(ctx context.Context, cell *Cell, course *mesh.Course) error {
-	cell.Steps = len(course.Acts)
-	plan, err := Export(course)
+// realize exports a counterexample, runs it, and fills in what the cell says of it.
+func (m *Matrix) realize(ctx context.Context, cell *Cell, ce *mesh.Counterexample) error {
+	cell.Steps = len(ce.Steps)
+	plan, err := Export(ce)
 	var why Obstacle
 	if errors.As(err, &why) {
 		cell.Outcome, cell.Because = Inexpressible, why.Error()
@@ -128,11 +128,11 @@ func (m *Matrix) realize(ctx context.Context, cell *Cell, course *mesh.Course) e
 	if err != nil {
 		return err
 	}
-	key := fmt.Sprintf("%s %t %s", cell.Property, Sweeps(course), plan.Line())
+	key := fmt.Sprintf("%s %t %s", cell.Property, Sweeps(ce), plan.Line())
 	tried, done := m.tried[key]
 	if !done {
 		m.cfg.OnRun(*cell)
-		if tried, err = m.try(ctx, course, plan); err != nil {
+		if tried, err = m.try(ctx, ce, plan); err != nil {
 			return err
 		}
 		m.tried[key] = tried
@@ -158,9 +158,9 @@ func (m *Matrix) write(cell *Cell, plan *fault.Plan) (file string, err error) {
 	return file, files.Write(filepath.Join(m.cfg.Dir, file), plan.Encode())
 }
 
-func (m *Matrix) try(ctx context.Context, course *mesh.Course, plan *fault.Plan) (tried Tried, err error) {
+func (m *Matrix) try(ctx context.Context, ce *mesh.Counterexample, plan *fault.Plan) (tried Tried, err error) {
 	runner := m.cfg.Runner
-	if Sweeps(course) {
+	if Sweeps(ce) {
 		if m.sweeping == nil {
 			if m.sweeping, err = m.cfg.Sweeping(ctx); err != nil {
 				return tried, err
@@ -168,7 +168,7 @@ func (m *Matrix) try(ctx context.Context, course *mesh.Course, plan *fault.Plan)
 		}
 		runner = m.sweeping
 	}
-	tried, err = Try(ctx, runner, course, plan, m.cfg.Seeds, m.cfg.Parallel)
+	tried, err = Try(ctx, runner, ce, plan, m.cfg.Seeds, m.cfg.Parallel)
 	if err == nil || ctx.Err() != nil {
 		return tried, err
 	}
@@ -177,11 +177,11 @@ func (m *Matrix) try(ctx context.Context, course *mesh.Course, plan *fault.Plan)
 }
 
 // Finish writes the outcomes to their file and tells whether the real code bears the
-// model out: whether it refutes no counterexample, and each repair mends it.
+// model out: whether it refutes no counterexample, and each repair repairs it.
 func (m *Matrix) Finish() (bears bool, err error) {
 	bears = true
 	for _, c := range m.outcomes.Cells {
-		bears = bears && c.Outcome != Refuted && c.Outcome != NotMended
+		bears = bears && c.Outcome != Refuted && c.Outcome != NotRepaired
 	}
 	if m.cfg.Dir != "" {
 		err = files.Write(filepath.Join(m.cfg.Dir, outcomesFile), m.outcomes.Encode())

@@ -8,7 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// Obstacle is why the world cannot be made to do what a course does, as a clause.
+// Obstacle is why the world cannot be made to do what a counterexample does, as a clause.
 type Obstacle string
 
 func (o Obstacle) Error() string { return string(o) }
@@ -22,9 +22,9 @@ var baseObstacles = map[mode.Base]Obstacle{
 	mode.Central:  "Cilium's replicas compute nothing: they copy",
 }
 
-// missing are the repairs that Cilium does not have, and in which courses that
+// missing are the repairs that Cilium does not have, and in which counterexamples that
 // matters. Where a repair has nothing to do, Cilium does without it what it would
-// do with it, so that the course can be run.
+// do with it, so that the counterexample can be run.
 //
 // The repair sweep is none of them, since it can be put into Cilium (Sweep). Nor is
 // token: it takes the emptied etcd out of the model, and a plan without one is a run of
@@ -32,26 +32,26 @@ var baseObstacles = map[mode.Base]Obstacle{
 // for handover.
 var missing = map[mode.Repair]struct {
 	why     Obstacle
-	matters func(*mesh.Course, []hold) bool
+	matters func(*mesh.Counterexample, []delay) bool
 }{
 	mode.Heartbeat: {
 		"the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice",
-		func(_ *mesh.Course, holds []hold) bool { return len(holds) > 0 },
+		func(_ *mesh.Counterexample, delays []delay) bool { return len(delays) > 0 },
 	},
 	mode.Fence: {
 		"Cilium's canaries carry no resourceVersion, and its agents refuse none",
-		func(c *mesh.Course, _ []hold) bool { return does(c, mesh.AgentConnects) },
+		func(c *mesh.Counterexample, _ []delay) bool { return does(c, mesh.AgentConnects) },
 	},
 }
 
-func does(c *mesh.Course, name mesh.ActName) bool {
-	return slices.ContainsFunc(c.Acts, func(a mesh.Act) bool { return a.Name == name })
+func does(c *mesh.Counterexample, name mesh.ActionName) bool {
+	return slices.ContainsFunc(c.Steps, func(a mesh.Step) bool { return a.Name == name })
 }
 
-// obstacle returns what of the course's repairs Cilium lacks and would need, or nil.
-func obstacle(c *mesh.Course, holds []hold) error {
+// obstacle returns what of the counterexample's repairs Cilium lacks and would need, or nil.
+func obstacle(c *mesh.Counterexample, delays []delay) error {
 	for _, r := range c.Mode.Repairs {
-		if repair, lacks := missing[r]; lacks && repair.matters(c, holds) {
+		if repair, lacks := missing[r]; lacks && repair.matters(c, delays) {
 			return Obstacle(fmt.Sprintf("%s: %s", r, repair.why))
 		}
 	}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,12 +23,15 @@ const (
 
 	// Of a property that holds in a mode with repairs: a counterexample of the mode
 	// without them was run with them.
-	Mended    Outcome = "mended"     // it does not break the property any more
-	NotMended Outcome = "not mended" // it still does
+	Repaired    Outcome = "repaired"     // it does not break the property any more
+	NotRepaired Outcome = "not repaired" // it still does
 )
 
+// earlierNames are those that older files have.
+var earlierNames = map[Outcome]Outcome{"mended": Repaired, "not mended": NotRepaired}
+
 // Outcomes is what is known of each broken cell of a matrix, and of some that repairs
-// mend. Its file form is JSON.
+// repair. Its file form is JSON.
 type Outcomes struct {
 	Version int               `json:"version"` // of the file form: 1
 	Code    map[string]string `json:"code"`    // the versions of what was run
@@ -40,7 +44,7 @@ type Outcomes struct {
 type Cell struct {
 	Mode     string  `json:"mode"`
 	Property string  `json:"property"`
-	Of       string  `json:"of,omitempty"` // of one that is mended or not: the mode whose counterexample it is
+	Of       string  `json:"of,omitempty"` // of one that is repaired or not: the mode whose counterexample it is
 	Steps    int     `json:"steps"`        // of the counterexample
 	Outcome  Outcome `json:"outcome"`
 
@@ -91,7 +95,9 @@ func ReadOutcomes(text []byte) (*Outcomes, error) {
 	if o.Version != OutcomesVersion {
 		return nil, fmt.Errorf("outcomes: version %d, this program reads version %d", o.Version, OutcomesVersion)
 	}
-	for _, c := range o.Cells {
+	for i := range o.Cells {
+		c := &o.Cells[i]
+		c.Outcome = cmp.Or(earlierNames[c.Outcome], c.Outcome)
 		if err := c.check(); err != nil {
 			return nil, fmt.Errorf("outcomes: %s in mode %s: %w", c.Property, c.Mode, err)
 		}
@@ -102,8 +108,8 @@ func ReadOutcomes(text []byte) (*Outcomes, error) {
 func (c *Cell) check() error {
 	switch {
 	case c.Outcome == Inexpressible && c.Because != "" && c.Plan == "":
-	case (c.Outcome == Reproduced || c.Outcome == NotMended && c.Of != "") && c.Plan != "" && len(c.Broke) > 0:
-	case (c.Outcome == Refuted || c.Outcome == Mended && c.Of != "") && c.Plan != "" && len(c.Broke) == 0:
+	case (c.Outcome == Reproduced || c.Outcome == NotRepaired && c.Of != "") && c.Plan != "" && len(c.Broke) > 0:
+	case (c.Outcome == Refuted || c.Outcome == Repaired && c.Of != "") && c.Plan != "" && len(c.Broke) == 0:
 	default:
 		return errors.New("want an outcome with what belongs to it: a plan and the seeds that broke the property, a plan and none, or why there is no plan")
 	}

@@ -16,7 +16,7 @@ func TestOutcomesAreReadBack(t *testing.T) {
 			{Mode: "clustermesh", Property: "agree", Steps: 2, Outcome: Reproduced, Plan: "a.json", Runs: 5, Broke: []uint64{1, 2}, Sentence: "<p0> & so on"},
 			{Mode: "clustermesh", Property: "owner", Steps: 6, Outcome: Refuted, Plan: "b.json", Runs: 4, Sentence: "held"},
 			{Mode: "crd", Property: "agree", Steps: 1, Outcome: Inexpressible, Because: "there is none"},
-			{Mode: "clustermesh+token", Property: "owner", Of: "clustermesh", Steps: 6, Outcome: Mended, Plan: "c.json", Runs: 5, Sentence: "held"},
+			{Mode: "clustermesh+token", Property: "owner", Of: "clustermesh", Steps: 6, Outcome: Repaired, Plan: "c.json", Runs: 5, Sentence: "held"},
 		},
 	}
 	text := o.Encode()
@@ -25,6 +25,10 @@ func TestOutcomesAreReadBack(t *testing.T) {
 	require.Equal(t, o, got)
 	require.Contains(t, string(text), "<p0> & so on")
 	require.Equal(t, 12, strings.Count(string(text), "\n"), "one cell to a line")
+
+	got, err = ReadOutcomes([]byte(strings.Replace(string(text), `"repaired"`, `"mended"`, 1)))
+	require.NoError(t, err)
+	require.Equal(t, o, got, "earlier names are read")
 }
 
 func TestOutcomesThatAreRefused(t *testing.T) {
@@ -34,7 +38,7 @@ func TestOutcomesThatAreRefused(t *testing.T) {
 		`{"version":1,"speed":1}`: `outcomes: json: unknown field "speed"`,
 		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"reproduced","plan":"a.json"}]}`: "outcomes: agree in mode crd: want an outcome with what belongs to it",
 		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"fine"}]}`:                       "outcomes: agree in mode crd: want an outcome with what belongs to it",
-		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"mended","plan":"a.json"}]}`:     "outcomes: agree in mode crd: want an outcome with what belongs to it",
+		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"repaired","plan":"a.json"}]}`:   "outcomes: agree in mode crd: want an outcome with what belongs to it",
 	} {
 		_, err := ReadOutcomes([]byte(text))
 		require.ErrorContains(t, err, want, text)

@@ -14,13 +14,13 @@ const (
 	pause = fault.Duration(2 * time.Second)
 	// boot is when agents are led to the replicas that they read at the start.
 	boot = fault.Duration(0)
-	// first is when the first act happens.
+	// first is when the first step happens.
 	first = fault.Duration(15 * time.Second)
 )
 
-// slot is between an act and the next one, which must find all that it set off. It
+// slot is between a step and the next one, which must find all that it set off. It
 // is not much longer: an agent whose etcd is away looks for another in the end.
-func slot(name mesh.ActName) fault.Duration {
+func slot(name mesh.ActionName) fault.Duration {
 	switch name {
 	case mesh.Writes: // a watch, a put, and another watch: milliseconds
 		return fault.Duration(3 * time.Second)
@@ -34,29 +34,29 @@ func slot(name mesh.ActName) fault.Duration {
 	return fault.Duration(15 * time.Second)
 }
 
-// times are when the acts of a course happen.
+// times are when the steps of a counterexample happen.
 type times struct {
-	at   []fault.Duration // by act
-	when []*fault.Trigger // by act: in place of a time, from at less ahead on; else nil
+	at   []fault.Duration // by step
+	when []*fault.Trigger // by step: in place of a time, from at less ahead on; else nil
 	end  fault.Duration   // of the churn phase
 }
 
-// timesOf gives each act that the world does not do by itself a time of its own.
-func timesOf(c *mesh.Course, holds []hold) times {
-	t := times{at: make([]fault.Duration, len(c.Acts)), when: make([]*fault.Trigger, len(c.Acts))}
+// timesOf gives each step that the world does not do by itself a time of its own.
+func timesOf(c *mesh.Counterexample, delays []delay) times {
+	t := times{at: make([]fault.Duration, len(c.Steps)), when: make([]*fault.Trigger, len(c.Steps))}
 	now, next := fault.Duration(0), first
-	for i, act := range c.Acts {
+	for i, step := range c.Steps {
 		switch seer := seenBefore(c, i); {
-		case act.Name == mesh.AgentSees, act.Name == mesh.Delivers && !ends(holds, i):
-		case act.Name == mesh.AgentConnects:
+		case step.Name == mesh.AgentSees, step.Name == mesh.Delivers && !ends(delays, i):
+		case step.Name == mesh.AgentConnects:
 			t.at[i] = now + pause
 			continue
-		case strikes(act.Name) && seer >= 0:
+		case strikes(step.Name) && seer >= 0:
 			t.when[i] = &fault.Trigger{Event: fault.See, Actor: agent(seer), Kind: "endpoint"}
-			next = now + slot(act.Name)
+			next = now + slot(step.Name)
 		default:
 			now = next
-			next = now + slot(act.Name)
+			next = now + slot(step.Name)
 		}
 		t.at[i] = now
 	}
@@ -64,18 +64,18 @@ func timesOf(c *mesh.Course, holds []hold) times {
 	return t
 }
 
-// ends reports whether the act is a delivery that a hold has kept back.
-func ends(holds []hold, act int) bool {
-	for _, h := range holds {
-		if h.to == act {
+// ends reports whether the step is a delivery that a delay has kept back.
+func ends(delays []delay, step int) bool {
+	for _, h := range delays {
+		if h.to == step {
 			return true
 		}
 	}
 	return false
 }
 
-// strikes reports whether an act is a fault, which can have a trigger.
-func strikes(name mesh.ActName) bool {
+// strikes reports whether a step is a fault, which can have a trigger.
+func strikes(name mesh.ActionName) bool {
 	switch name {
 	case mesh.WriterRestarts, mesh.ReplicaCrashes, mesh.EtcdEmptied, mesh.AgentRestarts:
 		return true
@@ -83,14 +83,14 @@ func strikes(name mesh.ActName) bool {
 	return false
 }
 
-// seenBefore returns the agent that must have seen a pod's creation before an act,
-// if that is what the act waits for: since the write of it nothing has happened
+// seenBefore returns the agent that must have seen a pod's creation before a step,
+// if that is what the step waits for: since the write of it nothing has happened
 // but deliveries and the agent's seeing it. Else it returns -1. That a pod is gone
 // from a view is no event of a trigger.
-func seenBefore(c *mesh.Course, act int) (seer int) {
+func seenBefore(c *mesh.Counterexample, step int) (seer int) {
 	seer = -1
-	for i := act - 1; i >= 0; i-- {
-		switch before := c.Acts[i]; before.Name {
+	for i := step - 1; i >= 0; i-- {
+		switch before := c.Steps[i]; before.Name {
 		case mesh.AgentSees:
 			seer = before.Agent
 		case mesh.Delivers:

@@ -10,17 +10,17 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
-// Tried is what came of running the plan of a course with several seeds.
+// Tried is what came of running the plan of a counterexample with several seeds.
 type Tried struct {
-	Runs     int      // that went as the course
+	Runs     int      // that went as the counterexample
 	Seeds    []uint64 // of those that break the property, in order
 	Sentence string   // of the first seed that breaks it; if none does, of the first seed
 }
 
-// Try runs the plan of a course with each seed, so many at a time, and judges the
+// Try runs the plan of a counterexample with each seed, so many at a time, and judges the
 // property. The error is a *det.Failure if a worker failed, and says so if no run went
-// as the course.
-func Try(ctx context.Context, r drive.Runner, c *mesh.Course, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
+// as the counterexample.
+func Try(ctx context.Context, r drive.Runner, c *mesh.Counterexample, plan *fault.Plan, seeds drive.Seeds, parallel int) (Tried, error) {
 	rulings := map[uint64]Ruling{}
 	err := drive.Each(ctx, seeds.All(), parallel, func(ctx context.Context, seed uint64) (Ruling, error) {
 		return run(ctx, r, c, plan, seed)
@@ -53,7 +53,7 @@ func Try(ctx context.Context, r drive.Runner, c *mesh.Course, plan *fault.Plan, 
 	return t, nil
 }
 
-func run(ctx context.Context, r drive.Runner, c *mesh.Course, plan *fault.Plan, seed uint64) (Ruling, error) {
+func run(ctx context.Context, r drive.Runner, c *mesh.Counterexample, plan *fault.Plan, seed uint64) (Ruling, error) {
 	seeded := *plan
 	seeded.Seed = seed
 	result, err := r.Run(ctx, &seeded)
@@ -69,9 +69,9 @@ func (t Tried) Outcome(repaired bool) Outcome {
 	broke := len(t.Seeds) > 0
 	switch {
 	case repaired && broke:
-		return NotMended
+		return NotRepaired
 	case repaired:
-		return Mended
+		return Repaired
 	case broke:
 		return Reproduced
 	}

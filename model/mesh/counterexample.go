@@ -9,36 +9,36 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// Course is a counterexample taken apart, for those who want to make the same
+// Counterexample is a counterexample taken apart, for those who want to make the same
 // happen elsewhere.
-type Course struct {
+type Counterexample struct {
 	Mode     mode.Mode
 	Bounds   Bounds // Replicas is 0 if the mode has none
 	Property string // that is broken at the end
 	Reads    []int  // by agent: the replica that it reads at the start, or -1
-	Acts     []Act  // in order
+	Steps    []Step // in order
 }
 
-// ActName is the name of an action, without who it is of.
-type ActName string
+// ActionName is the name of an action, without who it is of.
+type ActionName string
 
 // The actions of the base ClusterMesh without repairs. Other modes have more.
 const (
-	Writes         ActName = "Write"
-	Delivers       ActName = "Deliver"
-	WriterRestarts ActName = "RestartWriter"
-	WriterListsNow ActName = "WriterLists"
-	ReplicaStarts  ActName = "Start"
-	ReplicaCrashes ActName = "Crash"
-	EtcdEmptied    ActName = "Empty"
-	AgentSees      ActName = "See"
-	AgentConnects  ActName = "Connect"
-	AgentRestarts  ActName = "RestartAgent"
+	Writes         ActionName = "Write"
+	Delivers       ActionName = "Deliver"
+	WriterRestarts ActionName = "RestartWriter"
+	WriterListsNow ActionName = "WriterLists"
+	ReplicaStarts  ActionName = "Start"
+	ReplicaCrashes ActionName = "Crash"
+	EtcdEmptied    ActionName = "Empty"
+	AgentSees      ActionName = "See"
+	AgentConnects  ActionName = "Connect"
+	AgentRestarts  ActionName = "RestartAgent"
 )
 
-// Act is one step of a course.
-type Act struct {
-	Name    ActName
+// Step is one step of a counterexample.
+type Step struct {
+	Name    ActionName
 	Replica int // whose step it is, or with which an agent connects; -1: none
 	Agent   int // whose step it is; -1: none
 
@@ -48,9 +48,9 @@ type Act struct {
 	Write Write
 }
 
-// Course takes apart the counterexample of a cell, by doing again in the model what
+// Counterexample takes apart the counterexample of a cell, by doing again in the model what
 // its steps say. The error says which step is none of the model's.
-func (r *Row) Course(c Cell) (*Course, error) {
+func (r *Row) Counterexample(c Cell) (*Counterexample, error) {
 	m, err := newMesh(Config{r.Mode, r.Bounds})
 	if err != nil {
 		return nil, err
@@ -59,18 +59,18 @@ func (r *Row) Course(c Cell) (*Course, error) {
 	if err != nil {
 		return nil, err
 	}
-	course := &Course{Mode: r.Mode, Bounds: m.Bounds, Property: c.Property}
+	ce := &Counterexample{Mode: r.Mode, Bounds: m.Bounds, Property: c.Property}
 	for a := range m.Agents {
-		course.Reads = append(course.Reads, int(s.Agents[a].At)-1)
+		ce.Reads = append(ce.Reads, int(s.Agents[a].At)-1)
 	}
-	for i, step := range c.Trace.Steps {
-		act, ok := m.again(&s, step.Action)
+	for i, said := range c.Trace.Steps {
+		step, ok := m.again(&s, said.Action)
 		if !ok {
-			return nil, fmt.Errorf("mode %s, step %d of the counterexample of %s: %q is not possible there", r.Mode, i+1, c.Property, step.Action)
+			return nil, fmt.Errorf("mode %s, step %d of the counterexample of %s: %q is not possible there", r.Mode, i+1, c.Property, said.Action)
 		}
-		course.Acts = append(course.Acts, act)
+		ce.Steps = append(ce.Steps, step)
 	}
-	return course, nil
+	return ce, nil
 }
 
 // initial finds the initial state with which a trace begins.
@@ -85,7 +85,7 @@ func (m *mesh) initial(t *trace.Trace) (State, error) {
 }
 
 // again does what a step of a trace says, name and sentence, and returns it.
-func (m *mesh) again(s *State, said string) (Act, bool) {
+func (m *mesh) again(s *State, said string) (Step, bool) {
 	for _, x := range m.actions {
 		if !strings.HasPrefix(said, x.name+" [") {
 			continue
@@ -95,41 +95,41 @@ func (m *mesh) again(s *State, said string) (Act, bool) {
 			if !x.do(&next, i) || said != fmt.Sprintf("%s [%s]", x.name, x.say(s, i)) {
 				continue
 			}
-			act := m.act(x.name, s, &next, i)
+			step := m.taken(x.name, s, &next, i)
 			*s = next
-			return act, true
+			return step, true
 		}
 	}
-	return Act{}, false
+	return Step{}, false
 }
 
-// act describes the choice i of an action that led from one state to the next.
-func (m *mesh) act(name string, old, next *State, i int) Act {
+// taken describes the choice i of an action that led from one state to the next.
+func (m *mesh) taken(name string, old, next *State, i int) Step {
 	name, host, _ := strings.Cut(strings.TrimSuffix(name, ")"), "(")
-	act := Act{Name: ActName(name), Replica: -1, Agent: -1}
+	step := Step{Name: ActionName(name), Replica: -1, Agent: -1}
 	switch {
 	case strings.HasPrefix(host, "r"):
-		act.Replica = number(host)
+		step.Replica = number(host)
 	case strings.HasPrefix(host, "a"):
-		act.Agent = number(host)
+		step.Agent = number(host)
 	}
-	switch act.Name {
+	switch step.Name {
 	case Writes:
-		act.RV = int(next.RV)
+		step.RV = int(next.RV)
 		if m.mode.Base == mode.Direct {
-			_, act.Replica = m.choice(i)
+			_, step.Replica = m.choice(i)
 		}
 	case Delivers:
-		act.RV = int(next.Replicas[act.Replica].RV)
+		step.RV = int(next.Replicas[step.Replica].RV)
 	case AgentConnects:
-		act.Replica = i
+		step.Replica = i
 	case AgentSees:
-		act.Replica = int(old.Agents[act.Agent].At) - 1
+		step.Replica = int(old.Agents[step.Agent].At) - 1
 	}
-	if act.RV > 0 {
-		act.Write = next.at(uint8(act.RV))
+	if step.RV > 0 {
+		step.Write = next.at(uint8(step.RV))
 	}
-	return act
+	return step
 }
 
 // number is that of a host: there are at most three of a sort.

@@ -13,13 +13,13 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-func TestMend(t *testing.T) {
+func TestRepair(t *testing.T) {
 	gone := deleted(2)
-	orphan := []mesh.Act{befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), delivers(1, gone)}
-	emptied := []mesh.Act{gone, befalls(mesh.EtcdEmptied, 0), delivers(1, gone), befalls(mesh.ReplicaStarts, 0)}
+	orphan := []mesh.Step{befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), delivers(1, gone)}
+	emptied := []mesh.Step{gone, befalls(mesh.EtcdEmptied, 0), delivers(1, gone), befalls(mesh.ReplicaStarts, 0)}
 	for name, c := range map[string]struct {
 		from, to string
-		acts     []mesh.Act
+		steps    []mesh.Step
 		changed  bool
 	}{
 		"a sweep":                     {"clustermesh", "clustermesh+sweep", orphan, true},
@@ -34,17 +34,17 @@ func TestMend(t *testing.T) {
 	} {
 		md, err := mode.Parse(c.to)
 		require.NoError(t, err)
-		before := course(t, c.from, "convergence", c.acts...)
-		mended, changed := Mend(before, md)
+		before := ce(t, c.from, "convergence", c.steps...)
+		repaired, changed := WithRepairs(before, md)
 		require.Equal(t, c.changed, changed, name)
 		if !changed {
 			continue
 		}
-		require.Equal(t, c.to, mended.Mode.String(), name)
-		require.Equal(t, strings.Contains(c.to, "sweep") && c.acts[0].Name == mesh.WriterRestarts, Sweeps(mended), name)
-		require.False(t, strings.Contains(c.to, "token") && does(mended, mesh.EtcdEmptied), name)
-		require.Equal(t, c.acts, before.Acts, "%s: the given one stays as it is", name)
-		_, err = Export(mended)
+		require.Equal(t, c.to, repaired.Mode.String(), name)
+		require.Equal(t, strings.Contains(c.to, "sweep") && c.steps[0].Name == mesh.WriterRestarts, Sweeps(repaired), name)
+		require.False(t, strings.Contains(c.to, "token") && does(repaired, mesh.EtcdEmptied), name)
+		require.Equal(t, c.steps, before.Steps, "%s: the given one stays as it is", name)
+		_, err = Export(repaired)
 		require.NoError(t, err, name)
 	}
 }

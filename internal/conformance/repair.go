@@ -19,11 +19,11 @@ import (
 //go:embed repairs/sweep.yaml
 var sweepFile []byte
 
-// Mend returns the course of a mode without repairs as it is in a mode that has more of
+// WithRepairs returns the counterexample of a mode without repairs as it is in a mode that has more of
 // them, and reports whether they change anything in it. The repairs that can be run
 // are sweep, which is put into Cilium's source (Sweep), and token: what empties an
 // etcd is then no other than the loss of its pod, which is how it is run.
-func Mend(c *mesh.Course, md mode.Mode) (mended *mesh.Course, changed bool) {
+func WithRepairs(c *mesh.Counterexample, md mode.Mode) (repaired *mesh.Counterexample, changed bool) {
 	if c.Mode.Base != mode.ClusterMesh || md.Base != mode.ClusterMesh {
 		return nil, false
 	}
@@ -42,17 +42,17 @@ func Mend(c *mesh.Course, md mode.Mode) (mended *mesh.Course, changed bool) {
 		changed = changed && slices.Contains(md.Repairs, r)
 	}
 	m := *c
-	m.Mode, m.Acts = md, slices.Clone(c.Acts)
-	for i := range m.Acts {
-		if m.Acts[i].Name == mesh.EtcdEmptied && slices.Contains(md.Repairs, mode.Token) {
-			m.Acts[i].Name = mesh.ReplicaCrashes
+	m.Mode, m.Steps = md, slices.Clone(c.Steps)
+	for i := range m.Steps {
+		if m.Steps[i].Name == mesh.EtcdEmptied && slices.Contains(md.Repairs, mode.Token) {
+			m.Steps[i].Name = mesh.ReplicaCrashes
 		}
 	}
 	return &m, changed
 }
 
-// Sweeps reports whether a run of the course needs a worker with the repair sweep.
-func Sweeps(c *mesh.Course) bool {
+// Sweeps reports whether a run of the counterexample needs a worker with the repair sweep.
+func Sweeps(c *mesh.Counterexample) bool {
 	return slices.Contains(c.Mode.Repairs, mode.Sweep) && does(c, mesh.WriterListsNow)
 }
 

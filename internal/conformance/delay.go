@@ -1,0 +1,75 @@
+package conformance
+
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mesh"
+)
+
+// delay is a time in which a replica must not hear of writes: it is cut off from
+// the kube-apiserver. From and To are indices of steps: the write that it must not
+// hear of, and the step at which it hears of it, or at which it does not matter any
+// more, because the replica's watch is gone; the number of steps if it never hears.
+type delay struct {
+	replica  int
+	from, to int
+}
+
+// delays returns the delays that a counterexample needs, replica by replica.
+//
+// A delivery that may as well be made at once, because nobody looks at the replica
+// between the write and the delivery, needs none. Those that are late end a delay
+// together: a plan cannot let a watch deliver one of two writes.
+func delays(c *mesh.Counterexample) (all []delay, err error) {
+	for r := range c.Bounds.Replicas {
+		watching := true
+		last := delay{to: -1}
+		for i, step := range c.Steps {
+			switch {
+			case step.Name == mesh.Writes && watching:
+				to, late := heardAt(c, r, i)
+				held := last.to > i // the delay for an earlier write goes on
+				switch {
+				case held && to != last.to && (to == len(c.Steps) || lookedAt(c, r, last.to, to)):
+					return nil, Obstacle(fmt.Sprintf("r%d's watch would have to deliver one of two writes and hold rv %d back", r, step.RV))
+				case !held && late:
+					last = delay{r, i, to}
+					all = append(all, last)
+				}
+			case step.Replica != r:
+			case step.Name == mesh.WriterRestarts, step.Name == mesh.ReplicaCrashes, step.Name == mesh.EtcdEmptied:
+				watching = false
+			case step.Name == mesh.WriterListsNow, step.Name == mesh.ReplicaStarts:
+				watching = true
+			}
+		}
+	}
+	return all, nil
+}
+
+// heardAt returns the step at which a replica hears of the write that is the step i, or
+// loses its watch, and whether that is late.
+func heardAt(c *mesh.Counterexample, r, i int) (to int, late bool) {
+	for j := i + 1; j < len(c.Steps); j++ {
+		step := c.Steps[j]
+		switch {
+		case step.Replica != r:
+		case step.Name == mesh.Delivers && step.RV == c.Steps[i].RV:
+			return j, lookedAt(c, r, i, j)
+		case step.Name == mesh.WriterRestarts, step.Name == mesh.ReplicaCrashes, step.Name == mesh.EtcdEmptied:
+			return j, true
+		}
+	}
+	return len(c.Steps), true
+}
+
+// lookedAt reports whether between two steps something befalls the replica or an
+// agent reads from it.
+func lookedAt(c *mesh.Counterexample, r, from, to int) bool {
+	for _, step := range c.Steps[from+1 : to] {
+		if step.Replica == r && step.Name != mesh.Delivers {
+			return true
+		}
+	}
+	return false
+}

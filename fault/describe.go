@@ -3,6 +3,8 @@ package fault
 import (
 	"fmt"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Describe tells a reader in a few lines what a plan does: mode, topology,
@@ -24,7 +26,7 @@ func Describe(p *Plan) string {
 		operators = ", " + count(p.Topology.Operators, "operator")
 	}
 	replicas := ""
-	if p.hasReplicas() {
+	if p.InMode().Runs(mode.Replica) {
 		replicas = ", " + count(p.Topology.Replicas, "replica")
 	}
 	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",

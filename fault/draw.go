@@ -6,12 +6,14 @@ import (
 	"fmt"
 
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // DrawConfig says from what a plan is drawn besides its seed. The zero value
 // draws a plan of the swarm.
 type DrawConfig struct {
-	// Mode is how agents read; empty: ModeClusterMesh. The modes' plans of a seed have
+	// Mode is how agents read; empty: mode.Default. The modes' plans of a seed have
 	// the same world and workload, but for replicas, and each the faults that it knows.
 	Mode string
 	// Objects are the Kubernetes objects present at the start, in place of drawn
@@ -35,7 +37,7 @@ func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 	if !cfg.Reference {
 		s = draw(from, swarm, "shape")
 	}
-	p := drawPlan(from, s, cmp.Or(cfg.Mode, ModeClusterMesh), cfg.Objects, objects)
+	p := drawPlan(from, s, cmp.Or(cfg.Mode, mode.Default.String()), cfg.Objects, objects)
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func Plans() *rapid.Generator[*Plan] {
 		s.pods = min(s.pods, 10)
 		s.faults = min(s.faults, 6)
 		s.opEvery = max(s.opEvery, 2*second)
-		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, ModeClusterMesh, nil, given{})
+		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, mode.Default.String(), nil, given{})
 		if err := p.Validate(); err != nil {
 			panic(fmt.Sprintf("fault: a drawn plan is not valid: %v", err))
 		}
@@ -59,11 +61,11 @@ func Plans() *rapid.Generator[*Plan] {
 	})
 }
 
-func drawPlan(from source, s shape, mode string, raw []json.RawMessage, objects given) *Plan {
+func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, objects given) *Plan {
 	p := &Plan{
 		Version:  Version,
 		Seed:     from.seed,
-		Mode:     mode,
+		Mode:     modeName,
 		Topology: s.topology,
 		Network:  draw(from, networks, "network"),
 		Options:  draw(from, options, "options"),
@@ -72,9 +74,9 @@ func drawPlan(from source, s shape, mode string, raw []json.RawMessage, objects 
 		Objects:  raw,
 	}
 	p.Options.LeaseTTL = s.leaseTTL
-	if !p.hasReplicas() {
+	if !p.InMode().Runs(mode.Replica) {
 		p.Topology.Replicas, p.Options.LeaseTTL = 0, 0
-		s.kinds = withoutReplicas(from, s.kinds, p.Topology)
+		s.kinds = possibleIn(p.InMode(), from, s.kinds, p.Topology)
 	}
 	if len(raw) > 0 {
 		p.Topology.Operators = 0 // given identities and slices are nobody's to manage

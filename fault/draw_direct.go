@@ -2,6 +2,8 @@ package fault
 
 import (
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // The three patterns where agents read the kube-apiservers themselves.
@@ -12,7 +14,7 @@ var directPatterns = []func(*rapid.T, *Plan) []Fault{staleServer, unobservedByAg
 func staleServer(t *rapid.T, p *Plan) []Fault {
 	at := Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
 	behind := 5*second + Duration(uniform(t, 55_000, "behind"))*ms
-	stale, fresh, agent := drawHost(t, p, "k"), drawHost(t, p, "k"), drawHost(t, p, "a")
+	stale, fresh, agent := drawHost(t, p, mode.APIServer), drawHost(t, p, mode.APIServer), drawHost(t, p, mode.Agent)
 	lagging := Fault{Kind: KubeFreeze, At: at, Target: stale, For: within(p, at, behind+30*second)}
 	over := Fault{Kind: AgentCrash, At: min(at+behind, p.Churn), Target: agent}
 	over.For = within(p, over.At, 5*second)
@@ -25,7 +27,7 @@ func staleServer(t *rapid.T, p *Plan) []Fault {
 // unobservedByAgent: while an agent is away, something appears and disappears, or
 // disappears and appears again.
 func unobservedByAgent(t *rapid.T, p *Plan) []Fault {
-	agent, server := drawHost(t, p, "a"), drawHost(t, p, "k")
+	agent, server := drawHost(t, p, mode.Agent), drawHost(t, p, mode.APIServer)
 	f := oneOf(t, "away", Fault{Kind: AgentCrash, Target: agent}, Fault{Kind: Partition, Target: agent, Peer: server})
 	first, second := drawPair(t, p)
 	f.At = max(0, first-Duration(1+uniform(t, 1000, "before"))*ms)
@@ -44,8 +46,8 @@ func intermediateWrites(t *rapid.T, p *Plan) []Fault {
 	at := Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
 	length := within(p, at, Duration(1+uniform(t, 20_000, "for"))*ms)
 	if p.Topology.Operators > 0 && coin.Draw(t, "operator") {
-		o := drawHost(t, p, "o")
+		o := drawHost(t, p, mode.Operator)
 		return []Fault{{At: at, When: &Trigger{Event: KubeWrite, Actor: o, Nth: nth}, Kind: OperatorCrash, Target: o, For: length}}
 	}
-	return []Fault{{At: at, When: &Trigger{Event: KubeWrite, Actor: "w0", Nth: nth}, Kind: KubeRestart, Target: drawHost(t, p, "k"), For: length}}
+	return []Fault{{At: at, When: &Trigger{Event: KubeWrite, Actor: mode.Client.Host(0), Nth: nth}, Kind: KubeRestart, Target: drawHost(t, p, mode.APIServer), For: length}}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // drawFaults draws each fault, or each group of faults that make a pattern, from
@@ -62,12 +64,12 @@ func drawFault(t *rapid.T, p *Plan, s shape) Fault {
 	case spec.group == many:
 		f.Targets = drawGroup(t, p, spec.Kind)
 	case spec.group == oneOrMore && coin.Draw(t, "several"):
-		f.Targets = drawSome(t, hostNames("a", p.Topology.Agents), 1)
-	case spec.targets != "":
-		f.Target = drawHost(t, p, oneOf(t, "letter", lettersOf(p, spec.targets)...))
+		f.Targets = drawSome(t, hostNames(mode.Agent, p.Topology.Agents), 1)
+	case len(spec.targets) > 0:
+		f.Target = drawHost(t, p, oneOf(t, "role", present(p, spec.targets)...))
 	}
-	if spec.peers != "" && coin.Draw(t, "to") {
-		f.Peer = drawHost(t, p, spec.peers)
+	if len(spec.peers) > 0 && coin.Draw(t, "to") {
+		f.Peer = drawHost(t, p, spec.peers[0])
 	}
 	if spec.lasts != instant {
 		f.For = max(ms, min(drawLength(t, spec), p.Churn-f.At))
@@ -112,24 +114,19 @@ func drawLength(t *rapid.T, spec *Spec) Duration {
 	return Duration(1+uniform(t, longest, "for")) * ms
 }
 
-func drawHost(t *rapid.T, p *Plan, letter string) string {
-	return hostName(letter, uniform(t, p.Hosts(letter), letter))
+func drawHost(t *rapid.T, p *Plan, role mode.Role) string {
+	return role.Host(uniform(t, p.Hosts(role), role.Plural()))
 }
 
-// lettersOf returns the letters of which there are hosts.
-func lettersOf(p *Plan, letters string) (present []string) {
-	for _, letter := range letters {
-		if p.Hosts(string(letter)) > 0 {
-			present = append(present, string(letter))
-		}
-	}
-	return present
+// present returns the roles of which there are hosts.
+func present(p *Plan, all roles) roles {
+	return slices.DeleteFunc(slices.Clone(all), func(r mode.Role) bool { return p.Hosts(r) == 0 })
 }
 
-func hostNames(letter string, n int) []string {
+func hostNames(role mode.Role, n int) []string {
 	names := make([]string, n)
 	for i := range names {
-		names[i] = hostName(letter, i)
+		names[i] = role.Host(i)
 	}
 	return names
 }
@@ -147,19 +144,20 @@ func drawSome(t *rapid.T, names []string, least int) (some []string) {
 }
 
 // drawLink draws two hosts that talk: mostly an agent or a kube-apiserver with a
-// replica, or without replicas an agent with a kube-apiserver, and either may be the target, which matters to a one-way partition.
+// replica, or without replicas an agent with a kube-apiserver. Either may be the
+// target, which matters to a one-way partition.
 func drawLink(t *rapid.T, p *Plan) (target, peer string) {
 	switch kind := uniform(t, 6, "link"); {
-	case kind < 4 && !p.hasReplicas():
-		target, peer = drawHost(t, p, "a"), drawHost(t, p, "k")
+	case kind < 4 && !p.InMode().Runs(mode.Replica):
+		target, peer = drawHost(t, p, mode.Agent), drawHost(t, p, mode.APIServer)
 	case kind < 2:
-		target, peer = drawHost(t, p, "a"), drawHost(t, p, "r")
+		target, peer = drawHost(t, p, mode.Agent), drawHost(t, p, mode.Replica)
 	case kind < 4:
-		target, peer = drawHost(t, p, "r"), drawHost(t, p, "k")
+		target, peer = drawHost(t, p, mode.Replica), drawHost(t, p, mode.APIServer)
 	case kind == 4 && p.Topology.Operators > 0:
-		target, peer = drawHost(t, p, "o"), drawHost(t, p, "k")
+		target, peer = drawHost(t, p, mode.Operator), drawHost(t, p, mode.APIServer)
 	default:
-		target, peer = "w0", drawHost(t, p, "k")
+		target, peer = mode.Client.Host(0), drawHost(t, p, mode.APIServer)
 	}
 	if coin.Draw(t, "turn") {
 		target, peer = peer, target
@@ -171,8 +169,8 @@ func drawLink(t *rapid.T, p *Plan) (target, peer string) {
 // or a ring in a drawn order.
 func drawGroup(t *rapid.T, p *Plan, kind Kind) []string {
 	var all []string
-	for _, letter := range []string{"k", "r", "a", "o", "w"} {
-		all = append(all, hostNames(letter, p.Hosts(letter))...)
+	for _, role := range mode.Roles() {
+		all = append(all, hostNames(role, p.Hosts(role))...)
 	}
 	switch {
 	case kind == PartitionRing:
@@ -192,11 +190,11 @@ func drawGroup(t *rapid.T, p *Plan, kind Kind) []string {
 func drawTrigger(t *rapid.T, p *Plan) *Trigger {
 	for range 20 {
 		spec := oneOf(t, "event", Events...)
-		letters := lettersOf(p, spec.actorsIn(p))
-		if len(letters) == 0 {
+		actors := present(p, spec.actorsIn(p.InMode()))
+		if len(actors) == 0 {
 			continue
 		}
-		w := &Trigger{Event: spec.Event, Actor: drawHost(t, p, oneOf(t, "actor", letters...))}
+		w := &Trigger{Event: spec.Event, Actor: drawHost(t, p, oneOf(t, "actor", actors...))}
 		if len(spec.kinds) > 0 && coin.Draw(t, "any") {
 			w.Kind = oneOf(t, "event kind", spec.kinds...)
 		}
@@ -209,8 +207,8 @@ func drawTrigger(t *rapid.T, p *Plan) *Trigger {
 			return w
 		}
 	}
-	if !p.hasReplicas() {
-		return &Trigger{Event: KubeWrite, Actor: "w0"}
+	if !p.InMode().Runs(mode.Replica) {
+		return &Trigger{Event: KubeWrite, Actor: mode.Client.Host(0)}
 	}
-	return &Trigger{Event: EtcdPut, Actor: "r0"}
+	return &Trigger{Event: EtcdPut, Actor: mode.Replica.Host(0)}
 }

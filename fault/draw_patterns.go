@@ -2,6 +2,8 @@ package fault
 
 import (
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // The three patterns in which controllers see the world wrongly, after Sun et
@@ -12,7 +14,7 @@ var patterns = []func(*rapid.T, *Plan) []Fault{staleState, unobservedState, inte
 
 // drawPattern draws a pattern that the plan has room for.
 func drawPattern(t *rapid.T, p *Plan) []Fault {
-	if !p.hasReplicas() {
+	if !p.InMode().Runs(mode.Replica) {
 		return oneOf(t, "pattern kind", directPatterns...)(t, p)
 	}
 	return oneOf(t, "pattern kind", patterns...)(t, p)
@@ -23,23 +25,23 @@ func drawPattern(t *rapid.T, p *Plan) []Fault {
 func staleState(t *rapid.T, p *Plan) []Fault {
 	at := Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
 	behind := 5*second + Duration(uniform(t, 55_000, "behind"))*ms
-	stale, fresh := drawHost(t, p, "r"), drawHost(t, p, "r")
+	stale, fresh := drawHost(t, p, mode.Replica), drawHost(t, p, mode.Replica)
 	var lagging []Fault
 	switch kind := uniform(t, 3, "lagging"); {
 	case kind == 0 && p.Topology.APIServers > 1:
-		lagging = []Fault{{Kind: KubeFreeze, At: at, Target: drawHost(t, p, "k")}}
+		lagging = []Fault{{Kind: KubeFreeze, At: at, Target: drawHost(t, p, mode.APIServer)}}
 	case kind == 1:
 		lagging = []Fault{{Kind: EtcdStall, At: at, Target: stale}}
 	default:
-		lagging = []Fault{{Kind: PartitionGroup, At: at, Targets: hostNames("k", p.Topology.APIServers)}}
+		lagging = []Fault{{Kind: PartitionGroup, At: at, Targets: hostNames(mode.APIServer, p.Topology.APIServers)}}
 		if p.Topology.APIServers == 1 {
-			lagging = []Fault{{Kind: Partition, At: at, Target: stale, Peer: "k0"}}
+			lagging = []Fault{{Kind: Partition, At: at, Target: stale, Peer: mode.APIServer.Host(0)}}
 		}
 	}
 	for i := range lagging {
 		lagging[i].For = within(p, at, behind+30*second)
 	}
-	over := Fault{Kind: Move, At: min(at+behind, p.Churn), Target: drawHost(t, p, "a"), Peer: stale}
+	over := Fault{Kind: Move, At: min(at+behind, p.Churn), Target: drawHost(t, p, mode.Agent), Peer: stale}
 	if coin.Draw(t, "loss") && fresh != stale {
 		over = Fault{Kind: ReplicaLoss, At: over.At, Target: fresh, For: within(p, over.At, 30*second)}
 	}
@@ -50,17 +52,17 @@ func staleState(t *rapid.T, p *Plan) []Fault {
 // disappears and appears again.
 func unobservedState(t *rapid.T, p *Plan) []Fault {
 	away := []Fault{
-		{Kind: WriterRestart, Target: drawHost(t, p, "r")},
-		{Kind: Partition, Target: drawHost(t, p, "r"), Peer: drawHost(t, p, "k")},
-		{Kind: AgentCrash, Target: drawHost(t, p, "a")},
-		{Kind: Partition, Target: drawHost(t, p, "a"), Peer: drawHost(t, p, "r")},
+		{Kind: WriterRestart, Target: drawHost(t, p, mode.Replica)},
+		{Kind: Partition, Target: drawHost(t, p, mode.Replica), Peer: drawHost(t, p, mode.APIServer)},
+		{Kind: AgentCrash, Target: drawHost(t, p, mode.Agent)},
+		{Kind: Partition, Target: drawHost(t, p, mode.Agent), Peer: drawHost(t, p, mode.Replica)},
 	}
 	f := oneOf(t, "away", away...)
 	first, second := drawPair(t, p)
 	f.At = max(0, first-Duration(1+uniform(t, 1000, "before"))*ms)
 	f.For = within(p, f.At, second-f.At+Duration(1+uniform(t, 1000, "after"))*ms)
 	group := []Fault{f}
-	if f.Kind == Partition && f.Target[0] == 'r' && coin.Draw(t, "expire") {
+	if f.Kind == Partition && mode.Replica.Is(f.Target) && coin.Draw(t, "expire") {
 		// It has to list again, so that it never sees the events.
 		group = append(group, Fault{Kind: KubeExpire, At: min(f.At+f.For, p.Churn), Target: f.Peer})
 	}
@@ -91,10 +93,10 @@ func intermediateState(t *rapid.T, p *Plan) []Fault {
 	at := Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
 	length := within(p, at, Duration(1+uniform(t, 20_000, "for"))*ms)
 	if p.Topology.Operators > 0 && coin.Draw(t, "operator") {
-		o := drawHost(t, p, "o")
+		o := drawHost(t, p, mode.Operator)
 		return []Fault{{At: at, When: &Trigger{Event: KubeWrite, Actor: o, Nth: nth}, Kind: OperatorCrash, Target: o, For: length}}
 	}
-	r := drawHost(t, p, "r")
+	r := drawHost(t, p, mode.Replica)
 	kind := oneOf(t, "crash", WriterRestart, ReplicaLoss, EtcdRestart)
 	return []Fault{{At: at, When: &Trigger{Event: EtcdPut, Actor: r, Nth: nth}, Kind: kind, Target: r, For: length}}
 }

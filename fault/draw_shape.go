@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // An agent takes up to about two and a half minutes to notice that its replica
@@ -88,18 +90,18 @@ func drawKinds(t *rapid.T, topology Topology) (kinds []Kind) {
 
 // possibleSpecs are the kinds of faults that do not lack an operator.
 func possibleSpecs(topology Topology) []Spec {
-	return slices.DeleteFunc(slices.Clone(Specs), func(s Spec) bool { return s.Class == OperatorFaults && topology.Operators == 0 })
+	return slices.DeleteFunc(slices.Clone(Specs), func(s Spec) bool { return s.Needs == mode.Operator && topology.Operators == 0 })
 }
 
-// withoutReplicas returns those of the kinds that a mode without replicas knows, or
-// one that is drawn if it knows none.
-func withoutReplicas(from source, kinds []Kind, topology Topology) []Kind {
-	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return specs[k].needsReplicas() })
+// possibleIn returns those of the kinds that can happen in a mode, or one that is drawn
+// if none can.
+func possibleIn(m mode.Mode, from source, kinds []Kind, topology Topology) []Kind {
+	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !m.Runs(specs[k].Needs) })
 	if len(kinds) > 0 {
 		return kinds
 	}
 	return draw(from, rapid.Custom(func(t *rapid.T) []Kind {
-		possible := slices.DeleteFunc(possibleSpecs(topology), func(s Spec) bool { return s.needsReplicas() })
+		possible := slices.DeleteFunc(possibleSpecs(topology), func(s Spec) bool { return !m.Runs(s.Needs) })
 		return []Kind{oneOf(t, "kind", possible...).Kind}
 	}), "kind without replicas")
 }

@@ -2,7 +2,10 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Class is what a kind of fault strikes. A seed draws which classes exist at all.
@@ -26,10 +29,12 @@ type Spec struct {
 	Class   Class
 	Summary string // one line
 
-	targets  string   // letters of the hosts that it can happen to; empty: it names none
+	Needs mode.Role // the role without whose hosts it cannot happen at all; empty: it goes by the hosts that it names
+
+	targets  roles    // of the hosts that it can happen to; empty: it names none
 	group    group    // whether it names several hosts in targets
 	link     bool     // it concerns a link and has a peer
-	peers    string   // letters of the peers, if not those that talk with the target; may be left out
+	peers    roles    // of the peers, if not those that talk with the target; may be left out
 	lasts    lasts    // whether it has a length
 	longest  Duration // that is drawn
 	hows     []string // values of how, the default first
@@ -88,15 +93,15 @@ var specs = func() map[Kind]*Spec {
 // Fields says in one line what a fault of the kind takes besides at and when.
 func (s *Spec) Fields() string {
 	var parts []string
-	if s.targets != "" {
+	if len(s.targets) > 0 {
 		name := map[group]string{one: "target", oneOrMore: "target or targets", many: "targets"}[s.group]
-		parts = append(parts, name+" "+hostLetters(s.targets))
+		parts = append(parts, name+" "+s.targets.letters())
 	}
 	if s.link {
 		parts = append(parts, "peer")
 	}
-	if s.peers != "" {
-		parts = append(parts, "peer "+hostLetters(s.peers)+" (optional)")
+	if len(s.peers) > 0 {
+		parts = append(parts, "peer "+s.peers.letters()+" (optional)")
 	}
 	switch s.lasts {
 	case needed:
@@ -116,12 +121,26 @@ func (s *Spec) Fields() string {
 	return strings.Join(parts, "; ")
 }
 
-func hostLetters(letters string) string {
+// roles are roles of hosts, in the order in which they are drawn.
+type roles []mode.Role
+
+func (r roles) has(host string) bool { return slices.Contains(r, mode.RoleOf(host)) }
+
+// letters names the roles as hosts' names do.
+func (r roles) letters() string {
 	var names []string
-	for _, letter := range letters {
-		names = append(names, string(letter))
+	for _, role := range r {
+		names = append(names, string(role))
 	}
 	return strings.Join(names, ", ")
+}
+
+// fewest is how many of the hosts that it names in targets there must be.
+func (s *Spec) fewest() int {
+	if s.Kind == PartitionRing {
+		return 4
+	}
+	return 1
 }
 
 // Text is the reference of all kinds and triggers, as simrun faults prints it.
@@ -139,7 +158,7 @@ func Text() string {
 	b.WriteString("TRIGGERS (when)\n\n")
 	for i := range Events {
 		e := &Events[i]
-		fmt.Fprintf(&b, "  %s\n      %s\n      actor %s", e.Event, e.Summary, hostLetters(e.actors))
+		fmt.Fprintf(&b, "  %s\n      %s\n      actor %s", e.Event, e.Summary, e.actors.letters())
 		if len(e.kinds) > 0 {
 			fmt.Fprintf(&b, "; kind %s, or none for any", strings.Join(e.kinds, ", "))
 		}

@@ -1,6 +1,10 @@
 package fault
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // Faults of agents and of any process's host.
 const (
@@ -14,7 +18,7 @@ var agentSpecs = []Spec{
 	{
 		Kind:    AgentRestart,
 		Summary: "agents are stopped gracefully and start again after for, with empty views; their datapaths stay",
-		targets: "a", group: oneOrMore, lasts: needed, longest: 20 * second,
+		targets: roles{mode.Agent}, group: oneOrMore, lasts: needed, longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s restart%s with an empty view after %s; the datapath stays", f.hosts(), f.s(), f.For)
 		},
@@ -22,7 +26,7 @@ var agentSpecs = []Spec{
 	{
 		Kind:    AgentCrash,
 		Summary: "agents are killed and start again after for, with empty views; their datapaths stay",
-		targets: "a", group: oneOrMore, lasts: needed, longest: 20 * second,
+		targets: roles{mode.Agent}, group: oneOrMore, lasts: needed, longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s crash%s and start%s again with an empty view after %s; the datapath stays", f.hosts(), f.es(), f.s(), f.For)
 		},
@@ -30,7 +34,7 @@ var agentSpecs = []Spec{
 	{
 		Kind:    AgentSlow,
 		Summary: "an agent reads only bandwidth bytes a second from its connections: a slow consumer, for which its replica has to keep events",
-		targets: "a", lasts: needed, longest: 120 * second,
+		targets: roles{mode.Agent}, lasts: needed, longest: 120 * second,
 		uses: []use{bandwidth.between(16, 1<<30, 64, 4064)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s reads only %d bytes/s for %s", f.Target, f.Bandwidth, f.For)
@@ -39,7 +43,7 @@ var agentSpecs = []Spec{
 	{
 		Kind:    Pause,
 		Summary: "a host sends and receives nothing",
-		targets: "rako", lasts: needed, longest: 120 * second,
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Operator}, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s is paused for %s", f.Target, f.For)
 		},

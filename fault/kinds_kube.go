@@ -1,6 +1,10 @@
 package fault
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // Faults of kube-apiservers.
 const (
@@ -27,7 +31,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeRestart,
 		Summary: "a kube-apiserver stops and starts again after for; its watch cache begins lag behind the store and catches up",
-		targets: "k", lasts: needed, longest: 20 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 20 * second,
 		uses: []use{lag.between(int64(ms), int64(longestPhase), 0, int64(30*second)).orNone()},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("kube-apiserver %s restarts after %s; its watch cache starts %s behind", f.Target, f.For, f.Lag)
@@ -36,7 +40,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeLoss,
 		Summary: "a kube-apiserver is gone; after for it is back with a fresh watch cache",
-		targets: "k", lasts: needed, longest: 120 * second, hows: []string{Killed, Silent},
+		targets: roles{mode.APIServer}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("kube-apiserver %s is lost%s for %s", f.Target, f.manner(), f.For)
 		},
@@ -44,7 +48,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeLag,
 		Summary: "the watch cache of a kube-apiserver sees each write lag later",
-		targets: "k", lasts: needed, longest: 120 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 120 * second,
 		uses: []use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s is %s behind for %s", f.Target, f.Lag, f.For)
@@ -53,7 +57,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeFreeze,
 		Summary: "the watch cache of a kube-apiserver sees no write",
-		targets: "k", lasts: needed, longest: 60 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s is frozen for %s", f.Target, f.For)
 		},
@@ -61,7 +65,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeExpire,
 		Summary: "a kube-apiserver ends every open watch with 410: the clients must list again",
-		targets: "k",
+		targets: roles{mode.APIServer},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s ends every watch with 410 (expired)", f.Target)
 		},
@@ -69,7 +73,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeCloseWatches,
 		Summary: "a kube-apiserver closes every open watch early, as at a timeout: the clients go on from what they have seen",
-		targets: "k",
+		targets: roles{mode.APIServer},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s closes every watch", f.Target)
 		},
@@ -77,7 +81,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeThrottle,
 		Summary: "a kube-apiserver answers share percent of the requests with 429 and a Retry-After",
-		targets: "k", lasts: needed, longest: 60 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{share.between(1, 100, 10, 100), retryAfter.between(int64(second), int64(3600*second), int64(second), int64(second)).orNone()},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the requests with 429, Retry-After %s, for %s", f.Target, f.Share, f.RetryAfter, f.For)
@@ -86,7 +90,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeErrors,
 		Summary: "a kube-apiserver answers share percent of the requests with code",
-		targets: "k", lasts: needed, longest: 60 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{share.between(1, 100, 10, 100), code.among(500, 502, 503, 504)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the requests with %d for %s", f.Target, f.Share, f.Code, f.For)
@@ -95,7 +99,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeSlowLists,
 		Summary: "a kube-apiserver takes delay longer for each list, streaming lists included",
-		targets: "k", lasts: needed, longest: 60 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s takes %s longer for each list, for %s", f.Target, f.Delay, f.For)
@@ -104,7 +108,7 @@ var kubeSpecs = []Spec{
 	{
 		Kind:    KubeConflicts,
 		Summary: "a kube-apiserver answers share percent of the updates and patches with 409, as if somebody else had been faster",
-		targets: "k", lasts: needed, longest: 60 * second,
+		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{share.between(1, 100, 10, 90)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the updates with 409 (conflict) for %s", f.Target, f.Share, f.For)
@@ -115,22 +119,25 @@ var kubeSpecs = []Spec{
 var operatorSpecs = []Spec{
 	{
 		Kind:    OperatorRestart,
+		Needs:   mode.Operator,
 		Summary: "an operator is stopped gracefully and starts again after for; with a long for, it is absent for long",
-		targets: "o", lasts: needed, longest: 240 * second,
+		targets: roles{mode.Operator}, lasts: needed, longest: 240 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s restarts after %s", f.Target, f.For)
 		},
 	},
 	{
 		Kind:    OperatorCrash,
+		Needs:   mode.Operator,
 		Summary: "an operator is killed and starts again after for; with a trigger on its writes, between two of them",
-		targets: "o", lasts: needed, longest: 60 * second,
+		targets: roles{mode.Operator}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s crashes and starts again after %s", f.Target, f.For)
 		},
 	},
 	{
 		Kind:    LeaderChange,
+		Needs:   mode.Operator,
 		Summary: "the operator that leads is cut off from all kube-apiservers; when it cannot renew its lease another one, if there is one, leads",
 		lasts:   needed, longest: 60 * second,
 		sentence: func(f *Fault) string {

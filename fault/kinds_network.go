@@ -1,6 +1,10 @@
 package fault
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // Faults of the network.
 const (
@@ -20,7 +24,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    Partition,
 		Summary: "messages between target and peer are lost; connections stay open, as with TCP, and deliver after the heal what neither end has given up",
-		targets: "rakwo", link: true, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
 		sentence: func(f *Fault) string {
 			if f.OneWay {
 				return fmt.Sprintf("messages from %s to %s are lost for %s", f.Target, f.Peer, f.For)
@@ -31,7 +35,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    PartitionGroup,
 		Summary: "targets are cut off from all other hosts: one against the rest, or halves",
-		targets: "rakwo", group: many, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, group: many, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
 		sentence: func(f *Fault) string {
 			if f.OneWay {
 				return fmt.Sprintf("messages from %s to all other hosts are lost for %s", f.hosts(), f.For)
@@ -42,7 +46,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    PartitionRing,
 		Summary: "of targets, each reaches only the one before and the one after it, the last being before the first; links with other hosts stay",
-		targets: "rakwo", group: many, lasts: needed, longest: 120 * second,
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, group: many, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("of the ring %s each reaches only its neighbours for %s", f.hosts(), f.For)
 		},
@@ -50,7 +54,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    BlackHole,
 		Summary: "the connections open between target and peer are dead for good without either end being told; after for new ones can be made",
-		targets: "rakwo", link: true, lasts: needed, longest: 120 * second,
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the connections between %s and %s die in silence; new ones can be made after %s", f.Target, f.Peer, f.For)
 		},
@@ -58,7 +62,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    Reset,
 		Summary: "the connections open between target and peer are reset",
-		targets: "rakwo", link: true,
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the connections between %s and %s are reset", f.Target, f.Peer)
 		},
@@ -66,7 +70,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    SlowLink,
 		Summary: "messages between target and peer take delay; with bandwidth, at most so many bytes a second get through each way",
-		targets: "rakwo", link: true, lasts: needed, longest: 120 * second,
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
 		uses: []use{
 			delay.between(int64(Duration(100_000)), int64(longestLatency), int64(10*ms), int64(1010*ms)),
 			bandwidth.between(64, 1<<30, 2_000, 102_000).orNone(),
@@ -82,7 +86,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    Clog,
 		Summary: "each message between target and peer takes its own time, up to delay: connections stutter and their messages arrive in bunches",
-		targets: "rakwo", link: true, lasts: needed, longest: 120 * second,
+		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
 		uses: []use{delay.between(int64(ms), int64(longestLatency), int64(second), int64(10*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("messages between %s and %s take up to %s for %s", f.Target, f.Peer, f.Delay, f.For)
@@ -90,8 +94,9 @@ var networkSpecs = []Spec{
 	},
 	{
 		Kind:    Move,
+		Needs:   mode.Replica,
 		Summary: "a load balancer moves an agent to another replica, peer or one it picks: its connections are reset, since the other replica knows nothing of them, and new ones go there",
-		targets: "a", peers: "r",
+		targets: roles{mode.Agent}, peers: roles{mode.Replica},
 		sentence: func(f *Fault) string {
 			if f.Peer == "" {
 				return fmt.Sprintf("the load balancer moves %s to another replica", f.Target)
@@ -102,7 +107,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    DNSFailure,
 		Summary: "target cannot resolve the name of the Service that it connects to; connections that it has stay",
-		targets: "arwo", lasts: needed, longest: 120 * second,
+		targets: roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s cannot resolve names for %s", f.Target, f.For)
 		},
@@ -110,7 +115,7 @@ var networkSpecs = []Spec{
 	{
 		Kind:    ServiceFailure,
 		Summary: "the Service that target connects to has no endpoints on its node: new connections are refused",
-		targets: "arwo", lasts: needed, longest: 120 * second,
+		targets: roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the Service gives %s no endpoint for %s", f.Target, f.For)
 		},

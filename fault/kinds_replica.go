@@ -1,6 +1,10 @@
 package fault
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+)
 
 // Faults of replicas of the ClusterMesh API server.
 const (
@@ -23,22 +27,25 @@ const (
 var replicaSpecs = []Spec{
 	{
 		Kind:    ReplicaLoss,
+		Needs:   mode.Replica,
 		Summary: "the replica's pod is gone; after for a new one starts with an empty etcd and a new etcd cluster ID",
-		targets: "r", lasts: needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
+		targets: roles{mode.Replica}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s; %s later a new one starts with an empty etcd", f.Target, f.manner(), f.For)
 		},
 	},
 	{
 		Kind:    ReplicaGone,
+		Needs:   mode.Replica,
 		Summary: "the replica's pod is gone and no other takes its place",
-		targets: "r", hows: []string{Killed, Silent, Graceful},
+		targets: roles{mode.Replica}, hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s for good", f.Target, f.manner())
 		},
 	},
 	{
 		Kind:    AllReplicasLoss,
+		Needs:   mode.Replica,
 		Summary: "the pods of all replicas are gone at once; after for new ones start, with empty etcds",
 		lasts:   needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
@@ -47,6 +54,7 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:    RollingUpgrade,
+		Needs:   mode.Replica,
 		Summary: "replica by replica, a new pod starts on a new host (the next free r), and once it is ready the old one is stopped gracefully; maxSurge 1 and maxUnavailable 0, as in Cilium's chart",
 		sentence: func(*Fault) string {
 			return "a rolling upgrade replaces all replicas, one after the other, by new ones that are ready"
@@ -54,6 +62,7 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:    ScaleUp,
+		Needs:   mode.Replica,
 		Summary: "count more replicas start, on new hosts (the next free r); after for they are stopped gracefully",
 		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 8, 1, 2)},
 		sentence: func(f *Fault) string {
@@ -62,6 +71,7 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:    ScaleDown,
+		Needs:   mode.Replica,
 		Summary: "the count youngest replicas are stopped gracefully; after for they start again, with empty etcds",
 		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 16, 1, 2)},
 		sentence: func(f *Fault) string {
@@ -70,24 +80,27 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:    WriterRestart,
+		Needs:   mode.Replica,
 		Summary: "the container of Cilium's writer stops and starts again after for; the etcd beside it and its data stay",
-		targets: "r", lasts: needed, longest: 20 * second,
+		targets: roles{mode.Replica}, lasts: needed, longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s stops for %s; its etcd stays", f.Target, f.For)
 		},
 	},
 	{
 		Kind:    WriterPause,
+		Needs:   mode.Replica,
 		Summary: "the writer's process is frozen: nothing goes in or out of it; longer than its lease's TTL (options.leaseTTL), its keys expire while it lives",
-		targets: "r", lasts: needed, longest: 180 * second,
+		targets: roles{mode.Replica}, lasts: needed, longest: 180 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s is frozen for %s", f.Target, f.For)
 		},
 	},
 	{
 		Kind:    EtcdRestart,
+		Needs:   mode.Replica,
 		Summary: "the container of the replica's etcd stops and starts again after for, with its data or empty; the writer beside it goes on. Empty, it has the cluster ID it had before",
-		targets: "r", lasts: needed, longest: 20 * second, uses: []use{empty.maybe()},
+		targets: roles{mode.Replica}, lasts: needed, longest: 20 * second, uses: []use{empty.maybe()},
 		sentence: func(f *Fault) string {
 			if f.Empty {
 				return fmt.Sprintf("the etcd in replica %s stops for %s and comes back empty; its writer goes on", f.Target, f.For)
@@ -97,8 +110,9 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:    EtcdSlow,
+		Needs:   mode.Replica,
 		Summary: "the etcd takes delay longer to apply each entry of its log",
-		targets: "r", lasts: needed, longest: 60 * second,
+		targets: roles{mode.Replica}, lasts: needed, longest: 60 * second,
 		uses: []use{delay.between(int64(ms), int64(10*second), int64(10*ms), int64(510*ms))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s takes %s longer for each change, for %s", f.Target, f.Delay, f.For)
@@ -106,32 +120,36 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:    EtcdStall,
+		Needs:   mode.Replica,
 		Summary: "the etcd applies nothing, as when its disk hangs; reads of what it has applied go on",
-		targets: "r", lasts: needed, longest: 60 * second,
+		targets: roles{mode.Replica}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s applies nothing for %s", f.Target, f.For)
 		},
 	},
 	{
 		Kind:    EtcdQuota,
+		Needs:   mode.Replica,
 		Summary: "the etcd raises the alarm NOSPACE and refuses puts until the alarm is disarmed",
-		targets: "r", lasts: needed, longest: 60 * second,
+		targets: roles{mode.Replica}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s is out of its quota for %s", f.Target, f.For)
 		},
 	},
 	{
 		Kind:    EtcdCompaction,
+		Needs:   mode.Replica,
 		Summary: "the etcd compacts its history up to the present revision: a watch from before is refused",
-		targets: "r",
+		targets: roles{mode.Replica},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s compacts its whole history", f.Target)
 		},
 	},
 	{
 		Kind:    EtcdClock,
+		Needs:   mode.Replica,
 		Summary: "the lease clock of the etcd is ahead of its clients' by ahead: every lease is that much nearer to its expiry until it is renewed",
-		targets: "r", uses: []use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
+		targets: roles{mode.Replica}, uses: []use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the lease clock of the etcd in replica %s jumps ahead by %s", f.Target, f.Ahead)
 		},

@@ -39,7 +39,7 @@ func newMill(p *Plan, s shape, objects given) *mill {
 		m.namespaces = slices.Clone(objects.namespaces)
 	}
 	for i := range p.Topology.Nodes {
-		m.nodes = append(m.nodes, nodeName(i))
+		m.nodes = append(m.nodes, NodeName(i))
 	}
 	m.fixedNodes = min(p.Topology.Agents, len(m.nodes))
 	if len(objects.nodes) > 0 {

@@ -1,65 +1,64 @@
 package fault
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// Modes: how agents read.
-const (
-	// ModeClusterMesh is the mode in which agents read identities and endpoints from
-	// the etcd of a ClusterMesh API server's replica, as from a remote cluster.
-	ModeClusterMesh = "clustermesh"
-	// ModeCRD is the mode in which every agent reads the kube-apiservers itself. There
-	// are no replicas.
-	ModeCRD = "crd"
-)
-
-// modes are all modes. The first one is that of a plan that is drawn without a mode.
-var modes = []string{ModeClusterMesh, ModeCRD}
-
-// Modes returns the modes that a plan can have, the default one first.
-func Modes() []string { return slices.Clone(modes) }
-
-// In returns the plan in another mode: the same, but for what that mode has no
-// replicas for. Its error says which fault the mode does not know.
-func In(mode string, plan *Plan) (*Plan, error) {
-	p := *plan
-	p.Mode = mode
-	if !p.hasReplicas() {
-		p.Topology.Replicas, p.Options.LeaseTTL = 0, 0
-	}
-	return &p, p.Validate()
+// InMode returns the plan's mode. The plan must be valid, or have been drawn.
+func (p *Plan) InMode() mode.Mode {
+	m, _ := mode.InWorld(p.Mode)
+	return m
 }
 
-// hasReplicas reports whether the plan's agents read from replicas.
-func (p *Plan) hasReplicas() bool { return p.Mode != ModeCRD }
-
-// talking returns the pairs of hosts, by their letters, that have connections, and
-// says it in a sentence.
-func (p *Plan) talking() (pairs, sentence string) {
-	if p.hasReplicas() {
-		return "ar ra rk kr wk kw ok ko", "agents talk to replicas, and replicas, operators and w0 to kube-apiservers"
-	}
-	return "ak ka wk kw ok ko", "in the mode crd agents, operators and w0 talk to kube-apiservers"
+// Project returns the plan in another mode: the same world, workload and faults, so
+// that what two modes make of them can be compared. What the mode lacks is left out
+// when the plan runs: the hosts of roles that it does not have are not there, and a
+// fault that needs one does not happen (NotApplicable).
+func Project(p *Plan, mode string) *Plan {
+	projected := *p
+	projected.Mode = mode
+	return &projected
 }
 
-// needsReplicas reports whether faults of the kind happen to replicas alone, or to
-// what agents have with them.
-func (s *Spec) needsReplicas() bool { return s.Class == ReplicaFaults || s.Kind == Move }
+// Present returns the hosts of those given that exist in the plan's mode.
+func (p *Plan) Present(hosts []string) []string {
+	m := p.InMode()
+	return slices.DeleteFunc(slices.Clone(hosts), func(host string) bool { return !m.Runs(mode.RoleOf(host)) })
+}
 
-// actorsIn returns the letters of those that can cause the event in the plan's mode.
-func (s *EventSpec) actorsIn(p *Plan) string {
-	if p.hasReplicas() {
-		return s.actors
+// NotApplicable returns why a fault of the plan cannot happen in its mode, or "": it
+// needs hosts of a role that the mode does not have, or hosts that do not talk there, or
+// nobody causes the event that it waits for.
+func (p *Plan) NotApplicable(f *Fault) string {
+	m, spec := p.InMode(), specs[f.Kind]
+	lacks := func(role mode.Role) string {
+		return fmt.Sprintf("not applicable: in the mode %s there are no %s", m, role.Plural())
 	}
-	switch s.Event {
-	case EtcdPut, EtcdSync, EtcdList, EtcdWatch, Connect, Ready:
-		return ""
-	case KubeList, KubeWatch:
-		return "awo"
+	missing := func(host string) bool { return host != "" && !m.Runs(mode.RoleOf(host)) }
+	switch {
+	case spec.Needs != "" && !m.Runs(spec.Needs):
+		return lacks(spec.Needs)
+	case missing(f.Target):
+		return lacks(mode.RoleOf(f.Target))
+	case missing(f.Peer):
+		return lacks(mode.RoleOf(f.Peer))
+	case len(f.Targets) > 0 && len(p.Present(f.Targets)) < spec.fewest():
+		return fmt.Sprintf("not applicable: in the mode %s too few of its hosts exist", m)
+	case spec.link && !m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):
+		return fmt.Sprintf("not applicable: in the mode %s %s and %s never talk", m, f.Target, f.Peer)
+	case f.When != nil && missing(f.When.Actor):
+		return lacks(mode.RoleOf(f.When.Actor))
 	}
-	return s.actors
+	if f.When != nil {
+		if event, known := eventSpec(f.When.Event); known && !slices.Contains(event.actorsIn(m), mode.RoleOf(f.When.Actor)) {
+			return fmt.Sprintf("not applicable: in the mode %s %s never causes %s", m, f.When.Actor, f.When.Event)
+		}
+	}
+	return ""
 }
 
 // withArticle returns the kind as it is in a sentence.

@@ -4,11 +4,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
+
+// crdMode is a mode without replicas.
+var crdMode = mode.Mode{Base: mode.CRD}
 
 func mustDrawCRD(t *testing.T, seed uint64) *Plan {
 	t.Helper()
-	p, err := Draw(seed, DrawConfig{Mode: ModeCRD})
+	p, err := Draw(seed, DrawConfig{Mode: crdMode.String()})
 	require.NoError(t, err, "seed %d", seed)
 	return p
 }
@@ -25,7 +30,8 @@ func TestDrawInTheModeCRD(t *testing.T) {
 		require.Equal(t, mesh.Topology, p.Topology, "seed %d: the same world", seed)
 		for i := range p.Faults {
 			f := &p.Faults[i]
-			require.False(t, specs[f.Kind].needsReplicas(), "seed %d: %s", seed, f.Kind)
+			require.NotEqual(t, mode.Replica, specs[f.Kind].Needs, "seed %d: %s", seed, f.Kind)
+			require.Empty(t, p.NotApplicable(f), "seed %d: %s", seed, f.Sentence())
 			struck[f.Kind] = true
 			if f.Peer != "" {
 				kinds[f.Target[:1]+f.Peer[:1]] = true
@@ -33,7 +39,7 @@ func TestDrawInTheModeCRD(t *testing.T) {
 		}
 	}
 	for i := range Specs {
-		require.Equal(t, !Specs[i].needsReplicas(), struck[Specs[i].Kind], "%s", Specs[i].Kind)
+		require.Equal(t, Specs[i].Needs != mode.Replica, struck[Specs[i].Kind], "%s", Specs[i].Kind)
 	}
 	require.True(t, kinds["ak"] && kinds["ka"], "links of agents with kube-apiservers: %v", kinds)
 }
@@ -43,13 +49,13 @@ func TestRefusedInTheModeCRD(t *testing.T) {
 		fault Fault
 		want  string
 	}{
-		"a kind of replicas": {Fault{Kind: ScaleUp, Count: 1}, "faults[0].kind: a scale-up needs replicas; in the mode crd there are none"},
-		"a move":             {Fault{Kind: Move, Target: "a0"}, "faults[0].kind: a move needs replicas; in the mode crd there are none"},
+		"a kind of replicas": {Fault{Kind: ScaleUp, Count: 1}, "faults[0].kind: a scale-up needs replicas; the plan has none"},
+		"a move":             {Fault{Kind: Move, Target: "a0"}, "faults[0].kind: a move needs replicas; the plan has none"},
 		"a replica":          {Fault{Kind: Pause, Target: "r0", For: second}, "faults[0].target: the host r0 does not exist; the plan has none of its kind"},
 		"a link": {Fault{Kind: Reset, Target: "a0", Peer: "w0"},
-			"faults[0].peer: a0 and w0 never talk; in the mode crd agents, operators and w0 talk to kube-apiservers"},
+			"faults[0].peer: a0 and w0 never talk; in the mode crd agents, operators and clients talk to kube-apiservers"},
 		"an event of etcd": {Fault{Kind: Pause, Target: "a0", For: second, When: &Trigger{Event: Connect, Actor: "a0"}},
-			"faults[0].when.event: the trigger can never fire: in the mode crd nobody causes connect"},
+			"faults[0].when.event: the trigger can never fire: without replicas nobody causes connect"},
 		"an object that agents do not read": {Fault{Kind: Pause, Target: "a0", For: second, When: &Trigger{Event: KubeList, Actor: "a0", Kind: "Pod"}},
 			"faults[0].when: the trigger can never fire: agents do not read objects of the kind Pod"},
 	} {
@@ -61,4 +67,46 @@ func TestRefusedInTheModeCRD(t *testing.T) {
 			require.NoError(t, p.Validate())
 		})
 	}
+}
+
+// A plan that is projected keeps its faults; those that the mode lacks something for
+// say so, and are struck from no plan.
+func TestProject(t *testing.T) {
+	applied := map[Kind]bool{}
+	for seed := range uint64(200) {
+		mesh := mustDraw(t, seed)
+		crd := Project(mesh, crdMode.String())
+		require.NoError(t, crd.Validate(), "seed %d", seed)
+		require.Equal(t, mesh.Faults, crd.Faults)
+		for i := range crd.Faults {
+			f := &crd.Faults[i]
+			require.Empty(t, mesh.NotApplicable(f), "seed %d: %s", seed, f.Sentence())
+			if crd.NotApplicable(f) == "" {
+				applied[f.Kind] = true
+			}
+		}
+		require.Equal(t, mesh, Project(crd, mode.Default.String()), "seed %d", seed)
+	}
+	require.True(t, applied[AgentCrash] && applied[KubeFreeze] && applied[PartitionGroup] && applied[Pause], "%v", applied)
+	require.False(t, applied[Move] || applied[EtcdStall] || applied[ReplicaLoss], "%v", applied)
+}
+
+func TestNotApplicable(t *testing.T) {
+	p := Project(mustDraw(t, 1), crdMode.String())
+	for _, c := range []struct {
+		fault Fault
+		why   string
+	}{
+		{Fault{Kind: Pause, Target: "r0"}, "there are no replicas"},
+		{Fault{Kind: Partition, Target: "a0", Peer: "r0"}, "there are no replicas"},
+		{Fault{Kind: AllReplicasLoss}, "there are no replicas"},
+		{Fault{Kind: Pause, Target: "a0", When: &Trigger{Event: EtcdPut, Actor: "r0"}}, "there are no replicas"},
+		{Fault{Kind: Pause, Target: "a0", When: &Trigger{Event: Connect, Actor: "a0"}}, "a0 never causes connect"},
+		{Fault{Kind: PartitionRing, Targets: []string{"k0", "r0", "a0", "a1"}}, "too few of its hosts exist"},
+	} {
+		require.Equal(t, "not applicable: in the mode crd "+c.why, p.NotApplicable(&c.fault), c.fault.Sentence())
+	}
+	require.Empty(t, p.NotApplicable(&Fault{Kind: PartitionGroup, Targets: []string{"r0", "a0"}}), "one of its hosts exists")
+	mesh := Project(p, mode.Default.String())
+	require.Equal(t, "not applicable: in the mode clustermesh a0 and k0 never talk", mesh.NotApplicable(&Fault{Kind: Reset, Target: "a0", Peer: "k0"}))
 }

@@ -12,7 +12,7 @@ const Version = 2
 type Plan struct {
 	Version int    `json:"version"` // of the file form: 2
 	Seed    uint64 `json:"seed"`    // of everything the world draws: scheduling, latencies, the code's own randomness
-	Mode    string `json:"mode"`    // how agents read: "clustermesh" or "crd"
+	Mode    string `json:"mode"`    // how agents read: one of mode.Simulated
 
 	Topology Topology `json:"topology"`
 	Network  Network  `json:"network"`
@@ -35,12 +35,12 @@ type Plan struct {
 	Objects []json.RawMessage `json:"objects,omitempty"`
 }
 
-// Topology counts the hosts. They are named by a letter and a number from 0:
-// k (kube-apiserver), r (replica of the ClusterMesh API server), a (agent), o
-// (operator). The workload's client is w0.
+// Topology counts the hosts. They are named by their role (mode.Role) and a number
+// from 0, such as k0. Those of a role that the plan's mode does not have are not there.
+// The workload's client is w0.
 type Topology struct {
 	APIServers int `json:"apiservers"`          // 1 to 5
-	Replicas   int `json:"replicas"`            // 1 to 16, and faults may add more; 0 in the mode crd
+	Replicas   int `json:"replicas"`            // 1 to 16, and faults may add more; or 0, if the mode has none
 	Agents     int `json:"agents"`              // 1 to 1,000
 	Nodes      int `json:"nodes"`               // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
 	Operators  int `json:"operators,omitempty"` // 0 to 2; 0: the workload writes identities and slices itself

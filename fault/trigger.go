@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Trigger is an event at which a fault begins. It counts the events that fit
@@ -43,31 +45,57 @@ type EventSpec struct {
 	Event   Event
 	Summary string
 
-	actors string
+	actors roles
+	server mode.Role // where it happens, if a client asks for it there; empty: at the actor
 	kinds  []string
 	verb   string // of the sentence
 }
 
 // Kinds of what an etcd holds, and of what a kube-apiserver serves.
 var (
-	viewKinds = []string{"identity", "endpoint", "node"}
-	etcdKinds = []string{"identity", "endpoint", "node", "identity-canary", "endpoint-canary", "node-canary", "cluster-config", "heartbeat"}
+	viewKinds = schema.KindNames()
+	etcdKinds = slices.Concat(viewKinds, canaries(viewKinds), []string{ClusterConfigKind, HeartbeatKind})
 	kubeKinds = []string{"Namespace", "Pod", "CiliumNode", "CiliumIdentity", "CiliumEndpoint", "CiliumEndpointSlice", "Lease"}
 )
 
 // Events are all events that a trigger can wait for.
 var Events = []EventSpec{
-	{EtcdPut, "the etcd of replica actor is about to apply a put", "r", etcdKinds, "is about to put"},
-	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", "r", nil, ""},
-	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", "a", viewKinds, "has listed"},
-	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", "a", viewKinds, "is about to watch"},
-	{Connect, "a replica has accepted a connection of agent actor", "a", nil, "connects"},
-	{Ready, "replica actor becomes ready", "r", nil, "becomes ready"},
-	{KubeList, "a kube-apiserver is about to serve a list, or a watch that begins with one, to actor", "rwo", kubeKinds, "is about to list"},
-	{KubeWatch, "a kube-apiserver is about to open a watch for actor", "rwo", kubeKinds, "is about to watch"},
-	{KubeWrite, "a kube-apiserver is about to serve a write of actor: from the second on, between two writes", "wo", kubeKinds, "is about to write"},
-	{See, "an entry has entered the view of agent actor, or changed in it", "a", viewKinds, "has seen"},
-	{Leads, "operator actor becomes the leader", "o", nil, "becomes the leader"},
+	{EtcdPut, "the etcd of replica actor is about to apply a put", roles{mode.Replica}, mode.Replica, etcdKinds, "is about to put"},
+	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", roles{mode.Replica}, mode.Replica, nil, ""},
+	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", roles{mode.Agent}, mode.Replica, viewKinds, "has listed"},
+	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", roles{mode.Agent}, mode.Replica, viewKinds, "is about to watch"},
+	{Connect, "a replica has accepted a connection of agent actor", roles{mode.Agent}, mode.Replica, nil, "connects"},
+	{Ready, "replica actor becomes ready", roles{mode.Replica}, "", nil, "becomes ready"},
+	{KubeList, "a kube-apiserver is about to serve a list, or a watch that begins with one, to actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, mode.APIServer, kubeKinds, "is about to list"},
+	{KubeWatch, "a kube-apiserver is about to open a watch for actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, mode.APIServer, kubeKinds, "is about to watch"},
+	{KubeWrite, "a kube-apiserver is about to serve a write of actor: from the second on, between two writes", roles{mode.Client, mode.Operator}, mode.APIServer, kubeKinds, "is about to write"},
+	{See, "an entry has entered the view of agent actor, or changed in it", roles{mode.Agent}, "", viewKinds, "has seen"},
+	{Leads, "operator actor becomes the leader", roles{mode.Operator}, "", nil, "becomes the leader"},
+}
+
+// Kinds of keys of an etcd that are no entries: of canaries, one for each kind of
+// entry, and of what a cluster has one of.
+const (
+	ClusterConfigKind = "cluster-config"
+	HeartbeatKind     = "heartbeat"
+)
+
+// CanaryKind is the kind of the canary of a kind of entry.
+func CanaryKind(kind string) string { return kind + "-canary" }
+
+func canaries(kinds []string) (all []string) {
+	for _, kind := range kinds {
+		all = append(all, CanaryKind(kind))
+	}
+	return all
+}
+
+// actorsIn returns the roles that can cause the event in a mode: those that exist there
+// and reach the server where it happens.
+func (s *EventSpec) actorsIn(m mode.Mode) roles {
+	return slices.DeleteFunc(slices.Clone(s.actors), func(r mode.Role) bool {
+		return !m.Runs(r) || s.server != "" && !m.Runs(s.server) || s.server != "" && s.server != r && !m.Talk(r, s.server)
+	})
 }
 
 func eventSpec(e Event) (*EventSpec, bool) {
@@ -128,12 +156,11 @@ func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 	if problem := checkHost(p, path+".actor", t.Actor); problem != nil {
 		return problem
 	}
-	actors := spec.actorsIn(p)
-	if actors == "" {
-		return flawf(path+".event", "the trigger can never fire: in the mode %s nobody causes %s", p.Mode, t.Event)
+	if spec.server != "" && p.Hosts(spec.server) == 0 {
+		return flawf(path+".event", "the trigger can never fire: without %s nobody causes %s", spec.server.Plural(), t.Event)
 	}
-	if !strings.Contains(actors, t.Actor[:1]) {
-		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, hostKinds(actors))
+	if !spec.actors.has(t.Actor) {
+		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, spec.actors.enumerate())
 	}
 	if t.Kind != "" && !slices.Contains(spec.kinds, t.Kind) {
 		if len(spec.kinds) == 0 {
@@ -160,26 +187,26 @@ func checkServed(p *Plan, path string, t *Trigger) *flaw {
 	never := func(why string) *flaw { return flawf(path, "the trigger can never fire: %s", why) }
 	operators, slices := p.Topology.Operators > 0, p.Options.EndpointSlices
 	reads := t.Event == KubeList || t.Event == KubeWatch
-	switch actor := t.Actor[0]; {
-	case reads && actor == 'w' && !operators:
+	switch actor := mode.RoleOf(t.Actor); {
+	case reads && actor == mode.Client && !operators:
 		return never("w0 only writes, in a world without operators")
-	case reads && actor == 'w' && t.Kind != "" && t.Kind != "CiliumIdentity":
+	case reads && actor == mode.Client && t.Kind != "" && t.Kind != "CiliumIdentity":
 		return never("w0 reads nothing but CiliumIdentities")
 	case t.Kind == "CiliumEndpointSlice" && !slices:
 		return never("without options.endpointSlices there are no CiliumEndpointSlices")
-	case reads && actor == 'a' && (t.Kind == "Pod" || t.Kind == "Namespace"):
+	case reads && actor == mode.Agent && (t.Kind == "Pod" || t.Kind == "Namespace"):
 		return never("agents do not read objects of the kind " + t.Kind)
-	case reads && actor == 'a' && t.Kind == "CiliumEndpoint" && slices:
+	case reads && actor == mode.Agent && t.Kind == "CiliumEndpoint" && slices:
 		return never("with options.endpointSlices agents read CiliumEndpointSlices")
-	case t.Kind == "CiliumEndpoint" && slices && (actor == 'r' || !operators):
+	case t.Kind == "CiliumEndpoint" && slices && (actor == mode.Replica || !operators):
 		return never("with options.endpointSlices the writer reads CiliumEndpointSlices, and without operators nobody has CiliumEndpoints")
-	case t.Kind == "Lease" && actor != 'o':
+	case t.Kind == "Lease" && actor != mode.Operator:
 		return never("only operators have Leases")
-	case t.Kind == "Pod" && actor == 'r':
+	case t.Kind == "Pod" && actor == mode.Replica:
 		return never("the writer does not read Pods")
-	case t.Event == KubeWrite && actor == 'o' && (t.Kind == "Pod" || t.Kind == "Namespace" || t.Kind == "CiliumNode"):
+	case t.Event == KubeWrite && actor == mode.Operator && (t.Kind == "Pod" || t.Kind == "Namespace" || t.Kind == "CiliumNode"):
 		return never("operators do not write objects of the kind " + t.Kind)
-	case t.Event == KubeWrite && actor == 'w' && operators && (t.Kind == "CiliumIdentity" || t.Kind == "CiliumEndpointSlice"):
+	case t.Event == KubeWrite && actor == mode.Client && operators && (t.Kind == "CiliumIdentity" || t.Kind == "CiliumEndpointSlice"):
 		return never("in a world with operators these objects are theirs to write")
 	}
 	return nil

@@ -1,11 +1,11 @@
 package fault
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // The largest lengths that a plan may ask for. They keep a slip of the pen from
@@ -21,8 +21,8 @@ func validate(p *Plan) *flaw {
 	if problem := checkVersion(p.Version); problem != nil {
 		return problem
 	}
-	if !slices.Contains(modes, p.Mode) {
-		return flawf("mode", "the mode %s does not exist; the modes are %s", strictjson.Quote(p.Mode), strings.Join(modes, ", "))
+	if _, known := mode.InWorld(p.Mode); !known {
+		return flawf("mode", "the mode %s does not exist; the modes are %s", strictjson.Quote(p.Mode), strings.Join(mode.SimulatedNames(), ", "))
 	}
 	objects, problem := survey(p.Objects)
 	if problem != nil {
@@ -38,19 +38,16 @@ func validate(p *Plan) *flaw {
 
 func checkTopology(p *Plan, objects given) *flaw {
 	t := p.Topology
-	fewest, most := 1, 16
-	if !p.hasReplicas() {
-		if t.Replicas != 0 {
-			return flawf("topology.replicas", "found %d; in the mode %s there are no replicas", t.Replicas, p.Mode)
-		}
-		fewest, most = 0, 0
+	replicas := 1
+	if !p.InMode().Runs(mode.Replica) {
+		replicas = 0
 	}
 	for _, count := range []struct {
 		path        string
 		n, min, max int
 	}{
 		{"topology.apiservers", t.APIServers, 1, 5},
-		{"topology.replicas", t.Replicas, fewest, most},
+		{"topology.replicas", t.Replicas, replicas, 16},
 		{"topology.agents", t.Agents, 1, 1000},
 		{"topology.nodes", t.Nodes, 0, 10_000},
 		{"topology.operators", t.Operators, 0, 2},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // checkFaults returns the first fault that cannot happen. Faults may overlap: a
@@ -33,15 +34,12 @@ func checkFault(p *Plan, path string, f *Fault) *flaw {
 	if !known {
 		return flawf(path+".kind", "the kind %s does not exist; the kinds are %s", strictjson.Quote(string(f.Kind)), kindNames())
 	}
-	if spec.needsReplicas() && !p.hasReplicas() {
-		return flawf(path+".kind", "%s needs replicas; in the mode %s there are none", f.Kind.withArticle(), p.Mode)
-	}
 	if f.When != nil {
 		if problem := checkTrigger(p, path+".when", f.When); problem != nil {
 			return problem
 		}
 	}
-	for _, check := range []func(*Plan, string, *Fault, *Spec) *flaw{checkTargets, checkPeer, checkFields} {
+	for _, check := range []func(*Plan, string, *Fault, *Spec) *flaw{checkTargets, checkNeeds, checkPeer, checkFields} {
 		if problem := check(p, path, f, spec); problem != nil {
 			return problem
 		}
@@ -50,15 +48,12 @@ func checkFault(p *Plan, path string, f *Fault) *flaw {
 }
 
 func checkTargets(p *Plan, path string, f *Fault, spec *Spec) *flaw {
-	if spec.targets == "" {
+	if len(spec.targets) == 0 {
 		if f.Target != "" {
 			return flawf(path+".target", "a %s has no target", f.Kind)
 		}
 		if len(f.Targets) > 0 {
 			return flawf(path+".targets", "a %s has no targets", f.Kind)
-		}
-		if f.Kind == LeaderChange && p.Topology.Operators == 0 {
-			return flawf(path+".kind", "a %s needs an operator; topology.operators is 0", f.Kind)
 		}
 		return nil
 	}
@@ -84,8 +79,15 @@ func checkTargets(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 			return flawf(fmt.Sprintf("%s.targets[%d]", path, i), "the host %s is named twice", host)
 		}
 	}
-	if f.Kind == PartitionRing && len(f.Targets) < 4 {
-		return flawf(path+".targets", "a ring of %d hosts cuts nothing; want at least 4", len(f.Targets))
+	if fewest := spec.fewest(); len(f.Targets) < fewest {
+		return flawf(path+".targets", "a ring of %d hosts cuts nothing; want at least %d", len(f.Targets), fewest)
+	}
+	return nil
+}
+
+func checkNeeds(p *Plan, path string, f *Fault, spec *Spec) *flaw {
+	if spec.Needs != "" && p.Topology.count(spec.Needs) == 0 {
+		return flawf(path+".kind", "%s needs %s; the plan has none", f.Kind.withArticle(), spec.Needs.Plural())
 	}
 	return nil
 }
@@ -94,15 +96,15 @@ func checkTarget(p *Plan, path, host string, kind Kind, spec *Spec) *flaw {
 	if problem := checkHost(p, path, host); problem != nil {
 		return problem
 	}
-	if !strings.Contains(spec.targets, host[:1]) {
-		return flawf(path, "a %s does not happen to %s, only to %s", kind, host, hostKinds(spec.targets))
+	if !spec.targets.has(host) {
+		return flawf(path, "a %s does not happen to %s, only to %s", kind, host, spec.targets.enumerate())
 	}
 	return nil
 }
 
 func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
-	case !spec.link && spec.peers == "" && f.Peer != "":
+	case !spec.link && len(spec.peers) == 0 && f.Peer != "":
 		return flawf(path+".peer", "a %s has no peer", f.Kind)
 	case !spec.link && f.Peer == "":
 		return nil
@@ -110,14 +112,14 @@ func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	if problem := checkHost(p, path+".peer", f.Peer); problem != nil {
 		return problem
 	}
-	if spec.peers != "" {
-		if !strings.Contains(spec.peers, f.Peer[:1]) {
-			return flawf(path+".peer", "the peer of a %s is one of %s, not %s", f.Kind, hostKinds(spec.peers), f.Peer)
+	if len(spec.peers) > 0 {
+		if !spec.peers.has(f.Peer) {
+			return flawf(path+".peer", "the peer of a %s is one of %s, not %s", f.Kind, spec.peers.enumerate(), f.Peer)
 		}
 		return nil
 	}
-	if pairs, sentence := p.talking(); !strings.Contains(pairs, f.Target[:1]+f.Peer[:1]) {
-		return flawf(path+".peer", "%s and %s never talk; %s", f.Target, f.Peer, sentence)
+	if !slices.ContainsFunc(mode.Simulated(), func(m mode.Mode) bool { return m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)) }) {
+		return flawf(path+".peer", "%s and %s never talk; %s", f.Target, f.Peer, p.InMode().DescribeLinks())
 	}
 	return nil
 }
@@ -175,7 +177,7 @@ func checkScale(p *Plan) *flaw {
 			return flawf(fmt.Sprintf("faults[%d].at", s.fault), "at %s only %s left, so a %s would leave %d", s.at, isOrAre(left-s.change, "replica"), f.Kind, left)
 		}
 	}
-	if left == 0 && p.hasReplicas() {
+	if left == 0 && p.InMode().Runs(mode.Replica) {
 		return flawf("faults", "after the heal no replica would be left, so that no view could converge; give a fault that takes replicas a length")
 	}
 	return nil
@@ -203,68 +205,84 @@ func checkHost(p *Plan, path, host string) *flaw {
 	if host == "" {
 		return flawf(path, "the host is missing; %s", hostNaming)
 	}
-	count := p.Hosts(host[:1])
-	number, err := strconv.Atoi(host[1:])
-	if !strings.Contains("kraow", host[:1]) || err != nil || host != hostName(host[:1], number) {
+	role, number, err := mode.ParseHost(host)
+	if err != nil {
 		return flawf(path, "%s is not a host; %s", strictjson.Quote(host), hostNaming)
 	}
-	if number < 0 || number >= count {
-		return flawf(path, "the host %s does not exist; the plan has %s", host, hostRange(host[:1], count))
+	if count := p.Hosts(role); number >= count {
+		return flawf(path, "the host %s does not exist; the plan has %s", host, hostRange(role, count))
 	}
 	return nil
 }
 
-// Hosts returns how many hosts there are of a letter, those included that faults
+// Hosts returns how many hosts there are of a role, those included that faults
 // add: each upgrade replaces as many replicas as there can be.
-func (p *Plan) Hosts(letter string) int {
-	t := p.Topology
-	switch letter {
-	case "k":
-		return t.APIServers
-	case "r":
-		alive, upgrades := t.Replicas, 0
-		for i := range p.Faults {
-			switch f := &p.Faults[i]; f.Kind {
-			case ScaleUp:
-				alive += max(0, f.Count)
-			case RollingUpgrade:
-				upgrades++
-			}
+func (p *Plan) Hosts(role mode.Role) int {
+	n := p.Topology.count(role)
+	if role != mode.Replica {
+		return n
+	}
+	upgrades := 0
+	for i := range p.Faults {
+		switch f := &p.Faults[i]; f.Kind {
+		case ScaleUp:
+			n += max(0, f.Count)
+		case RollingUpgrade:
+			upgrades++
 		}
-		return alive * (1 + upgrades)
-	case "a":
-		return t.Agents
-	case "o":
-		return t.Operators
-	case "w":
+	}
+	return n * (1 + upgrades)
+}
+
+// count returns how many hosts of a role there are at the start.
+func (t Topology) count(role mode.Role) int {
+	if role == mode.Client {
 		return 1
+	}
+	if n := t.Count(role); n != nil {
+		return *n
 	}
 	return 0
 }
 
-func hostRange(letter string, count int) string {
+// Count is where the topology says how many hosts of a role there are; nil for a role
+// of which that is not for the plan to say.
+func (t *Topology) Count(role mode.Role) *int {
+	switch role {
+	case mode.APIServer:
+		return &t.APIServers
+	case mode.Replica:
+		return &t.Replicas
+	case mode.Agent:
+		return &t.Agents
+	case mode.Operator:
+		return &t.Operators
+	}
+	return nil
+}
+
+func hostRange(role mode.Role, count int) string {
 	switch count {
 	case 0:
 		return "none of its kind"
 	case 1:
-		return "only " + letter + "0"
+		return "only " + role.Host(0)
 	}
-	return fmt.Sprintf("%s0 to %s%d", letter, letter, count-1)
+	return role.Host(0) + " to " + role.Host(count-1)
 }
 
-func hostKinds(letters string) string {
-	names := map[rune]string{
-		'r': "replicas (r0, ...)", 'a': "agents (a0, ...)", 'k': "kube-apiservers (k0, ...)",
-		'o': "operators (o0, ...)", 'w': "the workload's client (w0)",
-	}
+// enumerate describes the roles' hosts for a sentence.
+func (r roles) enumerate() string {
 	var list []string
-	for _, letter := range letters {
-		list = append(list, names[letter])
+	for _, role := range r {
+		name := fmt.Sprintf("%s (%s, ...)", role.Plural(), role.Host(0))
+		if role == mode.Client {
+			name = "the workload's client (" + role.Host(0) + ")"
+		}
+		list = append(list, name)
 	}
 	if len(list) == 1 {
 		return list[0]
 	}
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
-
-func hostName(letter string, number int) string { return letter + strconv.Itoa(number) }

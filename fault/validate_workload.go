@@ -33,7 +33,7 @@ func checkWorkload(p *Plan, objects given) *flaw {
 		pods:       map[string]string{},
 	}
 	for i := range p.Topology.Nodes {
-		c.nodes[nodeName(i)] = true
+		c.nodes[NodeName(i)] = true
 	}
 	for _, node := range objects.nodes {
 		if c.nodes[node] {
@@ -172,7 +172,7 @@ func (c *cluster) deleteNode(path, name string) *flaw {
 		return flawf(path, "the node %s does not exist at that time", name)
 	}
 	for i := range c.agents {
-		if name == nodeName(i) {
+		if name == NodeName(i) {
 			return flawf(path, "the agent a%d runs on node %s; delete a node without an agent", i, name)
 		}
 	}
@@ -201,7 +201,7 @@ func (c *cluster) deleteNamespace(path, name string) *flaw {
 func (c *cluster) nodesAtTheStart() string {
 	var parts []string
 	if c.startNodes > 0 {
-		parts = append(parts, fmt.Sprintf("n0 to %s", nodeName(c.startNodes-1)))
+		parts = append(parts, fmt.Sprintf("n0 to %s", NodeName(c.startNodes-1)))
 	}
 	if n := len(c.given.nodes); n > 0 {
 		parts = append(parts, fmt.Sprintf("the %d among its objects", n))
@@ -209,4 +209,6 @@ func (c *cluster) nodesAtTheStart() string {
 	return strings.Join(parts, " and ")
 }
 
-func nodeName(i int) string { return "n" + strconv.Itoa(i) }
+// NodeName returns the name of a node at the start, by its number: agent a<i> runs on
+// node n<i>.
+func NodeName(i int) string { return "n" + strconv.Itoa(i) }

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Vary returns the member of a plan's family that a seed stands for: the same
@@ -57,21 +59,20 @@ func varyFaults(t *rapid.T, p *Plan) []Fault {
 	quarter := p.Churn / 4
 	earliest, latest := -min(first, quarter), max(0, min(p.Churn-last, quarter))
 	move := earliest + Duration(uniform(t, int((latest-earliest)/ms)+1, "move"))*ms
-	turns := map[byte]int{'r': uniform(t, max(1, p.Topology.Replicas), "replica"), 'a': uniform(t, p.Topology.Agents, "agent")}
+	type circle struct{ hosts, turn int }
+	circles := map[mode.Role]circle{
+		mode.Replica: {p.Topology.Replicas, uniform(t, max(1, p.Topology.Replicas), "replica")},
+		mode.Agent:   {p.Topology.Agents, uniform(t, p.Topology.Agents, "agent")},
+	}
 	turn := func(host string) string {
-		if host == "" || turns[host[0]] == 0 {
+		if host == "" {
 			return host
 		}
-		n := p.Topology.Replicas
-		if host[0] == 'a' {
-			n = p.Topology.Agents
+		role, number := mode.RoleOf(host), mode.Number(host)
+		if c := circles[role]; number < c.hosts { // not one that a fault adds
+			return role.Host((number + c.turn) % c.hosts)
 		}
-		for i := range n {
-			if host == hostName(host[:1], i) {
-				return hostName(host[:1], (i+turns[host[0]])%n)
-			}
-		}
-		return host // one that a fault adds
+		return host
 	}
 	for i := range faults {
 		f := &faults[i]

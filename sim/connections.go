@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
@@ -33,14 +34,12 @@ func (c *connections) onEvent(e simnet.Event) {
 		return
 	}
 	switch {
-	case e.Kind == simnet.Accept && isAgent(e.Peer):
+	case e.Kind == simnet.Accept && mode.Agent.Is(e.Peer):
 		c.connected(e.Peer, e.Host)
-	case isAgent(e.Host) && (e.Kind == simnet.Close || e.Kind == simnet.Reset || e.Kind == simnet.Timeout):
+	case mode.Agent.Is(e.Host) && (e.Kind == simnet.Close || e.Kind == simnet.Reset || e.Kind == simnet.Timeout):
 		c.disconnected(e.Host, e.Peer, string(e.Kind))
 	}
 }
-
-func isAgent(host string) bool { return host[0] == 'a' }
 
 // connected notes a connection. While the etcd is starting its port takes
 // connections already, and which store it has is not known yet: etcdUp records

@@ -8,12 +8,13 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 func TestModeCRD(t *testing.T) {
 	for _, slices := range []bool{false, true} {
 		p := quiet(t, 1)
-		p.Mode, p.Topology.Replicas, p.Options.EndpointSlices = fault.ModeCRD, 0, slices
+		p.Mode, p.Topology.Replicas, p.Options.EndpointSlices = string(mode.CRD), 0, slices
 		p.Faults = []fault.Fault{at(2, fault.Fault{Kind: fault.Partition, Target: "a1", Peer: "k0", For: seconds(10)})}
 		p.Ops = []fault.Op{podCreate(4, "p1", "10.0.0.2")}
 		require.NoError(t, p.Validate())
@@ -31,7 +32,7 @@ func TestModeCRD(t *testing.T) {
 func TestAgentThatCannotListEndsItself(t *testing.T) {
 	for _, slices := range []bool{false, true} {
 		p := quiet(t, 1)
-		p.Mode, p.Topology.Replicas, p.Options.EndpointSlices = fault.ModeCRD, 0, slices
+		p.Mode, p.Topology.Replicas, p.Options.EndpointSlices = string(mode.CRD), 0, slices
 		p.Churn = seconds(500)
 		p.Ops = []fault.Op{podCreate(100, "p1", "10.0.0.2")}
 		p.Faults = []fault.Fault{

@@ -1,9 +1,8 @@
 package sim
 
 import (
-	"strconv"
-
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
@@ -93,11 +92,12 @@ func partition(w *world, _ int, f *fault.Fault) effect {
 // partitionGroup cuts each target off from every host that is none.
 func partitionGroup(w *world, _ int, f *fault.Fault) effect {
 	inside := map[string]bool{}
-	for _, host := range f.Targets {
+	targets := w.plan.Present(f.Targets)
+	for _, host := range targets {
 		inside[host] = true
 	}
 	var lifts []func()
-	for _, from := range f.Targets {
+	for _, from := range targets {
 		for _, to := range w.hosts() {
 			if !inside[to] {
 				lifts = append(lifts, w.net.Partition(from, to, f.OneWay))
@@ -110,11 +110,12 @@ func partitionGroup(w *world, _ int, f *fault.Fault) effect {
 // partitionRing cuts each pair of targets that are not neighbours.
 func partitionRing(w *world, _ int, f *fault.Fault) effect {
 	var lifts []func()
-	n := len(f.Targets)
-	for i, a := range f.Targets {
+	targets := w.plan.Present(f.Targets)
+	n := len(targets)
+	for i, a := range targets {
 		for j := i + 1; j < n; j++ {
 			if neighbours := j == i+1 || i == 0 && j == n-1; !neighbours {
-				lifts = append(lifts, w.net.Partition(a, f.Targets[j], false))
+				lifts = append(lifts, w.net.Partition(a, targets[j], false))
 			}
 		}
 	}
@@ -154,7 +155,7 @@ func move(w *world, _ int, f *fault.Fault) effect {
 
 func resolution(w *world, _ int, f *fault.Fault) effect {
 	service := w.kubeSvc
-	if isAgent(f.Target) && w.plan.Mode != fault.ModeCRD {
+	if mode.Agent.Is(f.Target) && w.plan.InMode().Runs(mode.Replica) {
 		service = w.meshSvc
 	}
 	if f.Kind == fault.DNSFailure {
@@ -165,10 +166,18 @@ func resolution(w *world, _ int, f *fault.Fault) effect {
 
 // hosts are the names of all hosts.
 func (w *world) hosts() (names []string) {
-	for _, letter := range []string{"k", "r", "a", "o", "w"} {
-		for i := range w.plan.Hosts(letter) {
-			names = append(names, letter+strconv.Itoa(i))
+	for _, role := range w.plan.InMode().Roles() {
+		for i := range w.hostsOf(role) {
+			names = append(names, role.Host(i))
 		}
 	}
 	return names
+}
+
+// hostsOf is how many hosts of a role there are, faults' included.
+func (w *world) hostsOf(role mode.Role) int {
+	if !w.plan.InMode().Runs(role) {
+		return 0
+	}
+	return w.plan.Hosts(role)
 }

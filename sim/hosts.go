@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kube"
@@ -204,13 +204,13 @@ func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
 
 // alive reports whether the process that is a client on a host is up.
 func (w *world) alive(host string) bool {
-	switch host[0] {
-	case 'r':
+	switch mode.RoleOf(host) {
+	case mode.Replica:
 		r := w.replica(host)
 		return r.podDown+r.writerDown == 0
-	case 'a':
+	case mode.Agent:
 		return w.agent(host).down == 0
-	case 'o':
+	case mode.Operator:
 		return w.operator(host).down == 0
 	}
 	return true
@@ -224,18 +224,10 @@ func (k *apiserver) intercept(ctx context.Context, q *kube.Request) *kube.Fail {
 	return k.caught(q)
 }
 
-func (w *world) replica(name string) *replica       { return w.replicas[index(name)] }
-func (w *world) agent(name string) *host            { return w.agents[index(name)] }
-func (w *world) operator(name string) *operatorHost { return w.operators[index(name)] }
-func (w *world) apiserver(name string) *apiserver   { return w.apis[index(name)] }
-
-func index(name string) int {
-	var i int
-	if _, err := fmt.Sscan(name[1:], &i); err != nil {
-		panic(fmt.Sprintf("host %q has no number", name)) // plans are validated
-	}
-	return i
-}
+func (w *world) replica(name string) *replica       { return w.replicas[mode.Number(name)] }
+func (w *world) agent(name string) *host            { return w.agents[mode.Number(name)] }
+func (w *world) operator(name string) *operatorHost { return w.operators[mode.Number(name)] }
+func (w *world) apiserver(name string) *apiserver   { return w.apis[mode.Number(name)] }
 
 // must ends the run: the harness itself has failed.
 func must(err error) {

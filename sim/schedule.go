@@ -44,7 +44,9 @@ func (s *schedule) run() {
 	s.churn = time.Now()
 	for i := range s.w.plan.Faults {
 		f := &s.w.plan.Faults[i]
-		if f.When != nil {
+		if why := s.w.plan.NotApplicable(f); why != "" {
+			s.add(time.Duration(f.At), func() { s.unfired(i, why) })
+		} else if f.When != nil {
 			s.add(time.Duration(f.At), func() { s.triggers.arm(i, f.When) })
 		} else {
 			s.add(time.Duration(f.At), func() { s.begin(i) })

@@ -11,6 +11,8 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/kube"
 )
@@ -132,7 +134,7 @@ func (t *triggers) etcdAnswer(q etcd.Request) {
 // put is what the writer of a replica asks for.
 func (t *triggers) put(replica, kind string) (begun []<-chan struct{}) {
 	begun = t.happened(fault.EtcdPut, replica, kind)
-	if kind != history.Identity && kind != history.Endpoint && kind != history.Node {
+	if schema.KindNamed(kind) == nil {
 		return begun
 	}
 	t.mu.Lock()
@@ -161,7 +163,7 @@ func (t *triggers) observed(r *history.Record) {
 	case history.Connect:
 		t.happened(fault.Connect, r.Actor, "")
 	case history.Ready:
-		if r.Actor[0] == 'o' {
+		if mode.Operator.Is(r.Actor) {
 			t.happened(fault.Leads, r.Actor, "")
 		} else {
 			t.happened(fault.Ready, r.Actor, "")
@@ -195,30 +197,19 @@ var kubeKind = map[string]string{
 	"ciliumendpoints": "CiliumEndpoint", "ciliumendpointslices": "CiliumEndpointSlice",
 }
 
-// etcdKind classifies a key or the prefix of a range: see Cilium's
-// pkg/kvstore/store and pkg/clustermesh/utils for the paths.
+// etcdKind classifies a key or the prefix of a range.
 func etcdKind(key string) string {
-	kind := func(path string) string {
-		switch {
-		case strings.Contains(path, "cilium/state/identities/"):
-			return history.Identity
-		case strings.Contains(path, "cilium/state/ip/"):
-			return history.Endpoint
-		case strings.Contains(path, "cilium/state/nodes/"):
-			return history.Node
-		}
-		return ""
+	if kind, _ := schema.CanaryOf(key); kind != nil {
+		return fault.CanaryKind(kind.Name)
 	}
 	switch {
-	case strings.HasPrefix(key, "cilium/synced/"):
-		if kind := kind(key + "/"); kind != "" {
-			return kind + "-canary"
-		}
-		return ""
-	case strings.HasPrefix(key, "cilium/cluster-config/"):
-		return "cluster-config"
-	case strings.HasPrefix(key, "cilium/.heartbeat"):
-		return "heartbeat"
+	case strings.HasPrefix(key, schema.ClusterConfigPrefix):
+		return fault.ClusterConfigKind
+	case strings.HasPrefix(key, schema.Heartbeat):
+		return fault.HeartbeatKind
 	}
-	return kind(key + "/")
+	if kind := schema.KindOf(key); kind != nil {
+		return kind.Name
+	}
+	return ""
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/agent/crd"
@@ -97,7 +98,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 		return Stats{}, err
 	}
 	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
-	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices, plan.Mode != fault.ModeCRD), worked: make(chan struct{}), turn: make(chan struct{}, 1), configDir: "clustermesh"}
+	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices, plan.InMode().Runs(mode.Replica)), worked: make(chan struct{}), turn: make(chan struct{}, 1), configDir: "clustermesh"}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed
@@ -148,14 +149,14 @@ func (w *world) build() error {
 	w.meshSvc = newService("clustermesh-apiserver", seed, etcdPort, true)
 	w.store = kube.NewStore(kube.StoreConfig{Seed: seed})
 	w.store.OnCommit = w.onCommit
-	if w.plan.Mode == fault.ModeCRD {
+	if !w.plan.InMode().Runs(mode.Replica) {
 		crd.Setup(w.plan.Options.ClusterName, w.plan.Options.ClusterID)
 	} else {
 		clustermesh.Setup()
 	}
 
 	for i := range w.plan.Topology.APIServers {
-		w.apis = append(w.apis, newAPIServer(w, fmt.Sprintf("k%d", i)))
+		w.apis = append(w.apis, newAPIServer(w, mode.APIServer.Host(i)))
 	}
 	if err := w.buildWorkload(); err != nil {
 		return err
@@ -163,8 +164,8 @@ func (w *world) build() error {
 	if err := w.store.CreateSystemNamespaces(); err != nil {
 		return err
 	}
-	for i := range w.plan.Hosts("r") {
-		w.replicas = append(w.replicas, w.newReplica(fmt.Sprintf("r%d", i)))
+	for i := range w.hostsOf(mode.Replica) {
+		w.replicas = append(w.replicas, w.newReplica(mode.Replica.Host(i)))
 	}
 	if err := w.buildOperators(); err != nil {
 		return err
@@ -175,7 +176,7 @@ func (w *world) build() error {
 func (w *world) buildOperators() error {
 	for i := range w.plan.Topology.Operators {
 		cfg := operator.Config{
-			Host:           fmt.Sprintf("o%d", i),
+			Host:           mode.Operator.Host(i),
 			ClusterName:    w.plan.Options.ClusterName,
 			ClusterID:      w.plan.Options.ClusterID,
 			EndpointSlices: w.plan.Options.EndpointSlices,
@@ -197,11 +198,11 @@ func (w *world) buildOperators() error {
 func (w *world) buildWorkload() error {
 	var clients workload.Clients
 	var err error
-	if clients.API, err = kubeclient.NewHTTP1("workload", w.kubeDialer("w0")); err != nil {
+	if clients.API, err = kubeclient.NewHTTP1("workload", w.kubeDialer(mode.Client.Host(0))); err != nil {
 		return err
 	}
 	if w.plan.Topology.Operators > 0 {
-		if clients.Watch, _, err = kubeclient.New("workload", w.kubeDialer("w0")); err != nil {
+		if clients.Watch, _, err = kubeclient.New("workload", w.kubeDialer(mode.Client.Host(0))); err != nil {
 			return err
 		}
 	}
@@ -259,7 +260,7 @@ func (w *world) newReplica(name string) *replica {
 
 func (w *world) buildAgents() error {
 	source := w.crdSource
-	if w.plan.Mode != fault.ModeCRD {
+	if w.plan.InMode().Runs(mode.Replica) {
 		configPath, err := w.writeMeshConfig()
 		if err != nil {
 			return err
@@ -267,7 +268,7 @@ func (w *world) buildAgents() error {
 		source = func(name string) agent.Source { return w.meshSource(name, configPath) }
 	}
 	for i := range w.plan.Topology.Agents {
-		name := fmt.Sprintf("a%d", i)
+		name := mode.Agent.Host(i)
 		h := &host{name: name}
 		h.Host = agent.NewHost(agent.Config{
 			Host:      name,
@@ -282,7 +283,7 @@ func (w *world) buildAgents() error {
 
 func (w *world) crdSource(name string) agent.Source {
 	return crd.New(crd.Config{
-		Node:           "n" + name[1:],
+		Node:           fault.NodeName(mode.Number(name)),
 		EndpointSlices: w.plan.Options.EndpointSlices,
 		Dial:           w.kubeDialer(name),
 		Log:            w.cfg.Log.With("host", name),
@@ -312,10 +313,10 @@ func (w *world) meshSource(name, configPath string) agent.Source {
 }
 
 // onCommit records a write of the kube-apiserver and what it makes true. The
-// state at the start is as if k0 had written it.
+// state at the start is as if the first server had written it.
 func (w *world) onCommit(c kube.Commit) {
 	object := cmp.Or(c.New, c.Old)
-	server := cmp.Or(c.Server, "k0")
+	server := cmp.Or(c.Server, mode.APIServer.Host(0))
 	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: c.Kind, Key: object.Key(), Op: string(c.Op), RV: c.RV, Peer: c.Client})
 	var content []byte
 	if c.New != nil {

@@ -46,8 +46,11 @@ func (c *console) family(scenario string, mode modeFlag, objects []string) (*fam
 		return nil, err
 	}
 	if mode != "" {
-		if plan, err = fault.In(string(mode), plan); err != nil {
-			return nil, usageErrorf("-mode %s: the scenario %s does not exist there: %w", mode, scenario, err)
+		plan = fault.Project(plan, string(mode))
+		for i := range plan.Faults {
+			if why := plan.NotApplicable(&plan.Faults[i]); why != "" {
+				return nil, usageErrorf("-mode %s: the scenario %s does not exist there: its %s is %s", mode, scenario, plan.Faults[i].Kind, why)
+			}
 		}
 	}
 	return &family{title: title + "scenario " + scenario + ", ", plan: plan}, nil

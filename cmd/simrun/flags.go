@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -105,7 +104,7 @@ type modeFlag string
 
 func (f *modeFlag) String() string { return string(*f) }
 func (f *modeFlag) Set(value string) error {
-	modes := fault.Modes()
+	modes := mode.SimulatedNames()
 	given, err := mode.Parse(value)
 	switch i := slices.Index(modes, given.String()); {
 	case err != nil || i < 0:

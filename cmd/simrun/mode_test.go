@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 func TestModeOfDrawnPlans(t *testing.T) {
@@ -25,7 +26,7 @@ func TestModeOfDrawnPlans(t *testing.T) {
 		require.Regexp(t, `(?m)^keep        simrun .*-mode crd -worker /`, stdout)
 		plan, err := fault.ReadFile("p.json")
 		require.NoError(t, err)
-		require.Equal(t, fault.ModeCRD, plan.Mode)
+		require.Equal(t, string(mode.CRD), plan.Mode)
 	}
 }
 
@@ -45,7 +46,7 @@ func TestModeOfManySeeds(t *testing.T) {
 	for _, name := range []string{"plans/seed-100.json", "plans/seed-101.json"} {
 		plan, err := fault.ReadFile(name)
 		require.NoError(t, err)
-		require.Equal(t, fault.ModeCRD, plan.Mode)
+		require.Equal(t, string(mode.CRD), plan.Mode)
 	}
 
 	status, stdout, stderr := simrun(t, "verify", "-seeds", "0-1", "-mode", "crd", "-worker", "WORKER")

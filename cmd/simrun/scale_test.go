@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -22,7 +23,7 @@ func scalePlan(agents int) *fault.Plan {
 		}
 	}
 	p := &fault.Plan{
-		Version: fault.Version, Seed: 1, Mode: fault.ModeClusterMesh,
+		Version: fault.Version, Seed: 1, Mode: mode.Default.String(),
 		Topology: fault.Topology{APIServers: 1, Replicas: 2, Agents: agents, Nodes: size},
 		Network:  fault.Network{LatencyMin: fault.Duration(200 * time.Microsecond), LatencyMax: fault.Duration(time.Millisecond)},
 		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10_000, AgentQPS: 20, ClusterID: 1, ClusterName: "c1"},

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 func pod(namespace, name, node string) fault.Pod {
@@ -27,7 +28,7 @@ func remove(at fault.Duration, namespace, name string) fault.Op {
 func small(t *testing.T) *fault.Plan {
 	t.Helper()
 	p := &fault.Plan{
-		Version: fault.Version, Seed: 1, Mode: fault.ModeClusterMesh,
+		Version: fault.Version, Seed: 1, Mode: mode.Default.String(),
 		Topology: fault.Topology{APIServers: 2, Replicas: 2, Agents: 3, Nodes: 5},
 		Network:  fault.Network{LatencyMin: ms, LatencyMax: ms},
 		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10_000, AgentQPS: 20, ClusterID: 1},

@@ -6,64 +6,63 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // dropAgents leaves out agents, which costs nothing but makes runs cheaper.
-func dropAgents(s *search) { s.dropHosts("a") }
+func dropAgents(s *search) { s.dropHosts(mode.Agent) }
 
 // dropServers leaves out replicas, operators and kube-apiservers.
 func dropServers(s *search) {
-	for _, letter := range []string{"r", "o", "k"} {
-		s.dropHosts(letter)
+	for _, role := range []mode.Role{mode.Replica, mode.Operator, mode.APIServer} {
+		s.dropHosts(role)
 	}
 }
 
 // dropHosts tries at first to leave one host. At the end it tries to let the
 // faults of a host that goes happen to the first one.
-func (s *search) dropHosts(letter string) {
-	if n := *hostCount(s.best, letter); n > 2 {
+func (s *search) dropHosts(role mode.Role) {
+	if n := *s.best.Topology.Count(role); n > 2 {
 		s.edit(
-			func(p *fault.Plan) { withoutHosts(p, letter, 1, n) },
-			func(p *fault.Plan) { withoutHosts(p, letter, 0, n-1) },
+			func(p *fault.Plan) { withoutHosts(p, role, 1, n) },
+			func(p *fault.Plan) { withoutHosts(p, role, 0, n-1) },
 		)
 	}
-	s.reduce(func(p *fault.Plan) int { return *hostCount(p, letter) },
-		func(p *fault.Plan, from, end int) *fault.Plan { return withoutHosts(p, letter, from, end) })
+	s.reduce(func(p *fault.Plan) int { return *p.Topology.Count(role) },
+		func(p *fault.Plan, from, end int) *fault.Plan { return withoutHosts(p, role, from, end) })
 	for taken := 0; taken >= 0; {
-		taken = s.first(*hostCount(s.best, letter)-1, func(i int) *fault.Plan {
+		taken = s.first(*s.best.Topology.Count(role)-1, func(i int) *fault.Plan {
 			p := renameHosts(clone(s.best), func(host string) string {
-				if number, ok := numbered(host, letter); ok && number == i+1 {
-					return letter + "0"
+				if host == role.Host(i+1) {
+					return role.Host(0)
 				}
 				return host
 			})
-			return withoutHosts(p, letter, i+1, i+2)
+			return withoutHosts(p, role, i+1, i+2)
 		})
 	}
 }
 
-func hostCount(p *fault.Plan, letter string) *int {
-	t := &p.Topology
-	return map[string]*int{"a": &t.Agents, "r": &t.Replicas, "o": &t.Operators, "k": &t.APIServers}[letter]
-}
-
-// withoutHosts takes the hosts of a letter with the numbers from (included) to end
+// withoutHosts takes the hosts of a role with the numbers from (included) to end
 // away, of those at the start. The others get the numbers from 0 on, in order,
 // those that faults add included. A fault that needs a host that is gone goes too.
-func withoutHosts(p *fault.Plan, letter string, from, end int) *fault.Plan {
-	if letter == "a" {
+func withoutHosts(p *fault.Plan, role mode.Role, from, end int) *fault.Plan {
+	if role == mode.Agent {
 		moveNodesBack(p, from, end)
 	}
-	*hostCount(p, letter) -= end - from
+	*p.Topology.Count(role) -= end - from
 	return renameHosts(p, func(host string) string {
-		number, ok := numbered(host, letter)
-		switch {
-		case !ok || number < from:
+		if !role.Is(host) {
+			return host
+		}
+		switch number := mode.Number(host); {
+		case number < from:
 			return host
 		case number < end:
 			return ""
+		default:
+			return role.Host(number - (end - from))
 		}
-		return letter + strconv.Itoa(number-(end-from))
 	})
 }
 
@@ -100,14 +99,14 @@ func moveNodesBack(p *fault.Plan, from, end int) {
 		return // the nodes are among the objects, and agents run beside them
 	}
 	renameNodes(p, func(node string) string {
-		number, ok := numbered(node, "n")
+		number, ok := nodeNumber(node)
 		switch {
 		case !ok || number < from || number >= agents:
 			return node
 		case number < end:
-			return nodeName(agents - end + number)
+			return fault.NodeName(agents - end + number)
 		}
-		return nodeName(number - (end - from))
+		return fault.NodeName(number - (end - from))
 	})
 }
 
@@ -124,20 +123,20 @@ func dropNodes(s *search) {
 // those at the start, with all that happens to them.
 func withoutNodes(p *fault.Plan, from, end int) *fault.Plan {
 	gone := func(node string) bool {
-		number, ok := numbered(node, "n")
+		number, ok := nodeNumber(node)
 		return ok && from <= number && number < end
 	}
 	p.Ops = slices.DeleteFunc(p.Ops, func(op fault.Op) bool { return op.Pod == nil && op.Op != fault.NamespaceDelete && gone(op.Name) })
 	p.Topology.Nodes -= end - from
 	renameNodes(p, func(node string) string {
-		number, ok := numbered(node, "n")
+		number, ok := nodeNumber(node)
 		switch {
 		case !ok || number < from:
 			return node
 		case number < end:
-			return nodeName(0)
+			return fault.NodeName(0)
 		}
-		return nodeName(number - (end - from))
+		return fault.NodeName(number - (end - from))
 	})
 	return repair(p)
 }
@@ -147,9 +146,9 @@ func withoutNodes(p *fault.Plan, from, end int) *fault.Plan {
 func numberNewNodes(p *fault.Plan) *fault.Plan {
 	names := map[string]string{}
 	for _, op := range p.Ops {
-		number, ok := numbered(op.Name, "n")
+		number, ok := nodeNumber(op.Name)
 		if op.Op == fault.NodeCreate && ok && number >= p.Topology.Nodes && names[op.Name] == "" {
-			names[op.Name] = nodeName(p.Topology.Nodes + len(names))
+			names[op.Name] = fault.NodeName(p.Topology.Nodes + len(names))
 		}
 	}
 	renameNodes(p, func(node string) string {
@@ -177,14 +176,12 @@ func renameNodes(p *fault.Plan, rename func(string) string) {
 	}
 }
 
-// numbered returns the number in a name that is the letter and a number.
-func numbered(name, letter string) (number int, ok bool) {
-	digits, ok := strings.CutPrefix(name, letter)
+// nodeNumber returns the number of a node that is named as those at the start are.
+func nodeNumber(name string) (number int, ok bool) {
+	digits, ok := strings.CutPrefix(name, "n")
 	if !ok {
 		return 0, false
 	}
 	number, err := strconv.Atoi(digits)
 	return number, err == nil && strconv.Itoa(number) == digits
 }
-
-func nodeName(i int) string { return "n" + strconv.Itoa(i) }

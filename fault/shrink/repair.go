@@ -57,13 +57,13 @@ func newCluster(p *fault.Plan) *cluster {
 		}
 	}
 	for i := range p.Topology.Nodes {
-		c.nodes[nodeName(i)] = true
+		c.nodes[fault.NodeName(i)] = true
 	}
 	for i := range p.Topology.Agents {
-		c.agents[nodeName(i)] = true
+		c.agents[fault.NodeName(i)] = true
 	}
 	if p.Topology.Nodes > 0 {
-		c.refuge = nodeName(0)
+		c.refuge = fault.NodeName(0)
 	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Export returns a plan in which what the counterexample says happens in its order, with
@@ -53,7 +54,7 @@ func (e *exporter) world() *fault.Plan {
 	p := &fault.Plan{
 		Version:  fault.Version,
 		Seed:     1,
-		Mode:     fault.ModeClusterMesh,
+		Mode:     mode.Default.String(),
 		Topology: fault.Topology{APIServers: 1, Replicas: b.Replicas, Agents: b.Agents, Nodes: b.Agents + 1},
 		Network:  fault.Network{LatencyMin: fault.Duration(time.Millisecond), LatencyMax: fault.Duration(2 * time.Millisecond)},
 		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10000, AgentQPS: 20, EndpointSlices: true, ClusterID: 1, ClusterName: "c1"},

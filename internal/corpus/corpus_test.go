@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // plan is a plan with faults of some kinds.
@@ -128,7 +129,7 @@ func TestOnlyTheFastestSeedsAreKept(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	name := func(broken checker.Finding, kinds ...fault.Kind) string {
-		return New(broken, &fault.Plan{Mode: fault.ModeClusterMesh, Faults: func() (all []fault.Fault) {
+		return New(broken, &fault.Plan{Mode: string(mode.ClusterMesh), Faults: func() (all []fault.Fault) {
 			for _, kind := range kinds {
 				all = append(all, fault.Fault{Kind: kind})
 			}
@@ -155,12 +156,12 @@ func TestKnown(t *testing.T) {
 	one := New(convergence, plan(t, 1, 1, fault.WriterRestart), "", seen(1, 1))
 	other := New(identity, plan(t, 1, 1, fault.WriterRestart), "", seen(1, 1))
 	elsewhere := New(convergence, plan(t, 1, 1, fault.WriterRestart), "", seen(1, 1))
-	elsewhere.Plan.Mode = fault.ModeCRD
+	elsewhere.Plan.Mode = string(mode.CRD)
 	require.Equal(t, "crd.convergence.endpoint.writer-restart", elsewhere.Name())
 	all := []*Finding{two, one, other, elsewhere}
-	require.Equal(t, []*Finding{one, two}, Known(all, fault.ModeClusterMesh, convergence))
-	require.Equal(t, []*Finding{elsewhere}, Known(all, fault.ModeCRD, convergence))
-	require.Empty(t, Known(nil, fault.ModeCRD, convergence))
+	require.Equal(t, []*Finding{one, two}, Known(all, string(mode.ClusterMesh), convergence))
+	require.Equal(t, []*Finding{elsewhere}, Known(all, string(mode.CRD), convergence))
+	require.Empty(t, Known(nil, string(mode.CRD), convergence))
 }
 
 func TestTwoAtOnceAreRefused(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"slices"
 	"strings"
 
@@ -86,7 +87,7 @@ func (f *Finding) Broken() checker.Finding {
 // of the plan, if that is not the default one.
 func (f *Finding) Name() string {
 	parts := []string{f.Property}
-	if f.Plan.Mode != fault.Modes()[0] {
+	if f.Plan.Mode != mode.Default.String() {
 		parts = []string{f.Plan.Mode, f.Property}
 	}
 	if f.Kind != "" {

@@ -21,7 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -160,8 +160,8 @@ func (b *Bug) validate() (err error) {
 	switch h := b.Hunt; {
 	case (h.Family == "") == (h.Plan == ""):
 		return errors.New("hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)")
-	case h.Mode != "" && !slices.Contains(fault.Modes()[1:], h.Mode):
-		return fmt.Errorf("hunt.mode %q: want one of %s, or none for %s", h.Mode, strings.Join(fault.Modes()[1:], ", "), fault.Modes()[0])
+	case h.Mode != "" && !slices.Contains(mode.SimulatedNames()[1:], h.Mode):
+		return fmt.Errorf("hunt.mode %q: want one of %s, or none for %s", h.Mode, strings.Join(mode.SimulatedNames()[1:], ", "), mode.SimulatedNames()[0])
 	case h.Mode != "" && h.Plan != "":
 		return errors.New("hunt.mode: a plan carries its mode")
 	case h.Seeds < 1:

@@ -25,8 +25,25 @@ func Roles() []Role { return []Role{APIServer, Replica, Agent, Operator, Client}
 // Host returns the name of the role's host with a number, from 0.
 func (r Role) Host(number int) string { return string(r) + strconv.Itoa(number) }
 
+// Plural names the role's hosts.
+func (r Role) Plural() string {
+	return map[Role]string{APIServer: "kube-apiservers", Replica: "replicas", Agent: "agents", Operator: "operators", Client: "clients"}[r]
+}
+
 // Is reports whether a host, by its name, has the role.
 func (r Role) Is(host string) bool { return strings.HasPrefix(host, string(r)) }
+
+// RoleOf returns the role of a host, by its name, which is known to be one.
+func RoleOf(host string) Role { return Role(host[:1]) }
+
+// Number returns the number of a host, by its name, which is known to be one.
+func Number(host string) int {
+	_, number, err := ParseHost(host)
+	if err != nil {
+		panic(err)
+	}
+	return number
+}
 
 // ParseHost returns the role and the number of a host, by its name.
 func ParseHost(name string) (Role, int, error) {

@@ -47,6 +47,14 @@ var kinds = []Kind{
 // Kinds returns all kinds of entries, in a fixed order. It must not be changed.
 func Kinds() []Kind { return kinds }
 
+// KindNames returns the names of all kinds of entries, in the order of Kinds.
+func KindNames() (names []string) {
+	for i := range kinds {
+		names = append(names, kinds[i].Name)
+	}
+	return names
+}
+
 // KindNamed returns the kind with a name, or nil.
 func KindNamed(name string) *Kind {
 	for i := range kinds {

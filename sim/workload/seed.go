@@ -32,7 +32,7 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 	var made []runtime.Object
 	if len(c.nodes) == 0 {
 		for i := range p.Topology.Nodes {
-			made = append(made, c.newNode(fmt.Sprintf("n%d", i)).object())
+			made = append(made, c.newNode(fault.NodeName(i)).object())
 		}
 	}
 	for _, fp := range p.Pods {

@@ -1,0 +1,107 @@
+package mode
+
+import (
+	"slices"
+	"strings"
+)
+
+// Default is the mode of what does not name one.
+var Default = Mode{Base: ClusterMesh}
+
+// Simulated returns the modes that a world can run, the default first. The others are
+// known to the model alone.
+func Simulated() []Mode { return []Mode{Default, {Base: CRD}} }
+
+// SimulatedNames returns the names of the modes of Simulated.
+func SimulatedNames() (names []string) {
+	for _, m := range Simulated() {
+		names = append(names, m.String())
+	}
+	return names
+}
+
+// InWorld reads the text of a mode that a world can run.
+func InWorld(text string) (Mode, bool) {
+	m, err := Parse(text)
+	return m, err == nil && slices.ContainsFunc(Simulated(), func(s Mode) bool { return s.String() == text })
+}
+
+// A Source is one of the readers that an agent of Cilium has.
+type Source string
+
+// The sources.
+const (
+	FromAPIServer Source = "crd"         // reads objects of the kube-apiserver
+	FromKVStore   Source = "kvstore"     // reads the shared etcd
+	FromReplica   Source = "clustermesh" // reads the etcd of a replica
+)
+
+// Sources returns what an agent reads, highest precedence first.
+func (m Mode) Sources() []Source {
+	switch m.Base {
+	case CRD:
+		return []Source{FromAPIServer}
+	case KVStore:
+		return []Source{FromKVStore}
+	case Handover:
+		return []Source{FromReplica, FromAPIServer}
+	}
+	return []Source{FromReplica}
+}
+
+// Runs reports whether processes of a role exist in the mode.
+func (m Mode) Runs(role Role) bool { return role != Replica || m.Base.Replicated() }
+
+// Roles returns the roles of which processes exist.
+func (m Mode) Roles() []Role {
+	return slices.DeleteFunc(Roles(), func(r Role) bool { return !m.Runs(r) })
+}
+
+// Link is a pair of roles whose hosts have connections.
+type Link struct{ Client, Server Role }
+
+// Links returns which roles connect to which.
+func (m Mode) Links() (links []Link) {
+	for _, s := range m.Sources() {
+		switch s {
+		case FromAPIServer:
+			links = append(links, Link{Agent, APIServer})
+		case FromReplica:
+			links = append(links, Link{Agent, Replica})
+		}
+	}
+	if m.Base.Copies() {
+		links = append(links, Link{Replica, APIServer})
+	}
+	return append(links, Link{Operator, APIServer}, Link{Client, APIServer})
+}
+
+// Talk reports whether hosts of two roles have connections with each other.
+func (m Mode) Talk(a, b Role) bool {
+	return slices.Contains(m.Links(), Link{a, b}) || slices.Contains(m.Links(), Link{b, a})
+}
+
+// DescribeLinks says in a sentence which roles connect to which.
+func (m Mode) DescribeLinks() string {
+	var parts []string
+	for _, server := range Roles() {
+		var clients []string
+		for _, l := range m.Links() {
+			if l.Server == server {
+				clients = append(clients, l.Client.Plural())
+			}
+		}
+		if len(clients) > 0 {
+			parts = append(parts, enumerate(clients)+" talk to "+server.Plural())
+		}
+	}
+	return "in the mode " + m.String() + " " + enumerate(parts)
+}
+
+// enumerate joins the parts of a sentence with commas and an "and".
+func enumerate(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}

@@ -102,7 +102,7 @@ func (p *replica) Deliver(l Log) Refusal {
 		return noWriter
 	case p.Cut:
 		return cutOff
-	case int(p.RV) == len(l):
+	case int(p.RV) >= len(l): // beyond it: of what a history says happened after its end
 		return upToDate
 	}
 	p.RV++

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/kube"
@@ -12,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Config says how to check. The zero value is the default.
@@ -37,28 +39,44 @@ func Check(h *history.History, cfg Config) Verdict {
 	}
 	in := &property.Input{Index: index.New(h), Deadline: cfg.Deadline}
 	v := Verdict{Unfired: unfired(h.Records)}
-	mode := modeOf(h)
+	explainer := mechanism.New(in)
+	m, known := modeOf(h)
 	for _, p := range Properties() {
 		r := property.Result{Outcome: NotApplicable}
-		if ok, why := applies(mode, p.Name); ok {
-			r = p.Check(in)
+		if ok, why := m.Applies(p.Name); ok {
+			r = judged(p, in, explainer)
 		} else {
 			r.Evidence = why
 		}
-		r.Property, r.Promised = p.Name, p.PromisedBy(mode)
+		r.Property, r.Promised = p.Name, !known || m.Promises(p.Name)
 		v.Results = append(v.Results, r)
 	}
-	mechanism.Explain(in, v.Results)
 	return v
 }
 
-// modeOf returns the mode in a history's plan, or "" if it has none.
-func modeOf(h *history.History) string {
+// judged judges a property and says of its violations how they came about. A panic is an
+// error of this program, and no verdict about what was judged.
+func judged(p property.Property, in *property.Input, explainer *mechanism.Explainer) (r property.Result) {
+	defer func() {
+		if failed := recover(); failed != nil {
+			r = property.Mistaken(fmt.Sprintf("judging %s panicked: %v", p.Name, failed))
+		}
+	}()
+	r = p.Check(in)
+	for i := range r.Violations {
+		explainer.Explain(p.Name, &r.Violations[i])
+	}
+	return r
+}
+
+// modeOf returns the mode in a history's plan, if it has one that is known.
+func modeOf(h *history.History) (m mode.Mode, known bool) {
 	var plan struct {
 		Mode string `json:"mode"`
 	}
 	if json.Unmarshal([]byte(h.Plan), &plan) != nil {
-		return ""
+		return m, false
 	}
-	return plan.Mode
+	m, err := mode.Parse(plan.Mode)
+	return m, err == nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker/mechanism"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // docs/properties.md is the reference, for those who read it in a browser.
@@ -26,10 +27,14 @@ func markdown() string {
 	var b strings.Builder
 	b.WriteString("# Properties\n\nWritten by `go test ./checker -run Docs -update`; `simrun properties` prints the same.\n" +
 		"\n| property | promise | why |\n|---|---|---|\n")
+	clusterMesh, crd := mode.Mode{Base: mode.ClusterMesh}, mode.Mode{Base: mode.CRD}
 	for _, p := range Properties() {
 		promise := p.Promise
-		if !p.PromisedBy("clustermesh") {
+		if !clusterMesh.Promises(p.Name) {
 			promise += " (Judged in every mode; clustermesh does not promise it.)"
+		}
+		if ok, why := crd.Applies(p.Name); !ok {
+			promise += " (Not applicable in crd: " + why + ".)"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, promise, p.Why)
 	}

@@ -8,6 +8,8 @@
 package checker
 
 import (
+	"slices"
+
 	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
@@ -36,22 +38,16 @@ func unfired(records []history.Record) (all []Unfired) {
 	return all
 }
 
-// Outcome is that of all properties together: Fail if one is broken, else Unknown
-// if one is unknown, else Pass. A verdict without results is Unknown.
+// Outcome is that of all properties together: Mistake if one could not be judged because
+// of an error of this program, else Fail if one is broken, else Unknown if one is unknown
+// or none was judged at all, else Pass.
 func (v Verdict) Outcome() property.Outcome {
-	overall := property.Pass
-	for _, r := range v.Results {
-		switch {
-		case r.Outcome == property.Fail:
-			return property.Fail
-		case r.Outcome == property.Unknown:
-			overall = property.Unknown
+	for _, o := range []property.Outcome{property.Mistake, property.Fail, property.Unknown, property.Pass} {
+		if slices.ContainsFunc(v.Results, func(r property.Result) bool { return r.Outcome == o }) {
+			return o
 		}
 	}
-	if len(v.Results) == 0 {
-		return property.Unknown
-	}
-	return overall
+	return property.Unknown
 }
 
 // Result returns the result of the property of that name.

@@ -145,6 +145,7 @@ type propertyJSON struct {
 	Pass     int      `json:"pass"`
 	Fail     int      `json:"fail"`
 	Unknown  int      `json:"unknown"`
+	Not      int      `json:"notApplicable"`
 	Failing  []uint64 `json:"failingSeeds"`
 	Unsure   []uint64 `json:"unknownSeeds"`
 
@@ -162,7 +163,7 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 	}
 	for _, p := range s.properties {
 		form.Properties = append(form.Properties, propertyJSON{
-			Property: p.name, Pass: p.counts[checker.Pass], Fail: p.counts[checker.Fail], Unknown: p.counts[checker.Unknown],
+			Property: p.name, Pass: p.counts[checker.Pass], Fail: p.counts[checker.Fail], Unknown: p.counts[checker.Unknown], Not: p.counts[checker.NotApplicable],
 			Failing: ascending(p.failing), Unsure: ascending(p.unknown), Measures: p.measures(),
 		})
 	}

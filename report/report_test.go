@@ -157,10 +157,10 @@ func TestSummary(t *testing.T) {
 
 	var b bytes.Buffer
 	require.NoError(t, s.WriteText(&b, false))
-	require.Equal(t, `property     pass  fail  unknown  seeds that did not pass
-integrity    101   0     0        -
-monotonic    91    10    0        fail 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
-convergence  91    0     10       unknown 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
+	require.Equal(t, `property     pass  fail  unknown  n/a  seeds that did not pass
+integrity    101   0     0        0    -
+monotonic    91    10    0        0    fail 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
+convergence  91    0     10       0    unknown 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
 
 monotonic is broken, first by seed 90: agent a3 went back in time
 
@@ -229,4 +229,30 @@ func TestKnownCauses(t *testing.T) {
 	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("the writer restarted"), Records: []int{7}}}}
 	require.NoError(t, WriteVerdict(&b, run, false))
 	require.Contains(t, b.String(), "[history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
+}
+
+func TestHeadlinesOfEachOutcome(t *testing.T) {
+	for outcomes, want := range map[string]string{
+		"pass,pass":           "pass: all 2 properties hold",
+		"pass,not applicable": "pass: all 1 properties hold; 1 do not apply to the mode",
+		"not applicable":      "UNKNOWN: nothing was judged; 1 do not apply to the mode",
+		"":                    "UNKNOWN: nothing was judged",
+		"unknown,pass":        "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass",
+		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken, of which the mode does not promise 1",
+	} {
+		var v checker.Verdict
+		for o := range strings.SplitSeq(outcomes, ",") {
+			if o != "" {
+				v.Results = append(v.Results, checker.Result{Property: o, Outcome: checker.Outcome(o), Evidence: "so"})
+			}
+		}
+		require.Equal(t, want, headline(v), outcomes)
+	}
+	var b bytes.Buffer
+	run := broken()
+	run.Verdict.Results = []checker.Result{{Property: "leases", Outcome: checker.NotApplicable, Evidence: "no lease"}, {Property: "staleness", Outcome: checker.Mistake, Evidence: "wrong"}}
+	run.Plan.Promise = []string{"leases", "staleness", "owner"}
+	require.NoError(t, WriteVerdict(&b, run, false))
+	require.Contains(t, b.String(), "\n  n/a       leases     no lease\n  MISTAKE   staleness  wrong\n")
+	require.Contains(t, b.String(), "\npromise     leases not applicable, staleness not judged, owner not judged\n")
 }

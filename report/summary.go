@@ -169,11 +169,11 @@ func (s *Summary) WriteText(w io.Writer, all bool) error {
 func (s *Summary) writeTable(out io.Writer, all bool) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(s.properties) > 0 {
-		fmt.Fprintln(table, "property\tpass\tfail\tunknown\tseeds that did not pass")
+		fmt.Fprintln(table, "property\tpass\tfail\tunknown\tn/a\tseeds that did not pass")
 	}
 	for _, p := range s.properties {
 		fmt.Fprintln(table, strings.Join([]string{p.name, text.Thousands(p.counts[checker.Pass]),
-			text.Thousands(p.counts[checker.Fail]), text.Thousands(p.counts[checker.Unknown]), cmp.Or(seedLists(p, all), "-")}, "\t"))
+			text.Thousands(p.counts[checker.Fail]), text.Thousands(p.counts[checker.Unknown]), text.Thousands(p.counts[checker.NotApplicable]), cmp.Or(seedLists(p, all), "-")}, "\t"))
 	}
 	table.Flush()
 	for _, p := range s.properties {

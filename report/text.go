@@ -57,7 +57,8 @@ func writePromise(out io.Writer, r *Run) {
 	if r.Plan == nil || len(r.Plan.Promise) == 0 {
 		return
 	}
-	words := map[checker.Outcome]string{checker.Pass: "kept", checker.Fail: "BROKEN", checker.Unknown: "undecided"}
+	words := map[checker.Outcome]string{checker.Pass: "kept", checker.Fail: "BROKEN", checker.Unknown: "undecided",
+		checker.NotApplicable: "not applicable", checker.Mistake: "not judged"}
 	var parts []string
 	for _, property := range r.Plan.Promise {
 		result, judged := r.Verdict.Result(property)
@@ -79,35 +80,50 @@ func headline(v checker.Verdict) string {
 			unpromised++
 		}
 	}
-	fail, unknown := counts[checker.Fail], counts[checker.Unknown]
-	undecided := ""
-	if unknown > 0 {
-		undecided = fmt.Sprintf("%d of %d properties could not be decided, which is not a pass", unknown, len(v.Results))
+	fail, unknown, applicable := counts[checker.Fail], counts[checker.Unknown], len(v.Results)-counts[checker.NotApplicable]
+	var parts []string
+	if n := counts[checker.Mistake]; n > 0 {
+		parts = append(parts, fmt.Sprintf("MISTAKE: %d of %d properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium", n, applicable))
 	}
-	broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail, len(v.Results))
-	if unpromised > 0 {
-		broken += fmt.Sprintf(", of which the mode does not promise %d", unpromised)
+	if fail > 0 {
+		broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail, applicable)
+		if unpromised > 0 {
+			broken += fmt.Sprintf(", of which the mode does not promise %d", unpromised)
+		}
+		parts = append(parts, broken)
+	}
+	if unknown > 0 {
+		undecided := fmt.Sprintf("%d of %d properties could not be decided, which is not a pass", unknown, applicable)
+		if len(parts) == 0 {
+			undecided = "UNKNOWN: no property is broken; " + undecided
+		}
+		parts = append(parts, undecided)
 	}
 	switch {
-	case fail > 0 && unknown > 0:
-		return broken + "; " + undecided
-	case fail > 0:
-		return broken
-	case unknown > 0:
-		return "UNKNOWN: no property is broken; " + undecided
-	case len(v.Results) == 0:
-		return "UNKNOWN: nothing was judged"
+	case len(parts) > 0:
+	case applicable == 0:
+		parts = append(parts, "UNKNOWN: nothing was judged")
+	default:
+		parts = append(parts, fmt.Sprintf("pass: all %d properties hold", applicable))
 	}
-	return fmt.Sprintf("pass: all %d properties hold", len(v.Results))
+	if not := counts[checker.NotApplicable]; not > 0 {
+		parts = append(parts, fmt.Sprintf("%d do not apply to the mode", not))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func writeResult(out io.Writer, r checker.Result, width int, all bool) {
 	label, note := string(r.Outcome), ""
-	if r.Outcome == checker.Fail {
+	switch r.Outcome {
+	case checker.Fail:
 		label = "FAIL"
 		if !r.Promised {
 			note = "(not promised by the mode) "
 		}
+	case checker.Mistake:
+		label = "MISTAKE"
+	case checker.NotApplicable:
+		label = "n/a"
 	}
 	fmt.Fprintf(out, "  %-8s  %-*s  %s%s\n", label, width, r.Property, note, r.Evidence)
 	for i, v := range r.Violations {

@@ -60,17 +60,23 @@ func Mechanisms() []Mechanism {
 	}
 }
 
-// Explain gives violations their causes. A violation without one is news: either a
-// mechanism that nobody has followed yet, or a known one that the records do not
-// prove. A cause excuses nothing: what is broken stays broken.
-func Explain(in *property.Input, results []property.Result) {
-	x := newCauses(in)
-	for i := range results {
-		for j := range results[i].Violations {
-			v := &results[i].Violations[j]
-			v.Cause = x.of(results[i].Property, v)
-		}
+// Explainer gives the violations of one history their causes.
+type Explainer struct {
+	in *property.Input
+	x  *causes // once one has been asked for
+}
+
+// New returns the explainer of a history.
+func New(in *property.Input) *Explainer { return &Explainer{in: in} }
+
+// Explain gives a violation of the property of that name its cause. A violation without
+// one is news: either a mechanism that nobody has followed yet, or a known one that the
+// records do not prove. A cause excuses nothing: what is broken stays broken.
+func (e *Explainer) Explain(broken string, v *property.Violation) {
+	if e.x == nil {
+		e.x = newCauses(e.in)
 	}
+	v.Cause = e.x.of(broken, v)
 }
 
 // causes looks for causes. Its rules are those of cause_store.go, by which an agent

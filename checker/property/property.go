@@ -14,17 +14,9 @@ type Property struct {
 	Promise string // what is enforced, in a sentence or two
 	Why     string // where the demand comes from
 
-	// Promised reports whether a mode, as in a plan, promises the property. If nil,
-	// every mode does.
-	Promised func(mode string) bool
-
 	Rules []*Rule // the ways in which it can be broken, each with another name
 	Check func(in *Input) Result
 }
-
-// PromisedBy reports whether a mode, a base and repairs joined by plus signs, promises the property; a history without a
-// plan, whose mode is "", is judged as if it did.
-func (p Property) PromisedBy(mode string) bool { return p.Promised == nil || p.Promised(mode) }
 
 // Input is a history with its index, and how to judge it.
 type Input struct {

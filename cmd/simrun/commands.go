@@ -100,11 +100,13 @@ Examples:
   simrun -seed 1 -objects cluster.yaml
 
 Exit status:
-  0    every property holds
-  1    a property is broken; or one could not be decided, which is not a pass
+  0    every property holds that applies to the mode
+  1    a property is broken; or one could not be decided, or none was judged, which
+       is not a pass
   2    bad flags or bad input
   3    the harness failed: the worker could not be built, crashed, hung or grew
-       too large; the plan is kept and its place printed
+       too large, and the plan is kept and its place printed; or meshcheck was
+       wrong in judging a history, which says nothing about Cilium
   130  interrupted; what was done until then is printed
 With several seeds, 3 comes before 1.
 `
@@ -127,7 +129,7 @@ Examples:
   simrun check -verdict seven.verdict seven.history
 
 Exit status: 0 if every property holds in every history, 1 if one is broken or
-undecided, 2 if a file is not a history.
+undecided, 2 if a file is not a history, 3 if meshcheck was wrong in judging one.
 `
 
 const reportHelp = `

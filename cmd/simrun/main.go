@@ -24,7 +24,7 @@ const (
 	statusHold        = 0   // all properties hold, or all histories are equal
 	statusBroken      = 1   // a property is broken or undecided, or histories differ
 	statusUsage       = 2   // bad flags or bad input
-	statusHarness     = 3   // the worker could not be built, crashed, hung or grew too large
+	statusHarness     = 3   // the worker could not be built, crashed, hung or grew too large; or judging a history went wrong
 	statusInterrupted = 130 // SIGINT, SIGTERM or SIGHUP, with the status that shells have for the first
 )
 

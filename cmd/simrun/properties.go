@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // properties prints what a history is judged by.
@@ -19,6 +20,7 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 	if set.NArg() > 0 {
 		return 0, usageErrorf("properties takes no arguments; it prints everything that a history is judged by")
 	}
+	clusterMesh, crd := mode.Mode{Base: mode.ClusterMesh}, mode.Mode{Base: mode.CRD}
 	var b strings.Builder
 	b.WriteString("PROPERTIES\n")
 	for _, p := range checker.Properties() {
@@ -28,8 +30,11 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 			rules = append(rules, rule.Name)
 		}
 		b.WriteString(text.Wrap("      rules: ", strings.Join(rules, ", ")))
-		if !p.PromisedBy("clustermesh") {
+		if !clusterMesh.Promises(p.Name) {
 			b.WriteString("      judged in every mode; clustermesh does not promise it\n")
+		}
+		if ok, why := crd.Applies(p.Name); !ok {
+			b.WriteString(text.Wrap("      ", "not applicable in crd: "+why))
 		}
 	}
 	b.WriteString("\nKNOWN MECHANISMS (testdata/findings/NAME.md)\n")

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
 )
 
 // checking is how long judging took, which a verdict's file does not have.
@@ -52,4 +54,12 @@ func TestReportRefuses(t *testing.T) {
 	status, _, stderr = simrun(t, "check", "-verdict", "v", "a", "b")
 	require.Equal(t, statusUsage, status)
 	require.Equal(t, "simrun: -verdict FILE takes the verdict of one history, and there are 2\n", stderr)
+}
+
+func TestExitStatusOfAVerdict(t *testing.T) {
+	for outcome, want := range map[checker.Outcome]int{
+		checker.Pass: statusHold, checker.Fail: statusBroken, checker.Unknown: statusBroken, checker.NotApplicable: statusBroken, checker.Mistake: statusHarness,
+	} {
+		require.Equal(t, want, status(checker.Verdict{Results: []checker.Result{{Outcome: outcome}}}), string(outcome))
+	}
 }

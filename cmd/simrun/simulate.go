@@ -199,8 +199,11 @@ func (c *console) runProgress() func(det.Progress) {
 
 // status is the exit status of a verdict.
 func status(v checker.Verdict) int {
-	if v.Outcome() == checker.Pass {
+	switch v.Outcome() {
+	case checker.Pass:
 		return statusHold
+	case checker.Mistake:
+		return statusHarness
 	}
 	return statusBroken
 }

@@ -35,6 +35,8 @@ func symptom(failure *det.Failure) string {
 		}
 	case det.Input:
 		what = failure.Message
+	case det.Mistake:
+		what = failure.Output // the property
 	}
 	name := strings.TrimSuffix(string(failure.Kind)+"-"+corpus.Slug(what), "-")
 	if function := panicked(failure.Output); failure.Kind == det.Crash && function != "" {

@@ -23,4 +23,5 @@ github.com/cilium/cilium/operator/pkg/ciliumendpointslice.(*CESCache).clearStale
 	require.Equal(t, "", panicked("killed"))
 	require.Contains(t, symptom(&det.Failure{Kind: det.Crash, Output: operator}), "-in-ciliumendpointslice-")
 	require.Equal(t, "hang", symptom(&det.Failure{Kind: det.Hang, Output: operator}))
+	require.Equal(t, "mistake-staleness", symptom(&det.Failure{Kind: det.Mistake, Output: "staleness"}))
 }

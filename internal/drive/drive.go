@@ -58,10 +58,23 @@ func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) 
 	if h.Plan != plan.Line() {
 		return nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
 	}
+	if run.Verdict.Outcome() == checker.Mistake {
+		return nil, mistaken(run.Verdict, result.History)
+	}
 	run.Plan = plan
 	run.Virtual, run.Wall, run.PeakMemory = result.Virtual, result.Wall, result.PeakMemory
 	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
 	return &Judged{run, h, result.History}, nil
+}
+
+// mistaken is the failure of a run that could not be judged.
+func mistaken(v checker.Verdict, history []byte) *det.Failure {
+	for _, r := range v.Results {
+		if r.Outcome == checker.Mistake {
+			return &det.Failure{Kind: det.Mistake, Message: r.Property + " cannot be judged: " + r.Evidence, Output: r.Property, History: history}
+		}
+	}
+	panic("drive: the verdict has no mistake")
 }
 
 // execute runs a plan, again if its seed did not determine every event.

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
 
 func TestEachHandsEverySeedToDoneOnce(t *testing.T) {
@@ -76,4 +79,13 @@ func TestSeedsCount(t *testing.T) {
 	require.Equal(t, 1, Seeds{First: 7, Last: 7}.Count())
 	require.Equal(t, 1, Seeds{First: 1<<64 - 1, Last: 1<<64 - 1}.Count())
 	require.Equal(t, 100, Seeds{Last: 99}.Count())
+}
+
+// A history that cannot be judged is a failure of the harness, not a verdict.
+func TestMistakeIsAFailure(t *testing.T) {
+	v := checker.Verdict{Results: []checker.Result{
+		{Property: "integrity", Outcome: checker.Fail}, {Property: "staleness", Outcome: checker.Mistake, Evidence: "two algorithms disagree"},
+	}}
+	require.Equal(t, &det.Failure{Kind: det.Mistake, Message: "staleness cannot be judged: two algorithms disagree", Output: "staleness", History: []byte("h")},
+		mistaken(v, []byte("h")))
 }

@@ -150,6 +150,27 @@ func (m Mode) Promises(property string) bool {
 	return true
 }
 
+// Applies reports whether a property, by its name, has something to judge in the mode
+// and, if not, why.
+func (m Mode) Applies(property string) (ok bool, why string) {
+	why, not := notApplicable[m.Base][property]
+	return !not, why
+}
+
+// notApplicable says of a base which properties have nothing to judge in it, and why.
+var notApplicable = map[Base]map[string]string{
+	CRD: {
+		SingleSource:        "agents read the kube-apiserver itself: there is no store that a view could differ from",
+		"monotonic-session": "agents hold no connection with a replica that a session could be",
+		"etcd-revisions":    "there is no etcd that agents read",
+		"etcd-linearizable": "there is no etcd that agents read",
+		"etcd-watch":        "there is no etcd that agents read",
+		"revision-origin":   "there is no etcd whose revisions an agent could take for those of another",
+		"canaries":          "no writer puts canaries: an agent lists its objects itself",
+		"leases":            "no writer holds a lease: nothing copies objects into an etcd",
+	},
+}
+
 // The properties that not every mode promises.
 const (
 	Monotonic    = "monotonic"

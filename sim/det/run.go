@@ -67,6 +67,8 @@ const (
 	Hang   FailureKind = "hang"   // no virtual progress, or beyond the wall limit
 	Memory FailureKind = "memory" // beyond the memory bound
 	Input  FailureKind = "input"  // the worker refused the plan
+
+	Mistake FailureKind = "mistake" // its history was there, and judging it went wrong
 )
 
 // Failure is the error of a run that did not finish.

@@ -141,7 +141,7 @@ func TestCauses(t *testing.T) {
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 4 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=7
 4 r0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=A rev=8
-4 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r1 store=B inc=1
+4 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r0 store=A inc=1
 5 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
 `, "monotonic", mechanism.CauseStale},
 		{"a store that is behind works off its backlog, under an agent that has come to it", twoReplicas + `
@@ -179,7 +179,7 @@ func TestCauses(t *testing.T) {
 		{"a lease expires in the store that the agent is about to leave", twoReplicas + `
 3 a0 connect - - peer=r1 store=B
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
-4 a0 drop endpoint e peer=r1 store=B inc=1
+4 a0 drop endpoint e peer=r0 store=A inc=1
 `, "no-spurious-deletion", mechanism.CauseLease},
 		{"a writer puts back what an informer that is behind still has", twoReplicas + deleted + `
 4.9 k0 event Namespace - value="ADDED:ns:6" peer=r0 id=2
@@ -196,7 +196,7 @@ func TestCauses(t *testing.T) {
 		{"an agent that reads slowly has lost its replica and hears of a lease that had expired", twoReplicas + `
 4 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
 5 a0 disconnect - - value=reset peer=r0 store=A
-9 a0 drop endpoint e inc=1
+9 a0 drop endpoint e peer=r0 store=A inc=1
 `, "no-spurious-deletion", mechanism.CauseLease},
 		{"a writer puts back what was gone, for no known reason", twoReplicas + deleted + `
 5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9

@@ -245,7 +245,7 @@ func TestMonotonicAgreesWithExhaustiveSearch(t *testing.T) {
 				w.write()
 				continue
 			}
-			r := history.Record{Actor: "a0", Verb: history.Drop, Kind: history.Endpoint, Key: rapid.SampledFrom(keys).Draw(t, "key")}
+			r := history.Record{Actor: "a0", Verb: history.Drop, Kind: history.Endpoint, Key: rapid.SampledFrom(keys).Draw(t, "key"), Session: 1}
 			if past := w.everLive(r.Key); len(past) > 0 && rapid.IntRange(0, 3).Draw(t, "drop") > 0 {
 				r.Verb, r.Value = history.See, rapid.SampledFrom(past).Draw(t, "content")
 			}

@@ -15,6 +15,17 @@ const named = `
 2 a0 connect - - peer=r0 store=00000000000000a0 inc=1
 `
 
+// readsKube is that of an agent which has two watches at the kube-apiserver k0.
+const readsKube = `
+0 k0 up kube - inc=1
+0 a0 up agent - inc=1
+1 k0 truth identity 300 op=put owner=CiliumIdentity/300 rv=41 value=web
+1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value="id=300 host=h1 pod=ns1/p"
+2 k0 watch CiliumEndpoint - peer=a0 ask=initial: id=1
+2 k0 watch CiliumIdentity - peer=a0 ask=initial: id=2
+3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p" peer=k0 source=crd session=1
+`
+
 func TestReference(t *testing.T) {
 	tell(t, "reference", []story{
 		{"the identity comes first", named + `
@@ -45,6 +56,19 @@ func TestReference(t *testing.T) {
 41 a0 connect - - peer=r1 store=00000000000000b1 inc=1
 99 a0 see identity 300 value=web
 ` + healed, property.Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
+		{"of an agent that reads the kube-apiserver: the identity comes later than the bound", readsKube + `
+64 a0 see identity 300 value=web
+` + healed, property.Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s"}},
+		{"of an agent that reads the kube-apiserver and has lost it", readsKube + `
+40 a0 net - reset peer=k0
+41 k0 watch CiliumIdentity - peer=a0 ask=43 id=3
+99 a0 see identity 300 value=web
+` + healed, property.Pass, []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
+		{"of an agent that reads the kube-apiserver, of which one watch ends", readsKube + `
+40 k0 unwatch CiliumIdentity - value=timeout peer=a0 id=2
+41 k0 watch CiliumIdentity - peer=a0 ask=43 id=3
+64 a0 see identity 300 value=web
+` + healed, property.Fail, []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s"}},
 		{"the identity comes later than the bound, but did not exist all the time", named + `
 3 a0 see endpoint 10.0.0.1 value="id=300 host=h1 pod=ns1/p"
 40 k0 truth identity 300 op=del owner=CiliumIdentity/300 rv=43

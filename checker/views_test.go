@@ -23,7 +23,7 @@ func TestIntegrity(t *testing.T) {
 		{"content of another key", `
 1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p0 rv=41 value="id=1 host=h pod=ns1/p0"
 2 a0 program endpoint 10.0.0.2 value="id=1 host=h pod=ns1/p0"
-`, property.Fail, []string{"the datapath of a0 got endpoint 10.0.0.2 as <id=1 host=h pod=ns1/p0> at 2.000s (connected with no replica), but nothing ever claimed that key"}},
+`, property.Fail, []string{"the datapath of a0 got endpoint 10.0.0.2 as <id=1 host=h pod=ns1/p0> at 2.000s (from no server), but nothing ever claimed that key"}},
 		{"seen before it was written", `
 1 k0 truth identity 65537 op=put owner=CiliumIdentity/65537 rv=41 value=k8s:app=web
 2 a0 see identity 65537 value=k8s:app=db peer=r0
@@ -198,7 +198,7 @@ func TestNoSpuriousDeletion(t *testing.T) {
 9 a0 unprogram node n0
 `, property.Fail, []string{
 			"agent a0 dropped identity 65537 at 9.000s (from r0), which was not in it",
-			"the datapath of a0 lost node n0 at 9.000s (connected with no replica), which was not in it"}},
+			"the datapath of a0 lost node n0 at 9.000s (from no server), which was not in it"}},
 		{"a restart empties the view, but not the datapath", versions + `
 9 a0 up agent - inc=1
 9 a0 see identity 65537 value=db peer=r0 inc=1

@@ -110,8 +110,8 @@ const (
 
 	// Program and Unprogram: an entry enters (or changes in) or leaves the
 	// datapath of the agent's host, which outlives the agent. Only endpoints are
-	// programmed. The origin is that of the change in the view that is programmed;
-	// what a new map lacks is unprogrammed without one.
+	// programmed. The origin is that of the change in the view that is programmed, or of
+	// the list that lacked what was in the datapath of the agent before.
 	Program   Verb = "program"
 	Unprogram Verb = "unprogram"
 

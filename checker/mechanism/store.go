@@ -42,14 +42,14 @@ func newSight(x *causes, e *index.Entry, v *property.Violation) sight {
 }
 
 // resumedFrom is the revision from which the agent of a record reads a key's changes on
-// its present connection: that of its watch of the key. It is zero if there is no such
+// the connection that the record came over: that of its watch of the key. It is zero if there is no such
 // watch yet, or the history has none.
 func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
 	ended := map[int64]bool{}
 	for i--; i >= 0; i-- {
 		w := &x.in.Records[i]
 		switch {
-		case w.Verb == history.Connect && w.Actor == r.Actor:
+		case w.Verb == history.Connect && w.Actor == r.Actor && w.Store == r.Store:
 			return 0
 		case w.Peer != r.Actor || w.Store != r.Store:
 		case w.Verb == history.Unwatch:
@@ -89,11 +89,7 @@ func (c sight) ofSight() *property.Cause {
 		if cause := c.ofBacklog(i); cause != nil {
 			return cause
 		}
-		// What the store never held the agent had heard from the one before, whose
-		// connection had not ended yet.
-		if c.priorIsLoss() || c.heldAs(c.prior.Value, c.prior.At) >= 0 {
-			return c.ofStepBack(i)
-		}
+		return c.ofStepBack(i)
 	}
 	held := c.s.Versions[c.key][i]
 	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil {
@@ -176,46 +172,9 @@ var lossRules = []func(sight) *property.Cause{
 	func(c sight) *property.Cause { return c.x.regeneratedWithout(c.r, c.record) },
 	sight.ofCutList,
 	sight.ofAbsence,
-	sight.ofFormerStore,
 }
 
-// lingering bounds how long an agent that reads slowly may still hear from a store that
-// it is no longer connected with.
-const lingering = 30 * time.Second
-
-// ofFormerStore explains a loss by the store that the agent had read before it
-// connected with this one: it may still have heard from that one, whose connection
-// ends a little later.
-func (c sight) ofFormerStore() *property.Cause {
-	if c.prior == nil {
-		return nil
-	}
-	former := c.x.stores[c.prior.Store]
-	if former == nil || former == c.s {
-		return nil
-	}
-	c.s, c.session = former, 0
-	var ok bool
-	if c.key, ok = c.x.keyOf(former, c.e); !ok {
-		return nil
-	}
-	for i, v := range slices.Backward(former.Versions[c.key]) {
-		at := c.x.in.Records[v.Record].At
-		if at > c.r.At || !v.Deleted || i == 0 {
-			continue
-		}
-		if at < c.r.At-lingering || !c.stoodFor(former.Versions[c.key][i-1], at) {
-			return nil
-		}
-		if !c.x.askedFor(former, c.key, v.Rev) {
-			return c.expired(v)
-		}
-		return c.ofWrongDelete(i)
-	}
-	return nil
-}
-
-// ofAbsence explains a loss by the store that the agent is connected with.
+// ofAbsence explains a loss by the store that it came from.
 func (c sight) ofAbsence() *property.Cause {
 	if c.s == nil || c.prior == nil {
 		return nil
@@ -367,7 +326,7 @@ var (
 
 func behindRule(name string, how func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		from := f.Before.Source()
+		from := f.Before.From()
 		if f.Before.Store == f.Store {
 			from = "from the replica before"
 		}
@@ -410,7 +369,10 @@ func (x *causes) regeneratedWithout(r *history.Record, record int) *property.Cau
 		return nil
 	}
 	facts := property.Facts{Agent: r.Actor, Kind: r.Kind, Key: r.Key, At: r.At}
-	s := x.stores[r.Store]
+	var s *index.Store
+	if c := index.ConnectionAt(x.in.Records, r.Actor, record); c >= 0 {
+		s = x.stores[x.in.Records[c].Store]
+	}
 	if s == nil {
 		return property.ByMechanism(CauseNoSource, withoutReplica, facts, record)
 	}

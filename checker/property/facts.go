@@ -74,15 +74,17 @@ type Version struct {
 	Created int64 `json:"created,omitempty"` // revision of the first of these
 	Prev    int64 `json:"prev,omitempty"`    // revision of the one before
 
-	At     time.Duration `json:"at,omitempty"`
-	By     string        `json:"by,omitempty"`     // who did it, or whose it is
-	Server string        `json:"server,omitempty"` // from where it came
-	Store  string        `json:"store,omitempty"`
+	At      time.Duration `json:"at,omitempty"`
+	By      string        `json:"by,omitempty"`     // who did it, or whose it is
+	Server  string        `json:"server,omitempty"` // from where it came
+	Store   string        `json:"store,omitempty"`
+	Source  string        `json:"source,omitempty"`  // what kind of server that is, as in history.Origin
+	Session int64         `json:"session,omitempty"` // by which connection of the agent, likewise
 }
 
 // VersionOf is what a record of a view or datapath shows.
 func VersionOf(r *history.Record) *Version {
-	return &Version{Value: r.Value, Gone: r.Verb == history.Drop || r.Verb == history.Unprogram, At: r.At, Server: r.Peer, Store: r.Store}
+	return &Version{Value: r.Value, Gone: r.Verb == history.Drop || r.Verb == history.Unprogram, At: r.At, Server: r.Peer, Store: r.Store, Source: r.Source, Session: r.Session}
 }
 
 // How an entry is not as it must be.

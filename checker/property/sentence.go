@@ -57,10 +57,10 @@ func (f *Facts) Who() string {
 // Etcd names the etcd that the facts are about, with its store.
 func (f *Facts) Etcd() string { return fmt.Sprintf("etcd of %s (store %s)", f.Server, f.Store) }
 
-// Source names the replica that an agent had a version from, such as "from r0".
-func (v *Version) Source() string {
+// From names the server that an agent had a version from, such as "from r0".
+func (v *Version) From() string {
 	if v.Server == "" {
-		return "connected with no replica"
+		return "from no server"
 	}
 	return "from " + v.Server
 }

@@ -74,11 +74,11 @@ func checkDeletions(in *property.Input) property.Result {
 // The ways in which a deletion is wrong.
 var (
 	notThere = &property.Rule{Name: "was-not-there", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s at %s (%s), which was not in it", f.Dropped(), property.Seconds(f.At), f.Shown.Source())
+		return fmt.Sprintf("%s at %s (%s), which was not in it", f.Dropped(), property.Seconds(f.At), f.Shown.From())
 	}}
 	stillTrue = &property.Rule{Name: "still-true", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s at %s (%s), seen as %s at %s (%s), although it existed without a break since %s (rv %d, %s)",
-			f.Dropped(), property.Seconds(f.At), f.Shown.Source(), property.Content(f.Before.Value), property.Seconds(f.Before.At), f.Before.Source(),
+			f.Dropped(), property.Seconds(f.At), f.Shown.From(), property.Content(f.Before.Value), property.Seconds(f.Before.At), f.Before.From(),
 			property.Seconds(f.Truth.At), f.Truth.RV, f.Truth.By)
 	}}
 )

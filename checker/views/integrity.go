@@ -57,7 +57,7 @@ var (
 )
 
 func showed(f *property.Facts) string {
-	return fmt.Sprintf("%s at %s (%s)", f.Saw(), property.Seconds(f.At), f.Shown.Source())
+	return fmt.Sprintf("%s at %s (%s)", f.Saw(), property.Seconds(f.At), f.Shown.From())
 }
 
 // neverWas is the violation by ev, which showed what had not been true before.

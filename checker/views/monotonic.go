@@ -16,7 +16,7 @@ var Monotonic = property.Property{
 }
 
 func checkMonotonic(in *property.Input) property.Result {
-	violations, changes := backwards(in, func(index.Event) int32 { return 0 })
+	violations, changes := backwards(in, false)
 	if changes == 0 {
 		return property.Undecided("no agent saw anything that was ever true")
 	}
@@ -30,14 +30,19 @@ func checkMonotonic(in *property.Input) property.Result {
 // time leaves the most room for what follows, so that if this choice finds none,
 // none exists. A deletion that no state explains is judged by no-spurious-deletion
 // and moves nothing here.
-func backwards(in *property.Input, sessionOf func(index.Event) int32) (violations []property.Violation, changes int) {
+func backwards(in *property.Input, bySession bool) (violations []property.Violation, changes int) {
 	bound := make([]int32, in.Views.Slots)     // the state reached, by slot
 	reachedBy := make([]int32, in.Views.Slots) // the record that showed it, plus one
 	within := make([]int32, in.Views.Slots)    // the session of that
 	for _, ev := range in.Views.Events {
-		session := sessionOf(ev)
 		if ev.What != index.Seen && ev.What != index.Gone {
 			continue
+		}
+		session := int32(0)
+		if bySession {
+			if session = ev.Session; session == 0 {
+				continue // no server said so, as when a datapath lacks what was not learned in time
+			}
 		}
 		e := &in.Views.Entries[ev.Entry]
 		spans := e.Absent
@@ -67,8 +72,8 @@ func backwards(in *property.Input, sessionOf func(index.Event) int32) (violation
 
 // goesBack: what is shown is of an earlier version than what was shown before.
 var goesBack = &property.Rule{Name: "back-in-time", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time", f.Saw(), f.Shown.RV, f.Shown.Source(), property.Seconds(f.At),
-		f.Before.Content(), f.Before.RV, f.Before.Source(), property.Seconds(f.Before.At))
+	return fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time", f.Saw(), f.Shown.RV, f.Shown.From(), property.Seconds(f.At),
+		f.Before.Content(), f.Before.RV, f.Before.From(), property.Seconds(f.Before.At))
 }}
 
 // backInTime is the violation by ev, which saw the version old after the record

@@ -105,8 +105,8 @@ func (x *ownerIndex) reuse() (violations []property.Violation, shown int) {
 var (
 	earlierOwner = &property.Rule{Name: "earlier-owner", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s mapped %s to %s (rv %d, %s) at %s after %s (rv %d, %s) at %s, while it is that of %s: the old owner after the new",
-			f.Who(), f.Key, index.PossessionOf(f.Shown.Value), f.Shown.RV, f.Shown.Source(), property.Seconds(f.At),
-			index.PossessionOf(f.Before.Value), f.Before.RV, f.Before.Source(), property.Seconds(f.Before.At), property.AndOf(f.Owners))
+			f.Who(), f.Key, index.PossessionOf(f.Shown.Value), f.Shown.RV, f.Shown.From(), property.Seconds(f.At),
+			index.PossessionOf(f.Before.Value), f.Before.RV, f.Before.From(), property.Seconds(f.Before.At), property.AndOf(f.Owners))
 	}}
 	wrongOwner = &property.Rule{Name: "wrong-at-end", Text: func(f *property.Facts) string {
 		var texts []string

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var MonotonicSession = property.Property{
@@ -16,11 +15,13 @@ var MonotonicSession = property.Property{
 }
 
 func checkSessions(in *property.Input) property.Result {
-	sessions := index.NewSessions(in.Views)
-	violations, changes := backwards(in, sessions.At)
+	violations, changes := backwards(in, true)
 	if changes == 0 {
+		if _, all := backwards(in, false); all > 0 {
+			return property.Undecided("the history does not say over which connections agents learned of changes")
+		}
 		return property.Undecided("no agent saw anything that was ever true")
 	}
 	return property.Judged(fmt.Sprintf("%s in %s of %s, each compared with the version before in the same session",
-		property.Count(changes, "change", "changes"), property.Count(int(sessions.Last), "session", "sessions"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
+		property.Count(changes, "change", "changes"), property.Count(in.Views.Sessions, "session", "sessions"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
 }

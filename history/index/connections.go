@@ -42,3 +42,20 @@ func LastConnections(records []history.Record) map[string]int {
 	}
 	return last
 }
+
+// ConnectionAt returns the record in which an agent established the connection with a
+// replica that it had at a record, or -1 if it had none. It says nothing of where what
+// the agent saw came from: each change of a view has its origin.
+func ConnectionAt(records []history.Record, agent string, at int) int {
+	for i := at; i >= 0; i-- {
+		if r := &records[i]; r.Actor == agent {
+			switch {
+			case r.Verb == history.Connect:
+				return i
+			case r.Verb == history.Disconnect, r.Verb == history.Up && r.Kind == "agent":
+				return -1
+			}
+		}
+	}
+	return -1
+}

@@ -10,7 +10,7 @@ import "github.com/meshcheck/meshcheck/history"
 
 // Index is what happened in a run, taken apart once for all who ask.
 type Index struct {
-	Records []history.Record // until the run's end
+	Records []history.Record // until the run's end, each change of a view with its session
 	Left    []history.Record // what was counted after it
 	Views   *Views
 	Stores  []*Store // in the order in which they first occur
@@ -24,7 +24,7 @@ func New(h *history.History) *Index {
 	for end > 0 && h.Records[end-1].Verb == history.Left {
 		end--
 	}
-	records := h.Records[:end]
+	records := withSessions(h.Records[:end])
 	return &Index{
 		Records: records, Left: h.Records[end:], Views: IndexViews(records), Stores: indexStores(records),
 		Watches: indexWatches(records), kube: indexKube(records),

@@ -17,6 +17,8 @@ type Views struct {
 	Table   [][]int32 // as slots of an indexer
 	Slots   int       // how many different slots events name
 	Truths  int       // how many Truth records there are
+	// Sessions is how many sessions there are in which an agent learned of something.
+	Sessions int
 }
 
 // Event is a change of an agent's view or of its host's datapath, or the start or
@@ -32,6 +34,9 @@ type Event struct {
 	// Claim is the content that was seen, in the claims of the entry; -1 if nobody
 	// ever claimed it.
 	Claim int32
+	// Session is the number of the session by which the agent learned of it: of one
+	// connection of one incarnation; 0 if the history tells of none.
+	Session int32
 }
 
 // Mark is an instant in the life of an agent that changes neither its view nor
@@ -47,9 +52,9 @@ type Mark struct {
 type Milestone uint8
 
 const (
-	Connected    Milestone = iota
-	disconnected           // from the replica that it was connected with
-	Complete               // it has its complete initial lists, and its host's datapath what it knows
+	Connected Milestone = iota // with what it reads
+	disconnected
+	Complete // it has its complete initial lists, and its host's datapath what it knows
 )
 
 // Change says what an event is.
@@ -91,6 +96,10 @@ type indexer struct {
 	kinds   []string
 	entries []map[string]int32 // by kind's number and key
 	claims  map[claimKey]int32
+	kube    kubeReaders
+
+	incarnations []int32 // by agent: how often it has started
+	sessions     map[sessionKey]int32
 	// slots has, plus one, the slot of an entry by twice the agent's number plus
 	// the layer, and by the entry's number. Agents see nearly all entries, so that
 	// a table is smaller and faster than a map.
@@ -99,7 +108,7 @@ type indexer struct {
 
 // IndexViews reads the records twice: for what was true, then for what was seen.
 func IndexViews(records []history.Record) *Views {
-	x := indexer{views: &Views{}, agents: map[string]int32{}, claims: map[claimKey]int32{}}
+	x := indexer{views: &Views{}, agents: map[string]int32{}, claims: map[claimKey]int32{}, kube: newKubeReaders(), sessions: map[sessionKey]int32{}}
 	seen := 0
 	for i := range records {
 		switch records[i].Verb {
@@ -136,6 +145,11 @@ func (v *Views) SlotOf(agent int32, l Layer, entry int32) int32 {
 
 func (x *indexer) mark(i int32, r *history.Record) {
 	m := Mark{At: r.At, Record: i}
+	if agent, what, changed := x.kube.apply(r); changed {
+		m.Agent, m.What = x.agent(agent), what
+		x.views.Marks = append(x.views.Marks, m)
+		return
+	}
 	switch {
 	case r.Verb == history.Connect:
 		m.What = Connected
@@ -161,6 +175,9 @@ func (x *indexer) event(b *truthBuilder, i int32, r *history.Record) {
 			e.What = Stop
 		}
 		e.Agent = x.agent(r.Actor)
+		if r.Verb == history.Up {
+			x.incarnations[e.Agent]++
+		}
 		x.views.Events = append(x.views.Events, e)
 		return
 	case history.See:
@@ -178,6 +195,7 @@ func (x *indexer) event(b *truthBuilder, i int32, r *history.Record) {
 	if known := &x.views.Entries[e.Entry]; known.States == nil { // no Truth is about it
 		b.build(e.Entry, known)
 	}
+	e.Session = x.session(e.Agent, r.Session)
 	e.Slot = x.slot(2*e.Agent+int32(e.Layer), e.Entry)
 	if e.What == Seen {
 		e.Claim = x.known(e.Entry, r.Value)
@@ -192,6 +210,7 @@ func (x *indexer) agent(name string) int32 {
 		x.agents[name] = n
 		x.views.Agents = append(x.views.Agents, name)
 		x.slots = append(x.slots, nil, nil)
+		x.incarnations = append(x.incarnations, 0)
 	}
 	return n
 }

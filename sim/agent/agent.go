@@ -95,7 +95,11 @@ func (h *Host) regenerate(ctx context.Context, a *agent) {
 	}
 	r.SetOrigin(lists.Endpoints)
 	h.cfg.Record(r)
-	h.datapath.regenerate()
+	list := Learned{Origin: lists.Endpoints}
+	if lists.Endpoints != (history.Origin{}) {
+		list.How = history.ByList
+	}
+	h.datapath.regenerate(list)
 }
 
 // Stop ends the agent's process as the kubelet does: its source is stopped while

@@ -19,6 +19,7 @@ type Datapath struct {
 	mu     sync.Mutex
 	inUse  map[string]programmed // by IP: what packets see
 	next   map[string]programmed // the map that the running agent fills, until it is in use; nil then
+	gone   map[string]Learned    // what left that map before it was in use
 	record recordFunc
 }
 
@@ -35,15 +36,16 @@ func newDatapath(record recordFunc) *Datapath {
 func (d *Datapath) recreate() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.next = map[string]programmed{}
+	d.next, d.gone = map[string]programmed{}, map[string]Learned{}
 }
 
-// regenerate puts the new map in use.
-func (d *Datapath) regenerate() {
+// regenerate puts the new map in use. What it lacks was in the old one and not in the
+// list with which the agent began, or has gone since.
+func (d *Datapath) regenerate(list Learned) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	old, now := d.inUse, d.next
-	d.inUse, d.next = now, nil
+	old, now, gone := d.inUse, d.next, d.gone
+	d.inUse, d.next, d.gone = now, nil, nil
 	for _, ip := range slices.Sorted(maps.Keys(now)) {
 		if was, ok := old[ip]; !ok || was.content != now[ip].content {
 			d.record(now[ip].from, history.Program, history.Endpoint, ip, now[ip].content)
@@ -51,7 +53,11 @@ func (d *Datapath) regenerate() {
 	}
 	for _, ip := range slices.Sorted(maps.Keys(old)) {
 		if _, ok := now[ip]; !ok {
-			d.record(Learned{}, history.Unprogram, history.Endpoint, ip, "")
+			from, ok := gone[ip]
+			if !ok {
+				from = list
+			}
+			d.record(from, history.Unprogram, history.Endpoint, ip, "")
 		}
 	}
 }
@@ -61,6 +67,7 @@ func (d *Datapath) set(from Learned, e truth.Entry) {
 	defer d.mu.Unlock()
 	if d.next != nil {
 		d.next[e.Key] = programmed{e.Value, from}
+		delete(d.gone, e.Key)
 		return
 	}
 	if was, ok := d.inUse[e.Key]; !ok || was.content != e.Value {
@@ -74,6 +81,7 @@ func (d *Datapath) delete(from Learned, ip string) {
 	defer d.mu.Unlock()
 	if d.next != nil {
 		delete(d.next, ip)
+		d.gone[ip] = from
 		return
 	}
 	if _, ok := d.inUse[ip]; ok {

@@ -74,7 +74,7 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 	d.set(Learned{}, ip("10.0.0.1", "a"))
 	d.set(Learned{}, ip("10.0.0.2", "b"))
 	require.Empty(t, l.take(), "the map is not in use before the endpoints are regenerated")
-	d.regenerate()
+	d.regenerate(Learned{})
 	require.Equal(t, []string{"program endpoint 10.0.0.1 id=1 host=h pod=ns/a", "program endpoint 10.0.0.2 id=1 host=h pod=ns/b"}, l.take())
 	d.set(Learned{}, ip("10.0.0.1", "a"))
 	require.Empty(t, l.take())
@@ -87,7 +87,7 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 	d.set(Learned{}, ip("10.0.0.4", "e"))
 	d.delete(Learned{}, "10.0.0.4")
 	require.Empty(t, l.take(), "packets still meet the old map")
-	d.regenerate()
+	d.regenerate(Learned{})
 	require.Equal(t, []string{
 		"program endpoint 10.0.0.2 id=1 host=h pod=ns/c",
 		"program endpoint 10.0.0.3 id=1 host=h pod=ns/d",
@@ -107,4 +107,30 @@ func TestIdentitiesAdapter(t *testing.T) {
 		"in order, and without what was added and deleted at once")
 	<-owner.UpdateIdentities(nil, identity.IdentityMap{65537: nil})
 	require.Equal(t, []string{"drop identity 65537 "}, l.take())
+}
+
+func TestDatapathSaysWhereAChangeCameFrom(t *testing.T) {
+	by := func(session int64) Learned { return Learned{Origin: history.Origin{Session: session}} }
+	var told []string
+	d := newDatapath(func(from Learned, verb history.Verb, _, key, _ string) {
+		told = append(told, fmt.Sprintf("%s %s %d", verb, key, from.Session))
+	})
+	ip := func(s string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 1, "h", "ns", "p") }
+	d.recreate()
+	d.set(by(1), ip("10.0.0.1"))
+	d.set(by(1), ip("10.0.0.2"))
+	d.set(by(2), ip("10.0.0.3"))
+	d.regenerate(by(1))
+	require.Equal(t, []string{"program 10.0.0.1 1", "program 10.0.0.2 1", "program 10.0.0.3 2"}, told)
+
+	told = nil
+	d.recreate()
+	d.set(by(4), ip("10.0.0.2"))
+	d.delete(by(5), "10.0.0.2")
+	d.set(by(4), ip("10.0.0.3"))
+	d.regenerate(by(3))
+	require.Equal(t, []string{"unprogram 10.0.0.1 3", "unprogram 10.0.0.2 5"}, told, "not in the list, and gone since")
+	d.set(by(6), ip("10.0.0.4"))
+	d.delete(by(7), "10.0.0.3")
+	require.Equal(t, []string{"program 10.0.0.4 6", "unprogram 10.0.0.3 7"}, told[2:])
 }

@@ -359,6 +359,10 @@ func TestCauses(t *testing.T) {
 3 k0 event CiliumNode - value=INITIAL:7 peer=r1 id=2
 5 r1 down writer - inc=1
 ` + ends + "60 world left - k8s.io/client-go/util/workqueue.newDelayingQueue[...] rev=6\n60 world left - - rev=6\n", "leaks", ""},
+		{"a store that had what the agent knew better goes back by itself: it is not behind", twoReplicas + replaced + `
+5 r1 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=B rev=8
+5 r1 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=B rev=9
+` + toStale + ends, "monotonic", ""},
 		{"an agent is behind its store", twoReplicas + `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8

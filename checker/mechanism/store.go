@@ -22,6 +22,7 @@ type sight struct {
 	priorRecord int
 	s           *index.Store  // nil if the agent was not connected
 	key         string        // of the entry in s; empty if s never had it
+	held        int           // the version of the entry in s that the agent saw; -1 if there is none
 	session     time.Duration // since when the agent was connected with s
 	resumed     int64         // the revision from which its watch of the entry went on; zero if unknown
 }
@@ -42,8 +43,8 @@ func newSight(x *causes, e *index.Entry, v *property.Violation) sight {
 }
 
 // resumedFrom is the revision from which the agent of a record reads a key's changes on
-// the connection that the record came over: that of its watch of the key. It is zero if there is no such
-// watch yet, or the history has none.
+// the connection that the record came over: that of its watch of the key. It is zero if
+// there is no such watch yet, or the history has none.
 func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
 	ended := map[int64]bool{}
 	for i--; i >= 0; i-- {
@@ -73,28 +74,83 @@ func (x *causes) sessionStart(r *history.Record, i int) time.Duration {
 	return 0
 }
 
-// ofSight explains why an agent saw what was no longer true: its store held it.
+// ofSight explains why an agent saw what was no longer true: its store held it. The first
+// of the mechanisms that applies explains it or nothing does; none is also an answer.
 func (c sight) ofSight() *property.Cause {
 	if c.s == nil || c.prior == nil {
 		return nil
 	}
-	if cause := c.x.regeneratedWithout(c.prior, c.priorRecord); cause != nil {
-		return cause
-	}
-	i := c.heldAs(c.r.Value, c.r.At)
-	if i < 0 {
-		return nil
-	}
-	if c.prior.Store == c.s.Name {
-		if cause := c.ofBacklog(i); cause != nil {
-			return cause
+	c.held = c.heldAs(c.r.Value, c.r.At)
+	for _, m := range sightMechanisms {
+		if m.applies(c) {
+			if cause := m.of(c); cause != nil || m.alone {
+				return cause
+			}
 		}
-		return c.ofStepBack(i)
 	}
-	held := c.s.Versions[c.key][i]
-	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil {
-		return cause
+	return nil
+}
+
+// sightMechanisms are asked in this order.
+var sightMechanisms = []struct {
+	applies func(sight) bool
+	of      func(sight) *property.Cause // nil: its records do not prove it
+	alone   bool                        // where it applies no other does
+}{
+	{applies: func(c sight) bool { return true }, of: func(c sight) *property.Cause { return c.x.regeneratedWithout(c.prior, c.priorRecord) }},
+	{applies: sight.inOneStore, of: sight.ofBacklog},
+	{applies: sight.inOneStore, of: sight.ofStepBack, alone: true},
+	{applies: sight.wasHeld, of: func(c sight) *property.Cause { return c.x.orphan(c.s, c.e, c.heldVersion(), c.r.At) }},
+	{applies: sight.storeBehind, of: sight.ofStoreBehind},
+}
+
+// wasHeld reports whether the store held what the agent saw.
+func (c sight) wasHeld() bool { return c.held >= 0 }
+
+func (c sight) heldVersion() index.Version { return c.s.Versions[c.key][c.held] }
+
+// inOneStore reports whether the agent knew better from this store, too.
+func (c sight) inOneStore() bool { return c.wasHeld() && c.prior.Store == c.s.Name }
+
+// storeBehind reports whether the store had not got, before what it held, what the agent
+// knew better from another one.
+func (c sight) storeBehind() bool {
+	if !c.wasHeld() || c.inOneStore() {
+		return false
 	}
+	since := c.knownSince()
+	for _, v := range c.s.Versions[c.key][:c.held] {
+		r := &c.x.in.Records[v.Record]
+		if same := v.Deleted && c.priorIsLoss() || !v.Deleted && !c.priorIsLoss() && r.Value == c.prior.Value; same && r.At >= since {
+			return false
+		}
+	}
+	return true
+}
+
+// knownSince is the instant at which what the agent knew better had become true: a store
+// may have held the same content before, when it was true for the first time.
+func (c sight) knownSince() time.Duration {
+	spans := c.e.Absent
+	if !c.priorIsLoss() {
+		spans = nil
+		for i := range c.e.Claims {
+			if c.e.Claims[i].Value == c.prior.Value {
+				spans = c.e.Claims[i].Live
+			}
+		}
+	}
+	since := time.Duration(0)
+	for _, s := range spans {
+		if at := c.e.States[s.From].At; at <= c.prior.At {
+			since = at
+		}
+	}
+	return since
+}
+
+func (c sight) ofStoreBehind() *property.Cause {
+	held := c.heldVersion()
 	return c.behind(behindHeld, property.Version{Value: c.r.Value, At: c.x.in.Records[held.Record].At}, int(held.Record))
 }
 
@@ -103,10 +159,10 @@ func (c sight) priorIsLoss() bool {
 }
 
 // ofBacklog explains a sight after another one in the same store, which went forward
-// from that to its version i, but to what another store had shown the agent before:
+// from that to what it held, but to what another store had shown the agent before:
 // this one is behind.
-func (c sight) ofBacklog(i int) *property.Cause {
-	versions := c.s.Versions[c.key]
+func (c sight) ofBacklog() *property.Cause {
+	versions, i := c.s.Versions[c.key], c.held
 	put := &c.x.in.Records[versions[i].Record]
 	if c.priorIsLoss() {
 		if listed := i > 0 && !versions[i-1].Deleted; listed || put.At < c.session {
@@ -155,144 +211,6 @@ func (c sight) replacedBefore(i int) bool {
 		return versions[i+1].Rev < c.resumed
 	}
 	return c.x.in.Records[versions[i+1].Record].At < c.session
-}
-
-// ofLoss explains why an agent dropped what existed: its store did not hold it.
-func (c sight) ofLoss() *property.Cause {
-	for _, rule := range lossRules {
-		if cause := rule(c); cause != nil {
-			return cause
-		}
-	}
-	return nil
-}
-
-// lossRules explain a loss, the first that can.
-var lossRules = []func(sight) *property.Cause{
-	func(c sight) *property.Cause { return c.x.regeneratedWithout(c.r, c.record) },
-	sight.ofCutList,
-	sight.ofAbsence,
-}
-
-// ofAbsence explains a loss by the store that it came from.
-func (c sight) ofAbsence() *property.Cause {
-	if c.s == nil || c.prior == nil {
-		return nil
-	}
-	if cause := c.ofDeletionHeard(); cause != nil {
-		return cause
-	}
-	versions := c.s.Versions[c.key]
-	i := len(versions) - 1
-	for i >= 0 && c.x.in.Records[versions[i].Record].At > c.r.At {
-		i--
-	}
-	since := c.session
-	if c.prior.Store == c.s.Name {
-		since = min(since, c.prior.At) // a watch that is opened again goes on where it was
-	}
-	if i >= 0 && !versions[i].Deleted && c.x.in.Records[versions[i].Record].At >= since {
-		i-- // put after the agent had looked
-	}
-	switch {
-	case i < 0:
-		return c.neverHeld()
-	case !versions[i].Deleted || c.prior.Store == c.s.Name && c.heldAs(c.prior.Value, c.prior.At) > i:
-		return nil
-	}
-	del := &c.x.in.Records[versions[i].Record]
-	if i > 0 && c.stoodFor(versions[i-1], del.At) {
-		if !c.x.askedFor(c.s, c.key, versions[i].Rev) {
-			return c.expired(versions[i])
-		}
-		return c.ofWrongDelete(i)
-	}
-	if c.prior.Store == c.s.Name {
-		return nil
-	}
-	return c.behind(behindDeleted, property.Version{Gone: true, At: del.At}, int(versions[i].Record))
-}
-
-// ofDeletionHeard explains a loss by the last deletion, of what the agent had seen, that
-// its watch has told it of: what came after that may be on its way yet.
-func (c sight) ofDeletionHeard() *property.Cause {
-	if c.prior.Store != c.s.Name || c.resumed == 0 {
-		return nil
-	}
-	versions := c.s.Versions[c.key]
-	for i := len(versions) - 1; i > 0 && versions[i].Rev >= c.resumed; i-- {
-		del := &c.x.in.Records[versions[i].Record]
-		before := versions[i-1]
-		if !versions[i].Deleted || del.At > c.r.At || c.x.in.Records[before.Record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
-			continue
-		}
-		if !c.x.askedFor(c.s, c.key, versions[i].Rev) {
-			return c.expired(versions[i])
-		}
-		return c.ofWrongDelete(i)
-	}
-	return nil
-}
-
-// stoodFor reports whether what a version of the entry says was true without a
-// break until the instant.
-func (c sight) stoodFor(v index.Version, until time.Duration) bool {
-	return c.x.stood(c.e, c.x.in.Records[v.Record].Value, until)
-}
-
-// stood reports whether an entry has existed without a break from when its content
-// was the given one until the instant.
-func (x *causes) stood(e *index.Entry, value string, until time.Duration) bool {
-	for i := range e.Claims {
-		if e.Claims[i].Value != value {
-			continue
-		}
-		for _, live := range slices.Backward(e.Claims[i].Live) {
-			if e.States[live.From].At > until {
-				continue
-			}
-			_, gone := e.Earliest(e.Absent, live.From, until)
-			return !gone
-		}
-	}
-	return false
-}
-
-// neverHeld explains a loss by a store that had not got the entry yet.
-func (c sight) neverHeld() *property.Cause {
-	canary, ok := c.canary()
-	if !ok || c.prior.Store == c.s.Name {
-		return nil
-	}
-	if c.emptiedUnder() {
-		facts := c.facts()
-		facts.Truth = &property.Version{Op: "put", At: c.x.in.Records[canary].At}
-		return property.ByMechanism(causeCanary, emptiedCanary, facts, canary, c.record)
-	}
-	return c.behind(behindCanary, property.Version{Gone: true, At: c.x.in.Records[canary].At}, canary)
-}
-
-// canary returns the record of the last canary of the entry's kind in the store
-// before the sight.
-func (c sight) canary() (record int, ok bool) {
-	for _, i := range slices.Backward(c.s.Changes) {
-		r := &c.x.in.Records[i]
-		if r.At <= c.r.At && r.Kind == history.Meta && index.IsCanaryOf(r.Key, c.e.Kind) {
-			return int(i), r.Verb == history.Put
-		}
-	}
-	return 0, false
-}
-
-// emptiedUnder reports whether the store began empty while its writer was up.
-func (c sight) emptiedUnder() bool {
-	for i := range c.x.in.Records {
-		if r := &c.x.in.Records[i]; r.Verb == history.Up && r.Kind == "etcd" && r.Store == c.s.Name {
-			life, ok := index.LifeAt(c.x.in.ProcessLives(c.s.Actor, "writer"), r.At)
-			return ok && life.From < r.At && r.At < life.To && clusterIDOf(r.Store) != r.Store
-		}
-	}
-	return false
 }
 
 // facts are what every proof about a sight says.

@@ -72,10 +72,9 @@ func goneSince(e *index.Entry, state int32) int32 {
 	return state
 }
 
-// ofStepBack explains why the store itself went back to an older content with its
-// version i.
-func (c sight) ofStepBack(i int) *property.Cause {
-	versions := c.s.Versions[c.key]
+// ofStepBack explains why the store itself went back to an older content.
+func (c sight) ofStepBack() *property.Cause {
+	versions, i := c.s.Versions[c.key], c.held
 	put := &c.x.in.Records[versions[i].Record]
 	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
 		facts := c.facts()

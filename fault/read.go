@@ -3,25 +3,23 @@ package fault
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"reflect"
 	"unicode/utf8"
 
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
+
+// mostBytes is the most that a plan's file may have: a plan of all that the form allows
+// has less.
+const mostBytes = 256 << 20
 
 // ReadFile reads and validates the plan in a file. Its errors are one sentence
 // with the file, the line, the field and what would be right.
 func ReadFile(file string) (*Plan, error) {
-	data, err := os.ReadFile(file)
+	data, err := files.Read(file, mostBytes)
 	if err != nil {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
 		return nil, fmt.Errorf("%s: cannot read the plan: %w", file, err)
 	}
 	return Read(file, data)

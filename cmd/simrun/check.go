@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
@@ -12,6 +11,9 @@ import (
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 )
+
+// mostBytes is the most that the file of a history or a verdict may have.
+const mostBytes = 4 << 30
 
 // check judges histories from files.
 func (c *console) check(ctx context.Context, args []string) (int, error) {
@@ -68,7 +70,7 @@ func (c *console) report(ctx context.Context, args []string) (int, error) {
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		data, err := os.ReadFile(file)
+		data, err := files.Read(file, mostBytes)
 		if err != nil {
 			worst = max(worst, c.fail(usageErrorf("%s: cannot read the verdict: %w", file, plainError(err))))
 			continue
@@ -88,7 +90,7 @@ func (c *console) report(ctx context.Context, args []string) (int, error) {
 
 // fromHistory reads the file of a history and hands it to what makes something of it.
 func fromHistory[T any](file string, use func([]byte) (T, error)) (made T, err error) {
-	text, err := os.ReadFile(file)
+	text, err := files.Read(file, mostBytes)
 	if err != nil {
 		return made, usageErrorf("%s: cannot read the history: %w", file, plainError(err))
 	}

@@ -20,11 +20,11 @@ const module = "github.com/meshcheck/meshcheck/"
 var mayImport = map[string][]string{
 	"model":      {"model", "internal/text"},
 	"model/mesh": {"model/mesh", "model/explore", "model/mode", "internal/text"},
-	"fault":      {"fault", "model", "internal/stream", "internal/strictjson", "internal/text"},
+	"fault":      {"fault", "model", "internal/files", "internal/stream", "internal/strictjson", "internal/text"},
 	"history":    {"history", "model/schema"},
 	"checker":    {"checker", "history", "model/spec", "model/mode", "model/schema", "internal/text"},
 	"report":     {"report", "checker", "history", "fault", "internal/strictjson", "internal/text"},
-	"sim/det":    {"sim/det"},
+	"sim/det":    {"sim/det", "internal/files"},
 
 	"internal/stream":         {},
 	"history/index":           {"history", "model/schema"},

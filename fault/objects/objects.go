@@ -11,13 +11,15 @@ package objects
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/files"
 )
+
+// mostBytes is the most that a file of objects may have.
+const mostBytes = 1 << 30
 
 // Load reads the objects of all files, which together must be from one cluster.
 // The objects are in the files' order, each on one line of JSON with its
@@ -25,15 +27,11 @@ import (
 // creationTimestamp, generation, managedFields, ownerReferences, finalizers,
 // deletion times).
 // Namespaces that are missing come first.
-func Load(files ...string) ([]json.RawMessage, *Summary, error) {
+func Load(paths ...string) ([]json.RawMessage, *Summary, error) {
 	l := newLoader()
-	for _, file := range files {
-		data, err := os.ReadFile(file)
+	for _, file := range paths {
+		data, err := files.Read(file, mostBytes)
 		if err != nil {
-			var path *fs.PathError
-			if errors.As(err, &path) {
-				err = path.Err
-			}
 			return nil, nil, fmt.Errorf("%s: cannot read the objects: %w", file, err)
 		}
 		if err := l.file(file, data); err != nil {
@@ -41,7 +39,7 @@ func Load(files ...string) ([]json.RawMessage, *Summary, error) {
 		}
 	}
 	if len(l.objects) == 0 {
-		return nil, nil, fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(files, ", "))
+		return nil, nil, fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(paths, ", "))
 	}
 	return l.finish()
 }

@@ -1,9 +1,13 @@
-// Package files writes files and folders so that a reader never sees a part of one,
-// also if the process is killed meanwhile or the machine loses its power.
+// Package files reads files that may be anything, and writes files and folders so that a
+// reader never sees a part of one, also if the process is killed meanwhile or the machine
+// loses its power.
 package files
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -30,6 +34,40 @@ func RemoveUnfinished(dir string) error {
 		}
 	}
 	return nil
+}
+
+// Read returns what is in a file or pipe of at most so many bytes. A device is refused,
+// which may have no end. Its errors do not name the file.
+func Read(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, plain(err)
+	}
+	if info.Mode()&os.ModeDevice != 0 {
+		return nil, errors.New("it is a device, not a file")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, plain(err)
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("it has more than %d MiB, the most that is read", most>>20)
+	}
+	return data, nil
+}
+
+// plain is an error without the operation and the path, which who reports it names.
+func plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // Write replaces a file, whole.

@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"runtime"
 	"time"
 
-	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -41,9 +39,9 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 	if f.replay {
 		return c.replayCorpus(ctx, f)
 	}
-	family, err := c.family(f.scenario, f.mode, nil)
+	plans, err := family.New(f.scenario, string(f.mode), nil)
 	if err != nil {
-		return 0, err
+		return 0, &usageError{err}
 	}
 	kept, err := corpus.Open(f.dir)
 	if errors.Is(err, corpus.ErrBusy) {
@@ -67,7 +65,7 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 	if state.Versions, err = campaign.Versions(worker.Path); err != nil {
 		return 0, err
 	}
-	return c.search(ctx, f, family, kept, state, worker)
+	return c.search(ctx, f, plans, kept, state, worker)
 }
 
 func parseCampaign(args []string) (*campaignFlags, error) {
@@ -109,14 +107,15 @@ func parseCampaign(args []string) (*campaignFlags, error) {
 }
 
 // search runs the campaign and reports on it.
-func (c *console) search(ctx context.Context, f *campaignFlags, family *family, kept *corpus.Corpus, state *corpus.State, worker det.Worker) (int, error) {
+func (c *console) search(ctx context.Context, f *campaignFlags, plans *family.Family, kept *corpus.Corpus, state *corpus.State, worker det.Worker) (int, error) {
 	runner := &drive.Simulator{Worker: worker}
 	start := time.Now()
+	out := c.campaignWriter(f)
 	var writeErr error
 	result, stopped := campaign.Run(ctx, campaign.Config{
 		Runner:   runner,
-		Draw:     family.member,
-		Shrink:   shrinker(runner, f.shrink),
+		Draw:     plans.Member,
+		Shrink:   campaign.ShrinkWith(runner, f.shrink),
 		Corpus:   kept,
 		State:    state,
 		Marks:    coverage.New(faultKinds()),
@@ -124,7 +123,8 @@ func (c *console) search(ctx context.Context, f *campaignFlags, family *family, 
 		For:      f.length,
 		OnEvent: func(e campaign.Event) {
 			if e.Found != nil {
-				writeErr = errors.Join(writeErr, c.writeFound(f, e))
+				c.progress.clear()
+				writeErr = errors.Join(writeErr, out.Found(e))
 			}
 			elapsed := time.Since(start)
 			c.progress.show("%s %s of %s, %d seeds, %d findings (%d new), %.1f seeds/s", bar(int(min(elapsed, f.length)/time.Millisecond), int(f.length/time.Millisecond)),
@@ -132,10 +132,16 @@ func (c *console) search(ctx context.Context, f *campaignFlags, family *family, 
 		},
 	})
 	c.progress.clear()
-	if err := errors.Join(writeErr, c.writeCampaign(f, kept, state, result)); err != nil {
+	if err := errors.Join(writeErr, out.Campaign(kept, state, result)); err != nil {
 		return 0, err
 	}
 	return campaignStatus(result), stopped
+}
+
+func (c *console) campaignWriter(f *campaignFlags) *campaign.Writer {
+	return &campaign.Writer{Out: c.stdout, JSON: f.json, Dir: f.dir, Replay: func(plan string) string {
+		return commandLine(c.name, append([]string{"-plan", plan}, f.worker.arguments()...))
+	}}
 }
 
 // campaignStatus is the exit status: a new failure of the harness comes first,
@@ -152,20 +158,6 @@ func campaignStatus(r campaign.Result) int {
 		}
 	}
 	return status
-}
-
-// shrinker shrinks plans one run at a time: the cores are busy with other seeds.
-func shrinker(runner *drive.Simulator, limit time.Duration) campaign.Shrinker {
-	if limit == 0 {
-		return nil
-	}
-	return func(ctx context.Context, plan *fault.Plan, broken checker.Finding) (campaign.Shrunk, error) {
-		shrunk, err := runner.Shrink(ctx, plan, broken, drive.ShrinkConfig{For: limit})
-		if err != nil {
-			return campaign.Shrunk{}, err
-		}
-		return campaign.Shrunk{Plan: shrunk.Run.Plan, Sentence: shrunk.Violation.Sentence(), Minimal: shrunk.Minimal}, nil
-	}
 }
 
 // faultKinds are the kinds of faults that coverage marks exist for, in the order of the
@@ -199,7 +191,7 @@ func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	if err := c.writeReplay(f, all); err != nil {
+	if err := c.campaignWriter(f).Replays(all); err != nil {
 		return 0, err
 	}
 	for _, replayed := range all {
@@ -208,111 +200,4 @@ func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, erro
 		}
 	}
 	return statusHold, nil
-}
-
-// What campaign writes as JSON, one object to a line, each with version and kind.
-type (
-	foundLine struct {
-		report.Header
-		Name    string          `json:"name"` // of its folder
-		Plan    string          `json:"plan"` // the file
-		Drawn   string          `json:"drawn,omitempty"`
-		Finding *corpus.Finding `json:"finding"`
-	}
-	campaignLine struct {
-		report.Header
-		Seeds          int           `json:"seeds"`
-		ElapsedSeconds float64       `json:"elapsedSeconds"`
-		Findings       []string      `json:"findings"`
-		New            []string      `json:"new"`
-		State          *corpus.State `json:"state"`
-	}
-	replayLine struct {
-		report.Header
-		Name  string `json:"name"`
-		Plan  string `json:"plan"`
-		Shows bool   `json:"shows"`
-		Says  string `json:"says"`
-	}
-)
-
-func header(kind string) report.Header { return report.Header{Version: report.JSONVersion, Kind: kind} }
-
-// writeFound tells of a new finding when it is found.
-func (c *console) writeFound(f *campaignFlags, e campaign.Event) error {
-	path := corpus.PlanPath(f.dir, e.Found)
-	if f.json {
-		return report.WriteLine(c.stdout, foundLine{header("finding"), e.Found.Name(), path, e.Kept, e.Found})
-	}
-	c.progress.clear()
-	label, explained := "new", ""
-	if e.Found.Cause != "" {
-		label, explained = "explained", fmt.Sprintf("          known as %s: see testdata/findings\n", e.Found.Cause)
-	}
-	_, err := fmt.Fprintf(c.stdout, "%-9s %s\n          by seed %d: %s\n%s          replay: %s\n", label, e.Found.Name(), e.Found.Seeds[0].Seed,
-		e.Found.Sentence, explained, commandLine(c.name, append([]string{"-plan", path}, f.worker.arguments()...)))
-	if e.Kept != "" && err == nil {
-		_, err = fmt.Fprintf(c.stdout, "          kept as it was drawn: %s\n", e.Kept)
-	}
-	return err
-}
-
-// writeCampaign sums up: the findings, the coverage marks, and where it goes on.
-func (c *console) writeCampaign(f *campaignFlags, kept *corpus.Corpus, state *corpus.State, result campaign.Result) error {
-	if f.json {
-		line := campaignLine{header("campaign"), result.Seeds, result.Elapsed.Seconds(), []string{}, []string{}, state}
-		for _, finding := range kept.Findings() {
-			line.Findings = append(line.Findings, finding.Name())
-		}
-		for _, finding := range result.New {
-			line.New = append(line.New, finding.Name())
-		}
-		return report.WriteLine(c.stdout, line)
-	}
-	if len(result.New) > 0 {
-		fmt.Fprintln(c.stdout)
-	}
-	explained := 0
-	for _, finding := range result.New {
-		if finding.Cause != "" {
-			explained++
-		}
-	}
-	_, err := fmt.Fprintf(c.stdout, "%s\nseeds     %d in %.1fs: %.1f seeds/s; %d findings are new to the corpus, %d of them explained\ncorpus    %s; the next seed is %d\n",
-		corpus.Summary(kept.Findings(), state), result.Seeds, result.Elapsed.Seconds(), float64(result.Seeds)/max(1e-9, result.Elapsed.Seconds()),
-		len(result.New), explained, kept.Dir(), state.Next)
-	return err
-}
-
-// writeReplay says of each finding whether its plan still shows it.
-func (c *console) writeReplay(f *campaignFlags, all []campaign.Replayed) error {
-	lost := 0
-	for _, r := range all {
-		path := corpus.PlanPath(f.dir, r.Finding)
-		if f.json {
-			if err := report.WriteLine(c.stdout, replayLine{header("replay"), r.Finding.Name(), path, r.Shows, r.Says}); err != nil {
-				return err
-			}
-		}
-		word := "shows"
-		if !r.Shows {
-			word = "LOST"
-			lost++
-		}
-		if f.json {
-			continue
-		}
-		if _, err := fmt.Fprintf(c.stdout, "%-9s %s: %s\n", word, r.Finding.Name(), r.Says); err != nil {
-			return err
-		}
-	}
-	if f.json {
-		return nil
-	}
-	text := "every one still shows"
-	if lost > 0 {
-		text = fmt.Sprintf("%d of them no longer show: what they found is fixed, or the plan lost it when the code around it changed", lost)
-	}
-	_, err := fmt.Fprintf(c.stdout, "\nfindings  %d: %s\n", len(all), text)
-	return err
 }

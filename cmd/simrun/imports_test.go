@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"internal/stream":         {},
 	"history/index":           {"history", "model/schema"},
 	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/mesh", "model/schema", "internal/text"},
-	"internal":                {"internal", "report", "checker", "history", "fault", "model", "sim/det"},
+	"internal":                {"internal", "testdata/scenarios", "report", "checker", "history", "fault", "model", "sim/det"},
 	"cmd/simrun":              {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -325,7 +326,7 @@ func TestBadUsage(t *testing.T) {
 		"campaign -corpus=":                "-corpus needs the name of a directory",
 		"campaign -replay -base 3":         "-replay and -base exclude each other: it runs the plans of the corpus, once each",
 		"campaign -replay -corpus dir":     "-corpus dir: there are no findings to replay; simrun campaign -corpus dir makes some",
-		"campaign -scenario none -for 1s":  "-scenario none: there is no such scenario; there are " + strings.Join(scenarioNames(), ", "),
+		"campaign -scenario none -for 1s":  "-scenario none: there is no such scenario; there are " + strings.Join(family.Scenarios(), ", "),
 		"build-worker":                     "build-worker needs -o FILE, the file to write",
 		"build-worker w":                   `build-worker takes no arguments, and there is "w"; -o FILE names the file`,
 		"build-worker -o dir":              "-o dir: this is a directory; give the name of a file",

@@ -233,7 +233,7 @@ func (c *console) addReal(ctx context.Context, f *modelFlags, real *conformance.
 		return err
 	}
 	for _, cell := range cells {
-		err = errors.Join(err, report.WriteLine(c.stdout, outcomeLine{header("model-outcome"), cell}))
+		err = errors.Join(err, report.WriteLine(c.stdout, outcomeLine{report.Header{Version: report.JSONVersion, Kind: "model-outcome"}, cell}))
 	}
 	return err
 }

@@ -203,44 +203,13 @@ func (c *console) choose(f *plantedFlags, files fs.FS) (all []chosen, err error)
 		if err != nil {
 			return nil, err
 		}
-		draw, err := c.drawFor(bug, files)
+		draw, err := bug.Plans(files)
 		if err != nil {
 			return nil, fmt.Errorf("planted bug %s: hunt: %w", name, err)
 		}
 		all = append(all, chosen{bug, draw})
 	}
 	return all, nil
-}
-
-// drawFor returns what gives each seed its plan. Of a bug with a plan of its own, seed 0
-// stands for that plan as it is: what others vary may be just what the bug needs.
-func (c *console) drawFor(bug *planted.Bug, files fs.FS) (func(seed uint64) (*fault.Plan, error), error) {
-	if bug.Hunt.Plan == "" {
-		scenario := bug.Hunt.Family
-		if scenario == planted.Swarm {
-			scenario = ""
-		}
-		family, err := c.family(scenario, modeFlag(bug.Hunt.Mode), nil)
-		if err != nil {
-			return nil, err
-		}
-		return family.member, nil
-	}
-	data, err := fs.ReadFile(files, bug.Hunt.Plan)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := fault.Read(bug.Hunt.Plan, data)
-	if err != nil {
-		return nil, err
-	}
-	varied := family{plan: plan}
-	return func(seed uint64) (*fault.Plan, error) {
-		if seed == 0 {
-			return plan, nil
-		}
-		return varied.member(seed)
-	}, nil
 }
 
 // buildFor builds the worker with a bug, or the one without if the bug is nil.

@@ -99,7 +99,7 @@ func TestPlanted(t *testing.T) {
 
 func TestPlanOfABugsOwn(t *testing.T) {
 	bug := &planted.Bug{Hunt: planted.Hunt{Plan: "plan.json"}}
-	draw, err := new(console).drawFor(bug, plantedBugs())
+	draw, err := bug.Plans(plantedBugs())
 	require.NoError(t, err)
 	itself, err := draw(0)
 	require.NoError(t, err)

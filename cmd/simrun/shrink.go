@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -77,7 +78,7 @@ func (c *console) shrink(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	name, plan, err := c.planToShrink(&f.source)
+	name, plan, err := c.plan(&f.source)
 	if err != nil {
 		return 0, err
 	}
@@ -187,8 +188,8 @@ func (f *shrinkFlags) check() error {
 		return usageErrorf("what shall be shrunk? Give -seed N, -plan FILE or -scenario NAME; simrun help shrink shows examples")
 	case p.seed.given && p.plan != "":
 		return usageErrorf("-seed and -plan exclude each other")
-	case !p.seed.given && p.scenario == referenceFamily:
-		return usageErrorf("-scenario %s needs -seed N: it has no plan of its own", referenceFamily)
+	case !p.seed.given && p.scenario == family.Reference:
+		return usageErrorf("-scenario %s needs -seed N: it has no plan of its own", family.Reference)
 	case f.finding.Property != "" && !slices.Contains(properties, f.finding.Property):
 		return usageErrorf("-property %s: there is no such property; there are %s", f.finding.Property, strings.Join(properties, ", "))
 	case f.finding.Kind != "" && !slices.Contains(kinds, f.finding.Kind):
@@ -199,25 +200,6 @@ func (f *shrinkFlags) check() error {
 		return usageErrorf("-runtime %s: a plan whose runs are not determined by its seed cannot be shrunk", det.Stock)
 	}
 	return f.source.check()
-}
-
-// planToShrink draws or reads the plan.
-func (c *console) planToShrink(f *simulateFlags) (name string, plan *fault.Plan, err error) {
-	if f.plan != "" {
-		if plan, err = fault.ReadFile(f.plan); err != nil {
-			return "", nil, &usageError{err}
-		}
-		return f.plan, plan, nil
-	}
-	family, err := c.family(f.scenario, f.mode, f.objects)
-	if err != nil {
-		return "", nil, err
-	}
-	if !f.seed.given {
-		return strings.TrimSuffix(family.title, ", "), family.plan, nil
-	}
-	plan, err = family.member(f.seed.seed)
-	return fmt.Sprintf("%sseed %d", family.title, f.seed.seed), plan, err
 }
 
 // failedPlans counts plans whose worker failed, and holds the first.

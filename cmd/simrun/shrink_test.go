@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/family"
 )
 
 // writeRestarts writes a plan that the fake worker breaks because a writer
@@ -182,8 +183,8 @@ func TestShrinkUsage(t *testing.T) {
 		"-seed 7 -o dir":                   "-o dir: this is a directory; give the name of a file",
 		"-seed 7 -o no/file":               "-o no/file: there is no directory no",
 		"-seed 7 -runtime=stock":           "-runtime stock: a plan whose runs are not determined by its seed cannot be shrunk",
-		"-scenario none":                   "-scenario none: there is no such scenario; there are " + strings.Join(scenarioNames(), ", "),
-		"-scenario " + referenceFamily:     "-scenario reference needs -seed N: it has no plan of its own",
+		"-scenario none":                   "-scenario none: there is no such scenario; there are " + strings.Join(family.Scenarios(), ", "),
+		"-scenario " + family.Reference:    "-scenario reference needs -seed N: it has no plan of its own",
 		"-seed 7 -worker nowhere -o a.out": "-worker nowhere: no such file or directory",
 	} {
 		status, stdout, stderr := simrun(t, append([]string{"shrink"}, strings.Fields(line)...)...)

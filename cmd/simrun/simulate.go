@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -44,28 +45,52 @@ func (c *console) simulate(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if f.plan != "" {
-		plan, err := fault.ReadFile(f.plan)
+	if f.seeds.given {
+		plans, err := c.family(f)
 		if err != nil {
-			return 0, &usageError{err}
+			return 0, err
 		}
-		return c.runOne(ctx, f, f.plan, plan)
+		return c.runMany(ctx, f, plans)
 	}
-	family, err := c.family(f.scenario, f.mode, f.objects)
+	name, plan, err := c.plan(f)
 	if err != nil {
 		return 0, err
 	}
-	switch {
-	case f.seeds.given:
-		return c.runMany(ctx, f, family)
-	case !f.seed.given: // a scenario as it is written
-		return c.runOne(ctx, f, strings.TrimSuffix(family.title, ", "), family.plan)
+	return c.runOne(ctx, f, name, plan)
+}
+
+// plan draws or reads the one plan that the flags name.
+func (c *console) plan(f *simulateFlags) (name string, plan *fault.Plan, err error) {
+	if f.plan != "" {
+		if plan, err = fault.ReadFile(f.plan); err != nil {
+			return "", nil, &usageError{err}
+		}
+		return f.plan, plan, nil
 	}
-	plan, err := family.member(f.seed.seed)
+	plans, err := c.family(f)
 	if err != nil {
-		return 0, err
+		return "", nil, err
 	}
-	return c.runOne(ctx, f, fmt.Sprintf("%sseed %d", family.title, f.seed.seed), plan)
+	if !f.seed.given { // a scenario as it is written
+		return plans.Name(), plans.Plan, nil
+	}
+	if plan, err = plans.Member(f.seed.seed); err != nil {
+		return "", nil, &usageError{err}
+	}
+	return plans.NameOf(f.seed.seed), plan, nil
+}
+
+// family returns the plans that the flags draw from.
+func (c *console) family(f *simulateFlags) (*family.Family, error) {
+	objects, err := c.loadObjects(f.objects)
+	if err != nil {
+		return nil, err
+	}
+	plans, err := family.New(f.scenario, string(f.mode), objects)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return plans, nil
 }
 
 func parseSimulate(args []string) (*simulateFlags, error) {
@@ -103,8 +128,8 @@ func (f *simulateFlags) check() error {
 	switch {
 	case sources == 0 && f.scenario == "":
 		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
-	case sources == 0 && f.scenario == referenceFamily:
-		return usageErrorf("-scenario %s needs -seed N or -seeds A-B: it has no plan of its own", referenceFamily)
+	case sources == 0 && f.scenario == family.Reference:
+		return usageErrorf("-scenario %s needs -seed N or -seeds A-B: it has no plan of its own", family.Reference)
 	case f.scenario != "" && f.plan != "":
 		return usageErrorf("-scenario and -plan exclude each other")
 	case f.scenario != "" && len(f.objects) > 0:
@@ -259,9 +284,9 @@ type attempt struct {
 
 // runMany runs a range of seeds, as many at once as there are cores, and reports
 // on all of them together. Only the summary is kept.
-func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family) (int, error) {
-	if _, err := family.member(f.seeds.First); err != nil {
-		return 0, err // of the objects, thus of every seed: say it before a build of minutes
+func (c *console) runMany(ctx context.Context, f *simulateFlags, plans *family.Family) (int, error) {
+	if _, err := plans.Member(f.seeds.First); err != nil {
+		return 0, &usageError{err} // of the objects, thus of every seed: say it before a build of minutes
 	}
 	worker, err := c.worker(ctx, f.worker)
 	if err != nil {
@@ -271,7 +296,7 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family)
 	start := time.Now()
 	summary := report.Summary{Seeds: f.seeds.Count()}
 	stopped := drive.Each(ctx, f.seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (attempt, error) {
-		return f.attempt(ctx, &runner, seed, family), nil
+		return f.attempt(ctx, &runner, seed, plans), nil
 	}, func(seed uint64, a attempt) error {
 		err := c.count(f, &summary, seed, a)
 		c.progress.show("%s %d of %d seeds, %d failing, %.1f seeds/s", bar(summary.Done(), summary.Seeds),
@@ -289,8 +314,8 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, family *family)
 	return summaryStatus(&summary), stopped
 }
 
-func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, seed uint64, family *family) (a attempt) {
-	if a.plan, a.err = family.member(seed); a.err != nil {
+func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, seed uint64, plans *family.Family) (a attempt) {
+	if a.plan, a.err = plans.Member(seed); a.err != nil {
 		return a
 	}
 	run, err := runner.Run(ctx, a.plan)
@@ -299,7 +324,7 @@ func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, se
 		return a
 	}
 	a.run = run.Run
-	a.run.Name = fmt.Sprintf("%sseed %d", family.title, seed)
+	a.run.Name = plans.NameOf(seed)
 	if f.writePlan != "" {
 		a.err = errors.Join(a.err, files.Write(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
 	}

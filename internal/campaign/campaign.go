@@ -34,6 +34,21 @@ type Shrunk struct {
 	Minimal  bool   // nothing more can be left out
 }
 
+// ShrinkWith shrinks plans one run at a time: the cores are busy with other seeds. With a limit of zero
+// there is no shrinker.
+func ShrinkWith(runner *drive.Simulator, limit time.Duration) Shrinker {
+	if limit == 0 {
+		return nil
+	}
+	return func(ctx context.Context, plan *fault.Plan, broken checker.Finding) (Shrunk, error) {
+		shrunk, err := runner.Shrink(ctx, plan, broken, drive.ShrinkConfig{For: limit})
+		if err != nil {
+			return Shrunk{}, err
+		}
+		return Shrunk{Plan: shrunk.Run.Plan, Sentence: shrunk.Violation.Sentence(), Minimal: shrunk.Minimal}, nil
+	}
+}
+
 // Config is what a campaign works with. All fields are needed, except those that
 // may be nil.
 type Config struct {

@@ -4,15 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
+
+// Plans returns what gives each seed its plan. Of a bug with a plan of its own, a file in
+// the directory, seed 0 stands for that plan as it is: what others vary may be just what
+// the bug needs.
+func (b *Bug) Plans(dir fs.FS) (func(seed uint64) (*fault.Plan, error), error) {
+	if b.Hunt.Plan == "" {
+		scenario := b.Hunt.Family
+		if scenario == Swarm {
+			scenario = ""
+		}
+		plans, err := family.New(scenario, b.Hunt.Mode, nil)
+		if err != nil {
+			return nil, err
+		}
+		return plans.Member, nil
+	}
+	data, err := fs.ReadFile(dir, b.Hunt.Plan)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := fault.Read(b.Hunt.Plan, data)
+	if err != nil {
+		return nil, err
+	}
+	varied := family.Of(plan)
+	return func(seed uint64) (*fault.Plan, error) {
+		if seed == 0 {
+			return plan, nil
+		}
+		return varied.Member(seed)
+	}, nil
+}
 
 // Config is what a hunt works with. All fields are needed, except OnSeed and those of
 // Try alone.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
@@ -42,5 +44,21 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 		fmt.Fprintf(&b, "\n  %s\n%s", m.Name, text.Wrap("      ", m.Sentence))
 	}
 	_, err := fmt.Fprint(c.stdout, b.String())
+	return statusHold, err
+}
+
+// faults prints the reference of faults, triggers and scenarios.
+func (c *console) faults(_ context.Context, args []string) (int, error) {
+	set := flag.NewFlagSet("faults", flag.ContinueOnError)
+	if err := parse(set, args); err != nil {
+		return 0, err
+	}
+	if set.NArg() > 0 {
+		return 0, usageErrorf("faults takes no arguments; it prints everything that a plan's faults can be")
+	}
+	scenarios, err := family.Text()
+	if err == nil {
+		_, err = fmt.Fprint(c.stdout, fault.Text(), scenarios)
+	}
 	return statusHold, err
 }

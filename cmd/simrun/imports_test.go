@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"report":     {"report", "checker", "history", "fault", "internal/strictjson", "internal/text"},
 	"sim/det":    {"sim/det", "internal/files"},
 
+	"internal/files":          {},
 	"internal/stream":         {},
 	"history/index":           {"history", "model/schema"},
 	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/mesh", "model/schema", "internal/text"},

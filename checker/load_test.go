@@ -98,6 +98,37 @@ func TestLoadOfAHistoryOfThirtyYears(t *testing.T) {
 	}, said)
 }
 
+func TestOperationsAreTimedFromThePlan(t *testing.T) {
+	const run = `
+0 k0 up kube - inc=1
+1 k0 request Pod - op=list peer=r0 rv=2 value=ns1/a:2 from=1 bytes=1000
+4 world phase - churn
+4.5 w0 op Pod ns1/a op=pod-create rev=1 from=4
+5.5 w0 op Pod ns1/b op=pod-create rev=2 from=4
+6 w0 op Pod ns1/a op=pod-delete rev=3 from=5 value=200ms
+7 w0 op Pod ns1/c op=pod-create rev=4 from=6 err=superseded
+8 world phase - heal value=6m
+9 w0 op Pod ns1/d op=pod-create rev=5 from=8
+19 w0 op Pod ns1/e op=pod-create rev=6 from=7 err=unfinished
+19 world phase - end value=bound
+`
+	r, _ := judge(t, run).Result("load")
+	require.Equal(t, property.Pass, r.Outcome)
+	require.Contains(t, r.Evidence, "; 6 operations of the workload asked for, 1.5 per second of the churn, of which 0.8 were reached; 1 superseded by a later one; 1 not over when the run ended")
+	var said []string
+	for _, m := range r.Measures {
+		if strings.HasPrefix(m.Name, "operation") {
+			said = append(said, m.Name+" of "+m.Group+": "+m.String())
+		}
+	}
+	require.Equal(t, []string{
+		"operations asked for per second of churn: p50 1, p99 2, max 2 of 4",
+		"operations over per second of churn: p50 1, p99 1, max 1 of 4",
+		"operation, from its planned time on of pod-create: p50 1.000s, p99 1.500s, max 1.500s of 3",
+		"operation, from its planned time on of pod-delete: p50 1.000s, p99 1.000s, max 1.000s of 1",
+	}, said)
+}
+
 func TestLeaks(t *testing.T) {
 	const run = "9 world phase - end value=settled\n"
 	tell(t, "leaks", []story{

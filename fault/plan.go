@@ -37,7 +37,7 @@ type Plan struct {
 
 // Topology counts the hosts. They are named by their role (mode.Role) and a number
 // from 0, such as k0. Those of a role that the plan's mode does not have are not there.
-// The workload's client is w0.
+// The workload's clients are on w0.
 type Topology struct {
 	APIServers int `json:"apiservers"`          // 1 to 5
 	Replicas   int `json:"replicas"`            // 1 to 16, and faults may add more; or 0, if the mode has none
@@ -75,9 +75,10 @@ type Pod struct {
 	IP        string `json:"ip,omitempty"`
 }
 
-// Op is one step of the workload, performed by w0 through the kube-apiserver.
+// Op is one step of the workload, performed through the kube-apiserver by a client on
+// w0: that of the node's kubelet and agent, or the one of those who care for the cluster.
 type Op struct {
-	At Duration `json:"at"` // since the start of the churn phase
+	At Duration `json:"at"` // since the start of the churn phase; it begins then, whether or not earlier ones of other objects are done
 	Op OpKind   `json:"op"`
 
 	// Pod is the pod that is created (all fields), deleted (namespace and name)

@@ -167,6 +167,15 @@ const (
 	// without a Peer is one that an etcd which started again found in its log.
 	Lease Verb = "lease"
 
+	// Operation: the operation number Rev (counted from 1 in the plan's order) of the
+	// workload (actor "w0") is over. Op is its kind, such as pod-create, Kind and Key its
+	// object (a Pod, CiliumNode or Namespace). From is the instant at which the plan says
+	// that it begins, whatever else is under way; Value is for how long it then waited for
+	// earlier operations on the same objects, if for any. Err is "superseded" if a pod
+	// was not brought up, since another operation on it came first, and "unfinished" if
+	// the operation was not over when the run ended.
+	Operation Verb = "op"
+
 	// Left: when the world had stopped every process, after its end, Rev goroutines that
 	// the function Key had started were still there. The last one has no Key and counts
 	// them all: of a run that leaks nothing it is the only one, with a Rev of zero.

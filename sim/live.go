@@ -23,13 +23,16 @@ func (w *world) live() {
 	w.phase("start", "")
 	w.boot()
 	w.phase("churn", "")
+	start := w.rec.now()
 	go func() {
 		defer close(w.worked)
-		hosts.Run("w0", func() error { w.workload.Run(w.ctx); return nil }) //nolint:errcheck // it returns none
+		must(hosts.Run("w0", func() error { return w.workload.Run(w.ctx, start) }))
 	}()
 	w.schedule.run()
 	w.phase("heal", time.Duration(w.plan.Settle).String())
-	w.phase("end", w.settle())
+	why := w.settle()
+	w.workload.End()
+	w.phase("end", why)
 }
 
 func (w *world) phase(name, value string) {

@@ -14,7 +14,8 @@ import (
 // service is a Kubernetes Service as kube-proxy makes it: a new connection goes
 // to one of the ready endpoints, and with session affinity all connections of a
 // client go to the same one for as long as it is ready. The choice is a function
-// of seed, client and number of the choice.
+// of seed, client and number of the choice. A client is a host, or one of the
+// processes there, of which each chooses for itself; faults are those of the host.
 type service struct {
 	name     string // for errors
 	seed     uint64
@@ -25,8 +26,8 @@ type service struct {
 	ready   []string // hosts, in order of name
 	chosen  map[string]string
 	choices map[string]int
-	lost    map[string]int // by client: faults for which its name does not resolve
-	empty   map[string]int // by client: faults for which it has no endpoints there
+	lost    map[string]int // by host: faults for which the name does not resolve there
+	empty   map[string]int // by host: faults for which it has no endpoints there
 }
 
 func newService(name string, seed uint64, port int, affinity bool) *service {
@@ -50,7 +51,7 @@ func (s *service) setReady(host string, ready bool) {
 func (s *service) pick(client string) (host string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.ready) == 0 || s.empty[client] > 0 {
+	if len(s.ready) == 0 {
 		return "", false
 	}
 	if host := s.chosen[client]; s.affinity && slices.Contains(s.ready, host) {
@@ -81,37 +82,47 @@ func (s *service) move(client, to string) (from, now string) {
 	return from, s.chosen[client]
 }
 
-// unresolve makes the Service's name unknown to a client, until restored.
-func (s *service) unresolve(client string) (restore func()) { return s.mark(s.lost, client) }
+// unresolve makes the Service's name unknown to a host, until restored.
+func (s *service) unresolve(host string) (restore func()) { return s.mark(s.lost, host) }
 
-// withhold takes all endpoints of the Service away from a client, until restored.
-func (s *service) withhold(client string) (restore func()) { return s.mark(s.empty, client) }
+// withhold takes all endpoints of the Service away from a host, until restored.
+func (s *service) withhold(host string) (restore func()) { return s.mark(s.empty, host) }
 
-func (s *service) mark(marks map[string]int, client string) (unmark func()) {
+func (s *service) mark(marks map[string]int, host string) (unmark func()) {
 	change := func(by int) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		marks[client] += by
+		marks[host] += by
 	}
 	change(1)
 	return func() { change(-1) }
 }
 
-func (s *service) resolves(client string) bool {
+func (s *service) resolves(host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lost[client] == 0
+	return s.lost[host] == 0
 }
 
-// dialer returns a dialer for a client on a host: whatever the address, it
-// connects with an endpoint of the service. Without endpoints the connection is
+func (s *service) withheld(host string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.empty[host] > 0
+}
+
+// dialer returns a dialer for the host on, or for one of its processes that chooses
+// for itself: whatever the address, it connects with an endpoint of the service. Without endpoints the connection is
 // refused, as kube-proxy does.
-func (s *service) dialer(client string, dial proc.Dialer) proc.Dialer {
+func (s *service) dialer(on, process string, dial proc.Dialer) proc.Dialer {
+	client := on + process
 	return func(ctx context.Context, _ string) (net.Conn, error) {
-		if !s.resolves(client) {
+		if !s.resolves(on) {
 			return nil, &net.OpError{Op: "dial", Net: "sim", Err: &net.DNSError{Err: "server misbehaving", Name: s.name, IsTemporary: true}}
 		}
-		host, ok := s.pick(client)
+		host, ok := "", false
+		if !s.withheld(on) {
+			host, ok = s.pick(client)
+		}
 		if !ok {
 			return nil, &net.OpError{Op: "dial", Net: "sim", Err: fmt.Errorf("service %s has no endpoints: %w", s.name, syscall.ECONNREFUSED)}
 		}

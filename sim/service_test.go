@@ -47,7 +47,7 @@ func TestServiceSpreadsClients(t *testing.T) {
 func TestServiceDialer(t *testing.T) {
 	s := newService("mesh", 1, 2379, true)
 	var dialled string
-	dial := s.dialer("a0", func(_ context.Context, address string) (net.Conn, error) {
+	dial := s.dialer("a0", "", func(_ context.Context, address string) (net.Conn, error) {
 		dialled = address
 		return nil, errors.New("enough")
 	})

@@ -196,25 +196,30 @@ func (w *world) buildOperators() error {
 }
 
 func (w *world) buildWorkload() error {
-	var clients workload.Clients
-	var err error
-	if clients.API, err = kubeclient.NewHTTP1("workload", w.kubeDialer(mode.Client.Host(0))); err != nil {
-		return err
+	host := w.net.Host(mode.Client.Host(0))
+	cfg := workload.Config{
+		NewClient: func(node string) (workload.Client, error) {
+			return kubeclient.NewShort("workload", w.kubeSvc.dialer(host.Name(), node, host.Dial))
+		},
+		Create: func(object []byte) error {
+			_, err := w.store.Create(object)
+			return err
+		},
+		Record: w.rec.record,
+		Now:    w.rec.now,
 	}
+	var err error
 	if w.plan.Topology.Operators > 0 {
-		if clients.Watch, _, err = kubeclient.New("workload", w.kubeDialer(mode.Client.Host(0))); err != nil {
+		if cfg.Watch, _, err = kubeclient.New("workload", w.kubeDialer(host.Name())); err != nil {
 			return err
 		}
 	}
-	w.workload, err = workload.New(w.plan, clients, func(object []byte) error {
-		_, err := w.store.Create(object)
-		return err
-	})
+	w.workload, err = workload.New(w.plan, cfg)
 	return err
 }
 
 func (w *world) kubeDialer(host string) proc.Dialer {
-	return w.kubeSvc.dialer(host, w.net.Host(host).Dial)
+	return w.kubeSvc.dialer(host, "", w.net.Host(host).Dial)
 }
 
 // recordOfReplica records what happens in a replica.
@@ -306,7 +311,7 @@ func (w *world) meshSource(name, configPath string) agent.Source {
 		ConfigPath: configPath,
 		Nodes:      w.plan.Topology.Nodes,
 		QPS:        w.plan.Options.AgentQPS,
-		Dial:       w.meshSvc.dialer(name, w.net.Host(name).Dial),
+		Dial:       w.meshSvc.dialer(name, "", w.net.Host(name).Dial),
 		Store:      func(replica string) string { return w.replica(replica).Store() },
 		Log:        w.cfg.Log.With("host", name),
 	})

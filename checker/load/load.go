@@ -40,8 +40,10 @@ func checkLoad(in *property.Input) property.Result {
 	if !s.kube {
 		return property.Undecided("the history has no request to a kube-apiserver")
 	}
-	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s", property.Count(s.requests, "request", "requests"),
-		property.Count(len(s.clients), "client of a server", "clients of a server"), property.OrDefault(s.most, "none")), s.violations).Measured(measureLoad(in.Records)...)
+	operations, measures := measureOperations(in.Records, index.PhaseAt(in.Records, "churn"), index.PhaseAt(in.Records, "heal"))
+	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s%s", property.Count(s.requests, "request", "requests"),
+		property.Count(len(s.clients), "client of a server", "clients of a server"), property.OrDefault(s.most, "none"), operations.String()), s.violations).
+		Measured(append(measureLoad(in.Records), measures...)...)
 }
 
 // stormCheck counts each client's requests of each server over the last minute.

@@ -23,6 +23,20 @@ func ChurnOf(records []history.Record) (from, to int) {
 	return from, to
 }
 
+// PhaseAt returns the instant at which a phase begins, or that of the last record if it
+// does not.
+func PhaseAt(records []history.Record, name string) time.Duration {
+	for i := range records {
+		if r := &records[i]; r.Verb == history.Phase && r.Key == name {
+			return r.At
+		}
+	}
+	if len(records) == 0 {
+		return 0
+	}
+	return records[len(records)-1].At
+}
+
 // Phases returns the records of the heal and of the run's end (its last record, if
 // the run was cut), the bound that the heal gives, and why there is nothing to
 // judge, if so.

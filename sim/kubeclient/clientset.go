@@ -66,26 +66,7 @@ func New(userAgent string, dial proc.Dialer) (k8sclient.Clientset, func(), error
 func NewLimited(userAgent string, dial proc.Dialer, qps float32, burst int) (k8sclient.Clientset, func(), error) {
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
-	return newWith(protocols, userAgent, dial, qps, burst)
-}
-
-// NewHTTP1 is New for a client that makes one short request after the other: it
-// does without HTTP/2, which takes several times as long for that.
-func NewHTTP1(userAgent string, dial proc.Dialer) (k8sclient.Clientset, error) {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	c, _, err := newWith(protocols, userAgent, dial, defaultQPS, defaultBurst)
-	return c, err
-}
-
-func newWith(protocols *http.Protocols, userAgent string, dial proc.Dialer, qps float32, burst int) (k8sclient.Clientset, func(), error) {
-	transport := &http.Transport{
-		Protocols:   protocols,
-		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) },
-		HTTP2:       &http.HTTP2Config{SendPingTimeout: readIdleTimeout, PingTimeout: pingTimeout},
-	}
-	cfg := &rest.Config{Host: "http://kubernetes.default.svc:443", Transport: transport, UserAgent: userAgent, QPS: qps, Burst: burst}
-	httpClient, err := rest.HTTPClientFor(cfg)
+	cfg, httpClient, transport, err := configure(protocols, userAgent, dial, qps, burst)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,6 +88,17 @@ func newWith(protocols *http.Protocols, userAgent string, dial proc.Dialer, qps 
 		}
 	}
 	return c, transport.CloseIdleConnections, nil
+}
+
+func configure(protocols *http.Protocols, userAgent string, dial proc.Dialer, qps float32, burst int) (*rest.Config, *http.Client, *http.Transport, error) {
+	transport := &http.Transport{
+		Protocols:   protocols,
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) },
+		HTTP2:       &http.HTTP2Config{SendPingTimeout: readIdleTimeout, PingTimeout: pingTimeout},
+	}
+	cfg := &rest.Config{Host: "http://kubernetes.default.svc:443", Transport: transport, UserAgent: userAgent, QPS: qps, Burst: burst}
+	httpClient, err := rest.HTTPClientFor(cfg)
+	return cfg, httpClient, transport, err
 }
 
 func (c *clientset) Slim() slim.Interface { return c.slim }

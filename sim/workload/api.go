@@ -9,13 +9,23 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
-	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
+	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/client/clientset/versioned/typed/cilium.io/v2"
+	ciliumv2alpha1 "github.com/cilium/cilium/pkg/k8s/client/clientset/versioned/typed/cilium.io/v2alpha1"
 )
 
+// Client is a client of the kube-apiservers.
+type Client interface {
+	CoreV1() corev1client.CoreV1Interface
+	CiliumV2() ciliumv2.CiliumV2Interface
+	CiliumV2alpha1() ciliumv2alpha1.CiliumV2alpha1Interface
+}
+
 // api makes requests until they succeed: a controller's client never gives up.
-type api struct{ clients k8sclient.Clientset }
+type api struct{ clients Client }
 
 const (
 	requestTimeout = 10 * time.Second
@@ -122,15 +132,15 @@ func (a api) deleteEndpoint(ctx context.Context, namespace, name string) {
 
 // writeSlice makes the slice in the kube-apiserver what it is here: an empty one
 // does not exist.
-func (a api) writeSlice(ctx context.Context, s *slice) {
+func (a api) writeSlice(ctx context.Context, o *v2alpha1.CiliumEndpointSlice, v *version) {
 	slices := a.clients.CiliumV2alpha1().CiliumEndpointSlices()
-	if len(s.pods) == 0 {
+	if len(o.Endpoints) == 0 {
 		do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
-			return slices.Delete(ctx, s.name, metav1.DeleteOptions{})
+			return slices.Delete(ctx, o.Name, metav1.DeleteOptions{})
 		})
 		return
 	}
-	write(ctx, slices, s.object(), &s.version)
+	write(ctx, slices, o, v)
 }
 
 // version is the resourceVersion of an object as far as this client knows.

@@ -13,18 +13,19 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 )
 
-// cluster is what the workload's client knows of the cluster: what it has made
+// cluster is what the workload's clients know of the cluster: what they have made
 // of it, or been given.
 type cluster struct {
-	name       string // cluster name, part of every identity's labels
-	slices     bool   // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
-	operators  bool   // there are operators: they write identities and slices
-	namespaces map[string]bool
-	pods       map[podKey]*pod
-	identities map[string]*identity // by labels
-	used       map[int]bool         // numeric identities
-	first      int                  // lowest numeric identity
-	groups     map[string]*slice    // CiliumEndpointSlices by name
+	name       string                   // cluster name, part of every identity's labels
+	slices     bool                     // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
+	operators  bool                     // there are operators: they write identities and slices
+	namespaces map[string]chan struct{} // closed when it is made
+	pods       map[podKey]*pod          // as the plan has it: those that are being made too
+	identities map[string]*identity     // by labels
+	used       map[int]bool             // numeric identities
+	first      int                      // lowest numeric identity
+	groups     map[string]*slice        // CiliumEndpointSlices by name
+	roomy      map[string][]*slice      // those of a namespace with room, in order of name
 	nextSlice  int
 	nodes      map[string]node
 	nextNode   int
@@ -51,7 +52,8 @@ type pod struct {
 type identity struct {
 	id     int
 	labels map[string]string
-	pods   int // that have it
+	pods   int           // that have it, or are about to
+	made   chan struct{} // closed when it is
 }
 
 type slice struct {
@@ -59,6 +61,10 @@ type slice struct {
 	pods            []*pod
 	version         version
 	adopted         bool // given by the plan: no pods are added to it
+
+	changes int           // so far
+	writing chan struct{} // holds a value while it is being written
+	written int           // the number of changes that the kube-apiserver knows; of who writes it
 }
 
 type node struct{ name, internalIP, ciliumIP string }
@@ -72,12 +78,13 @@ func newCluster(p *fault.Plan) *cluster {
 		name:       p.Options.ClusterName,
 		slices:     p.Options.EndpointSlices,
 		operators:  p.Topology.Operators > 0,
-		namespaces: map[string]bool{},
+		namespaces: map[string]chan struct{}{},
 		pods:       map[podKey]*pod{},
 		identities: map[string]*identity{},
 		used:       map[int]bool{},
 		first:      p.Options.ClusterID<<16 + 256,
 		groups:     map[string]*slice{},
+		roomy:      map[string][]*slice{},
 		nodes:      map[string]node{},
 	}
 }
@@ -114,14 +121,20 @@ func (c *cluster) identityOf(namespace, app string) (id *identity, isNew bool) {
 	for c.used[n] {
 		n++
 	}
-	id = &identity{id: n, labels: labels}
+	id = &identity{id: n, labels: labels, made: make(chan struct{})}
 	c.identities[key], c.used[n] = id, true
 	return id, true
 }
 
-func (c *cluster) forgetIdentity(id *identity) {
-	delete(c.identities, labelsKey(id.labels))
-	delete(c.used, id.id)
+// forgetIdentity makes the identity that of no labels, and reports whether it was
+// one. Its number remains in use.
+func (c *cluster) forgetIdentity(id *identity) bool {
+	key := labelsKey(id.labels)
+	if c.identities[key] != id {
+		return false
+	}
+	delete(c.identities, key)
+	return true
 }
 
 func labelsKey(labels map[string]string) string {
@@ -133,45 +146,55 @@ func labelsKey(labels map[string]string) string {
 	return fmt.Sprint(s)
 }
 
-// place adds the pod and puts it in a slice with room, which may be new.
+// place puts the pod in a slice with room, which may be new, if there are slices.
 func (c *cluster) place(p *pod) {
-	c.pods[p.podKey] = p
-	p.identity.pods++
 	if !c.slices {
 		return
 	}
-	s := c.roomIn(p.namespace)
-	if s == nil {
-		s = &slice{name: fmt.Sprintf("ces-%s-%d", p.namespace, c.nextSlice), namespace: p.namespace, version: absent}
+	var s *slice
+	if roomy := c.roomy[p.namespace]; len(roomy) > 0 {
+		s = roomy[0]
+	} else {
+		s = newSlice(fmt.Sprintf("ces-%s-%d", p.namespace, c.nextSlice), p.namespace)
+		s.version = absent
 		c.nextSlice++
 		c.groups[s.name] = s
+		c.setRoom(s, true)
 	}
 	s.pods = append(s.pods, p)
 	p.slice = s
-}
-
-// roomIn returns the first slice of the namespace, by name, with room, among those
-// that this client has made.
-func (c *cluster) roomIn(namespace string) *slice {
-	var found *slice
-	for _, s := range c.groups {
-		if s.namespace == namespace && !s.adopted && len(s.pods) < MaxPerSlice && (found == nil || s.name < found.name) {
-			found = s
-		}
+	if len(s.pods) == MaxPerSlice {
+		c.setRoom(s, false)
 	}
-	return found
 }
 
-// remove takes the pod away.
+func newSlice(name, namespace string) *slice {
+	return &slice{name: name, namespace: namespace, writing: make(chan struct{}, 1)}
+}
+
+// setRoom notes whether pods can be added to a slice.
+func (c *cluster) setRoom(s *slice, room bool) {
+	roomy := c.roomy[s.namespace]
+	i, found := slices.BinarySearchFunc(roomy, s.name, func(s *slice, name string) int { return cmp.Compare(s.name, name) })
+	switch {
+	case room && !found:
+		c.roomy[s.namespace] = slices.Insert(roomy, i, s)
+	case !room && found:
+		c.roomy[s.namespace] = slices.Delete(roomy, i, i+1)
+	}
+}
+
+// remove takes the pod from its slice.
 func (c *cluster) remove(p *pod) {
-	delete(c.pods, p.podKey)
-	p.identity.pods--
-	if s := p.slice; s != nil {
-		s.pods = slices.DeleteFunc(s.pods, func(q *pod) bool { return q == p })
-		if len(s.pods) == 0 {
-			delete(c.groups, s.name)
-		}
+	s := p.slice
+	if s == nil {
+		return
 	}
+	s.pods = slices.DeleteFunc(s.pods, func(q *pod) bool { return q == p })
+	if len(s.pods) == 0 {
+		delete(c.groups, s.name)
+	}
+	c.setRoom(s, len(s.pods) > 0 && !s.adopted)
 }
 
 // podsOf returns the pods of a namespace by name.

@@ -54,8 +54,12 @@ func TestIdentityNumbersAreReused(t *testing.T) {
 	require.Same(t, a, again)
 	b, _ := c.identityOf("ns", "b")
 	require.NotEqual(t, a.id, b.id)
-	c.forgetIdentity(a)
+	require.True(t, c.forgetIdentity(a))
+	require.False(t, c.forgetIdentity(a))
 	other, _ := c.identityOf("other", "a")
+	require.NotEqual(t, a.id, other.id, "it is being deleted")
+	delete(c.used, a.id)
+	other, _ = c.identityOf("third", "a")
 	require.Equal(t, a.id, other.id)
 }
 
@@ -64,6 +68,7 @@ func TestSlicesFillAndVanish(t *testing.T) {
 	id, _ := c.identityOf("ns", "a")
 	place := func(name string) *pod {
 		p := &pod{podKey: podKey{"ns", name}, identity: id}
+		c.pods[p.podKey] = p
 		c.place(p)
 		return p
 	}
@@ -79,7 +84,6 @@ func TestSlicesFillAndVanish(t *testing.T) {
 		c.remove(p)
 	}
 	require.Empty(t, c.groups)
-	require.Zero(t, id.pods)
 }
 
 func TestAdoptedSliceKeepsWhatItHas(t *testing.T) {

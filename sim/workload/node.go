@@ -9,67 +9,68 @@ import (
 // identities: they bring pods up, as far as the kube-apiserver sees it, and take
 // them down.
 //
-// A pod waits for its identity without holding up the workload's other steps. What
-// is done for one pod is done in order.
+// The next step for a pod ends its wait for an identity. What is done for one pod is
+// done in order.
 type nodes struct {
-	api        api
 	identities *identityWatch
-	tasks      map[*pod]task // the last one of each pod; used by the workload's goroutine only
-	running    sync.WaitGroup
+
+	mu   sync.Mutex
+	care map[*pod]care // the last one of each pod
 }
 
-// task is the care for one pod.
-type task struct {
+// care is what is done for one pod until it runs with the right identity.
+type care struct {
 	giveUp context.CancelFunc // waiting for the identity; what is being written is finished
 	done   chan struct{}
 }
 
-func newNodes(a api) *nodes {
-	return &nodes{api: a, identities: newIdentityWatch(), tasks: map[*pod]task{}}
-}
+func newNodes() *nodes { return &nodes{identities: newIdentityWatch(), care: map[*pod]care{}} }
 
 // bring makes the endpoint of the pod what its labels say, and the pod running if
 // it is not yet: the agent waits for an identity with these labels and writes the
 // CiliumEndpoint, and the kubelet, to which it then has returned, writes the pod's
-// addresses.
-func (n *nodes) bring(ctx context.Context, p *pod, labels map[string]string) {
+// addresses. Then, or when something else is to be done for the pod, this is over.
+func (w *Workload) bring(ctx context.Context, a api, p *pod, labels map[string]string, over func(why string)) {
+	n := w.nodes
 	n.leave(p)
 	waiting, giveUp := context.WithCancel(ctx)
-	t := task{giveUp, make(chan struct{})}
-	n.tasks[p] = t
-	n.running.Go(func() {
-		defer close(t.done)
+	c := care{giveUp, make(chan struct{})}
+	n.mu.Lock()
+	n.care[p] = c
+	n.mu.Unlock()
+	w.running.Go(func() {
+		defer close(c.done)
 		defer giveUp()
 		id, ok := n.identities.wait(waiting, labels)
 		if !ok {
+			over("superseded")
 			return
 		}
 		p.identity = &identity{id: id, labels: labels}
-		n.api.writeEndpoint(ctx, p)
+		a.writeEndpoint(ctx, p)
 		if !p.running {
-			n.api.runPod(ctx, p)
+			a.runPod(ctx, p)
 			p.running = true
 		}
+		over("")
 	})
 }
 
 // take removes the pod as kubelet and agent do when it was deleted.
-func (n *nodes) take(ctx context.Context, p *pod) {
+func (n *nodes) take(ctx context.Context, a api, p *pod) {
 	n.leave(p)
-	n.api.deleteEndpoint(ctx, p.namespace, p.name)
-	n.api.deletePod(ctx, p.namespace, p.name)
+	a.deleteEndpoint(ctx, p.namespace, p.name)
+	a.deletePod(ctx, p.namespace, p.name)
 }
 
 // leave ends the care for the pod and returns when nothing is done for it any more.
 func (n *nodes) leave(p *pod) {
-	t, ok := n.tasks[p]
-	if !ok {
-		return
+	n.mu.Lock()
+	c, ok := n.care[p]
+	delete(n.care, p)
+	n.mu.Unlock()
+	if ok {
+		c.giveUp()
+		<-c.done
 	}
-	delete(n.tasks, p)
-	t.giveUp()
-	<-t.done
 }
-
-// settle returns when no pod waits any more.
-func (n *nodes) settle() { n.running.Wait() }

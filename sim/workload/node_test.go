@@ -16,6 +16,7 @@ import (
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/simnet"
@@ -32,6 +33,11 @@ type world struct {
 	t     *testing.T
 	store *kube.Store
 	done  chan struct{} // closed when the workload is
+	err   error         // of the workload that is done
+	late  time.Duration // by which the workload begins late
+
+	operations []history.Record               // that are over
+	intercept  func(*kube.Request) *kube.Fail // if non-nil
 }
 
 func operated(ops ...fault.Op) *fault.Plan {
@@ -44,28 +50,49 @@ func operated(ops ...fault.Op) *fault.Plan {
 // simulate runs a test in a bubble, in which the workload begins at once.
 func simulate(t *testing.T, p *fault.Plan, f func(w *world)) {
 	t.Helper()
+	simulateLate(t, p, 0, f)
+}
+
+// simulateLate is simulate with a workload that begins late.
+func simulateLate(t *testing.T, p *fault.Plan, late time.Duration, f func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), done: make(chan struct{})}
+		w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), done: make(chan struct{}), late: late}
 		n := simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: time.Millisecond})
 		defer n.Close()
-		server := kube.NewServer(w.store, kube.Config{Name: "k0"})
+		server := kube.NewServer(w.store, kube.Config{Name: "k0", Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
+			if w.intercept == nil {
+				return nil
+			}
+			return w.intercept(q)
+		}})
 		defer server.Close()
 		listener, err := n.Host("k0").Listen(6443)
 		require.NoError(t, err)
 		go server.Serve(listener)
 		dial := func(ctx context.Context, _ string) (net.Conn, error) { return n.Host("w0").Dial(ctx, "k0:6443") }
-		clients, closeIdle, err := kubeclient.New("workload", dial)
+		watch, closeIdle, err := kubeclient.New("workload", dial)
 		require.NoError(t, err)
 		defer closeIdle()
-		load, err := New(p, Clients{API: clients, Watch: clients}, func(object []byte) error {
-			_, err := w.store.Create(object)
-			return err
+		start := time.Now()
+		load, err := New(p, Config{
+			NewClient: func(string) (Client, error) { return kubeclient.NewShort("workload", dial) },
+			Watch:     watch,
+			Create: func(object []byte) error {
+				_, err := w.store.Create(object)
+				return err
+			},
+			Record: func(r history.Record) {
+				r.At = time.Since(start)
+				w.operations = append(w.operations, r)
+			},
+			Now: func() time.Duration { return time.Since(start) },
 		})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			defer close(w.done)
-			load.Run(ctx)
+			w.err = load.Run(ctx, -w.late)
 		}()
 		f(w)
 		cancel()

@@ -36,16 +36,19 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 		}
 	}
 	for _, fp := range p.Pods {
-		if !c.namespaces[fp.Namespace] {
-			c.namespaces[fp.Namespace] = true
+		if c.namespaces[fp.Namespace] == nil {
+			c.namespaces[fp.Namespace] = existing()
 			made = append(made, namespaceObject(fp.Namespace))
 		}
 		id, isNew := c.identityOf(fp.Namespace, fp.App)
+		id.pods++
 		if isNew {
+			close(id.made)
 			made = append(made, id.object())
 		}
 		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, node: fp.Node, nodeIP: c.nodeIP(fp.Node), identity: id, running: true}
 		q.uid = types.UID("uid-of-" + fp.Namespace + "-" + fp.Name)
+		c.pods[q.podKey] = q
 		c.place(q)
 		made = append(made, q.object())
 		if c.operators || !c.slices {
@@ -81,7 +84,7 @@ func (c *cluster) adopt(raw []byte) error {
 	}
 	switch head.Kind {
 	case "Namespace":
-		c.namespaces[head.Name] = true
+		c.namespaces[head.Name] = existing()
 	case "CiliumNode":
 		var o v2.CiliumNode
 		if err := json.Unmarshal(raw, &o); err != nil {
@@ -102,7 +105,7 @@ func (c *cluster) adopt(raw []byte) error {
 		if err := json.Unmarshal(raw, &o); err != nil {
 			return err
 		}
-		id := &identity{labels: o.SecurityLabels}
+		id := &identity{labels: o.SecurityLabels, made: existing()}
 		if _, err := fmt.Sscan(o.Name, &id.id); err != nil {
 			return fmt.Errorf("CiliumIdentity %s: its name is not a number", o.Name)
 		}
@@ -124,7 +127,8 @@ func (c *cluster) adoptSlice(raw []byte) error {
 	if err := json.Unmarshal(raw, &o); err != nil {
 		return err
 	}
-	s := &slice{name: o.Name, namespace: o.Namespace, adopted: true}
+	s := newSlice(o.Name, o.Namespace)
+	s.adopted = true
 	c.groups[s.name] = s
 	for _, core := range o.Endpoints {
 		p := &pod{podKey: podKey{o.Namespace, core.Name}, identity: c.identityWithID(int(core.IdentityID)), slice: s, given: &core}
@@ -158,5 +162,12 @@ func (c *cluster) identityWithID(n int) *identity {
 			return id
 		}
 	}
-	return &identity{id: n, labels: map[string]string{"k8s:app": strings.Join([]string{"identity", fmt.Sprint(n)}, "-")}, pods: 1}
+	return &identity{id: n, labels: map[string]string{"k8s:app": strings.Join([]string{"identity", fmt.Sprint(n)}, "-")}, pods: 1, made: existing()}
+}
+
+// existing is the mark of what is made already.
+func existing() chan struct{} {
+	made := make(chan struct{})
+	close(made)
+	return made
 }

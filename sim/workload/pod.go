@@ -1,0 +1,176 @@
+package workload
+
+import (
+	"context"
+	"sync"
+)
+
+func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(why string)) {
+	w.ensureNamespace(ctx, p.namespace)
+	a := w.client(p.node)
+	if w.nodes != nil {
+		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
+		a.createPod(ctx, p.object())
+		w.bring(ctx, a, p, p.identity.labels, over)
+		return
+	}
+	p.running = true
+	id := w.acquireIdentity(ctx, a, p.namespace, app)
+	w.mu.Lock()
+	p.identity = id
+	w.cluster.place(p)
+	w.mu.Unlock()
+	a.createPod(ctx, p.object())
+	w.publish(ctx, a, p)
+	over("")
+}
+
+// ensureNamespace returns when there is the namespace.
+func (w *Workload) ensureNamespace(ctx context.Context, name string) {
+	w.mu.Lock()
+	made, exists := w.cluster.namespaces[name]
+	if !exists {
+		made = make(chan struct{})
+		w.cluster.namespaces[name] = made
+	}
+	w.mu.Unlock()
+	w.make(ctx, exists, made, func() { w.client("").createNamespace(ctx, namespaceObject(name)) })
+}
+
+// acquireIdentity returns the identity of an app in a namespace, for one more pod,
+// when there is that identity.
+func (w *Workload) acquireIdentity(ctx context.Context, a api, namespace, app string) *identity {
+	w.mu.Lock()
+	id, isNew := w.cluster.identityOf(namespace, app)
+	id.pods++
+	w.mu.Unlock()
+	w.make(ctx, !isNew, id.made, func() { a.createIdentity(ctx, id.object()) })
+	return id
+}
+
+// make makes what several pods share, unless one of them did so or is about to, and
+// returns when it is made.
+func (w *Workload) make(ctx context.Context, exists bool, made chan struct{}, create func()) {
+	if !exists {
+		create()
+		close(made)
+		return
+	}
+	select {
+	case <-made:
+	case <-ctx.Done():
+	}
+}
+
+// publish writes what other nodes learn of a pod that was placed or changed.
+func (w *Workload) publish(ctx context.Context, a api, p *pod) {
+	if p.slice != nil {
+		w.writeSlice(ctx, p.slice)
+	} else {
+		a.writeEndpoint(ctx, p)
+	}
+}
+
+// writeSlice makes a change of the slice known to the kube-apiserver. One client
+// writes all slices, as the operator does: each by itself, and with all changes that
+// have come together.
+func (w *Workload) writeSlice(ctx context.Context, s *slice) {
+	w.mu.Lock()
+	s.changes++
+	change := s.changes
+	w.mu.Unlock()
+	select {
+	case s.writing <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-s.writing }()
+	if s.written >= change {
+		return
+	}
+	w.mu.Lock()
+	o := s.object()
+	upTo := s.changes
+	w.mu.Unlock()
+	w.client("").writeSlice(ctx, o, &s.version)
+	s.written = upTo
+}
+
+func (w *Workload) deletePod(ctx context.Context, p *pod) {
+	a := w.client(p.node)
+	if w.nodes != nil {
+		w.nodes.take(ctx, a, p)
+		return
+	}
+	w.mu.Lock()
+	w.cluster.remove(p)
+	w.mu.Unlock()
+	if p.slice != nil {
+		w.writeSlice(ctx, p.slice)
+	} else {
+		a.deleteEndpoint(ctx, p.namespace, p.name)
+	}
+	a.deletePod(ctx, p.namespace, p.name)
+	w.release(ctx, p.identity)
+}
+
+// deleteNamespace deletes the pods of a namespace, all at once, and then the
+// namespace.
+func (w *Workload) deleteNamespace(ctx context.Context, name string, pods []*pod) {
+	var gone sync.WaitGroup
+	for _, p := range pods {
+		gone.Go(func() { w.deletePod(ctx, p) })
+	}
+	gone.Wait()
+	w.mu.Lock()
+	delete(w.cluster.namespaces, name)
+	w.mu.Unlock()
+	w.client("").deleteNamespace(ctx, name)
+}
+
+func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, over func(why string)) {
+	a := w.client(p.node)
+	if w.nodes != nil {
+		a.relabelPod(ctx, p, app)
+		w.bring(ctx, a, p, w.cluster.labelsOf(p.namespace, app), over)
+		return
+	}
+	old := p.identity
+	id := w.acquireIdentity(ctx, a, p.namespace, app)
+	w.mu.Lock()
+	p.identity = id
+	w.mu.Unlock()
+	if id != old {
+		w.publish(ctx, a, p)
+	}
+	w.release(ctx, old)
+	over("")
+}
+
+// release takes a pod from an identity, which is collected when it has had none for
+// a while.
+func (w *Workload) release(ctx context.Context, id *identity) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if id.pods--; id.pods > 0 {
+		return
+	}
+	w.running.Go(func() {
+		sleep(ctx, identityGrace)
+		w.collect(ctx, id)
+	})
+}
+
+// collect deletes an identity without pods. Its number is free when that is done.
+func (w *Workload) collect(ctx context.Context, id *identity) {
+	w.mu.Lock()
+	forgotten := id.pods == 0 && w.cluster.forgetIdentity(id)
+	w.mu.Unlock()
+	if !forgotten || ctx.Err() != nil {
+		return
+	}
+	w.client("").deleteIdentity(ctx, id.name())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.cluster.used, id.id)
+}

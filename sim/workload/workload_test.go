@@ -1,0 +1,185 @@
+package workload
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/kube"
+)
+
+// alone is the plan of a world without operators and slices.
+func alone(ops ...fault.Op) *fault.Plan {
+	p := plan()
+	p.Options.EndpointSlices = false
+	p.Ops = ops
+	return p
+}
+
+func remove(at time.Duration, name string) fault.Op {
+	return op(at, fault.PodDelete, fault.Pod{Namespace: "ns", Name: name})
+}
+
+// said returns what is recorded of the operations, in order of their end.
+func (w *world) said() (all []string) {
+	for _, r := range w.operations {
+		all = append(all, fmt.Sprintf("%s %s planned=%s end=%s waited=%s", r.Op, r.Key, r.From.Round(time.Second), r.At.Round(time.Second), r.Value))
+	}
+	return all
+}
+
+// address returns that of a pod's endpoint.
+func (w *world) address(name string) string {
+	w.t.Helper()
+	var e v2.CiliumEndpoint
+	require.NoError(w.t, w.store.Get("CiliumEndpoint", "ns", name).Decode(&e))
+	return e.Status.Networking.Addressing[0].IPV4
+}
+
+func TestOperationsOfOtherPodsDoNotWait(t *testing.T) {
+	p := alone(create(0, "p0", "web", "10.0.0.1"), create(time.Second, "p1", "web", "10.0.0.2"), create(2*time.Second, "p2", "web", "10.0.0.3"))
+	simulate(t, p, func(w *world) {
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			if q.Resource == "pods" {
+				return &kube.Fail{Delay: 5 * time.Second}
+			}
+			return nil
+		}
+		pass(20 * time.Second)
+		require.True(t, w.isDone())
+		require.NoError(t, w.err)
+		require.Equal(t, []string{
+			"pod-create ns/p0 planned=0s end=5s waited=",
+			"pod-create ns/p1 planned=1s end=6s waited=",
+			"pod-create ns/p2 planned=2s end=7s waited=",
+		}, w.said())
+	})
+}
+
+func TestOperationsOfOnePodComeOneAfterTheOther(t *testing.T) {
+	p := alone(create(0, "p0", "web", "10.0.0.1"), remove(time.Second, "p0"), create(2*time.Second, "p0", "web", "10.0.0.2"))
+	simulate(t, p, func(w *world) {
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			if q.Resource == "pods" && q.Verb == "create" {
+				return &kube.Fail{Delay: 5 * time.Second}
+			}
+			return nil
+		}
+		pass(30 * time.Second)
+		require.NoError(t, w.err)
+		said := w.said()
+		require.Len(t, said, 3)
+		require.Regexp(t, `pod-create ns/p0 planned=0s end=5s waited=$`, said[0])
+		require.Regexp(t, `pod-delete ns/p0 planned=1s end=5s waited=4\.0.*s$`, said[1])
+		require.Regexp(t, `pod-create ns/p0 planned=2s end=10s waited=3\.0.*s$`, said[2])
+		require.Equal(t, "10.0.0.2", w.address("p0"))
+	})
+}
+
+func TestNamespaceIsDeletedAfterItsPods(t *testing.T) {
+	ops := []fault.Op{create(0, "p0", "web", "10.0.0.1"), create(0, "p1", "web", "10.0.0.2"), {At: fault.Duration(time.Second), Op: fault.NamespaceDelete, Name: "ns"},
+		create(2*time.Second, "p0", "web", "10.0.0.3")}
+	for _, slices := range []bool{false, true} {
+		p := alone(ops...)
+		p.Options.EndpointSlices = slices
+		simulate(t, p, func(w *world) {
+			w.intercept = func(q *kube.Request) *kube.Fail {
+				if q.Resource == "pods" {
+					return &kube.Fail{Delay: 3 * time.Second}
+				}
+				return nil
+			}
+			pass(5 * time.Second)
+			require.NotNil(t, w.store.Get("Namespace", "", "ns"))
+			require.NotNil(t, w.store.Get("Pod", "ns", "p1"))
+			pass(30 * time.Second)
+			require.NoError(t, w.err)
+			if !slices {
+				require.Equal(t, "10.0.0.3", w.address("p0"))
+			}
+			require.Nil(t, w.store.Get("Pod", "ns", "p1"))
+			require.NotNil(t, w.store.Get("Namespace", "", "ns"))
+			require.Len(t, w.store.List("CiliumIdentity"), 1)
+			require.Len(t, w.operations, 4)
+		})
+	}
+}
+
+// A pod has its own identity though the identity's object is still being made, or an
+// earlier one of the same labels deleted.
+func TestPodsWaitForTheIdentityThatTheyShare(t *testing.T) {
+	p := alone(create(0, "p0", "web", "10.0.0.1"), create(0, "p1", "web", "10.0.0.2"), remove(10*time.Second, "p0"), remove(10*time.Second, "p1"),
+		create(22*time.Second, "p2", "web", "10.0.0.3"))
+	simulate(t, p, func(w *world) {
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			if q.Resource == "ciliumidentities" {
+				return &kube.Fail{Delay: 4 * time.Second}
+			}
+			return nil
+		}
+		pass(3 * time.Second)
+		require.Empty(t, w.store.List("Pod"), "the identity comes first")
+		pass(2 * time.Second)
+		require.Len(t, w.store.List("Pod"), 2)
+		pass(16 * time.Second) // the identity is being deleted
+		require.Len(t, w.store.List("CiliumIdentity"), 1)
+		pass(20 * time.Second)
+		require.Equal(t, "  65793", w.state("ns", "p2"), "the number of the old one was still in use")
+		require.Len(t, w.store.List("CiliumIdentity"), 1)
+	})
+}
+
+func TestSliceIsWrittenOnceForChangesThatComeTogether(t *testing.T) {
+	p := alone()
+	p.Options.EndpointSlices = true
+	for i := range 5 {
+		p.Ops = append(p.Ops, create(0, fmt.Sprintf("p%d", i), "web", fmt.Sprintf("10.0.0.%d", i)))
+	}
+	writes := 0
+	simulate(t, p, func(w *world) {
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			if q.Resource == "ciliumendpointslices" {
+				writes++
+				return &kube.Fail{Delay: time.Second}
+			}
+			return nil
+		}
+		pass(20 * time.Second)
+		require.Len(t, w.operations, 5)
+		require.Len(t, w.store.List("CiliumEndpointSlice"), 1)
+		require.Equal(t, 2, writes, "one for the first pod, and one for the others that came meanwhile")
+	})
+}
+
+func TestALateOperationIsAnErrorOfTheTestBed(t *testing.T) {
+	ops := []fault.Op{create(0, "p0", "web", "10.0.0.1"), remove(time.Second, "p0"), create(time.Minute, "p1", "web", "10.0.0.2")}
+	simulateLate(t, alone(ops...), 50*time.Millisecond, func(w *world) {
+		pass(2 * time.Minute)
+		require.NoError(t, w.err)
+		require.Len(t, w.operations, 3)
+	})
+	simulateLate(t, alone(ops...), 150*time.Millisecond, func(w *world) {
+		pass(2 * time.Second)
+		require.True(t, w.isDone())
+		require.EqualError(t, w.err, "the workload is late: step 1 (pod-create ns/p0), planned for -150ms of the run, began 150ms after that, and no server is the reason; this is an error of the test bed")
+		require.Empty(t, w.operations)
+	})
+}
+
+func TestOperationThatAnotherSupersedes(t *testing.T) {
+	simulate(t, operated(create(0, "p0", "web", "10.0.0.1"), remove(2*time.Second, "p0")), func(w *world) {
+		pass(5 * time.Second)
+		require.True(t, w.isDone())
+		require.Len(t, w.operations, 2)
+		require.Equal(t, "superseded", w.operations[0].Err)
+		require.Equal(t, history.Operation, w.operations[0].Verb)
+		require.Equal(t, int64(1), w.operations[0].Rev)
+		require.Empty(t, w.operations[1].Err)
+	})
+}

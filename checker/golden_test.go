@@ -38,12 +38,7 @@ func TestGoldenHistories(t *testing.T) {
 			if *update {
 				seal(t, file)
 			}
-			f, err := os.Open(file)
-			require.NoError(t, err)
-			defer f.Close()
-			h, err := history.Read(f)
-			require.NoError(t, err)
-			v := Check(h, Config{})
+			v := judgeFile(t, file)
 			golden(t, strings.TrimSuffix(file, ".history")+".verdict", text(v))
 			if name == "clean" {
 				require.Equal(t, property.Pass, v.Outcome())
@@ -56,6 +51,15 @@ func TestGoldenHistories(t *testing.T) {
 		require.True(t, broken[p.Name], "no golden history breaks %s", p.Name)
 	}
 	require.True(t, broken["clean"])
+}
+
+func judgeFile(t *testing.T, file string) Verdict {
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	h, err := history.Read(f)
+	require.NoError(t, err)
+	return Check(h, Config{})
 }
 
 // text is a verdict with one line for each property and violation.

@@ -40,7 +40,8 @@ type runJSON struct {
 type resultJSON struct {
 	Property   string          `json:"property"`
 	Outcome    string          `json:"outcome"`
-	Promised   bool            `json:"promised"` // by the run's mode
+	Promised   bool            `json:"promised"`         // by the run's mode
+	EchoOf     string          `json:"echoOf,omitempty"` // the property that broke first, if this one is broken only by the same
 	Evidence   string          `json:"evidence"`
 	Violations []violationJSON `json:"violations"`
 
@@ -87,8 +88,11 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 	if withPlan && r.Plan != nil {
 		form.Plan = json.RawMessage(r.Plan.Line())
 	}
+	echoes := r.Verdict.Echoes()
 	for _, result := range r.Verdict.Results {
-		form.Properties = append(form.Properties, toJSON(result))
+		line := toJSON(result)
+		line.EchoOf = echoes[result.Property]
+		form.Properties = append(form.Properties, line)
 	}
 	return WriteLine(w, form)
 }

@@ -36,12 +36,13 @@ func late(t *testing.T, seenAt string) checker.Verdict {
 	records, err := history.Parse(`
 0 a0 up agent - inc=1
 1 k0 truth node n0 value=x op=put owner=CiliumNode/n0 rv=41
-2 a0 see node n0 value=x
+1 a0 connect - - peer=r0 store=A
+2 a0 see node n0 value=x peer=r0 store=A
 2 world phase - churn
 3 k0 truth node n0 value=y op=put owner=CiliumNode/n0 rv=42
-` + seenAt + ` a0 see node n0 value=y
-10 a0 see node n0 value=x
-10 a0 see node n0 value=y
+` + seenAt + ` a0 see node n0 value=y peer=r0 store=A
+10 a0 see node n0 value=x peer=r0 store=A
+10 a0 see node n0 value=y peer=r0 store=A
 10 world phase - heal value=1m0s
 `)
 	require.NoError(t, err)
@@ -52,7 +53,11 @@ func TestMeasuresAndWhatIsNotPromised(t *testing.T) {
 	var text bytes.Buffer
 	run := &Run{Verdict: late(t, "3.5")}
 	require.NoError(t, WriteVerdict(&text, run, false))
-	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken, of which the mode does not promise 1;`, text.String())
+	require.Regexp(t, `(?m)^  FAIL      monotonic-session .*\n +10.000s  .*\n  echo      monotonic             is broken by the same: 1 violation \(-v shows them\)$`, text.String())
+	require.NotContains(t, text.String(), "FAIL      monotonic  ")
+	text.Reset()
+	require.NoError(t, WriteVerdict(&text, run, true))
+	require.Regexp(t, `verdict     FAIL: 1 of [0-9]+ properties broken and 1 more by the same, of which the mode does not promise 1;`, text.String())
 	require.Regexp(t, `(?m)^  FAIL      monotonic +\(not promised by the mode\) [0-9]`, text.String())
 	require.Regexp(t, `(?m)^  FAIL      monotonic-session `, text.String())
 	require.Contains(t, text.String(), "\n                  views, churn: p50 0.500s, p99 0.500s, max 0.500s of 1\n")

@@ -37,8 +37,17 @@ func WriteVerdict(w io.Writer, r *Run, all bool) error {
 	for _, result := range r.Verdict.Results {
 		width = max(width, len(result.Property))
 	}
+	echoes := r.Verdict.Echoes()
 	for _, result := range r.Verdict.Results {
+		if echoes[result.Property] != "" && !all {
+			continue // below its ground
+		}
 		writeResult(out, result, width, all)
+		for _, echo := range r.Verdict.Results {
+			if echoes[echo.Property] == result.Property {
+				writeEcho(out, echo, width, all)
+			}
+		}
 	}
 	fmt.Fprintln(out)
 	writePromise(out, r)
@@ -73,7 +82,7 @@ func writePromise(out io.Writer, r *Run) {
 
 func headline(v checker.Verdict) string {
 	counts := map[checker.Outcome]int{}
-	unpromised := 0
+	unpromised, echoes := 0, v.Echoes()
 	for _, result := range v.Results {
 		counts[result.Outcome]++
 		if result.Outcome == checker.Fail && !result.Promised {
@@ -86,7 +95,10 @@ func headline(v checker.Verdict) string {
 		parts = append(parts, fmt.Sprintf("MISTAKE: %d of %d properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium", n, applicable))
 	}
 	if fail > 0 {
-		broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail, applicable)
+		broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail-len(echoes), applicable)
+		if len(echoes) > 0 {
+			broken += fmt.Sprintf(" and %d more by the same", len(echoes))
+		}
 		if unpromised > 0 {
 			broken += fmt.Sprintf(", of which the mode does not promise %d", unpromised)
 		}
@@ -136,6 +148,23 @@ func writeResult(out io.Writer, r checker.Result, width int, all bool) {
 			fmt.Fprintf(out, "  %14s  known as %s: %s%s\n", "", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
 		}
 	}
+	writeMeasures(out, r, all)
+}
+
+// writeEcho writes in one line that a property is broken only as an echo of the one
+// above, and what was measured. With all, it is written in its own place too.
+func writeEcho(out io.Writer, r checker.Result, width int, all bool) {
+	more := " (-v shows them)"
+	if all {
+		more = ""
+	}
+	fmt.Fprintf(out, "  %-8s  %-*s  is broken by the same: %s%s\n", "echo", width, r.Property, text.Count(len(r.Violations), "violation"), more)
+	if !all {
+		writeMeasures(out, r, all)
+	}
+}
+
+func writeMeasures(out io.Writer, r checker.Result, all bool) {
 	for _, m := range r.Measures {
 		if all || m.Unit == "s" {
 			fmt.Fprintf(out, "  %14s  %s: %s\n", "", measureName(r.Property, m), m)

@@ -14,6 +14,10 @@ type Property struct {
 	Promise string // what is enforced, in a sentence or two
 	Why     string // where the demand comes from
 
+	// RestsOn are the names of properties without which this one cannot hold: where one of
+	// them is broken, this one may be broken by the same, as an echo.
+	RestsOn []string
+
 	Rules []*Rule // the ways in which it can be broken, each with another name
 	Check func(in *Input) Result
 }

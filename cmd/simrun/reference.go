@@ -35,6 +35,9 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 		if !clusterMesh.Promises(p.Name) {
 			b.WriteString("      judged in every mode; clustermesh does not promise it\n")
 		}
+		if len(p.RestsOn) > 0 {
+			b.WriteString(text.Wrap("      ", "rests on: "+strings.Join(p.RestsOn, ", ")))
+		}
 		if ok, why := crd.Applies(p.Name); !ok {
 			b.WriteString(text.Wrap("      ", "not applicable in crd: "+why))
 		}

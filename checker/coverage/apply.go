@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // apply brings the world to the state after a record.
@@ -96,7 +97,7 @@ func (w *world) applyAgent(r *history.Record, up bool) {
 
 func (w *world) applyReady(r *history.Record) {
 	ready := r.Verb == history.Ready
-	if isOperator(r.Actor) {
+	if mode.Operator.Is(r.Actor) {
 		delete(w.leaders, r.Actor)
 		if ready {
 			w.leaders[r.Actor] = true
@@ -154,7 +155,7 @@ func (w *world) applyCall(r *history.Record) {
 	a, key := w.makeAgent(r.Peer), listKey{r.Store, r.Key}
 	a.lists[key] = list{times: a.lists[key].times + 1, last: r.At}
 	if r.Store == a.store {
-		n, _ := kindOf(r.Key + "/")
+		n, _ := kindOf(r.Key)
 		a.listed |= 1 << n
 		a.lastList = r.At
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // faults are the faults in force.
@@ -78,14 +79,14 @@ func (f *faults) frozen(host string) bool {
 	return false
 }
 
-// strikes tells whether a fault in force names a host with this letter.
-func (f *faults) strikes(letter string) bool {
+// strikes tells whether a fault in force names a host of the role.
+func (f *faults) strikes(role mode.Role) bool {
 	for _, one := range f.force {
-		if one.peer != "" && strings.HasPrefix(one.peer, letter) {
+		if role.Is(one.peer) {
 			return true
 		}
 		for _, host := range one.hosts {
-			if strings.HasPrefix(host, letter) {
+			if role.Is(host) {
 				return true
 			}
 		}

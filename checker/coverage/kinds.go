@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // together tells whether a fault begins so that so many are in force.
@@ -11,8 +12,8 @@ func together(n int) predicate {
 	return func(w *world, _ *history.Record) bool { return len(w.faults.force) == n }
 }
 
-// strike tells whether a fault begins so that hosts with both letters are struck.
-func strike(one, other string) predicate {
+// strike tells whether a fault begins so that hosts of both roles are struck.
+func strike(one, other mode.Role) predicate {
 	return func(w *world, _ *history.Record) bool {
 		return len(w.faults.force) > 1 && w.faults.strikes(one) && w.faults.strikes(other)
 	}
@@ -32,19 +33,19 @@ var faultMarks = []Mark{
 		Sentence: "five faults were in force at once",
 	},
 	{
-		Name: "faults-replica-and-kube", verbs: on(history.Fault), after: strike("r", "k"),
+		Name: "faults-replica-and-kube", verbs: on(history.Fault), after: strike(mode.Replica, mode.APIServer),
 		Sentence: "faults struck a replica and a kube-apiserver at once",
 	},
 	{
-		Name: "faults-replica-and-agent", verbs: on(history.Fault), after: strike("r", "a"),
+		Name: "faults-replica-and-agent", verbs: on(history.Fault), after: strike(mode.Replica, mode.Agent),
 		Sentence: "faults struck a replica and an agent at once",
 	},
 	{
-		Name: "faults-agent-and-kube", verbs: on(history.Fault), after: strike("a", "k"),
+		Name: "faults-agent-and-kube", verbs: on(history.Fault), after: strike(mode.Agent, mode.APIServer),
 		Sentence: "faults struck an agent and a kube-apiserver at once",
 	},
 	{
-		Name: "faults-operator-and-replica", verbs: on(history.Fault), after: strike("o", "r"),
+		Name: "faults-operator-and-replica", verbs: on(history.Fault), after: strike(mode.Operator, mode.Replica),
 		Sentence: "faults struck an operator and a replica at once",
 	},
 	{

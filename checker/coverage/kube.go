@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 var kubeMarks = []Mark{
@@ -26,25 +27,27 @@ var kubeMarks = []Mark{
 	{
 		Name: "kube-apiserver-refuses", verbs: on(history.Net),
 		Sentence: "a connection with a kube-apiserver was refused",
-		before:   func(_ *world, r *history.Record) bool { return r.Key == "refuse" && isKube(r.Peer) },
+		before:   func(_ *world, r *history.Record) bool { return r.Key == "refuse" && mode.APIServer.Is(r.Peer) },
 	},
 	{
 		Name: "writer-loses-kube-apiserver", verbs: on(history.Net),
 		Sentence: "a replica's connection with a kube-apiserver was reset or timed out",
 		before: func(_ *world, r *history.Record) bool {
-			return isReplica(r.Actor) && isKube(r.Peer) && (r.Key == "reset" || r.Key == "timeout")
+			return mode.Replica.Is(r.Actor) && mode.APIServer.Is(r.Peer) && (r.Key == "reset" || r.Key == "timeout")
 		},
 	},
 	{
 		Name: "new-leader", verbs: on(history.Ready),
 		Sentence: "another operator became the leader",
-		before:   func(w *world, r *history.Record) bool { return isOperator(r.Actor) && w.led != "" && w.led != r.Actor },
+		before: func(w *world, r *history.Record) bool {
+			return mode.Operator.Is(r.Actor) && w.led != "" && w.led != r.Actor
+		},
 	},
 	{
 		Name: "two-leaders", verbs: on(history.Ready),
 		Sentence: "an operator became the leader while another one thought that it led",
 		before: func(w *world, r *history.Record) bool {
-			return isOperator(r.Actor) && len(w.leaders) > 0 && !w.leaders[r.Actor]
+			return mode.Operator.Is(r.Actor) && len(w.leaders) > 0 && !w.leaders[r.Actor]
 		},
 	},
 	{

@@ -2,12 +2,13 @@ package coverage
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // agentsNet is an event of the network on a connection of an agent to a replica.
 func agentsNet(event string) predicate {
 	return func(_ *world, r *history.Record) bool {
-		return r.Key == event && isAgent(r.Actor) && isReplica(r.Peer)
+		return r.Key == event && mode.Agent.Is(r.Actor) && mode.Replica.Is(r.Peer)
 	}
 }
 
@@ -28,7 +29,7 @@ var networkMarks = []Mark{
 		Name: "workload-disturbed", verbs: on(history.Net),
 		Sentence: "a connection of the workload with a kube-apiserver was refused, reset, or timed out",
 		before: func(_ *world, r *history.Record) bool {
-			return r.Actor == "w0" && isKube(r.Peer) && (r.Key == "refuse" || r.Key == "reset" || r.Key == "timeout")
+			return mode.Client.Is(r.Actor) && mode.APIServer.Is(r.Peer) && (r.Key == "refuse" || r.Key == "reset" || r.Key == "timeout")
 		},
 	},
 }

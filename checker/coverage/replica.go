@@ -2,13 +2,14 @@ package coverage
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 func isUp(r *history.Record, kind string) bool   { return r.Verb == history.Up && r.Kind == kind }
 func isDown(r *history.Record, kind string) bool { return r.Verb == history.Down && r.Kind == kind }
 
 // readies tells whether a replica becomes ready.
-func readies(r *history.Record) bool { return r.Verb == history.Ready && isReplica(r.Actor) }
+func readies(r *history.Record) bool { return r.Verb == history.Ready && mode.Replica.Is(r.Actor) }
 
 // canary tells whether a canary of a view kind is put.
 func canary(r *history.Record) bool {
@@ -22,7 +23,7 @@ var replicaMarks = []Mark{
 		Sentence: "a replica was ready while it was cut off from every kube-apiserver",
 		after: func(w *world, r *history.Record) bool {
 			if r.Verb == history.Ready {
-				return isReplica(r.Actor) && w.replica(r.Actor).cutOff
+				return mode.Replica.Is(r.Actor) && w.replica(r.Actor).cutOff
 			}
 			return (r.Verb == history.Fault || r.Kind == "kube") && w.count(func(host *replica) bool { return host.ready && host.cutOff }) > 0
 		},
@@ -35,7 +36,7 @@ var replicaMarks = []Mark{
 	{
 		Name: "no-replica-ready", verbs: on(history.Unready),
 		Sentence: "the last replica that was ready was so no more",
-		after:    func(w *world, r *history.Record) bool { return isReplica(r.Actor) && w.count(isReady) == 0 },
+		after:    func(w *world, r *history.Record) bool { return mode.Replica.Is(r.Actor) && w.count(isReady) == 0 },
 	},
 	{
 		Name: "all-etcds-down", verbs: on(history.Down),

@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // leaseEnds tells whether a key of a view goes without a client that deletes it.
@@ -28,7 +29,7 @@ var storeMarks = []Mark{
 		Name: "late-write", verbs: on(history.Put),
 		Sentence: "a store got a content more than 10 s after it had become true, from a writer that was through its first sync",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)})
+			e := w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)})
 			c := e.values[r.Value]
 			return w.replica(r.Actor).writer.synced == allKinds && c.owners > 0 && r.At-c.since > long
 		},
@@ -37,7 +38,7 @@ var storeMarks = []Mark{
 		Name: "outdated-write", verbs: on(history.Put),
 		Sentence: "a store got a content that had not been true for more than a second",
 		before: func(w *world, r *history.Record) bool {
-			ago, outdated := w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)}).outdated(r.Value, r.At)
+			ago, outdated := w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)}).outdated(r.Value, r.At)
 			return outdated && ago > time.Second
 		},
 	},
@@ -45,7 +46,7 @@ var storeMarks = []Mark{
 		Name: "late-deletion", verbs: on(history.Del),
 		Sentence: "a key left a store more than 10 s after nothing claimed its entry any more",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)})
+			e := w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)})
 			return e.claimed > 0 && !e.live() && r.At-e.ended > long
 		},
 	},
@@ -53,7 +54,7 @@ var storeMarks = []Mark{
 		Name: "live-key-deleted", verbs: on(history.Del),
 		Sentence: "a key left a store while its entry was true",
 		before: func(w *world, r *history.Record) bool {
-			return w.truth.entry(entryKey{r.Kind, index.EntryOf(r.Key)}).live()
+			return w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)}).live()
 		},
 	},
 	{
@@ -108,7 +109,7 @@ var storeMarks = []Mark{
 		Name: "list-in-pages", verbs: on(history.Call),
 		Sentence: "an agent's list was answered in more than one page",
 		before: func(_ *world, r *history.Record) bool {
-			return r.Op == "range" && r.More && isAgent(r.Peer)
+			return r.Op == "range" && r.More && mode.Agent.Is(r.Peer)
 		},
 	},
 	{
@@ -123,6 +124,6 @@ var storeMarks = []Mark{
 
 // lists tells whether a record is the end of an agent's list of a view kind.
 func lists(r *history.Record) bool {
-	_, viewed := kindOf(r.Key + "/")
-	return viewed && r.Op == "range" && r.End != "" && !r.More && isAgent(r.Peer)
+	_, viewed := kindOf(r.Key)
+	return viewed && r.Op == "range" && r.End != "" && !r.More && mode.Agent.Is(r.Peer)
 }

@@ -1,10 +1,11 @@
 package coverage
 
 import (
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // world is what is remembered of a run.
@@ -107,40 +108,24 @@ type kinds uint8
 const allKinds kinds = 1<<views - 1
 
 func kindNumber(kind string) (int, bool) {
-	switch kind {
-	case history.Identity:
-		return 0, true
-	case history.Endpoint:
-		return 1, true
-	case history.Node:
-		return 2, true
-	}
-	return 0, false
+	n := slices.IndexFunc(schema.Kinds(), func(k schema.Kind) bool { return k.Name == kind })
+	return n, n >= 0
 }
 
-// Parts of the keys that Cilium keeps in an etcd (pkg/kvstore/store, and
-// clustermesh-apiserver/clustermesh/converters.go).
-const canaryPrefix = "cilium/synced/"
-
-var paths = [views]string{"cilium/state/identities/", "cilium/state/ip/", "cilium/state/nodes/"}
-
-// kindOf returns the number of the view kind that a key, a prefix or the rest of
-// a canary's key is of.
-func kindOf(key string) (int, bool) {
-	for n, path := range paths {
-		if strings.Contains(key, path) {
-			return n, true
-		}
-	}
-	return 0, false
-}
-
-// canaryOf returns the view kind whose canary a key is.
-func canaryOf(key string) (int, bool) {
-	if !strings.HasPrefix(key, canaryPrefix) {
+func numberOf(k *schema.Kind) (int, bool) {
+	if k == nil {
 		return 0, false
 	}
-	return kindOf(key + "/")
+	return kindNumber(k.Name)
+}
+
+// kindOf returns the number of the kind that a key, or the prefix of a range, is of.
+func kindOf(key string) (int, bool) { return numberOf(schema.KindOf(key)) }
+
+// canaryOf returns the number of the kind whose canary a key is.
+func canaryOf(key string) (int, bool) {
+	k, _ := schema.CanaryOf(key)
+	return numberOf(k)
 }
 
 // newWorld returns the world before the first of the records. It looks through
@@ -239,8 +224,3 @@ func (w *world) count(is func(*replica) bool) (n int) {
 
 func isReady(r *replica) bool  { return r.ready }
 func isEtcdUp(r *replica) bool { return r.etcdUp }
-
-func isReplica(host string) bool  { return strings.HasPrefix(host, "r") }
-func isAgent(host string) bool    { return strings.HasPrefix(host, "a") }
-func isKube(host string) bool     { return strings.HasPrefix(host, "k") }
-func isOperator(host string) bool { return strings.HasPrefix(host, "o") }

@@ -12,6 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Mechanism is a way in which violations are known to come about.
@@ -172,7 +173,7 @@ func (x *causes) keyOf(s *index.Store, e *index.Entry) (string, bool) {
 		keys = map[index.EntryKey]string{}
 		for _, i := range s.Changes {
 			if r := &x.in.Records[i]; r.Kind != history.Meta {
-				keys[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(r.Key)}] = r.Key
+				keys[index.EntryKey{Kind: r.Kind, Key: schema.NameIn(r.Key)}] = r.Key
 			}
 		}
 		x.keys[s.Name] = keys

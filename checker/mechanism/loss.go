@@ -7,6 +7,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // ofLoss explains why an agent dropped what existed: its store did not hold it.
@@ -129,7 +130,7 @@ func (c sight) neverHeld() *property.Cause {
 func (c sight) canary() (record int, ok bool) {
 	for _, i := range slices.Backward(c.s.Changes) {
 		r := &c.x.in.Records[i]
-		if r.At <= c.r.At && r.Kind == history.Meta && index.IsCanaryOf(r.Key, c.e.Kind) {
+		if r.At <= c.r.At && r.Kind == history.Meta && schema.IsCanaryOf(r.Key, c.e.Kind) {
 			return int(i), r.Verb == history.Put
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // ofCutList explains an identity that left a view before the connection with which
@@ -30,7 +30,7 @@ func (c sight) ofCutList() *property.Cause {
 	}
 	for i := connect; i < c.record; i++ {
 		r := &c.x.in.Records[i]
-		if r.Verb == history.Watch && r.Peer == c.r.Actor && strings.HasPrefix(r.Key, index.IdentitiesPrefix) {
+		if r.Verb == history.Watch && r.Peer == c.r.Actor && schema.IsKeyOf(r.Key, history.Identity) {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // sight is a change of an agent's view or datapath that broke a property, with the
@@ -337,11 +338,9 @@ func (x *causes) timedOut(r *history.Record, record int) bool {
 	return false
 }
 
-const clusterConfigPrefix = "cilium/cluster-config/"
-
 func (x *causes) hasClusterConfig(s *index.Store, at time.Duration) bool {
 	for _, i := range slices.Backward(s.Changes) {
-		if r := &x.in.Records[i]; r.At <= at && len(r.Key) > len(clusterConfigPrefix) && r.Key[:len(clusterConfigPrefix)] == clusterConfigPrefix {
+		if r := &x.in.Records[i]; r.At <= at && len(r.Key) > len(schema.ClusterConfigPrefix) && r.Key[:len(schema.ClusterConfigPrefix)] == schema.ClusterConfigPrefix {
 			return r.Verb == history.Put
 		}
 	}

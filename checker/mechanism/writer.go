@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // orphan is the cause of a version of an entry that a store still has although a
@@ -24,7 +25,7 @@ func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time
 	}
 	for _, i := range s.Changes {
 		r := &x.in.Records[i]
-		if r.At > at || r.At < now.From || r.Verb != history.Put || r.Kind != history.Meta || !index.IsCanaryOf(r.Key, e.Kind) {
+		if r.At > at || r.At < now.From || r.Verb != history.Put || r.Kind != history.Meta || !schema.IsCanaryOf(r.Key, e.Kind) {
 			continue
 		}
 		listed := e.StateAt(r.At)

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 var Canaries = property.Property{
@@ -63,8 +64,8 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 	case history.Up:
 		if r.Kind == "writer" {
 			maps.DeleteFunc(c.put, func(p putCanary, _ bool) bool { return p.writer == r.Actor })
-			for n := range index.CanaryKinds {
-				for _, resource := range index.CanaryKinds[n].Resources {
+			for _, kind := range schema.Kinds() {
+				for _, resource := range kind.Resources {
 					delete(c.lists, listedKind{r.Actor, resource})
 				}
 			}
@@ -82,7 +83,7 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 			}
 		}
 	case history.Put:
-		if kind, cluster := index.CanaryOf(r.Key); kind != nil {
+		if kind, cluster := schema.CanaryOf(r.Key); kind != nil {
 			c.puts++
 			c.canary(i, r, kind, cluster)
 			c.put[putCanary{r.Actor, r.Key}] = true
@@ -98,7 +99,7 @@ func (c *canaryCheck) listed(i int, r *history.Record, rv int64) {
 }
 
 // canary judges one put of a canary. The writer is the process on the same host.
-func (c *canaryCheck) canary(i int, r *history.Record, kind *index.CanaryKind, cluster string) {
+func (c *canaryCheck) canary(i int, r *history.Record, kind *schema.Kind, cluster string) {
 	var list listVersion
 	for _, resource := range kind.Resources {
 		if l, ok := c.lists[listedKind{r.Actor, resource}]; ok {
@@ -110,16 +111,16 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *index.CanaryKind, c
 	}
 	c.judged++
 	store, prefix := c.in.Store(r.Store), kind.Prefix
-	if kind.Kind == history.Node {
+	if kind.Name == history.Node {
 		prefix += cluster + "/"
 	}
 	lacks := 0
-	v := property.Violation{Facts: property.Facts{Server: r.Actor, Store: r.Store, Kind: kind.Kind, At: r.At, Range: kind.Canary,
+	v := property.Violation{Facts: property.Facts{Server: r.Actor, Store: r.Store, Kind: kind.Name, At: r.At, Range: kind.Path,
 		Shown: &property.Version{Op: canaryPut, Rev: r.Rev}, Truth: &property.Version{RV: list.rv, At: c.in.Records[list.record].At}}}
 	if c.put[putCanary{r.Actor, r.Key}] {
 		v.Shown.Op = canaryPutAgain
 	}
-	for _, id := range c.byKind[kind.Kind] {
+	for _, id := range c.byKind[kind.Name] {
 		e := &c.in.Views.Entries[id]
 		listed := e.StateOf(list.rv)
 		if listed == 0 || index.Covers(e.Absent, listed) {

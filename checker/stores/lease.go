@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 var Leases = property.Property{
@@ -212,7 +213,7 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 	var v property.Violation
 	for _, i := range l.lost {
 		r := &c.in.Records[i]
-		e := entries[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(r.Key)}]
+		e := entries[index.EntryKey{Kind: r.Kind, Key: schema.NameIn(r.Key)}]
 		if e == nil || !e.TrueThroughout(max(0, end.At-knownTrueSince), deadline) {
 			continue
 		}

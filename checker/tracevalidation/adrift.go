@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // adrift reports the agents that live to see the end of the run without a
@@ -44,8 +44,8 @@ func (x *taken) reachable(p *replica) bool {
 			up, store = r.Verb == history.Up, r.Store
 		}
 	}
-	for _, kind := range index.CanaryKinds {
-		if _, ok := x.canaries[canary{store, kind.Kind}]; !ok {
+	for _, kind := range schema.Kinds() {
+		if _, ok := x.canaries[canary{store, kind.Name}]; !ok {
 			return false
 		}
 	}

@@ -1,10 +1,8 @@
 package tracevalidation
 
 import (
-	"strings"
-
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // taken is a history, taken apart.
@@ -149,11 +147,11 @@ func (b *indexer) key(kind, name string) *key {
 
 func (b *indexer) change(i int32, r *history.Record) {
 	if r.Kind != history.Meta {
-		k := b.key(r.Kind, index.EntryOf(r.Key))
+		k := b.key(r.Kind, schema.NameIn(r.Key))
 		k.changes[r.Actor] = append(k.changes[r.Actor], i)
 		return
 	}
-	kind := index.CanaryKindOf(r.Key)
+	kind := canaryOf(r.Key)
 	if kind == "" || r.Verb != history.Put {
 		return
 	}
@@ -205,7 +203,7 @@ func (b *indexer) session(i int32, r *history.Record) {
 // watch takes the watch of an agent into account, which follows its list.
 func (b *indexer) watch(r *history.Record) {
 	a := b.agents[r.Peer]
-	if a == nil || !strings.HasPrefix(r.Key, index.IdentitiesPrefix) {
+	if a == nil || !schema.IsKeyOf(r.Key, history.Identity) {
 		return
 	}
 	for s := range a.sessions {
@@ -231,4 +229,12 @@ func (b *indexer) complete(s *session, down int32) {
 			return
 		}
 	}
+}
+
+// canaryOf returns the kind of entries that a key of an etcd is the canary of, or "".
+func canaryOf(key string) string {
+	if k, _ := schema.CanaryOf(key); k != nil {
+		return k.Name
+	}
+	return ""
 }

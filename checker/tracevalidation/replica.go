@@ -2,8 +2,8 @@ package tracevalidation
 
 import (
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // replicaRun follows one replica, as far as one key tells: it keeps all states in
@@ -172,7 +172,7 @@ func (f *replicaRun) step(next *images, m image, log mesh.Log, content uint8) {
 // the etcd has what was in the list or was delivered after it; or an earlier writer
 // had. Beside an etcd that was emptied it may not have come to this key yet.
 func (f *replicaRun) canary(i int32, r *history.Record) *Unexplained {
-	if index.CanaryKindOf(r.Key) != f.run.key.kind {
+	if !schema.IsCanaryOf(r.Key, f.run.key.kind) {
 		return nil
 	}
 	served, by := f.next(i, f.shown, func(m image) bool { return m.replica.Phase == mesh.Serving || f.outlived(i) })

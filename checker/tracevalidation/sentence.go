@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -89,7 +88,7 @@ func (f *replicaRun) event(r *history.Record, content uint8) string {
 		return fmt.Sprintf("the run ends, and %s still has %s of the %s", etcd, f.run.has(content), entry)
 	case r.Verb == history.Del:
 		return fmt.Sprintf("%s deletes the %s, of which it had %s", etcd, entry, f.run.has(f.shown))
-	case index.CanaryKindOf(r.Key) != "":
+	case canaryOf(r.Key) != "":
 		return fmt.Sprintf("%s gets the canary of its kind while it has %s of the %s", etcd, f.run.has(content), entry)
 	}
 	return fmt.Sprintf("%s gets %s for the %s, of which it had %s", etcd, f.run.has(content), entry, f.run.has(f.shown))

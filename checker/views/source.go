@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 var SingleSource = property.Property{
@@ -134,7 +135,7 @@ func contentsOf(in *property.Input, store string) contents {
 				last := versions[len(versions)-1]
 				kind := in.Records[last.Record].Kind
 				if !last.Deleted && kind != history.Meta {
-					c.keys = append(c.keys, index.EntryKey{Kind: kind, Key: index.EntryOf(key)})
+					c.keys = append(c.keys, index.EntryKey{Kind: kind, Key: schema.NameIn(key)})
 					c.records[c.keys[len(c.keys)-1]] = last.Record
 				}
 			}

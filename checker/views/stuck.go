@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // stuckRules say what kept an agent from the final truth.
@@ -224,7 +225,7 @@ func (x *Explainer) WrongEntries(s *index.Store) []int32 {
 		if versions := s.Versions[key]; len(versions) > 0 {
 			if last := versions[len(versions)-1]; !last.Deleted {
 				r := &x.in.Records[last.Record]
-				contents[index.EntryKey{Kind: r.Kind, Key: index.EntryOf(key)}] = r.Value
+				contents[index.EntryKey{Kind: r.Kind, Key: schema.NameIn(key)}] = r.Value
 			}
 		}
 	}

@@ -75,6 +75,9 @@ const (
 	Datapath
 )
 
+// EntryKey names an entry: the kind of the view, and its key there.
+type EntryKey struct{ Kind, Key string }
+
 // ByName returns the entries by their kinds and keys.
 func (v *Views) ByName() map[EntryKey]*Entry {
 	all := make(map[EntryKey]*Entry, len(v.Entries))

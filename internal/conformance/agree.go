@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Disagreement is a time in which two replicas that were ready gave different
@@ -92,7 +92,7 @@ func (j *agreement) compare(keys []string, now time.Duration) {
 			j.close(key, now)
 		}
 		if differ && (!was || pair != before.Replicas) {
-			j.open[key] = Disagreement{Address: key[strings.LastIndex(key, "/")+1:], Replicas: pair, From: now}
+			j.open[key] = Disagreement{Address: schema.NameIn(key), Replicas: pair, From: now}
 		}
 	}
 }

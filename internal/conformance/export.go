@@ -94,5 +94,5 @@ func (e *exporter) place() {
 // replica that it reads at the start.
 func Placement(f *fault.Fault) bool { return f.Kind == fault.Move && f.At == boot }
 
-func agent(a int) string   { return fmt.Sprintf("a%d", a) }
-func replica(r int) string { return fmt.Sprintf("r%d", r) }
+func agent(a int) string   { return mode.Agent.Host(a) }
+func replica(r int) string { return mode.Replica.Host(r) }

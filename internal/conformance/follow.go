@@ -3,10 +3,10 @@ package conformance
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Follow looks for the steps of a counterexample in the history of a run of its plan: each in
@@ -108,7 +108,7 @@ func changes(r *history.Record, host string, w mesh.Write, put, del history.Verb
 	if w.Delete {
 		verb = del
 	}
-	return r.Actor == host && r.Verb == verb && r.Kind == history.Endpoint && r.Key[strings.LastIndex(r.Key, "/")+1:] == address(w)
+	return r.Actor == host && r.Verb == verb && r.Kind == history.Endpoint && schema.NameIn(r.Key) == address(w)
 }
 
 // lastDelivered is the write that the replica of the step i has delivered last.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // cut cuts a replica off from the kube-apiserver for a delay, from just before the
@@ -16,8 +17,8 @@ func (e *exporter) cut(h delay) {
 		}
 	}
 	e.plan.Faults = append(e.plan.Faults, fault.Fault{
-		At: e.at[h.from] - ahead, When: &fault.Trigger{Event: fault.KubeWrite, Actor: "w0", Kind: "CiliumEndpointSlice"},
-		Kind: fault.Partition, Target: replica(h.replica), Peer: "k0", For: until - e.at[h.from],
+		At: e.at[h.from] - ahead, When: &fault.Trigger{Event: fault.KubeWrite, Actor: mode.Client.Host(0), Kind: "CiliumEndpointSlice"},
+		Kind: fault.Partition, Target: replica(h.replica), Peer: mode.APIServer.Host(0), For: until - e.at[h.from],
 	})
 }
 

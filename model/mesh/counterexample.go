@@ -108,9 +108,9 @@ func (m *mesh) taken(name string, old, next *State, i int) Step {
 	name, host, _ := strings.Cut(strings.TrimSuffix(name, ")"), "(")
 	step := Step{Name: ActionName(name), Replica: -1, Agent: -1}
 	switch {
-	case strings.HasPrefix(host, "r"):
+	case mode.Replica.Is(host):
 		step.Replica = number(host)
-	case strings.HasPrefix(host, "a"):
+	case mode.Agent.Is(host):
 		step.Agent = number(host)
 	}
 	switch step.Name {

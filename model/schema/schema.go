@@ -87,6 +87,19 @@ func EntryOf(key string) (kind *Kind, name string) {
 	return nil, ""
 }
 
+// IsKeyOf reports whether a key of an etcd, or the prefix of a range of keys, is of a
+// kind of entries.
+func IsKeyOf(key, kind string) bool {
+	k := KindOf(key)
+	return k != nil && k.Name == kind
+}
+
+// IsCanaryOf reports whether a key of an etcd is the canary of a kind of entries.
+func IsCanaryOf(key, kind string) bool {
+	k, _ := CanaryOf(key)
+	return k != nil && k.Name == kind
+}
+
 // NameIn returns an entry's name in its key in an etcd: what follows the last slash.
 func NameIn(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 

@@ -11,14 +11,6 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// story is a hand-written history and what one property says of it.
-type story struct {
-	name    string
-	history string
-	outcome property.Outcome
-	says    []string // the sentences of the violations, or the evidence if there are none
-}
-
 func judge(t *testing.T, fragment string) Verdict {
 	records, err := history.Parse(fragment)
 	require.NoError(t, err)
@@ -42,24 +34,6 @@ func hasRule(name string, rule *property.Rule) bool {
 		}
 	}
 	return false
-}
-
-func tell(t *testing.T, name string, stories []story) {
-	for _, s := range stories {
-		t.Run(s.name, func(t *testing.T) {
-			r, ok := judge(t, s.history).Result(name)
-			require.True(t, ok)
-			said := []string{r.Evidence}
-			if r.Outcome == property.Fail {
-				said = nil
-				for _, v := range r.Violations {
-					said = append(said, v.Sentence())
-				}
-			}
-			require.Equal(t, s.says, said)
-			require.Equal(t, s.outcome, r.Outcome)
-		})
-	}
 }
 
 func TestProperties(t *testing.T) {

@@ -17,18 +17,18 @@ var Linearizable = property.Property{
 	Promise: "Each etcd answers as if its operations on a key had happened one after the other, each between its start and its answer.",
 	Why:     "the ground that the other properties stand on: etcd's guarantee (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
 	Rules:   []*property.Rule{noOrder},
-	Check:   CheckLinearizable,
+	Check:   checkLinearizable,
 }
 
 var etcdMachine = linearize.Machine[spec.KVState]{From: spec.KVFrom, Likely: likely}
 
-// CheckLinearizable lets porcupine judge each key of each store.
-func CheckLinearizable(in *property.Input) property.Result {
+// checkLinearizable lets porcupine judge each key of each store.
+func checkLinearizable(in *property.Input) property.Result {
 	deadline := time.Now().Add(in.Deadline)
 	var violations []property.Violation
 	var t linearize.Tally
 	for _, s := range in.Stores {
-		etcdMachine.Linearize(spec.KV().Partition(Operations(in.Records, s)), deadline, &t, func(bad linearize.Piece[spec.KVState]) {
+		etcdMachine.Linearize(spec.KV().Partition(operations(in.Records, s)), deadline, &t, func(bad linearize.Piece[spec.KVState]) {
 			violations = append(violations, notLinearizable(in, s, bad, deadline))
 		})
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/meshcheck/meshcheck/model/spec"
 )
 
-// Operations returns what clients did with each key of a store, by porcupine's
+// operations returns what clients did with each key of a store, by porcupine's
 // measure: Call and Return are virtual time, Metadata is the index of the record.
 // A call of a range becomes one operation on each key that it speaks of. A
 // deletion that no call asked for, by a lease that expired, becomes a delete.
 // Ranges at a pinned revision say nothing of the present and are left out.
-func Operations(records []history.Record, s *index.Store) []porcupine.Operation {
+func operations(records []history.Record, s *index.Store) []porcupine.Operation {
 	o := operationList{records: records, etcd: s}
 	for _, i := range s.Calls {
 		switch r := &records[i]; r.Op {

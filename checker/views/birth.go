@@ -16,7 +16,7 @@ type aspect int
 const (
 	inView     aspect = iota // its endpoint, in the view
 	inDatapath               // its endpoint, in the host's datapath
-	Usable                   // both its endpoint where packets are decided and its identity in the view
+	usable                   // both its endpoint where packets are decided and its identity in the view
 	aspects
 )
 
@@ -46,9 +46,9 @@ const (
 	hasIdentity
 )
 
-// BirthsOf returns the pods that the truths of the records from..to-1 created, in
+// birthsOf returns the pods that the truths of the records from..to-1 created, in
 // order.
-func BirthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
+func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 	var all []*birth
 	for id := range in.Views.Entries {
 		e, o := &in.Views.Entries[id], &x.owners[id]
@@ -198,7 +198,7 @@ func (b *birth) set(agent int32, to has) {
 
 // lacks is 1 if an agent that is up lacks an aspect of a pod, else 0.
 func lacks(h has, a aspect) int {
-	needs := [aspects]has{inView: hasView, inDatapath: hasDatapath, Usable: hasView | hasDatapath | hasIdentity}
+	needs := [aspects]has{inView: hasView, inDatapath: hasDatapath, usable: hasView | hasDatapath | hasIdentity}
 	if h&isUp == 0 || h&needs[a] == needs[a] {
 		return 0
 	}

@@ -16,53 +16,53 @@ import (
 // confirms the least delta: its time grows with the product of both.
 const confirmable = 48
 
-// Subject is an entry in a view or datapath with its least delta.
-type Subject struct {
+// subject is an entry in a view or datapath with its least delta.
+type subject struct {
 	agent int32
 	layer index.Layer
 	Entry int32
 	Delta time.Duration
 }
 
-// Sample holds some of the subjects that were added: those with the greatest
+// sample holds some of the subjects that were added: those with the greatest
 // deltas, and others evenly spread over all.
-type Sample struct {
-	greatest []Subject
-	spread   []Subject
+type sample struct {
+	greatest []subject
+	spread   []subject
 	added    int
 	stride   int // the spread has each stride-th
 }
 
-// Half is the most that a sample has of either sort.
-const Half = 32
+// half is the most that a sample has of either sort.
+const half = 32
 
-func (s *Sample) Add(next Subject) {
-	if s.greatest = append(s.greatest, next); len(s.greatest) == 2*Half {
+func (s *sample) Add(next subject) {
+	if s.greatest = append(s.greatest, next); len(s.greatest) == 2*half {
 		s.trim()
 	}
 	s.stride = max(s.stride, 1)
 	if s.added%s.stride == 0 {
 		s.spread = append(s.spread, next)
 	}
-	if s.added++; len(s.spread) > Half {
-		for i := range s.spread[:Half/2+1] {
+	if s.added++; len(s.spread) > half {
+		for i := range s.spread[:half/2+1] {
 			s.spread[i] = s.spread[2*i]
 		}
-		s.spread = s.spread[:Half/2+1]
+		s.spread = s.spread[:half/2+1]
 		s.stride *= 2
 	}
 }
 
-func (s *Sample) trim() {
-	slices.SortStableFunc(s.greatest, func(a, b Subject) int { return cmp.Compare(b.Delta, a.Delta) })
-	s.greatest = s.greatest[:min(Half, len(s.greatest))]
+func (s *sample) trim() {
+	slices.SortStableFunc(s.greatest, func(a, b subject) int { return cmp.Compare(b.Delta, a.Delta) })
+	s.greatest = s.greatest[:min(half, len(s.greatest))]
 }
 
 // Subjects returns the sample, each once.
-func (s *Sample) Subjects() []Subject {
+func (s *sample) Subjects() []subject {
 	s.trim()
 	all := slices.Concat(s.greatest, s.spread)
-	slices.SortFunc(all, func(a, b Subject) int {
+	slices.SortFunc(all, func(a, b subject) int {
 		return cmp.Or(cmp.Compare(a.agent, b.agent), cmp.Compare(a.layer, b.layer), cmp.Compare(a.Entry, b.Entry))
 	})
 	return slices.Compact(all)
@@ -77,10 +77,10 @@ func (x *stalenessIndex) confirm() (agreed int, contradiction string) {
 	for _, s := range x.sample.Subjects() {
 		e := &x.in.Views.Entries[s.Entry]
 		x.show(s.agent, s.layer, s.Entry)
-		explained, _ := SplitInOrder(e, x.buffer)
-		at, below := Relaxed(e, explained, s.Delta, deadline), porcupine.Illegal
+		explained, _ := splitInOrder(e, x.buffer)
+		at, below := relaxed(e, explained, s.Delta, deadline), porcupine.Illegal
 		if s.Delta > 0 {
-			below = Relaxed(e, explained, s.Delta-1, deadline)
+			below = relaxed(e, explained, s.Delta-1, deadline)
 		}
 		switch {
 		case at == porcupine.Ok && below == porcupine.Illegal:
@@ -92,15 +92,15 @@ func (x *stalenessIndex) confirm() (agreed int, contradiction string) {
 	return agreed, ""
 }
 
-func (x *stalenessIndex) disagreement(s Subject, at, below porcupine.CheckResult) string {
+func (x *stalenessIndex) disagreement(s subject, at, below porcupine.CheckResult) string {
 	e := &x.in.Views.Entries[s.Entry]
 	return fmt.Sprintf("two algorithms disagree: %s showed %s %s with a least delta of %v, of which porcupine says %s, and of a nanosecond less %s",
 		who(x.in, s), e.Kind, e.Key, s.Delta, at, below)
 }
 
-// Relaxed lets porcupine judge the truth of an entry and the reads of what was
+// relaxed lets porcupine judge the truth of an entry and the reads of what was
 // shown of it, each of which may be moved back by delta.
-func Relaxed(e *index.Entry, explained []index.Showing, delta time.Duration, deadline time.Time) porcupine.CheckResult {
+func relaxed(e *index.Entry, explained []index.Showing, delta time.Duration, deadline time.Time) porcupine.CheckResult {
 	left := time.Until(deadline)
 	if left <= 0 {
 		return porcupine.Unknown

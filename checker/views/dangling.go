@@ -51,8 +51,8 @@ type reference struct {
 	record   int32         // what made it dangle, plus one; 0 if it does not
 }
 
-// WatchReferences returns what dangled, in the order in which it ended.
-func WatchReferences(in *property.Input) *referenceWatch {
+// watchReferences returns what dangled, in the order in which it ended.
+func watchReferences(in *property.Input) *referenceWatch {
 	v := in.Views
 	w := &referenceWatch{
 		views: v, records: in.Records, numbers: map[string]int32{}, ofEntry: make([]int32, len(v.Entries)), ofClaim: make([][]int32, len(v.Entries)),

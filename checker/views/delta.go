@@ -25,11 +25,11 @@ func truthOf(e *index.Entry, s *index.Showing) []index.Span {
 	return e.Claims[s.Claim].Live
 }
 
-// SplitInOrder splits what was said of an entry, in order, into what states of the
+// splitInOrder splits what was said of an entry, in order, into what states of the
 // entry explain one after the other, whatever its age, and what none does: it goes
 // back in time, or was never true. As in backwards, the earliest choice finds an
 // explanation if there is one. What is explained takes the place of all in memory.
-func SplitInOrder(e *index.Entry, all []index.Showing) (explained, left []index.Showing) {
+func splitInOrder(e *index.Entry, all []index.Showing) (explained, left []index.Showing) {
 	explained = all[:0]
 	bound := int32(0)
 	for i := range all {
@@ -44,7 +44,7 @@ func SplitInOrder(e *index.Entry, all []index.Showing) (explained, left []index.
 	return explained, left
 }
 
-// Ages returns how old each showing becomes, given in the order that SplitInOrder has
+// agesOf returns how old each showing becomes, given in the order that splitInOrder has
 // explained. To show a content for a while is to read it at every instant of that
 // while. A read at the instant t may be moved back to an instant at which its
 // content was true, no read behind the one before it. The latest choice for the
@@ -54,7 +54,7 @@ func SplitInOrder(e *index.Entry, all []index.Showing) (explained, left []index.
 //
 // The age grows with t until the content is true again, so that only the last
 // nanosecond before each such instant and the last instant need to be looked at.
-func Ages(e *index.Entry, explained []index.Showing) []stale {
+func agesOf(e *index.Entry, explained []index.Showing) []stale {
 	ages := make([]stale, len(explained))
 	capState, capInstant := int32(len(e.States)-1), index.Forever
 	for i := len(explained) - 1; i >= 0; i-- {

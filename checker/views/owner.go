@@ -19,7 +19,7 @@ var Owner = property.Property{
 }
 
 func checkOwners(in *property.Input) property.Result {
-	x := NewOwnerIndex(in)
+	x := newOwnerIndex(in)
 	violations, shown := x.reuse()
 	if shown == 0 {
 		return property.Undecided("no agent saw an endpoint whose content names a pod and an identity")
@@ -50,7 +50,7 @@ type ownerIndex struct {
 	reused int            // how many addresses had more than one owner
 }
 
-func NewOwnerIndex(in *property.Input) *ownerIndex {
+func newOwnerIndex(in *property.Input) *ownerIndex {
 	x := &ownerIndex{in: in, owners: make([]index.Owners, len(in.Views.Entries))}
 	for id := range in.Views.Entries {
 		e := &in.Views.Entries[id]

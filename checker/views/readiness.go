@@ -21,15 +21,15 @@ var Readiness = property.Property{
 
 func checkReadiness(in *property.Input) property.Result {
 	from, to := index.ChurnOf(in.Records)
-	x := NewOwnerIndex(in)
-	births := BirthsOf(in, x, from, to)
+	x := newOwnerIndex(in)
+	births := birthsOf(in, x, from, to)
 	if len(births) == 0 {
 		return property.Undecided("no pod was created during the churn")
 	}
 	if len(in.Views.Agents) == 0 {
 		return property.Undecided("there is no agent")
 	}
-	n := NewNursery(in, x)
+	n := newNursery(in, x)
 	n.Follow(births)
 	h := index.HorizonOf(in.Records)
 	var took [aspects][]time.Duration
@@ -43,9 +43,9 @@ func checkReadiness(in *property.Input) property.Result {
 		}
 		livedOn := h.Problem == "" && h.Over && b.until > h.Deadline && !b.shared
 		switch {
-		case livedOn && (b.Ready[Usable] == index.Unready || b.Ready[Usable] > h.Deadline):
+		case livedOn && (b.Ready[usable] == index.Unready || b.Ready[usable] > h.Deadline):
 			late = append(late, b)
-		case b.Ready[Usable] != index.Unready:
+		case b.Ready[usable] != index.Unready:
 		case b.until == index.Forever && !b.shared:
 			pending++
 		default:
@@ -55,7 +55,7 @@ func checkReadiness(in *property.Input) property.Result {
 	measures := []property.Measure{
 		property.NewMeasure("readiness", "endpoint in all views", took[inView]),
 		property.NewMeasure("readiness", "endpoint in all datapaths", took[inDatapath]),
-		property.NewMeasure("readiness", "usable: endpoint and identity", took[Usable]),
+		property.NewMeasure("readiness", "usable: endpoint and identity", took[usable]),
 	}
 	if !n.Datapaths {
 		measures = []property.Measure{measures[0], measures[2]}
@@ -63,11 +63,11 @@ func checkReadiness(in *property.Input) property.Result {
 	if pending > 0 && len(late) == 0 {
 		return property.Undecided(fmt.Sprintf("%s of %s created during the churn were not yet usable when the run ended", property.Thousands(pending), property.Count(len(births), "pod", "pods"))).Measured(measures...)
 	}
-	evidence := fmt.Sprintf("%d of %s created during the churn became usable; %s of the others had ended before, or shared their address", len(took[Usable]), property.Count(len(births), "pod", "pods"), property.Thousands(spared))
+	evidence := fmt.Sprintf("%d of %s created during the churn became usable; %s of the others had ended before, or shared their address", len(took[usable]), property.Count(len(births), "pod", "pods"), property.Thousands(spared))
 	return property.Judged(evidence, n.lateViolations(late, h)).Measured(measures...)
 }
 
-func NewNursery(in *property.Input, x *ownerIndex) *nursery {
+func newNursery(in *property.Input, x *ownerIndex) *nursery {
 	return &nursery{
 		in: in, owners: x, identities: index.IdentityEntries(in.Views), Datapaths: index.EndOf(in.Views).Datapaths,
 		ending: index.NewEnding(in.Views), byEntry: map[int32][]*birth{},
@@ -115,7 +115,7 @@ func (n *nursery) lateViolations(late []*birth, h index.Horizon) []property.Viol
 	for _, b := range late {
 		v := property.Violation{Rule: notUsable, Records: []int{int(b.Record), h.Heal}, Facts: property.Facts{
 			Kind: history.Endpoint, Key: n.in.Views.Entries[b.Entry].Key, At: n.in.Records[h.End].At, Owners: []string{b.Who.String()}, Since: b.At}}
-		if at := b.Ready[Usable]; at != index.Unready {
+		if at := b.Ready[usable]; at != index.Unready {
 			v.Rule, v.At, v.Allowed = usableLate, at, h.Bound
 		} else if b.until != index.Forever {
 			v.Rule, v.At = goneBefore, b.until

@@ -24,7 +24,7 @@ func checkReferences(in *property.Input) property.Result {
 	if len(in.Records) == 0 {
 		return property.Undecided("the history is empty")
 	}
-	w := WatchReferences(in)
+	w := watchReferences(in)
 	if w.references == 0 {
 		return property.Undecided("no agent saw an endpoint that names an identity")
 	}

@@ -65,13 +65,13 @@ type stalenessIndex struct {
 	deltas     [2][]time.Duration   // by layer: the least delta of each agent
 	worst      oldest
 	beyond     []oldest // the bound, after it has passed
-	sample     Sample
+	sample     sample
 	buffer     []index.Showing
 }
 
 // oldest is what was shown at a great age.
 type oldest struct {
-	of     Subject
+	of     subject
 	stale  stale
 	shown  index.Showing
 	others int  // of the same view or datapath and kind that are so too
@@ -111,7 +111,7 @@ func (x *stalenessIndex) judge(agent int32, l index.Layer) {
 			continue
 		}
 		anything = true
-		delta = max(delta, x.entry(Subject{agent: agent, layer: l, Entry: int32(id)}, e, firstBeyond))
+		delta = max(delta, x.entry(subject{agent: agent, layer: l, Entry: int32(id)}, e, firstBeyond))
 	}
 	if anything {
 		x.deltas[l] = append(x.deltas[l], delta)
@@ -133,15 +133,15 @@ func (x *stalenessIndex) show(agent int32, l index.Layer, entry int32) {
 
 // entry judges one entry, of which the buffer has the showings, and returns its
 // least delta.
-func (x *stalenessIndex) entry(of Subject, e *index.Entry, firstBeyond int) time.Duration {
+func (x *stalenessIndex) entry(of subject, e *index.Entry, firstBeyond int) time.Duration {
 	x.shown += len(x.buffer)
-	explained, left := SplitInOrder(e, x.buffer)
+	explained, left := splitInOrder(e, x.buffer)
 	x.left += len(left)
 	for i := range left {
 		age, ever := ageAt(e, &left[i], left[i].To)
 		x.judgeAge(firstBeyond, oldest{of: of, stale: stale{age, left[i].To}, shown: left[i], untrue: !ever})
 	}
-	for i, age := range Ages(e, explained) {
+	for i, age := range agesOf(e, explained) {
 		if age.By == 0 {
 			continue
 		}
@@ -200,7 +200,7 @@ func (x *stalenessIndex) add(l index.Layer, s stale) {
 }
 
 // who names the view or datapath of a subject.
-func who(in *property.Input, s Subject) string {
+func who(in *property.Input, s subject) string {
 	return (&property.Facts{Agent: in.Views.Agents[s.agent], Layer: property.LayerOf(s.layer)}).Who()
 }
 

@@ -1,10 +1,13 @@
-package checker
+package stores
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property/propertytest"
+	"github.com/meshcheck/meshcheck/history/index"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,8 +31,8 @@ func store(lines string) string {
 const etcdSays = "etcd of r0 (store 00000000000000a0): "
 
 func TestEtcdRevisions(t *testing.T) {
-	tell(t, "etcd-revisions", []story{
-		{"a transaction's changes share a revision, and pages at a revision agree", store(`
+	propertytest.Tell(t, Revisions, []propertytest.Story{
+		{Name: "a transaction's changes share a revision, and pages at a revision agree", History: store(`
 1 r0 put meta k/a rev=2 value=1
 1 r0 put meta k/b rev=2 value=1
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
@@ -41,21 +44,21 @@ func TestEtcdRevisions(t *testing.T) {
 4 r0 call meta k/ end=k0 op=range rv=2 rev=4 from=4 value="k/a:2:h1" more=true
 4 r0 call meta k/ end=k0 op=range rv=4 rev=4 from=4 value="k/a:3:h3"
 4 r0 call meta k/ end="\x00" op=range rv=4 rev=4 from=4 value="k/a:3:h3"
-`), property.Pass, []string{"4 changes of 1 store, 3 acknowledged writes and 4 answers at pinned revisions"}},
-		{"decrease", store(`
+`), Outcome: property.Pass, Says: []string{"4 changes of 1 store, 3 acknowledged writes and 4 answers at pinned revisions"}},
+		{Name: "decrease", History: store(`
 1 r0 put meta k/a rev=3 value=1
 2 r0 put meta k/b rev=2 value=1
-`), property.Fail, []string{etcdSays + `put of "k/b" at rev 2 came after rev 3 at 2.000s`}},
-		{"a key changes twice at one revision", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `put of "k/b" at rev 2 came after rev 3 at 2.000s`}},
+		{Name: "a key changes twice at one revision", History: store(`
 1 r0 put meta k/a rev=3 value=1
 2 r0 del meta k/a rev=3
-`), property.Fail, []string{etcdSays + `"k/a" changed twice at rev 3 at 2.000s`}},
-		{"a replica applies to the store before its last start", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `"k/a" changed twice at rev 3 at 2.000s`}},
+		{Name: "a replica applies to the store before its last start", History: store(`
 1 r0 put meta k/a rev=2 value=1
 2 r0 up etcd - store=00000000000000a1 inc=2
 3 r0 put meta k/a rev=3 value=1
-`), property.Fail, []string{etcdSays + `put of "k/a", although r0 had started store 00000000000000a1 before that at 3.000s`}},
-		{"an emptied etcd begins again under the same cluster ID", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `put of "k/a", although r0 had started store 00000000000000a1 before that at 3.000s`}},
+		{Name: "an emptied etcd begins again under the same cluster ID", History: store(`
 1 r0 put meta k/a rev=2 value=1
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 2 r0 down etcd - inc=1
@@ -64,36 +67,36 @@ func TestEtcdRevisions(t *testing.T) {
 5 r0 put meta k/a rev=2 value=2 store=00000000000000a0/2
 5 r0 call meta k/a op=put value=h2 rev=2 from=5 store=00000000000000a0/2
 6 r0 put meta k/a rev=3 value=2 store=00000000000000a0/2
-`), property.Pass, []string{"3 changes of 2 stores, 2 acknowledged writes and 1 answer at pinned revisions"}},
-		{"an etcd that starts again with its data goes on", store(`
+`), Outcome: property.Pass, Says: []string{"3 changes of 2 stores, 2 acknowledged writes and 1 answer at pinned revisions"}},
+		{Name: "an etcd that starts again with its data goes on", History: store(`
 1 r0 put meta k/a rev=2 value=1
 2 r0 down etcd - inc=1
 3 r0 up etcd - inc=2
 4 r0 call meta k/ end=k0 op=range rv=2 rev=2 from=4
 5 r0 put meta k/a rev=2 value=2
-`), property.Fail, []string{
+`), Outcome: property.Fail, Says: []string{
 			etcdSays + `an answer at rev 2 lacks "k/a", which was put at rev 2, at 4.000s`,
 			etcdSays + `"k/a" changed twice at rev 2 at 5.000s`}},
-		{"another replica applies to a store", `
+		{Name: "another replica applies to a store", History: `
 1 r0 put meta k/a store=00000000000000a0 rev=2 value=1
 2 r1 put meta k/a store=00000000000000a0 rev=3 value=1
-`, property.Fail, []string{`etcd of r1 (store 00000000000000a0): put of "k/a", although the store is that of r0 at 2.000s`}},
-		{"acknowledged, but not applied", store(`
+`, Outcome: property.Fail, Says: []string{`etcd of r1 (store 00000000000000a0): put of "k/a", although the store is that of r0 at 2.000s`}},
+		{Name: "acknowledged, but not applied", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 call meta k/a op=delete value=1 rev=3 from=1
 2 r0 put meta k/b rev=4 value=1
-`), property.Fail, []string{
+`), Outcome: property.Fail, Says: []string{
 			etcdSays + `a put of "k/a" was acknowledged with rev 2, but never applied, at 1.000s`,
 			etcdSays + `a delete of "k/a" was acknowledged with rev 3 and "1" deleted, but 0 were applied, at 1.000s`}},
-		{"acknowledged at the store's last instant", store(`
+		{Name: "acknowledged at the store's last instant", History: store(`
 1 r0 put meta k/b rev=2 value=1
 2 r0 call meta k/a op=put value=h1 rev=3 from=1
-`), property.Pass, []string{"1 change of 1 store, 0 acknowledged writes and 0 answers at pinned revisions"}},
-		{"a failed write is not acknowledged", store(`
+`), Outcome: property.Pass, Says: []string{"1 change of 1 store, 0 acknowledged writes and 0 answers at pinned revisions"}},
+		{Name: "a failed write is not acknowledged", History: store(`
 1 r0 call meta k/a op=put value=h1 from=1 err="lost"
 2 r0 put meta k/b rev=2 value=1
-`), property.Pass, []string{"1 change of 1 store, 0 acknowledged writes and 0 answers at pinned revisions"}},
-		{"answers at a revision that are not its state", store(`
+`), Outcome: property.Pass, Says: []string{"1 change of 1 store, 0 acknowledged writes and 0 answers at pinned revisions"}},
+		{Name: "answers at a revision that are not its state", History: store(`
 1 r0 put meta k/a rev=2 value=1
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 2 r0 put meta k/b rev=3 value=1
@@ -102,18 +105,18 @@ func TestEtcdRevisions(t *testing.T) {
 4 r0 call meta k/a op=range rv=3 rev=4 from=4 value="k/a:2:h2"
 4 r0 call meta k/ end=k0 op=range rv=2 rev=4 from=4 value="k/a:2:h1 k/b:3:h1"
 4 r0 call meta k/ end=k0 op=range rv=3 rev=4 from=4 value="k/a:2:h1"
-`), property.Fail, []string{
+`), Outcome: property.Fail, Says: []string{
 			etcdSays + `an answer at rev 3 holds "k/a" as h2 of rev 4, which was then h1 of rev 2, at 4.000s`,
 			etcdSays + `an answer at rev 3 holds "k/a" as h2 of rev 2, which was then h1 of rev 2, at 4.000s`,
 			etcdSays + `an answer at rev 2 holds "k/b" of rev 3, which did not exist then, at 4.000s`,
 			etcdSays + `an answer at rev 3 lacks "k/b", which was put at rev 3, at 4.000s`}},
-		{"no change", "1 a0 up agent - inc=1", property.Unknown, []string{"no store applied a change"}},
+		{Name: "no change", History: "1 a0 up agent - inc=1", Outcome: property.Unknown, Says: []string{"no store applied a change"}},
 	})
 }
 
 func TestEtcdLinearizable(t *testing.T) {
-	tell(t, "etcd-linearizable", []story{
-		{"writes and reads that overlap", store(`
+	propertytest.Tell(t, Linearizable, []propertytest.Story{
+		{Name: "writes and reads that overlap", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=0
 1.5 r0 call meta k/a op=range rev=2 from=0.5 value=k/a:2:h1
 3 r0 call meta k/a op=range rev=2 from=2 value=k/a:2:h1
@@ -121,46 +124,46 @@ func TestEtcdLinearizable(t *testing.T) {
 3 r0 call meta k/a op=range rev=3 from=2.5 value=k/a:3:h2
 4 r0 call meta k/a op=delete value=1 rev=4 from=3.5
 5 r0 call meta k/a op=range rev=4 from=5
-`), property.Pass, []string{"7 operations on 1 key of 1 store, at most 3 of a key at once"}},
-		{"stale read", store(`
+`), Outcome: property.Pass, Says: []string{"7 operations on 1 key of 1 store, at most 3 of a key at once"}},
+		{Name: "stale read", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 2 r0 call meta k/a op=put value=h2 rev=3 from=2
 3 r0 call meta k/a op=range rev=3 from=3 value=k/a:2:h1
-`), property.Fail, []string{etcdSays + `no order of the operations on "k/a" explains get -> h1 of rev 2, at rev 3 at 3.000s; the longest order that can be found ends with put h2 -> rev 3 at 2.000s`}},
-		{"a range lacks a key that exists", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `no order of the operations on "k/a" explains get -> h1 of rev 2, at rev 3 at 3.000s; the longest order that can be found ends with put h2 -> rev 3 at 2.000s`}},
+		{Name: "a range lacks a key that exists", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 call meta k/b op=put value=h1 rev=3 from=1
 2 r0 call meta k/ end=k0 op=range rev=3 from=2 value="k/a:2:h1"
-`), property.Fail, []string{etcdSays + `no order of the operations on "k/b" explains get -> nothing, at rev 3 at 2.000s; the longest order that can be found ends with put h1 -> rev 3 at 1.000s`}},
-		{"a range cut by a limit says nothing of what follows", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `no order of the operations on "k/b" explains get -> nothing, at rev 3 at 2.000s; the longest order that can be found ends with put h1 -> rev 3 at 1.000s`}},
+		{Name: "a range cut by a limit says nothing of what follows", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 call meta k/b op=put value=h1 rev=3 from=1
 2 r0 call meta k/ end=k0 op=range rev=3 from=2 value="k/a:2:h1" more=true
-`), property.Pass, []string{"3 operations on 2 keys of 1 store, at most 1 of a key at once"}},
-		{"a key that others know is absent from a range before it is put", store(`
+`), Outcome: property.Pass, Says: []string{"3 operations on 2 keys of 1 store, at most 1 of a key at once"}},
+		{Name: "a key that others know is absent from a range before it is put", History: store(`
 1 r0 call meta k/ end=k0 op=range rev=1 from=1
 2 r0 call meta k/a:b op=put value=h1 rev=2 from=2
 3 r0 call meta k/ end=k0 op=range rev=2 from=3 value=k/a:b:2:h1
-`), property.Pass, []string{"3 operations on 1 key of 1 store, at most 1 of a key at once"}},
-		{"a lease expires", store(`
+`), Outcome: property.Pass, Says: []string{"3 operations on 1 key of 1 store, at most 1 of a key at once"}},
+		{Name: "a lease expires", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 put meta k/a rev=2 value=1
 2 r0 call meta k/a op=range rev=2 from=2 value=k/a:2:h1
 900 r0 del meta k/a rev=3
 901 r0 call meta k/a op=range rev=3 from=901
-`), property.Pass, []string{"4 operations on 1 key of 1 store, at most 2 of a key at once"}},
-		{"a delete comes right after a lease expires and finds nothing", store(`
+`), Outcome: property.Pass, Says: []string{"4 operations on 1 key of 1 store, at most 2 of a key at once"}},
+		{Name: "a delete comes right after a lease expires and finds nothing", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 put meta k/a rev=2 value=1
 900 r0 del meta k/a rev=3
 901 r0 call meta k/a op=delete value=0 rev=3 from=901
-`), property.Pass, []string{"3 operations on 1 key of 1 store, at most 2 of a key at once"}},
-		{"a key vanishes without a deletion", store(`
+`), Outcome: property.Pass, Says: []string{"3 operations on 1 key of 1 store, at most 2 of a key at once"}},
+		{Name: "a key vanishes without a deletion", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 put meta k/a rev=2 value=1
 901 r0 call meta k/a op=range rev=3 from=901
-`), property.Fail, []string{etcdSays + `no order of the operations on "k/a" explains get -> nothing, at rev 3 at 901.000s; the longest order that can be found ends with put h1 -> rev 2 at 1.000s`}},
-		{"a range is deleted", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `no order of the operations on "k/a" explains get -> nothing, at rev 3 at 901.000s; the longest order that can be found ends with put h1 -> rev 2 at 1.000s`}},
+		{Name: "a range is deleted", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 call meta k/b op=put value=h1 rev=3 from=1
 1 r0 put meta k/a rev=2 value=1
@@ -169,25 +172,25 @@ func TestEtcdLinearizable(t *testing.T) {
 2 r0 del meta k/b rev=4
 2 r0 call meta k/ end=k0 op=delete value=2 rev=4 from=2
 3 r0 call meta k/ end=k0 op=range rev=4 from=3
-`), property.Pass, []string{"6 operations on 2 keys of 1 store, at most 1 of a key at once"}},
-		{"a failed put shows late, and another never", store(`
+`), Outcome: property.Pass, Says: []string{"6 operations on 2 keys of 1 store, at most 1 of a key at once"}},
+		{Name: "a failed put shows late, and another never", History: store(`
 1 r0 call meta k/a op=put value=h1 from=1 err=lost
 2 r0 call meta k/a op=put value=h2 from=2 err=lost
 3 r0 call meta k/a op=range rev=1 from=3
 9 r0 call meta k/a op=range rev=2 from=9 value=k/a:2:h1
-`), property.Pass, []string{"4 operations on 1 key of 1 store, at most 3 of a key at once"}},
-		{"a value that nobody put", store(`
+`), Outcome: property.Pass, Says: []string{"4 operations on 1 key of 1 store, at most 3 of a key at once"}},
+		{Name: "a value that nobody put", History: store(`
 1 r0 call meta k/a op=put value=h1 from=1 err=lost
 9 r0 call meta k/a op=range rev=2 from=9 value=k/a:2:h2
-`), property.Fail, []string{etcdSays + `no order of the operations on "k/a" explains get -> h2 of rev 2, at rev 2 at 9.000s; the longest order that can be found ends with put h1 -> unknown at 1.000s`}},
-		{"an answer that is no answer", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `no order of the operations on "k/a" explains get -> h2 of rev 2, at rev 2 at 9.000s; the longest order that can be found ends with put h1 -> unknown at 1.000s`}},
+		{Name: "an answer that is no answer", History: store(`
 1 r0 call meta k op=range rev=2 from=1 value=k
-`), property.Fail, []string{etcdSays + `no order of the operations on "k" explains get ->  of rev 0, at rev 2 at 1.000s`}},
-		{"stores are apart", store(`
+`), Outcome: property.Fail, Says: []string{etcdSays + `no order of the operations on "k" explains get ->  of rev 0, at rev 2 at 1.000s`}},
+		{Name: "stores are apart", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 2 r1 call meta k/a op=range rev=1 from=2 store=00000000000000b1
-`), property.Pass, []string{"2 operations on 2 keys of 2 stores, at most 1 of a key at once"}},
-		{"no call", "1 a0 up agent - inc=1", property.Unknown, []string{"no store answered a call"}},
+`), Outcome: property.Pass, Says: []string{"2 operations on 2 keys of 2 stores, at most 1 of a key at once"}},
+		{Name: "no call", History: "1 a0 up agent - inc=1", Outcome: property.Unknown, Says: []string{"no store answered a call"}},
 	})
 }
 
@@ -216,12 +219,12 @@ func manyReaders(writes, agents int) []history.Record {
 
 func TestManyReadersAtOnceAreJudgedInTime(t *testing.T) {
 	records := manyReaders(100, 1000)
-	r, _ := Check(&history.History{Records: records}, Config{}).Result("etcd-linearizable")
+	r := Linearizable.Check(&property.Input{Index: index.New(&history.History{Records: records}), Deadline: time.Minute})
 	require.Equal(t, property.Pass, r.Outcome, r.Evidence)
 
 	wrong := &records[50*1001+500] // a read in the middle
 	wrong.Value = wrong.Key + ":52:other"
-	r, _ = Check(&history.History{Records: records}, Config{}).Result("etcd-linearizable")
+	r = Linearizable.Check(&property.Input{Index: index.New(&history.History{Records: records}), Deadline: time.Minute})
 	require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 	require.Len(t, r.Violations, 1)
 	require.Contains(t, r.Violations[0].Sentence(), "explains get -> other of rev 52, at rev 52 at 50.000s")
@@ -235,12 +238,12 @@ func TestAPieceEndsOnlyAtAQuietInstant(t *testing.T) {
 		fmt.Fprintf(&lines, "%d r0 call meta k op=range rev=1 from=%d\n", i+1, i+1)
 	}
 	lines.WriteString("101 r0 call meta k op=put value=h1 rev=2 from=0\n102 r0 call meta k op=range rev=2 from=102 value=k:2:h1\n")
-	r, _ := judge(t, store(lines.String())).Result("etcd-linearizable")
+	r := propertytest.Judge(t, Linearizable, store(lines.String()))
 	require.Equal(t, property.Pass, r.Outcome, r.Violations)
 }
 
 func TestADeadlineIsUnknown(t *testing.T) {
-	r, _ := Check(&history.History{Records: manyReaders(10, 10)}, Config{Deadline: time.Nanosecond}).Result("etcd-linearizable")
+	r := Linearizable.Check(&property.Input{Index: index.New(&history.History{Records: manyReaders(10, 10)}), Deadline: time.Nanosecond})
 	require.Equal(t, property.Unknown, r.Outcome)
 	require.Equal(t, "the deadline of 1ns passed when 0 of 30 operations had been judged", r.Evidence)
 }

@@ -1,8 +1,10 @@
-package checker
+package mechanism_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker"
 
 	"github.com/stretchr/testify/require"
 
@@ -372,7 +374,7 @@ func TestCauses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records)
 			require.NoError(t, err)
-			r, _ := Check(&history.History{Records: records}, Config{}).Result(c.property)
+			r, _ := checker.Check(&history.History{Records: records}, checker.Config{}).Result(c.property)
 			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 			for _, v := range r.Violations {
 				if c.want == "" {

@@ -1,4 +1,4 @@
-package checker
+package views
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // world is a small truth and one agent, drawn step by step, with a model of the
@@ -125,23 +126,25 @@ func (w *world) live() {
 	}
 }
 
-func (w *world) verdict() Verdict { return Check(&history.History{Records: w.records}, Config{}) }
+func (w *world) judged(p property.Property) property.Result {
+	return p.Check(&property.Input{Index: index.New(&history.History{Records: w.records}), Deadline: 10 * time.Second})
+}
 
-func (w *world) sentences(property string) []string {
-	r, ok := w.verdict().Result(property)
-	require.True(w.t, ok)
-	var s []string
-	for _, v := range r.Violations {
-		s = append(s, v.Sentence())
+func (w *world) sentences(p property.Property) (said []string) {
+	r := w.judged(p)
+	for i := range r.Violations {
+		said = append(said, r.Violations[i].Sentence())
 	}
-	return s
+	return said
 }
 
 func TestAFaithfulViewIsNeverReported(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		w.live()
-		require.Empty(t, w.verdict().Broken())
+		for _, p := range []property.Property{Integrity, Monotonic, MonotonicSession, NoSpuriousDeletion, Owner, Referential, Convergence, SingleSource, Staleness, Readiness} {
+			require.NotEqual(t, property.Fail, w.judged(p).Outcome, p.Name)
+		}
 	})
 }
 
@@ -161,7 +164,7 @@ func TestAFaithfulViewThatCatchesUpConverges(t *testing.T) {
 		}
 		w.now += 5 * time.Second
 		w.record(history.Record{Actor: "world", Verb: history.Phase, Key: "end", Value: "bound"})
-		r, _ := w.verdict().Result("convergence")
+		r := w.judged(Convergence)
 		if missed == "" {
 			require.Equal(t, property.Pass, r.Outcome, r.Evidence)
 		} else if _, place := w.states[missed], string(history.See)+missed; !w.held[place] && len(w.claims[missed]) > 0 {
@@ -194,24 +197,24 @@ func TestAPlantedFaultIsReported(t *testing.T) {
 				t.Skip("nothing of this key had ended when what the agent sees began")
 			}
 			plant(history.See, rapid.SampledFrom(old).Draw(t, "old"))
-			require.Len(t, w.sentences("monotonic"), 1)
-			require.Contains(t, w.sentences("monotonic")[0], "back in time")
-			require.Empty(t, w.sentences("integrity"))
+			require.Len(t, w.sentences(Monotonic), 1)
+			require.Contains(t, w.sentences(Monotonic)[0], "back in time")
+			require.Empty(t, w.sentences(Integrity))
 		case "deletion":
 			plant(history.Drop, "")
-			require.Len(t, w.sentences("no-spurious-deletion"), 1)
-			require.Contains(t, w.sentences("no-spurious-deletion")[0], "although it existed without a break")
-			require.Empty(t, w.sentences("monotonic"))
+			require.Len(t, w.sentences(NoSpuriousDeletion), 1)
+			require.Contains(t, w.sentences(NoSpuriousDeletion)[0], "although it existed without a break")
+			require.Empty(t, w.sentences(Monotonic))
 		case "deletion of nothing":
 			w.restart()
 			plant(history.Drop, "")
-			require.Len(t, w.sentences("no-spurious-deletion"), 1)
-			require.Contains(t, w.sentences("no-spurious-deletion")[0], "which was not in it")
+			require.Len(t, w.sentences(NoSpuriousDeletion), 1)
+			require.Contains(t, w.sentences(NoSpuriousDeletion)[0], "which was not in it")
 		case "invention":
 			plant(history.See, "invented")
-			require.Len(t, w.sentences("integrity"), 1)
-			require.Contains(t, w.sentences("integrity")[0], "which was never written")
-			require.Empty(t, w.sentences("monotonic"))
+			require.Len(t, w.sentences(Integrity), 1)
+			require.Contains(t, w.sentences(Integrity)[0], "which was never written")
+			require.Empty(t, w.sentences(Monotonic))
 		}
 	})
 }
@@ -265,12 +268,12 @@ func TestMonotonicAgreesWithExhaustiveSearch(t *testing.T) {
 			}
 		}
 		var got []int
-		result, _ := w.verdict().Result("monotonic")
+		result := w.judged(Monotonic)
 		for _, v := range result.Violations {
 			got = append(got, v.Records[len(v.Records)-1])
 		}
 		require.Equal(t, want, got)
-		session, _ := w.verdict().Result("monotonic-session")
+		session := w.judged(MonotonicSession)
 		require.Equal(t, result.Violations, session.Violations, "all of it is one session")
 	})
 }

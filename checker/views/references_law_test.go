@@ -1,4 +1,4 @@
-package checker
+package views
 
 import (
 	"cmp"
@@ -11,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -159,7 +158,7 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 		})
 		var got []string
 		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
-		for _, d := range views.WatchReferences(in).Dangles {
+		for _, d := range watchReferences(in).Dangles {
 			got = append(got, fmt.Sprint(in.Views.Agents[d.Agent], []string{"v", "d"}[d.Layer], in.Views.Entries[d.Entry].Key, " ", d.Identity, " ", d.From, " ", d.To))
 		}
 		slices.SortFunc(want, cmp.Compare)
@@ -174,9 +173,9 @@ func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawSociety(t)
 		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
-		x := views.NewOwnerIndex(in)
-		births := views.BirthsOf(in, x, 0, len(c.records))
-		n := views.NewNursery(in, x)
+		x := newOwnerIndex(in)
+		births := birthsOf(in, x, 0, len(c.records))
+		n := newNursery(in, x)
 		n.Follow(births)
 		want := make([]time.Duration, len(births))
 		for i := range want {
@@ -204,7 +203,7 @@ func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 			}
 		})
 		for i, b := range births {
-			require.Equal(t, want[i], b.Ready[views.Usable], "%s from %v on", b.Who, b.At)
+			require.Equal(t, want[i], b.Ready[usable], "%s from %v on", b.Who, b.At)
 		}
 	})
 }

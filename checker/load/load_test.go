@@ -1,9 +1,11 @@
-package checker
+package load
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // requests are so many of a client, evenly from an instant on, ten per second.
-func requests(client string, from, n int) string {
+func requestsOf(client string, from, n int) string {
 	var b strings.Builder
 	for i := range n {
 		at := fmt.Sprintf("%d.%d", from+i/10, i%10)
@@ -21,21 +23,17 @@ func requests(client string, from, n int) string {
 }
 
 func TestLoad(t *testing.T) {
-	tell(t, "load", []story{
-		{"many in the first minute of a process, few later", "5 r0 up writer - inc=1\n" + requests("r0", 5, 580) + requests("r0", 100, 120),
-			property.Pass, []string{"700 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 111.900s: 120 of 120)"}},
-		{"as many as there are writes and objects", "99 k0 write Pod ns1/a op=create rv=2\n" + requests("r0", 100, 123),
-			property.Pass, []string{"123 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 112.200s: 123 of 123)"}},
-		{"a storm", requests("a0", 100, 400),
-			property.Fail, []string{"a0 made 121 requests of k0 in the minute until 112.000s, the last one get ns1/a; the bound is 120"}},
-		{"a restart begins anew", requests("r0", 100, 60) + "121 r0 up writer - inc=2\n" + requests("r0", 122, 400),
-			property.Pass, []string{"460 requests of 1 client of a server; beyond their first minutes at most 50 % of the bound (r0 of k0 in the minute until 105.900s: 60 of 120)"}},
-		{"of an etcd only", "1 r0 call meta k/a op=put peer=r0 store=a0 rev=2 from=1\n", property.Unknown, []string{"the history has no request to a kube-apiserver"}},
+	propertytest.Tell(t, Load, []propertytest.Story{
+		{Name: "many in the first minute of a process, few later", History: "5 r0 up writer - inc=1\n" + requestsOf("r0", 5, 580) + requestsOf("r0", 100, 120), Outcome: property.Pass, Says: []string{"700 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 111.900s: 120 of 120)"}},
+		{Name: "as many as there are writes and objects", History: "99 k0 write Pod ns1/a op=create rv=2\n" + requestsOf("r0", 100, 123), Outcome: property.Pass, Says: []string{"123 requests of 1 client of a server; beyond their first minutes at most 100 % of the bound (r0 of k0 in the minute until 112.200s: 123 of 123)"}},
+		{Name: "a storm", History: requestsOf("a0", 100, 400), Outcome: property.Fail, Says: []string{"a0 made 121 requests of k0 in the minute until 112.000s, the last one get ns1/a; the bound is 120"}},
+		{Name: "a restart begins anew", History: requestsOf("r0", 100, 60) + "121 r0 up writer - inc=2\n" + requestsOf("r0", 122, 400), Outcome: property.Pass, Says: []string{"460 requests of 1 client of a server; beyond their first minutes at most 50 % of the bound (r0 of k0 in the minute until 105.900s: 60 of 120)"}},
+		{Name: "of an etcd only", History: "1 r0 call meta k/a op=put peer=r0 store=a0 rev=2 from=1\n", Outcome: property.Unknown, Says: []string{"the history has no request to a kube-apiserver"}},
 	})
 }
 
 func TestLoadIsMeasured(t *testing.T) {
-	r, _ := judge(t, `
+	r := propertytest.Judge(t, Load, `
 0 world phase - start
 0 k0 up kube - inc=1
 0 r0 up etcd - store=a0 inc=1
@@ -50,7 +48,7 @@ func TestLoadIsMeasured(t *testing.T) {
 3 r0 down etcd - store=a0 inc=1
 4 world phase - churn
 9 world phase - end
-`).Result("load")
+`)
 	var said []string
 	for _, m := range r.Measures {
 		said = append(said, m.Name+" of "+m.Group+": "+m.String())
@@ -77,13 +75,13 @@ func TestLoadIsMeasured(t *testing.T) {
 
 // What checking costs must not grow with how late a history ends.
 func TestLoadOfAHistoryOfThirtyYears(t *testing.T) {
-	r, _ := judge(t, `
+	r := propertytest.Judge(t, Load, `
 0 world phase - start
 0 k0 up kube - inc=1
 1 k0 request Pod ns1/a op=get peer=a0 rv=2 from=1 bytes=100
 4 world phase - churn
 999999999 world phase - end
-`).Result("load")
+`)
 	var said []string
 	for _, m := range r.Measures {
 		if m.Name == "requests per second" || m.Name == "lists in 10 s" {
@@ -112,7 +110,7 @@ func TestOperationsAreTimedFromThePlan(t *testing.T) {
 19 w0 op Pod ns1/e op=pod-create rev=6 from=7 err=unfinished
 19 world phase - end value=bound
 `
-	r, _ := judge(t, run).Result("load")
+	r := propertytest.Judge(t, Load, run)
 	require.Equal(t, property.Pass, r.Outcome)
 	require.Contains(t, r.Evidence, "; 6 operations of the workload asked for, 1.5 per second of the churn, of which 0.8 were reached; 1 superseded by a later one; 1 not over when the run ended")
 	var said []string
@@ -131,10 +129,10 @@ func TestOperationsAreTimedFromThePlan(t *testing.T) {
 
 func TestLeaks(t *testing.T) {
 	const run = "9 world phase - end value=settled\n"
-	tell(t, "leaks", []story{
-		{"nothing is left", run + "9 world left - -\n", property.Pass, []string{"every process was stopped, and the goroutines that were left were counted"}},
-		{"goroutines are left", run + "9 world left - a/b.Run rev=2\n9 world left - a/c.Run rev=1\n9 world left - - rev=3\n", property.Fail, []string{
+	propertytest.Tell(t, Leaks, []propertytest.Story{
+		{Name: "nothing is left", History: run + "9 world left - -\n", Outcome: property.Pass, Says: []string{"every process was stopped, and the goroutines that were left were counted"}},
+		{Name: "goroutines are left", History: run + "9 world left - a/b.Run rev=2\n9 world left - a/c.Run rev=1\n9 world left - - rev=3\n", Outcome: property.Fail, Says: []string{
 			"2 goroutines started by a/b.Run outlived their processes", "1 goroutine started by a/c.Run outlived their processes"}},
-		{"nobody counted", run, property.Unknown, []string{"the goroutines that were left when every process had stopped were not counted"}},
+		{Name: "nobody counted", History: run, Outcome: property.Unknown, Says: []string{"the goroutines that were left when every process had stopped were not counted"}},
 	})
 }

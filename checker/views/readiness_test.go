@@ -1,7 +1,9 @@
-package checker
+package views
 
 import (
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,43 +23,43 @@ const created = `
 `
 
 func TestReadiness(t *testing.T) {
-	tell(t, "readiness", []story{
-		{"in views, then in datapaths, then with its identity", created + `
+	propertytest.Tell(t, Readiness, []propertytest.Story{
+		{Name: "in views, then in datapaths, then with its identity", History: created + `
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 14 a0 program endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 15 a1 program endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 16 a0 see identity 301 value=db
 17 a1 see identity 301 value=db
-` + healed, property.Pass, []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
-		{"deleted before", created + `
+` + healed, Outcome: property.Pass, Says: []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
+		{Name: "deleted before", History: created + `
 13 k0 truth endpoint 10.0.0.2 op=del owner=CiliumEndpoint/ns1/q rv=45
 14 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
-` + healed, property.Pass, []string{"0 of 1 pod created during the churn became usable; 1 of the others had ended before, or shared their address"}},
-		{"an agent that is down need not know", created + `
+` + healed, Outcome: property.Pass, Says: []string{"0 of 1 pod created during the churn became usable; 1 of the others had ended before, or shared their address"}},
+		{Name: "an agent that is down need not know", History: created + `
 12 a0 see identity 301 value=db
 20 a1 down agent - inc=1
-` + healed, property.Pass, []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
-		{"an agent that starts anew must", created + `
+` + healed, Outcome: property.Pass, Says: []string{"1 of 1 pod created during the churn became usable; 0 of the others had ended before, or shared their address"}},
+		{Name: "an agent that starts anew must", History: created + `
 12 a0 see identity 301 value=db
 13 a0 down agent - inc=1
 14 a1 see identity 301 value=db
 20 a0 up agent - inc=2
 21 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 22 a0 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
-` + healed, property.Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its identity"}},
-		{"with its identity too late", created + `
+` + healed, Outcome: property.Fail, Says: []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its identity"}},
+		{Name: "with its identity too late", History: created + `
 12 a0 see identity 301 value=db
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 100 world phase - heal value=1m0s
 161 a1 see identity 301 value=db
 170 world phase - end value=bound
-`, property.Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was usable only at 161.000s, 61.000s after the heal, and not within 1m0s"}},
-		{"never, until it is deleted after the bound", created + `
+`, Outcome: property.Fail, Says: []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was usable only at 161.000s, 61.000s after the heal, and not within 1m0s"}},
+		{Name: "never, until it is deleted after the bound", History: created + `
 100 world phase - heal value=1m0s
 165 k0 truth endpoint 10.0.0.2 op=del owner=CiliumEndpoint/ns1/q rv=45
 170 world phase - end value=bound
-`, property.Fail, []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was not usable before it was gone at 165.000s"}},
-		{"with the old identity only", created + `
+`, Outcome: property.Fail, Says: []string{"pod ns1/q with identity 301 got 10.0.0.2 at 11.000s and was not usable before it was gone at 165.000s"}},
+		{Name: "with the old identity only", History: created + `
 12 a0 see identity 301 value=db
 13 a1 see identity 301 value=db
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
@@ -65,30 +67,30 @@ func TestReadiness(t *testing.T) {
 20 k0 truth endpoint 10.0.0.2 op=put owner=CiliumEndpoint/ns1/q rv=46 value="id=302 host=h1 pod=ns1/q"
 21 a0 see identity 302 value=x
 21 a1 see identity 302 value=x
-` + healed, property.Fail, []string{"pod ns1/q with identity 302 got 10.0.0.2 at 20.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its endpoint, a1 lacks its endpoint"}},
-		{"the pod that had the address before has it still", created + `
+` + healed, Outcome: property.Fail, Says: []string{"pod ns1/q with identity 302 got 10.0.0.2 at 20.000s and was still not usable when the run ended, 60.000s after the heal: a0 lacks its endpoint, a1 lacks its endpoint"}},
+		{Name: "the pod that had the address before has it still", History: created + `
 12 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/r rv=45 value="id=300 host=h1 pod=ns1/r"
 12 a0 see identity 301 value=db
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 13 a1 see identity 301 value=db
-` + healed, property.Pass, []string{"1 of 2 pods created during the churn became usable; 1 of the others had ended before, or shared their address"}},
-		{"not yet when the run ends before the bound", created + `
+` + healed, Outcome: property.Pass, Says: []string{"1 of 2 pods created during the churn became usable; 1 of the others had ended before, or shared their address"}},
+		{Name: "not yet when the run ends before the bound", History: created + `
 100 world phase - heal value=1m0s
 120 world phase - end value=settled
-`, property.Unknown, []string{"1 of 1 pod created during the churn were not yet usable when the run ended"}},
-		{"no pod in the churn", "0 a0 up agent - inc=1\n1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"\n10 world phase - churn" + healed, property.Unknown, []string{"no pod was created during the churn"}},
-		{"no agent", "10 world phase - churn\n11 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"" + healed, property.Unknown, []string{"there is no agent"}},
+`, Outcome: property.Unknown, Says: []string{"1 of 1 pod created during the churn were not yet usable when the run ended"}},
+		{Name: "no pod in the churn", History: "0 a0 up agent - inc=1\n1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"\n10 world phase - churn" + healed, Outcome: property.Unknown, Says: []string{"no pod was created during the churn"}},
+		{Name: "no agent", History: "10 world phase - churn\n11 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns1/p rv=42 value=\"id=300 host=h1 pod=ns1/p\"" + healed, Outcome: property.Unknown, Says: []string{"there is no agent"}},
 	})
 }
 
 func TestReadinessIsMeasuredInEachAspect(t *testing.T) {
-	r, _ := judge(t, created+`
+	r := propertytest.Judge(t, Readiness, created+`
 13 a1 see endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 14 a0 program endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 15 a1 program endpoint 10.0.0.2 value="id=301 host=h1 pod=ns1/q"
 16 a0 see identity 301 value=db
 17 a1 see identity 301 value=db
-`+healed).Result("readiness")
+`+healed)
 	var took []string
 	for _, m := range r.Measures {
 		took = append(took, m.Group+": "+m.String())

@@ -1,7 +1,9 @@
-package checker
+package views
 
 import (
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 )
@@ -21,27 +23,27 @@ const stored = `
 `
 
 func TestSingleSource(t *testing.T) {
-	tell(t, "single-source", []story{
-		{"equal", stored + `
+	propertytest.Tell(t, SingleSource, []propertytest.Story{
+		{Name: "equal", History: stored + `
 5 a0 see endpoint 10.0.0.1 value=x
 5 a0 see node n0 value=y
 5 a0 see node n1 value=w
 6 a0 drop node n1
 20 r0 put meta cilium/.heartbeat store=00000000000000a0 rev=7 value=1
 20 world phase - end value=settled
-`, property.Pass, []string{"2 entries of 1 agent compared with the stores that they read"}},
-		{"lacks one, has another, and one is different", stored + `
+`, Outcome: property.Pass, Says: []string{"2 entries of 1 agent compared with the stores that they read"}},
+		{Name: "lacks one, has another, and one is different", History: stored + `
 5 a0 see endpoint 10.0.0.2 value=z
 5 a0 see node n0 value=v
 20 world phase - end value=settled
-`, property.Fail, []string{"agent a0, connected with r0 (store 00000000000000a0) since 4.000s, differed from that store in 1 entry of the kind node at rest: it has n0 as <v> and the store as <y>", "agent a0, connected with r0 (store 00000000000000a0) since 4.000s, differed from that store in 2 entries of the kind endpoint at rest: it has 10.0.0.2, which the store has not, it lacks 10.0.0.1"}},
-		{"lacks what no view ever had and nothing ever claimed", stored + `
+`, Outcome: property.Fail, Says: []string{"agent a0, connected with r0 (store 00000000000000a0) since 4.000s, differed from that store in 1 entry of the kind node at rest: it has n0 as <v> and the store as <y>", "agent a0, connected with r0 (store 00000000000000a0) since 4.000s, differed from that store in 2 entries of the kind endpoint at rest: it has 10.0.0.2, which the store has not, it lacks 10.0.0.1"}},
+		{Name: "lacks what no view ever had and nothing ever claimed", History: stored + `
 5 r0 put identity cilium/state/identities/v1/id/300 store=00000000000000a0 rev=7 value=web
 5 a0 see endpoint 10.0.0.1 value=x
 5 a0 see node n0 value=y
 20 world phase - end value=settled
-`, property.Fail, []string{"agent a0, connected with r0 (store 00000000000000a0) since 4.000s, differed from that store in 1 entry of the kind identity at rest: it lacks 300"}},
-		{"what an incarnation had that is gone", stored + `
+`, Outcome: property.Fail, Says: []string{"agent a0, connected with r0 (store 00000000000000a0) since 4.000s, differed from that store in 1 entry of the kind identity at rest: it lacks 300"}},
+		{Name: "what an incarnation had that is gone", History: stored + `
 5 a0 see endpoint 10.0.0.1 value=x
 5 a0 see node n0 value=y
 6 a0 down agent - inc=1
@@ -49,18 +51,18 @@ func TestSingleSource(t *testing.T) {
 8 a0 connect - - peer=r0 store=00000000000000a0 inc=2
 8 a0 see endpoint 10.0.0.1 value=x
 20 world phase - end value=settled
-`, property.Fail, []string{"agent a0, connected with r0 (store 00000000000000a0) since 8.000s, differed from that store in 1 entry of the kind node at rest: it lacks n0"}},
-		{"not at rest", stored + `
+`, Outcome: property.Fail, Says: []string{"agent a0, connected with r0 (store 00000000000000a0) since 8.000s, differed from that store in 1 entry of the kind node at rest: it lacks n0"}},
+		{Name: "not at rest", History: stored + `
 5 a0 see endpoint 10.0.0.1 value=x
 14.999 world phase - end value=bound
-`, property.Unknown, []string{"the run was not at rest: see endpoint 10.0.0.1 of a0 changed 9.999s before its end"}},
-		{"not connected", stored + `
+`, Outcome: property.Unknown, Says: []string{"the run was not at rest: see endpoint 10.0.0.1 of a0 changed 9.999s before its end"}},
+		{Name: "not connected", History: stored + `
 5 a0 disconnect - - peer=r0 store=00000000000000a0 inc=1 value=reset
 20 world phase - end value=bound
-`, property.Unknown, []string{"no agent was connected when the run ended"}},
-		{"down", stored + `
+`, Outcome: property.Unknown, Says: []string{"no agent was connected when the run ended"}},
+		{Name: "down", History: stored + `
 5 a0 down agent - inc=1
 20 world phase - end value=bound
-`, property.Unknown, []string{"no agent was connected when the run ended"}},
+`, Outcome: property.Unknown, Says: []string{"no agent was connected when the run ended"}},
 	})
 }

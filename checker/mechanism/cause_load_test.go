@@ -1,9 +1,11 @@
-package checker
+package mechanism_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,7 +40,7 @@ func TestCauseOfAStorm(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records)
 			require.NoError(t, err)
-			r, _ := Check(&history.History{Records: records}, Config{}).Result(load.Load.Name)
+			r, _ := checker.Check(&history.History{Records: records}, checker.Config{}).Result(load.Load.Name)
 			require.Len(t, r.Violations, 1)
 			if c.want == "" {
 				require.Nil(t, r.Violations[0].Cause)

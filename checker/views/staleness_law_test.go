@@ -1,4 +1,4 @@
-package checker
+package views
 
 import (
 	"slices"
@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -44,20 +43,20 @@ func TestTheLeastDeltaIsThatOfPorcupine(t *testing.T) {
 			}
 			e := &v.Entries[id]
 			all := index.Showings(nil, during[0], sorted[offsets[slot]:offsets[slot+1]])
-			explained, left := views.SplitInOrder(e, slices.Clone(all))
+			explained, left := splitInOrder(e, slices.Clone(all))
 			if len(left) > 0 {
-				require.Equal(t, porcupine.Illegal, views.Relaxed(e, all, w.now+time.Second, time.Now().Add(time.Minute)), "no delta explains all of it")
+				require.Equal(t, porcupine.Illegal, relaxed(e, all, w.now+time.Second, time.Now().Add(time.Minute)), "no delta explains all of it")
 			} else {
 				inOrder++
 			}
 			delta := time.Duration(0)
-			for _, s := range views.Ages(e, explained) {
+			for _, s := range agesOf(e, explained) {
 				delta = max(delta, s.By)
 			}
-			require.Equal(t, porcupine.Ok, views.Relaxed(e, explained, delta, time.Now().Add(time.Minute)))
+			require.Equal(t, porcupine.Ok, relaxed(e, explained, delta, time.Now().Add(time.Minute)))
 			if delta > 0 {
 				stale++
-				require.Equal(t, porcupine.Illegal, views.Relaxed(e, explained, delta-1, time.Now().Add(time.Minute)))
+				require.Equal(t, porcupine.Illegal, relaxed(e, explained, delta-1, time.Now().Add(time.Minute)))
 			}
 		}
 	})
@@ -67,22 +66,22 @@ func TestTheLeastDeltaIsThatOfPorcupine(t *testing.T) {
 
 func TestTheSampleHasTheGreatestDeltasAndIsSpread(t *testing.T) {
 	for _, n := range []int{0, 1, 32, 33, 64, 65, 1000, 4096} {
-		var s views.Sample
+		var s sample
 		for i := range n {
-			s.Add(views.Subject{Entry: int32(i), Delta: time.Duration((i * 7) % n)})
+			s.Add(subject{Entry: int32(i), Delta: time.Duration((i * 7) % n)})
 		}
 		all := s.Subjects()
-		require.LessOrEqual(t, len(all), 2*views.Half)
-		require.GreaterOrEqual(t, len(all), min(n, views.Half))
+		require.LessOrEqual(t, len(all), 2*half)
+		require.GreaterOrEqual(t, len(all), min(n, half))
 		greatest, inQuarter := 0, [4]int{}
 		for _, one := range all {
-			if int(one.Delta) >= n-views.Half {
+			if int(one.Delta) >= n-half {
 				greatest++
 			}
 			inQuarter[int(one.Entry)*4/n]++
 		}
 		if n%7 != 0 { // else several have one delta
-			require.Equal(t, min(n, views.Half), greatest, "of %d", n)
+			require.Equal(t, min(n, half), greatest, "of %d", n)
 		}
 		if n >= 4 {
 			require.Positive(t, slices.Min(inQuarter[:]), "of %d", n)

@@ -1,15 +1,17 @@
-package checker
+package stores
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 )
 
 // vouched is a cluster with the identity 7, of which the writer r0 knows by its list of
 // resourceVersion 3, and the identities 8, which is younger, and 9, which was deleted.
-func vouched(lines string) string {
+func canaried(lines string) string {
 	return store("") + `
 0 k0 truth identity 7 op=put value=x owner=i/7 rv=2
 0 k0 truth identity 9 op=put value=z owner=i/9 rv=2
@@ -24,30 +26,30 @@ func vouched(lines string) string {
 func TestCanaries(t *testing.T) {
 	const says = "etcd of r0 (store 00000000000000a0): the canary of cilium/state/identities/v1 was put at rev 5 at 5.000s, but identity 7 "
 	canary := "5 r0 put meta cilium/synced/c1/cilium/state/identities/v1 rev=5 value=now\n"
-	tell(t, "canaries", []story{
-		{"what was listed is there, what was deleted since is not", vouched(`
+	propertytest.Tell(t, Canaries, []propertytest.Story{
+		{Name: "what was listed is there, what was deleted since is not", History: canaried(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
-` + canary), property.Pass, []string{"1 of 1 canary, which vouch for 2 entries"}},
-		{"later content", vouched(`
+` + canary), Outcome: property.Pass, Says: []string{"1 of 1 canary, which vouch for 2 entries"}},
+		{Name: "later content", History: canaried(`
 4 k0 truth identity 7 op=put value=v owner=i/7 rv=6
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=v
-` + canary), property.Pass, []string{"1 of 1 canary, which vouch for 2 entries"}},
-		{"it comes too early", vouched(canary + `
+` + canary), Outcome: property.Pass, Says: []string{"1 of 1 canary, which vouch for 2 entries"}},
+		{Name: "it comes too early", History: canaried(canary + `
 6 r0 put identity cilium/state/identities/v1/id/7 rev=6 value=y
-`), property.Fail, []string{says + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
-		{"older content", vouched(`
+`), Outcome: property.Fail, Says: []string{says + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
+		{Name: "older content", History: canaried(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=x
-` + canary), property.Fail, []string{says + "is there as <x> of rev 2, which it was before that list only, although the writer's list of rv 3 at 2.000s had it"}},
-		{"it comes back too early", vouched(`
+` + canary), Outcome: property.Fail, Says: []string{says + "is there as <x> of rev 2, which it was before that list only, although the writer's list of rv 3 at 2.000s had it"}},
+		{Name: "it comes back too early", History: canaried(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
 4 r0 put meta cilium/synced/c1/cilium/state/identities/v1 rev=3 value=now
 4 r0 del identity cilium/state/identities/v1/id/7 rev=4
 4 r0 del meta cilium/synced/c1/cilium/state/identities/v1 rev=4
-` + canary), property.Fail, []string{strings.Replace(says, "put at", "put again at", 1) + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
-		{"of a writer without a list, and of nothing that is known", vouched(`
+` + canary), Outcome: property.Fail, Says: []string{strings.Replace(says, "put at", "put again at", 1) + "is not there, although the writer's list of rv 3 at 2.000s had it"}},
+		{Name: "of a writer without a list, and of nothing that is known", History: canaried(`
 4 r0 up writer - inc=2
 5 r0 put meta cilium/synced/c1/cilium/state/services/v1 rev=4 value=now
-` + canary), property.Unknown, []string{"the history does not say which lists the writers of 1 canary had got"}},
-		{"none", vouched(""), property.Unknown, []string{"no canary was put"}},
+` + canary), Outcome: property.Unknown, Says: []string{"the history does not say which lists the writers of 1 canary had got"}},
+		{Name: "none", History: canaried(""), Outcome: property.Unknown, Says: []string{"no canary was put"}},
 	})
 }

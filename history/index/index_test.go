@@ -1,0 +1,150 @@
+package index
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+)
+
+const (
+	webAt1 = "id=65537 host=192.168.0.1 pod=shop/web"
+	webAt2 = "id=65537 host=192.168.0.2 pod=shop/web"
+	dbAt1  = "id=65538 host=192.168.0.1 pod=shop/db"
+)
+
+// truth is a record of what became true of the endpoint 10.0.0.1.
+func truth(at int, rv int64, op, owner, value string) history.Record {
+	return history.Record{At: second(at), Actor: "k0", Verb: history.Truth, Kind: history.Endpoint, Key: "10.0.0.1", Op: op, Owner: owner, Value: value, RV: rv}
+}
+
+func TestAnEntryGoesThroughStates(t *testing.T) {
+	x := indexOf(
+		truth(1, 3, "put", "p", webAt1),
+		truth(2, 4, "put", "p", webAt2),
+		truth(3, 5, "put", "q", dbAt1),
+		truth(4, 6, "del", "p", ""),
+		truth(5, 7, "del", "q", ""),
+	)
+	e := x.Views.ByName()[EntryKey{history.Endpoint, "10.0.0.1"}]
+	require.NotNil(t, e)
+	require.Equal(t, []int32{0, 1, 1, 5}, []int32{e.StateOf(2), e.StateOf(3), e.StateAt(second(1)), e.StateOf(9)})
+	require.Empty(t, e.LiveIn(0))
+	require.Equal(t, []string{webAt1}, e.LiveIn(1))
+	require.ElementsMatch(t, []string{webAt2, dbAt1}, e.LiveIn(3), "two objects claim the address")
+	require.Equal(t, []string{dbAt1}, e.LiveIn(4))
+	require.Empty(t, e.LiveIn(5))
+	require.True(t, Covers(e.Absent, 0))
+	require.True(t, Covers(e.Absent, 5))
+	require.True(t, Lasts(e.Absent))
+	require.True(t, e.TrueThroughout(second(1), second(4)))
+	require.False(t, e.TrueThroughout(second(4), second(6)))
+
+	owners := e.OwnersOf()
+	require.Len(t, owners.All, 2, "one pod has the address on two hosts")
+	require.Equal(t, []Possession{PossessionOf(webAt1)}, owners.OwnersIn(2))
+	require.Equal(t, "pod shop/db with identity 65538", owners.OwnersIn(4)[0].String())
+	require.Zero(t, PossessionOf("labels only"))
+	require.Equal(t, []bool{true, false}, []bool{Reserved("4"), Reserved("65537")})
+}
+
+func TestViewsEndWithWhatTheyWereTold(t *testing.T) {
+	see := func(at int, verb history.Verb, value string) history.Record {
+		return history.Record{At: second(at), Actor: "a0", Verb: verb, Kind: history.Endpoint, Key: "10.0.0.1", Value: value, Source: "clustermesh", Peer: "r0", Session: 1}
+	}
+	x := indexOf(
+		truth(1, 3, "put", "p", webAt1),
+		history.Record{At: second(2), Actor: "a0", Verb: history.Up, Kind: "agent", Inc: 1},
+		see(3, history.See, webAt1), see(3, history.Program, webAt1),
+		history.Record{At: second(4), Actor: "a0", Verb: history.Down, Kind: "agent", Inc: 1},
+		history.Record{At: second(5), Actor: "a0", Verb: history.Up, Kind: "agent", Inc: 2},
+		history.Record{At: second(9), Actor: "world", Verb: history.Left, Kind: "goroutine"},
+	)
+	require.Len(t, x.Left, 1, "what was counted after the end is apart")
+	require.Len(t, x.Records, 6)
+	v := x.Views
+	end := EndOf(v)
+	require.False(t, end.Of(v, 0, View, 0).Shown, "a restart empties the view")
+	require.True(t, end.Of(v, 0, Datapath, 0).Shown, "and not the datapath")
+	agents, datapaths := Lives(v, second(9))
+	require.Len(t, agents[0], 2)
+	require.Len(t, datapaths, 1)
+
+	lives := x.ProcessLives("a0", "agent")
+	require.Equal(t, second(4), lives[0].To)
+	require.Equal(t, Forever, lives[1].To)
+	last, ok := LifeAt(lives, second(7))
+	require.True(t, ok)
+	require.Equal(t, second(5), last.From)
+	_, ok = LifeAt(lives, second(1))
+	require.False(t, ok)
+}
+
+// Files before version 3 do not say which session a change is of.
+func TestSessionsOfOlderHistories(t *testing.T) {
+	drop := history.Record{Actor: "a0", Verb: history.Drop, Kind: history.Node, Key: "n1"}
+	connect := history.Record{Actor: "a0", Verb: history.Connect, Peer: "r0"}
+	x := indexOf(history.Record{Actor: "a0", Verb: history.Up, Kind: "agent"}, drop, connect, drop, connect, drop)
+	require.Equal(t, []int64{1, 1, 2}, []int64{x.Records[1].Session, x.Records[3].Session, x.Records[5].Session})
+	drop.Session = 7
+	require.Equal(t, int64(7), indexOf(connect, connect, drop).Records[2].Session, "what a history says is not changed")
+}
+
+func TestPhases(t *testing.T) {
+	phase := func(at int, name, value string) history.Record {
+		return history.Record{At: second(at), Actor: "world", Verb: history.Phase, Key: name, Value: value}
+	}
+	records := []history.Record{phase(0, "boot", ""), phase(5, "churn", ""), phase(20, "heal", "1m0s"), phase(30, "end", "settled")}
+	from, to := ChurnOf(records)
+	require.Equal(t, []int{1, 2}, []int{from, to})
+	heal, end, bound, problem := Phases(records)
+	require.Equal(t, []int{2, 3}, []int{heal, end})
+	require.Equal(t, second(60), bound)
+	require.Empty(t, problem)
+	_, _, _, problem = Phases(records[:2])
+	require.Equal(t, "the run has no heal phase", problem)
+	_, _, _, problem = Phases([]history.Record{phase(1, "heal", "soon")})
+	require.Equal(t, `the bound of the heal phase, "soon", is not a duration such as 5m0s`, problem)
+}
+
+func TestDisturbances(t *testing.T) {
+	records := []history.Record{
+		{At: second(1), Actor: "world", Verb: history.Fault, Kind: "partition", Key: "r0", Peer: "k0", Rev: 1},
+		{At: second(2), Actor: "r0", Verb: history.Down, Kind: "writer"},
+		{At: second(3), Actor: "r0", Verb: history.Down, Kind: "etcd"},
+		{At: second(4), Actor: "world", Verb: history.Heal, Kind: "partition", Key: "r0", Peer: "k0", Rev: 1},
+		{At: second(5), Actor: "world", Verb: history.Fault, Kind: "reset", Key: "r0", Rev: 2},
+		{At: second(6), Actor: "r0", Verb: history.Up, Kind: "writer"},
+	}
+	counts := func(kind string) bool { return kind == "partition" }
+	require.Equal(t, map[string][]Disturbance{
+		"r0": {{"partition", second(1), second(4)}, {Down, second(2), second(6)}},
+		"k0": {{"partition", second(1), second(4)}},
+	}, Disturbances(records, counts, "writer"))
+}
+
+func TestConnections(t *testing.T) {
+	records := []history.Record{
+		{At: second(1), Actor: "a0", Verb: history.Up, Kind: "agent"},
+		{At: second(2), Actor: "a0", Verb: history.Connect, Peer: "r0"},
+		{At: second(3), Actor: "a0", Verb: history.Net, Key: "close", Peer: "r0"},
+		{At: second(3), Actor: "a0", Verb: history.Disconnect, Peer: "r0"},
+		{At: second(4), Actor: "a1", Verb: history.Connect, Peer: "r1"},
+		{At: second(5), Actor: "a1", Verb: history.Down, Kind: "agent"},
+	}
+	departures := Departures(records)
+	require.Equal(t, second(3), departures[ClientServer{"a0", "r0"}][0])
+	require.Equal(t, second(5), departures[ClientServer{"a1", ""}][0])
+	require.Equal(t, map[string]int{"a0": 3}, LastConnections(records))
+	require.Equal(t, []int{1, -1, 4}, []int{ConnectionAt(records, "a0", 2), ConnectionAt(records, "a0", 5), ConnectionAt(records, "a1", 5)})
+}
+
+func TestWatchEvents(t *testing.T) {
+	put := ParseEtcdEvent("put:k/a:b:7:3:2:hash:prev=5")
+	require.Equal(t, "k/a:b", put.Key)
+	require.Equal(t, int64(7), put.Mod)
+	require.Equal(t, int64(-1), ParseEtcdEvent("nonsense").Mod)
+	ev := ParseKubeEvent("ADDED:shop/web:12")
+	require.Equal(t, []any{"ADDED", "shop/web", int64(12)}, []any{ev.What, ev.Key, ev.RV})
+}

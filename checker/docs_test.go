@@ -33,6 +33,9 @@ func markdown() string {
 		if !clusterMesh.Promises(p.Name) {
 			promise += " (Judged in every mode; clustermesh does not promise it.)"
 		}
+		if len(p.RestsOn) > 0 {
+			promise += " (Rests on " + strings.Join(p.RestsOn, ", ") + ".)"
+		}
 		if ok, why := crd.Applies(p.Name); !ok {
 			promise += " (Not applicable in crd: " + why + ".)"
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/linearize"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
 
@@ -38,11 +39,11 @@ func checkKubeLinearizable(in *property.Input) property.Result {
 	})
 	property.SortByTime(violations)
 	if t.Late && len(violations) == 0 {
-		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, property.Thousands(t.Judged), property.Count(t.Total, "operation", "operations")))
+		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
 	}
 	return property.Judged(fmt.Sprintf("%s on %s from %s and %s, at most %d of an object at once",
-		property.Count(t.Judged, "operation", "operations"), property.Count(t.Keys, "object", "objects"),
-		property.Count(o.requests, "request", "requests"), property.Count(o.writes, "write", "writes"), t.Widest), violations)
+		text.Count(t.Judged, "operation"), text.Count(t.Keys, "object"),
+		text.Count(o.requests, "request"), text.Count(o.writes, "write"), t.Widest), violations)
 }
 
 // likelyObject orders operations of one instant by their resourceVersions, writes first.
@@ -60,15 +61,15 @@ var (
 	noOrder = &property.Rule{Name: "no-order", Text: func(f *property.Facts) string {
 		after := ""
 		if f.Before != nil {
-			after = fmt.Sprintf("; the longest order that can be found ends with %s of %s at %s", f.Before.Value, f.Before.By, property.Seconds(f.Before.At))
+			after = fmt.Sprintf("; the longest order that can be found ends with %s of %s at %s", f.Before.Value, f.Before.By, text.Seconds(f.Before.At))
 		}
-		return fmt.Sprintf("%s: no order of the operations on %s explains %s of %s at %s%s", f.Server, f.Object(), f.Shown.Value, f.Client, property.Seconds(f.At), after)
+		return fmt.Sprintf("%s: no order of the operations on %s explains %s of %s at %s%s", f.Server, f.Object(), f.Shown.Value, f.Client, text.Seconds(f.At), after)
 	}}
 	rvDecreased = &property.Rule{Name: "decreased", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s: %s of %s has rv %d, after rv %d at %s", f.Server, f.Shown.Op, f.Object(), f.Shown.RV, f.Before.RV, property.Seconds(f.At))
+		return fmt.Sprintf("%s: %s of %s has rv %d, after rv %d at %s", f.Server, f.Shown.Op, f.Object(), f.Shown.RV, f.Before.RV, text.Seconds(f.At))
 	}}
 	neverCommitted = &property.Rule{Name: "never-committed", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s: %s of %s by %s was acknowledged with rv %d, but never committed, at %s", f.Server, f.Shown.Op, f.Object(), f.Client, f.Shown.RV, property.Seconds(f.At))
+		return fmt.Sprintf("%s: %s of %s by %s was acknowledged with rv %d, but never committed, at %s", f.Server, f.Shown.Op, f.Object(), f.Client, f.Shown.RV, text.Seconds(f.At))
 	}}
 )
 

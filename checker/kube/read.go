@@ -7,6 +7,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // read judges a get or a list by kube-watch's rules for what comes from a watch cache:
@@ -43,7 +44,7 @@ var (
 
 func readRule(name string, what func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s: the %s of %s by %s (asked for %q) %s at %s", f.Server, f.Shown.Op, f.Kind, f.Client, f.Asked, what(f), property.Seconds(f.At))
+		return fmt.Sprintf("%s: the %s of %s by %s (asked for %q) %s at %s", f.Server, f.Shown.Op, f.Kind, f.Client, f.Asked, what(f), text.Seconds(f.At))
 	}}
 }
 

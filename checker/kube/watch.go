@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Watch = property.Property{
@@ -33,8 +34,8 @@ func checkKubeWatch(in *property.Input) property.Result {
 	}
 	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s in %s, of them %s complete and %s initial states, and %s",
-		property.Count(c.sent, "event", "events"), property.Count(len(in.Watches.Kube), "watch", "watches"), property.Thousands(c.whole), property.Thousands(c.initial),
-		property.Count(c.reads, "read", "reads")), c.violations)
+		text.Count(c.sent, "event"), text.Count(len(in.Watches.Kube), "watch"), text.Thousands(c.whole), text.Thousands(c.initial),
+		text.Count(c.reads, "read")), c.violations)
 }
 
 type kubeWatchCheck struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // brokenRule is a rule of watches and its family: a watch that breaks one of a family is
@@ -37,7 +38,7 @@ var (
 	})
 	beganOld = watchRule("freshness", "", func(f *property.Facts) string { return fmt.Sprintf("began at rv %d,", f.Shown.RV) })
 	gap      = watchRule("gap", "", func(f *property.Facts) string {
-		return fmt.Sprintf("lacks the %s of %s at rv %d%s,", f.Truth.Op, f.Truth.Key, f.Truth.RV, property.AndMore(f.Others))
+		return fmt.Sprintf("lacks the %s of %s at rv %d%s,", f.Truth.Op, f.Truth.Key, f.Truth.RV, text.AndMore(f.Others))
 	})
 	watchRules = []*property.Rule{afterEnd.Rule, sentNeverWritten.Rule, passedBookmark.Rule, bookmarkOld.Rule, wrongOrder.Rule, wrongType.Rule,
 		initialAgain.Rule, initialDiffers.Rule, beganOld.Rule, gap.Rule}
@@ -58,7 +59,7 @@ func watchRule(family, way string, what func(*property.Facts) string) brokenRule
 		if f.Range != "" {
 			about += ", " + f.Range
 		}
-		return fmt.Sprintf("%s: %s: the watch of %s on %s (asked for %q) %s at %s", f.Server, family, f.Client, about, f.Asked, what(f), property.Seconds(f.At))
+		return fmt.Sprintf("%s: %s: the watch of %s on %s (asked for %q) %s at %s", f.Server, family, f.Client, about, f.Asked, what(f), text.Seconds(f.At))
 	}}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Leaks = property.Property{
@@ -17,7 +18,7 @@ var Leaks = property.Property{
 const goroutines = "goroutines"
 
 var outlived = &property.Rule{Name: "outlived", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s started by %s outlived their processes", property.Count(f.Counts[goroutines], "goroutine", "goroutines"), f.Key)
+	return fmt.Sprintf("%s started by %s outlived their processes", text.Count(f.Counts[goroutines], "goroutine"), f.Key)
 }}
 
 // checkLeaks reads what was counted when the run had ended.

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Load = property.Property{
@@ -41,8 +42,8 @@ func checkLoad(in *property.Input) property.Result {
 		return property.Undecided("the history has no request to a kube-apiserver")
 	}
 	operations, measures := measureOperations(in.Records, index.PhaseAt(in.Records, "churn"), index.PhaseAt(in.Records, "heal"))
-	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s%s", property.Count(s.requests, "request", "requests"),
-		property.Count(len(s.clients), "client of a server", "clients of a server"), property.OrDefault(s.most, "none"), operations.String()), s.violations).
+	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s%s", text.Count(s.requests, "request"),
+		text.Count(len(s.clients), "client")+" of a server", property.OrDefault(s.most, "none"), operations.String()), s.violations).
 		Measured(append(measureLoad(in.Records), measures...)...)
 }
 
@@ -123,7 +124,7 @@ const (
 
 var storm = &property.Rule{Name: "storm", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s made %s of %s in the minute until %s, the last one %s %s; the bound is %s", f.Client,
-		property.Count(f.Counts[requests], "request", "requests"), f.Server, property.Seconds(f.At), f.Shown.Op, f.Shown.Key, property.Thousands(f.Counts[allowed]))
+		text.Count(f.Counts[requests], "request"), f.Server, text.Seconds(f.At), f.Shown.Op, f.Shown.Key, text.Thousands(f.Counts[allowed]))
 }}
 
 func (s *stormCheck) request(i int, r *history.Record) {
@@ -140,7 +141,7 @@ func (s *stormCheck) request(i int, r *history.Record) {
 	bound := StormRequests + s.objects + requestsPerWrite*s.writes.since(r.At-workWindow)
 	if part := float64(n) / float64(bound); part > s.top {
 		s.top = part
-		s.most = fmt.Sprintf("at most %.0f %% of the bound (%s of %s in the minute until %s: %s of %s)", 100*part, r.Peer, r.Actor, property.Seconds(r.At), property.Thousands(n), property.Thousands(bound))
+		s.most = fmt.Sprintf("at most %.0f %% of the bound (%s of %s in the minute until %s: %s of %s)", 100*part, r.Peer, r.Actor, text.Seconds(r.At), text.Thousands(n), text.Thousands(bound))
 	}
 	if n <= bound || c.stormed {
 		return

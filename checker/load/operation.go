@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // operations are those of the workload.
@@ -79,12 +80,12 @@ func (o *operations) String() string {
 		return ""
 	}
 	s := fmt.Sprintf("; %s of the workload asked for, %.1f per second of the churn, of which %.1f were reached",
-		property.Count(o.all, "operation", "operations"), o.rate(o.asked), o.rate(o.done))
+		text.Count(o.all, "operation"), o.rate(o.asked), o.rate(o.done))
 	if o.superseded > 0 {
-		s += fmt.Sprintf("; %s superseded by a later one", property.Thousands(o.superseded))
+		s += fmt.Sprintf("; %s superseded by a later one", text.Thousands(o.superseded))
 	}
 	if o.unfinished > 0 {
-		s += fmt.Sprintf("; %s not over when the run ended", property.Thousands(o.unfinished))
+		s += fmt.Sprintf("; %s not over when the run ended", text.Thousands(o.unfinished))
 	}
 	return s
 }

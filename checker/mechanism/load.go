@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // firstBackOff is how long Cilium's writer waits after the first refusal of a key; each
@@ -66,7 +67,7 @@ const (
 
 var refusals = &property.Rule{Name: "refusals", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%d of them were changes that the etcd refused; from %s to %s it refused %d, which is not more than %d for each of the %d keys that changed then or, as the back-off has it, as long after",
-		f.Counts[refusedHere], property.Seconds(f.Since), property.Seconds(f.Until), f.Counts[refusedInAll], f.Counts[askedEach], f.Counts[keysAsked])
+		f.Counts[refusedHere], text.Seconds(f.Since), text.Seconds(f.Until), f.Counts[refusedInAll], f.Counts[askedEach], f.Counts[keysAsked])
 }}
 
 // isRefusedChange reports whether an etcd refused for certain what a client wanted to

@@ -7,6 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -54,7 +55,7 @@ const (
 
 var cutList = &property.Rule{Name: "list-cut", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s dropped it before it had the whole list of identities from %s, with which it was connected since %s; its %s ended at %s",
-		f.Agent, f.Server, property.Seconds(f.Since), f.Note, property.Seconds(f.Until))
+		f.Agent, f.Server, text.Seconds(f.Since), f.Note, text.Seconds(f.Until))
 }}
 
 func (c sight) isConnect(i int) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // ofStuck explains why an agent does not converge: each entry that is wrong has a
@@ -187,7 +188,7 @@ func (w *wrong) ofBackOff(e *index.Entry, until time.Duration) *property.Cause {
 
 var backOff = &property.Rule{Name: "backs-off", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the etcd of %s refused changes of %s from %s, when that changed, to %s, and its writer may wait as long again before it asks once more",
-		f.Server, f.Object(), property.Seconds(f.Since), property.Seconds(f.Until))
+		f.Server, f.Object(), text.Seconds(f.Since), text.Seconds(f.Until))
 }}
 
 // joined is the cause of a violation by several entries, each with its own: of each
@@ -229,5 +230,5 @@ func (x *causes) foreignRevision(c *history.Record, i int) *property.Cause {
 
 var wentOn = &property.Rule{Name: "watches-went-on", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s was connected with the store %s at %s and is with %s since %s, which has the same cluster ID, so that its watches went on at the revisions of the first",
-		f.Agent, f.Before.Store, property.Seconds(f.Before.At), f.Shown.Store, property.Seconds(f.Shown.At))
+		f.Agent, f.Before.Store, text.Seconds(f.Before.At), f.Shown.Store, text.Seconds(f.Shown.At))
 }}

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -230,16 +231,16 @@ func (c sight) behind(rule *property.Rule, shown property.Version, record int) *
 // What shows that a store is behind another.
 var (
 	behindHeld = behindRule("held-older", func(f *property.Facts) string {
-		return fmt.Sprintf("held %s as %s since %s", f.Object(), property.Content(f.Shown.Value), property.Seconds(f.Shown.At))
+		return fmt.Sprintf("held %s as %s since %s", f.Object(), property.Content(f.Shown.Value), text.Seconds(f.Shown.At))
 	})
 	behindLate = behindRule("got-later", func(f *property.Facts) string {
-		return fmt.Sprintf("got %s only at %s", f.Object(), property.Seconds(f.Shown.At))
+		return fmt.Sprintf("got %s only at %s", f.Object(), text.Seconds(f.Shown.At))
 	})
 	behindDeleted = behindRule("deleted", func(f *property.Facts) string {
-		return fmt.Sprintf("had deleted %s at %s and not yet put it again", f.Object(), property.Seconds(f.Shown.At))
+		return fmt.Sprintf("had deleted %s at %s and not yet put it again", f.Object(), text.Seconds(f.Shown.At))
 	})
 	behindCanary = behindRule("not-held", func(f *property.Facts) string {
-		return fmt.Sprintf("did not hold %s yet, behind a canary of %s", f.Object(), property.Seconds(f.Shown.At))
+		return fmt.Sprintf("did not hold %s yet, behind a canary of %s", f.Object(), text.Seconds(f.Shown.At))
 	})
 )
 
@@ -250,14 +251,14 @@ func behindRule(name string, how func(*property.Facts) string) *property.Rule {
 			from = "from the replica before"
 		}
 		return fmt.Sprintf("the store of %s, with which %s was connected since %s, %s; %s knew better %s",
-			f.Server, f.Agent, property.Seconds(f.Since), how(f), f.Agent, from)
+			f.Server, f.Agent, text.Seconds(f.Since), how(f), f.Agent, from)
 	}}
 }
 
 // What shows that an etcd that came back empty has canaries before their keys.
 var emptiedCanary = &property.Rule{Name: "emptied", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the etcd of %s came back empty under its writer, which put the canary of %s back at %s and not yet %s",
-		f.Server, f.Kind, property.Seconds(f.Truth.At), f.Object())
+		f.Server, f.Kind, text.Seconds(f.Truth.At), f.Object())
 }}
 
 // expired is the cause of the loss of a key whose lease has expired although what
@@ -272,12 +273,12 @@ func (c sight) expired(v index.Version) *property.Cause {
 var (
 	leaseExpired      = &property.Rule{Name: "expired", Text: hadExpired}
 	leaseExpiredAgain = &property.Rule{Name: "expired-and-put-again", Text: func(f *property.Facts) string {
-		return hadExpired(f) + fmt.Sprintf("; its writer put it again at %s", property.Seconds(f.Shown.At))
+		return hadExpired(f) + fmt.Sprintf("; its writer put it again at %s", text.Seconds(f.Shown.At))
 	}}
 )
 
 func hadExpired(f *property.Facts) string {
-	return fmt.Sprintf("the etcd of %s deleted %s at %s without a request: its lease had expired", f.Server, f.Object(), property.Seconds(f.Truth.At))
+	return fmt.Sprintf("the etcd of %s deleted %s at %s without a request: its lease had expired", f.Server, f.Object(), text.Seconds(f.Truth.At))
 }
 
 // regeneratedWithout explains an entry that left a datapath when endpoints were
@@ -315,7 +316,7 @@ var (
 
 func regenerated(name string, why func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s regenerated its endpoints at %s after the time-out, without complete lists: %s", f.Agent, property.Seconds(f.At), why(f))
+		return fmt.Sprintf("%s regenerated its endpoints at %s after the time-out, without complete lists: %s", f.Agent, text.Seconds(f.At), why(f))
 	}}
 }
 

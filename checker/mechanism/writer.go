@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -40,7 +41,7 @@ func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time
 
 var orphaned = &property.Rule{Name: "orphaned", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
-		f.Server, f.Object(), property.Seconds(f.Shown.At), property.Seconds(f.Until), property.Seconds(f.Truth.At), property.Seconds(f.Since))
+		f.Server, f.Object(), text.Seconds(f.Shown.At), text.Seconds(f.Until), text.Seconds(f.Truth.At), text.Seconds(f.Since))
 }}
 
 // askedAt is when the writer asked for a put: an etcd that applies nothing for a while
@@ -138,26 +139,26 @@ func namespaceAt(name string, at time.Duration) *property.Version {
 var (
 	putBack = &property.Rule{Name: "put-back", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("the writer of %s put %s back at %s, which was gone: it had been told of the namespace %s at %s, and had not heard of the deletion yet",
-			f.Server, f.Object(), property.Seconds(f.Shown.At), f.Truth.Key, property.Seconds(f.Truth.At))
+			f.Server, f.Object(), text.Seconds(f.Shown.At), f.Truth.Key, text.Seconds(f.Truth.At))
 	}}
 	namespaceLate = wrongDelete("namespace-late", func(f *property.Facts) string {
-		return fmt.Sprintf("it was told of the namespace %s at %s", f.Truth.Key, property.Seconds(f.Truth.At))
+		return fmt.Sprintf("it was told of the namespace %s at %s", f.Truth.Key, text.Seconds(f.Truth.At))
 	})
 	namespaceLost = wrongDelete("namespace-lost", func(f *property.Facts) string {
-		return fmt.Sprintf("the last that it had heard of the namespace %s was its deletion, at %s", f.Truth.Key, property.Seconds(f.Truth.At))
+		return fmt.Sprintf("the last that it had heard of the namespace %s was its deletion, at %s", f.Truth.Key, text.Seconds(f.Truth.At))
 	})
 	relisted = wrongDelete("listed-anew", func(f *property.Facts) string {
-		return fmt.Sprintf("it had listed every %s anew at %s", f.Truth.Kind, property.Seconds(f.Truth.At))
+		return fmt.Sprintf("it had listed every %s anew at %s", f.Truth.Kind, text.Seconds(f.Truth.At))
 	})
 	merged = wrongDelete("events-merged", func(f *property.Facts) string {
-		return fmt.Sprintf("of %s, which had it before, it was told both before and after that, at %s in the end", f.Truth.By, property.Seconds(f.Truth.At))
+		return fmt.Sprintf("of %s, which had it before, it was told both before and after that, at %s in the end", f.Truth.By, text.Seconds(f.Truth.At))
 	})
 )
 
 func wrongDelete(name string, why func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
 		return fmt.Sprintf("the writer of %s deleted %s at %s, which %s had since %s; %s",
-			f.Server, f.Object(), property.Seconds(f.Shown.At), f.Before.By, property.Seconds(f.Before.At), why(f))
+			f.Server, f.Object(), text.Seconds(f.Shown.At), f.Before.By, text.Seconds(f.Before.At), why(f))
 	}}
 }
 
@@ -297,22 +298,22 @@ func (x *causes) ofLeak(v *property.Violation) *property.Cause {
 
 var stoppedEarly = &property.Rule{Name: "stopped-early", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the %s of %s that started at %s was stopped at %s, before a kube-apiserver had told it of anything",
-		f.Kind, f.Server, property.Seconds(f.Since), property.Seconds(f.Until))
+		f.Kind, f.Server, text.Seconds(f.Since), text.Seconds(f.Until))
 }}
 
 // What shows that a canary came back before what it vouches for.
 var (
 	leaseGone = canaryBack("lease-gone", func(f *property.Facts) string {
-		return fmt.Sprintf("had put this canary at %s and put it again, with its other keys, when it found its lease gone", property.Seconds(f.Before.At))
+		return fmt.Sprintf("had put this canary at %s and put it again, with its other keys, when it found its lease gone", text.Seconds(f.Before.At))
 	})
 	storeLost = canaryBack("store-lost", func(f *property.Facts) string {
-		return fmt.Sprintf("had put its keys into the store that was lost when the etcd came back empty at %s", property.Seconds(f.Before.At))
+		return fmt.Sprintf("had put its keys into the store that was lost when the etcd came back empty at %s", text.Seconds(f.Before.At))
 	})
 )
 
 func canaryBack(name string, how func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("the writer of %s, which had been there since %s, %s", f.Server, property.Seconds(f.Since), how(f))
+		return fmt.Sprintf("the writer of %s, which had been there since %s, %s", f.Server, text.Seconds(f.Since), how(f))
 	}}
 }
 
@@ -360,5 +361,5 @@ func (x *causes) ofOrigin(v *property.Violation) *property.Cause {
 
 var toldByOther = &property.Rule{Name: "told-by-another-store", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s had been told by the store %s, until %s, which had the same cluster ID as %s",
-		f.Client, f.Before.Store, property.Seconds(f.Before.At), f.Store)
+		f.Client, f.Before.Store, text.Seconds(f.Before.At), f.Store)
 }}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Measure is a distribution of something that was measured in each instance that a
@@ -50,7 +52,7 @@ func (m Measure) String() string {
 	if m.N == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("p50 %s, p99 %s, max %s of %s", m.show(m.P50), m.show(m.P99), m.show(m.Max), Thousands(m.N))
+	return fmt.Sprintf("p50 %s, p99 %s, max %s of %s", m.show(m.P50), m.show(m.P99), m.show(m.Max), text.Thousands(m.N))
 }
 
 func (m Measure) show(value float64) string {

@@ -4,14 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
-
-// Seconds shows an instant as the history does, with three decimals.
-func Seconds(at time.Duration) string { return strconv.FormatFloat(at.Seconds(), 'f', 3, 64) + "s" }
 
 // Content shows a content within angle brackets, escaped if it is not plain text,
 // and cut if it is long.
@@ -73,31 +69,6 @@ func (v *Version) Content() string {
 	return Content(v.Value)
 }
 
-// Count shows a number with its noun, such as "4,211 entries".
-func Count(n int, singular, plural string) string {
-	if n == 1 {
-		return "1 " + singular
-	}
-	return Thousands(n) + " " + plural
-}
-
-// Thousands shows a number with commas.
-func Thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// Few joins the first names and counts the rest.
-func Few(names []string, total int) string {
-	if rest := total - len(names); rest > 0 {
-		return fmt.Sprintf("%s and %s more", strings.Join(names, ", "), Thousands(rest))
-	}
-	return strings.Join(names, ", ")
-}
-
 // WhyEnded is the reason in the last record of a run.
 func WhyEnded(last *history.Record) string {
 	if last.Verb != history.Phase || last.Key != "end" {
@@ -124,11 +95,3 @@ func OwnersOf(all []index.Possession) (names []string) {
 
 // AndOf joins the names of owners.
 func AndOf(owners []string) string { return strings.Join(owners, " and of ") }
-
-// AndMore says that there are others.
-func AndMore(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return " and " + Thousands(n) + " more"
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -35,10 +36,10 @@ func checkCanaries(in *property.Input) property.Result {
 	case c.puts == 0:
 		return property.Undecided("no canary was put")
 	case c.judged == 0:
-		return property.Undecided(fmt.Sprintf("the history does not say which lists the writers of %s had got", property.Count(c.puts, "canary", "canaries")))
+		return property.Undecided(fmt.Sprintf("the history does not say which lists the writers of %s had got", text.Count(c.puts, "canary")))
 	}
 	property.SortByTime(c.violations)
-	return property.Judged(fmt.Sprintf("%s of %s, which vouch for %s", property.Thousands(c.judged), property.Count(c.puts, "canary", "canaries"), property.Count(c.entries, "entry", "entries")), c.violations)
+	return property.Judged(fmt.Sprintf("%s of %s, which vouch for %s", text.Thousands(c.judged), text.Count(c.puts, "canary"), text.Count(c.entries, "entry")), c.violations)
 }
 
 type canaryCheck struct {
@@ -159,7 +160,7 @@ var (
 func vouched(name string, says func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s: the canary of %s was %s at rev %d at %s, but %s %s%s, although the writer's list of rv %d at %s had it", f.Etcd(), f.Range, f.Shown.Op,
-			f.Shown.Rev, property.Seconds(f.At), f.Object(), says(f), property.AndMore(f.Others), f.Truth.RV, property.Seconds(f.Truth.At))
+			f.Shown.Rev, text.Seconds(f.At), f.Object(), says(f), text.AndMore(f.Others), f.Truth.RV, text.Seconds(f.Truth.At))
 	}}
 }
 

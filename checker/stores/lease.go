@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -47,8 +48,8 @@ func checkLeases(in *property.Input) property.Result {
 	}
 	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s, renewed %s, %s; %s ended with %s, of which %s had to be put back",
-		property.Count(len(c.leases), "lease", "leases"), property.Count(c.renewals, "time", "times"), property.Count(c.expired, "expired", "expired"),
-		property.Thousands(c.withKeys), property.Count(c.keys, "key", "keys"), property.Thousands(c.putBack)), c.violations)
+		text.Count(len(c.leases), "lease"), text.Count(c.renewals, "time"), text.Thousands(c.expired)+" expired",
+		text.Thousands(c.withKeys), text.Count(c.keys, "key"), text.Thousands(c.putBack)), c.violations)
 }
 
 type leaseCheck struct {
@@ -144,17 +145,17 @@ var (
 		if f.Lease == "" {
 			why = "it had no lease"
 		}
-		return fmt.Sprintf("%s: %q was deleted at rev %d at %s, which nobody asked for, and %s", f.Etcd(), f.Key, f.Shown.Rev, property.Seconds(f.At), why)
+		return fmt.Sprintf("%s: %q was deleted at rev %d at %s, which nobody asked for, and %s", f.Etcd(), f.Key, f.Shown.Rev, text.Seconds(f.At), why)
 	}}
 	expiredEarly = expired("expired-early", func(f *property.Facts) string {
-		return fmt.Sprintf("%s after it was renewed for %v", property.Seconds(f.At-f.Since), f.Allowed)
+		return fmt.Sprintf("%s after it was renewed for %v", text.Seconds(f.At-f.Since), f.Allowed)
 	})
 	expiredUndisturbed = expired("expired-undisturbed", func(f *property.Facts) string {
-		return fmt.Sprintf("although the writer and its etcd were up and undisturbed since its last renewal at %s", property.Seconds(f.Since))
+		return fmt.Sprintf("although the writer and its etcd were up and undisturbed since its last renewal at %s", text.Seconds(f.Since))
 	})
 	notPutBack = &property.Rule{Name: "not-put-back", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s: %q%s, lost at %s with the lease %s of %s, was not back at %s, although it was true and nothing had disturbed the replica for %v",
-			f.Etcd(), f.Key, property.AndMore(f.Others), property.Seconds(f.Since), f.Lease, f.Client, property.Seconds(f.At), f.Allowed)
+			f.Etcd(), f.Key, text.AndMore(f.Others), text.Seconds(f.Since), f.Lease, f.Client, text.Seconds(f.At), f.Allowed)
 	}}
 	leaseRules = []*property.Rule{deletedUnasked, expiredEarly, expiredUndisturbed, notPutBack}
 )
@@ -162,7 +163,7 @@ var (
 func expired(name string, why func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s: the lease %s of %s with %s expired at %s, %s; it lost %s %q%s", f.Etcd(), f.Lease, f.Client,
-			property.Count(f.Others+1, "key", "keys"), property.Seconds(f.At), why(f), f.Kind, f.Key, property.AndMore(f.Others))
+			text.Count(f.Others+1, "key"), text.Seconds(f.At), why(f), f.Kind, f.Key, text.AndMore(f.Others))
 	}}
 }
 

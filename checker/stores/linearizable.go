@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/linearize"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
 
@@ -34,12 +35,12 @@ func checkLinearizable(in *property.Input) property.Result {
 	}
 	property.SortByTime(violations)
 	evidence := fmt.Sprintf("%s on %s of %s, at most %d of a key at once",
-		property.Count(t.Judged, "operation", "operations"), property.Count(t.Keys, "key", "keys"), property.Count(len(in.Stores), "store", "stores"), t.Widest)
+		text.Count(t.Judged, "operation"), text.Count(t.Keys, "key"), text.Count(len(in.Stores), "store"), t.Widest)
 	switch {
 	case t.Total == 0:
 		return property.Undecided("no store answered a call")
 	case t.Late && len(violations) == 0:
-		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, property.Thousands(t.Judged), property.Count(t.Total, "operation", "operations")))
+		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
 	}
 	return property.Judged(evidence, violations)
 }
@@ -47,9 +48,9 @@ func checkLinearizable(in *property.Input) property.Result {
 var noOrder = &property.Rule{Name: "no-order", Text: func(f *property.Facts) string {
 	after := ""
 	if f.Before != nil {
-		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", f.Before.Value, property.Seconds(f.Before.At))
+		after = fmt.Sprintf("; the longest order that can be found ends with %s at %s", f.Before.Value, text.Seconds(f.Before.At))
 	}
-	return fmt.Sprintf("%s: no order of the operations on %q explains %s at %s%s", f.Etcd(), f.Key, f.Shown.Value, property.Seconds(f.At), after)
+	return fmt.Sprintf("%s: no order of the operations on %q explains %s at %s%s", f.Etcd(), f.Key, f.Shown.Value, text.Seconds(f.At), after)
 }}
 
 // notLinearizable is the violation by a piece: the first operation that the

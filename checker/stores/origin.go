@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var RevisionOrigin = property.Property{
@@ -42,7 +43,7 @@ func checkRevisionOrigin(in *property.Input) property.Result {
 	}
 	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s from a revision, each compared with what its store had told the client: %s foreign and given up, %s foreign and cut short; %s of the present",
-		property.Count(c.judged, "watch", "watches"), property.Thousands(c.refused), property.Thousands(c.short), property.Thousands(c.fresh)), c.violations)
+		text.Count(c.judged, "watch"), text.Thousands(c.refused), text.Thousands(c.short), text.Thousands(c.fresh)), c.violations)
 }
 
 type originCheck struct {
@@ -91,7 +92,7 @@ var foreignRevision = &property.Rule{Name: "foreign-revision", Text: func(f *pro
 		says = fmt.Sprintf("had told it of rev %d at most", f.Before.Rev)
 	}
 	return fmt.Sprintf("%s watches %q in the %s from rev %d at %s, and stays with it, but that store %s",
-		f.Client, f.Key, f.Etcd(), f.Shown.Rev, property.Seconds(f.At), says)
+		f.Client, f.Key, f.Etcd(), f.Shown.Rev, text.Seconds(f.At), says)
 }}
 
 func (c *originCheck) watch(i int, r *history.Record) {

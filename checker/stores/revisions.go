@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Revisions = property.Property{
@@ -34,8 +35,8 @@ func checkRevisions(in *property.Input) property.Result {
 	}
 	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s of %s, %s and %s at pinned revisions",
-		property.Count(changes, "change", "changes"), property.Count(len(in.Stores), "store", "stores"),
-		property.Count(c.writes, "acknowledged write", "acknowledged writes"), property.Count(c.pinned, "answer", "answers")), c.violations)
+		text.Count(changes, "change"), text.Count(len(in.Stores), "store"),
+		text.Count(c.writes, "acknowledged write"), text.Count(c.pinned, "answer")), c.violations)
 }
 
 type revisionCheck struct {
@@ -77,7 +78,7 @@ var (
 
 func revision(name string, what func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s: %s at %s", f.Etcd(), what(f), property.Seconds(f.At))
+		return fmt.Sprintf("%s: %s at %s", f.Etcd(), what(f), text.Seconds(f.At))
 	}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Watch = property.Property{
@@ -27,8 +28,8 @@ func checkEtcdWatch(in *property.Input) property.Result {
 		return property.Undecided("the history has no watch of an etcd")
 	}
 	property.SortByTime(c.violations)
-	return property.Judged(fmt.Sprintf("%s in %s and %s on %s", property.Count(c.sent, "event", "events"), property.Count(c.answers, "answer", "answers"),
-		property.Count(c.progress, "progress notification", "progress notifications"), property.Count(len(in.Watches.Etcd), "watch", "watches")), c.violations)
+	return property.Judged(fmt.Sprintf("%s in %s and %s on %s", text.Count(c.sent, "event"), text.Count(c.answers, "answer"),
+		text.Count(c.progress, "progress notification"), text.Count(len(in.Watches.Etcd), "watch")), c.violations)
 }
 
 type etcdWatchCheck struct {

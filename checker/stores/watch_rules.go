@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // guarantee is one of those that etcd gives for watches, and which a watch can break
@@ -29,7 +30,7 @@ var (
 		return fmt.Sprintf("got %s at rev %d after the progress notification of rev %d,", f.Shown.Value, f.Shown.Rev, f.Before.Rev)
 	})
 	bookmarkLacks = watchRule(bookmarkable, "lacks", func(f *property.Facts) string {
-		return fmt.Sprintf("was told of the progress to rev %d, but lacks %q of rev %d%s,", f.Shown.Rev, f.Truth.Key, f.Truth.Rev, property.AndMore(f.Others))
+		return fmt.Sprintf("was told of the progress to rev %d, but lacks %q of rev %d%s,", f.Shown.Rev, f.Truth.Key, f.Truth.Rev, text.AndMore(f.Others))
 	})
 	notAskedFor = watchRule(filtered, "", func(f *property.Facts) string {
 		return fmt.Sprintf("got %s at rev %d, which it had not asked for,", f.Shown.Value, f.Shown.Rev)
@@ -67,7 +68,7 @@ var (
 )
 
 func lacksChanges(f *property.Facts) string {
-	return fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", f.Truth.Key, f.Truth.Rev, property.AndMore(f.Others), f.Shown.Rev)
+	return fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", f.Truth.Key, f.Truth.Rev, text.AndMore(f.Others), f.Shown.Rev)
 }
 
 // brokenGuarantee is a rule, and the guarantee that is broken by it.
@@ -82,7 +83,7 @@ func watchRule(g guarantee, how string, what func(*property.Facts) string) broke
 		name += "-" + how
 	}
 	return brokenGuarantee{of: g, Rule: &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s: not %s: the watch of %s on %q from rev %s %s at %s", f.Etcd(), g, f.Client, f.Key, f.Asked, what(f), property.Seconds(f.At))
+		return fmt.Sprintf("%s: not %s: the watch of %s on %q from rev %s %s at %s", f.Etcd(), g, f.Client, f.Key, f.Asked, what(f), text.Seconds(f.At))
 	}}}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Convergence = property.Property{
@@ -55,7 +56,7 @@ func checkConvergence(in *property.Input) property.Result {
 	evidence := describeLags(took, len(took)+len(stuck), demanded, bound)
 	if len(stuck) > 0 && !over {
 		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
-			property.Seconds(in.Records[end].At-in.Records[heal].At), property.WhyEnded(&in.Records[end]), evidence))
+			text.Seconds(in.Records[end].At-in.Records[heal].At), property.WhyEnded(&in.Records[end]), evidence))
 	}
 	violations := explainStuck(in, stuck, agents, heal, end)
 	for _, id := range late {
@@ -143,12 +144,12 @@ type lag struct {
 
 func describeLags(took []lag, of, demanded int, bound time.Duration) string {
 	if len(took) == 0 {
-		return fmt.Sprintf("none of %s converged to the %s of the final truth", property.Count(of, "agent", "agents"), property.Count(demanded, "entry", "entries"))
+		return fmt.Sprintf("none of %s converged to the %s of the final truth", text.Count(of, "agent"), text.Count(demanded, "entry"))
 	}
 	slices.SortStableFunc(took, func(a, b lag) int { return cmp.Compare(a.after, b.after) })
 	median, slowest := took[(len(took)-1)/2], took[len(took)-1]
 	return fmt.Sprintf("%d of %s converged to the %s of the final truth: %s after the heal at the median, %s at most (%s); the bound is %v",
-		len(took), property.Count(of, "agent", "agents"), property.Count(demanded, "entry", "entries"), property.Seconds(median.after), property.Seconds(slowest.after), slowest.agent, bound)
+		len(took), text.Count(of, "agent"), text.Count(demanded, "entry"), text.Seconds(median.after), text.Seconds(slowest.after), slowest.agent, bound)
 }
 
 var convergedLate = &property.Rule{Name: "late", Text: func(f *property.Facts) string {
@@ -157,7 +158,7 @@ var convergedLate = &property.Rule{Name: "late", Text: func(f *property.Facts) s
 		what = f.Shown.Kind + " " + f.Shown.Key
 	}
 	return fmt.Sprintf("agent %s had the view that the final truth demands only at %s, %s after the heal, and not within %v: %s came last",
-		f.Agent, property.Seconds(f.At), property.Seconds(f.After), f.Allowed, what)
+		f.Agent, text.Seconds(f.At), text.Seconds(f.After), f.Allowed, what)
 }}
 
 func lateViolation(in *property.Input, id int32, a follower, heal int, bound time.Duration) property.Violation {

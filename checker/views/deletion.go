@@ -5,6 +5,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var NoSpuriousDeletion = property.Property{
@@ -69,18 +70,18 @@ func checkDeletions(in *property.Input) property.Result {
 		return property.Undecided("nothing left an agent's view or datapath")
 	}
 	return property.Judged(fmt.Sprintf("%s from views and datapaths of %s, each compared with what existed",
-		property.Count(deletions, "deletion", "deletions"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
+		text.Count(deletions, "deletion"), text.Count(len(in.Views.Agents), "agent")), violations)
 }
 
 // The ways in which a deletion is wrong.
 var (
 	notThere = &property.Rule{Name: "was-not-there", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s at %s (%s), which was not in it", f.Dropped(), property.Seconds(f.At), f.Shown.From())
+		return fmt.Sprintf("%s at %s (%s), which was not in it", f.Dropped(), text.Seconds(f.At), f.Shown.From())
 	}}
 	stillTrue = &property.Rule{Name: "still-true", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s at %s (%s), seen as %s at %s (%s), although it existed without a break since %s (rv %d, %s)",
-			f.Dropped(), property.Seconds(f.At), f.Shown.From(), property.Content(f.Before.Value), property.Seconds(f.Before.At), f.Before.From(),
-			property.Seconds(f.Truth.At), f.Truth.RV, f.Truth.By)
+			f.Dropped(), text.Seconds(f.At), f.Shown.From(), property.Content(f.Before.Value), text.Seconds(f.Before.At), f.Before.From(),
+			text.Seconds(f.Truth.At), f.Truth.RV, f.Truth.By)
 	}}
 )
 

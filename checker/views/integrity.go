@@ -6,6 +6,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Integrity = property.Property{
@@ -37,13 +38,13 @@ func checkIntegrity(in *property.Input) property.Result {
 		return property.Undecided("the history says of nothing that it is true")
 	}
 	return property.Judged(fmt.Sprintf("%s seen by %s and %s programmed, each compared with what had been written before",
-		property.Count(looked[index.View], "entry", "entries"), property.Count(len(in.Views.Agents), "agent", "agents"), property.Thousands(looked[index.Datapath])), violations)
+		text.Count(looked[index.View], "entry"), text.Count(len(in.Views.Agents), "agent"), text.Thousands(looked[index.Datapath])), violations)
 }
 
 // The ways in which what an agent shows was not there before.
 var (
 	writtenLater = &property.Rule{Name: "written-later", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s, before that was first written at %s (rv %d)", showed(f), property.Seconds(f.Truth.At), f.Truth.RV)
+		return fmt.Sprintf("%s, before that was first written at %s (rv %d)", showed(f), text.Seconds(f.Truth.At), f.Truth.RV)
 	}}
 	neverClaimed = &property.Rule{Name: "never-claimed", Text: func(f *property.Facts) string {
 		return showed(f) + ", but nothing ever claimed that key"
@@ -57,7 +58,7 @@ var (
 )
 
 func showed(f *property.Facts) string {
-	return fmt.Sprintf("%s at %s (%s)", f.Saw(), property.Seconds(f.At), f.Shown.From())
+	return fmt.Sprintf("%s at %s (%s)", f.Saw(), text.Seconds(f.At), f.Shown.From())
 }
 
 // neverWas is the violation by ev, which showed what had not been true before.

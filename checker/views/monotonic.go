@@ -5,6 +5,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Monotonic = property.Property{
@@ -22,7 +23,7 @@ func checkMonotonic(in *property.Input) property.Result {
 		return property.Undecided("no agent saw anything that was ever true")
 	}
 	return property.Judged(fmt.Sprintf("%s of %s in views and datapaths of %s, each compared with the version before",
-		property.Count(changes, "change", "changes"), property.Count(in.Views.Slots, "entry", "entries"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
+		text.Count(changes, "change"), text.Count(in.Views.Slots, "entry"), text.Count(len(in.Views.Agents), "agent")), violations)
 }
 
 // backwards looks, for each agent and entry, for states of the entry that explain
@@ -73,8 +74,8 @@ func backwards(in *property.Input, bySession bool) (violations []property.Violat
 
 // goesBack: what is shown is of an earlier version than what was shown before.
 var goesBack = &property.Rule{Name: "back-in-time", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time", f.Saw(), f.Shown.RV, f.Shown.From(), property.Seconds(f.At),
-		f.Before.Content(), f.Before.RV, f.Before.From(), property.Seconds(f.Before.At))
+	return fmt.Sprintf("%s (rv %d, %s) at %s after %s (rv %d, %s) at %s: back in time", f.Saw(), f.Shown.RV, f.Shown.From(), text.Seconds(f.At),
+		f.Before.Content(), f.Before.RV, f.Before.From(), text.Seconds(f.Before.At))
 }}
 
 // backInTime is the violation by ev, which saw the version old after the record

@@ -7,6 +7,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Owner = property.Property{
@@ -32,12 +33,12 @@ func checkOwners(in *property.Input) property.Result {
 		return property.Undecided(h.Problem)
 	}
 	wrong, mapped := x.finally(h)
-	evidence := fmt.Sprintf("%s; %s of live owners when the run ended", x.describe(shown), property.Count(mapped, "mapping", "mappings"))
+	evidence := fmt.Sprintf("%s; %s of live owners when the run ended", x.describe(shown), text.Count(mapped, "mapping"))
 	if h.Over {
 		violations = append(violations, wrong...)
 	} else if len(wrong) > 0 && len(violations) == 0 {
 		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
-			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence()))
+			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence()))
 	}
 	property.SortByTime(violations)
 	return property.Judged(evidence, violations)
@@ -67,7 +68,7 @@ func newOwnerIndex(in *property.Input) *ownerIndex {
 
 func (x *ownerIndex) describe(shown int) string {
 	return fmt.Sprintf("%s to the views and datapaths of %s, of addresses of which %s had more than one owner",
-		property.Count(shown, "endpoint shown", "endpoints shown"), property.Count(len(x.in.Views.Agents), "agent", "agents"), property.Thousands(x.reused))
+		text.Count(shown, "endpoint")+" shown", text.Count(len(x.in.Views.Agents), "agent"), text.Thousands(x.reused))
 }
 
 // reuse looks, as monotonic does, for states that explain what was seen one after
@@ -106,15 +107,15 @@ func (x *ownerIndex) reuse() (violations []property.Violation, shown int) {
 var (
 	earlierOwner = &property.Rule{Name: "earlier-owner", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s mapped %s to %s (rv %d, %s) at %s after %s (rv %d, %s) at %s, while it is that of %s: the old owner after the new",
-			f.Who(), f.Key, index.PossessionOf(f.Shown.Value), f.Shown.RV, f.Shown.From(), property.Seconds(f.At),
-			index.PossessionOf(f.Before.Value), f.Before.RV, f.Before.From(), property.Seconds(f.Before.At), property.AndOf(f.Owners))
+			f.Who(), f.Key, index.PossessionOf(f.Shown.Value), f.Shown.RV, f.Shown.From(), text.Seconds(f.At),
+			index.PossessionOf(f.Before.Value), f.Before.RV, f.Before.From(), text.Seconds(f.Before.At), property.AndOf(f.Owners))
 	}}
 	wrongOwner = &property.Rule{Name: "wrong-at-end", Text: func(f *property.Facts) string {
 		var texts []string
 		for _, d := range f.Differences {
 			texts = append(texts, fmt.Sprintf("%s, that of %s, to %s", d.Key, property.AndOf(d.Owners), mapping(d.Shown)))
 		}
-		return fmt.Sprintf("%s mapped, when the run ended, %s", f.Who(), property.Few(texts, f.Differs()))
+		return fmt.Sprintf("%s mapped, when the run ended, %s", f.Who(), text.Few(texts, f.Differs()))
 	}}
 )
 
@@ -124,9 +125,9 @@ func mapping(v *property.Version) string {
 		return "nothing"
 	}
 	if p := index.PossessionOf(v.Value); p != (index.Possession{}) {
-		return fmt.Sprintf("%s since %s", p, property.Seconds(v.At))
+		return fmt.Sprintf("%s since %s", p, text.Seconds(v.At))
 	}
-	return fmt.Sprintf("%s since %s", property.Content(v.Value), property.Seconds(v.At))
+	return fmt.Sprintf("%s since %s", property.Content(v.Value), text.Seconds(v.At))
 }
 
 // oldOwner is the violation by ev, which showed the owner of the state old after

@@ -7,6 +7,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Readiness = property.Property{
@@ -61,9 +62,9 @@ func checkReadiness(in *property.Input) property.Result {
 		measures = []property.Measure{measures[0], measures[2]}
 	}
 	if pending > 0 && len(late) == 0 {
-		return property.Undecided(fmt.Sprintf("%s of %s created during the churn were not yet usable when the run ended", property.Thousands(pending), property.Count(len(births), "pod", "pods"))).Measured(measures...)
+		return property.Undecided(fmt.Sprintf("%s of %s created during the churn were not yet usable when the run ended", text.Thousands(pending), text.Count(len(births), "pod"))).Measured(measures...)
 	}
-	evidence := fmt.Sprintf("%d of %s created during the churn became usable; %s of the others had ended before, or shared their address", len(took[usable]), property.Count(len(births), "pod", "pods"), property.Thousands(spared))
+	evidence := fmt.Sprintf("%d of %s created during the churn became usable; %s of the others had ended before, or shared their address", len(took[usable]), text.Count(len(births), "pod"), text.Thousands(spared))
 	return property.Judged(evidence, n.lateViolations(late, h)).Measured(measures...)
 }
 
@@ -77,19 +78,19 @@ func newNursery(in *property.Input, x *ownerIndex) *nursery {
 // The ways in which a pod is not usable in time.
 var (
 	notUsable = bornAnd("not-usable", func(f *property.Facts) string {
-		return fmt.Sprintf("was still not usable when the run ended, %s after the heal: %s", property.Seconds(f.After), lacking(f))
+		return fmt.Sprintf("was still not usable when the run ended, %s after the heal: %s", text.Seconds(f.After), lacking(f))
 	})
 	usableLate = bornAnd("usable-late", func(f *property.Facts) string {
-		return fmt.Sprintf("was usable only at %s, %s after the heal, and not within %v", property.Seconds(f.At), property.Seconds(f.After), f.Allowed)
+		return fmt.Sprintf("was usable only at %s, %s after the heal, and not within %v", text.Seconds(f.At), text.Seconds(f.After), f.Allowed)
 	})
 	goneBefore = bornAnd("gone-before", func(f *property.Facts) string {
-		return fmt.Sprintf("was not usable before it was gone at %s", property.Seconds(f.At))
+		return fmt.Sprintf("was not usable before it was gone at %s", text.Seconds(f.At))
 	})
 )
 
 func bornAnd(name string, what func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s got %s at %s and %s", property.AndOf(f.Owners), f.Key, property.Seconds(f.Since), what(f))
+		return fmt.Sprintf("%s got %s at %s and %s", property.AndOf(f.Owners), f.Key, text.Seconds(f.Since), what(f))
 	}}
 }
 
@@ -106,7 +107,7 @@ func lacking(f *property.Facts) string {
 	if len(all) == 0 {
 		return "no agent was up"
 	}
-	return property.Few(all, f.Differs())
+	return text.Few(all, f.Differs())
 }
 
 // lateViolations returns a violation for each pod that was not usable in time.

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Referential = property.Property{
@@ -47,13 +48,13 @@ func checkReferences(in *property.Input) property.Result {
 		property.NewMeasure("endpoint without its identity", "datapaths", lasted[index.Datapath]),
 	}
 	evidence := fmt.Sprintf("%s in views and datapaths of %s; %s without the identity",
-		property.Count(w.references, "endpoint", "endpoints"), property.Count(len(in.Views.Agents), "agent", "agents"), property.Count(len(w.Dangles), "time", "times"))
+		text.Count(w.references, "endpoint"), text.Count(len(in.Views.Agents), "agent"), text.Count(len(w.Dangles), "time"))
 	switch {
 	case h.Problem != "":
 		return property.Undecided(h.Problem).Measured(measures...)
 	case atEnd > 0 && !h.Over && atEnd == len(bad):
 		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound, with %s without the identity",
-			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), property.Count(atEnd, "endpoint", "endpoints"))).Measured(measures...)
+			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), text.Count(atEnd, "endpoint"))).Measured(measures...)
 	case !h.Over:
 		bad = slices.DeleteFunc(bad, func(d dangle) bool { return d.atEnd })
 	}
@@ -118,20 +119,20 @@ func connection(v *index.Views, agent int32) func(time.Duration) bool {
 // The ways in which an endpoint is without its identity for too long.
 var (
 	identityLacked = &property.Rule{Name: "lacked", Text: func(f *property.Facts) string {
-		return lacked(f, "until "+property.Seconds(f.Until))
+		return lacked(f, "until "+text.Seconds(f.Until))
 	}}
 	identityLacking = &property.Rule{Name: "lacking-at-end", Text: func(f *property.Facts) string {
-		return lacked(f, "and still when the run ended, at "+property.Seconds(f.Until))
+		return lacked(f, "and still when the run ended, at "+text.Seconds(f.Until))
 	}}
 )
 
 func lacked(f *property.Facts, until string) string {
 	more := ""
 	if f.Others > 0 {
-		more = fmt.Sprintf("; and %s more", property.Thousands(f.Others))
+		more = fmt.Sprintf("; and %s more", text.Thousands(f.Others))
 	}
 	return fmt.Sprintf("%s had endpoint %s of identity %s, which the agent's view lacked from %s %s%s",
-		f.Who(), f.Key, f.Identity, property.Seconds(f.Since), until, more)
+		f.Who(), f.Key, f.Identity, text.Seconds(f.Since), until, more)
 }
 
 // danglingViolations returns a violation for each view or datapath and identity

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var MonotonicSession = property.Property{
@@ -23,5 +24,5 @@ func checkSessions(in *property.Input) property.Result {
 		return property.Undecided("no agent saw anything that was ever true")
 	}
 	return property.Judged(fmt.Sprintf("%s in %s of %s, each compared with the version before in the same session",
-		property.Count(changes, "change", "changes"), property.Count(in.Views.Sessions, "session", "sessions"), property.Count(len(in.Views.Agents), "agent", "agents")), violations)
+		text.Count(changes, "change"), text.Count(in.Views.Sessions, "session"), text.Count(len(in.Views.Agents), "agent")), violations)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -28,7 +29,7 @@ func checkSingleSource(in *property.Input) property.Result {
 	if last := lastChange(in.Records); last >= 0 {
 		r := &in.Records[last]
 		if quiet := in.Records[len(in.Records)-1].At - r.At; quiet < atRest {
-			return property.Undecided(fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, property.Seconds(quiet)))
+			return property.Undecided(fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, text.Seconds(quiet)))
 		}
 	}
 	var violations []property.Violation
@@ -46,7 +47,7 @@ func checkSingleSource(in *property.Input) property.Result {
 		return property.Undecided("no agent was connected when the run ended")
 	}
 	property.SortByTime(violations)
-	return property.Judged(fmt.Sprintf("%s of %s compared with the stores that they read", property.Count(compared, "entry", "entries"), property.Count(agents, "agent", "agents")), violations)
+	return property.Judged(fmt.Sprintf("%s of %s compared with the stores that they read", text.Count(compared, "entry"), text.Count(agents, "agent")), violations)
 }
 
 // lastChange returns the last record of a change of a view or of what a store
@@ -157,7 +158,7 @@ var differsFromStore = &property.Rule{Name: "differs", Text: func(f *property.Fa
 		}
 	}
 	return fmt.Sprintf("agent %s, connected with %s (store %s) since %s, differed from that store in %s of the kind %s at rest: %s",
-		f.Agent, f.Server, f.Store, property.Seconds(f.Since), property.Count(f.Differs(), "entry", "entries"), f.Kind, property.Few(texts, f.Differs()))
+		f.Agent, f.Server, f.Store, text.Seconds(f.Since), text.Count(f.Differs(), "entry"), f.Kind, text.Few(texts, f.Differs()))
 }}
 
 // storeDiffers is the violation by a view that differs from the store of a connection,

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 var Staleness = property.Property{
@@ -42,7 +43,7 @@ func checkStaleness(in *property.Input) property.Result {
 		return property.Undecided(h.Problem + ", so nothing bounds it; until the end " + evidence).Measured(measures...)
 	case !h.Over && x.staleAtEnd > 0:
 		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; what it showed then of %s was not true any more",
-			property.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), property.Count(x.staleAtEnd, "entry", "entries"))).Measured(measures...)
+			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), text.Count(x.staleAtEnd, "entry"))).Measured(measures...)
 	}
 	return property.Judged(evidence, x.violations()).Measured(measures...)
 }
@@ -234,22 +235,22 @@ func (x *stalenessIndex) measures() []property.Measure {
 }
 
 func (x *stalenessIndex) evidence(agreed int) string {
-	text := fmt.Sprintf("delta-atomic with a delta of %s", property.Seconds(x.worst.stale.By))
+	says := fmt.Sprintf("delta-atomic with a delta of %s", text.Seconds(x.worst.stale.By))
 	if x.worst.stale.By > 0 {
 		e := &x.in.Views.Entries[x.worst.of.Entry]
-		text += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in, x.worst.of), e.Kind, e.Key, property.Seconds(x.worst.stale.at))
+		says += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in, x.worst.of), e.Kind, e.Key, text.Seconds(x.worst.stale.at))
 	}
-	text += fmt.Sprintf(": %s; porcupine agrees on %s", property.Count(x.shown, "content shown", "contents shown"), property.Count(agreed, "entry", "entries"))
+	says += fmt.Sprintf(": %s; porcupine agrees on %s", text.Count(x.shown, "content")+" shown", text.Count(agreed, "entry"))
 	if x.left > 0 {
-		text += fmt.Sprintf("; %s that no delta explains left to integrity, monotonic and no-spurious-deletion", property.Thousands(x.left))
+		says += fmt.Sprintf("; %s that no delta explains left to integrity, monotonic and no-spurious-deletion", text.Thousands(x.left))
 	}
-	return text
+	return says
 }
 
 // The ways in which what is shown is too old.
 var (
 	tooOld = &property.Rule{Name: "too-old", Text: func(f *property.Facts) string {
-		return shownAs(f, fmt.Sprintf("which was last true %s before, and not within %v", property.Seconds(f.Age), f.Allowed))
+		return shownAs(f, fmt.Sprintf("which was last true %s before, and not within %v", text.Seconds(f.Age), f.Allowed))
 	}}
 	neverTrue = &property.Rule{Name: "never-true", Text: func(f *property.Facts) string { return shownAs(f, "which was never true") }}
 )
@@ -261,10 +262,10 @@ func shownAs(f *property.Facts, age string) string {
 	}
 	more := ""
 	if f.Others > 0 {
-		more = fmt.Sprintf("; and %s more", property.Thousands(f.Others))
+		more = fmt.Sprintf("; and %s more", text.Thousands(f.Others))
 	}
 	return fmt.Sprintf("%s showed %s as %s from %s to %s, %s after the heal, %s%s",
-		f.Who(), f.Object(), what, property.Seconds(f.Since), property.Seconds(f.Until), property.Seconds(f.After), age, more)
+		f.Who(), f.Object(), what, text.Seconds(f.Since), text.Seconds(f.Until), text.Seconds(f.After), age, more)
 }
 
 // violations returns a violation for each view or datapath and kind of entry that

@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -16,11 +17,11 @@ var stuckRules = []*property.Rule{agentDown, neverConnected, disconnected, store
 
 var (
 	agentDown = &property.Rule{Name: "agent-down", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("agent %s was down when the run ended, %s after the heal", f.Agent, property.Seconds(f.After))
+		return fmt.Sprintf("agent %s was down when the run ended, %s after the heal", f.Agent, text.Seconds(f.After))
 	}}
 	neverConnected = stuck("never-connected", func(f *property.Facts) string { return "not connected: it never was since its start" })
 	disconnected   = stuck("disconnected", func(f *property.Facts) string {
-		return fmt.Sprintf("not connected since %s (%s)", property.Seconds(f.Since), property.OrDefault(f.Note, "no reason given"))
+		return fmt.Sprintf("not connected since %s (%s)", text.Seconds(f.Since), property.OrDefault(f.Note, "no reason given"))
 	})
 	storeGone    = stuckWith("store-gone", func(f *property.Facts) string { return "which is gone: the store is now " + f.Truth.Store })
 	storeUnknown = stuckWith("store-unknown", func(f *property.Facts) string { return "of which the history tells nothing" })
@@ -29,7 +30,7 @@ var (
 		return "which has none of them right either: the replica's writer is behind"
 	})
 	bothBehind = stuckWith("both-behind", func(f *property.Facts) string {
-		return fmt.Sprintf("which has %s of them wrong too: there the replica's writer is behind, in the others the agent", property.Thousands(f.Counts[wrongInStore]))
+		return fmt.Sprintf("which has %s of them wrong too: there the replica's writer is behind, in the others the agent", text.Thousands(f.Counts[wrongInStore]))
 	})
 )
 
@@ -41,14 +42,14 @@ const wrongInStore = "wrong in the store too"
 func stuck(name string, why func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {
 		return fmt.Sprintf("agent %s had %s wrong when the run ended, %s after the heal: %s; it was %s",
-			f.Agent, property.Count(f.Differs(), "entry", "entries"), property.Seconds(f.After), wrongKeys(f), why(f))
+			f.Agent, text.Count(f.Differs(), "entry"), text.Seconds(f.After), wrongKeys(f), why(f))
 	}}
 }
 
 // stuckWith is the rule of one that is connected with a store.
 func stuckWith(name string, why func(*property.Facts) string) *property.Rule {
 	return stuck(name, func(f *property.Facts) string {
-		return fmt.Sprintf("connected with %s (store %s) since %s, %s", f.Server, f.Store, property.Seconds(f.Since), why(f))
+		return fmt.Sprintf("connected with %s (store %s) since %s, %s", f.Server, f.Store, text.Seconds(f.Since), why(f))
 	})
 }
 
@@ -63,7 +64,7 @@ func wrongKeys(f *property.Facts) string {
 			}
 		}
 		if len(names) > 0 {
-			parts = append(parts, way.says+" "+property.Few(names, f.Counts[way.how]))
+			parts = append(parts, way.says+" "+text.Few(names, f.Counts[way.how]))
 		}
 	}
 	return strings.Join(parts, "; ")

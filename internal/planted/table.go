@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/fault/shrink"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 )
 
@@ -58,7 +58,7 @@ func (t *Trial) size() string {
 	}
 	after := t.Shrunk.After
 	text := fmt.Sprintf("%s (faults %d, ops %d, pods %d), agents %d, replicas %d; %.0f s, %d runs",
-		property.Count(after.Decisions(), "decision", "decisions"), after.Faults, after.Ops, after.Pods, after.Agents, after.Replicas, t.Shrunk.Elapsed.Seconds(), t.Shrunk.Runs)
+		text.Count(after.Decisions(), "decision"), after.Faults, after.Ops, after.Pods, after.Agents, after.Replicas, t.Shrunk.Elapsed.Seconds(), t.Shrunk.Runs)
 	if !t.Shrunk.Minimal {
 		text += "; " + t.Shrunk.Note
 	}

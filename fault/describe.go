@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/model/mode"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Describe tells a reader in a few lines what a plan does: mode, topology,
@@ -23,15 +25,15 @@ func Describe(p *Plan) string {
 	fmt.Fprintf(&b, "mode      %s, cluster %d, endpoints as %s; seed %d, preemption %s\n", p.Mode, p.Options.ClusterID, endpoints, p.Seed, preempt)
 	operators := ""
 	if p.Topology.Operators > 0 {
-		operators = ", " + count(p.Topology.Operators, "operator")
+		operators = ", " + text.Count(p.Topology.Operators, "operator")
 	}
 	replicas := ""
 	if p.InMode().Runs(mode.Replica) {
-		replicas = ", " + count(p.Topology.Replicas, "replica")
+		replicas = ", " + text.Count(p.Topology.Replicas, "replica")
 	}
 	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",
-		count(p.Topology.APIServers, "kube-apiserver"), replicas,
-		count(p.Topology.Agents, "agent"), count(p.Topology.Nodes, "node"), operators, p.Network.LatencyMin, p.Network.LatencyMax)
+		text.Count(p.Topology.APIServers, "kube-apiserver"), replicas,
+		text.Count(p.Topology.Agents, "agent"), text.Count(p.Topology.Nodes, "node"), operators, p.Network.LatencyMin, p.Network.LatencyMax)
 	lease := ""
 	if p.Options.LeaseTTL > 0 {
 		lease = fmt.Sprintf("; leases of %s", p.Options.LeaseTTL)
@@ -64,23 +66,15 @@ func describeWorkload(p *Plan) string {
 			parts = append(parts, fmt.Sprintf("%d %s", ops[kind], kind))
 		}
 	}
-	text := fmt.Sprintf("%s in %s at the start", count(len(p.Pods), "pod"), count(len(namespaces), "namespace"))
+	sentence := fmt.Sprintf("%s in %s at the start", text.Count(len(p.Pods), "pod"), text.Count(len(namespaces), "namespace"))
 	if len(p.Objects) > 0 {
-		text = fmt.Sprintf("%s given and ", count(len(p.Objects), "object")) + text
+		sentence = fmt.Sprintf("%s given and ", text.Count(len(p.Objects), "object")) + sentence
 	}
-	text += fmt.Sprintf("; %s in %s", count(len(p.Ops), "op"), p.Churn)
+	sentence += fmt.Sprintf("; %s in %s", text.Count(len(p.Ops), "op"), p.Churn)
 	if len(parts) > 0 {
-		text += ": " + strings.Join(parts, ", ")
+		sentence += ": " + strings.Join(parts, ", ")
 	}
-	return text
+	return sentence
 }
 
 func seconds(d Duration) float64 { return float64(d) / 1e9 }
-
-// count returns a number with its noun in the right grammatical number.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

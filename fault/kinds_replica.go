@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/model/mode"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Faults of replicas of the ClusterMesh API server.
@@ -66,7 +68,7 @@ var replicaSpecs = []Spec{
 		Summary: "count more replicas start, on new hosts (the next free r); after for they are stopped gracefully",
 		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 8, 1, 2)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("%s added %s", count(f.Count, "replica"), f.span())
+			return fmt.Sprintf("%s added %s", text.Count(f.Count, "replica"), f.span())
 		},
 	},
 	{
@@ -75,7 +77,7 @@ var replicaSpecs = []Spec{
 		Summary: "the count youngest replicas are stopped gracefully; after for they start again, with empty etcds",
 		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 16, 1, 2)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the youngest %s taken away %s", count(f.Count, "replica"), f.span())
+			return fmt.Sprintf("the youngest %s taken away %s", text.Count(f.Count, "replica"), f.span())
 		},
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
@@ -118,33 +119,18 @@ func (t *Trigger) String() string {
 	if !known {
 		return "when " + string(t.Event)
 	}
-	text := "when " + t.Actor + " " + spec.verb
+	sentence := "when " + t.Actor + " " + spec.verb
 	if len(spec.kinds) > 0 {
 		what := t.Kind
 		if what == "" {
 			what = "something"
 		}
-		text += " " + what
+		sentence += " " + what
 	}
 	if t.Count() > 1 {
-		text += fmt.Sprintf(" for the %s time", ordinal(t.Count()))
+		sentence += fmt.Sprintf(" for the %s time", text.Ordinal(t.Count()))
 	}
-	return text
-}
-
-func ordinal(n int) string {
-	suffix := "th"
-	if n/10%10 != 1 {
-		switch n % 10 {
-		case 1:
-			suffix = "st"
-		case 2:
-			suffix = "nd"
-		case 3:
-			suffix = "rd"
-		}
-	}
-	return fmt.Sprint(n) + suffix
+	return sentence
 }
 
 // checkTrigger returns why a trigger can never fire, or nil.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -174,20 +175,13 @@ func checkScale(p *Plan) *flaw {
 	for _, s := range steps {
 		if left += s.change; left < 0 {
 			f := &p.Faults[s.fault]
-			return flawf(fmt.Sprintf("faults[%d].at", s.fault), "at %s only %s left, so a %s would leave %d", s.at, isOrAre(left-s.change, "replica"), f.Kind, left)
+			return flawf(fmt.Sprintf("faults[%d].at", s.fault), "at %s the world has only %s left, so a %s would leave %d", s.at, text.Count(left-s.change, "replica"), f.Kind, left)
 		}
 	}
 	if left == 0 && p.InMode().Runs(mode.Replica) {
 		return flawf("faults", "after the heal no replica would be left, so that no view could converge; give a fault that takes replicas a length")
 	}
 	return nil
-}
-
-func isOrAre(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " is"
-	}
-	return fmt.Sprintf("%d %ss are", n, noun)
 }
 
 func kindNames() string {

@@ -38,6 +38,9 @@ const (
 	CauseBackOff       = "put-backs-off"
 	CauseRefused       = "refused-puts-come-again"
 	CauseCutList       = "cut-list-is-drained"
+	CauseSlice         = "slice-update-deletes-first"
+	CauseObjects       = "agent-loses-order"
+	CauseOldOwner      = "old-owner-taken-last"
 )
 
 // Mechanisms returns the mechanisms that Check can prove, each with a page in
@@ -58,6 +61,9 @@ func Mechanisms() []Mechanism {
 		{CauseCutList, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
 		{CauseQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
 		{CauseLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},
+		{CauseSlice, "An agent that reads slices takes what one update of a slice removes before what it adds: an address that goes from one pod in it to another is dropped.", []*property.Rule{sliceUpdate}},
+		{CauseObjects, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
+		{CauseOldOwner, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
 	}
 }
 
@@ -133,6 +139,10 @@ var rules = []struct {
 
 // of returns the cause of a violation, or nil.
 func (x *causes) of(broken string, v *property.Violation) *property.Cause {
+	rules := rules
+	if x.readsKube() {
+		rules = kubeRules
+	}
 	for _, rule := range rules {
 		if slices.ContainsFunc(rule.properties, func(p property.Property) bool { return p.Name == broken }) {
 			return rule.of(x, v)

@@ -1,0 +1,327 @@
+package mechanism
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/views"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// An agent that reads the kube-apiservers itself is told of objects, each of which may
+// claim several addresses, and keeps no order between them: see CauseSlice,
+// CauseObjects and CauseOldOwner.
+
+// kubeRules says, for each property, what is asked for the cause of its violations where
+// agents read the kube-apiservers. One that no rule names has no known causes there.
+var kubeRules = []struct {
+	properties []property.Property
+	of         func(*causes, *property.Violation) *property.Cause
+}{
+	{[]property.Property{views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion}, (*causes).ofKubeChange},
+	{[]property.Property{views.Owner, views.Convergence, views.Staleness}, (*causes).ofKubeEnd},
+	{[]property.Property{views.Readiness}, (*causes).ofKubeUnusable},
+}
+
+// readsKube reports whether the history's agents read the kube-apiservers: nobody has
+// an etcd.
+func (x *causes) readsKube() bool { return len(x.in.Stores) == 0 }
+
+// change is an event of a view or datapath, of an entry.
+type change struct {
+	x      *causes
+	e      *index.Entry
+	r      *history.Record
+	record int
+}
+
+func (x *causes) changeAt(record int) (c change, ok bool) {
+	r := &x.in.Records[record]
+	id, ok := x.entries[index.EntryKey{Kind: r.Kind, Key: r.Key}]
+	if !ok || r.Kind != history.Endpoint {
+		return c, false
+	}
+	return change{x: x, e: &x.in.Views.Entries[id], r: r, record: record}, true
+}
+
+// ofKubeChange explains a change of a view or datapath.
+func (x *causes) ofKubeChange(v *property.Violation) *property.Cause {
+	if len(v.Records) == 0 {
+		return nil
+	}
+	c, ok := x.changeAt(v.Records[len(v.Records)-1])
+	switch {
+	case !ok:
+		return nil
+	case c.isLoss():
+		return c.ofKubeLoss()
+	}
+	return c.ofKubeSight()
+}
+
+func (c change) isLoss() bool { return c.r.Verb == history.Drop || c.r.Verb == history.Unprogram }
+
+// neighbour is the change of the entry in the same view or datapath before this one, or
+// after it; -1 if there is none.
+func (c change) neighbour(step int) int {
+	sight, loss := history.See, history.Drop
+	if c.r.Verb == history.Program || c.r.Verb == history.Unprogram {
+		sight, loss = history.Program, history.Unprogram
+	}
+	for i := c.record + step; i >= 0 && i < len(c.x.in.Records); i += step {
+		r := &c.x.in.Records[i]
+		if r.Actor == c.r.Actor && r.Kind == c.r.Kind && r.Key == c.r.Key && (r.Verb == sight || r.Verb == loss) {
+			return i
+		}
+	}
+	return -1
+}
+
+// claim is the last record before an instant by which an object claims the entry with a
+// content; -1 if there is none.
+func (c change) claim(value string, by time.Duration) int {
+	for _, s := range slices.Backward(c.e.States) {
+		if s.Record < 0 || s.At > by {
+			continue
+		}
+		if r := &c.x.in.Records[s.Record]; r.Op == "put" && r.Value == value {
+			return int(s.Record)
+		}
+	}
+	return -1
+}
+
+// objectOf is the object that a record's owner is: of a slice with two pods of one
+// address that is not the owner itself (history.Truth).
+func objectOf(r *history.Record) string {
+	object, _, _ := strings.Cut(r.Owner, "#")
+	return object
+}
+
+// told is the last record by which the agent's watches or lists told it of an object
+// between two instants; -1 if there is none. It is one with the resourceVersion, if that
+// is not zero, or a later one.
+func (c change) told(object string, rv int64, from, to time.Duration) int {
+	kind, name, _ := strings.Cut(object, "/")
+	for i := len(c.x.in.Records) - 1; i >= 0; i-- {
+		r := &c.x.in.Records[i]
+		if r.At > to || r.Verb != history.Event || r.Peer != c.r.Actor || r.Kind != kind {
+			continue
+		}
+		if r.At < from {
+			break
+		}
+		for field := range strings.FieldsSeq(r.Value) {
+			if ev := index.ParseKubeEvent(field); ev.Key == name && ev.RV >= rv {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// ofKubeLoss explains that an agent has dropped an address that was claimed all along.
+func (c change) ofKubeLoss() *property.Cause {
+	before := c.neighbour(-1)
+	if before < 0 || c.x.in.Records[before].Value == "" {
+		return nil
+	}
+	shown := &c.x.in.Records[before]
+	old := c.claim(shown.Value, c.r.At)
+	if old < 0 {
+		return nil
+	}
+	loser := objectOf(&c.x.in.Records[old])
+	toldOld := c.told(loser, 0, c.r.At-handling, c.r.At)
+	if toldOld < 0 {
+		return nil
+	}
+	after := c.neighbour(1)
+	if after < 0 || c.x.in.Records[after].At > c.r.At+handling || c.x.in.Records[after].Value == "" {
+		return c.ofOldOwner(before, old)
+	}
+	next := c.claim(c.x.in.Records[after].Value, c.r.At)
+	if next < 0 {
+		return nil
+	}
+	winner := objectOf(&c.x.in.Records[next])
+	facts := property.Facts{
+		Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{loser, winner},
+		Before: property.VersionOf(shown), Shown: property.VersionOf(&c.x.in.Records[after]), After: c.x.in.Records[after].At - c.r.At,
+	}
+	if winner == loser {
+		return property.ByMechanism(CauseSlice, sliceUpdate, facts, old, toldOld, c.record, after)
+	}
+	toldNew := c.told(winner, 0, c.r.At-handling, c.r.At)
+	if toldNew < 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseObjects, objectsOutOfOrder, facts, min(toldOld, toldNew), max(toldOld, toldNew), c.record, after)
+}
+
+// ofKubeSight explains a sight of what was no longer true, of an address that objects of
+// which the agent was told together have passed on.
+func (c change) ofKubeSight() *property.Cause {
+	claim := c.claim(c.r.Value, c.r.At)
+	if claim < 0 {
+		return nil
+	}
+	shown := objectOf(&c.x.in.Records[claim])
+	toldShown := c.told(shown, 0, c.r.At-handling, c.r.At)
+	if toldShown < 0 {
+		return nil
+	}
+	for _, s := range slices.Backward(c.e.States) {
+		if s.Record < 0 || s.At > c.r.At {
+			continue
+		}
+		other := objectOf(&c.x.in.Records[s.Record])
+		if other == shown {
+			continue
+		}
+		if toldOther := c.told(other, 0, c.r.At-handling, c.r.At); toldOther >= 0 {
+			return property.ByMechanism(CauseObjects, objectsOutOfOrder, property.Facts{
+				Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{shown, other}, Shown: property.VersionOf(c.r),
+			}, min(toldShown, toldOther), max(toldShown, toldOther), c.record)
+		}
+	}
+	return nil
+}
+
+// ofOldOwner explains that an agent drops an address, for good, although another object
+// claims it of which it had been told before it took the one that goes for its owner.
+func (c change) ofOldOwner(before, old int) *property.Cause {
+	taken := &c.x.in.Records[before]
+	loser := objectOf(&c.x.in.Records[old])
+	for i, s := range c.e.States {
+		if s.Record < 0 || s.At > taken.At {
+			continue
+		}
+		claim := &c.x.in.Records[s.Record]
+		if claim.Op != "put" || objectOf(claim) == loser || !c.lives(claim, i) {
+			continue
+		}
+		told := c.told(objectOf(claim), claim.RV, 0, taken.At)
+		if told < 0 {
+			continue
+		}
+		return property.ByMechanism(CauseOldOwner, oldOwner, property.Facts{
+			Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Since: taken.At, Owners: []string{loser, objectOf(claim)},
+			Before: property.VersionOf(taken), Truth: &property.Version{Value: claim.Value, At: claim.At, RV: claim.RV},
+		}, int(s.Record), told, before, c.record)
+	}
+	return nil
+}
+
+// lives reports whether what a record claims, in a state of the entry, is still claimed
+// by the same owner at the change's instant.
+func (c change) lives(claim *history.Record, state int) bool {
+	for _, s := range c.e.States[state+1:] {
+		if s.At > c.r.At {
+			break
+		}
+		if r := &c.x.in.Records[s.Record]; r.Owner == claim.Owner && (r.Op != "put" || r.Value != claim.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// ofKubeEnd explains what an agent has wrong when the run ends, or a wrong owner that it
+// was shown.
+func (x *causes) ofKubeEnd(v *property.Violation) *property.Cause {
+	if len(v.Records) > 0 {
+		switch x.in.Records[v.Records[len(v.Records)-1]].Verb {
+		case history.See, history.Program, history.Drop, history.Unprogram:
+			return x.ofKubeChange(v)
+		}
+	}
+	if v.Kind != "" {
+		return x.lostForGood(v.Agent, v.Key, v.Layer)
+	}
+	id := int32(slices.Index(x.in.Views.Agents, v.Agent))
+	if id < 0 {
+		return nil
+	}
+	stuck := views.NewExplainer(x.in, []int32{id})
+	var found []*property.Cause
+	for entry := range x.in.Views.Entries {
+		if !stuck.Wrong(id, int32(entry)) {
+			continue
+		}
+		cause := x.lostForGood(v.Agent, x.in.Views.Entries[entry].Key, property.View)
+		if cause == nil {
+			return nil
+		}
+		found = append(found, cause)
+	}
+	return joined(found)
+}
+
+// lostForGood explains that an agent lacks an endpoint when the run ends.
+func (x *causes) lostForGood(agent, key string, layer property.Layer) *property.Cause {
+	verbs := []history.Verb{history.See, history.Drop}
+	if layer == property.Datapath {
+		verbs = []history.Verb{history.Program, history.Unprogram}
+	}
+	for i := range slices.Backward(x.in.Records) {
+		r := &x.in.Records[i]
+		if r.Actor != agent || r.Kind != history.Endpoint || r.Key != key || !slices.Contains(verbs, r.Verb) {
+			continue
+		}
+		c, ok := x.changeAt(i)
+		if !ok || !c.isLoss() {
+			return nil
+		}
+		before := c.neighbour(-1)
+		if before < 0 {
+			return nil
+		}
+		old := c.claim(x.in.Records[before].Value, c.r.At)
+		if old < 0 {
+			return nil
+		}
+		return c.ofOldOwner(before, old)
+	}
+	return nil
+}
+
+// ofKubeUnusable explains why some agents do not know a pod's endpoint when the run ends.
+func (x *causes) ofKubeUnusable(v *property.Violation) *property.Cause {
+	id, known := x.entries[index.EntryKey{Kind: history.Endpoint, Key: v.Key}]
+	if !known {
+		return nil
+	}
+	var found []*property.Cause
+	for number, agent := range x.in.Views.Agents {
+		stuck := views.NewExplainer(x.in, []int32{int32(number)})
+		if !stuck.Wrong(int32(number), id) {
+			continue
+		}
+		cause := x.lostForGood(agent, v.Key, property.View)
+		if cause == nil {
+			return nil
+		}
+		found = append(found, cause)
+	}
+	return joined(found)
+}
+
+var (
+	sliceUpdate = &property.Rule{Name: "slice-update", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s was told of one update of %s, in which %s is %s in place of %s, and took the removal first",
+			f.Agent, f.Owners[0], f.Key, property.Content(f.Shown.Value), property.Content(f.Before.Value))
+	}}
+	objectsOutOfOrder = &property.Rule{Name: "objects-out-of-order", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s was told of %s and %s within %s, both of which claim or claimed %s, and took them in another order than that of their writes",
+			f.Agent, f.Owners[0], f.Owners[1], property.Seconds(handling), f.Key)
+	}}
+	oldOwner = &property.Rule{Name: "old-owner", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s had been told of %s, which claims %s since %s, when at %s it took that of %s for its owner; now that one goes and nothing tells it of the other again",
+			f.Agent, f.Owners[1], f.Key, property.Seconds(f.Truth.At), property.Seconds(f.Since), f.Owners[0])
+	}}
+)

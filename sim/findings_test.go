@@ -30,6 +30,9 @@ func TestFindings(t *testing.T) {
 		"queue-merges-events":            {"no-spurious-deletion"},
 		"put-backs-off":                  {"convergence", "staleness", "readiness"},
 		"refused-puts-come-again":        {"load"},
+		"slice-update-deletes-first":     {"no-spurious-deletion"},
+		"old-owner-taken-last":           {"convergence", "owner", "staleness", "no-spurious-deletion"},
+		"agent-loses-order":              {"no-spurious-deletion"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -41,6 +41,7 @@ const (
 	CauseSlice         = "slice-update-deletes-first"
 	CauseObjects       = "agent-loses-order"
 	CauseOldOwner      = "old-owner-taken-last"
+	CauseTwoSlices     = "pod-in-two-slices"
 )
 
 // Mechanisms returns the mechanisms that Check can prove, each with a page in
@@ -64,6 +65,7 @@ func Mechanisms() []Mechanism {
 		{CauseSlice, "An agent that reads slices takes what one update of a slice removes before what it adds: an address that goes from one pod in it to another is dropped.", []*property.Rule{sliceUpdate}},
 		{CauseObjects, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
 		{CauseOldOwner, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
+		{CauseTwoSlices, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }
 

@@ -2,6 +2,7 @@ package mechanism
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,18 +35,13 @@ func (x *causes) readsKube() bool { return len(x.in.Stores) == 0 }
 // change is an event of a view or datapath, of an entry.
 type change struct {
 	x      *causes
-	e      *index.Entry
 	r      *history.Record
 	record int
 }
 
 func (x *causes) changeAt(record int) (c change, ok bool) {
 	r := &x.in.Records[record]
-	id, ok := x.entries[index.EntryKey{Kind: r.Kind, Key: r.Key}]
-	if !ok || r.Kind != history.Endpoint {
-		return c, false
-	}
-	return change{x: x, e: &x.in.Views.Entries[id], r: r, record: record}, true
+	return change{x: x, r: r, record: record}, r.Kind == history.Endpoint
 }
 
 // ofKubeChange explains a change of a view or datapath.
@@ -81,15 +77,27 @@ func (c change) neighbour(step int) int {
 	return -1
 }
 
+// truths are the records by which objects claim the entry, or let go of it, before an
+// instant.
+func (c change) truths(by time.Duration) (all []int) {
+	for i := range c.x.in.Records {
+		r := &c.x.in.Records[i]
+		if r.At > by {
+			break
+		}
+		if r.Verb == history.Truth && r.Kind == c.r.Kind && r.Key == c.r.Key {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // claim is the last record before an instant by which an object claims the entry with a
 // content; -1 if there is none.
 func (c change) claim(value string, by time.Duration) int {
-	for _, s := range slices.Backward(c.e.States) {
-		if s.Record < 0 || s.At > by {
-			continue
-		}
-		if r := &c.x.in.Records[s.Record]; r.Op == "put" && r.Value == value {
-			return int(s.Record)
+	for _, i := range slices.Backward(c.truths(by)) {
+		if r := &c.x.in.Records[i]; r.Op == "put" && r.Value == value {
+			return i
 		}
 	}
 	return -1
@@ -102,18 +110,24 @@ func objectOf(r *history.Record) string {
 	return object
 }
 
-// told is the last record by which the agent's watches or lists told it of an object
+// told is the last record by which a watch or list told the agent of an object
 // between two instants; -1 if there is none. It is one with the resourceVersion, if that
 // is not zero, or a later one.
 func (c change) told(object string, rv int64, from, to time.Duration) int {
 	kind, name, _ := strings.Cut(object, "/")
 	for i := len(c.x.in.Records) - 1; i >= 0; i-- {
 		r := &c.x.in.Records[i]
-		if r.At > to || r.Verb != history.Event || r.Peer != c.r.Actor || r.Kind != kind {
-			continue
-		}
 		if r.At < from {
 			break
+		}
+		if r.At > to || r.Peer != c.r.Actor || r.Kind != kind {
+			continue
+		}
+		if r.Verb == history.Request && r.Op == "list" && r.RV >= rv {
+			return i // of all objects
+		}
+		if r.Verb != history.Event {
+			continue
 		}
 		for field := range strings.FieldsSeq(r.Value) {
 			if ev := index.ParseKubeEvent(field); ev.Key == name && ev.RV >= rv {
@@ -123,6 +137,9 @@ func (c change) told(object string, rv int64, from, to time.Duration) int {
 	}
 	return -1
 }
+
+// burst bounds the time in which an agent handles what it is told at once.
+const burst = 100 * time.Millisecond
 
 // ofKubeLoss explains that an agent has dropped an address that was claimed all along.
 func (c change) ofKubeLoss() *property.Cause {
@@ -136,17 +153,20 @@ func (c change) ofKubeLoss() *property.Cause {
 		return nil
 	}
 	loser := objectOf(&c.x.in.Records[old])
-	toldOld := c.told(loser, 0, c.r.At-handling, c.r.At)
+	if cause := c.ofTwoSlices(old); cause != nil {
+		return cause
+	}
+	toldOld := c.toldLately(loser, shown.At)
 	if toldOld < 0 {
 		return nil
 	}
 	after := c.neighbour(1)
-	if after < 0 || c.x.in.Records[after].At > c.r.At+handling || c.x.in.Records[after].Value == "" {
+	if after < 0 || c.x.in.Records[after].At > c.r.At+burst || c.x.in.Records[after].Value == "" {
 		return c.ofOldOwner(before, old)
 	}
 	next := c.claim(c.x.in.Records[after].Value, c.r.At)
 	if next < 0 {
-		return nil
+		return c.ofOldOwner(before, old)
 	}
 	winner := objectOf(&c.x.in.Records[next])
 	facts := property.Facts{
@@ -156,11 +176,53 @@ func (c change) ofKubeLoss() *property.Cause {
 	if winner == loser {
 		return property.ByMechanism(CauseSlice, sliceUpdate, facts, old, toldOld, c.record, after)
 	}
-	toldNew := c.told(winner, 0, c.r.At-handling, c.r.At)
+	toldNew := c.toldLately(winner, shown.At)
 	if toldNew < 0 {
 		return nil
 	}
 	return property.ByMechanism(CauseObjects, objectsOutOfOrder, facts, min(toldOld, toldNew), max(toldOld, toldNew), c.record, after)
+}
+
+// toldLately is the record by which the agent was told of an object shortly before the
+// change, or by the list that the change comes of: one that was sent after an instant, as
+// an agent may read it slowly.
+func (c change) toldLately(object string, since time.Duration) int {
+	if told := c.told(object, 0, c.r.At-handling, c.r.At); told >= 0 || c.r.Op != "list" {
+		return told
+	}
+	kind, _, _ := strings.Cut(object, "/")
+	return c.x.listed(c.r.Actor, kind, since, c.r.At)
+}
+
+// ofTwoSlices explains that an agent drops an address that a slice gives a pod, as it was
+// told of another slice that gives the pod another address.
+func (c change) ofTwoSlices(old int) *property.Cause {
+	claim := &c.x.in.Records[old]
+	pod := podOf(claim.Value)
+	if !strings.HasPrefix(claim.Owner, "CiliumEndpointSlice/") {
+		return nil
+	}
+	for i := len(c.x.in.Records) - 1; i >= 0; i-- {
+		r := &c.x.in.Records[i]
+		if r.At > c.r.At || r.Verb != history.Truth || r.Op != "put" || r.Key == c.r.Key || objectOf(r) == objectOf(claim) || podOf(r.Value) != pod {
+			continue
+		}
+		told := c.told(objectOf(r), r.RV, c.r.At-handling, c.r.At)
+		if told < 0 {
+			return nil
+		}
+		return property.ByMechanism(CauseTwoSlices, twoSlices, property.Facts{
+			Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{objectOf(claim), objectOf(r)},
+			Before: &property.Version{Key: c.r.Key, Value: claim.Value}, Shown: &property.Version{Key: r.Key, Value: r.Value},
+		}, old, i, told, c.record)
+	}
+	return nil
+}
+
+// podOf is the pod in the content of an endpoint.
+func podOf(content string) string {
+	_, pod, _ := strings.Cut(content, " pod=")
+	return pod
 }
 
 // ofKubeSight explains a sight of what was no longer true, of an address that objects of
@@ -175,11 +237,8 @@ func (c change) ofKubeSight() *property.Cause {
 	if toldShown < 0 {
 		return nil
 	}
-	for _, s := range slices.Backward(c.e.States) {
-		if s.Record < 0 || s.At > c.r.At {
-			continue
-		}
-		other := objectOf(&c.x.in.Records[s.Record])
+	for _, i := range slices.Backward(c.truths(c.r.At)) {
+		other := objectOf(&c.x.in.Records[i])
 		if other == shown {
 			continue
 		}
@@ -195,40 +254,47 @@ func (c change) ofKubeSight() *property.Cause {
 // ofOldOwner explains that an agent drops an address, for good, although another object
 // claims it of which it had been told before it took the one that goes for its owner.
 func (c change) ofOldOwner(before, old int) *property.Cause {
+	loser := &c.x.in.Records[old]
+	before = max(before, c.shown(loser.Value, c.record)) // a datapath had it perhaps before its agent restarted
 	taken := &c.x.in.Records[before]
-	loser := objectOf(&c.x.in.Records[old])
-	for i, s := range c.e.States {
-		if s.Record < 0 || s.At > taken.At {
-			continue
+	live := map[string]int{} // by owner: the record of what it claims when the address is dropped
+	for _, i := range c.truths(c.r.At) {
+		if r := &c.x.in.Records[i]; r.Op == "put" {
+			live[r.Owner] = i
+		} else {
+			delete(live, r.Owner)
 		}
-		claim := &c.x.in.Records[s.Record]
-		if claim.Op != "put" || objectOf(claim) == loser || !c.lives(claim, i) {
+	}
+	for _, owner := range slices.Sorted(maps.Keys(live)) {
+		claim := &c.x.in.Records[live[owner]]
+		if claim.Value == loser.Value {
 			continue
 		}
 		told := c.told(objectOf(claim), claim.RV, 0, taken.At)
 		if told < 0 {
+			told = c.shown(claim.Value, before)
+		}
+		if told < 0 {
 			continue
 		}
 		return property.ByMechanism(CauseOldOwner, oldOwner, property.Facts{
-			Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Since: taken.At, Owners: []string{loser, objectOf(claim)},
+			Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Since: taken.At, Owners: []string{objectOf(loser), objectOf(claim)},
 			Before: property.VersionOf(taken), Truth: &property.Version{Value: claim.Value, At: claim.At, RV: claim.RV},
-		}, int(s.Record), told, before, c.record)
+		}, live[owner], told, before, c.record)
 	}
 	return nil
 }
 
-// lives reports whether what a record claims, in a state of the entry, is still claimed
-// by the same owner at the change's instant.
-func (c change) lives(claim *history.Record, state int) bool {
-	for _, s := range c.e.States[state+1:] {
-		if s.At > c.r.At {
-			break
-		}
-		if r := &c.x.in.Records[s.Record]; r.Owner == claim.Owner && (r.Op != "put" || r.Value != claim.Value) {
-			return false
+// shown is the last record by which the agent showed the entry with a content before
+// another record; -1 if there is none.
+func (c change) shown(value string, before int) int {
+	for i := before - 1; i >= 0; i-- {
+		r := &c.x.in.Records[i]
+		if r.Verb == history.See && r.Actor == c.r.Actor && r.Kind == c.r.Kind && r.Key == c.r.Key && r.Value == value {
+			return i
 		}
 	}
-	return true
+	return -1
 }
 
 // ofKubeEnd explains what an agent has wrong when the run ends, or a wrong owner that it
@@ -241,7 +307,10 @@ func (x *causes) ofKubeEnd(v *property.Violation) *property.Cause {
 		}
 	}
 	if v.Kind != "" {
-		return x.lostForGood(v.Agent, v.Key, v.Layer)
+		if cause := x.lostForGood(v.Agent, v.Key, v.Layer); cause != nil || v.Layer != property.Datapath {
+			return cause
+		}
+		return x.lostForGood(v.Agent, v.Key, property.View) // the datapath has what the view has
 	}
 	id := int32(slices.Index(x.in.Views.Agents, v.Agent))
 	if id < 0 {
@@ -319,6 +388,10 @@ var (
 	objectsOutOfOrder = &property.Rule{Name: "objects-out-of-order", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s was told of %s and %s within %s, both of which claim or claimed %s, and took them in another order than that of their writes",
 			f.Agent, f.Owners[0], f.Owners[1], property.Seconds(handling), f.Key)
+	}}
+	twoSlices = &property.Rule{Name: "two-slices", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s was told of %s, which gives the pod of %s the address %s, while %s still gives it %s",
+			f.Agent, f.Owners[1], property.Content(f.Before.Value), f.Shown.Key, f.Owners[0], f.Before.Key)
 	}}
 	oldOwner = &property.Rule{Name: "old-owner", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s had been told of %s, which claims %s since %s, when at %s it took that of %s for its owner; now that one goes and nothing tells it of the other again",

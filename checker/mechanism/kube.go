@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // An agent that reads the kube-apiservers itself is told of objects, each of which may
@@ -387,7 +388,7 @@ var (
 	}}
 	objectsOutOfOrder = &property.Rule{Name: "objects-out-of-order", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s was told of %s and %s within %s, both of which claim or claimed %s, and took them in another order than that of their writes",
-			f.Agent, f.Owners[0], f.Owners[1], property.Seconds(handling), f.Key)
+			f.Agent, f.Owners[0], f.Owners[1], text.Seconds(handling), f.Key)
 	}}
 	twoSlices = &property.Rule{Name: "two-slices", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s was told of %s, which gives the pod of %s the address %s, while %s still gives it %s",
@@ -395,6 +396,6 @@ var (
 	}}
 	oldOwner = &property.Rule{Name: "old-owner", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s had been told of %s, which claims %s since %s, when at %s it took that of %s for its owner; now that one goes and nothing tells it of the other again",
-			f.Agent, f.Owners[1], f.Key, property.Seconds(f.Truth.At), property.Seconds(f.Since), f.Owners[0])
+			f.Agent, f.Owners[1], f.Key, text.Seconds(f.Truth.At), text.Seconds(f.Since), f.Owners[0])
 	}}
 )

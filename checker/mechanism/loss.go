@@ -141,7 +141,7 @@ func (c sight) canary() (record int, ok bool) {
 func (c sight) emptiedUnder() bool {
 	for i := range c.x.in.Records {
 		if r := &c.x.in.Records[i]; r.Verb == history.Up && r.Kind == "etcd" && r.Store == c.s.Name {
-			life, ok := index.LifeAt(c.x.in.ProcessLives(c.s.Actor, "writer"), r.At)
+			life, ok := index.ProcessAt(c.x.in.Processes(c.s.Actor, "writer"), r.At)
 			return ok && life.From < r.At && r.At < life.To && clusterIDOf(r.Store) != r.Store
 		}
 	}

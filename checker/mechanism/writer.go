@@ -18,9 +18,9 @@ import (
 // nil if that is not so.
 func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *property.Cause {
 	put := &x.in.Records[v.Record]
-	lives := x.in.ProcessLives(s.Actor, "writer")
-	before, ok := index.LifeAt(lives, x.askedAt(s, put))
-	now, _ := index.LifeAt(lives, at)
+	lives := x.in.Processes(s.Actor, "writer")
+	before, ok := index.ProcessAt(lives, x.askedAt(s, put))
+	now, _ := index.ProcessAt(lives, at)
 	if !ok || now.From <= before.From || len(e.LiveIn(e.StateAt(at))) > 0 {
 		return nil
 	}
@@ -219,7 +219,7 @@ func (x *causes) listed(client, kind string, from, to time.Duration) int {
 // startsAt reports whether a replica's writer has only just started, so that a list is its
 // first.
 func (x *causes) startsAt(replica string, at time.Duration) bool {
-	life, ok := index.LifeAt(x.in.ProcessLives(replica, "writer"), at)
+	life, ok := index.ProcessAt(x.in.Processes(replica, "writer"), at)
 	return ok && at-life.From < handling
 }
 
@@ -323,7 +323,7 @@ func canaryBack(name string, how func(*property.Facts) string) *property.Rule {
 func (x *causes) ofCanary(v *property.Violation) *property.Cause {
 	last := v.Records[len(v.Records)-1]
 	r := &x.in.Records[last]
-	life, ok := index.LifeAt(x.in.ProcessLives(r.Actor, "writer"), r.At)
+	life, ok := index.ProcessAt(x.in.Processes(r.Actor, "writer"), r.At)
 	if !ok {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 
 // adrift reports the agents that live to see the end of the run without a
 // connection, although there is a replica to connect with. They concern no key.
-func (x *taken) adrift() (all []Unexplained) {
+func (x *projections) adrift() (all []Unexplained) {
 	if x.end < 0 {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (x *taken) adrift() (all []Unexplained) {
 
 // reachable reports whether the replica's etcd is up at the end and has, or has had,
 // the canary of every kind.
-func (x *taken) reachable(p *replica) bool {
+func (x *projections) reachable(p *replica) bool {
 	up, store := false, ""
 	for _, i := range p.life {
 		if r := &x.records[i]; r.Kind == "etcd" {

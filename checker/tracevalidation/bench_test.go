@@ -13,7 +13,7 @@ import (
 func BenchmarkCheck(b *testing.B) {
 	for _, writes := range []int{50, 100, 200} {
 		b.Run(fmt.Sprintf("writes=%d", writes), func(b *testing.B) {
-			var h tale
+			var h script
 			h.start()
 			for i := range writes / 2 {
 				h.release("web", "web")
@@ -31,7 +31,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-func benchmark(b *testing.B, h *tale) {
+func benchmark(b *testing.B, h *script) {
 	records := h.records(b)
 	changes := Check(records).Explained
 	require.True(b, Check(records).Holds())

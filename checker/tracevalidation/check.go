@@ -27,7 +27,7 @@ type Need struct {
 // Check looks for a behaviour of the model in the records of a history.
 func Check(records []history.Record) *Verdict {
 	x := newIndex(records)
-	c := checker{taken: x, needed: map[*deviation]int{}, verdict: Verdict{Needed: []Need{}, Unexplained: []Unexplained{}, Unjudged: []string{}}}
+	c := checker{projections: x, needed: map[*deviation]int{}, verdict: Verdict{Needed: []Need{}, Unexplained: []Unexplained{}, Unjudged: []string{}}}
 	c.verdict.Keys = len(x.keys)
 	for _, k := range x.keys {
 		c.check(k)
@@ -45,7 +45,7 @@ func Check(records []history.Record) *Verdict {
 
 // checker gathers the verdict.
 type checker struct {
-	*taken
+	*projections
 	verdict Verdict
 	needed  map[*deviation]int
 }
@@ -108,11 +108,11 @@ func (k *keyRun) number(value string) uint8 {
 }
 
 // struck reports whether one of the faults happened before a record.
-func (x *taken) struck(i int32, kinds []string) bool {
+func (x *projections) struck(i int32, kinds []string) bool {
 	return slices.ContainsFunc(x.faults, func(f int32) bool { return f < i && slices.Contains(kinds, x.records[f].Kind) })
 }
 
 // madeNamespace reports whether a namespace was created between two records.
-func (x *taken) madeNamespace(from, to int32) bool {
+func (x *projections) madeNamespace(from, to int32) bool {
 	return slices.ContainsFunc(x.made, func(m int32) bool { return from < m && m < to })
 }

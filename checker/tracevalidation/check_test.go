@@ -9,9 +9,9 @@ import (
 
 // What the model allows, be it good or bad, has an explanation without a deviation.
 func TestBehavioursOfTheModel(t *testing.T) {
-	for name, tell := range map[string]func(*tale){
-		"quiet": func(t *tale) {},
-		"a pod goes, and its address is used again": func(t *tale) {
+	for name, tell := range map[string]func(*script){
+		"quiet": func(t *script) {},
+		"a pod goes, and its address is used again": func(t *script) {
 			t.release("web", "web")
 			t.del("r0", "s0")
 			t.drop("a0")
@@ -19,20 +19,20 @@ func TestBehavioursOfTheModel(t *testing.T) {
 			t.put("r0", "s0", "api")
 			t.see("a0", "api")
 		},
-		"a writer that is late puts the last of three contents": func(t *tale) {
+		"a writer that is late puts the last of three contents": func(t *script) {
 			t.claim("web", "web2")
 			t.claim("web", "web3")
 			t.put("r0", "s0", "web3")
 			t.see("a0", "web3")
 		},
-		"an agent that is late sees the last of three versions": func(t *tale) {
+		"an agent that is late sees the last of three versions": func(t *script) {
 			t.claim("web", "web2")
 			t.put("r0", "s0", "web2")
 			t.claim("web", "web3")
 			t.put("r0", "s0", "web3")
 			t.see("a0", "web3")
 		},
-		"an agent is behind, and sees one after the other": func(t *tale) {
+		"an agent is behind, and sees one after the other": func(t *script) {
 			t.claim("web", "web2")
 			t.put("r0", "s0", "web2")
 			t.claim("web", "web3")
@@ -40,13 +40,13 @@ func TestBehavioursOfTheModel(t *testing.T) {
 			t.see("a0", "web2")
 			t.see("a0", "web3")
 		},
-		"the first of two owners keeps the address until it lets go": func(t *tale) {
+		"the first of two owners keeps the address until it lets go": func(t *script) {
 			t.claim("api", "api")
 			t.release("web", "web")
 			t.put("r0", "s0", "api")
 			t.see("a0", "api")
 		},
-		"fail-over to a replica that is behind, which takes the agent back": func(t *tale) {
+		"fail-over to a replica that is behind, which takes the agent back": func(t *script) {
 			t.replica("r1", "s1", "web")
 			t.claim("web", "web2")
 			t.put("r0", "s0", "web2")
@@ -57,7 +57,7 @@ func TestBehavioursOfTheModel(t *testing.T) {
 			t.put("r1", "s1", "web2")
 			t.see("a0", "web2")
 		},
-		"fail-over to a replica that does not have the key yet": func(t *tale) {
+		"fail-over to a replica that does not have the key yet": func(t *script) {
 			t.replica("r1", "s1", "web")
 			t.release("web", "web")
 			t.del("r1", "s1")
@@ -66,20 +66,20 @@ func TestBehavioursOfTheModel(t *testing.T) {
 			t.drop("a0")
 			t.del("r0", "s0")
 		},
-		"a writer's restart leaves an orphan": func(t *tale) {
+		"a writer's restart leaves an orphan": func(t *script) {
 			t.down("writer", "r0")
 			t.release("web", "web")
 			t.up("writer", "r0", "")
 			t.canary("r0", "s0")
 		},
-		"what a writer sent arrives after its end": func(t *tale) {
+		"what a writer sent arrives after its end": func(t *script) {
 			t.claim("web", "web2")
 			t.down("writer", "r0")
 			t.put("r0", "s0", "web2")
 			t.see("a0", "web2")
 			t.up("writer", "r0", "")
 		},
-		"a pod is lost, and a new one lists": func(t *tale) {
+		"a pod is lost, and a new one lists": func(t *script) {
 			t.down("writer", "r0")
 			t.down("etcd", "r0")
 			t.disconnect("a0", "r0", "s0")
@@ -88,7 +88,7 @@ func TestBehavioursOfTheModel(t *testing.T) {
 			t.connect("a0", "r0", "s1")
 			t.see("a0", "web2")
 		},
-		"an agent reconnects with the same store, and its watch goes on": func(t *tale) {
+		"an agent reconnects with the same store, and its watch goes on": func(t *script) {
 			t.claim("web", "web2")
 			t.put("r0", "s0", "web2")
 			t.claim("web", "web3")
@@ -98,7 +98,7 @@ func TestBehavioursOfTheModel(t *testing.T) {
 			t.see("a0", "web2")
 			t.see("a0", "web3")
 		},
-		"an agent hears nothing from an etcd that was emptied in its pod": func(t *tale) {
+		"an agent hears nothing from an etcd that was emptied in its pod": func(t *script) {
 			t.down("writer", "r0")
 			t.down("etcd", "r0")
 			t.disconnect("a0", "r0", "s0")
@@ -120,8 +120,8 @@ func TestBehavioursOfTheModel(t *testing.T) {
 
 // Each deviation explains what nothing else does, and does not without its cause.
 func TestDeviationsNeedTheirCause(t *testing.T) {
-	lapse := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	lapse := func(cause bool) func(*script) {
+		return func(t *script) {
 			lease := "lease1"
 			if !cause {
 				lease = "lease2"
@@ -133,8 +133,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.see("a0", "web")
 		}
 	}
-	emptied := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	emptied := func(cause bool) func(*script) {
+		return func(t *script) {
 			if !cause {
 				t.down("writer", "r0")
 			}
@@ -149,8 +149,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.connect("a0", "r0", "s0/2")
 		}
 	}
-	staleList := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	staleList := func(cause bool) func(*script) {
+		return func(t *script) {
 			if cause {
 				t.fault("kube-lag")
 			}
@@ -161,8 +161,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.put("r1", "s1", "web2")
 		}
 	}
-	twoOwners := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	twoOwners := func(cause bool) func(*script) {
+		return func(t *script) {
 			if cause {
 				t.claim("api", "api")
 			}
@@ -184,8 +184,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			}
 		}
 	}
-	stalled := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	stalled := func(cause bool) func(*script) {
+		return func(t *script) {
 			if cause {
 				t.fault("etcd-stall")
 			}
@@ -199,8 +199,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.see("a0", "web4")
 		}
 	}
-	otherFirst := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	otherFirst := func(cause bool) func(*script) {
+		return func(t *script) {
 			if cause {
 				t.claim("api", "api")
 			}
@@ -208,8 +208,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.put("r1", "s1", "web")
 		}
 	}
-	namespaceAgain := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	namespaceAgain := func(cause bool) func(*script) {
+		return func(t *script) {
 			t.release("web", "web")
 			t.del("r0", "s0")
 			t.drop("a0")
@@ -220,8 +220,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.del("r0", "s0")
 		}
 	}
-	hears := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	hears := func(cause bool) func(*script) {
+		return func(t *script) {
 			store := "s1"
 			if cause {
 				store = "s0/2"
@@ -240,8 +240,8 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.see("a0", "web4")
 		}
 	}
-	drains := func(cause bool) func(*tale) {
-		return func(t *tale) {
+	drains := func(cause bool) func(*script) {
+		return func(t *script) {
 			t.identity()
 			if !cause {
 				t.listed()
@@ -254,7 +254,7 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		tell   func(cause bool) func(*tale)
+		tell   func(cause bool) func(*script)
 		needed []string
 		says   string // of the record that is unexplained without the cause
 		why    string // of the deviation
@@ -297,7 +297,7 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 
 // A queue that merges the events of an object hides what it had last.
 func TestWriterNeedNotLearnOfTheLastContentOfAClaim(t *testing.T) {
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		t.claim("web", "web2")
 		t.claim("db", "db")
 		t.release("web", "web2")
@@ -322,7 +322,7 @@ func needed(v *Verdict) (names []string) {
 // put after its canary may yet be put, and a lease may have ended what the writer had
 // not heard to be deleted.
 func TestEveryExplanationIsFollowedUp(t *testing.T) {
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		t.down("etcd", "r0")
 		t.disconnect("a0", "r0", "s0")
 		t.up("etcd", "r0", "s0/2")
@@ -335,7 +335,7 @@ func TestEveryExplanationIsFollowedUp(t *testing.T) {
 	})
 	require.Empty(t, v.Unexplained)
 
-	v = told(t, func(t *tale) {
+	v = told(t, func(t *script) {
 		t.release("web", "web")
 		t.expire("r0", "s0")
 		t.put("r0", "s0", "web")
@@ -353,7 +353,7 @@ func TestNothingIsUnknown(t *testing.T) {
 }
 
 func TestKeysWithTooManyWritesAreUnknown(t *testing.T) {
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		for i := range most {
 			t.claim("web", fmt.Sprint("web", i))
 		}
@@ -365,10 +365,10 @@ func TestKeysWithTooManyWritesAreUnknown(t *testing.T) {
 }
 
 func TestAnAgentMustConnect(t *testing.T) {
-	v := told(t, func(t *tale) { t.disconnect("a0", "r0", "s0") })
+	v := told(t, func(t *script) { t.disconnect("a0", "r0", "s0") })
 	require.Len(t, v.Unexplained, 1)
 	require.Contains(t, v.Unexplained[0].Sentence, "the run ends, and agent a0 is connected with no replica")
-	v = told(t, func(t *tale) {
+	v = told(t, func(t *script) {
 		t.disconnect("a0", "r0", "s0")
 		t.down("writer", "r0")
 		t.down("etcd", "r0")
@@ -378,11 +378,11 @@ func TestAnAgentMustConnect(t *testing.T) {
 
 // A run that was cut short, or whose replica and agent are gone, owes nothing.
 func TestNothingIsDueBeforeTheEnd(t *testing.T) {
-	var cut tale
+	var cut script
 	cut.start()
 	cut.claim("web", "web2")
 	require.Empty(t, cut.check(t).Unexplained)
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		t.down("writer", "r0")
 		t.down("agent", "a0")
 		t.claim("web", "web2")
@@ -392,9 +392,9 @@ func TestNothingIsDueBeforeTheEnd(t *testing.T) {
 
 // told is the verdict about a history that begins with a replica and an agent at
 // rest and ends after what is told.
-func told(test *testing.T, tell func(*tale)) *Verdict {
+func told(test *testing.T, tell func(*script)) *Verdict {
 	test.Helper()
-	var h tale
+	var h script
 	h.start()
 	tell(&h)
 	h.end()

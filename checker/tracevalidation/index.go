@@ -5,8 +5,8 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// taken is a history, taken apart.
-type taken struct {
+// projections is what a history says of each key, replica and agent.
+type projections struct {
 	records  []history.Record
 	keys     []*key // by their first record
 	replicas []*replica
@@ -62,9 +62,9 @@ type change struct {
 }
 
 // newIndex takes a history apart.
-func newIndex(records []history.Record) *taken {
-	x := &taken{records: records, canaries: map[canary]int32{}, requested: map[change]bool{}, granted: map[lease]int32{}, ended: map[lease]bool{}, end: -1}
-	b := indexer{taken: x, keys: map[[2]string]*key{}, replicas: map[string]*replica{}, agents: map[string]*agent{}}
+func newIndex(records []history.Record) *projections {
+	x := &projections{records: records, canaries: map[canary]int32{}, requested: map[change]bool{}, granted: map[lease]int32{}, ended: map[lease]bool{}, end: -1}
+	b := indexer{projections: x, keys: map[[2]string]*key{}, replicas: map[string]*replica{}, agents: map[string]*agent{}}
 	for i := range records {
 		b.add(int32(i), &records[i])
 	}
@@ -81,7 +81,7 @@ func newIndex(records []history.Record) *taken {
 
 // indexer gathers records.
 type indexer struct {
-	*taken
+	*projections
 	keys     map[[2]string]*key
 	replicas map[string]*replica
 	agents   map[string]*agent // the incarnation that lives
@@ -140,7 +140,7 @@ func (b *indexer) key(kind, name string) *key {
 	if k == nil {
 		k = &key{kind: kind, name: name, changes: map[string][]int32{}, views: map[*agent][]int32{}}
 		b.keys[[2]string{kind, name}] = k
-		b.taken.keys = append(b.taken.keys, k)
+		b.projections.keys = append(b.projections.keys, k)
 	}
 	return k
 }
@@ -166,7 +166,7 @@ func (b *indexer) live(i int32, r *history.Record) {
 	if p == nil {
 		p = &replica{name: r.Actor}
 		b.replicas[r.Actor] = p
-		b.taken.replicas = append(b.taken.replicas, p)
+		b.projections.replicas = append(b.projections.replicas, p)
 	}
 	p.life = append(p.life, i)
 }
@@ -179,7 +179,7 @@ func (b *indexer) agent(i int32, r *history.Record) {
 	if r.Verb == history.Up {
 		a := &agent{name: r.Actor, up: i, down: -1}
 		b.agents[r.Actor] = a
-		b.taken.agents = append(b.taken.agents, a)
+		b.projections.agents = append(b.projections.agents, a)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 // the etcd had not applied in time, even where the present writer might have put the
 // same: it has yet to list, and nobody deletes what it then does not know of.
 func TestAPutWithAnOlderLeaseIsOfAnEarlierWriter(t *testing.T) {
-	late := func(fault string) func(*tale) {
-		return func(t *tale) {
+	late := func(fault string) func(*script) {
+		return func(t *script) {
 			t.grant("r0", "s0")
 			t.fault(fault)
 			t.claim("web", "web2")
@@ -36,7 +36,7 @@ func TestAPutWithAnOlderLeaseIsOfAnEarlierWriter(t *testing.T) {
 // A deletion has no lease. Where an etcd was stalled it may be the earlier writer's, as
 // the put after it shows that it was.
 func TestADeletionMayBeOfAnEarlierWriter(t *testing.T) {
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		t.grant("r0", "s0")
 		t.fault("etcd-stall")
 		t.fault("kube-lag")
@@ -57,7 +57,7 @@ func TestADeletionMayBeOfAnEarlierWriter(t *testing.T) {
 // Nothing of the first writer's list need be there when the second one starts, its
 // canary included.
 func TestAnEtcdThatWasStalledFromTheStart(t *testing.T) {
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		t.up("etcd", "r1", "s1")
 		t.up("writer", "r1", "")
 		t.grant("r1", "s1")
@@ -78,7 +78,7 @@ func TestAnEtcdThatWasStalledFromTheStart(t *testing.T) {
 // What a deviation put into an etcd stays there as any other key does of which the
 // next writer does not know.
 func TestAnOrphanOfADeviation(t *testing.T) {
-	v := told(t, func(t *tale) {
+	v := told(t, func(t *script) {
 		t.claim("api", "api")
 		t.put("r0", "s0", "api")
 		t.see("a0", "api")
@@ -96,10 +96,10 @@ func TestAnOrphanOfADeviation(t *testing.T) {
 // and one that stays connected keeps all.
 func TestOnlyAPartOfAListIsDrained(t *testing.T) {
 	for name, c := range map[string]struct {
-		tell func(*tale)
+		tell func(*script)
 		says string
 	}{
-		"it was listed in an earlier connection": {func(t *tale) {
+		"it was listed in an earlier connection": {func(t *script) {
 			t.identity()
 			t.listed()
 			t.disconnect("a0", "r0", "s0")
@@ -107,11 +107,11 @@ func TestOnlyAPartOfAListIsDrained(t *testing.T) {
 			t.dropIdentity()
 			t.disconnect("a0", "r0", "s0")
 		}, `agent a0 drops the identity 7, of which it had "app=web"`},
-		"the agent stays connected": {func(t *tale) {
+		"the agent stays connected": {func(t *script) {
 			t.identity()
 			t.dropIdentity()
 		}, `agent a0 drops the identity 7, of which it had "app=web"`},
-		"it is an endpoint": {func(t *tale) {
+		"it is an endpoint": {func(t *script) {
 			t.drop("a0")
 			t.down("agent", "a0")
 		}, `agent a0 drops the endpoint 10.0.0.1, of which it had "web"`},

@@ -9,16 +9,16 @@ import (
 // What bugs of testdata/planted do, in the fewest records: each leaves one that
 // nothing explains.
 func TestPlantedBugsAreNoBehaviour(t *testing.T) {
-	failOver := func(t *tale) {
+	failOver := func(t *script) {
 		t.replica("r1", "s1", "web")
 		t.disconnect("a0", "r0", "s0")
 	}
 	for name, c := range map[string]struct {
-		tell      func(*tale)
+		tell      func(*script)
 		says, why string
 	}{
 		"stale-keys-not-drained": {
-			func(t *tale) {
+			func(t *script) {
 				failOver(t)
 				t.release("web", "web")
 				t.del("r0", "s0")
@@ -29,7 +29,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			"it must happen sooner or later, and has not; r1 has had that since",
 		},
 		"ipcache-ignores-deletes": {
-			func(t *tale) {
+			func(t *script) {
 				t.release("web", "web")
 				t.del("r0", "s0")
 			},
@@ -37,7 +37,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			"it must happen sooner or later, and has not; r0 has had that since",
 		},
 		"watch-skips-a-revision": {
-			func(t *tale) {
+			func(t *script) {
 				t.claim("web", "web2")
 				t.put("r0", "s0", "web2")
 			},
@@ -45,7 +45,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			"it must happen sooner or later, and has not; r0 has had that since",
 		},
 		"drained-before-list": {
-			func(t *tale) {
+			func(t *script) {
 				failOver(t)
 				t.connect("a0", "r1", "s1")
 				t.drop("a0")
@@ -55,7 +55,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			`r1 had "web"; it was never gone`,
 		},
 		"canaries-not-awaited": {
-			func(t *tale) {
+			func(t *script) {
 				t.disconnect("a0", "r0", "s0")
 				t.up("etcd", "r1", "s1")
 				t.up("writer", "r1", "")
@@ -69,7 +69,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			"there is no canary",
 		},
 		"canary-before-list": {
-			func(t *tale) {
+			func(t *script) {
 				t.up("etcd", "r1", "s1")
 				t.up("writer", "r1", "")
 				t.canary("r1", "s1")
@@ -79,7 +79,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			`the writer lists what there was when it started ("web") or later`,
 		},
 		"cluster-id-not-checked": {
-			func(t *tale) {
+			func(t *script) {
 				failOver(t)
 				t.claim("web", "web2")
 				t.put("r0", "s0", "web2")
@@ -90,12 +90,12 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			"it needs an etcd that was emptied in the same pod while the agent read it, and there is none",
 		},
 		"failed-put-not-retried": {
-			func(t *tale) { t.claim("web", "web2") },
+			func(t *script) { t.claim("web", "web2") },
 			`the run ends, and the etcd of r0 (store s0) still has "web" of the endpoint 10.0.0.1`,
 			`it must happen sooner or later, and has not; of later writes rv 10 leaves "web2"; none leaves "web"`,
 		},
 		"expired-lease-not-recreated": {
-			func(t *tale) {
+			func(t *script) {
 				t.expire("r0", "s0")
 				t.drop("a0")
 			},
@@ -103,7 +103,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			"r0 has delivered every write already",
 		},
 		"next-owner-not-promoted": {
-			func(t *tale) {
+			func(t *script) {
 				t.claim("api", "api")
 				t.release("web", "web")
 			},
@@ -111,7 +111,7 @@ func TestPlantedBugsAreNoBehaviour(t *testing.T) {
 			`it must happen sooner or later, and has not; of later writes rv 10 leaves "web", rv 11 leaves "api"`,
 		},
 		"delete-retried-too-late": {
-			func(t *tale) {
+			func(t *script) {
 				t.release("web", "web")
 				t.claim("api", "api")
 				t.put("r0", "s0", "api")

@@ -184,24 +184,24 @@ func (f *agentRun) refuse(i int32, content uint8) *Unexplained {
 
 // The actions of an agent.
 const (
-	sight      = "the agent's watch delivers what is new"
+	delivery   = "the agent's watch delivers what is new"
 	connection = "the agent connects, finds the canary and lists"
 )
 
 func (f *agentRun) refuseEnd(u *Unexplained) {
 	s := f.agent.sessions[len(f.agent.sessions)-1]
 	t := f.run.timelines[s.store]
-	u.add(sight, "%s%s has had that since %.3fs", f.run.due(u), s.replica, f.run.records[t[len(t)-1].record].At.Seconds())
+	u.add(delivery, "%s%s has had that since %.3fs", f.run.due(u), s.replica, f.run.records[t[len(t)-1].record].At.Seconds())
 	u.add("the agent waits for a revision of its etcd", "it needs an etcd that was emptied in the same pod while the agent read it, and there is none")
 }
 
 func (f *agentRun) refuseSight(u *Unexplained, m reading, i int32, content uint8) {
 	if refused := m.agent.Listens(); refused != "" {
-		u.add(sight, "%s %s", f.agent.name, refused)
+		u.add(delivery, "%s %s", f.agent.name, refused)
 		return
 	}
 	s := f.agent.sessions[m.session]
-	u.add(sight, "since what it took over, %s had %s; %s",
+	u.add(delivery, "since what it took over, %s had %s; %s",
 		s.replica, f.versions(s.store, m.at, f.lasts(s.store, i)), f.run.never(content))
 }
 

@@ -54,8 +54,8 @@ type stalenessIndex struct {
 	horizon   index.Horizon
 	end       time.Duration
 	phases    []int // records of the phases, but the end
-	lives     [][]index.Life
-	datapaths []index.Life
+	lives     [][]index.Incarnation
+	datapaths []index.Incarnation
 	events    []index.Event
 	offsets   []int32
 
@@ -92,7 +92,7 @@ func newStalenessIndex(in *property.Input) *stalenessIndex {
 	for l := range x.ages {
 		x.ages[l] = make([][]time.Duration, len(x.phases)+1)
 	}
-	x.lives, x.datapaths = index.Lives(in.Views, x.end)
+	x.lives, x.datapaths = index.Incarnations(in.Views, x.end)
 	x.events, x.offsets = index.EventsBySlot(in.Views)
 	return x
 }

@@ -34,7 +34,7 @@ func TestTheLeastDeltaIsThatOfPorcupine(t *testing.T) {
 		}
 		w.tick()
 		v := index.IndexViews(w.records)
-		during, _ := index.Lives(v, w.now)
+		during, _ := index.Incarnations(v, w.now)
 		sorted, offsets := index.EventsBySlot(v)
 		for id := range v.Entries {
 			slot := v.SlotOf(0, index.View, int32(id))

@@ -67,17 +67,17 @@ func TestViewsEndWithWhatTheyWereTold(t *testing.T) {
 	end := EndOf(v)
 	require.False(t, end.Of(v, 0, View, 0).Shown, "a restart empties the view")
 	require.True(t, end.Of(v, 0, Datapath, 0).Shown, "and not the datapath")
-	agents, datapaths := Lives(v, second(9))
+	agents, datapaths := Incarnations(v, second(9))
 	require.Len(t, agents[0], 2)
 	require.Len(t, datapaths, 1)
 
-	lives := x.ProcessLives("a0", "agent")
+	lives := x.Processes("a0", "agent")
 	require.Equal(t, second(4), lives[0].To)
 	require.Equal(t, Forever, lives[1].To)
-	last, ok := LifeAt(lives, second(7))
+	last, ok := ProcessAt(lives, second(7))
 	require.True(t, ok)
 	require.Equal(t, second(5), last.From)
-	_, ok = LifeAt(lives, second(1))
+	_, ok = ProcessAt(lives, second(1))
 	require.False(t, ok)
 }
 

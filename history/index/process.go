@@ -7,8 +7,8 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// ProcessLives returns the incarnations of a process on a host, in order.
-func (x *Index) ProcessLives(host, kind string) (all []ProcessLife) {
+// Processes returns the incarnations of a process on a host, in order.
+func (x *Index) Processes(host, kind string) (all []Process) {
 	for i := range x.Records {
 		r := &x.Records[i]
 		if r.Actor != host || r.Kind != kind {
@@ -16,7 +16,7 @@ func (x *Index) ProcessLives(host, kind string) (all []ProcessLife) {
 		}
 		switch r.Verb {
 		case history.Up:
-			all = append(all, ProcessLife{From: r.At, To: Forever, Up: i})
+			all = append(all, Process{From: r.At, To: Forever, Up: i})
 		case history.Down:
 			if len(all) > 0 && all[len(all)-1].To == Forever {
 				all[len(all)-1].To, all[len(all)-1].down = r.At, i
@@ -26,18 +26,18 @@ func (x *Index) ProcessLives(host, kind string) (all []ProcessLife) {
 	return all
 }
 
-// ProcessLife is one incarnation of a process, to forever if it lives on.
-type ProcessLife struct {
+// Process is one incarnation of a process, to forever if it lives on.
+type Process struct {
 	From, To time.Duration
 	Up, down int // records
 }
 
-// LifeAt returns the life that an instant is in, or the last one before it.
-func LifeAt(all []ProcessLife, at time.Duration) (ProcessLife, bool) {
+// ProcessAt returns the incarnation that an instant is in, or the last one before it.
+func ProcessAt(all []Process, at time.Duration) (Process, bool) {
 	for _, l := range slices.Backward(all) {
 		if l.From <= at {
 			return l, true
 		}
 	}
-	return ProcessLife{}, false
+	return Process{}, false
 }

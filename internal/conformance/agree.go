@@ -10,27 +10,27 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// Disagreement is a time in which two replicas that were ready gave different
+// disagreement is a time in which two replicas that were ready gave different
 // answers about one address.
-type Disagreement struct {
+type disagreement struct {
 	Address  string
 	Replicas [2]string
 	From, To time.Duration // virtual time; To is that of the last record if it did not end
 }
 
-func (d Disagreement) String() string {
+func (d disagreement) String() string {
 	return fmt.Sprintf("%s and %s gave different answers about %s for %.3fs, from %.3fs on",
 		d.Replicas[0], d.Replicas[1], d.Address, (d.To - d.From).Seconds(), d.From.Seconds())
 }
 
-// LongestDisagreement returns the longest time in which replicas in the endpoints of
+// longestDisagreement returns the longest time in which replicas in the endpoints of
 // the Service did not agree about an endpoint, by the changes that their etcds
 // applied. It reports whether there was one: the first, of those of one length.
-func LongestDisagreement(records []history.Record) (longest Disagreement, found bool) {
+func longestDisagreement(records []history.Record) (longest disagreement, found bool) {
 	for len(records) > 0 && records[len(records)-1].Verb == history.Left { // counted after the end
 		records = records[:len(records)-1]
 	}
-	j := agreement{answers: map[string]*answers{}, open: map[string]Disagreement{}}
+	j := agreement{answers: map[string]*answers{}, open: map[string]disagreement{}}
 	for i := range records {
 		j.take(&records[i])
 	}
@@ -43,8 +43,8 @@ func LongestDisagreement(records []history.Record) (longest Disagreement, found 
 // agreement follows what replicas answer.
 type agreement struct {
 	answers map[string]*answers // by replica
-	open    map[string]Disagreement
-	longest Disagreement
+	open    map[string]disagreement
+	longest disagreement
 }
 
 // answers are those of one replica.
@@ -92,7 +92,7 @@ func (j *agreement) compare(keys []string, now time.Duration) {
 			j.close(key, now)
 		}
 		if differ && (!was || pair != before.Replicas) {
-			j.open[key] = Disagreement{Address: schema.NameIn(key), Replicas: pair, From: now}
+			j.open[key] = disagreement{Address: schema.NameIn(key), Replicas: pair, From: now}
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (e *exporter) pod(rv int, w mesh.Write) fault.Pod {
 }
 
 // place leads the agents to the replicas that they read at the start. Where one is
-// there already this does not happen, as Placement knows.
+// there already this does not happen, as placement knows.
 func (e *exporter) place() {
 	if e.ce.Bounds.Replicas == 1 {
 		return
@@ -90,9 +90,9 @@ func (e *exporter) place() {
 	}
 }
 
-// Placement reports whether a fault of an exported plan only leads an agent to the
+// placement reports whether a fault of an exported plan only leads an agent to the
 // replica that it reads at the start.
-func Placement(f *fault.Fault) bool { return f.Kind == fault.Move && f.At == boot }
+func placement(f *fault.Fault) bool { return f.Kind == fault.Move && f.At == boot }
 
 func agent(a int) string   { return mode.Agent.Host(a) }
 func replica(r int) string { return mode.Replica.Host(r) }

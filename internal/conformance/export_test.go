@@ -17,10 +17,10 @@ func faults(t *testing.T, c *mesh.Counterexample) string {
 	t.Helper()
 	p, err := Export(c)
 	require.NoError(t, err)
-	require.True(t, Placement(&p.Faults[0]))
+	require.True(t, placement(&p.Faults[0]))
 	var text strings.Builder
 	for _, f := range p.Faults[1:] {
-		require.False(t, Placement(&f))
+		require.False(t, placement(&f))
 		text.WriteString(f.At.String() + " " + f.Sentence() + "\n")
 	}
 	return text.String()

@@ -31,12 +31,12 @@ func Judge(c *mesh.Counterexample, plan *fault.Plan, h *history.History, v check
 		r.Missed = err.Error()
 	}
 	for _, u := range v.Unfired {
-		if !Placement(&plan.Faults[u.Fault-1]) {
+		if !placement(&plan.Faults[u.Fault-1]) {
 			r.Missed = fmt.Sprintf("fault %d did not happen: %s", u.Fault, u.Why)
 		}
 	}
 	if c.Property == agree {
-		d, found := LongestDisagreement(h.Records)
+		d, found := longestDisagreement(h.Records)
 		r.Broken, r.Sentence = found, "replicas that were ready never differed"
 		if found {
 			r.Sentence = d.String()

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Life is one incarnation of an agent, or the whole existence of its host's
+// Incarnation is one incarnation of an agent, or the whole existence of its host's
 // datapath.
-type Life struct {
+type Incarnation struct {
 	from, to       time.Duration
 	began, ended   int32         // records; of what never began or ended, -1 and math.MaxInt32
 	complete       time.Duration // since when it says of every entry what it knows; forever if it never does
 	completeRecord int32
 }
 
-// Lives returns, for each agent, its incarnations and the existence of its host's
+// Incarnations returns, for each agent, its incarnations and the existence of its host's
 // datapath. An agent whose start the history does not tell has one incarnation
 // from the beginning.
-func Lives(v *Views, end time.Duration) (agents [][]Life, datapaths []Life) {
-	agents, datapaths = make([][]Life, len(v.Agents)), make([]Life, len(v.Agents))
+func Incarnations(v *Views, end time.Duration) (agents [][]Incarnation, datapaths []Incarnation) {
+	agents, datapaths = make([][]Incarnation, len(v.Agents)), make([]Incarnation, len(v.Agents))
 	for i := range datapaths {
-		datapaths[i] = Life{to: end, began: -1, ended: math.MaxInt32, complete: Forever}
+		datapaths[i] = Incarnation{to: end, began: -1, ended: math.MaxInt32, complete: Forever}
 	}
 	up := make([]bool, len(v.Agents))
 	marks := v.Marks
@@ -43,13 +43,13 @@ func Lives(v *Views, end time.Duration) (agents [][]Life, datapaths []Life) {
 		all := agents[ev.Agent]
 		switch {
 		case ev.What == Start:
-			agents[ev.Agent] = append(all, Life{from: ev.At, to: end, began: ev.Record, ended: math.MaxInt32, complete: Forever})
+			agents[ev.Agent] = append(all, Incarnation{from: ev.At, to: end, began: ev.Record, ended: math.MaxInt32, complete: Forever})
 			up[ev.Agent] = true
 		case ev.What == Stop && up[ev.Agent]:
 			all[len(all)-1].to, all[len(all)-1].ended = ev.At, ev.Record
 			up[ev.Agent] = false
 		case ev.Layer == View && len(all) == 0:
-			agents[ev.Agent] = []Life{{to: end, began: -1, ended: math.MaxInt32, complete: Forever}}
+			agents[ev.Agent] = []Incarnation{{to: end, began: -1, ended: math.MaxInt32, complete: Forever}}
 			up[ev.Agent] = true
 		}
 	}
@@ -67,11 +67,11 @@ type Showing struct {
 	Claim    int32 // as of an event
 }
 
-// Showings appends what was said of an entry, in order, during the lives of a view
-// or datapath, given the changes of the entry there. What a life says of an entry
+// Showings appends what was said of an entry, in order, during the incarnations of a view
+// or datapath, given the changes of the entry there. What an incarnation says of an entry
 // begins with the entry's first change in it or, if there is none until then, once
 // it is complete.
-func Showings(all []Showing, during []Life, changes []Event) []Showing {
+func Showings(all []Showing, during []Incarnation, changes []Event) []Showing {
 	for _, l := range during {
 		for len(changes) > 0 && changes[0].Record < l.began {
 			changes = changes[1:]

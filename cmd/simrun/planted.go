@@ -69,16 +69,16 @@ type plantedFlags struct {
 // file is where the plan of a bug is written.
 func (f *plantedFlags) file(bug *planted.Bug) string { return filepath.Join(f.out, bug.Name+".json") }
 
-// A nursery holds bugs and builds workers that have one, or, without a plant,
+// A bugSource holds bugs and builds workers that have one, or, without a plant,
 // none.
-type nursery struct {
+type bugSource struct {
 	files fs.FS
 	build func(context.Context, det.BuildConfig) (string, error)
 }
 
 // planted hunts the bugs that come with this program.
 func (c *console) planted(ctx context.Context, args []string) (int, error) {
-	return c.huntAll(ctx, args, nursery{bugs.Files, det.Build})
+	return c.huntAll(ctx, args, bugSource{bugs.Files, det.Build})
 }
 
 func parsePlanted(args []string) (*plantedFlags, error) {
@@ -115,7 +115,7 @@ type chosen struct {
 }
 
 // huntAll hunts bugs one after the other and reports on each when it is done.
-func (c *console) huntAll(ctx context.Context, args []string, from nursery) (int, error) {
+func (c *console) huntAll(ctx context.Context, args []string, from bugSource) (int, error) {
 	f, err := parsePlanted(args)
 	if err != nil {
 		return 0, err
@@ -213,7 +213,7 @@ func (c *console) choose(f *plantedFlags, files fs.FS) (all []chosen, err error)
 }
 
 // buildFor builds the worker with a bug, or the one without if the bug is nil.
-func (c *console) buildFor(ctx context.Context, from nursery, bug *planted.Bug) (det.Worker, error) {
+func (c *console) buildFor(ctx context.Context, from bugSource, bug *planted.Bug) (det.Worker, error) {
 	cfg := det.BuildConfig{Progress: c.progress.log}
 	if bug != nil {
 		cfg.Plant = bug.Plant()
@@ -225,7 +225,7 @@ func (c *console) buildFor(ctx context.Context, from nursery, bug *planted.Bug) 
 }
 
 // hunt builds a bug and tries to catch it.
-func (c *console) hunt(ctx context.Context, f *plantedFlags, from nursery, bug chosen, clean det.Worker) (*planted.Trial, error) {
+func (c *console) hunt(ctx context.Context, f *plantedFlags, from bugSource, bug chosen, clean det.Worker) (*planted.Trial, error) {
 	worker, err := c.buildFor(ctx, from, bug.Bug)
 	if err != nil {
 		return nil, fmt.Errorf("planted bug %s: %w", bug.Name, err)

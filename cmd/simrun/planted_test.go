@@ -70,7 +70,7 @@ func hunts(t *testing.T, files fstest.MapFS, args ...string) (status int, stdout
 	}
 	var out, errs bytes.Buffer
 	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
-	status, err = c.huntAll(t.Context(), args, nursery{files, build})
+	status, err = c.huntAll(t.Context(), args, bugSource{files, build})
 	if err != nil {
 		status = c.fail(err)
 	}
@@ -190,7 +190,7 @@ func TestPlantedBugThatCannotBeBuilt(t *testing.T) {
 	scene(t)
 	var out, errs bytes.Buffer
 	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
-	_, err := c.huntAll(t.Context(), []string{"seen"}, nursery{plantedBugs(), func(_ context.Context, cfg det.BuildConfig) (string, error) {
+	_, err := c.huntAll(t.Context(), []string{"seen"}, bugSource{plantedBugs(), func(_ context.Context, cfg det.BuildConfig) (string, error) {
 		if cfg.Plant != nil {
 			return "", errors.New("it does not fit")
 		}

@@ -114,11 +114,11 @@ type task func(context.Context) error
 // tasks are what there is to do: first the findings that are not shrunk enough, for a
 // fifth of the time, then seeds.
 func (c *campaign) tasks(yield func(task) bool) {
-	for _, f := range c.rough() {
+	for _, f := range c.unminimized() {
 		if time.Now().After(c.seedsFrom) {
 			break
 		}
-		if !yield(func(ctx context.Context) error { return c.polish(ctx, f) }) {
+		if !yield(func(ctx context.Context) error { return c.minimize(ctx, f) }) {
 			return
 		}
 	}

@@ -6,19 +6,19 @@ import (
 	"github.com/meshcheck/meshcheck/internal/corpus"
 )
 
-// rough returns the findings whose plans an earlier campaign had no time to make
+// unminimized returns the findings whose plans an earlier campaign had no time to make
 // minimal.
-func (c *campaign) rough() (rough []*corpus.Finding) {
+func (c *campaign) unminimized() (unminimized []*corpus.Finding) {
 	for _, f := range c.cfg.Corpus.Findings() {
 		if !f.Minimal && f.Property != corpus.Harness && c.cfg.Shrink != nil {
-			rough = append(rough, f)
+			unminimized = append(unminimized, f)
 		}
 	}
-	return rough
+	return unminimized
 }
 
-// polish goes on shrinking a finding's plan.
-func (c *campaign) polish(ctx context.Context, f *corpus.Finding) error {
+// minimize goes on shrinking a finding's plan.
+func (c *campaign) minimize(ctx context.Context, f *corpus.Finding) error {
 	shrunk, err := c.cfg.Shrink(ctx, f.Plan, f.Broken())
 	switch {
 	case ctx.Err() != nil:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
-	"github.com/meshcheck/meshcheck/sim/mesh"
 )
 
 const (
@@ -33,9 +32,7 @@ func (w *world) stopAll() {
 		for _, o := range w.operators {
 			o.Stop()
 		}
-		for _, r := range w.existing() {
-			stops.Go(func() { r.StopPod(mesh.DefaultGrace) })
-		}
+		w.mode.Stop(&stops)
 		stops.Wait()
 		time.Sleep(stopBound)
 		for _, k := range w.apis {

@@ -3,39 +3,19 @@ package sim
 import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/deploy"
+	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
-// effect is what has become of a fault that was to begin.
-type effect struct {
-	void  string          // why nothing happened, or empty
-	lift  func()          // what ends it; nil if there is nothing to end
-	stays bool            // it is never lifted
-	over  <-chan struct{} // closed when it ends by itself
-}
-
 // An injection makes the n-th fault of the plan, counted from 1, take effect. It
 // returns at once.
-type injection func(w *world, n int, f *fault.Fault) effect
+type injection func(w *world, n int, f *fault.Fault) deploy.Effect
 
 var injections map[fault.Kind]injection
 
 func init() {
 	injections = map[fault.Kind]injection{
-		fault.ReplicaLoss:     replicaLoss,
-		fault.ReplicaGone:     replicaGone,
-		fault.AllReplicasLoss: allReplicasLoss,
-		fault.RollingUpgrade:  rollingUpgrade,
-		fault.ScaleUp:         scaleUp,
-		fault.ScaleDown:       scaleDown,
-		fault.WriterRestart:   writerRestart,
-		fault.WriterPause:     writerPause,
-		fault.EtcdRestart:     etcdRestart,
-		fault.EtcdSlow:        etcdSlow,
-		fault.EtcdStall:       etcdSlow,
-		fault.EtcdQuota:       etcdQuota,
-		fault.EtcdCompaction:  etcdCompaction,
-		fault.EtcdClock:       etcdClock,
 
 		fault.AgentRestart: agentRestart,
 		fault.AgentCrash:   agentRestart,
@@ -64,33 +44,30 @@ func init() {
 		fault.Reset:          reset,
 		fault.SlowLink:       slowLink,
 		fault.Clog:           slowLink,
-		fault.Move:           move,
 		fault.DNSFailure:     resolution,
 		fault.ServiceFailure: resolution,
 	}
 }
 
-func void(why string) effect { return effect{void: why} }
-
-// together ends several things.
-func together(lifts []func()) func() {
-	return func() {
-		for _, lift := range lifts {
-			lift()
-		}
+// inject makes a fault of the plan take effect: the world's own injections come first,
+// then those of what the mode has.
+func (w *world) inject(n int, f *fault.Fault) deploy.Effect {
+	if own, known := injections[f.Kind]; known {
+		return own(w, n, f)
 	}
+	return w.mode.Injection(f.Kind)(n, f) // there is one, or the fault is not applicable
 }
 
-func pause(w *world, _ int, f *fault.Fault) effect {
-	return effect{lift: w.net.Pause(f.Target)}
+func pause(w *world, _ int, f *fault.Fault) deploy.Effect {
+	return deploy.Effect{Lift: w.net.Pause(f.Target)}
 }
 
-func partition(w *world, _ int, f *fault.Fault) effect {
-	return effect{lift: w.net.Partition(f.Target, f.Peer, f.OneWay)}
+func partition(w *world, _ int, f *fault.Fault) deploy.Effect {
+	return deploy.Effect{Lift: w.net.Partition(f.Target, f.Peer, f.OneWay)}
 }
 
 // partitionGroup cuts each target off from every host that is none.
-func partitionGroup(w *world, _ int, f *fault.Fault) effect {
+func partitionGroup(w *world, _ int, f *fault.Fault) deploy.Effect {
 	inside := map[string]bool{}
 	targets := w.plan.Present(f.Targets)
 	for _, host := range targets {
@@ -104,11 +81,11 @@ func partitionGroup(w *world, _ int, f *fault.Fault) effect {
 			}
 		}
 	}
-	return effect{lift: together(lifts)}
+	return deploy.Effect{Lift: deploy.Together(lifts)}
 }
 
 // partitionRing cuts each pair of targets that are not neighbours.
-func partitionRing(w *world, _ int, f *fault.Fault) effect {
+func partitionRing(w *world, _ int, f *fault.Fault) deploy.Effect {
 	var lifts []func()
 	targets := w.plan.Present(f.Targets)
 	n := len(targets)
@@ -119,49 +96,41 @@ func partitionRing(w *world, _ int, f *fault.Fault) effect {
 			}
 		}
 	}
-	return effect{lift: together(lifts)}
+	return deploy.Effect{Lift: deploy.Together(lifts)}
 }
 
-func blackHole(w *world, _ int, f *fault.Fault) effect {
+func blackHole(w *world, _ int, f *fault.Fault) deploy.Effect {
 	w.net.BlackHole(f.Target, f.Peer)
-	return effect{lift: w.net.Partition(f.Target, f.Peer, false)}
+	return deploy.Effect{Lift: w.net.Partition(f.Target, f.Peer, false)}
 }
 
-func reset(w *world, _ int, f *fault.Fault) effect {
+func reset(w *world, _ int, f *fault.Fault) deploy.Effect {
 	w.net.Reset(f.Target, f.Peer)
-	return effect{}
+	return deploy.Effect{}
 }
 
-func slowLink(w *world, _ int, f *fault.Fault) effect {
+func slowLink(w *world, _ int, f *fault.Fault) deploy.Effect {
 	link := simnet.LinkConfig{LatencyMin: f.Delay.Std(), LatencyMax: f.Delay.Std(), Bandwidth: f.Bandwidth}
 	if f.Kind == fault.Clog {
 		link.LatencyMin = 0
 	}
-	return effect{lift: w.net.Slow(f.Target, f.Peer, link)}
+	return deploy.Effect{Lift: w.net.Slow(f.Target, f.Peer, link)}
 }
 
-// move makes the load balancer send an agent to another replica. What the agent
-// then sends on its connections arrives at a host that does not know them.
-func move(w *world, _ int, f *fault.Fault) effect {
-	from, to := w.meshSvc.move(f.Target, f.Peer)
-	if to == "" {
-		return void("no other replica is ready")
-	}
-	if from != "" {
-		w.net.Reset(f.Target, from)
-	}
-	return effect{}
-}
-
-func resolution(w *world, _ int, f *fault.Fault) effect {
-	service := w.kubeSvc
-	if mode.Agent.Is(f.Target) && w.plan.InMode().Runs(mode.Replica) {
-		service = w.meshSvc
-	}
+func resolution(w *world, _ int, f *fault.Fault) deploy.Effect {
+	service := w.serviceOf(f.Target)
 	if f.Kind == fault.DNSFailure {
-		return effect{lift: service.unresolve(f.Target)}
+		return deploy.Effect{Lift: service.Unresolve(f.Target)}
 	}
-	return effect{lift: service.withhold(f.Target)}
+	return deploy.Effect{Lift: service.Withhold(f.Target)}
+}
+
+// serviceOf returns the Service by which a client finds its servers.
+func (w *world) serviceOf(client string) *service.Service {
+	if s := w.mode.Service(); s != nil && mode.Agent.Is(client) {
+		return s
+	}
+	return w.kubeSvc
 }
 
 // hosts are the names of all hosts.

@@ -6,26 +6,28 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/stream"
+	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/kube"
 )
 
-func kubeRestart(w *world, _ int, f *fault.Fault) effect {
+func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
 	k.stop()
-	return effect{lift: func() { k.start(f.Lag.Std()) }}
+	return deploy.Effect{Lift: func() { k.start(f.Lag.Std()) }}
 }
 
 // kubeLoss takes a kube-apiserver away. In silence, its Service goes on naming it
 // until its lease as an endpoint is over.
-func kubeLoss(w *world, _ int, f *fault.Fault) effect {
+func kubeLoss(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
 	if f.How != fault.Silent {
 		k.stop()
-		return effect{lift: func() { k.start(0) }}
+		return deploy.Effect{Lift: func() { k.start(0) }}
 	}
 	up := w.net.Down(f.Target)
 	k.stopUnnoticed()
-	return effect{lift: func() {
+	return deploy.Effect{Lift: func() {
 		up()
 		k.start(0)
 	}}
@@ -34,29 +36,29 @@ func kubeLoss(w *world, _ int, f *fault.Fault) effect {
 // frozen is a lag that no run reaches.
 const frozen = 1000 * time.Hour
 
-func kubeLag(w *world, _ int, f *fault.Fault) effect {
+func kubeLag(w *world, _ int, f *fault.Fault) deploy.Effect {
 	lag := f.Lag.Std()
 	if f.Kind == fault.KubeFreeze {
 		lag = frozen
 	}
-	return effect{lift: w.apiserver(f.Target).addLag(lag)}
+	return deploy.Effect{Lift: w.apiserver(f.Target).addLag(lag)}
 }
 
-func kubeWatches(w *world, _ int, f *fault.Fault) effect {
+func kubeWatches(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
 	if k.down > 0 {
-		return void(f.Target + " was down")
+		return deploy.Void(f.Target + " was down")
 	}
 	if f.Kind == fault.KubeExpire {
 		k.server.ExpireWatches()
 	} else {
 		k.server.CloseWatches()
 	}
-	return effect{}
+	return deploy.Effect{}
 }
 
 // kubeRule makes a kube-apiserver treat some requests badly, over its restarts.
-func kubeRule(w *world, n int, f *fault.Fault) effect {
+func kubeRule(w *world, n int, f *fault.Fault) deploy.Effect {
 	r := &rule{seed: w.plan.Seed, name: "fault " + strconv.Itoa(n), share: f.Share}
 	switch f.Kind {
 	case fault.KubeThrottle:
@@ -68,7 +70,7 @@ func kubeRule(w *world, n int, f *fault.Fault) effect {
 	case fault.KubeConflicts:
 		r.only, r.fail = updates, kube.Fail{Code: 409}
 	}
-	return effect{lift: w.apiserver(f.Target).addRule(r)}
+	return deploy.Effect{Lift: w.apiserver(f.Target).addRule(r)}
 }
 
 // rule says what becomes of some requests. Which ones is drawn from a stream of
@@ -87,7 +89,8 @@ func (r *rule) catches(q *kube.Request) bool {
 		return false
 	}
 	r.asked++
-	return streamAt(r.seed, "rule", r.name, r.asked)%100 < uint64(r.share)
+	draw := stream.New().Number(r.seed).Number(uint64(r.asked)).Text("rule").Text("\x00").Text(r.name).Draw()
+	return draw%100 < uint64(r.share)
 }
 
 func updates(q *kube.Request) bool { return q.Verb == "update" || q.Verb == "patch" }

@@ -12,6 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/operator"
@@ -55,7 +56,7 @@ func (h *host) start() {
 		<-h.stopped
 		h.stopped = nil
 	}
-	must(h.Start())
+	deploy.Must(h.Start())
 	for _, s := range h.slow {
 		s.lift = h.SlowReads(s.bytesPerSecond)
 	}
@@ -119,7 +120,7 @@ func (o *operatorHost) stop(graceful bool) {
 
 func (o *operatorHost) start() {
 	if o.down--; o.down == 0 {
-		must(o.Start())
+		deploy.Must(o.Start())
 	}
 }
 
@@ -142,7 +143,7 @@ func (k *apiserver) stop() {
 	if k.down++; k.down > 1 {
 		return
 	}
-	k.w.kubeSvc.setReady(k.name, false)
+	k.w.kubeSvc.SetReady(k.name, false)
 	k.w.net.Kill(k.name)
 	k.close()
 }
@@ -161,7 +162,7 @@ func (k *apiserver) stopUnnoticed() {
 		time.Sleep(leaseOfEndpoint)
 		k.w.do(func() {
 			if k.down > 0 && k.incarnation == incarnation {
-				k.w.kubeSvc.setReady(k.name, false)
+				k.w.kubeSvc.SetReady(k.name, false)
 			}
 		})
 	}()
@@ -179,11 +180,11 @@ func (k *apiserver) start(lag time.Duration) {
 		return
 	}
 	lis, err := k.w.net.Host(k.name).Listen(kubePort)
-	must(err)
+	deploy.Must(err)
 	k.incarnation++
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
 	hosts.Run(k.name, func() error { return k.run(lis, lag) }) //nolint:errcheck // it returns none
-	k.w.kubeSvc.setReady(k.name, true)
+	k.w.kubeSvc.SetReady(k.name, true)
 }
 
 func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
@@ -206,8 +207,7 @@ func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
 func (w *world) alive(host string) bool {
 	switch mode.RoleOf(host) {
 	case mode.Replica:
-		r := w.replica(host)
-		return r.podDown+r.writerDown == 0
+		return w.mode.Alive(host)
 	case mode.Agent:
 		return w.agent(host).down == 0
 	case mode.Operator:
@@ -224,14 +224,6 @@ func (k *apiserver) intercept(ctx context.Context, q *kube.Request) *kube.Fail {
 	return k.caught(q)
 }
 
-func (w *world) replica(name string) *replica       { return w.replicas[mode.Number(name)] }
 func (w *world) agent(name string) *host            { return w.agents[mode.Number(name)] }
 func (w *world) operator(name string) *operatorHost { return w.operators[mode.Number(name)] }
 func (w *world) apiserver(name string) *apiserver   { return w.apis[mode.Number(name)] }
-
-// must ends the run: the harness itself has failed.
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
@@ -26,7 +28,7 @@ func (w *world) live() {
 	start := w.rec.now()
 	go func() {
 		defer close(w.worked)
-		must(hosts.Run("w0", func() error { return w.workload.Run(w.ctx, start) }))
+		deploy.Must(hosts.Run(mode.Client.Host(0), func() error { return w.workload.Run(w.ctx, start) }))
 	}()
 	w.schedule.run()
 	w.phase("heal", time.Duration(w.plan.Settle).String())
@@ -45,13 +47,11 @@ func (w *world) boot() {
 		k.start(0)
 	}
 	for _, o := range w.operators {
-		must(o.Start())
+		deploy.Must(o.Start())
 	}
-	for range w.plan.Topology.Replicas {
-		w.addReplica()
-	}
+	w.mode.Start()
 	for _, a := range w.agents {
-		must(a.Start())
+		deploy.Must(a.Start())
 	}
 	for waited := time.Duration(0); waited < bootBound && !w.converged(); waited += checkPeriod {
 		time.Sleep(checkPeriod)

@@ -99,25 +99,25 @@ func (s *schedule) add(at time.Duration, run func()) {
 func (s *schedule) begin(i int) {
 	f := &s.w.plan.Faults[i]
 	start := s.now() // what starts may take a while
-	effect := injections[f.Kind](s.w, i+1, f)
-	if effect.void != "" {
-		s.unfired(i, effect.void)
+	effect := s.w.inject(i+1, f)
+	if effect.Void != "" {
+		s.unfired(i, effect.Void)
 		return
 	}
 	s.record(history.Fault, i, f.Sentence())
 	end := func() {
-		if effect.lift != nil {
-			effect.lift()
+		if effect.Lift != nil {
+			effect.Lift()
 		}
 		s.record(history.Heal, i, f.Sentence())
 	}
 	switch {
-	case effect.over != nil:
+	case effect.Over != nil:
 		go func() {
-			<-effect.over
+			<-effect.Over
 			s.record(history.Heal, i, f.Sentence())
 		}()
-	case !effect.stays:
+	case !effect.Stays:
 		s.add(start+f.For.Std(), end)
 	}
 }

@@ -1,4 +1,5 @@
-package sim
+// Package service is how clients find their servers.
+package service
 
 import (
 	"context"
@@ -8,15 +9,16 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/meshcheck/meshcheck/internal/stream"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
-// service is a Kubernetes Service as kube-proxy makes it: a new connection goes
+// Service is a Kubernetes Service as kube-proxy makes it: a new connection goes
 // to one of the ready endpoints, and with session affinity all connections of a
 // client go to the same one for as long as it is ready. The choice is a function
 // of seed, client and number of the choice. A client is a host, or one of the
 // processes there, of which each chooses for itself; faults are those of the host.
-type service struct {
+type Service struct {
 	name     string // for errors
 	seed     uint64
 	port     int
@@ -30,12 +32,14 @@ type service struct {
 	empty   map[string]int // by host: faults for which it has no endpoints there
 }
 
-func newService(name string, seed uint64, port int, affinity bool) *service {
-	return &service{name: name, seed: seed, port: port, affinity: affinity, chosen: map[string]string{}, choices: map[string]int{},
+// New returns a Service without endpoints. Its name is for errors.
+func New(name string, seed uint64, port int, affinity bool) *Service {
+	return &Service{name: name, seed: seed, port: port, affinity: affinity, chosen: map[string]string{}, choices: map[string]int{},
 		lost: map[string]int{}, empty: map[string]int{}}
 }
 
-func (s *service) setReady(host string, ready bool) {
+// SetReady makes a host enter or leave the endpoints.
+func (s *Service) SetReady(host string, ready bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, found := slices.BinarySearch(s.ready, host)
@@ -48,7 +52,7 @@ func (s *service) setReady(host string, ready bool) {
 }
 
 // pick returns the host that the client's next connection goes to.
-func (s *service) pick(client string) (host string, ok bool) {
+func (s *Service) pick(client string) (host string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.ready) == 0 {
@@ -61,16 +65,17 @@ func (s *service) pick(client string) (host string, ok bool) {
 	return s.chosen[client], true
 }
 
-func (s *service) draw(client string, hosts []string) string {
+func (s *Service) draw(client string, hosts []string) string {
 	n := s.choices[client]
 	s.choices[client]++
-	return hosts[streamAt(s.seed, "service."+s.name, client, n)%uint64(len(hosts))]
+	draw := stream.New().Number(s.seed).Number(uint64(n)).Text("service." + s.name).Text("\x00").Text(client).Draw()
+	return hosts[draw%uint64(len(hosts))]
 }
 
-// move gives a client another endpoint from now on: the named one, or one that is
+// Move gives a client another endpoint from now on: the named one, or one that is
 // drawn if the name is empty. It returns the old one, empty if there was none, and
 // the new one, empty if no other is ready.
-func (s *service) move(client, to string) (from, now string) {
+func (s *Service) Move(client, to string) (from, now string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from = s.chosen[client]
@@ -82,13 +87,13 @@ func (s *service) move(client, to string) (from, now string) {
 	return from, s.chosen[client]
 }
 
-// unresolve makes the Service's name unknown to a host, until restored.
-func (s *service) unresolve(host string) (restore func()) { return s.mark(s.lost, host) }
+// Unresolve makes the Service's name unknown to a host, until restored.
+func (s *Service) Unresolve(host string) (restore func()) { return s.mark(s.lost, host) }
 
-// withhold takes all endpoints of the Service away from a host, until restored.
-func (s *service) withhold(host string) (restore func()) { return s.mark(s.empty, host) }
+// Withhold takes all endpoints of the Service away from a host, until restored.
+func (s *Service) Withhold(host string) (restore func()) { return s.mark(s.empty, host) }
 
-func (s *service) mark(marks map[string]int, host string) (unmark func()) {
+func (s *Service) mark(marks map[string]int, host string) (unmark func()) {
 	change := func(by int) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -98,22 +103,22 @@ func (s *service) mark(marks map[string]int, host string) (unmark func()) {
 	return func() { change(-1) }
 }
 
-func (s *service) resolves(host string) bool {
+func (s *Service) resolves(host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost[host] == 0
 }
 
-func (s *service) withheld(host string) bool {
+func (s *Service) withheld(host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.empty[host] > 0
 }
 
-// dialer returns a dialer for the host on, or for one of its processes that chooses
-// for itself: whatever the address, it connects with an endpoint of the service. Without endpoints the connection is
-// refused, as kube-proxy does.
-func (s *service) dialer(on, process string, dial proc.Dialer) proc.Dialer {
+// Dialer returns a dialer for the host on, or for one of its processes that chooses
+// for itself: whatever the address, it connects with an endpoint of the service. Without
+// endpoints the connection is refused, as kube-proxy does.
+func (s *Service) Dialer(on, process string, dial proc.Dialer) proc.Dialer {
 	client := on + process
 	return func(ctx context.Context, _ string) (net.Conn, error) {
 		if !s.resolves(on) {

@@ -1,4 +1,4 @@
-package sim
+package service
 
 import (
 	"context"
@@ -11,31 +11,31 @@ import (
 )
 
 func TestServiceWithAffinity(t *testing.T) {
-	s := newService("mesh", 1, 2379, true)
+	s := New("mesh", 1, 2379, true)
 	_, ok := s.pick("a0")
 	require.False(t, ok)
 
-	s.setReady("r1", true)
-	s.setReady("r0", true)
-	s.setReady("r0", true)
+	s.SetReady("r1", true)
+	s.SetReady("r0", true)
+	s.SetReady("r0", true)
 	require.Equal(t, []string{"r0", "r1"}, s.ready)
 	first, _ := s.pick("a0")
 	for range 20 {
 		again, _ := s.pick("a0")
 		require.Equal(t, first, again, "a client sticks to its endpoint")
 	}
-	s.setReady(first, false)
+	s.SetReady(first, false)
 	other, _ := s.pick("a0")
 	require.NotEqual(t, first, other, "until it is not ready")
-	s.setReady(first, true)
+	s.SetReady(first, true)
 	again, _ := s.pick("a0")
 	require.Equal(t, other, again, "and does not come back")
 }
 
 func TestServiceSpreadsClients(t *testing.T) {
-	s := newService("mesh", 1, 2379, true)
-	s.setReady("r0", true)
-	s.setReady("r1", true)
+	s := New("mesh", 1, 2379, true)
+	s.SetReady("r0", true)
+	s.SetReady("r1", true)
 	got := map[string]int{}
 	for _, client := range []string{"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"} {
 		host, _ := s.pick(client)
@@ -45,32 +45,17 @@ func TestServiceSpreadsClients(t *testing.T) {
 }
 
 func TestServiceDialer(t *testing.T) {
-	s := newService("mesh", 1, 2379, true)
+	s := New("mesh", 1, 2379, true)
 	var dialled string
-	dial := s.dialer("a0", "", func(_ context.Context, address string) (net.Conn, error) {
+	dial := s.Dialer("a0", "", func(_ context.Context, address string) (net.Conn, error) {
 		dialled = address
 		return nil, errors.New("enough")
 	})
 	_, err := dial(t.Context(), "anything:1")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	require.ErrorContains(t, err, "service mesh has no endpoints")
-	s.setReady("r0", true)
+	s.SetReady("r0", true)
 	_, err = dial(t.Context(), "anything:1")
 	require.EqualError(t, err, "enough")
 	require.Equal(t, "r0:2379", dialled)
-}
-
-func TestStreamsAreIndependent(t *testing.T) {
-	seen := map[uint64]bool{}
-	for seed := range uint64(3) {
-		for _, entity := range []string{"a0", "a1"} {
-			for n := range 3 {
-				x := streamAt(seed, "p", entity, n)
-				require.Equal(t, x, streamAt(seed, "p", entity, n))
-				require.False(t, seen[x])
-				seen[x] = true
-			}
-		}
-	}
-	require.NotEqual(t, streamAt(1, "p", "qa", 0), streamAt(1, "pq", "a", 0))
 }

@@ -1,14 +1,13 @@
-package sim
+package clustermesh
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/mesh"
 )
 
@@ -17,7 +16,7 @@ import (
 // faults that overlap add up.
 type replica struct {
 	*mesh.Replica
-	w    *world
+	m    *Mesh
 	name string
 
 	age  int  // when it was created, among the replicas; zero if it never was
@@ -41,8 +40,8 @@ func (r *replica) exists() bool { return r.age > 0 && !r.gone }
 
 // create starts a replica that never was.
 func (r *replica) create() {
-	r.w.created++
-	r.age = r.w.created
+	r.m.created++
+	r.age = r.m.created
 	r.startPod()
 }
 
@@ -66,7 +65,7 @@ func (r *replica) remove() {
 // lose ends the pod, in one of the ways of fault.Fault.How.
 func (r *replica) lose(how string) {
 	if how == fault.Silent {
-		r.up = append(r.up, r.w.net.Down(r.name))
+		r.up = append(r.up, r.m.Net.Down(r.name))
 	}
 	if r.podDown++; r.podDown > 1 {
 		return
@@ -76,7 +75,7 @@ func (r *replica) lose(how string) {
 		notice := r.LoseNode()
 		go func() {
 			time.Sleep(mesh.NoticeAfter)
-			r.w.do(notice)
+			r.m.Step(notice)
 		}()
 	case fault.Graceful:
 		r.stopped = make(chan struct{})
@@ -108,7 +107,7 @@ func (r *replica) startPod() {
 		<-r.stopped
 		r.stopped = nil
 	}
-	must(r.StartPod(r.writerDown == 0))
+	deploy.Must(r.StartPod(r.writerDown == 0))
 	if r.etcdDown > 0 {
 		r.KillEtcd()
 	}
@@ -123,7 +122,7 @@ func (r *replica) stopWriter() {
 
 func (r *replica) startWriter() {
 	if r.writerDown--; r.writerDown == 0 && r.podDown == 0 {
-		must(r.StartWriter())
+		deploy.Must(r.StartWriter())
 	}
 }
 
@@ -139,7 +138,7 @@ func (r *replica) startEtcd() {
 		return
 	}
 	if r.podDown == 0 {
-		must(r.StartEtcd(r.emptied))
+		deploy.Must(r.StartEtcd(r.emptied))
 		r.updateAlarm()
 	}
 	r.emptied = false
@@ -161,24 +160,6 @@ func (r *replica) updateAlarm() {
 	}
 }
 
-// existing are the replicas that exist, the eldest first.
-func (w *world) existing() []*replica {
-	list := slices.DeleteFunc(slices.Clone(w.replicas), func(r *replica) bool { return !r.exists() })
-	slices.SortStableFunc(list, func(a, b *replica) int { return a.age - b.age })
-	return list
-}
-
-// addReplica starts a replica on the next host that never had one.
-func (w *world) addReplica() *replica {
-	for _, r := range w.replicas {
-		if r.age == 0 {
-			r.create()
-			return r
-		}
-	}
-	panic(fmt.Sprintf("the plan adds more replicas than its %d hosts", len(w.replicas))) // Plan.Hosts counts them
-}
-
 // setReady makes the replica enter or leave the endpoints of the Service.
 func (r *replica) setReady(ready bool) {
 	r.ready.Store(ready)
@@ -186,6 +167,6 @@ func (r *replica) setReady(ready bool) {
 	if ready {
 		verb = history.Ready
 	}
-	r.w.rec.record(history.Record{Actor: r.name, Verb: verb})
-	r.w.meshSvc.setReady(r.name, ready)
+	r.m.Record(history.Record{Actor: r.name, Verb: verb})
+	r.m.service.SetReady(r.name, ready)
 }

@@ -1,4 +1,4 @@
-package sim
+package clustermesh
 
 import (
 	"maps"
@@ -10,10 +10,9 @@ import (
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
-// connections follows which agent is connected with which replica, and records
-// the network's events.
+// connections follows which agent is connected with which replica.
 type connections struct {
-	w *world
+	m *Mesh
 
 	mu      sync.Mutex
 	sources map[string]source // by agent
@@ -24,12 +23,7 @@ type source struct {
 	open           int // connections with that replica
 }
 
-func newConnections(w *world) *connections {
-	return &connections{w: w, sources: map[string]source{}}
-}
-
 func (c *connections) onEvent(e simnet.Event) {
-	c.w.rec.record(history.Record{Actor: e.Host, Verb: history.Net, Key: string(e.Kind), Peer: e.Peer})
 	if e.Server.Port != etcdPort {
 		return
 	}
@@ -46,7 +40,7 @@ func (c *connections) onEvent(e simnet.Event) {
 // those.
 func (c *connections) connected(agent, replica string) {
 	c.mu.Lock()
-	store := c.w.replica(replica).Store()
+	store := c.m.replica(replica).Store()
 	s := c.sources[agent]
 	if s.replica != replica || s.store != store {
 		s = source{replica: replica, store: store}
@@ -55,7 +49,7 @@ func (c *connections) connected(agent, replica string) {
 	c.sources[agent] = s
 	c.mu.Unlock()
 	if store != "" {
-		c.w.rec.record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
+		c.m.Record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
 	}
 }
 
@@ -72,7 +66,7 @@ func (c *connections) etcdUp(replica, store string) {
 	}
 	c.mu.Unlock()
 	for _, agent := range waiting {
-		c.w.rec.record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
+		c.m.Record(history.Record{Actor: agent, Verb: history.Connect, Peer: replica, Store: store})
 	}
 }
 
@@ -89,6 +83,6 @@ func (c *connections) disconnected(agent, replica, why string) {
 	}
 	c.mu.Unlock()
 	if known && store != "" {
-		c.w.rec.record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: replica, Store: store, Value: why})
+		c.m.Record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: replica, Store: store, Value: why})
 	}
 }

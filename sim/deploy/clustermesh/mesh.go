@@ -1,0 +1,165 @@
+// Package clustermesh is the deployment of the mode in which each agent reads the etcd
+// of a replica of the ClusterMesh API server, as if it was that of a remote cluster:
+// the replicas (package mesh), the Service that agents find them by, and the faults of
+// both.
+package clustermesh
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
+	"github.com/meshcheck/meshcheck/sim/deploy"
+	"github.com/meshcheck/meshcheck/sim/etcd"
+	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/service"
+	"github.com/meshcheck/meshcheck/sim/simnet"
+)
+
+const (
+	etcdPort  = 2379
+	configDir = "clustermesh"
+
+	// serviceAddress is what agents are configured with: the Service that the chart
+	// makes.
+	serviceAddress = "clustermesh-apiserver.kube-system.svc:2379"
+)
+
+// Mesh is the deployment.
+type Mesh struct {
+	*deploy.Fabric
+	service    *service.Service
+	links      connections
+	configPath string // what agents find the ClusterMesh API server by
+
+	replicas  []*replica
+	created   int  // replicas so far
+	upgrading bool // a rolling upgrade is under way
+}
+
+// New returns the deployment, of which nothing runs.
+func New(f *deploy.Fabric) (deploy.Deployment, error) {
+	clustermesh.Setup()
+	m := &Mesh{
+		Fabric:     f,
+		service:    service.New("clustermesh-apiserver", f.Plan.Seed, etcdPort, true),
+		configPath: filepath.Join(configDir, f.Plan.Options.ClusterName),
+	}
+	m.links = connections{m: m, sources: map[string]source{}}
+	for i := range f.Plan.Hosts(mode.Replica) {
+		m.replicas = append(m.replicas, m.newReplica(mode.Replica.Host(i)))
+	}
+	if err := os.MkdirAll(configDir, 0o777); err != nil {
+		return nil, err
+	}
+	return m, os.WriteFile(m.configPath, []byte("endpoints:\n- http://"+serviceAddress+"\n"), 0o666)
+}
+
+func (m *Mesh) newReplica(name string) *replica {
+	h := m.Net.Host(name)
+	r := &replica{m: m, name: name}
+	r.Replica = mesh.New(mesh.Config{
+		Host:    name,
+		DataDir: "etcd",
+		Writer: mesh.WriterConfig{
+			ClusterName:    m.Plan.Options.ClusterName,
+			ClusterID:      m.Plan.Options.ClusterID,
+			EndpointSlices: m.Plan.Options.EndpointSlices,
+			QPS:            m.Plan.Options.WriterQPS,
+			BootstrapQPS:   m.Plan.Options.WriterBootstrapQPS,
+			LeaseTTL:       m.Plan.Options.LeaseTTL.Std(),
+			UserAgent:      "clustermesh-apiserver",
+			DialKube:       m.DialKube(name),
+			DialEtcd: func(ctx context.Context, _ string) (net.Conn, error) {
+				return h.Dial(ctx, fmt.Sprintf("%s:%d", name, etcdPort))
+			},
+			Log: m.LogOf(name),
+		},
+		Listen:        func() (net.Listener, error) { return h.Listen(etcdPort) },
+		OnReady:       r.setReady,
+		BeforeRequest: func(ctx context.Context, q etcd.Request) error { return m.BeforeEtcd(ctx, name, q) },
+		AfterRequest:  m.AfterEtcd,
+		Record:        m.recordOfReplica,
+		Now:           m.Now,
+		Client:        deploy.ClientOf,
+		NextWatch:     m.NextWatch,
+		EtcdLog:       m.Zap,
+	})
+	return r
+}
+
+// recordOfReplica records what happens in a replica.
+func (m *Mesh) recordOfReplica(r history.Record) {
+	m.Record(r)
+	if r.Verb == history.Up && r.Kind == "etcd" {
+		m.links.etcdUp(r.Actor, r.Store)
+	}
+}
+
+func (m *Mesh) replica(name string) *replica { return m.replicas[mode.Number(name)] }
+
+// existing are the replicas that exist, the eldest first.
+func (m *Mesh) existing() []*replica {
+	list := slices.DeleteFunc(slices.Clone(m.replicas), func(r *replica) bool { return !r.exists() })
+	slices.SortStableFunc(list, func(a, b *replica) int { return a.age - b.age })
+	return list
+}
+
+// addReplica starts a replica on the next host that never had one.
+func (m *Mesh) addReplica() *replica {
+	for _, r := range m.replicas {
+		if r.age == 0 {
+			r.create()
+			return r
+		}
+	}
+	panic(fmt.Sprintf("the plan adds more replicas than its %d hosts", len(m.replicas))) // Plan.Hosts counts them
+}
+
+// Start starts the replicas of the plan's topology.
+func (m *Mesh) Start() {
+	for range m.Plan.Topology.Replicas {
+		m.addReplica()
+	}
+}
+
+// Stop stops the replicas.
+func (m *Mesh) Stop(stops *sync.WaitGroup) {
+	for _, r := range m.existing() {
+		stops.Go(func() { r.StopPod(mesh.DefaultGrace) })
+	}
+}
+
+// Alive reports whether the writer on a replica's host is up.
+func (m *Mesh) Alive(host string) bool {
+	r := m.replica(host)
+	return r.podDown+r.writerDown == 0
+}
+
+// Service returns that of the ClusterMesh API server.
+func (m *Mesh) Service() *service.Service { return m.service }
+
+// OnEvent follows the connections of agents with replicas.
+func (m *Mesh) OnEvent(e simnet.Event) { m.links.onEvent(e) }
+
+// Source returns what reads the replicas.
+func (m *Mesh) Source(name string) agent.Source {
+	return clustermesh.New(clustermesh.Config{
+		Cluster:    m.Plan.Options.ClusterName,
+		ClusterID:  m.Plan.Options.ClusterID,
+		ConfigPath: m.configPath,
+		Nodes:      m.Plan.Topology.Nodes,
+		QPS:        m.Plan.Options.AgentQPS,
+		Dial:       m.service.Dialer(name, "", m.Net.Host(name).Dial),
+		Store:      func(replica string) string { return m.replica(replica).Store() },
+		Log:        m.LogOf(name),
+	})
+}

@@ -1,0 +1,101 @@
+// Package deploy says what a mode adds to a world: the servers that agents read from
+// and how agents find and read them. The world has the kube-apiservers, the operators,
+// the agents' hosts, the workload, the network and the schedule of faults; a package
+// below this one has what only its mode has, and the faults that strike that.
+package deploy
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/etcd"
+	"github.com/meshcheck/meshcheck/sim/proc"
+	"github.com/meshcheck/meshcheck/sim/service"
+	"github.com/meshcheck/meshcheck/sim/simnet"
+)
+
+// Fabric is what a deployment needs of the world that it stands in.
+type Fabric struct {
+	Plan *fault.Plan
+	Net  *simnet.Network
+	Log  *slog.Logger // of the code under test; see LogOf
+	Zap  *zap.Logger  // of etcd
+
+	Record    func(history.Record) // fills in At
+	Now       func() time.Duration
+	NextWatch func() int64 // the number of the next watch of the run
+
+	DialKube func(host string) proc.Dialer // to a kube-apiserver, by the Service of all
+
+	// BeforeEtcd and AfterEtcd are told of the requests to the etcd of a host: see
+	// etcd.Request.
+	BeforeEtcd func(ctx context.Context, host string, q etcd.Request) error
+	AfterEtcd  func(etcd.Request)
+
+	// Step runs what changes which processes run, when nothing else does so.
+	Step  func(func())
+	Ended func() bool // no process is to be started any more
+}
+
+// LogOf returns the log of a host.
+func (f *Fabric) LogOf(host string) *slog.Logger { return f.Log.With("host", host) }
+
+// ClientOf returns the host behind a connection's address.
+func ClientOf(a net.Addr) string { return a.(simnet.Addr).Host }
+
+// Deployment is what a mode adds to a world.
+type Deployment interface {
+	// Start starts the servers that the plan has at the start.
+	Start()
+	// Stop stops every server gracefully, in the group's goroutines.
+	Stop(*sync.WaitGroup)
+	// Alive reports whether the client on one of the deployment's hosts is up.
+	Alive(host string) bool
+
+	// Source returns what an incarnation of an agent reads.
+	Source(agent string) agent.Source
+	// Service returns the Service by which agents find their servers; nil if they use
+	// that of the kube-apiservers.
+	Service() *service.Service
+
+	// Injection returns how a fault of a kind takes effect that strikes what the
+	// deployment has; nil if none does.
+	Injection(fault.Kind) func(n int, f *fault.Fault) Effect
+	// OnEvent is told what happens in the network.
+	OnEvent(simnet.Event)
+}
+
+// Effect is what has become of a fault that was to begin.
+type Effect struct {
+	Void  string          // why nothing happened, or empty
+	Lift  func()          // what ends it; nil if there is nothing to end
+	Stays bool            // it is never lifted
+	Over  <-chan struct{} // closed when it ends by itself
+}
+
+// Void is the effect of a fault to which nothing could happen.
+func Void(why string) Effect { return Effect{Void: why} }
+
+// Together ends several things.
+func Together(lifts []func()) func() {
+	return func() {
+		for _, lift := range lifts {
+			lift()
+		}
+	}
+}
+
+// Must ends the run: the harness itself has failed.
+func Must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

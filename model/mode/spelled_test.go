@@ -25,7 +25,6 @@ var elsewhere = map[string]string{
 	"model/mode/":                     "here",
 	"model/mesh/":                     "the abstract mesh, whose hosts have the same names, and its matrix of modes",
 	"model/schema/":                   "here",
-	"checker/mechanism/store.go":      "spells a key, until it asks model/schema",
 	"cmd/simrun/":                     "the flag -o, which is no operator",
 	"fault/validate.go":               "the letters of a name",
 	"internal/corpus/files.go":        "the letters of a name",

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -166,7 +167,7 @@ func (w *Workload) over(t *task, why string) {
 
 // record says that the step is over.
 func (t *task) record(why string) history.Record {
-	r := history.Record{Actor: "w0", Verb: history.Operation, Kind: t.object.kind, Key: t.object.key(), Op: string(t.op), Rev: int64(t.number), From: t.planned, Err: why}
+	r := history.Record{Actor: mode.Client.Host(0), Verb: history.Operation, Kind: t.object.kind, Key: t.object.key(), Op: string(t.op), Rev: int64(t.number), From: t.planned, Err: why}
 	if t.waited > 0 {
 		r.Value = t.waited.String()
 	}

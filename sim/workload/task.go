@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // lateBound is how long after its time a step may begin.

@@ -41,8 +41,10 @@ type testWorld struct {
 	clients k8sclient.Clientset // on w0
 	agents  []*agent.Host
 
-	mu   sync.Mutex
-	told map[string][]string // by agent
+	mu      sync.Mutex
+	held    func(history.Record) // if not nil, called before a record is kept
+	told    map[string][]string  // by agent
+	origins []string             // of what views were told
 }
 
 // inBubble runs f in a world with objects of each kind. A bubble that ends while a
@@ -97,7 +99,16 @@ func (w *testWorld) start(name string, slices bool) *agent.Host {
 
 func (w *testWorld) record(r history.Record) {
 	w.mu.Lock()
+	held := w.held
+	w.mu.Unlock()
+	if held != nil {
+		held(r)
+	}
+	w.mu.Lock()
 	defer w.mu.Unlock()
+	if r.Verb == history.See || r.Verb == history.Drop {
+		w.origins = append(w.origins, fmt.Sprintf("%s %s %s %s %s %s %d", r.Verb, r.Kind, r.Key, r.Op, r.Source, r.Peer, r.Session))
+	}
 	w.told[r.Actor] = append(w.told[r.Actor], strings.TrimSpace(fmt.Sprintf("%s %s %s %s", r.Verb, r.Kind, r.Key, r.Value)))
 }
 

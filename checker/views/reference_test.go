@@ -17,8 +17,8 @@ const named = `
 2 a0 connect - - peer=r0 store=00000000000000a0 inc=1
 `
 
-// readsKube is that of an agent which has two watches at the kube-apiserver k0.
-const readsKube = `
+// kubeReader is the history of an agent which has two watches at the kube-apiserver k0.
+const kubeReader = `
 0 k0 up kube - inc=1
 0 a0 up agent - inc=1
 1 k0 truth identity 300 op=put owner=CiliumIdentity/300 rv=41 value=web
@@ -58,15 +58,15 @@ func TestReference(t *testing.T) {
 41 a0 connect - - peer=r1 store=00000000000000b1 inc=1
 99 a0 see identity 300 value=web
 ` + healed, Outcome: property.Pass, Says: []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
-		{Name: "of an agent that reads the kube-apiserver: the identity comes later than the bound", History: readsKube + `
+		{Name: "of an agent that reads the kube-apiserver: the identity comes later than the bound", History: kubeReader + `
 64 a0 see identity 300 value=web
 ` + healed, Outcome: property.Fail, Says: []string{"agent a0 had endpoint 10.0.0.1 of identity 300, which the agent's view lacked from 3.000s until 64.000s"}},
-		{Name: "of an agent that reads the kube-apiserver and has lost it", History: readsKube + `
+		{Name: "of an agent that reads the kube-apiserver and has lost it", History: kubeReader + `
 40 a0 net - reset peer=k0
 41 k0 watch CiliumIdentity - peer=a0 ask=43 id=3
 99 a0 see identity 300 value=web
 ` + healed, Outcome: property.Pass, Says: []string{"1 endpoint in views and datapaths of 1 agent; 1 time without the identity"}},
-		{Name: "of an agent that reads the kube-apiserver, of which one watch ends", History: readsKube + `
+		{Name: "of an agent that reads the kube-apiserver, of which one watch ends", History: kubeReader + `
 40 k0 unwatch CiliumIdentity - value=timeout peer=a0 id=2
 41 k0 watch CiliumIdentity - peer=a0 ask=43 id=3
 64 a0 see identity 300 value=web

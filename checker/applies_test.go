@@ -37,7 +37,7 @@ func TestWhatDoesNotApplyIsNotJudged(t *testing.T) {
 		require.NoError(t, err)
 		for m, want := range map[string]Outcome{"crd": NotApplicable, "clustermesh": Fail, "": Fail, "unheard-of": Fail} {
 			h.Plan = fmt.Sprintf(`{"mode":%q}`, m)
-			r, _ := Check(h, Config{}).Result(name)
+			r, _ := Check(index.New(h), Config{}).Result(name)
 			require.Equal(t, want, r.Outcome, "%s in %s", name, m)
 			require.Equal(t, want == Fail, len(r.Violations) > 0)
 			require.NotEmpty(t, r.Evidence)
@@ -48,7 +48,7 @@ func TestWhatDoesNotApplyIsNotJudged(t *testing.T) {
 // What a mode promises is what it promises of the abstract mesh.
 func TestPromisedAsInTheModel(t *testing.T) {
 	for text, monotonic := range map[string]bool{"crd": true, "clustermesh": false, "clustermesh+fence": true, "": true} {
-		v := Check(&history.History{Plan: `{"mode":"` + text + `"}`}, Config{})
+		v := Check(index.New(&history.History{Plan: `{"mode":"` + text + `"}`}), Config{})
 		for _, r := range v.Results {
 			require.Equal(t, r.Property != mode.Monotonic || monotonic, r.Promised, "%s in %s", r.Property, text)
 		}

@@ -70,7 +70,7 @@ func BenchmarkViews(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			require.Empty(b, Check(&history.History{Records: records}, Config{}).Broken())
+			require.Empty(b, Check(index.New(&history.History{Records: records}), Config{}).Broken())
 		}
 		perSecond(b)
 	})

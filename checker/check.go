@@ -31,16 +31,16 @@ func Properties() []property.Property {
 		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks}
 }
 
-// Check judges a history, such as history.Read returns. It takes wall-clock time
-// for its deadline, so it must not run inside a simulated world.
-func Check(h *history.History, cfg Config) Verdict {
+// Check judges a history, such as history.Read returns, by its index. It takes wall-clock
+// time for its deadline, so it must not run inside a simulated world.
+func Check(x *index.Index, cfg Config) Verdict {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = 10 * time.Second
 	}
-	in := &property.Input{Index: index.New(h), Deadline: cfg.Deadline}
-	v := Verdict{Unfired: unfired(h.Records)}
+	in := &property.Input{Index: x, Deadline: cfg.Deadline}
+	v := Verdict{Unfired: unfired(x.History.Records)}
 	explainer := mechanism.New(in)
-	m, known := modeOf(h)
+	m, known := modeOf(x.History)
 	for _, p := range Properties() {
 		r := property.Result{Outcome: NotApplicable}
 		if ok, why := m.Applies(p.Name); ok {

@@ -9,12 +9,13 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 func judge(t *testing.T, fragment string) Verdict {
 	records, err := history.Parse(fragment)
 	require.NoError(t, err)
-	v := Check(&history.History{Records: records}, Config{})
+	v := Check(index.New(&history.History{Records: records}), Config{})
 	for _, r := range v.Results {
 		require.Equal(t, r.Outcome == property.Fail, len(r.Violations) > 0, r.Property)
 		require.NotEmpty(t, r.Evidence, r.Property)

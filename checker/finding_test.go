@@ -7,6 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // about is a violation about an entry.
@@ -40,6 +41,6 @@ func TestFindings(t *testing.T) {
 func TestUnfiredFaultsAreNamed(t *testing.T) {
 	records, err := history.Parse("1.0 world unfired replica-loss r2 value=\"r2 did not exist\" rev=3\n")
 	require.NoError(t, err)
-	v := Check(&history.History{Records: records}, Config{})
+	v := Check(index.New(&history.History{Records: records}), Config{})
 	require.Equal(t, []Unfired{{3, "replica-loss", "r2 did not exist"}}, v.Unfired)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var update = flag.Bool("update", false, "write the end lines of the golden histories, after an edit, and their verdicts anew")
@@ -59,7 +60,7 @@ func judgeFile(t *testing.T, file string) Verdict {
 	defer f.Close()
 	h, err := history.Read(f)
 	require.NoError(t, err)
-	return Check(h, Config{})
+	return Check(index.New(h), Config{})
 }
 
 // text is a verdict with one line for each property and violation.

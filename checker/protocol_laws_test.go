@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // sent is one thing that a watch sends: an answer's events, or a bookmark if it has none.
@@ -105,7 +106,7 @@ func (s drawnStore) watch(open history.Record, answers []sent) *history.History 
 }
 
 func outcomeOf(t *rapid.T, h *history.History, name string) property.Outcome {
-	r, ok := Check(h, Config{}).Result(name)
+	r, ok := Check(index.New(h), Config{}).Result(name)
 	require.True(t, ok)
 	return r.Outcome
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 func TestBuckets(t *testing.T) {
@@ -46,7 +47,7 @@ func late(t *testing.T, seenAt string) checker.Verdict {
 10 world phase - heal value=1m0s
 `)
 	require.NoError(t, err)
-	return checker.Check(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records}, checker.Config{})
+	return checker.Check(index.New(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records}), checker.Config{})
 }
 
 func TestMeasuresAndWhatIsNotPromised(t *testing.T) {

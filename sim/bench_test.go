@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -33,7 +34,7 @@ func (s *total) add(b *testing.B, w det.Worker, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	checker.Check(h, checker.Config{})
+	checker.Check(index.New(h), checker.Config{})
 	s.check.Add(int64(time.Since(start)))
 	s.virtual.Add(int64(r.Virtual))
 	s.wall.Add(int64(r.Wall))

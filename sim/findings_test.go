@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -44,7 +45,7 @@ func TestFindings(t *testing.T) {
 			p, err := fault.ReadFile(filepath.Join("../testdata/findings", name+".json"))
 			require.NoError(t, err)
 			var broken []string
-			for _, f := range checker.Check(read(t, run(t, p)), checker.Config{}).Findings() {
+			for _, f := range checker.Check(index.New(read(t, run(t, p))), checker.Config{}).Findings() {
 				require.NotEmpty(t, f.Cause, "%s", f)
 				if f.Cause == name {
 					broken = append(broken, f.Property)

@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 func when(event fault.Event, actor, kind string, nth int) *fault.Trigger {
@@ -147,5 +148,5 @@ func TestWhatDidNotHappenIsReported(t *testing.T) {
 	require.Equal(t, []checker.Unfired{
 		{Fault: 2, Kind: "replica-loss", Why: "r2 did not exist"},
 		{Fault: 1, Kind: "reset", Why: "its trigger did not fire"},
-	}, checker.Check(h, checker.Config{}).Unfired)
+	}, checker.Check(index.New(h), checker.Config{}).Unfired)
 }

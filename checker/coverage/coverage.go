@@ -4,8 +4,8 @@
 // A coverage mark is a predicate on a record of a history and on what came before it,
 // with a name and a sentence. It says nothing about right or wrong: reaching many
 // different ones is how a search for violations shows that it searches. All
-// coverage marks together take one pass over the records, after a short look ahead, with
-// work per record that grows with the number of hosts and faults at most.
+// coverage marks together take one pass over the records of the index, with work per
+// record that grows with the number of hosts and faults at most.
 //
 // New takes the names of the kinds of faults, because this package knows none:
 // some coverage marks exist once for each. world.go is what is remembered of a run; the
@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // Mark is a situation that a run may reach.
@@ -55,11 +56,11 @@ func New(faultKinds []string) *Catalogue {
 func (c *Catalogue) Marks() []Mark { return slices.Clone(c.marks) }
 
 // Count says how often a history reaches each coverage mark, in the order of Marks.
-func (c *Catalogue) Count(h *history.History) []int {
+func (c *Catalogue) Count(x *index.Index) []int {
 	counts := make([]int, len(c.marks))
-	w := newWorld(h.Records)
-	for i := range h.Records {
-		r := &h.Records[i]
+	w := newWorld(x)
+	for i := range x.Records {
+		r := &x.Records[i]
 		candidates := c.byVerb[r.Verb]
 		for _, m := range candidates {
 			if before := c.marks[m].before; before != nil && before(w, r) {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 var kindsOfFaults = []string{"partition", "partition-group", "partition-ring", "pause", "writer-pause", "etcd-compaction", "reset"}
@@ -21,7 +22,7 @@ func reached(t *testing.T, fragment string) map[string]int {
 	require.NoError(t, err)
 	c := New(kindsOfFaults)
 	counts := map[string]int{}
-	for i, n := range c.Count(&history.History{Records: records}) {
+	for i, n := range c.Count(index.New(&history.History{Records: records})) {
 		if n > 0 {
 			counts[c.Marks()[i].Name] = n
 		}
@@ -141,7 +142,8 @@ func TestCountIsDeterministic(t *testing.T) {
 		defer f.Close()
 		h, err := history.Read(f)
 		require.NoError(t, err)
-		require.Equal(t, c.Count(h), c.Count(h), file)
+		x := index.New(h)
+		require.Equal(t, c.Count(x), c.Count(x), file)
 	}
 }
 
@@ -161,9 +163,9 @@ func BenchmarkCount(b *testing.B) {
 			}
 			records, err := history.Parse(text.String())
 			require.NoError(b, err)
-			h, c := &history.History{Records: records}, New(kindsOfFaults)
+			x, c := index.New(&history.History{Records: records}), New(kindsOfFaults)
 			for b.Loop() {
-				c.Count(h)
+				c.Count(x)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(records)), "ns/record")
 		})

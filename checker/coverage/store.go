@@ -10,8 +10,11 @@ import (
 
 // leaseEnds tells whether a key of a view goes without a client that deletes it.
 func (w *world) leaseEnds(r *history.Record) bool {
-	_, viewed := kindNumber(r.Kind)
-	return viewed && !w.answered[change{r.Store, r.Rev}] && !w.unsure[objectKey{r.Store, r.Key}]
+	if _, viewed := kindNumber(r.Kind); !viewed {
+		return false
+	}
+	s := w.history.Store(r.Store) // deletions are answered before or after the change
+	return !s.Requested[r.Rev] && !s.Uncertain[r.Key]
 }
 
 var storeMarks = []Mark{

@@ -4,12 +4,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// world is what is remembered of a run.
+// world is what is remembered of a run: its state at one record after the other. What
+// lies ahead, such as the answers to deletions, is in the index.
 type world struct {
+	history  *index.Index
 	now      time.Duration
 	phase    string
 	churn    time.Duration // when the churn began
@@ -23,14 +25,6 @@ type world struct {
 	truth    truth
 	writers  map[objectKey]string     // the kube-apiserver that wrote the object last
 	removed  map[string]time.Duration // when each namespace that is gone was deleted
-	answered map[change]bool          // deletions that a client asked for and got
-	unsure   map[objectKey]bool       // keys, by store, of deletions whose outcome their client does not know
-}
-
-// change is a change of a store.
-type change struct {
-	store string
-	rev   int64
 }
 
 type objectKey struct{ kind, key string }
@@ -128,25 +122,13 @@ func canaryOf(key string) (int, bool) {
 	return numberOf(k)
 }
 
-// newWorld returns the world before the first of the records. It looks through
-// them for the answers to deletions, which come before or after the changes.
-func newWorld(records []history.Record) *world {
-	w := &world{
-		replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
+// newWorld returns the world before the first record of a history.
+func newWorld(x *index.Index) *world {
+	return &world{
+		history: x, replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
 		leaders: map[string]bool{}, writers: map[objectKey]string{}, removed: map[string]time.Duration{},
-		faults: newFaults(), truth: newTruth(), answered: map[change]bool{}, unsure: map[objectKey]bool{},
+		faults: newFaults(), truth: newTruth(),
 	}
-	for i := range records {
-		r := &records[i]
-		switch {
-		case r.Verb != history.Call || r.Op != "delete":
-		case r.Err != "":
-			w.unsure[objectKey{r.Store, r.Key}] = true
-		case r.Value != "0":
-			w.answered[change{r.Store, r.Rev}] = true
-		}
-	}
-	return w
 }
 
 // A predicate looks at hosts and stores and gets an empty one for a name that no

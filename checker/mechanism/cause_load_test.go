@@ -12,6 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // An etcd refuses so many puts in the twenty seconds from 70 s on; then some keys are put.
@@ -40,7 +41,7 @@ func TestCauseOfAStorm(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records)
 			require.NoError(t, err)
-			r, _ := checker.Check(&history.History{Records: records}, checker.Config{}).Result(load.Load.Name)
+			r, _ := checker.Check(index.New(&history.History{Records: records}), checker.Config{}).Result(load.Load.Name)
 			require.Len(t, r.Violations, 1)
 			if c.want == "" {
 				require.Nil(t, r.Violations[0].Cause)

@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // Two replicas, r0 whose store is A and r1 whose store is B, have the endpoint e.
@@ -374,7 +375,7 @@ func TestCauses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records)
 			require.NoError(t, err)
-			r, _ := checker.Check(&history.History{Records: records}, checker.Config{}).Result(c.property)
+			r, _ := checker.Check(index.New(&history.History{Records: records}), checker.Config{}).Result(c.property)
 			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 			for _, v := range r.Violations {
 				if c.want == "" {

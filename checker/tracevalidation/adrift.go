@@ -4,31 +4,32 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // adrift reports the agents that live to see the end of the run without a
 // connection, although there is a replica to connect with. They concern no key.
-func (x *projections) adrift() (all []Unexplained) {
-	if x.end < 0 {
+func (c *checker) adrift() (all []Unexplained) {
+	if c.End < 0 {
 		return nil
 	}
 	reachable := ""
-	for _, p := range x.replicas {
-		if x.reachable(p) {
-			reachable = p.name
+	for _, p := range c.Replicas {
+		if c.reachable(p) {
+			reachable = p.Name
 		}
 	}
 	if reachable == "" {
 		return nil
 	}
-	for _, a := range x.agents {
-		n := len(a.sessions)
-		if a.down < x.end || n > 0 && a.sessions[n-1].to > x.end {
+	for _, a := range c.Agents {
+		n := len(a.Connections)
+		if a.Down < c.End || n > 0 && a.Connections[n-1].To > c.End {
 			continue
 		}
-		u := Unexplained{Record: int(x.end), At: x.records[x.end].At, Host: a.name}
-		u.Sentence = fmt.Sprintf("at %.3fs the run ends, and agent %s is connected with no replica, which no action of the model explains", u.At.Seconds(), a.name)
+		u := Unexplained{Record: int(c.End), At: c.Records[c.End].At, Host: a.Name}
+		u.Sentence = fmt.Sprintf("at %.3fs the run ends, and agent %s is connected with no replica, which no action of the model explains", u.At.Seconds(), a.Name)
 		u.add(connection, "it must happen sooner or later, and has not; %s has all canaries", reachable)
 		all = append(all, u)
 	}
@@ -37,15 +38,15 @@ func (x *projections) adrift() (all []Unexplained) {
 
 // reachable reports whether the replica's etcd is up at the end and has, or has had,
 // the canary of every kind.
-func (x *projections) reachable(p *replica) bool {
+func (c *checker) reachable(p *index.Replica) bool {
 	up, store := false, ""
-	for _, i := range p.life {
-		if r := &x.records[i]; r.Kind == "etcd" {
+	for _, i := range p.Life {
+		if r := &c.Records[i]; r.Kind == "etcd" {
 			up, store = r.Verb == history.Up, r.Store
 		}
 	}
 	for _, kind := range schema.Kinds() {
-		if _, ok := x.canaries[canary{store, kind.Name}]; !ok {
+		if _, ok := c.Store(store).Canaries[kind.Name]; !ok {
 			return false
 		}
 	}

@@ -5,22 +5,23 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
 // reading is a state of the model in which an agent may be, as far as one key and
 // the records up to now tell.
 type reading struct {
-	agent   mesh.Agent
-	session int // the session in whose store the agent last took something over, or after which it has none; -1: none
-	at      int // the version in that store's timeline that it took over
+	agent      mesh.Agent
+	connection int // the connection in whose store the agent last took something over, or after which it has none; -1: none
+	at         int // the version in that store's timeline that it took over
 }
 
 // readings is a set of them.
 type readings struct{ all []reading }
 
 // add adds a reading of the agent. Of two of the same store, the one that is of no
-// later session and has taken over no more can do all that the other one can.
+// later connection and has taken over no more can do all that the other one can.
 func (f *agentRun) add(s *readings, m reading) {
 	for _, o := range s.all {
 		if f.covers(o, m) {
@@ -31,7 +32,7 @@ func (f *agentRun) add(s *readings, m reading) {
 }
 
 func (f *agentRun) covers(a, b reading) bool {
-	return a.session <= b.session && a.at <= b.at && a.agent == b.agent && f.store(a) == f.store(b)
+	return a.connection <= b.connection && a.at <= b.at && a.agent == b.agent && f.store(a) == f.store(b)
 }
 
 // store is the one that a reading took something over from; "" if none.
@@ -39,7 +40,7 @@ func (f *agentRun) store(m reading) string {
 	if m.agent.At == 0 {
 		return ""
 	}
-	return f.agent.sessions[m.session].store
+	return f.agent.Connections[m.connection].Store
 }
 
 // agentRun follows one incarnation of an agent, as far as one key tells. What an
@@ -47,7 +48,7 @@ func (f *agentRun) store(m reading) string {
 // took over was there, which is at or before the record that shows them.
 type agentRun struct {
 	run   *keyRun
-	agent *agent
+	agent *index.Agent
 	set   readings
 	shown uint8 // the content of the key in its view, as recorded
 	since int32 // the record with which the key entered the view
@@ -56,9 +57,9 @@ type agentRun struct {
 // follow goes through the See and Drop records of the key. It returns the first
 // one that nothing explains, or nil.
 func (f *agentRun) follow(views []int32) *Unexplained {
-	f.add(&f.set, reading{session: -1})
+	f.add(&f.set, reading{connection: -1})
 	for _, i := range views {
-		r := &f.run.records[i]
+		r := &f.run.Records[i]
 		content := uint8(0)
 		if r.Verb == history.See {
 			content = f.run.number(r.Value)
@@ -102,7 +103,7 @@ func (f *agentRun) next(i int32, content uint8) (next readings, by *deviation) {
 		return next, &hearsAgain
 	}
 	if s, ok := f.unlisted(i); ok {
-		f.add(&next, reading{session: s})
+		f.add(&next, reading{connection: s})
 	}
 	return next, &drainsPartOfList
 }
@@ -119,12 +120,12 @@ func (f *agentRun) silent(i int32) (now readings) {
 	return now
 }
 
-// later are the sessions after m's that began before the record i, with other stores:
+// later are the connections after m's that began before the record i, with other stores:
 // one with the same store has nothing that m's watch would not deliver.
 func (f *agentRun) later(m reading, i int32) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for s := m.session + 1; s < len(f.agent.sessions) && f.agent.sessions[s].from < i; s++ {
-			if f.agent.sessions[s].store != f.store(m) && !yield(s) {
+		for s := m.connection + 1; s < len(f.agent.Connections) && f.agent.Connections[s].From < i; s++ {
+			if f.agent.Connections[s].Store != f.store(m) && !yield(s) {
 				return
 			}
 		}
@@ -142,20 +143,20 @@ func (f *agentRun) see(next *readings, m reading, i int32, content uint8) {
 // lasts returns the record at which the agent's connections with a store ended,
 // among those that began before i, or i if one lasts.
 func (f *agentRun) lasts(store string, i int32) (until int32) {
-	for _, s := range f.agent.sessions {
-		if s.store == store && s.from < i {
-			until = max(until, s.to)
+	for _, s := range f.agent.Connections {
+		if s.Store == store && s.From < i {
+			until = max(until, s.To)
 		}
 	}
 	return min(until, i)
 }
 
-// connect adds what m becomes when it connects in the session s, finds the canary,
+// connect adds what m becomes when it makes the connection s, finds the canary,
 // and makes its view what the etcd has.
 func (f *agentRun) connect(next *readings, m reading, s int, i int32, content uint8) {
-	session := f.agent.sessions[s]
-	from, until := session.from, min(session.to, i)
-	first, ok := f.run.canaries[canary{session.store, f.run.key.kind}]
+	c := f.agent.Connections[s]
+	from, until := c.From, min(c.To, i)
+	first, ok := f.run.Store(c.Store).Canaries[f.run.key.Kind]
 	if !ok || first >= until {
 		return
 	}
@@ -163,9 +164,9 @@ func (f *agentRun) connect(next *readings, m reading, s int, i int32, content ui
 	if m.agent.Connect(0, &mesh.Replica{Phase: mesh.Serving}, true) != "" {
 		return
 	}
-	m.session = s
-	t := f.run.timelines[session.store]
-	f.take(next, m, session.store, t.at(max(from, first)), until, content)
+	m.connection = s
+	t := f.run.timelines[c.Store]
+	f.take(next, m, c.Store, t.at(max(from, first)), until, content)
 }
 
 // take adds m with the view that it has once it has taken over the first version,
@@ -187,17 +188,17 @@ func (f *agentRun) take(next *readings, m reading, store string, at int, until i
 // ends explains the end of the run, for an agent that lives to see it and is
 // connected: its view is what the etcd has, or it waits for a revision there.
 func (f *agentRun) ends() *Unexplained {
-	end := f.run.end
-	if end < 0 || f.agent.down < end || len(f.agent.sessions) == 0 {
+	end := f.run.End
+	if end < 0 || f.agent.Down < end || len(f.agent.Connections) == 0 {
 		return nil
 	}
-	last := f.agent.sessions[len(f.agent.sessions)-1]
-	t := f.run.timelines[last.store]
-	if last.to < end || len(t) == 0 || t[len(t)-1].content == f.shown {
+	last := f.agent.Connections[len(f.agent.Connections)-1]
+	t := f.run.timelines[last.Store]
+	if last.To < end || len(t) == 0 || t[len(t)-1].content == f.shown {
 		return nil
 	}
 	for _, m := range f.silent(end).all {
-		if old := f.store(m); old != last.store && sameID(old, last.store) {
+		if old := f.store(m); old != last.Store && sameID(old, last.Store) {
 			m.agent.Orphaned()
 			if m.agent.Listens() != "" {
 				return nil

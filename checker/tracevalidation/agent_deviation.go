@@ -21,7 +21,7 @@ func (f *agentRun) hearAgain(next *readings, m reading, i int32, content uint8) 
 	}
 	old := f.store(m)
 	for s := range f.later(m, i) {
-		store := f.agent.sessions[s].store
+		store := f.agent.Connections[s].Store
 		if !sameID(store, old) {
 			continue
 		}
@@ -29,7 +29,7 @@ func (f *agentRun) hearAgain(next *readings, m reading, i int32, content uint8) 
 		for at := range t {
 			if t[at].rev > known {
 				heard := m
-				heard.session = s
+				heard.connection = s
 				f.take(next, heard, store, at, f.lasts(store, i), content)
 				break
 			}
@@ -53,22 +53,22 @@ var drainsPartOfList = deviation{
 	needs: "an identity that came with connections which ended before the agent had listed all of them",
 }
 
-// unlisted returns the last session before a record, if that one and whichever else
+// unlisted returns the last connection before a record, if that one and whichever else
 // the agent had since the key entered its view ended before the agent had listed all
 // identities. What it then drops is not what an etcd said, and until it connects anew it
 // has no source. (Files of version 1 do not say what was listed.)
 func (f *agentRun) unlisted(i int32) (last int, ok bool) {
-	if f.run.key.kind != history.Identity {
+	if f.run.key.Kind != history.Identity {
 		return 0, false
 	}
-	for n, s := range f.agent.sessions {
+	for n, s := range f.agent.Connections {
 		switch {
-		case s.from > i:
+		case s.From > i:
 			return last, ok
-		case s.listed && s.to > f.since:
+		case s.Listed && s.To > f.since:
 			return 0, false
 		}
-		last, ok = n, !s.listed && int(s.to) < len(f.run.records)
+		last, ok = n, !s.Listed && int(s.To) < len(f.run.Records)
 	}
 	return last, ok
 }

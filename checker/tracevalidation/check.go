@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // Verdict is what became of a history.
@@ -24,16 +24,15 @@ type Need struct {
 	Count int    `json:"count"`
 }
 
-// Check looks for a behaviour of the model in the records of a history.
-func Check(records []history.Record) *Verdict {
-	x := newIndex(records)
-	c := checker{projections: x, needed: map[*deviation]int{}, verdict: Verdict{Needed: []Need{}, Unexplained: []Unexplained{}, Unjudged: []string{}}}
-	c.verdict.Keys = len(x.keys)
-	for _, k := range x.keys {
+// Check looks for a behaviour of the model in a history.
+func Check(x *index.Index) *Verdict {
+	c := checker{Projections: x.Projections(), needed: map[*deviation]int{}, verdict: Verdict{Needed: []Need{}, Unexplained: []Unexplained{}, Unjudged: []string{}}}
+	c.verdict.Keys = len(c.Keys)
+	for _, k := range c.Keys {
 		c.check(k)
 	}
 	v := &c.verdict
-	v.Unexplained = append(v.Unexplained, x.adrift()...)
+	v.Unexplained = append(v.Unexplained, c.adrift()...)
 	slices.SortStableFunc(v.Unexplained, func(a, b Unexplained) int { return cmp.Compare(a.Record, b.Record) })
 	for _, d := range allDeviations() {
 		if n := c.needed[d]; n > 0 {
@@ -45,7 +44,7 @@ func Check(records []history.Record) *Verdict {
 
 // checker gathers the verdict.
 type checker struct {
-	*projections
+	*index.Projections
 	verdict Verdict
 	needed  map[*deviation]int
 }
@@ -62,7 +61,7 @@ func (c *checker) explained(by *deviation) {
 // keyRun is the projection of a history to one key.
 type keyRun struct {
 	*checker
-	key       *key
+	key       *index.Key
 	log       *keyLog
 	names     contents
 	full      bool                // there were too many contents
@@ -70,27 +69,27 @@ type keyRun struct {
 }
 
 // check follows every replica and agent, as far as one key tells.
-func (c *checker) check(k *key) {
+func (c *checker) check(k *index.Key) {
 	run := keyRun{checker: c, key: k, names: contents{}, timelines: map[string]timeline{}}
-	log, ok := newKeyLog(c.records, k.truths, run.names)
+	log, ok := newKeyLog(c.Records, k.Truths, run.names)
 	if !ok {
-		c.verdict.Unjudged = append(c.verdict.Unjudged, k.kind+" "+k.name)
+		c.verdict.Unjudged = append(c.verdict.Unjudged, k.Kind+" "+k.Name)
 		return
 	}
 	run.log = log
 	var found []*Unexplained
-	for _, p := range c.replicas {
-		f := replicaRun{run: &run, name: p.name}
-		found = append(found, f.follow(p.life, k.changes[p.name]))
-		run.timeline(p.life, k.changes[p.name])
+	for _, p := range c.Replicas {
+		f := replicaRun{run: &run, name: p.Name}
+		found = append(found, f.follow(p.Life, k.Changes[p.Name]))
+		run.timeline(p.Life, k.Changes[p.Name])
 	}
-	for _, a := range c.agents {
+	for _, a := range c.Agents {
 		f := agentRun{run: &run, agent: a}
-		found = append(found, f.follow(k.views[a]))
+		found = append(found, f.follow(k.Views[a]))
 	}
 	c.verdict.Projections += len(found)
 	if run.full {
-		c.verdict.Unjudged = append(c.verdict.Unjudged, k.kind+" "+k.name)
+		c.verdict.Unjudged = append(c.verdict.Unjudged, k.Kind+" "+k.Name)
 		return
 	}
 	for _, u := range found {
@@ -108,11 +107,11 @@ func (k *keyRun) number(value string) uint8 {
 }
 
 // struck reports whether one of the faults happened before a record.
-func (x *projections) struck(i int32, kinds []string) bool {
-	return slices.ContainsFunc(x.faults, func(f int32) bool { return f < i && slices.Contains(kinds, x.records[f].Kind) })
+func (c *checker) struck(i int32, kinds []string) bool {
+	return slices.ContainsFunc(c.Faults, func(f int32) bool { return f < i && slices.Contains(kinds, c.Records[f].Kind) })
 }
 
 // madeNamespace reports whether a namespace was created between two records.
-func (x *projections) madeNamespace(from, to int32) bool {
-	return slices.ContainsFunc(x.made, func(m int32) bool { return from < m && m < to })
+func (c *checker) madeNamespace(from, to int32) bool {
+	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to })
 }

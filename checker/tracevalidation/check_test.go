@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // What the model allows, be it good or bad, has an explanation without a deviation.
@@ -347,7 +350,7 @@ func TestEveryExplanationIsFollowedUp(t *testing.T) {
 
 // What a pass rests on is not nothing.
 func TestNothingIsUnknown(t *testing.T) {
-	v := Check(nil)
+	v := Check(index.New(&history.History{}))
 	require.False(t, v.Holds())
 	require.Equal(t, "unknown: explained 0 changes of 0 keys, in 0 projections", v.Text(0))
 }

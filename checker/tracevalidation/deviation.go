@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -25,11 +26,11 @@ var leaseExpires = deviation{
 	what:  "the etcd deletes a key whose lease was not renewed in time",
 	needs: "a deletion that no client asked for, and the end of the lease that the key had",
 	cause: func(f *replicaRun, i int32) bool {
-		r := &f.run.records[i]
-		if r.Verb != history.Del || f.run.requested[change{r.Store, r.Rev}] {
+		r := &f.run.Records[i]
+		if r.Verb != history.Del || f.run.Store(r.Store).Requested[r.Rev] {
 			return false
 		}
-		return !f.run.leases || f.run.ended[lease{r.Store, f.lease}] // files of version 1 do not say
+		return !f.run.Leases.Told || f.run.Leases.Ended[index.InStore{Store: r.Store, Name: f.lease}] // files of version 1 do not say
 	},
 	step: func(f *replicaRun, next *images, m image, _ mesh.Log, _ uint8) {
 		m.replica.Etcd[0], m.other, m.again = 0, 0, true
@@ -108,7 +109,7 @@ var deviations = []*deviation{
 		what:  "the writer learns that one object has let the key go before it learns that another one claims it, and deletes it",
 		needs: "an object that let the key go while another one claimed it",
 		cause: func(f *replicaRun, i int32) bool {
-			return f.run.records[i].Verb == history.Del && len(f.run.log.lapsed) > 0
+			return f.run.Records[i].Verb == history.Del && len(f.run.log.lapsed) > 0
 		},
 		step: func(f *replicaRun, next *images, m image, log mesh.Log, _ uint8) {
 			f.served(m, log, func(m image) {
@@ -148,7 +149,7 @@ var deviations = []*deviation{
 		name:  "informers-apart",
 		what:  "a namespace is made again, and the writer puts what its other informer still has there, although it is gone; or learns later that it is",
 		needs: "a namespace that was created after the content was deleted",
-		cause: func(f *replicaRun, i int32) bool { return f.run.key.kind != history.Node && f.run.madeNamespace(0, i) },
+		cause: func(f *replicaRun, i int32) bool { return f.run.key.Kind != history.Node && f.run.madeNamespace(0, i) },
 		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
 			if m.replica.Phase != mesh.Serving {
 				return

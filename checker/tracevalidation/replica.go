@@ -2,6 +2,7 @@ package tracevalidation
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
@@ -47,7 +48,7 @@ func (f *replicaRun) follow(life, changes []int32) *Unexplained {
 
 // lives takes the start or end of a process, or a canary, into account.
 func (f *replicaRun) lives(i int32) *Unexplained {
-	r := &f.run.records[i]
+	r := &f.run.Records[i]
 	switch {
 	case r.Verb == history.Put:
 		return f.canary(i, r)
@@ -92,7 +93,7 @@ func (f *replicaRun) each(change func(*image)) {
 
 // changes explains a change of the key in the etcd.
 func (f *replicaRun) changes(i int32) *Unexplained {
-	r := &f.run.records[i]
+	r := &f.run.Records[i]
 	content := uint8(0)
 	if r.Verb == history.Put {
 		content = f.run.number(r.Value)
@@ -141,8 +142,8 @@ func (f *replicaRun) next(i int32, content uint8, will func(image) bool) (images
 // outlived reports whether a record is a put that a writer before the present one had
 // asked for: its lease is older than the present writer, which has leases of its own.
 func (f *replicaRun) outlived(i int32) bool {
-	r := &f.run.records[i]
-	granted, ok := f.run.granted[lease{r.Store, r.Owner}]
+	r := &f.run.Records[i]
+	granted, ok := f.run.Leases.Granted[index.InStore{Store: r.Store, Name: r.Owner}]
 	return r.Verb == history.Put && ok && granted < f.start
 }
 
@@ -172,7 +173,7 @@ func (f *replicaRun) step(next *images, m image, log mesh.Log, content uint8) {
 // the etcd has what was in the list or was delivered after it; or an earlier writer
 // had. Beside an etcd that was emptied it may not have come to this key yet.
 func (f *replicaRun) canary(i int32, r *history.Record) *Unexplained {
-	if !schema.IsCanaryOf(r.Key, f.run.key.kind) {
+	if !schema.IsCanaryOf(r.Key, f.run.key.Kind) {
 		return nil
 	}
 	served, by := f.next(i, f.shown, func(m image) bool { return m.replica.Phase == mesh.Serving || f.outlived(i) })
@@ -195,7 +196,7 @@ func (f *replicaRun) canary(i int32, r *history.Record) *Unexplained {
 // ends explains the end of the run: nothing that must happen sooner or later is
 // left to be done, as far as the replica lives.
 func (f *replicaRun) ends() *Unexplained {
-	end := f.run.end
+	end := f.run.End
 	if end < 0 || !f.writer || f.store == "" {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // script writes a history about the address 10.0.0.1, a record each tenth of a
@@ -127,5 +128,5 @@ func (t *script) records(test testing.TB) []history.Record {
 
 func (t *script) check(test testing.TB) *Verdict {
 	test.Helper()
-	return Check(t.records(test))
+	return Check(index.New(&history.History{Records: t.records(test)}))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Unexplained is a record that no action explains.
@@ -30,9 +31,9 @@ type Candidate struct {
 
 // newUnexplained makes a report: who does what.
 func (k *keyRun) newUnexplained(i int32, host, what string) *Unexplained {
-	r := &k.records[i]
+	r := &k.Records[i]
 	return &Unexplained{
-		Record: int(i), At: r.At, Host: host, Kind: k.key.kind, Key: k.key.name,
+		Record: int(i), At: r.At, Host: host, Kind: k.key.Kind, Key: k.key.Name,
 		Sentence: fmt.Sprintf("at %.3fs %s, which no action of the model explains", r.At.Seconds(), what),
 	}
 }
@@ -55,10 +56,10 @@ func (k *keyRun) has(content uint8) string {
 // refuse reports the record i, after which the key has the content in the replica's
 // etcd.
 func (f *replicaRun) refuse(i int32, content uint8) *Unexplained {
-	u := f.run.newUnexplained(i, f.name, f.event(&f.run.records[i], content))
+	u := f.run.newUnexplained(i, f.name, f.event(&f.run.Records[i], content))
 	log := f.known(i)
 	if f.outlived(i) {
-		u.add("a writer before the present one asked for it", "its lease, %s, is older than the present writer", f.run.records[i].Owner)
+		u.add("a writer before the present one asked for it", "its lease, %s, is older than the present writer", f.run.Records[i].Owner)
 	} else {
 		f.refuseOwn(u, log, content)
 	}
@@ -82,16 +83,21 @@ func (f *replicaRun) refuseOwn(u *Unexplained, log mesh.Log, content uint8) {
 
 // event says what the record is.
 func (f *replicaRun) event(r *history.Record, content uint8) string {
-	etcd, entry := fmt.Sprintf("the etcd of %s (store %s)", f.name, f.store), f.run.key.kind+" "+f.run.key.name
+	etcd, entry := fmt.Sprintf("the etcd of %s (store %s)", f.name, f.store), f.run.key.Kind+" "+f.run.key.Name
 	switch {
 	case r.Verb == history.Phase:
 		return fmt.Sprintf("the run ends, and %s still has %s of the %s", etcd, f.run.has(content), entry)
 	case r.Verb == history.Del:
 		return fmt.Sprintf("%s deletes the %s, of which it had %s", etcd, entry, f.run.has(f.shown))
-	case canaryOf(r.Key) != "":
+	case isCanary(r):
 		return fmt.Sprintf("%s gets the canary of its kind while it has %s of the %s", etcd, f.run.has(content), entry)
 	}
 	return fmt.Sprintf("%s gets %s for the %s, of which it had %s", etcd, f.run.has(content), entry, f.run.has(f.shown))
+}
+
+func isCanary(r *history.Record) bool {
+	kind, _ := schema.CanaryOf(r.Key)
+	return kind != nil
 }
 
 func (f *replicaRun) refuseDelivery(u *Unexplained, m image, log mesh.Log, content uint8) {
@@ -132,7 +138,7 @@ func (f *replicaRun) writes(from uint8, log mesh.Log) string {
 	const shown = 4
 	var parts []string
 	for n := int(from) + 1; n <= len(log) && len(parts) < shown; n++ {
-		r := &f.run.records[f.run.log.records[n-1]]
+		r := &f.run.Records[f.run.log.records[n-1]]
 		parts = append(parts, fmt.Sprintf("rv %d leaves %s", r.RV, f.run.has(f.run.log.after(uint8(n)))))
 	}
 	switch more := len(log) - int(from) - len(parts); {
@@ -147,7 +153,7 @@ func (f *replicaRun) writes(from uint8, log mesh.Log) string {
 // due says of an action that is enabled at the end of the run that it should have
 // happened.
 func (k *keyRun) due(u *Unexplained) string {
-	if k.records[u.Record].Verb == history.Phase {
+	if k.Records[u.Record].Verb == history.Phase {
 		return "it must happen sooner or later, and has not; "
 	}
 	return ""
@@ -156,18 +162,18 @@ func (k *keyRun) due(u *Unexplained) string {
 // refuse reports the record i, after which the key has the content in the agent's
 // view; or the end, if that is what the etcd has that it reads.
 func (f *agentRun) refuse(i int32, content uint8) *Unexplained {
-	r := &f.run.records[i]
-	entry := f.run.key.kind + " " + f.run.key.name
+	r := &f.run.Records[i]
+	entry := f.run.key.Kind + " " + f.run.key.Name
 	var what string
 	switch r.Verb {
 	case history.Phase:
-		what = fmt.Sprintf("the run ends, and agent %s still has %s for the %s, of which the etcd that it reads has %s", f.agent.name, f.run.has(f.shown), entry, f.run.has(content))
+		what = fmt.Sprintf("the run ends, and agent %s still has %s for the %s, of which the etcd that it reads has %s", f.agent.Name, f.run.has(f.shown), entry, f.run.has(content))
 	case history.Drop:
-		what = fmt.Sprintf("agent %s drops the %s, of which it had %s", f.agent.name, entry, f.run.has(f.shown))
+		what = fmt.Sprintf("agent %s drops the %s, of which it had %s", f.agent.Name, entry, f.run.has(f.shown))
 	default:
-		what = fmt.Sprintf("agent %s takes over %s for the %s, of which it had %s", f.agent.name, f.run.has(content), entry, f.run.has(f.shown))
+		what = fmt.Sprintf("agent %s takes over %s for the %s, of which it had %s", f.agent.Name, f.run.has(content), entry, f.run.has(f.shown))
 	}
-	u := f.run.newUnexplained(i, f.agent.name, what)
+	u := f.run.newUnexplained(i, f.agent.Name, what)
 	if r.Verb == history.Phase {
 		f.refuseEnd(u)
 		return u
@@ -189,48 +195,48 @@ const (
 )
 
 func (f *agentRun) refuseEnd(u *Unexplained) {
-	s := f.agent.sessions[len(f.agent.sessions)-1]
-	t := f.run.timelines[s.store]
-	u.add(delivery, "%s%s has had that since %.3fs", f.run.due(u), s.replica, f.run.records[t[len(t)-1].record].At.Seconds())
+	s := f.agent.Connections[len(f.agent.Connections)-1]
+	t := f.run.timelines[s.Store]
+	u.add(delivery, "%s%s has had that since %.3fs", f.run.due(u), s.Replica, f.run.Records[t[len(t)-1].record].At.Seconds())
 	u.add("the agent waits for a revision of its etcd", "it needs an etcd that was emptied in the same pod while the agent read it, and there is none")
 }
 
 func (f *agentRun) refuseSight(u *Unexplained, m reading, i int32, content uint8) {
 	if refused := m.agent.Listens(); refused != "" {
-		u.add(delivery, "%s %s", f.agent.name, refused)
+		u.add(delivery, "%s %s", f.agent.Name, refused)
 		return
 	}
-	s := f.agent.sessions[m.session]
+	s := f.agent.Connections[m.connection]
 	u.add(delivery, "since what it took over, %s had %s; %s",
-		s.replica, f.versions(s.store, m.at, f.lasts(s.store, i)), f.run.never(content))
+		s.Replica, f.versions(s.Store, m.at, f.lasts(s.Store, i)), f.run.never(content))
 }
 
 func (f *agentRun) refuseConnect(u *Unexplained, i int32, content uint8) {
-	earliest := len(f.agent.sessions)
+	earliest := len(f.agent.Connections)
 	for _, m := range f.set.all {
-		earliest = min(earliest, m.session)
+		earliest = min(earliest, m.connection)
 	}
 	tried := false
-	for _, s := range f.agent.sessions[earliest+1:] {
-		if s.from >= i {
+	for _, s := range f.agent.Connections[earliest+1:] {
+		if s.From >= i {
 			break
 		}
 		tried = true
-		from, until := s.from, min(s.to, i)
-		first, ok := f.run.canaries[canary{s.store, f.run.key.kind}]
+		from, until := s.From, min(s.To, i)
+		first, ok := f.run.Store(s.Store).Canaries[f.run.key.Kind]
 		if !ok || first >= until {
-			u.add(connection, "of the connection with %s at %.3fs: there is no canary", s.replica, f.run.records[s.from].At.Seconds())
+			u.add(connection, "of the connection with %s at %.3fs: there is no canary", s.Replica, f.run.Records[s.From].At.Seconds())
 			continue
 		}
-		at := f.run.timelines[s.store].at(max(from, first))
+		at := f.run.timelines[s.Store].at(max(from, first))
 		u.add(connection, "of the connection with %s at %.3fs: %s had %s; %s",
-			s.replica, f.run.records[s.from].At.Seconds(), s.replica, f.versions(s.store, at, until), f.run.never(content))
+			s.Replica, f.run.Records[s.From].At.Seconds(), s.Replica, f.versions(s.Store, at, until), f.run.never(content))
 	}
 	switch {
 	case !tried && earliest < 0:
-		u.add(connection, "%s has not connected with any replica", f.agent.name)
+		u.add(connection, "%s has not connected with any replica", f.agent.Name)
 	case !tried:
-		u.add(connection, "%s has not connected anew since %.3fs", f.agent.name, f.run.records[f.agent.sessions[earliest].from].At.Seconds())
+		u.add(connection, "%s has not connected anew since %.3fs", f.agent.Name, f.run.Records[f.agent.Connections[earliest].From].At.Seconds())
 	}
 }
 

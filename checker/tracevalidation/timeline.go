@@ -20,12 +20,12 @@ type version struct {
 // timeline adds the timelines of a replica's stores.
 func (k *keyRun) timeline(life, changes []int32) {
 	for _, i := range life {
-		if r := &k.records[i]; r.Verb == history.Up && r.Kind == "etcd" && k.timelines[r.Store] == nil {
+		if r := &k.Records[i]; r.Verb == history.Up && r.Kind == "etcd" && k.timelines[r.Store] == nil {
 			k.timelines[r.Store] = timeline{{record: i}}
 		}
 	}
 	for _, i := range changes {
-		r := &k.records[i]
+		r := &k.Records[i]
 		v := version{record: i, rev: r.Rev}
 		if r.Verb == history.Put {
 			v.content = k.number(r.Value)

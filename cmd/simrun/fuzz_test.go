@@ -50,7 +50,7 @@ func FuzzPlan(f *testing.F) {
 			t.Fatalf("the worker failed (%s): %s; replay: go run ./cmd/simrun -plan %s", kept.Kind, kept.Message, filepath.Join(kept.Kept, "plan.json"))
 		}
 		require.NoError(t, err)
-		showCoverage(marks.Count(run.History))
+		showCoverage(marks.Count(run.Index))
 		for _, broken := range run.Verdict.Findings() {
 			if broken.Cause != "" {
 				continue // a page in testdata/findings tells of it

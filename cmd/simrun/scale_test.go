@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -93,7 +94,7 @@ func BenchmarkReach(b *testing.B) {
 				start := time.Now()
 				h, err := history.Read(bytes.NewReader(r.History))
 				require.NoError(b, err)
-				v := checker.Check(h, checker.Config{Deadline: 10 * time.Minute})
+				v := checker.Check(index.New(h), checker.Config{Deadline: 10 * time.Minute})
 				check += time.Since(start)
 				load, _ := v.Result("load")
 				for _, m := range load.Measures {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/tracevalidation"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 const validateHelp = `
@@ -73,7 +74,7 @@ func validated(text []byte) (*tracevalidation.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tracevalidation.Check(h.Records), nil
+	return tracevalidation.Check(index.New(h)), nil
 }
 
 func (c *console) writeValidated(file string, v *tracevalidation.Verdict, asJSON, all bool) error {

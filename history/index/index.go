@@ -3,19 +3,22 @@
 // the kube-apiservers applied and answered, and the watches of both. It judges nothing.
 //
 // An index is read by several at once only if none of them asks for a scope of a
-// KubeKind, which is built when it is first asked for.
+// KubeKind or for the projections, which are built when they are first asked for.
 package index
 
 import "github.com/meshcheck/meshcheck/history"
 
 // Index is what happened in a run, taken apart once for all who ask.
 type Index struct {
+	History *history.History // as it was read
 	Records []history.Record // until the run's end, each change of a view with its session
 	Left    []history.Record // what was counted after it
 	Views   *Views
 	Stores  []*Store // in the order in which they first occur
 	Watches Watches
 	kube    map[string]*KubeKind // by name of the kind
+
+	projections *Projections // once they were asked for
 }
 
 // New takes a history apart.
@@ -26,7 +29,7 @@ func New(h *history.History) *Index {
 	}
 	records := withSessions(h.Records[:end])
 	return &Index{
-		Records: records, Left: h.Records[end:], Views: IndexViews(records), Stores: indexStores(records),
+		History: h, Records: records, Left: h.Records[end:], Views: IndexViews(records), Stores: indexStores(records),
 		Watches: indexWatches(records), kube: indexKube(records),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Store is what one store applied and answered. An etcd that started again with its
@@ -20,7 +21,12 @@ type Store struct {
 	Keys    []string // every key that a change, a call or an answer names, sorted
 	// Versions are the changes of each key in the order in which they were applied.
 	Versions map[string][]Version
-	Last     time.Duration // instant of the store's last record: changes after it may be missing
+	Canaries map[string]int32 // by kind of entries: the record that first put its canary
+	// Requested are the revisions of deletions that a client asked for and got, and
+	// Uncertain the keys of those whose outcome their client does not know.
+	Requested map[int64]bool
+	Uncertain map[string]bool
+	Last      time.Duration // instant of the store's last record: changes after it may be missing
 }
 
 // Version is a change of a key.
@@ -46,7 +52,8 @@ func indexStores(records []history.Record) []*Store {
 		}
 		s := byStore[r.Store]
 		if s == nil {
-			s = &Store{Name: r.Store, Actor: r.Actor, Versions: map[string][]Version{}}
+			s = &Store{Name: r.Store, Actor: r.Actor, Versions: map[string][]Version{}, Canaries: map[string]int32{},
+				Requested: map[int64]bool{}, Uncertain: map[string]bool{}}
 			byStore[r.Store] = s
 			etcds = append(etcds, s)
 		}
@@ -55,16 +62,41 @@ func indexStores(records []history.Record) []*Store {
 		case history.Put, history.Del:
 			s.Changes = append(s.Changes, int32(i))
 			s.Versions[r.Key] = append(s.Versions[r.Key], nextVersion(s.Versions[r.Key], int32(i), r))
+			s.canary(int32(i), r)
 		case history.Call:
 			if r.Op != "other" {
 				s.Calls = append(s.Calls, int32(i))
 			}
+			s.deletion(r)
 		}
 	}
 	for _, s := range etcds {
 		s.learn(records)
 	}
 	return etcds
+}
+
+// canary notes the first put of a canary.
+func (s *Store) canary(i int32, r *history.Record) {
+	if r.Kind != history.Meta || r.Verb != history.Put {
+		return
+	}
+	if kind, _ := schema.CanaryOf(r.Key); kind != nil {
+		if _, known := s.Canaries[kind.Name]; !known {
+			s.Canaries[kind.Name] = i
+		}
+	}
+}
+
+// deletion notes what came of a deletion that a client asked for.
+func (s *Store) deletion(r *history.Record) {
+	switch {
+	case r.Op != "delete":
+	case r.Err != "":
+		s.Uncertain[r.Key] = true
+	case r.Value != "0":
+		s.Requested[r.Rev] = true
+	}
 }
 
 // nextVersion is what a change makes of a key with these versions.

@@ -170,7 +170,7 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 	case err != nil:
 		return err
 	}
-	reached := c.cfg.Marks.Count(run.History)
+	reached := c.cfg.Marks.Count(run.Index)
 	for _, broken := range run.Verdict.Findings() {
 		if err := c.found(ctx, seed, plan, run.Run, broken); err != nil {
 			return err

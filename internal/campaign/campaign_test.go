@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
@@ -104,7 +105,7 @@ func (l *lab) Run(ctx context.Context, plan *fault.Plan) (*drive.Judged, error) 
 			Violations: []checker.Violation{{Rule: says(broken.String() + " is broken"), Facts: checker.Facts{Kind: broken.Kind, At: time.Duration(plan.Seed) * time.Second}}},
 		})
 	}
-	return &drive.Judged{Run: run, History: historyOf(plan)}, nil
+	return &drive.Judged{Run: run, Index: historyOf(plan)}, nil
 }
 
 // says is a rule whose violations read so.
@@ -113,12 +114,12 @@ func says(text string) *checker.Rule {
 }
 
 // historyOf is a history that says which faults there were.
-func historyOf(plan *fault.Plan) *history.History {
+func historyOf(plan *fault.Plan) *index.Index {
 	h := &history.History{Plan: plan.Line()}
 	for i := range plan.Faults {
 		h.Records = append(h.Records, history.Record{Actor: "world", Verb: history.Fault, Kind: string(plan.Faults[i].Kind), Key: plan.Faults[i].Target, Rev: int64(i + 1)})
 	}
-	return h
+	return index.New(h)
 }
 
 // shrink leaves out whatever fault can go.

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -78,39 +79,39 @@ func TestJudge(t *testing.T) {
 	c := failOverCourse(t)
 	plan, err := Export(c)
 	require.NoError(t, err)
-	h := &history.History{Records: records(t, failOver)}
+	x := index.New(&history.History{Records: records(t, failOver)})
 	violated := func(kind string) checker.Verdict {
 		return checker.Verdict{Results: []checker.Result{{
 			Property: "monotonic", Outcome: checker.Fail, Evidence: "all seen",
 			Violations: []checker.Violation{{Facts: checker.Facts{Kind: kind}, Rule: &checker.Rule{Text: func(*checker.Facts) string { return "back in time" }}}},
 		}}}
 	}
-	r, err := Judge(c, plan, h, violated(history.Endpoint))
+	r, err := Judge(c, plan, x, violated(history.Endpoint))
 	require.NoError(t, err)
 	require.Equal(t, Ruling{Broken: true, Sentence: "back in time"}, r)
 
-	r, err = Judge(c, plan, h, violated(history.Node))
+	r, err = Judge(c, plan, x, violated(history.Node))
 	require.NoError(t, err)
 	require.Equal(t, Ruling{Sentence: "all seen"}, r, "the model has no nodes")
 
 	// A fault that did not happen, unless it leads an agent to where it is already.
 	v := violated(history.Endpoint)
 	v.Unfired = []checker.Unfired{{Fault: 1, Kind: string(fault.Move), Why: "no other replica is ready"}}
-	r, err = Judge(c, plan, h, v)
+	r, err = Judge(c, plan, x, v)
 	require.NoError(t, err)
 	require.Empty(t, r.Missed)
 	v.Unfired[0] = checker.Unfired{Fault: 2, Kind: string(fault.Partition), Why: "its trigger did not fire"}
-	r, err = Judge(c, plan, h, v)
+	r, err = Judge(c, plan, x, v)
 	require.NoError(t, err)
 	require.Equal(t, "fault 2 did not happen: its trigger did not fire", r.Missed)
 
-	h.Records = records(t, strings.Replace(failOver, "28 r0 down", "28 r1 down", 1))
-	r, err = Judge(c, plan, h, v)
+	x = index.New(&history.History{Records: records(t, strings.Replace(failOver, "28 r0 down", "28 r1 down", 1))})
+	r, err = Judge(c, plan, x, v)
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Missed)
 
 	c.Property = "speed"
-	_, err = Judge(c, plan, h, v)
+	_, err = Judge(c, plan, x, v)
 	require.EqualError(t, err, `the checker has no property "speed" to judge a counterexample of the model's by`)
 }
 
@@ -119,14 +120,14 @@ func TestJudgeWhetherReplicasAgree(t *testing.T) {
 	plan, err := Export(c)
 	require.NoError(t, err)
 	c.Property = agree
-	r, err := Judge(c, plan, &history.History{Records: records(t, failOver)}, checker.Verdict{})
+	r, err := Judge(c, plan, index.New(&history.History{Records: records(t, failOver)}), checker.Verdict{})
 	require.NoError(t, err)
 	require.Equal(t, Ruling{Sentence: "replicas that were ready never differed"}, r)
 	differ := twoReplicas + `
 10 r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=aaaaaaaaaaaaaaaa rev=3
 12 world phase - end value=bound
 `
-	r, err = Judge(c, plan, &history.History{Records: records(t, differ)}, checker.Verdict{})
+	r, err = Judge(c, plan, index.New(&history.History{Records: records(t, differ)}), checker.Verdict{})
 	require.NoError(t, err)
 	require.True(t, r.Broken)
 	require.Equal(t, "r0 and r1 gave different answers about 10.0.0.1 for 2.000s, from 10.000s on", r.Sentence)

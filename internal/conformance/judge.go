@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -26,8 +27,8 @@ type Ruling struct {
 // the model's has, or by its own for agree. The model knows addresses, so what is
 // said about nodes and identities does not count. The error says that the checker
 // has no such property.
-func Judge(c *mesh.Counterexample, plan *fault.Plan, h *history.History, v checker.Verdict) (r Ruling, err error) {
-	if err := Follow(c, h.Records); err != nil {
+func Judge(c *mesh.Counterexample, plan *fault.Plan, x *index.Index, v checker.Verdict) (r Ruling, err error) {
+	if err := Follow(c, x.Records); err != nil {
 		r.Missed = err.Error()
 	}
 	for _, u := range v.Unfired {
@@ -36,7 +37,7 @@ func Judge(c *mesh.Counterexample, plan *fault.Plan, h *history.History, v check
 		}
 	}
 	if c.Property == agree {
-		d, found := longestDisagreement(h.Records)
+		d, found := longestDisagreement(x.Records)
 		r.Broken, r.Sentence = found, "replicas that were ready never differed"
 		if found {
 			r.Sentence = d.String()

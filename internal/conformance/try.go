@@ -60,7 +60,7 @@ func run(ctx context.Context, r drive.Runner, c *mesh.Counterexample, plan *faul
 	if err != nil {
 		return Ruling{}, err
 	}
-	return Judge(c, &seeded, result.History, result.Verdict)
+	return Judge(c, &seeded, result.Index, result.Verdict)
 }
 
 // Outcome is what the runs say about the counterexample; or, of one that was run with

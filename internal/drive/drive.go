@@ -14,6 +14,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -37,12 +38,12 @@ type Simulator struct {
 	Check  checker.Config // how histories are judged
 }
 
-// Judged is a plan that was run, with its verdict. The history is parsed once, for
-// all who read it; who keeps many runs keeps the report alone.
+// Judged is a plan that was run, with its verdict. The history is parsed and indexed once,
+// for all who read it; who keeps many runs keeps the report alone.
 type Judged struct {
 	*report.Run
-	History *history.History
-	File    []byte // the history in its file form
+	Index *index.Index
+	File  []byte // the history in its file form
 }
 
 // Run runs a plan and judges its history.
@@ -51,11 +52,11 @@ func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) 
 	if err != nil {
 		return nil, err
 	}
-	h, run, err := judge(result.History, r.Check)
+	x, run, err := judge(result.History, r.Check)
 	if err != nil {
 		return nil, &det.Failure{Kind: det.Crash, Message: "the worker ended well but its history cannot be used: " + err.Error(), History: result.History}
 	}
-	if h.Plan != plan.Line() {
+	if x.History.Plan != plan.Line() {
 		return nil, &det.Failure{Kind: det.Crash, Message: "the worker's history is of another plan than the one it was given", History: result.History}
 	}
 	if run.Verdict.Outcome() == checker.Mistake {
@@ -64,7 +65,7 @@ func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) 
 	run.Plan = plan
 	run.Virtual, run.Wall, run.PeakMemory = result.Virtual, result.Wall, result.PeakMemory
 	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
-	return &Judged{run, h, result.History}, nil
+	return &Judged{run, x, result.History}, nil
 }
 
 // mistaken is the failure of a run that could not be judged.
@@ -94,27 +95,28 @@ func (r *Simulator) execute(ctx context.Context, plan *fault.Plan) (result *det.
 // Judge reads a history in its file form and judges it. The run that it returns
 // has a plan, or the error for which it has none.
 func Judge(file []byte, cfg checker.Config) (*report.Run, error) {
-	h, run, err := judge(file, cfg)
+	x, run, err := judge(file, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if n := len(h.Records); n > 0 {
-		run.Virtual = h.Records[n-1].At
+	if n := len(x.History.Records); n > 0 {
+		run.Virtual = x.History.Records[n-1].At
 	}
-	run.Plan, run.PlanErr = fault.Read("line 2", []byte(h.Plan))
+	run.Plan, run.PlanErr = fault.Read("line 2", []byte(x.History.Plan))
 	return run, nil
 }
 
 // judge fills in what a history alone tells.
-func judge(file []byte, cfg checker.Config) (*history.History, *report.Run, error) {
+func judge(file []byte, cfg checker.Config) (*index.Index, *report.Run, error) {
 	start := time.Now()
 	h, err := history.Read(bytes.NewReader(file))
 	if err != nil {
 		return nil, nil, err
 	}
-	run := &report.Run{Verdict: checker.Check(h, cfg), Hash: h.Hash, Records: len(h.Records)}
+	x := index.New(h)
+	run := &report.Run{Verdict: checker.Check(x, cfg), Hash: h.Hash, Records: len(h.Records)}
 	run.Checking = time.Since(start)
-	return h, run, nil
+	return x, run, nil
 }
 
 // Compare runs a plan twice, in separate processes one after the other, and compares

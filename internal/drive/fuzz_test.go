@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/tracevalidation"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // FuzzJudge gives records that are well formed and senseless to all that judges: none
@@ -30,8 +31,9 @@ func FuzzJudge(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		checker.Check(&history.History{Version: history.Version, Plan: "{}", Records: records}, checker.Config{})
-		tracevalidation.Check(records)
+		x := index.New(&history.History{Version: history.Version, Plan: "{}", Records: records})
+		checker.Check(x, checker.Config{})
+		tracevalidation.Check(x)
 	})
 }
 

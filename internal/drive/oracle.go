@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -67,7 +68,7 @@ func (o *oracle) run(ctx context.Context, plan *fault.Plan) (shrink.Outcome, err
 			return shrink.Outcome{}, err
 		}
 	}
-	return o.outcome(run.History, run.Run), nil
+	return o.outcome(run.Index, run.Run), nil
 }
 
 func (o *oracle) count(failed bool) {
@@ -80,7 +81,7 @@ func (o *oracle) count(failed bool) {
 }
 
 // outcome tells what a run shows, and keeps the run if that is the finding.
-func (o *oracle) outcome(h *history.History, run *report.Run) (seen shrink.Outcome) {
+func (o *oracle) outcome(x *index.Index, run *report.Run) (seen shrink.Outcome) {
 	violation, broken := run.Verdict.First(o.finding)
 	if !broken || o.tooSoon(run) {
 		return seen
@@ -90,8 +91,8 @@ func (o *oracle) outcome(h *history.History, run *report.Run) (seen shrink.Outco
 	for i := range seen.Begun {
 		seen.Begun[i] = shrink.Never
 	}
-	for i := range h.Records {
-		switch r := &h.Records[i]; {
+	for i := range x.Records {
+		switch r := &x.Records[i]; {
 		case r.Verb == history.Phase && r.Key == "churn":
 			churn = r.At
 		case r.Verb == history.Fault:

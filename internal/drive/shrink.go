@@ -63,7 +63,7 @@ func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checke
 		searching, cancel = context.WithDeadline(ctx, start.Add(cfg.For))
 		defer cancel()
 	}
-	found, err := shrink.Shrink(searching, plan, o.outcome(given.History, given.Run), shrink.Config{
+	found, err := shrink.Shrink(searching, plan, o.outcome(given.Index, given.Run), shrink.Config{
 		Run:        o.run,
 		KeepSettle: o.finding.Property == convergence,
 		Seeds:      otherSeeds,

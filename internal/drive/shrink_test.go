@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -54,7 +55,7 @@ func TestChoose(t *testing.T) {
 
 // judgedRun is a run of a plan with three faults, of which the second never begins,
 // that breaks a property 3.5 s after the start of the churn.
-func judgedRun(t *testing.T, convergence checker.Outcome) (*history.History, *report.Run) {
+func judgedRun(t *testing.T, convergence checker.Outcome) (*index.Index, *report.Run) {
 	t.Helper()
 	plan, err := fault.Draw(1, fault.DrawConfig{Reference: true})
 	require.NoError(t, err)
@@ -67,7 +68,7 @@ func judgedRun(t *testing.T, convergence checker.Outcome) (*history.History, *re
 13 world fault reset a0 peer=r0 rev=3
 `)
 	require.NoError(t, err)
-	return &history.History{Records: records}, &report.Run{Plan: plan, Verdict: checker.Verdict{Results: []checker.Result{
+	return index.New(&history.History{Records: records}), &report.Run{Plan: plan, Verdict: checker.Verdict{Results: []checker.Result{
 		{Property: "monotonic", Outcome: checker.Fail, Violations: []checker.Violation{{Facts: checker.Facts{Kind: "endpoint", At: 13500 * time.Millisecond}}}},
 		{Property: "convergence", Outcome: convergence},
 	}}}

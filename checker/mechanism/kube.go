@@ -112,9 +112,18 @@ func objectOf(r *history.Record) string {
 }
 
 // told is the last record by which a watch or list told the agent of an object
-// between two instants; -1 if there is none. It is one with the resourceVersion, if that
-// is not zero, or a later one.
+// between two instants; -1 if there is none. It is one with the resourceVersion, or a
+// later one.
 func (c change) told(object string, rv int64, from, to time.Duration) int {
+	return c.toldOf(object, rv, from, to, false)
+}
+
+// toldOrGone is told, or the end of a list, which may be without the object.
+func (c change) toldOrGone(object string, rv int64, from, to time.Duration) int {
+	return c.toldOf(object, rv, from, to, true)
+}
+
+func (c change) toldOf(object string, rv int64, from, to time.Duration, gone bool) int {
 	kind, name, _ := strings.Cut(object, "/")
 	for i := len(c.x.in.Records) - 1; i >= 0; i-- {
 		r := &c.x.in.Records[i]
@@ -131,7 +140,7 @@ func (c change) told(object string, rv int64, from, to time.Duration) int {
 			continue
 		}
 		for field := range strings.FieldsSeq(r.Value) {
-			if ev := index.ParseKubeEvent(field); ev.Key == name && ev.RV >= rv {
+			if ev := index.ParseKubeEvent(field); (ev.Key == name || gone && ev.What == "INITIAL") && ev.RV >= rv {
 				return i
 			}
 		}
@@ -157,7 +166,7 @@ func (c change) ofKubeLoss() *property.Cause {
 	if cause := c.ofTwoSlices(old); cause != nil {
 		return cause
 	}
-	toldOld := c.toldLately(loser, shown.At)
+	toldOld := c.toldOrGone(loser, c.x.in.Records[old].RV+1, c.x.in.Records[old].At, c.r.At)
 	if toldOld < 0 {
 		return nil
 	}
@@ -169,7 +178,8 @@ func (c change) ofKubeLoss() *property.Cause {
 	if next < 0 {
 		return c.ofOldOwner(before, old)
 	}
-	winner := objectOf(&c.x.in.Records[next])
+	claim := &c.x.in.Records[next]
+	winner := objectOf(claim)
 	facts := property.Facts{
 		Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{loser, winner},
 		Before: property.VersionOf(shown), Shown: property.VersionOf(&c.x.in.Records[after]), After: c.x.in.Records[after].At - c.r.At,
@@ -177,22 +187,12 @@ func (c change) ofKubeLoss() *property.Cause {
 	if winner == loser {
 		return property.ByMechanism(CauseSlice, sliceUpdate, facts, old, toldOld, c.record, after)
 	}
-	toldNew := c.toldLately(winner, shown.At)
+	// The claim was still in the agent's queue when it took the removal.
+	toldNew := c.told(winner, claim.RV, claim.At, c.r.At)
 	if toldNew < 0 {
 		return nil
 	}
 	return property.ByMechanism(CauseObjects, objectsOutOfOrder, facts, min(toldOld, toldNew), max(toldOld, toldNew), c.record, after)
-}
-
-// toldLately is the record by which the agent was told of an object shortly before the
-// change, or by the list that the change comes of: one that was sent after an instant, as
-// an agent may read it slowly.
-func (c change) toldLately(object string, since time.Duration) int {
-	if told := c.told(object, 0, c.r.At-handling, c.r.At); told >= 0 || c.r.Op != "list" {
-		return told
-	}
-	kind, _, _ := strings.Cut(object, "/")
-	return c.x.listed(c.r.Actor, kind, since, c.r.At)
 }
 
 // ofTwoSlices explains that an agent drops an address that a slice gives a pod, as it was
@@ -226,26 +226,29 @@ func podOf(content string) string {
 	return pod
 }
 
-// ofKubeSight explains a sight of what was no longer true, of an address that objects of
-// which the agent was told together have passed on.
+// ofKubeSight explains a sight of what was no longer true: the claim was still in the
+// agent's queue when it took what another object said later.
 func (c change) ofKubeSight() *property.Cause {
-	claim := c.claim(c.r.Value, c.r.At)
-	if claim < 0 {
+	claim, before := c.claim(c.r.Value, c.r.At), c.neighbour(-1)
+	if claim < 0 || before < 0 || c.x.in.Records[before].At < c.r.At-burst {
 		return nil
 	}
-	shown := objectOf(&c.x.in.Records[claim])
-	toldShown := c.told(shown, 0, c.r.At-handling, c.r.At)
+	shown, first := &c.x.in.Records[claim], c.x.in.Records[before].At
+	toldShown := c.told(objectOf(shown), shown.RV, shown.At, first)
 	if toldShown < 0 {
 		return nil
 	}
-	for _, i := range slices.Backward(c.truths(c.r.At)) {
-		other := objectOf(&c.x.in.Records[i])
-		if other == shown {
+	for _, i := range slices.Backward(c.truths(first)) {
+		r := &c.x.in.Records[i]
+		if i < claim {
+			return nil
+		}
+		if objectOf(r) == objectOf(shown) {
 			continue
 		}
-		if toldOther := c.told(other, 0, c.r.At-handling, c.r.At); toldOther >= 0 {
+		if toldOther := c.toldOrGone(objectOf(r), r.RV, r.At, first); toldOther >= 0 {
 			return property.ByMechanism(CauseObjects, objectsOutOfOrder, property.Facts{
-				Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{shown, other}, Shown: property.VersionOf(c.r),
+				Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{objectOf(shown), objectOf(r)}, Shown: property.VersionOf(c.r),
 			}, min(toldShown, toldOther), max(toldShown, toldOther), c.record)
 		}
 	}
@@ -387,8 +390,8 @@ var (
 			f.Agent, f.Owners[0], f.Key, property.Content(f.Shown.Value), property.Content(f.Before.Value))
 	}}
 	objectsOutOfOrder = &property.Rule{Name: "objects-out-of-order", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s was told of %s and %s within %s, both of which claim or claimed %s, and took them in another order than that of their writes",
-			f.Agent, f.Owners[0], f.Owners[1], text.Seconds(handling), f.Key)
+		return fmt.Sprintf("%s had been told of %s and %s, both of which claim or claimed %s, before it took either, and took them in another order than that of their writes",
+			f.Agent, f.Owners[0], f.Owners[1], f.Key)
 	}}
 	twoSlices = &property.Rule{Name: "two-slices", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s was told of %s, which gives the pod of %s the address %s, while %s still gives it %s",

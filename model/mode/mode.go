@@ -161,7 +161,6 @@ func (m Mode) Applies(property string) (ok bool, why string) {
 var notApplicable = map[Base]map[string]string{
 	CRD: {
 		SingleSource:        "agents read the kube-apiserver itself: there is no store that a view could differ from",
-		"monotonic-session": "agents hold no connection with a replica that a session could be",
 		"etcd-revisions":    "there is no etcd that agents read",
 		"etcd-linearizable": "there is no etcd that agents read",
 		"etcd-watch":        "there is no etcd that agents read",

@@ -1,0 +1,104 @@
+package mechanism_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/checker/mechanism"
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+)
+
+// An agent that reads k0 sees that slice s1 gives the address e to pod ns/one.
+const readsSlices = `
+0 a0 up agent - inc=1
+1 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpointSlice/s1 rv=5
+2 a0 see endpoint e value="id=1 host=h pod=ns/one" op=list peer=k0 inc=1
+`
+
+// The address goes from s1 to s2, without a gap.
+const movedSlice = readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2 rv=7
+4 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpointSlice/s1 rv=8
+`
+
+// Then s2 gives it up as well.
+const gaveUp = `
+5 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpointSlice/s2 rv=9
+6 k0 truth endpoint e value="id=3 host=h pod=ns/three" op=put owner=CiliumEndpointSlice/s1 rv=10
+`
+
+// What an agent had been told of when it took something is what proves an order that it
+// lost: not how long ago it was told.
+func TestCausesOfReadersOfSlices(t *testing.T) {
+	for _, c := range []struct{ name, records, property, want string }{
+		{"one update of a slice, read slowly", readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s1 rv=7
+3 k0 event CiliumEndpointSlice - value="MODIFIED:s1:7" peer=a0 id=1
+9 a0 drop endpoint e op=watch peer=k0 inc=1
+9 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "no-spurious-deletion", mechanism.CauseSlice},
+		{"a slice of whose update the agent was not told", readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s1 rv=7
+3 k0 event CiliumEndpointSlice - value="MODIFIED:s1:5" peer=a0 id=1
+9 a0 drop endpoint e op=watch peer=k0 inc=1
+9 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "no-spurious-deletion", ""},
+		{"two slices, told of together", movedSlice + `
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:8" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "no-spurious-deletion", mechanism.CauseObjects},
+		{"two slices in a list, which the older one is not in", movedSlice + `
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 INITIAL:8" peer=a0 id=1
+9.001 a0 drop endpoint e op=list peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=list peer=k0 inc=1
+`, "no-spurious-deletion", mechanism.CauseObjects},
+		{"the claim is told of when the removal has been taken", movedSlice + `
+9 k0 event CiliumEndpointSlice - value="MODIFIED:s1:8" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.002 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
+9.003 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "no-spurious-deletion", ""},
+		{"the removal is not told of at all", movedSlice + `
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "no-spurious-deletion", ""},
+		{"a claim that is over, told of with what came after it", movedSlice + gaveUp + `
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:10 DELETED:s2:9" peer=a0 id=1
+9.001 a0 see endpoint e value="id=3 host=h pod=ns/three" op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "monotonic", mechanism.CauseObjects},
+		{"a claim that is over, told of when what came after it has been taken", movedSlice + gaveUp + `
+9 k0 event CiliumEndpointSlice - value="MODIFIED:s1:10" peer=a0 id=1
+9.001 a0 see endpoint e value="id=3 host=h pod=ns/three" op=watch peer=k0 inc=1
+9.002 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
+9.003 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "monotonic", ""},
+		{"a claim that is over, taken long after what came after it", movedSlice + gaveUp + `
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:10 DELETED:s2:9" peer=a0 id=1
+9.001 a0 see endpoint e value="id=3 host=h pod=ns/three" op=watch peer=k0 inc=1
+9.8 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "monotonic", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			records, err := history.Parse(c.records + ends)
+			require.NoError(t, err)
+			r, _ := checker.Check(&history.History{Records: records}, checker.Config{}).Result(c.property)
+			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
+			for _, v := range r.Violations {
+				if c.want == "" {
+					require.Nil(t, v.Cause, "%s", v.Sentence())
+					continue
+				}
+				require.NotNil(t, v.Cause, v.Sentence())
+				require.Equal(t, c.want, v.Cause.Name())
+				require.NotEmpty(t, v.Cause.Sentence())
+				require.NotEmpty(t, v.Cause.Records())
+			}
+		})
+	}
+}

@@ -27,8 +27,6 @@ func (w *world) apply(r *history.Record) {
 		w.applyProcess(r)
 	case history.Ready, history.Unready:
 		w.applyReady(r)
-	case history.Write:
-		w.applyWrite(r)
 	case history.Truth:
 		w.truth.apply(r)
 	case history.Put, history.Del:
@@ -108,18 +106,6 @@ func (w *world) applyReady(r *history.Record) {
 	w.makeReplica(r.Actor).ready = ready
 }
 
-func (w *world) applyWrite(r *history.Record) {
-	w.writers[objectKey{r.Kind, r.Key}] = r.Actor
-	if r.Kind == "Namespace" {
-		switch r.Op {
-		case "delete":
-			w.removed[r.Key] = r.At
-		case "create":
-			delete(w.removed, r.Key)
-		}
-	}
-}
-
 // applyChange notes what a store holds, and what its writer has come to.
 func (w *world) applyChange(r *history.Record) {
 	host := w.makeReplica(r.Actor)
@@ -137,14 +123,14 @@ func (w *world) applyChange(r *history.Record) {
 	if !viewed {
 		return
 	}
-	before := s.keys[r.Key]
-	switch {
-	case put && !before.present:
+	before := w.was(r)
+	switch present := before != nil && !before.Deleted; {
+	case put && !present:
 		s.count[n]++
-	case !put && before.present:
+	case !put && present:
 		s.count[n]--
 	}
-	s.keys[r.Key] = stored{value: r.Value, present: put, at: r.At}
+	s.begun = true
 	host.writer.puts++
 }
 

@@ -12,22 +12,34 @@ func (w *world) awaySince(at time.Duration) bool {
 	return w.count(func(host *replica) bool { return host.etcds > 0 && host.writer.away && host.writer.since <= at }) > 0
 }
 
+// remakes tells whether a record makes a namespace again, and when that was deleted.
+func (w *world) remakes(r *history.Record) (deleted time.Duration, again bool) {
+	if r.Kind != "Namespace" || r.Op != "create" {
+		return 0, false
+	}
+	last := w.written(r)
+	if last == nil || last.Op != "delete" {
+		return 0, false
+	}
+	return last.At, true
+}
+
 // Unobserved: something happens and is undone while who should see it is away.
 var awayMarks = []Mark{
 	{
 		Name: "namespace-remade-behind-writer", verbs: on(history.Write),
 		Sentence: "a namespace was deleted and made again while a writer was away",
 		before: func(w *world, r *history.Record) bool {
-			deleted, gone := w.removed[r.Key]
-			return r.Kind == "Namespace" && r.Op == "create" && gone && w.awaySince(deleted)
+			deleted, again := w.remakes(r)
+			return again && w.awaySince(deleted)
 		},
 	},
 	{
 		Name: "namespace-remade", verbs: on(history.Write),
 		Sentence: "a namespace was made again after it had been deleted",
 		before: func(w *world, r *history.Record) bool {
-			_, gone := w.removed[r.Key]
-			return r.Kind == "Namespace" && r.Op == "create" && gone
+			_, again := w.remakes(r)
+			return again
 		},
 	},
 	{

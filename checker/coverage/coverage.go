@@ -61,6 +61,7 @@ func (c *Catalogue) Count(x *index.Index) []int {
 	w := newWorld(x)
 	for i := range x.Records {
 		r := &x.Records[i]
+		w.record = int32(i)
 		candidates := c.byVerb[r.Verb]
 		for _, m := range candidates {
 			if before := c.marks[m].before; before != nil && before(w, r) {

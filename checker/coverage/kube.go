@@ -20,8 +20,8 @@ var kubeMarks = []Mark{
 		Name: "object-through-two-kube-apiservers", verbs: on(history.Write),
 		Sentence: "an object was written through another kube-apiserver than the time before",
 		before: func(w *world, r *history.Record) bool {
-			last, known := w.writers[objectKey{r.Kind, r.Key}]
-			return known && last != r.Actor
+			last := w.written(r)
+			return last != nil && last.Actor != r.Actor
 		},
 	},
 	{

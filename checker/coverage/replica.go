@@ -86,7 +86,7 @@ var replicaMarks = []Mark{
 		Sentence: "a writer started on a store that an earlier one had filled in part",
 		before: func(w *world, r *history.Record) bool {
 			s := w.replica(r.Actor).store
-			return isUp(r, "writer") && s.filling() && s != nil && len(s.keys) > 0
+			return isUp(r, "writer") && s.filling() && s != nil && s.begun
 		},
 	},
 	{
@@ -110,7 +110,7 @@ var replicaMarks = []Mark{
 		Sentence: "an etcd ended in the middle of its first sync",
 		before: func(w *world, r *history.Record) bool {
 			s := w.replica(r.Actor).store
-			return isDown(r, "etcd") && s.filling() && s != nil && len(s.keys) > 0
+			return isDown(r, "etcd") && s.filling() && s != nil && s.begun
 		},
 	},
 	{

@@ -64,16 +64,16 @@ var storeMarks = []Mark{
 		Name: "put-back-at-once", verbs: on(history.Put),
 		Sentence: "a key came back to a store within a second of its deletion",
 		before: func(w *world, r *history.Record) bool {
-			was, known := w.store(r.Store).keys[r.Key]
-			return known && !was.present && r.At-was.at <= time.Second
+			was := w.was(r)
+			return was != nil && was.Deleted && r.At-w.history.Records[was.Record].At <= time.Second
 		},
 	},
 	{
 		Name: "unchanged-put", verbs: on(history.Put),
 		Sentence: "a key of a view was put with the content that it had",
 		before: func(w *world, r *history.Record) bool {
-			was := w.store(r.Store).keys[r.Key]
-			return was.present && was.value == r.Value
+			was := w.was(r)
+			return was != nil && !was.Deleted && w.history.Records[was.Record].Value == r.Value
 		},
 	},
 	{

@@ -4,14 +4,17 @@ import (
 	"slices"
 	"time"
 
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// world is what is remembered of a run: its state at one record after the other. What
-// lies ahead, such as the answers to deletions, is in the index.
+// world is the state of a run at one record after the other. What a store or a
+// kube-apiserver had of a key before that, and what lies ahead, such as the answers to
+// deletions, is in the index.
 type world struct {
 	history  *index.Index
+	record   int32 // the one that is looked at
 	now      time.Duration
 	phase    string
 	churn    time.Duration // when the churn began
@@ -23,11 +26,7 @@ type world struct {
 	led      string          // the operator that became the leader last
 	faults   faults
 	truth    truth
-	writers  map[objectKey]string     // the kube-apiserver that wrote the object last
-	removed  map[string]time.Duration // when each namespace that is gone was deleted
 }
-
-type objectKey struct{ kind, key string }
 
 // replica is a replica of the ClusterMesh API server.
 type replica struct {
@@ -57,15 +56,9 @@ type store struct {
 	name     string
 	replica  *replica
 	canaries kinds
-	keys     map[string]stored // by etcd key
-	count    [views]int        // keys by view kind
-	left     time.Duration     // when its etcd went down last
-}
-
-type stored struct {
-	value   string
-	present bool
-	at      time.Duration
+	begun    bool          // a key of a view has changed there
+	count    [views]int    // keys by view kind
+	left     time.Duration // when its etcd went down last
 }
 
 // agent is an agent and the datapath of its host.
@@ -126,9 +119,26 @@ func canaryOf(key string) (int, bool) {
 func newWorld(x *index.Index) *world {
 	return &world{
 		history: x, replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
-		leaders: map[string]bool{}, writers: map[objectKey]string{}, removed: map[string]time.Duration{},
-		faults: newFaults(), truth: newTruth(),
+		leaders: map[string]bool{}, faults: newFaults(), truth: newTruth(),
 	}
+}
+
+// was returns what a store had of the key of a view that a record changes: nil if nothing
+// yet, or if it is no such key.
+func (w *world) was(r *history.Record) *index.Version {
+	if _, viewed := kindNumber(r.Kind); !viewed {
+		return nil
+	}
+	return w.history.Store(r.Store).Before(r.Key, w.record)
+}
+
+// written returns the record that wrote an object before the present one does, or nil.
+func (w *world) written(r *history.Record) *history.Record {
+	c := w.history.KindOf(r.Kind).Before(r.Key, w.record)
+	if c == nil {
+		return nil
+	}
+	return &w.history.Records[c.Record]
 }
 
 // A predicate looks at hosts and stores and gets an empty one for a name that no
@@ -176,7 +186,7 @@ func (w *world) store(name string) *store {
 	if s := w.stores[name]; s != nil {
 		return s
 	}
-	return &store{name: name, keys: map[string]stored{}}
+	return &store{name: name}
 }
 
 func (w *world) makeStore(name string, at *replica) *store {

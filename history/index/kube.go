@@ -121,6 +121,16 @@ func (k *KubeKind) At(key string, rv int64) (made, next *KubeChange) {
 	return made, next
 }
 
+// Before returns the last change of an object that was made before a record, or nil.
+func (k *KubeKind) Before(key string, record int32) *KubeChange {
+	changes := k.objects[key]
+	i := sort.Search(len(changes), func(i int) bool { return changes[i].Record >= record })
+	if i == 0 {
+		return nil
+	}
+	return &changes[i-1]
+}
+
 // Version returns the resourceVersion that an object had at a resourceVersion, or zero
 // if it did not exist.
 func (k *KubeKind) Version(key string, rv int64) int64 {

@@ -159,6 +159,16 @@ func (s *Store) VersionBy(key string, rev int64) *Version {
 	return &versions[i-1]
 }
 
+// Before returns the last version of a key that was made before a record, or nil.
+func (s *Store) Before(key string, record int32) *Version {
+	versions := s.Versions[key]
+	i := sort.Search(len(versions), func(i int) bool { return versions[i].Record >= record })
+	if i == 0 {
+		return nil
+	}
+	return &versions[i-1]
+}
+
 // Change returns the version of a key that was made at the revision, or nil, and the
 // revision of the value that it replaced, zero if there was none.
 func (s *Store) Change(key string, rev int64) (v *Version, replaced int64) {

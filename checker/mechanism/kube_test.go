@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // An agent that reads k0 sees that slice s1 gives the address e to pod ns/one.
@@ -87,7 +88,7 @@ func TestCausesOfReadersOfSlices(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			records, err := history.Parse(c.records + ends)
 			require.NoError(t, err)
-			r, _ := checker.Check(&history.History{Records: records}, checker.Config{}).Result(c.property)
+			r, _ := checker.Check(index.New(&history.History{Records: records}), checker.Config{}).Result(c.property)
 			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
 			for _, v := range r.Violations {
 				if c.want == "" {

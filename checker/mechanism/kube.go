@@ -226,14 +226,44 @@ func podOf(content string) string {
 	return pod
 }
 
-// ofKubeSight explains a sight of what was no longer true: the claim was still in the
-// agent's queue when it took what another object said later.
+// ofKubeSight explains a sight of what was no longer true, or was true all along while
+// the address had been dropped.
 func (c change) ofKubeSight() *property.Cause {
-	claim, before := c.claim(c.r.Value, c.r.At), c.neighbour(-1)
-	if claim < 0 || before < 0 || c.x.in.Records[before].At < c.r.At-burst {
+	before := c.neighbour(-1)
+	if before < 0 {
 		return nil
 	}
-	shown, first := &c.x.in.Records[claim], c.x.in.Records[before].At
+	if c.x.in.Records[before].At >= c.r.At-burst {
+		for _, claim := range slices.Backward(c.truths(c.r.At)) {
+			if r := &c.x.in.Records[claim]; r.Op == "put" && r.Value == c.r.Value {
+				if cause := c.ofQueued(claim, c.x.in.Records[before].At); cause != nil {
+					return cause
+				}
+			}
+		}
+	}
+	loss, ok := c.x.changeAt(before)
+	if !ok || !loss.isLoss() {
+		return nil
+	}
+	if cause := loss.ofKubeLoss(); cause != nil && cause.Name() == CauseSlice {
+		return cause
+	}
+	taken := loss.neighbour(-1)
+	if taken < 0 {
+		return nil
+	}
+	old := loss.claim(c.x.in.Records[taken].Value, loss.r.At)
+	if old < 0 {
+		return nil
+	}
+	return loss.ofOldOwner(taken, old)
+}
+
+// ofQueued explains that a claim was still in the agent's queue when, at an instant, it
+// took what another object said later.
+func (c change) ofQueued(claim int, first time.Duration) *property.Cause {
+	shown := &c.x.in.Records[claim]
 	toldShown := c.told(objectOf(shown), shown.RV, shown.At, first)
 	if toldShown < 0 {
 		return nil
@@ -255,18 +285,22 @@ func (c change) ofKubeSight() *property.Cause {
 	return nil
 }
 
-// ofOldOwner explains that an agent drops an address, for good, although another object
-// claims it of which it had been told before it took the one that goes for its owner.
+// ofOldOwner explains that an agent drops an address although another object claimed it,
+// when its owner went, of which it had been told before it took that one for its owner.
 func (c change) ofOldOwner(before, old int) *property.Cause {
 	loser := &c.x.in.Records[old]
 	before = max(before, c.shown(loser.Value, c.record)) // a datapath had it perhaps before its agent restarted
 	taken := &c.x.in.Records[before]
-	live := map[string]int{} // by owner: the record of what it claims when the address is dropped
+	live := map[string]int{} // by owner: the record of what it claims when the loser goes, or else when the address is dropped
 	for _, i := range c.truths(c.r.At) {
-		if r := &c.x.in.Records[i]; r.Op == "put" {
+		r := &c.x.in.Records[i]
+		if r.Op == "put" {
 			live[r.Owner] = i
 		} else {
 			delete(live, r.Owner)
+		}
+		if i > old && r.Owner == loser.Owner {
+			break
 		}
 	}
 	for _, owner := range slices.Sorted(maps.Keys(live)) {
@@ -398,7 +432,7 @@ var (
 			f.Agent, f.Owners[1], property.Content(f.Before.Value), f.Shown.Key, f.Owners[0], f.Before.Key)
 	}}
 	oldOwner = &property.Rule{Name: "old-owner", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s had been told of %s, which claims %s since %s, when at %s it took that of %s for its owner; now that one goes and nothing tells it of the other again",
+		return fmt.Sprintf("%s had been told of %s, which claims %s since %s, when at %s it took that of %s for its owner; when that one went, it dropped the address",
 			f.Agent, f.Owners[1], f.Key, text.Seconds(f.Truth.At), text.Seconds(f.Since), f.Owners[0])
 	}}
 )

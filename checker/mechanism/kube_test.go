@@ -79,6 +79,37 @@ func TestCausesOfReadersOfSlices(t *testing.T) {
 9.002 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
 9.003 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
 `, "monotonic", ""},
+		{"an address that one update of a slice passes on, and which then is free", readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s1 rv=7
+4 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpointSlice/s1 rv=8
+9 k0 event CiliumEndpointSlice - value="MODIFIED:s1:7 MODIFIED:s1:8" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+`, "monotonic", mechanism.CauseSlice},
+		{"an update of the older of two owners, after the drop of the younger", readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2 rv=7
+3 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
+3.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+4 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpointSlice/s2 rv=8
+5 k0 truth endpoint e value="id=3 host=h pod=ns/one" op=put owner=CiliumEndpointSlice/s1 rv=9
+6 k0 truth endpoint e value="id=3 host=h pod=ns/one" op=del owner=CiliumEndpointSlice/s1 rv=10
+9 k0 event CiliumEndpointSlice - value="DELETED:s2:8 MODIFIED:s1:9 MODIFIED:s1:10" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.002 a0 see endpoint e value="id=3 host=h pod=ns/one" op=watch peer=k0 inc=1
+9.003 a0 drop endpoint e op=watch peer=k0 inc=1
+`, "monotonic", mechanism.CauseOldOwner},
+		{"an owner that wrote its claim again", readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2#2 rv=7
+4 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpointSlice/s1 rv=8
+5 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2 rv=9
+5 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpointSlice/s2#2 rv=9
+6 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=del owner=CiliumEndpointSlice/s2 rv=10
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:8 MODIFIED:s2:9 MODIFIED:s2:10" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+`, "monotonic", mechanism.CauseObjects},
 		{"a claim that is over, taken long after what came after it", movedSlice + gaveUp + `
 9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:10 DELETED:s2:9" peer=a0 id=1
 9.001 a0 see endpoint e value="id=3 host=h pod=ns/three" op=watch peer=k0 inc=1

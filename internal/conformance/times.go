@@ -12,8 +12,10 @@ const (
 	ahead = fault.Duration(time.Second)
 	// pause is between what makes an agent connect anew and its connection.
 	pause = fault.Duration(2 * time.Second)
-	// boot is when agents are led to the replicas that they read at the start.
-	boot = fault.Duration(0)
+	// boot is when agents are led to the replicas that they read at the start: the churn
+	// phase begins as soon as all agents know everything, of one replica maybe, and
+	// the others become ready within a second.
+	boot = fault.Duration(time.Second)
 	// first is when the first step happens.
 	first = fault.Duration(15 * time.Second)
 )

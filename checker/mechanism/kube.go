@@ -55,9 +55,42 @@ func (x *causes) ofKubeChange(v *property.Violation) *property.Cause {
 	case !ok:
 		return nil
 	case c.isLoss():
-		return c.ofKubeLoss()
+		if cause := c.ofKubeLoss(); cause != nil || c.r.Verb != history.Unprogram {
+			return cause
+		}
+		return c.ofViewsLoss()
 	}
-	return c.ofKubeSight()
+	before := c.neighbour(-1)
+	if n := len(v.Records); n > 1 && c.isOf(v.Records[n-2]) {
+		before = v.Records[n-2] // what was later than this
+	}
+	return c.ofKubeSight(before)
+}
+
+// isOf reports whether a record is a change of the same entry in the same view or datapath.
+func (c change) isOf(record int) bool {
+	for i := c.neighbour(-1); i >= record; i = (change{x: c.x, r: c.r, record: i}).neighbour(-1) {
+		if i == record {
+			return true
+		}
+	}
+	return false
+}
+
+// ofViewsLoss explains that a datapath has lost what its agent's view had lost, since a
+// restart after which the datapath waited for the view.
+func (c change) ofViewsLoss() *property.Cause {
+	for i := c.record - 1; i >= 0; i-- {
+		r := &c.x.in.Records[i]
+		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != history.See && r.Verb != history.Drop {
+			continue
+		}
+		if r.Verb == history.See || r.Inc != c.r.Inc {
+			return nil
+		}
+		return change{x: c.x, r: r, record: i}.ofKubeLoss()
+	}
+	return nil
 }
 
 func (c change) isLoss() bool { return c.r.Verb == history.Drop || c.r.Verb == history.Unprogram }
@@ -227,16 +260,19 @@ func podOf(content string) string {
 }
 
 // ofKubeSight explains a sight of what was no longer true, or was true all along while
-// the address had been dropped.
-func (c change) ofKubeSight() *property.Cause {
-	before := c.neighbour(-1)
+// the address had been dropped: after a change that showed something later.
+func (c change) ofKubeSight(before int) *property.Cause {
 	if before < 0 {
 		return nil
 	}
-	if c.x.in.Records[before].At >= c.r.At-burst {
+	if first := c.x.in.Records[before].At; first >= c.r.At-burst {
+		shown := map[string]bool{c.r.Value: true} // since then
+		for i := c.neighbour(-1); i > before; i = (change{x: c.x, r: c.r, record: i}).neighbour(-1) {
+			shown[c.x.in.Records[i].Value] = true
+		}
 		for _, claim := range slices.Backward(c.truths(c.r.At)) {
-			if r := &c.x.in.Records[claim]; r.Op == "put" && r.Value == c.r.Value {
-				if cause := c.ofQueued(claim, c.x.in.Records[before].At); cause != nil {
+			if r := &c.x.in.Records[claim]; r.Op == "put" && shown[r.Value] {
+				if cause := c.ofQueued(claim, before); cause != nil {
 					return cause
 				}
 			}
@@ -260,10 +296,11 @@ func (c change) ofKubeSight() *property.Cause {
 	return loss.ofOldOwner(taken, old)
 }
 
-// ofQueued explains that a claim was still in the agent's queue when, at an instant, it
-// took what another object said later.
-func (c change) ofQueued(claim int, first time.Duration) *property.Cause {
-	shown := &c.x.in.Records[claim]
+// ofQueued explains that a claim was still in the agent's queue when, by an earlier
+// change, it took what another object said later.
+func (c change) ofQueued(claim, before int) *property.Cause {
+	shown, first := &c.x.in.Records[claim], c.x.in.Records[before].At
+	owner := c.takenFrom(before)
 	toldShown := c.told(objectOf(shown), shown.RV, shown.At, first)
 	if toldShown < 0 {
 		return nil
@@ -273,7 +310,7 @@ func (c change) ofQueued(claim int, first time.Duration) *property.Cause {
 		if i < claim {
 			return nil
 		}
-		if objectOf(r) == objectOf(shown) {
+		if objectOf(r) == objectOf(shown) || objectOf(r) != owner {
 			continue
 		}
 		if toldOther := c.toldOrGone(objectOf(r), r.RV, r.At, first); toldOther >= 0 {
@@ -283,6 +320,22 @@ func (c change) ofQueued(claim int, first time.Duration) *property.Cause {
 		}
 	}
 	return nil
+}
+
+// takenFrom is the object of which a change of the entry comes: the one that claims what
+// is shown, or claimed what is shown no longer.
+func (c change) takenFrom(record int) string {
+	if c.x.in.Records[record].Value == "" {
+		record = (change{x: c.x, r: c.r, record: record}).neighbour(-1)
+	}
+	if record < 0 {
+		return ""
+	}
+	claim := c.claim(c.x.in.Records[record].Value, c.r.At)
+	if claim < 0 {
+		return ""
+	}
+	return objectOf(&c.x.in.Records[claim])
 }
 
 // ofOldOwner explains that an agent drops an address although another object claimed it,

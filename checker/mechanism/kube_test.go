@@ -110,6 +110,31 @@ func TestCausesOfReadersOfSlices(t *testing.T) {
 9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
 9.001 a0 drop endpoint e op=watch peer=k0 inc=1
 `, "monotonic", mechanism.CauseObjects},
+		{"an owner's second claim, when a drop came before its first", movedSlice + `
+5 k0 truth endpoint e value="id=3 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2 rv=9
+6 k0 truth endpoint e value="id=3 host=h pod=ns/two" op=del owner=CiliumEndpointSlice/s2 rv=10
+9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:8 MODIFIED:s2:9 MODIFIED:s2:10" peer=a0 id=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+9.001 a0 see endpoint e value="id=3 host=h pod=ns/two" op=watch peer=k0 inc=1
+9.001 a0 drop endpoint e op=watch peer=k0 inc=1
+`, "monotonic", mechanism.CauseObjects},
+		{"a datapath that waited for the view after a restart, and the view's drop", readsSlices + `
+2 a0 program endpoint e value="id=1 host=h pod=ns/one" op=list peer=k0 inc=1
+3 a0 down agent - inc=1
+4 a0 up agent - inc=2
+5 a0 see endpoint e value="id=1 host=h pod=ns/one" op=list peer=k0 inc=2
+6 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2 rv=7
+6 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
+6.001 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=2
+7 k0 truth endpoint e value="id=3 host=h pod=ns/one" op=put owner=CiliumEndpointSlice/s1 rv=8
+7 k0 event CiliumEndpointSlice - value="MODIFIED:s1:8" peer=a0 id=1
+7.001 a0 see endpoint e value="id=3 host=h pod=ns/one" op=watch peer=k0 inc=2
+8 k0 truth endpoint e value="id=3 host=h pod=ns/one" op=del owner=CiliumEndpointSlice/s1 rv=9
+8 k0 event CiliumEndpointSlice - value="MODIFIED:s1:9" peer=a0 id=1
+8.001 a0 drop endpoint e op=watch peer=k0 inc=2
+9 a0 unprogram endpoint e op=watch peer=k0 inc=2
+`, "no-spurious-deletion", mechanism.CauseOldOwner},
 		{"a claim that is over, taken long after what came after it", movedSlice + gaveUp + `
 9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:10 DELETED:s2:9" peer=a0 id=1
 9.001 a0 see endpoint e value="id=3 host=h pod=ns/three" op=watch peer=k0 inc=1

@@ -3,17 +3,20 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 var Load = property.Property{
 	Name:    "load",
-	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute, but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes.",
+	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes.",
 	Why:     "mission C7, C10, C12, R4, R10: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
 	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
@@ -34,7 +37,7 @@ const (
 )
 
 func checkLoad(in *property.Input) property.Result {
-	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}}
+	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}, openLoop: in.History.Version >= 3}
 	for i := range in.Records {
 		s.record(i, &in.Records[i])
 	}
@@ -52,7 +55,9 @@ type stormCheck struct {
 	started    map[string]time.Duration // a client's process
 	clients    map[index.ClientServer]*requester
 	writes     window
-	objects    int // that there are
+	objects    int  // that there are
+	nodes      int  // that there are
+	openLoop   bool // the workload's host has a client for each node, and one more
 	requests   int
 	kube       bool    // some are to a kube-apiserver
 	top        float64 // requests in a minute as a part of the bound, at most
@@ -94,15 +99,30 @@ func (s *stormCheck) record(i int, r *history.Record) {
 		s.writes.add(r.At, workWindow)
 		switch r.Op {
 		case "create":
-			s.objects++
+			s.count(r.Kind, 1)
 		case "delete":
-			s.objects--
+			s.count(r.Kind, -1)
 		}
 	case IsRequest(r):
 		s.requests++
 		s.kube = s.kube || r.Verb == history.Request
 		s.request(i, r)
 	}
+}
+
+func (s *stormCheck) count(kind string, change int) {
+	s.objects += change
+	if slices.Contains(schema.KindNamed(schema.Node).Resources, kind) {
+		s.nodes += change
+	}
+}
+
+// clientsOn is how many clients there are on a host.
+func (s *stormCheck) clientsOn(host string) int {
+	if s.openLoop && mode.Client.Is(host) {
+		return s.nodes + 1
+	}
+	return 1
 }
 
 // IsRequest reports whether a record is of something that a client asked for.
@@ -138,7 +158,7 @@ func (s *stormCheck) request(i int, r *history.Record) {
 		return
 	}
 	n := c.requests.add(r.At, StormWindow)
-	bound := StormRequests + s.objects + requestsPerWrite*s.writes.since(r.At-workWindow)
+	bound := StormRequests*s.clientsOn(r.Peer) + s.objects + requestsPerWrite*s.writes.since(r.At-workWindow)
 	if part := float64(n) / float64(bound); part > s.top {
 		s.top = part
 		s.most = fmt.Sprintf("at most %.0f %% of the bound (%s of %s in the minute until %s: %s of %s)", 100*part, r.Peer, r.Actor, text.Seconds(r.At), text.Thousands(n), text.Thousands(bound))

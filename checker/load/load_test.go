@@ -136,3 +136,18 @@ func TestLeaks(t *testing.T) {
 		{Name: "nobody counted", History: run, Outcome: property.Unknown, Says: []string{"the goroutines that were left when every process had stopped were not counted"}},
 	})
 }
+
+// Since the form 3 of histories the workload's host has a client for each node, and one
+// more; before, it had one.
+func TestClientsOnTheWorkloadsHost(t *testing.T) {
+	s := stormCheck{openLoop: true}
+	for _, kind := range []string{"CiliumNode", "CiliumNode", "Pod"} {
+		s.count(kind, 1)
+	}
+	s.count("CiliumNode", -1)
+	require.Equal(t, 2, s.objects)
+	require.Equal(t, 2, s.clientsOn("w0"))
+	require.Equal(t, 1, s.clientsOn("r0"))
+	s.openLoop = false
+	require.Equal(t, 1, s.clientsOn("w0"))
+}

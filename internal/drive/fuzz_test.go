@@ -29,7 +29,7 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, lines string) {
 		records, err := history.Parse(lines)
 		if err != nil {
-			t.Skip()
+			return // not well formed
 		}
 		x := index.New(&history.History{Version: history.Version, Plan: "{}", Records: records})
 		checker.Check(x, checker.Config{})

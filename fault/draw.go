@@ -30,7 +30,7 @@ type DrawConfig struct {
 func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 	objects, problem := survey(cfg.Objects)
 	if problem != nil {
-		return nil, fmt.Errorf("%s: %s", problem.path, problem.text)
+		return nil, problem
 	}
 	from := source{seed: seed}
 	s := reference

@@ -1,11 +1,8 @@
 package fault
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
-	"unicode/utf8"
 
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/strictjson"
@@ -29,18 +26,9 @@ func ReadFile(file string) (*Plan, error) {
 // in errors, which are as those of ReadFile. Fields that a plan does not have,
 // fields given twice and text after the plan are refused.
 func Read(name string, data []byte) (*Plan, error) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, fmt.Errorf("%s: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one", name)
-	}
-	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return nil, fmt.Errorf("%s: this is not a plan but binary data; a plan is a JSON object", name)
-	}
 	plan := new(Plan)
-	if p := strictjson.Decode(data, plan, form); p != nil {
-		return nil, (&flaw{p.Path, p.Text, p.Offset}).in(name, data, versionFlaw(data))
-	}
-	if p := validate(plan); p != nil {
-		return nil, p.in(name, data, nil)
+	if err := strictjson.Read(name, data, plan, form, func() *flaw { return validate(plan) }); err != nil {
+		return nil, err
 	}
 	return plan, nil
 }
@@ -48,57 +36,19 @@ func Read(name string, data []byte) (*Plan, error) {
 // Validate says what makes the plan impossible to run: nil, or one sentence with
 // the field and what would be right. Read has validated what it returns.
 func (p *Plan) Validate() error {
-	if problem := validate(p); problem != nil {
-		return fmt.Errorf("%s: %s", problem.path, problem.text)
+	if flaw := validate(p); flaw != nil {
+		return flaw
 	}
 	return nil
 }
 
-// A flaw is what is wrong with a field. If offset is positive it is where in
-// the file the field ends; otherwise the path tells.
-type flaw struct {
-	path   string // such as ops[3].pod.node; empty for the plan as a whole
-	text   string
-	offset int64
-}
+// A flaw is what is wrong with a field.
+type flaw = strictjson.Flaw
 
-func flawf(path, format string, args ...any) *flaw {
-	return &flaw{path: path, text: fmt.Sprintf(format, args...)}
-}
-
-// in makes the sentence about the problem in the named file. A flaw of the
-// file's version, if there is one, explains all the others and takes their place.
-func (p *flaw) in(name string, data []byte, version *flaw) error {
-	if version != nil {
-		p = version
-	}
-	if p.offset == 0 {
-		p.offset = strictjson.Locate(data, p.path, new(Plan), form)
-	}
-	return (&strictjson.Flaw{Path: p.path, Text: p.text, Offset: p.offset}).In(name, data)
-}
-
-// versionFlaw looks for a version that this program does not read, in a file
-// that does not decode: the other form is then the reason.
-func versionFlaw(data []byte) *flaw {
-	var form struct{ Version *int }
-	if json.Unmarshal(data, &form) != nil || form.Version == nil || *form.Version == Version {
-		return nil
-	}
-	return checkVersion(*form.Version)
-}
-
-func checkVersion(version int) *flaw {
-	switch {
-	case version == Version:
-		return nil
-	case version == 0:
-		return flawf("version", "the version of the file form is missing; this program reads version %d", Version)
-	}
-	return flawf("version", "the file form has version %d; this program reads version %d", version, Version)
-}
+func flawf(path, format string, args ...any) *flaw { return strictjson.Flawf(path, format, args...) }
 
 // form is what a plan's file holds.
-var form = strictjson.Form{What: "plan", Raw: "a Kubernetes object", Text: map[reflect.Type]string{
-	reflect.TypeFor[Duration](): `a duration as text, such as "12.5s"`,
-}}
+var form = strictjson.Form{
+	What: "plan", How: "simrun -seed 1 -write-plan FILE writes one", Version: Version, Raw: "a Kubernetes object",
+	Text: map[reflect.Type]string{reflect.TypeFor[Duration](): `a duration as text, such as "12.5s"`},
+}

@@ -57,7 +57,7 @@ func survey(objects []json.RawMessage) (given, *flaw) {
 			return g, flawf("objects["+strconv.Itoa(i)+"]", "the object does not have the form of its kind: %s", err)
 		}
 		if p := g.add(object); p != nil {
-			p.path = "objects[" + strconv.Itoa(i) + "]"
+			p.Path = "objects[" + strconv.Itoa(i) + "]"
 			return g, p
 		}
 	}

@@ -18,7 +18,7 @@ const (
 // validate returns the first reason why the plan cannot be run, in the order of
 // the file form, or nil.
 func validate(p *Plan) *flaw {
-	if problem := checkVersion(p.Version); problem != nil {
+	if problem := form.CheckVersion(&p.Version); problem != nil {
 		return problem
 	}
 	if _, known := mode.InWorld(p.Mode); !known {

@@ -2,8 +2,9 @@ package fault
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // Encode returns the file form: indented JSON with one pod, op, fault or object
@@ -11,11 +12,11 @@ import (
 // Read gives the same plan back.
 func (p *Plan) Encode() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"seed\": %d,\n  \"mode\": %s,\n\n", p.Version, p.Seed, line(p.Mode))
-	fmt.Fprintf(&b, "  \"topology\": %s,\n  \"network\": %s,\n  \"options\": %s,\n\n", line(p.Topology), line(p.Network), line(p.Options))
-	fmt.Fprintf(&b, "  \"churn\": %s,\n  \"settle\": %s", line(p.Churn), line(p.Settle))
+	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"seed\": %d,\n  \"mode\": %s,\n\n", p.Version, p.Seed, strictjson.Line(p.Mode))
+	fmt.Fprintf(&b, "  \"topology\": %s,\n  \"network\": %s,\n  \"options\": %s,\n\n", strictjson.Line(p.Topology), strictjson.Line(p.Network), strictjson.Line(p.Options))
+	fmt.Fprintf(&b, "  \"churn\": %s,\n  \"settle\": %s", strictjson.Line(p.Churn), strictjson.Line(p.Settle))
 	if len(p.Promise) > 0 {
-		fmt.Fprintf(&b, ",\n  \"promise\": %s", line(p.Promise))
+		fmt.Fprintf(&b, ",\n  \"promise\": %s", strictjson.Line(p.Promise))
 	}
 	writeList(&b, "pods", p.Pods)
 	writeList(&b, "ops", p.Ops)
@@ -27,7 +28,7 @@ func (p *Plan) Encode() []byte {
 
 // Line returns the plan as one line of JSON without a line end, which is how a
 // history carries it. Read gives the same plan back.
-func (p *Plan) Line() string { return string(line(p)) }
+func (p *Plan) Line() string { return string(strictjson.Line(p)) }
 
 func writeList[T any](b *bytes.Buffer, name string, list []T) {
 	if len(list) == 0 {
@@ -38,18 +39,7 @@ func writeList[T any](b *bytes.Buffer, name string, list []T) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(b, "\n    %s", line(element))
+		fmt.Fprintf(b, "\n    %s", strictjson.Line(element))
 	}
 	b.WriteString("\n  ]")
-}
-
-// line returns a part of a plan as one line of JSON.
-func line(part any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(part); err != nil {
-		panic(fmt.Sprintf("fault: a plan holds an object that is not JSON: %v", err))
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

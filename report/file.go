@@ -1,14 +1,12 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
@@ -31,7 +29,9 @@ type verdictFile struct {
 	checker.Verdict
 }
 
-var verdictForm = strictjson.Form{What: "verdict", Raw: "a plan, which is an object"}
+var verdictForm = strictjson.Form{
+	What: "verdict", How: "simrun check -verdict FILE HISTORY writes one", Version: FileVersion, Raw: "a plan, which is an object",
+}
 
 // EncodeVerdict returns the verdict of a history in its file form, which ReadVerdict
 // reads back.
@@ -43,14 +43,7 @@ func (r *Run) EncodeVerdict() []byte {
 	if r.PlanErr != nil {
 		form.PlanError = r.PlanErr.Error()
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", " ")
-	if err := encoder.Encode(form); err != nil {
-		panic(fmt.Sprintf("report: cannot encode a verdict: %v", err)) // it is made of plain values
-	}
-	return b.Bytes()
+	return strictjson.Indented(form)
 }
 
 // ReadVerdict reads a verdict in its file form. The name stands for the file in errors,
@@ -58,26 +51,9 @@ func (r *Run) EncodeVerdict() []byte {
 // Fields that a verdict does not have are refused, and so is what no checker can have
 // said: an unknown property or rule, a violation without the facts that its rule tells.
 func ReadVerdict(name string, data []byte) (*Run, error) {
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, fmt.Errorf("%s: the file is empty; simrun check -verdict FILE HISTORY writes a verdict", name)
-	}
-	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return nil, fmt.Errorf("%s: this is not a verdict but binary data; a verdict is a JSON object", name)
-	}
 	var form verdictFile
-	flaw := strictjson.Decode(data, &form, verdictForm)
-	var version struct{ Version *int }
-	if json.Unmarshal(data, &version) == nil && version.Version != nil && *version.Version != FileVersion {
-		flaw = flawAt("version", "the file form has version %d; this program reads version %d", *version.Version, FileVersion)
-	}
-	if flaw == nil {
-		flaw = form.resolve()
-	}
-	if flaw != nil {
-		if flaw.Offset == 0 {
-			flaw.Offset = strictjson.Locate(data, flaw.Path, new(verdictFile), verdictForm)
-		}
-		return nil, flaw.In(name, data)
+	if err := strictjson.Read(name, data, &form, verdictForm, form.resolve); err != nil {
+		return nil, err
 	}
 	run := &Run{Name: form.Name, Verdict: form.Verdict, Hash: form.Hash, Virtual: form.Virtual, Records: form.Records}
 	if form.Plan == nil {
@@ -91,20 +67,14 @@ func ReadVerdict(name string, data []byte) (*Run, error) {
 	return run, nil
 }
 
-func flawAt(path, format string, args ...any) *strictjson.Flaw {
-	return &strictjson.Flaw{Path: path, Text: fmt.Sprintf(format, args...)}
-}
-
 // resolve looks up the rules that were read by their names, and says what is not as a
 // checker's verdict is.
 func (f *verdictFile) resolve() *strictjson.Flaw {
 	switch {
-	case f.Version != FileVersion:
-		return flawAt("version", "the version of the file form is missing; this program reads version %d", FileVersion)
 	case len(f.Results) == 0:
-		return flawAt("results", "want the result of each property")
+		return strictjson.Flawf("results", "want the result of each property")
 	case (f.Plan == nil) == (f.PlanError == ""):
-		return flawAt("plan", "want either plan or planError, which says why there is none")
+		return strictjson.Flawf("plan", "want either plan or planError, which says why there is none")
 	}
 	properties := map[string][]*checker.Rule{}
 	var names []string
@@ -118,11 +88,11 @@ func (f *verdictFile) resolve() *strictjson.Flaw {
 		rules, known := properties[r.Property]
 		switch {
 		case !known:
-			return flawAt(at+".property", "found %s; want one of %s", strictjson.Quote(r.Property), strings.Join(names, ", "))
+			return strictjson.Flawf(at+".property", "found %s; want one of %s", strictjson.Quote(r.Property), strings.Join(names, ", "))
 		case !slices.Contains(checker.Outcomes(), r.Outcome):
-			return flawAt(at+".outcome", "found %s; want one of %s", strictjson.Quote(string(r.Outcome)), outcomes())
+			return strictjson.Flawf(at+".outcome", "found %s; want one of %s", strictjson.Quote(string(r.Outcome)), outcomes())
 		case (r.Outcome == checker.Fail) != (len(r.Violations) > 0):
-			return flawAt(at+".violations", "a property has violations if its outcome is fail, and else none; found %d and the outcome %s", len(r.Violations), r.Outcome)
+			return strictjson.Flawf(at+".violations", "a property has violations if its outcome is fail, and else none; found %d and the outcome %s", len(r.Violations), r.Outcome)
 		}
 		for j := range r.Violations {
 			v := &r.Violations[j]
@@ -150,7 +120,7 @@ func resolveProof(at string, p *checker.Proof) *strictjson.Flaw {
 		}
 		names = append(names, m.Name)
 	}
-	return flawAt(at+".mechanism", "found %s; want one of %s", strictjson.Quote(p.Mechanism), strings.Join(names, ", "))
+	return strictjson.Flawf(at+".mechanism", "found %s; want one of %s", strictjson.Quote(p.Mechanism), strings.Join(names, ", "))
 }
 
 // resolve replaces a rule that was read by the one of its name, and sees that the facts
@@ -161,13 +131,13 @@ func resolve(at string, rule **checker.Rule, facts *checker.Facts, rules []*chec
 		if *rule != nil && known.Name == (*rule).Name {
 			*rule = known
 			if !tells(known, facts) {
-				return flawAt(at, "facts are missing that the rule %s tells", known.Name)
+				return strictjson.Flawf(at, "facts are missing that the rule %s tells", known.Name)
 			}
 			return nil
 		}
 		names = append(names, known.Name)
 	}
-	return flawAt(at+".rule", "want one of %s", strings.Join(names, ", "))
+	return strictjson.Flawf(at+".rule", "want one of %s", strings.Join(names, ", "))
 }
 
 // tells reports whether a rule has the facts that it needs for its sentence.

@@ -70,7 +70,7 @@ func TestVerdictRefusals(t *testing.T) {
 		{`"keys": 2`, `"keys": 2, "keys": 3`, `results[1].violations[0].counts.keys: the field is given twice`},
 		{`"p50": 1.5`, `"p50": "x"`, `results[2].measures[0].p50: found "x"; want a number`},
 		{`"hash": "abc123"`, `"hash": null`, `v:4: hash: found null; want text in quotes`},
-		{`"unfired"`, `"fired"`, `there is no field "fired" here; the fields are version, name,`},
+		{`"unfired"`, `"fired"`, `a verdict has no field "fired"; its fields are version, name,`},
 	} {
 		require.Equal(t, 1, strings.Count(file, c.old), c.old)
 		_, err := ReadVerdict("v", []byte(strings.Replace(file, c.old, c.new, 1)))
@@ -82,9 +82,9 @@ func TestVerdictRefusals(t *testing.T) {
 	_, err := ReadVerdict("v", unshown.EncodeVerdict())
 	require.ErrorContains(t, err, "results[1].violations[0]: facts are missing that the rule deleted-unasked tells")
 	_, err = ReadVerdict("v", nil)
-	require.EqualError(t, err, "v: the file is empty; simrun check -verdict FILE HISTORY writes a verdict")
+	require.EqualError(t, err, "v: the file is empty; a verdict is a JSON object, and simrun check -verdict FILE HISTORY writes one")
 	_, err = ReadVerdict("v", []byte{0xff})
-	require.EqualError(t, err, "v: this is not a verdict but binary data; a verdict is a JSON object")
+	require.EqualError(t, err, "v: this is not a verdict but binary data; a verdict is a JSON object, and simrun check -verdict FILE HISTORY writes one")
 	_, err = ReadVerdict("v", []byte(file+"{}"))
 	require.ErrorContains(t, err, "there is text after the verdict; a file holds one verdict")
 	_, err = ReadVerdict("v", []byte(`{"version": 1}`))

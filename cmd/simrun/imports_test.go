@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -126,13 +125,21 @@ func TestDirectDependenciesAreDocumented(t *testing.T) {
 	imported := strings.Fields(string(output))
 
 	want := []string{}
-	for _, dependency := range mod.Require {
-		if dependency.Indirect {
-			continue
+	used := map[string]bool{} // modules of whose packages one is imported
+	for _, path := range imported {
+		module := ""
+		for _, dependency := range mod.Require {
+			if within(path, []string{dependency.Path}) && len(dependency.Path) > len(module) {
+				module = dependency.Path
+			}
 		}
-		want = append(want, dependency.Path)
-		require.True(t, slices.ContainsFunc(imported, func(path string) bool { return within(path, []string{dependency.Path}) }),
-			"nothing imports %s; go mod tidy takes it out of go.mod", dependency.Path)
+		used[module] = true
+	}
+	for _, dependency := range mod.Require {
+		require.Equal(t, !dependency.Indirect, used[dependency.Path], "whether %s is imported; go mod tidy corrects go.mod", dependency.Path)
+		if !dependency.Indirect {
+			want = append(want, dependency.Path)
+		}
 	}
 	for _, replaced := range mod.Replace {
 		want = append(want, replaced.Old.Path)

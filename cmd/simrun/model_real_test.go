@@ -81,7 +81,7 @@ func TestModelReal(t *testing.T) {
 
 	text, err := os.ReadFile("out/outcomes.json")
 	require.NoError(t, err)
-	outcomes, err := conformance.ReadOutcomes(text)
+	outcomes, err := conformance.ReadOutcomes("outcomes.json", text)
 	require.NoError(t, err)
 	require.Equal(t, "3-4", outcomes.Seeds)
 	require.NotEmpty(t, outcomes.Code["cilium"])
@@ -108,7 +108,7 @@ func TestModelReal(t *testing.T) {
 func TestRecordedOutcomes(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(realOutcomes, "outcomes.json"))
 	require.NoError(t, err)
-	recorded, err := conformance.ReadOutcomes(text)
+	recorded, err := conformance.ReadOutcomes("outcomes.json", text)
 	require.NoError(t, err)
 	require.Equal(t, mesh.Default, recorded.Bounds)
 	check := recordedCheck{

@@ -3,10 +3,9 @@ package conformance
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -63,55 +62,48 @@ type Cell struct {
 func (o *Outcomes) Encode() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"code\": %s,\n  \"bounds\": %s,\n  \"seeds\": %s,\n  \"cells\": [",
-		o.Version, line(o.Code), line(o.Bounds), line(o.Seeds))
+		o.Version, strictjson.Line(o.Code), strictjson.Line(o.Bounds), strictjson.Line(o.Seeds))
 	for i := range o.Cells {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "\n    %s", line(o.Cells[i]))
+		fmt.Fprintf(&b, "\n    %s", strictjson.Line(o.Cells[i]))
 	}
 	b.WriteString("\n  ]\n}\n")
 	return b.Bytes()
 }
 
-func line(v any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic(err) // numbers and text
+var outcomesForm = strictjson.Form{What: "file of outcomes", How: "simrun model -all -real -o DIR writes one", Version: OutcomesVersion}
+
+// ReadOutcomes reads the file form. The name stands for the file in errors.
+func ReadOutcomes(name string, text []byte) (*Outcomes, error) {
+	o := new(Outcomes)
+	if err := strictjson.Read(name, text, o, outcomesForm, o.check); err != nil {
+		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return o, nil
 }
 
-// ReadOutcomes reads the file form.
-func ReadOutcomes(text []byte) (*Outcomes, error) {
-	var o Outcomes
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
-		return nil, fmt.Errorf("outcomes: %w", err)
-	}
-	if o.Version != OutcomesVersion {
-		return nil, fmt.Errorf("outcomes: version %d, this program reads version %d", o.Version, OutcomesVersion)
-	}
+func (o *Outcomes) check() *strictjson.Flaw {
 	for i := range o.Cells {
 		c := &o.Cells[i]
 		c.Outcome = cmp.Or(earlierNames[c.Outcome], c.Outcome)
-		if err := c.check(); err != nil {
-			return nil, fmt.Errorf("outcomes: %s in mode %s: %w", c.Property, c.Mode, err)
+		if !c.complete() {
+			return strictjson.Flawf(fmt.Sprintf("cells[%d]", i),
+				"want an outcome with what belongs to it: a plan and the seeds that broke the property, a plan and none, or why there is no plan")
 		}
 	}
-	return &o, nil
+	return nil
 }
 
-func (c *Cell) check() error {
-	switch {
-	case c.Outcome == Inexpressible && c.Because != "" && c.Plan == "":
-	case (c.Outcome == Reproduced || c.Outcome == NotRepaired && c.Of != "") && c.Plan != "" && len(c.Broke) > 0:
-	case (c.Outcome == Refuted || c.Outcome == Repaired && c.Of != "") && c.Plan != "" && len(c.Broke) == 0:
-	default:
-		return errors.New("want an outcome with what belongs to it: a plan and the seeds that broke the property, a plan and none, or why there is no plan")
+func (c *Cell) complete() bool {
+	switch c.Outcome {
+	case Inexpressible:
+		return c.Because != "" && c.Plan == ""
+	case Reproduced, Refuted:
+		return c.Plan != "" && (len(c.Broke) > 0) == (c.Outcome == Reproduced)
+	case Repaired, NotRepaired:
+		return c.Of != "" && c.Plan != "" && (len(c.Broke) > 0) == (c.Outcome == NotRepaired)
 	}
-	return nil
+	return false
 }

@@ -29,8 +29,8 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
-
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // Files of a corpus and of a finding's folder.
@@ -210,10 +210,11 @@ func readFinding(folder string) (*Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is not the folder of a finding: %w", folder, err)
 	}
-	f, err := decode(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	var form findingForm
+	if err := strictjson.Read(path, text, &form, fileOfFinding, nil); err != nil {
+		return nil, err
 	}
+	f := &form.Finding
 	if f.Plan, err = fault.ReadFile(filepath.Join(folder, planFile)); err != nil {
 		return nil, err
 	}

@@ -1,17 +1,16 @@
 package corpus
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"github.com/meshcheck/meshcheck/model/mode"
 	"slices"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Version is the version of the file form of findings and of the state.
@@ -27,14 +26,14 @@ const Harness = "harness"
 // for it: the signature of a mechanism that nobody has followed yet.
 type Finding struct {
 	Property string       `json:"property"`
-	Kind     string       `json:"kind,omitempty"`  // of the object; of Harness, how the worker failed
-	Cause    string       `json:"cause,omitempty"` // page in testdata/findings; empty: not explained
-	Faults   []fault.Kind `json:"faults"`          // in the plan; sorted, each once
-	Sentence string       `json:"sentence"`        // what its plan shows
-	Minimal  bool         `json:"minimal"`         // nothing more can be left out of the plan; else the shrinking had no time, or failed
-	Versions Versions     `json:"versions"`        // of what it was first seen with
-	Count    int          `json:"count"`           // how many seeds showed it
-	Seeds    []Sighting   `json:"seeds"`           // those that showed it soonest, the fastest first
+	Kind     string       `json:"kind,omitempty"`     // of the object; of Harness, how the worker failed
+	Cause    string       `json:"cause,omitempty"`    // page in testdata/findings; empty: not explained
+	Faults   []fault.Kind `json:"faults"`             // in the plan; sorted, each once
+	Sentence string       `json:"sentence"`           // what its plan shows
+	Minimal  bool         `json:"minimal"`            // nothing more can be left out of the plan; else the shrinking had no time, or failed
+	Versions Versions     `json:"versions,omitempty"` // of what it was first seen with
+	Count    int          `json:"count"`              // how many seeds showed it
+	Seeds    []Sighting   `json:"seeds,omitempty"`    // those that showed it soonest, the fastest first
 
 	Plan   *fault.Plan `json:"-"` // the smallest that shows it
 	Output string      `json:"-"` // of Harness: the end of what the worker printed; not read back
@@ -158,36 +157,6 @@ type findingForm struct {
 	Finding
 }
 
-func (f *Finding) encode() []byte { return encode(findingForm{Version, *f}) }
+var fileOfFinding = strictjson.Form{What: "finding", How: "simrun campaign writes one", Version: Version}
 
-func decode(text []byte) (*Finding, error) {
-	var form findingForm
-	if err := decodeStrictly(text, &form); err != nil {
-		return nil, err
-	}
-	if form.Version != Version {
-		return nil, fmt.Errorf("the file form has version %d; this program reads version %d", form.Version, Version)
-	}
-	return &form.Finding, nil
-}
-
-// encode returns indented JSON.
-func encode(form any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(form); err != nil {
-		panic(fmt.Sprintf("corpus: cannot encode %T: %v", form, err)) // it is made of plain values
-	}
-	return b.Bytes()
-}
-
-func decodeStrictly(text []byte, form any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(form); err != nil {
-		return fmt.Errorf("this is not what a campaign writes: %w", err)
-	}
-	return nil
-}
+func (f *Finding) encode() []byte { return strictjson.Indented(findingForm{Version, *f}) }

@@ -2,7 +2,6 @@ package corpus
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -10,8 +9,8 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/fault"
-
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // State is how far a campaign has come. The zero value is the beginning.
@@ -22,14 +21,14 @@ type State struct {
 	Next     uint64   `json:"next"`               // every seed from the base up to this one is done
 	Ahead    []uint64 `json:"ahead,omitempty"`    // seeds beyond, done already; sorted
 
-	Pass     int            `json:"pass"`     // seeds with which every property held
-	Fail     int            `json:"fail"`     // with which one was broken
-	Unknown  int            `json:"unknown"`  // with which none was broken and one undecided
-	NoRun    int            `json:"noRun"`    // whose worker failed
-	Virtual  fault.Duration `json:"virtual"`  // time in all these runs
-	Elapsed  fault.Duration `json:"elapsed"`  // wall time of the campaigns
-	Versions Versions       `json:"versions"` // of what ran last
-	Marks    []Reached      `json:"markers"`  // in the order of the last campaign
+	Pass     int            `json:"pass"`               // seeds with which every property held
+	Fail     int            `json:"fail"`               // with which one was broken
+	Unknown  int            `json:"unknown"`            // with which none was broken and one undecided
+	NoRun    int            `json:"noRun"`              // whose worker failed
+	Virtual  fault.Duration `json:"virtual"`            // time in all these runs
+	Elapsed  fault.Duration `json:"elapsed"`            // wall time of the campaigns
+	Versions Versions       `json:"versions,omitempty"` // of what ran last
+	Marks    []Reached      `json:"markers,omitempty"`  // in the order of the last campaign
 }
 
 // Reached says how often a coverage mark was reached.
@@ -78,6 +77,8 @@ type stateForm struct {
 	State
 }
 
+var fileOfState = strictjson.Form{What: "state of a campaign", How: "simrun campaign writes one", Version: Version}
+
 // LoadState returns the state of the corpus, the zero state if there is none.
 func (c *Corpus) LoadState() (*State, error) { return ReadState(c.dir) }
 
@@ -92,11 +93,8 @@ func ReadState(dir string) (*State, error) {
 		return nil, err
 	}
 	var form stateForm
-	if err := decodeStrictly(text, &form); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if form.Version != Version {
-		return nil, fmt.Errorf("%s: the file form has version %d; this program reads version %d", path, form.Version, Version)
+	if err := strictjson.Read(path, text, &form, fileOfState, nil); err != nil {
+		return nil, err
 	}
 	return &form.State, nil
 }
@@ -104,7 +102,7 @@ func ReadState(dir string) (*State, error) {
 // SaveState writes the state and the summary that follows from it.
 func (c *Corpus) SaveState(s *State) error {
 	return errors.Join(
-		files.Write(filepath.Join(c.dir, stateFile), encode(stateForm{Version, *s})),
+		files.Write(filepath.Join(c.dir, stateFile), strictjson.Indented(stateForm{Version, *s})),
 		files.Write(filepath.Join(c.dir, summaryFile), []byte(Summary(c.Findings(), s))),
 	)
 }

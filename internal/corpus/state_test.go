@@ -49,7 +49,7 @@ func TestStateIsReadBack(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), []byte(`{"version": 1, "nxt": 3}`), 0o666))
 	_, err = c.LoadState()
-	require.ErrorContains(t, err, `state.json: this is not what a campaign writes: json: unknown field "nxt"`)
+	require.ErrorContains(t, err, `state.json:1: a state of a campaign has no field "nxt"; its fields are version, scenario,`)
 }
 
 func TestSummary(t *testing.T) {

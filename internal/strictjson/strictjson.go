@@ -1,8 +1,7 @@
-// Package strictjson reads a JSON object strictly: every field known, given once and of
-// its type. It can say where in the file a value is.
-//
-// encoding/json alone would accept a field in other letters, a field given twice and null
-// for anything, and could not say on which line a field is.
+// Package strictjson reads and writes the JSON of file forms. It reads strictly: every
+// field known, given once, of its type and not null, in a file of the version that this
+// program knows. What is wrong is one sentence with the file, the line, the field and
+// what would be right.
 package strictjson
 
 import (
@@ -13,345 +12,247 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Form is what a file holds, in words for errors.
 type Form struct {
-	What string // such as "plan"
-	Raw  string // what each json.RawMessage must be, such as "a Kubernetes object"
+	What    string // such as "plan"
+	How     string // how to come by a file, such as "simrun -seed 1 -write-plan FILE writes one"
+	Version int    // that this program reads, in the field "version"
+	Raw     string // what each json.RawMessage must be, such as "a Kubernetes object"
 	// Text says of types that read themselves from text what they want, such as
 	// "a duration as text". Without it they want text in quotes.
 	Text map[reflect.Type]string
 }
 
-// Flaw is what is wrong with a value. If Offset is positive it is where in the file the
-// value ends; otherwise the path tells.
+// Flaw is what is wrong with a value of a file. Line is that of the file; zero if the path
+// tells.
 type Flaw struct {
-	Path   string // such as ops[3].pod.node; empty for the whole
-	Text   string // what is wrong, and what would be right
-	Offset int64
+	Path string // such as ops[3].pod.node; empty for the whole
+	Text string // what is wrong, and what would be right
+	Line int
 }
 
-// Line is that of the flaw in the file.
-func (f *Flaw) Line(data []byte) int {
-	return 1 + bytes.Count(data[:max(0, min(f.Offset, int64(len(data)))-1)], []byte("\n"))
+// Flawf is a flaw of what stands at a path.
+func Flawf(path, format string, args ...any) *Flaw {
+	return &Flaw{Path: path, Text: fmt.Sprintf(format, args...)}
 }
 
-// In is the sentence about the flaw in a file of that name.
-func (f *Flaw) In(name string, data []byte) error {
+func (f *Flaw) Error() string {
 	if f.Path == "" {
-		return fmt.Errorf("%s:%d: %s", name, f.Line(data), f.Text)
+		return f.Text
 	}
-	return fmt.Errorf("%s:%d: %s: %s", name, f.Line(data), f.Path, f.Text)
+	return f.Path + ": " + f.Text
 }
 
-// Decode reads one JSON object into what a pointer points to. The types of its fields are
-// those of a file form: their names are in json tags, and what has none is not of the form.
-func Decode(data []byte, into any, form Form) *Flaw {
-	return decode(data, into, form, nil)
-}
-
-// Locate returns where the value at a path ends in the file, or its nearest ancestor that
-// the file has. The value of a type that the file was decoded into takes what is read.
-func Locate(data []byte, path string, into any, form Form) int64 {
-	ends := map[string]int64{"": 1}
-	decode(data, into, form, ends)
-	for {
-		if offset, found := ends[path]; found {
-			return offset
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
-}
-
-// decode also fills in, if starts is not nil, for each path the offset of the end of the
-// value's first token, which is on the line where a reader looks for it.
-func decode(data []byte, into any, form Form, starts map[string]int64) *Flaw {
-	d := decoder{form: form, dec: json.NewDecoder(bytes.NewReader(data)), starts: starts, fields: map[reflect.Type][]field{}}
-	d.dec.UseNumber()
-	if p := d.value(reflect.ValueOf(into).Elem()); p != nil {
-		return p
-	}
-	if _, err := d.dec.Token(); err != io.EOF {
-		return d.flaw("there is text after the %s; a file holds one %s", form.What, form.What)
-	}
-	return nil
-}
-
-type decoder struct {
-	form   Form
-	dec    *json.Decoder
-	path   []byte
-	starts map[string]int64
-	fields map[reflect.Type][]field // of the types met so far
-}
-
-// field is a field of a type, or of one that is embedded in it.
-type field struct {
-	name  string
-	index []int
-}
-
-var (
-	rawType  = reflect.TypeFor[json.RawMessage]()
-	textType = reflect.TypeFor[encoding.TextUnmarshaler]()
-)
-
-func (d *decoder) value(v reflect.Value) *Flaw {
-	if v.Type() == rawType {
-		return d.raw(v)
-	}
-	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(v.Type().Elem()))
-		return d.value(v.Elem())
-	}
-	token, p := d.token()
-	if p != nil {
-		return p
-	}
-	if d.starts != nil {
-		d.starts[string(d.path)] = d.dec.InputOffset()
-	}
+// Read reads one JSON object into what a pointer points to, which check, if non-nil, then judges. The
+// types of its fields are those of a file form: their names are in json tags, and what has
+// none is not of the form. The name stands for the file in errors.
+func Read(name string, data []byte, into any, form Form, check func() *Flaw) error {
+	start := bytes.TrimSpace(data)
 	switch {
-	case v.CanAddr() && v.Addr().Type().Implements(textType):
-		return d.text(token, v)
-	case v.Kind() == reflect.Struct:
-		return d.object(token, v)
-	case v.Kind() == reflect.Slice:
-		return d.array(token, v)
-	case v.Kind() == reflect.Map:
-		return d.table(token, v)
+	case len(start) == 0:
+		return fmt.Errorf("%s: the file is empty; a %s is a JSON object, and %s", name, form.What, form.How)
+	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
+		return fmt.Errorf("%s: this is not a %s but binary data; a %s is a JSON object, and %s", name, form.What, form.What, form.How)
+	case start[0] != '{':
+		return fmt.Errorf("%s:%d: this is not a %s, which is a JSON object; %s", name, line(data, 0), form.What, form.How)
 	}
-	return d.scalar(token, v)
+	flaw := decode(data, into, form)
+	// Another version explains all else that is wrong with the file.
+	var version struct{ Version *int }
+	if json.Unmarshal(data, &version) == nil && (flaw == nil || version.Version != nil) {
+		if other := form.CheckVersion(version.Version); other != nil {
+			flaw = other
+		}
+	}
+	if flaw == nil && check != nil {
+		flaw = check()
+	}
+	if flaw == nil {
+		return nil
+	}
+	if flaw.Line == 0 {
+		flaw.Line = locate(data, flaw.Path)
+	}
+	return fmt.Errorf("%s:%d: %w", name, flaw.Line, flaw)
 }
 
-func (d *decoder) object(token json.Token, v reflect.Value) *Flaw {
-	if token != json.Delim('{') {
-		return d.unexpected(token, "an object")
-	}
-	fields := d.fieldsOf(v.Type())
-	var seen uint64 // bit i: field i was given
-	for d.dec.More() {
-		key, p := d.token()
-		if p != nil {
-			return p
-		}
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key.(string) })
-		if i < 0 {
-			return d.flaw("there is no field %s here; the fields are %s", Quote(key.(string)), names(fields))
-		}
-		leave := d.enter("." + key.(string))
-		if seen&(1<<i) != 0 {
-			return d.flaw("the field is given twice")
-		}
-		seen |= 1 << i
-		if p := d.value(v.FieldByIndex(fields[i].index)); p != nil {
-			return p
-		}
-		leave()
-	}
-	_, p := d.token()
-	return p
-}
-
-func (d *decoder) array(token json.Token, v reflect.Value) *Flaw {
-	if token != json.Delim('[') {
-		return d.unexpected(token, "a list")
-	}
-	for i := 0; d.dec.More(); i++ {
-		leave := d.enter("[" + strconv.Itoa(i) + "]")
-		v.Grow(1)
-		v.SetLen(i + 1)
-		v.Index(i).SetZero()
-		if p := d.value(v.Index(i)); p != nil {
-			return p
-		}
-		leave()
-	}
-	_, p := d.token()
-	return p
-}
-
-func (d *decoder) raw(v reflect.Value) *Flaw {
-	var raw json.RawMessage
-	if err := d.dec.Decode(&raw); err != nil {
-		return d.syntax(err)
-	}
-	if d.starts != nil {
-		d.starts[string(d.path)] = d.dec.InputOffset()
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, raw); err != nil {
-		return d.syntax(err)
-	}
-	if compact.Bytes()[0] != '{' {
-		return d.flaw("found %s; want %s", Quote(compact.String()), d.form.Raw)
-	}
-	v.SetBytes(compact.Bytes())
-	return nil
-}
-
-// table reads an object whose names are free.
-func (d *decoder) table(token json.Token, v reflect.Value) *Flaw {
-	if token != json.Delim('{') {
-		return d.unexpected(token, "an object")
-	}
-	v.Set(reflect.MakeMap(v.Type()))
-	for d.dec.More() {
-		key, p := d.token()
-		if p != nil {
-			return p
-		}
-		leave := d.enter("." + key.(string))
-		name := reflect.ValueOf(key)
-		if v.MapIndex(name).IsValid() {
-			return d.flaw("the field is given twice")
-		}
-		value := reflect.New(v.Type().Elem()).Elem()
-		if p := d.value(value); p != nil {
-			return p
-		}
-		v.SetMapIndex(name, value)
-		leave()
-	}
-	_, p := d.token()
-	return p
-}
-
-// text reads a value that reads itself from text.
-func (d *decoder) text(token json.Token, v reflect.Value) *Flaw {
-	text, ok := token.(string)
-	if !ok {
-		want := d.form.Text[v.Type()]
-		if want == "" {
-			want = "text in quotes"
-		}
-		return d.unexpected(token, want)
-	}
-	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-		return d.flaw("%s", err)
+// CheckVersion says what is wrong with the version of a file; nil stands for none.
+func (form Form) CheckVersion(version *int) *Flaw {
+	switch {
+	case version == nil || *version == 0:
+		return Flawf("version", "the version of the file form is missing; this program reads version %d", form.Version)
+	case *version != form.Version:
+		return Flawf("version", "the file form has version %d; this program reads version %d", *version, form.Version)
 	}
 	return nil
 }
 
-func (d *decoder) scalar(token json.Token, v reflect.Value) *Flaw {
-	switch v.Kind() {
-	case reflect.String:
-		if text, ok := token.(string); ok {
-			v.SetString(text)
-			return nil
+func decode(data []byte, into any, form Form) *Flaw {
+	dec := jsontext.NewDecoder(bytes.NewReader(data))
+	err := jsonv2.UnmarshalDecode(dec, into, jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true),
+		jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(form.look)))
+	if err == nil {
+		if _, err := dec.ReadToken(); err != io.EOF {
+			return &Flaw{Text: fmt.Sprintf("there is text after the %s; a file holds one %s", form.What, form.What), Line: line(data, dec.InputOffset())}
 		}
-		return d.unexpected(token, "text in quotes")
-	case reflect.Bool:
-		if truth, ok := token.(bool); ok {
-			v.SetBool(truth)
-			return nil
-		}
-		return d.unexpected(token, "true or false")
-	case reflect.Float64:
-		if number, ok := token.(json.Number); ok {
-			if n, err := number.Float64(); err == nil {
-				v.SetFloat(n)
-				return nil
-			}
-		}
-		return d.unexpected(token, "a number")
-	case reflect.Int, reflect.Int64:
-		if number, ok := token.(json.Number); ok {
-			if n, err := strconv.ParseInt(number.String(), 10, 64); err == nil {
-				v.SetInt(n)
-				return nil
-			}
-		}
-		return d.unexpected(token, "a whole number")
-	case reflect.Uint64:
-		if number, ok := token.(json.Number); ok {
-			if n, err := strconv.ParseUint(number.String(), 10, 64); err == nil {
-				v.SetUint(n)
-				return nil
-			}
-		}
-		return d.unexpected(token, "a whole number from 0 to 18446744073709551615")
+		return nil
 	}
-	panic(fmt.Sprintf("strictjson: the type of a %s has a field %s of the kind %s, which file forms do not have", d.form.What, d.path, v.Kind()))
+	var (
+		flaw      *Flaw
+		syntactic *jsontext.SyntacticError
+		semantic  *jsonv2.SemanticError
+	)
+	switch {
+	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
+		return &Flaw{path(syntactic.JSONPointer), "the field is given twice", line(data, syntactic.ByteOffset)}
+	case errors.As(err, &syntactic) && errors.Is(err, io.ErrUnexpectedEOF):
+		return &Flaw{path(syntactic.JSONPointer), "the file ends in the middle of the " + form.What, line(data, int64(len(data)))}
+	case errors.As(err, &syntactic):
+		return &Flaw{path(syntactic.JSONPointer), fmt.Sprintf("the JSON is wrong: %v", syntactic.Err), line(data, syntactic.ByteOffset)}
+	case !errors.As(err, &semantic):
+		return Flawf("", "%v", err)
+	case errors.Is(err, jsonv2.ErrUnknownName):
+		where, name := path(semantic.JSONPointer.Parent()), Quote(semantic.JSONPointer.LastToken())
+		flaw = Flawf(where, "there is no field %s here; the fields are %s", name, names(semantic.GoType))
+		if where == "" {
+			flaw.Text = fmt.Sprintf("a %s has no field %s; its fields are %s", form.What, name, names(semantic.GoType))
+		}
+		flaw.Line = locate(data, path(semantic.JSONPointer))
+	case errors.As(err, &flaw): // of look
+		flaw.Path = path(semantic.JSONPointer)
+	case semantic.JSONValue.Kind() == '0': // a number that its type does not hold
+		_, want := form.wants(semantic.GoType)
+		flaw = Flawf(path(semantic.JSONPointer), "found %s; want %s", semantic.JSONValue, want)
+	default: // of a type that reads itself from text
+		flaw = Flawf(path(semantic.JSONPointer), "%v", semantic.Err)
+	}
+	return flaw
 }
 
-// enter appends a step to the path and returns what takes it away again.
-func (d *decoder) enter(step string) (leave func()) {
-	length := len(d.path)
-	if length == 0 {
-		step = strings.TrimPrefix(step, ".")
+// look sees that a value is of the kind that its type wants, before it is read: null would
+// be taken for anything. Raw values it reads itself, without spaces.
+func (form Form) look(dec *jsontext.Decoder, into any) error {
+	t := reflect.TypeOf(into).Elem()
+	kinds, want := form.wants(t)
+	if strings.ContainsRune(kinds, rune(dec.PeekKind())) {
+		raw, is := into.(*json.RawMessage)
+		if !is {
+			return errors.ErrUnsupported
+		}
+		value, err := dec.ReadValue()
+		if err == nil {
+			value = value.Clone()
+			err = value.Compact()
+		}
+		*raw = json.RawMessage(value)
+		return err
 	}
-	d.path = append(d.path, step...)
-	return func() { d.path = d.path[:length] }
-}
-
-func (d *decoder) token() (json.Token, *Flaw) {
-	token, err := d.dec.Token()
+	value, err := dec.ReadValue()
 	if err != nil {
-		return nil, d.syntax(err)
+		return err
 	}
-	return token, nil
+	found := string(value)
+	switch value.Kind() {
+	case '{':
+		found = "an object"
+	case '[':
+		found = "a list"
+	case '"':
+		text, _ := jsontext.AppendUnquote(nil, value)
+		found = Quote(string(text))
+	}
+	return Flawf("", "found %s; want %s", found, want)
 }
 
-func (d *decoder) syntax(err error) *Flaw {
-	p := d.flaw("the JSON is wrong: %s", err)
-	var syntax *json.SyntaxError
+// wants are the kinds of JSON that a type takes, as jsontext.Kind has them, and what to
+// call them.
+func (form Form) wants(t reflect.Type) (kinds, name string) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch {
-	case errors.As(err, &syntax):
-		p.Offset = max(1, syntax.Offset)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		p.Text = "the file ends in the middle of the " + d.form.What
+	case t == reflect.TypeFor[json.RawMessage]():
+		return "{", form.Raw
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		if text := form.Text[t]; text != "" {
+			return `"`, text
+		}
+		return `"`, "text in quotes"
 	}
-	return p
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "{", "an object"
+	case reflect.Slice:
+		return "[", "a list"
+	case reflect.String:
+		return `"`, "text in quotes"
+	case reflect.Bool:
+		return "tf", "true or false"
+	case reflect.Float64:
+		return "0", "a number"
+	case reflect.Int, reflect.Int64:
+		return "0", "a whole number"
+	case reflect.Uint64:
+		return "0", "a whole number from 0 to 18446744073709551615"
+	}
+	panic(fmt.Sprintf("strictjson: the type of a %s has a field of the kind %s, which file forms do not have", form.What, t.Kind()))
 }
 
-func (d *decoder) flaw(format string, args ...any) *Flaw {
-	p := &Flaw{Path: string(d.path), Text: fmt.Sprintf(format, args...)}
-	p.Offset = max(1, d.dec.InputOffset())
-	return p
-}
-
-func (d *decoder) unexpected(token json.Token, want string) *Flaw {
-	found := fmt.Sprint(token)
-	switch token := token.(type) {
-	case nil:
-		found = "null"
-	case string:
-		found = Quote(token)
-	case json.Delim:
-		found = map[json.Delim]string{'{': "an object", '[': "a list"}[token]
-	}
-	return d.flaw("found %s; want %s", found, want)
-}
-
-func (d *decoder) fieldsOf(t reflect.Type) []field {
-	fields, known := d.fields[t]
-	if known {
-		return fields
-	}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous && name == "" {
-			for _, inner := range d.fieldsOf(f.Type) {
-				fields = append(fields, field{inner.name, append([]int{i}, inner.index...)})
-			}
-		} else if name != "" && name != "-" {
-			fields = append(fields, field{name, []int{i}})
+// path is a place in the words of a reader: ops[3].pod for /ops/3/pod.
+func path(p jsontext.Pointer) string {
+	text := ""
+	for token := range p.Tokens() {
+		if _, err := strconv.Atoi(token); err == nil {
+			text += "[" + token + "]"
+		} else {
+			text += "." + token
 		}
 	}
-	d.fields[t] = fields
-	return fields
+	return strings.TrimPrefix(text, ".")
 }
 
-func names(fields []field) string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
-		all[i] = f.name
+// locate returns the line of what stands at a path, or of its nearest ancestor that the
+// file has.
+func locate(data []byte, at string) int {
+	dec := jsontext.NewDecoder(bytes.NewReader(data))
+	nearest, found := -1, int64(0)
+	for {
+		if _, err := dec.ReadToken(); err != nil {
+			return line(data, found)
+		}
+		p := path(dec.StackPointer())
+		rest, above := strings.CutPrefix(at, p)
+		if above && len(p) > nearest && (p == "" || rest == "" || rest[0] == '.' || rest[0] == '[') {
+			nearest, found = len(p), dec.InputOffset()-1
+		}
+	}
+}
+
+// line returns the line of an offset, or of what comes after it.
+func line(data []byte, offset int64) int {
+	offset = min(offset, int64(len(data)))
+	rest := data[offset:]
+	offset += int64(len(rest) - len(bytes.TrimLeft(rest, " \t\r\n:,")))
+	return 1 + bytes.Count(data[:offset], []byte("\n"))
+}
+
+// names are those of the fields of a type.
+func names(t reflect.Type) string {
+	var all []string
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			all = append(all, name)
+		}
 	}
 	return strings.Join(all, ", ")
 }
@@ -363,4 +264,21 @@ func Quote(text string) string {
 		return strconv.Quote(text[:most]) + "..."
 	}
 	return strconv.Quote(text)
+}
+
+// Line returns a form, which is made of plain values, as one line of JSON without a line end.
+func Line(form any) []byte { return bytes.TrimSuffix(encode(form, ""), []byte("\n")) }
+
+// Indented returns a form, which is made of plain values, as the JSON of a file.
+func Indented(form any) []byte { return encode(form, "  ") }
+
+func encode(form any, indent string) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	if err := encoder.Encode(form); err != nil {
+		panic(fmt.Sprintf("strictjson: cannot encode %T: %v", form, err))
+	}
+	return b.Bytes()
 }

@@ -3,6 +3,7 @@ package checker
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/kube"
@@ -29,6 +30,12 @@ func Properties() []property.Property {
 	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
 		views.Convergence, views.SingleSource, views.Staleness, views.Readiness,
 		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks}
+}
+
+// IsGround reports whether the property of that name is a guarantee of the servers that
+// the other properties stand on.
+func IsGround(name string) bool {
+	return slices.ContainsFunc(Properties(), func(p property.Property) bool { return p.Ground && p.Name == name })
 }
 
 // Check judges a history, such as history.Read returns, by its index. It takes wall-clock

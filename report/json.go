@@ -24,6 +24,7 @@ type runJSON struct {
 	Outcome        string          `json:"outcome"`
 	Plan           json.RawMessage `json:"plan,omitempty"`
 	Hash           string          `json:"hash"`
+	Code           *Code           `json:"code,omitempty"`
 	VirtualSeconds float64         `json:"virtualSeconds"`
 	WallSeconds    float64         `json:"wallSeconds,omitempty"`
 	CheckSeconds   float64         `json:"checkSeconds"`
@@ -74,6 +75,7 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 		Name:           r.Name,
 		Outcome:        string(r.Verdict.Outcome()),
 		Hash:           r.Hash,
+		Code:           r.Code,
 		VirtualSeconds: r.Virtual.Seconds(),
 		WallSeconds:    r.Wall.Seconds(),
 		CheckSeconds:   r.Checking.Seconds(),
@@ -132,6 +134,9 @@ type summaryJSON struct {
 	Fail           int            `json:"fail"`
 	Unknown        int            `json:"unknown"`
 	Failed         int            `json:"failed"`
+	News           int            `json:"news"` // seeds that break what no known mechanism explains
+	Findings       []findingJSON  `json:"findings"`
+	Code           *Code          `json:"code,omitempty"`
 	Note           string         `json:"note,omitempty"`
 	ElapsedSeconds float64        `json:"elapsedSeconds"`
 	VirtualSeconds float64        `json:"virtualSeconds"`
@@ -142,6 +147,15 @@ type summaryJSON struct {
 	Reruns         int            `json:"reruns"`
 	Unseeded       []uint64       `json:"unseededSeeds"`
 	Properties     []propertyJSON `json:"properties"`
+}
+
+// findingJSON is what seeds broke in one way: news first, then by how many seeds.
+type findingJSON struct {
+	Mechanism  string   `json:"mechanism,omitempty"` // none: news
+	Broken     string   `json:"broken,omitempty"`    // of news
+	Properties []string `json:"properties"`
+	Seeds      []uint64 `json:"seeds"`
+	Sentence   string   `json:"sentence"` // of the lowest seed's first violation
 }
 
 type propertyJSON struct {
@@ -164,6 +178,10 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 		Note: s.Note, ElapsedSeconds: s.Elapsed.Seconds(), VirtualSeconds: s.virtual.Seconds(), WorkerSeconds: s.worker.Seconds(),
 		CheckSeconds: s.checking.Seconds(), Records: s.records, PeakMemory: s.peak, Reruns: s.reruns,
 		Unseeded: ascending(s.unseeded), Properties: []propertyJSON{},
+		News: s.news, Findings: []findingJSON{}, Code: s.Code,
+	}
+	for _, f := range s.ordered() {
+		form.Findings = append(form.Findings, findingJSON{f.Mechanism, f.Broken, f.Properties, ascending(f.seeds), f.First.Sentence()})
 	}
 	for _, p := range s.properties {
 		form.Properties = append(form.Properties, propertyJSON{

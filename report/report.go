@@ -18,6 +18,7 @@ type Run struct {
 	PlanErr error           // the plan in a history is of a form that this program does not read
 	Verdict checker.Verdict // of the history
 	Hash    string          // trace hash of the history
+	Code    *Code           // what ran; nil if that is not known
 
 	Virtual  time.Duration // length of the run on the world's clock
 	Wall     time.Duration // of the worker, its start included

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
+	properties "github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/fault"
 )
 
@@ -52,26 +54,81 @@ func broken() *Run {
 
 func TestVerdictText(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, WriteVerdict(&b, broken(), false))
+	require.NoError(t, WriteVerdict(&b, broken(), Style{}))
 	require.Equal(t, `
-verdict     FAIL: 1 of 3 properties broken; 1 of 3 properties could not be decided, which is not a pass
-  pass      integrity    4,211 entries seen by 6 agents, each existed before
-  FAIL      monotonic    5 steps back among 4,211
-         12.400s  agent a3 went back in time [history lines 321, 405]
-         13.000s  the second
-         14.000s  the third
-                  and 2 more (-v shows all)
-  unknown   convergence  there is no heal phase
+verdict     FAIL: 1 of 3 properties broken; NEWS: no known mechanism explains 5 violations; 1 of 3 properties could not be decided, which is not a pass
+12.400s     NEWS, which no known mechanism explains: monotonic; 5 violations; agent a3
+            agent a3 went back in time [history lines 321, 405]
+undecided   convergence: there is no heal phase
+holds       1 of 3 properties of the control plane; 0 of 0 guarantees of the servers that it stands on (-v shows them)
 
 run         663.250s of virtual time in 0.71s of wall time, 934 times as fast; 23,456 events; 113 MiB; checked in 0.08s
+of          a history does not say what code it is of: that of its run
 trace       sha256 abc123
 replay      simrun -seed 7
 `, b.String())
 
 	b.Reset()
-	require.NoError(t, WriteVerdict(&b, broken(), true))
-	require.Contains(t, b.String(), "the fifth\n")
-	require.NotContains(t, b.String(), "-v shows all")
+	require.NoError(t, WriteVerdict(&b, broken(), Style{All: true}))
+	require.Contains(t, b.String(), `
+the control plane:
+  pass      integrity    4,211 entries seen by 6 agents, each existed before
+  FAIL      monotonic    5 violations
+         12.400s  agent a3 went back in time [history lines 321, 405]
+         13.000s  the second
+         14.000s  the third
+         15.000s  the fourth
+         16.000s  the fifth
+                  of 5 steps back among 4,211
+  unknown   convergence  there is no heal phase
+
+run `)
+}
+
+// What came about by one mechanism is one line, whatever it broke and for whom.
+func TestGroups(t *testing.T) {
+	known := func(at time.Duration, agent string) checker.Violation {
+		v := violation(at, "it is too old", 3)
+		v.Agent = agent
+		v.Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("the writer restarted"), Records: []int{7}}}}
+		return v
+	}
+	r := &Run{Plan: &fault.Plan{}, Verdict: checker.Verdict{Results: []checker.Result{
+		{Property: "monotonic", Outcome: checker.Fail, Evidence: "so", Violations: []checker.Violation{known(9*time.Second, "a1"), violation(10*time.Second, "new")}},
+		{Property: "staleness", Outcome: checker.Fail, Promised: true, Evidence: "so", Violations: []checker.Violation{known(8*time.Second, "a0"), known(9*time.Second, "a1")},
+			Measures: []checker.Measure{properties.NewMeasure("staleness", "views", []time.Duration{90 * time.Second, time.Second}), properties.NewMeasure("staleness", "datapaths", []time.Duration{time.Second})}},
+		{Property: "etcd-watch", Outcome: checker.Fail, Promised: true, Evidence: "so", Violations: []checker.Violation{violation(11*time.Second, "an event came twice")}},
+	}}}
+	var b bytes.Buffer
+	require.NoError(t, WriteVerdict(&b, r, Style{}))
+	_, text, _ := strings.Cut(b.String(), "\nverdict     ")
+	text, _, _ = strings.Cut(text, "\nrun ")
+	require.Equal(t, `FAIL: 3 of 3 properties broken, of which the mode does not promise 1; NEWS: no known mechanism explains 2 violations
+8.000s      writer-restart-orphans (testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
+            it is too old [history line 6]
+            shown by: the writer restarted [history line 10]
+10.000s     NEWS, which no known mechanism explains: monotonic (not promised by the mode); 1 violation; agent a3
+            new
+11.000s     NEWS, which no known mechanism explains: etcd-watch; 1 violation; agent a3
+            an event came twice
+holds       0 of 2 properties of the control plane; 0 of 1 guarantees of the servers that it stands on (-v shows them)
+DOUBT       etcd-watch: where a guarantee of the servers is broken, doubt the world before Cilium
+stood out   staleness, views: p50 1.000s, p99 90.000s, max 90.000s of 2
+`, text)
+}
+
+func TestRowsAreWrapped(t *testing.T) {
+	var b bytes.Buffer
+	out := newOutput(&b, Style{Width: 34})
+	out.row("breaks      ", "identity %s is not of a pod", strings.Repeat("k8s:a=b;", 6))
+	out.command("replay      ", "simrun -plan a/long/path/to/a/plan.json -worker w")
+	require.NoError(t, out.Flush())
+	require.Equal(t, `breaks      identity
+            k8s:a=b;k8s:a=b;k8s:a=
+            b;k8s:a=b;k8s:a=b;k8s:
+            a=b; is not of a pod
+replay      simrun -plan a/long/path/to/a/plan.json -worker w
+`, b.String())
 }
 
 func TestHeadlines(t *testing.T) {
@@ -83,7 +140,7 @@ func TestHeadlines(t *testing.T) {
 	}
 	require.Equal(t, "pass: all 2 properties hold", headline(outcomes(checker.Pass, checker.Pass)))
 	require.Equal(t, "UNKNOWN: nothing was judged", headline(outcomes()))
-	require.Equal(t, "FAIL: 1 of 2 properties broken", headline(outcomes(checker.Pass, checker.Fail)))
+	require.Equal(t, "FAIL: 1 of 2 properties broken; no news: known mechanisms explain it", headline(outcomes(checker.Pass, checker.Fail)))
 	require.Equal(t, "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass", headline(outcomes(checker.Pass, checker.Unknown)))
 }
 
@@ -102,10 +159,10 @@ func TestNotesBeforeRelyingOnAReplay(t *testing.T) {
 
 func TestPlanText(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, WritePlan(&b, broken()))
+	require.NoError(t, WritePlan(&b, broken(), Style{}))
 	require.True(t, strings.HasPrefix(b.String(), "seed 7\n  mode      clustermesh, "), b.String())
 	b.Reset()
-	require.NoError(t, WritePlan(&b, &Run{Name: "old.history", PlanErr: errors.New("line 2:1: version: 9")}))
+	require.NoError(t, WritePlan(&b, &Run{Name: "old.history", PlanErr: errors.New("line 2:1: version: 9")}, Style{}))
 	require.Equal(t, "old.history\n  plan      cannot be shown: line 2:1: version: 9\n", b.String())
 }
 
@@ -139,7 +196,13 @@ func TestSummary(t *testing.T) {
 		s.Add(seed, good)
 	}
 	for seed := uint64(99); seed >= 90; seed-- { // results come in any order
-		s.Add(seed, broken())
+		r := broken()
+		if seed == 98 {
+			v := violation(time.Second, "it is known")
+			v.Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("")}}}
+			r.Verdict.Results[0] = checker.Result{Property: "integrity", Outcome: checker.Fail, Violations: []checker.Violation{v}}
+		}
+		s.Add(seed, r)
 	}
 	unseeded := *good
 	unseeded.Unseeded, unseeded.Reruns = 1, 3
@@ -151,29 +214,26 @@ func TestSummary(t *testing.T) {
 	require.Equal(t, 103, s.Done())
 	require.Equal(t, 10, s.Failing())
 	require.Equal(t, 2, s.Failed())
-	seed, found := s.FirstFailing()
-	require.True(t, found)
-	require.EqualValues(t, 90, seed)
+	require.Equal(t, 10, s.News())
+	require.Equal(t, 10, s.Unsure())
 
+	s.Code = &Code{Cilium: "../cilium (git 0123456789ab on main)", Etcd: "v3", ClientGo: "v0.36", Go: "go1.26", Worker: "w", Hash: "ab"}
+	s.Replay = func(seed uint64) string { return fmt.Sprintf("simrun -seed %d", seed) }
 	var b bytes.Buffer
-	require.NoError(t, s.WriteText(&b, false))
-	require.Equal(t, `property     pass  fail  unknown  n/a  seeds that did not pass
-integrity    101   0     0        0    -
-monotonic    91    10    0        0    fail 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
-convergence  91    0     10       0    unknown 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
-
-monotonic is broken, first by seed 90: agent a3 went back in time
-
-convergence could not be decided, first for seed 90: there is no heal phase
-
-seed 101 gave no history (crash): the worker ended
-  kept in /c/101
-
-seed 102 gave no history (hang): the worker hangs
-  kept in /c/102
-
+	require.NoError(t, s.WriteText(&b, Style{}))
+	require.Equal(t, `NEWS      10 of 103 seeds break what no known mechanism explains; 1 of 103 fail by 1 known finding: writer-restart-orphans 1
+  NEWS    monotonic of identity: monotonic; seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
+          agent a3 went back in time
+  replay  simrun -seed 90
+  known   writer-restart-orphans (testdata/findings/writer-restart-orphans.md): integrity; seeds 98
+          it is known
+  replay  simrun -seed 98
+undecided convergence, which is not a pass: seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more; the first: there is no heal phase
+FAILURE   seed 101 gave no history (crash): the worker ended; kept in /c/101
+FAILURE   seed 102 gave no history (hang): the worker hangs; kept in /c/102
 seeds     103 of 2,000: 91 pass, 10 fail, 0 unknown, 2 without a history
 note      stopped before all seeds were run
+of        cilium ../cilium (git 0123456789ab on main), etcd v3, client-go v0.36, go1.26, worker w (ab)
 time      18h31m33s of virtual time in 1m40s: 1.0 seeds/s; workers 1m20s, 834 times as fast as real time, and checks 19.0s (19 %)
 events    325,560, 3,223 in the mean; peak memory of a worker 120 MiB
 reruns    3, because a seed had not determined every event
@@ -181,8 +241,13 @@ note      seeds that may not replay, because even the last run was not determine
 `, b.String())
 
 	b.Reset()
-	require.NoError(t, s.WriteText(&b, true))
-	require.Contains(t, b.String(), "fail 90, 91, 92, 93, 94, 95, 96, 97, 98, 99\n")
+	require.NoError(t, s.WriteText(&b, Style{All: true}))
+	require.Contains(t, b.String(), `property     pass  fail  unknown  n/a  seeds that did not pass
+integrity    100   1     0        0    fail 98
+monotonic    91    10    0        0    fail 90, 91, 92, 93, 94, 95, 96, 97, 98, 99
+convergence  91    0     10       0    unknown 90, 91, 92, 93, 94, 95, 96, 97, 98, 99
+
+NEWS `)
 
 	b.Reset()
 	require.NoError(t, s.WriteJSON(&b))
@@ -190,12 +255,13 @@ note      seeds that may not replay, because even the last run was not determine
 	require.NoError(t, json.Unmarshal(b.Bytes(), &form))
 	require.Equal(t, []uint64{90, 91, 92, 93, 94, 95, 96, 97, 98, 99}, form.Properties[1].Failing)
 	require.Equal(t, []uint64{100}, form.Unseeded)
+	require.Equal(t, findingJSON{Broken: "monotonic of identity", Properties: []string{"monotonic"}, Seeds: form.Properties[1].Failing, Sentence: "agent a3 went back in time"}, form.Findings[0])
 	require.NotContains(t, b.String(), "null")
 }
 
 func TestSummaryOfNothing(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, (&Summary{Seeds: 9, Note: "stopped before all seeds were run"}).WriteText(&b, false))
+	require.NoError(t, (&Summary{Seeds: 9, Note: "stopped before all seeds were run"}).WriteText(&b, Style{}))
 	require.Equal(t, "seeds     0 of 9: 0 pass, 0 fail, 0 unknown, 0 without a history\nnote      stopped before all seeds were run\n", b.String())
 }
 
@@ -227,7 +293,7 @@ func TestKnownCauses(t *testing.T) {
 	var b bytes.Buffer
 	run := broken()
 	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("the writer restarted"), Records: []int{7}}}}
-	require.NoError(t, WriteVerdict(&b, run, false))
+	require.NoError(t, WriteVerdict(&b, run, Style{All: true}))
 	require.Contains(t, b.String(), "[history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
 }
 
@@ -238,7 +304,7 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 		"not applicable":      "UNKNOWN: nothing was judged; 1 do not apply to the mode",
 		"":                    "UNKNOWN: nothing was judged",
 		"unknown,pass":        "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass",
-		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken, of which the mode does not promise 1",
+		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken, of which the mode does not promise 1; no news: known mechanisms explain it",
 	} {
 		var v checker.Verdict
 		for o := range strings.SplitSeq(outcomes, ",") {
@@ -252,7 +318,7 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 	run := broken()
 	run.Verdict.Results = []checker.Result{{Property: "leases", Outcome: checker.NotApplicable, Evidence: "no lease"}, {Property: "staleness", Outcome: checker.Mistake, Evidence: "wrong"}}
 	run.Plan.Promise = []string{"leases", "staleness", "owner"}
-	require.NoError(t, WriteVerdict(&b, run, false))
+	require.NoError(t, WriteVerdict(&b, run, Style{All: true}))
 	require.Contains(t, b.String(), "\n  n/a       leases     no lease\n  MISTAKE   staleness  wrong\n")
 	require.Contains(t, b.String(), "\npromise     leases not applicable, staleness not judged, owner not judged\n")
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,34 +44,37 @@ const (
 )
 
 // WriteText writes the shrunk plan, what it breaks, and what it took.
-func (s *Shrunk) WriteText(w io.Writer) error {
-	if err := WritePlan(w, &Run{Name: s.Name + ", shrunk", Plan: s.Run.Plan}); err != nil {
+func (s *Shrunk) WriteText(w io.Writer, style Style) error {
+	if err := WritePlan(w, &Run{Name: s.Name + ", shrunk", Plan: s.Run.Plan}, style); err != nil {
 		return err
 	}
-	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "\nbreaks      %s, at %.3fs: %s%s\n", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence(), recordNumbers(s.Violation.Records))
+	out := newOutput(w, style)
+	out.row("\nbreaks      ", "%s, at %.3fs: %s", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence())
 	if len(s.Others) > 0 {
 		names := make([]string, len(s.Others))
 		for i, f := range s.Others {
 			names[i] = f.String()
 		}
-		fmt.Fprintf(out, "not followed: the given plan breaks %s too; -property and -kind choose\n", strings.Join(names, ", "))
+		out.row("not followed: ", "the given plan breaks %s too; -property and -kind choose", strings.Join(names, ", "))
 	}
-	fmt.Fprintf(out, "\nsize        %s\n", changes(s.Before, s.After))
+	out.row("\nsize        ", "%s", changes(s.Before, s.After))
 	ended := "nothing more can be left out or simplified"
 	if !s.Minimal {
 		ended = s.Note
 	}
-	fmt.Fprintf(out, "search      %s runs in %s; %s\n", text.Thousands(s.Runs), text.Rounded(s.Elapsed), ended)
+	out.row("search      ", "%s runs in %s; %s", text.Thousands(s.Runs), text.Rounded(s.Elapsed), ended)
 	if s.Failed > 0 {
-		fmt.Fprintf(out, "failed      %s of the runs gave no history, which does not count as the finding\n", text.Thousands(s.Failed))
+		out.row("failed      ", "%s of the runs gave no history, which does not count as the finding", text.Thousands(s.Failed))
 	}
-	fmt.Fprintf(out, "replays     %s\n", s.replays())
+	out.row("replays     ", "%s", s.replays())
+	if s.Run.Code != nil {
+		out.row("of          ", "%s", s.Run.Code)
+	}
 	if s.File != "" {
-		fmt.Fprintf(out, "plan        %s\n", s.File)
+		out.row("plan        ", "%s", s.File)
 	}
 	for _, command := range s.Commands {
-		fmt.Fprintf(out, "%-11s %s\n", command.Purpose, command.Line)
+		out.command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
 	}
 	return out.Flush()
 }

@@ -28,9 +28,9 @@ func TestShrunk(t *testing.T) {
 		Commands: []Command{{"replay", "simrun -plan small.json"}},
 	}
 	var out bytes.Buffer
-	require.NoError(t, s.WriteText(&out))
+	require.NoError(t, s.WriteText(&out, Style{}))
 	_, text, _ := bytes.Cut(out.Bytes(), []byte("\n\n"))
-	require.Equal(t, `breaks      monotonic of node, at 12.500s: agent a0 went back in time [history lines 7, 10]
+	require.Equal(t, `breaks      monotonic of node, at 12.500s: agent a0 went back in time
 not followed: the given plan breaks monotonic of endpoint, convergence too; -property and -kind choose
 
 size        1,346 decisions to 10, faults 6 to 2, ops 1300 to 8, pods 40 to 0, agents 6 to 2, replicas 2 to 1, nodes 20 to 3, churn 300s to 20s

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -21,10 +20,15 @@ type Summary struct {
 	Seeds   int           // asked for
 	Elapsed time.Duration // wall time of the campaign
 	Note    string        // if not empty, why not all seeds were run
+	Code    *Code         // what ran
+	// Replay returns the command line that runs a seed again.
+	Replay func(seed uint64) string
 
 	judged      int
 	outcomes    map[checker.Outcome]int
 	properties  []property // in the order in which the checker gave them
+	findings    []*seedsOf
+	news, known int // seeds that break something which no known mechanism explains, or one does
 	failures    []Failure
 	virtual     time.Duration
 	worker      time.Duration
@@ -36,13 +40,18 @@ type Summary struct {
 	mixedWorker bool     // a run was without the deterministic runtime
 }
 
+// seedsOf is a group with the seeds that showed it. The group is of the lowest one, but
+// for the properties, which are those of all.
+type seedsOf struct {
+	Group
+	seeds []uint64
+}
+
 type property struct {
 	name     string
 	counts   map[checker.Outcome]int
 	failing  []uint64
 	unknown  []uint64
-	example  string // the first violation of the lowest failing seed
-	whatFor  uint64 // its seed
 	evidence string // of the lowest unknown seed
 	pools    []*pool
 }
@@ -65,6 +74,7 @@ func (s *Summary) Add(seed uint64, r *Run) {
 	for _, result := range r.Verdict.Results {
 		s.property(result.Property).add(seed, result)
 	}
+	s.addGroups(seed, Groups(r.Verdict))
 	s.virtual += r.Virtual
 	s.worker += r.Wall
 	s.checking += r.Checking
@@ -76,6 +86,59 @@ func (s *Summary) Add(seed uint64, r *Run) {
 		s.unseeded = append(s.unseeded, seed)
 	}
 }
+
+func (s *Summary) addGroups(seed uint64, groups []Group) {
+	if slices.ContainsFunc(groups, func(g Group) bool { return g.News() }) {
+		s.news++
+	}
+	if slices.ContainsFunc(groups, func(g Group) bool { return !g.News() }) {
+		s.known++
+	}
+	for _, g := range groups {
+		i := slices.IndexFunc(s.findings, func(known *seedsOf) bool { return known.Mechanism == g.Mechanism && known.Broken == g.Broken })
+		if i < 0 {
+			i = len(s.findings)
+			s.findings = append(s.findings, &seedsOf{Group: g})
+		}
+		f := s.findings[i]
+		f.seeds = append(f.seeds, seed)
+		for _, property := range g.Properties {
+			if !slices.Contains(f.Properties, property) {
+				f.Properties = append(f.Properties, property)
+			}
+		}
+		if slices.Min(f.seeds) == seed {
+			f.First = g.First
+		}
+	}
+}
+
+// ordered sorts the groups that were found: news first, then by how many seeds showed
+// them.
+func (s *Summary) ordered() []*seedsOf {
+	slices.SortFunc(s.findings, func(a, b *seedsOf) int {
+		news := 0
+		if a.News() != b.News() {
+			news = cmp.Compare(len(a.Mechanism), len(b.Mechanism))
+		}
+		return cmp.Or(news, cmp.Compare(len(b.seeds), len(a.seeds)), cmp.Compare(a.Mechanism+a.Broken, b.Mechanism+b.Broken))
+	})
+	return s.findings
+}
+
+// Unsure is how many seeds left a property undecided, whatever else they broke.
+func (s *Summary) Unsure() int {
+	seeds := map[uint64]bool{}
+	for _, p := range s.properties {
+		for _, seed := range p.unknown {
+			seeds[seed] = true
+		}
+	}
+	return len(seeds)
+}
+
+// News is how many seeds broke something that no known mechanism explains.
+func (s *Summary) News() int { return s.news }
 
 func (s *Summary) property(name string) *property {
 	i := slices.IndexFunc(s.properties, func(p property) bool { return p.name == name })
@@ -96,9 +159,6 @@ func (p *property) add(seed uint64, r checker.Result) {
 	switch r.Outcome {
 	case checker.Fail:
 		p.failing = append(p.failing, seed)
-		if slices.Min(p.failing) == seed && len(r.Violations) > 0 {
-			p.example, p.whatFor = r.Violations[0].Sentence(), seed
-		}
 	case checker.Unknown:
 		p.unknown = append(p.unknown, seed)
 		if slices.Min(p.unknown) == seed {
@@ -140,73 +200,102 @@ func (s *Summary) Failing() int   { return s.outcomes[checker.Fail] }
 func (s *Summary) Undecided() int { return s.outcomes[checker.Unknown] }
 func (s *Summary) Failed() int    { return len(s.failures) }
 
-// FirstFailing is the lowest seed that broke a property, if one did.
-func (s *Summary) FirstFailing() (seed uint64, found bool) {
+// WriteText writes what is news, what is known, the failures and the totals. With
+// style.All the table of properties and what was measured stand before them, and every
+// seed that did not pass is named, else some.
+func (s *Summary) WriteText(w io.Writer, style Style) error {
+	out := newOutput(w, style)
+	if style.All {
+		s.writeTable(out)
+		s.writeMeasures(out)
+		fmt.Fprintln(out)
+	}
+	s.writeFindings(out)
 	for _, p := range s.properties {
-		for _, failing := range p.failing {
-			if !found || failing < seed {
-				seed, found = failing, true
-			}
+		if len(p.unknown) > 0 {
+			out.row("undecided ", "%s, which is not a pass: seeds %s; the first: %s", p.name, seedList(p.unknown, style.All), p.evidence)
 		}
 	}
-	return seed, found
-}
-
-// WriteText writes the table of properties, the failures and the totals. With
-// all, every seed that did not pass is named, else some.
-func (s *Summary) WriteText(w io.Writer, all bool) error {
-	out := bufio.NewWriter(w)
-	s.writeTable(out, all)
-	s.writeMeasures(out)
 	slices.SortFunc(s.failures, func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) })
 	for _, f := range s.failures {
-		fmt.Fprintf(out, "\nseed %d gave no history (%s): %s\n  kept in %s\n", f.Seed, f.Kind, f.Message, f.Kept)
+		out.row("FAILURE   ", "seed %d gave no history (%s): %s; kept in %s", f.Seed, f.Kind, f.Message, f.Kept)
 	}
 	s.writeTotals(out)
 	return out.Flush()
 }
 
-func (s *Summary) writeTable(out io.Writer, all bool) {
+// writeFindings writes the news, and by which known mechanisms seeds fail; then each with
+// its seeds, its first violation and the command that replays it.
+func (s *Summary) writeFindings(out output) {
+	if s.judged == 0 {
+		return
+	}
+	var known []string
+	for _, f := range s.ordered() {
+		if !f.News() {
+			known = append(known, fmt.Sprintf("%s %d", f.Mechanism, len(f.seeds)))
+		}
+	}
+	line := "none"
+	if s.news > 0 {
+		line = fmt.Sprintf("%d of %s break what no known mechanism explains", s.news, text.Count(s.Done(), "seed"))
+	}
+	if len(known) > 0 {
+		line += fmt.Sprintf("; %d of %s fail by %s: %s", s.known, text.Thousands(s.Done()), text.Count(len(known), "known finding"), strings.Join(known, ", "))
+	}
+	label := "news      "
+	if s.news > 0 {
+		label = "NEWS      "
+	}
+	out.row(label, "%s", line)
+	for _, f := range s.findings {
+		title := f.title()
+		if f.News() {
+			title = f.Broken
+		}
+		name := map[bool]string{true: "  NEWS    ", false: "  known   "}[f.News()]
+		out.row(name, "%s: %s; seeds %s", title, strings.Join(f.Properties, ", "), seedList(f.seeds, out.style.All))
+		const under = "          "
+		out.row(under, "%s", f.First.Sentence())
+		if s.Replay != nil {
+			out.command("  replay  ", s.Replay(slices.Min(f.seeds)))
+		}
+	}
+}
+
+func (s *Summary) writeTable(out output) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(s.properties) > 0 {
 		fmt.Fprintln(table, "property\tpass\tfail\tunknown\tn/a\tseeds that did not pass")
 	}
 	for _, p := range s.properties {
 		fmt.Fprintln(table, strings.Join([]string{p.name, text.Thousands(p.counts[checker.Pass]),
-			text.Thousands(p.counts[checker.Fail]), text.Thousands(p.counts[checker.Unknown]), text.Thousands(p.counts[checker.NotApplicable]), cmp.Or(seedLists(p, all), "-")}, "\t"))
+			text.Thousands(p.counts[checker.Fail]), text.Thousands(p.counts[checker.Unknown]), text.Thousands(p.counts[checker.NotApplicable]), cmp.Or(seedLists(p), "-")}, "\t"))
 	}
 	table.Flush()
-	for _, p := range s.properties {
-		if p.example != "" {
-			fmt.Fprintf(out, "\n%s is broken, first by seed %d: %s\n", p.name, p.whatFor, p.example)
-		}
-		if p.evidence != "" {
-			fmt.Fprintf(out, "\n%s could not be decided, first for seed %d: %s\n", p.name, slices.Min(p.unknown), p.evidence)
-		}
-	}
 }
 
 // writeMeasures writes what was measured in all runs, by property.
-func (s *Summary) writeMeasures(out io.Writer) {
+func (s *Summary) writeMeasures(out output) {
 	for i := range s.properties {
 		p := &s.properties[i]
 		for j, m := range p.measures() {
 			if j == 0 {
 				fmt.Fprintf(out, "\n%s, over all runs\n", p.name)
 			}
-			fmt.Fprintf(out, "  %s: %s\n", measureName(p.name, m), m)
+			out.row("  ", "%s: %s", measureName(p.name, m), m)
 		}
 	}
 }
 
-func seedLists(p property, all bool) string {
+func seedLists(p property) string {
 	var parts []string
 	for _, list := range []struct {
 		name  string
 		seeds []uint64
 	}{{"fail", p.failing}, {"unknown", p.unknown}} {
 		if len(list.seeds) > 0 {
-			parts = append(parts, list.name+" "+seedList(list.seeds, all))
+			parts = append(parts, list.name+" "+seedList(list.seeds, true))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -230,30 +319,30 @@ func seedList(seeds []uint64, all bool) string {
 	return b.String()
 }
 
-func (s *Summary) writeTotals(out io.Writer) {
-	if s.Done() > 0 {
-		fmt.Fprintln(out)
-	}
-	fmt.Fprintf(out, "seeds     %s of %s: %s pass, %s fail, %s unknown, %s without a history\n", text.Thousands(s.Done()), text.Thousands(s.Seeds),
+func (s *Summary) writeTotals(out output) {
+	out.row("seeds     ", "%s of %s: %s pass, %s fail, %s unknown, %s without a history", text.Thousands(s.Done()), text.Thousands(s.Seeds),
 		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()))
 	if s.Note != "" {
-		fmt.Fprintf(out, "note      %s\n", s.Note)
+		out.row("note      ", "%s", s.Note)
+	}
+	if s.Code != nil {
+		out.row("of        ", "%s", s.Code)
 	}
 	if s.judged == 0 {
 		return
 	}
-	fmt.Fprintf(out, "time      %s of virtual time in %s: %.1f seeds/s; workers %s, %s times as fast as real time, and checks %s (%.0f %%)\n",
+	out.row("time      ", "%s of virtual time in %s: %.1f seeds/s; workers %s, %s times as fast as real time, and checks %s (%.0f %%)",
 		s.virtual.Round(time.Second), text.Rounded(s.Elapsed), float64(s.Done())/s.Elapsed.Seconds(),
 		text.Rounded(s.worker), text.Thousands(int(s.virtual/max(1, s.worker))), text.Rounded(s.checking), 100*s.checkingShare())
-	fmt.Fprintf(out, "events    %s, %s in the mean; peak memory of a worker %d MiB\n", text.Thousands(s.records), text.Thousands(s.records/s.judged), s.peak>>20)
+	out.row("events    ", "%s, %s in the mean; peak memory of a worker %d MiB", text.Thousands(s.records), text.Thousands(s.records/s.judged), s.peak>>20)
 	if s.reruns > 0 {
-		fmt.Fprintf(out, "reruns    %s, because a seed had not determined every event\n", text.Thousands(s.reruns))
+		out.row("reruns    ", "%s, because a seed had not determined every event", text.Thousands(s.reruns))
 	}
 	if len(s.unseeded) > 0 {
-		fmt.Fprintf(out, "note      seeds that may not replay, because even the last run was not determined: %s\n", seedList(s.unseeded, false))
+		out.row("note      ", "seeds that may not replay, because even the last run was not determined: %s", seedList(s.unseeded, false))
 	}
 	if s.mixedWorker {
-		fmt.Fprintln(out, "note      the stock Go runtime was used: seeds fix the plans and not the executions, so these runs do not replay")
+		out.row("note      ", "the stock Go runtime was used: seeds fix the plans and not the executions, so these runs do not replay")
 	}
 }
 

@@ -1,9 +1,10 @@
 package report
 
 import (
-	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,57 +13,189 @@ import (
 	"github.com/meshcheck/meshcheck/internal/text"
 )
 
-// fewViolations is how many violations of a property are shown unless all are
-// asked for.
-const fewViolations = 3
+// mostStandingOut is how many distributions are shown unless all are asked for.
+const mostStandingOut = 3
 
 // WritePlan writes the plan of a run, in a few lines, before the run starts.
-func WritePlan(w io.Writer, r *Run) error {
-	out := bufio.NewWriter(w)
+func WritePlan(w io.Writer, r *Run, style Style) error {
+	out := newOutput(w, style)
 	fmt.Fprintf(out, "%s\n", r.Name)
 	if r.PlanErr != nil {
-		fmt.Fprintf(out, "  plan      cannot be shown: %v\n", r.PlanErr)
-	} else {
-		fmt.Fprintf(out, "  %s\n", strings.ReplaceAll(fault.Describe(r.Plan), "\n", "\n  "))
+		out.row("  plan      ", "cannot be shown: %v", r.PlanErr)
+		return out.Flush()
+	}
+	for line := range strings.SplitSeq(fault.Describe(r.Plan), "\n") {
+		text := strings.TrimLeft(line, " ")
+		label := strings.Repeat(" ", 2+len(line)-len(text))
+		if name, rest, found := strings.Cut(text, "  "); found {
+			more := strings.TrimLeft(rest, " ")
+			label += name + strings.Repeat(" ", 2+len(rest)-len(more))
+			text = more
+		}
+		out.row(label, "%s", text)
 	}
 	return out.Flush()
 }
 
 // WriteVerdict writes the verdict of a run, its totals and the commands to go on
-// with. With all, every violation is written, else a few of each property.
-func WriteVerdict(w io.Writer, r *Run, all bool) error {
-	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "\nverdict     %s\n", headline(r.Verdict))
-	width := 0
-	for _, result := range r.Verdict.Results {
-		width = max(width, len(result.Property))
-	}
-	echoes := r.Verdict.Echoes()
-	for _, result := range r.Verdict.Results {
-		if echoes[result.Property] != "" && !all {
-			continue // below its ground
-		}
-		writeResult(out, result, width, all)
-		for _, echo := range r.Verdict.Results {
-			if echoes[echo.Property] == result.Property {
-				writeEcho(out, echo, width, all)
-			}
-		}
+// with: what broke first, by the way in which it came about, and what stood out. With
+// style.All every property is written, with its evidence and all violations.
+func WriteVerdict(w io.Writer, r *Run, style Style) error {
+	out := newOutput(w, style)
+	out.row("\nverdict     ", "%s", headline(r.Verdict))
+	if style.All {
+		writeAll(out, r.Verdict)
+	} else {
+		writeFirst(out, r.Verdict)
 	}
 	fmt.Fprintln(out)
 	writePromise(out, r)
 	for _, u := range r.Verdict.Unfired {
-		fmt.Fprintf(out, "unfired     fault %d, %s, did not happen: %s\n", u.Fault, u.Kind, u.Why)
+		out.row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
 	}
 	writeTotals(out, r)
 	for _, command := range r.Commands {
-		fmt.Fprintf(out, "%-11s %s\n", command.Purpose, command.Line)
+		out.command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
 	}
 	return out.Flush()
 }
 
+// writeFirst writes what a reader wants to know first.
+func writeFirst(out output, v checker.Verdict) {
+	for _, g := range Groups(v) {
+		g.write(out, v)
+	}
+	for _, r := range v.Results {
+		switch r.Outcome {
+		case checker.Unknown:
+			out.row("undecided   ", "%s: %s", r.Property, r.Evidence)
+		case checker.Mistake:
+			out.row("MISTAKE     ", "%s: %s", r.Property, r.Evidence)
+		}
+	}
+	writeHolding(out, v)
+	for i, m := range standingOut(v) {
+		label := "            "
+		if i == 0 {
+			label = "stood out   "
+		}
+		out.row(label, "%s", m)
+	}
+}
+
+// write writes a group: by what, which properties, who saw it; then the first violation,
+// and what proves the mechanism.
+func (g *Group) write(out output, v checker.Verdict) {
+	broken := slices.Clone(g.Properties)
+	for i, property := range broken {
+		if r, _ := v.Result(property); !r.Promised {
+			broken[i] += " (not promised by the mode)"
+		}
+	}
+	saw := text.Count(g.Violations, "violation")
+	if len(g.Agents) > 0 {
+		few := g.Agents[:min(len(g.Agents), 8)]
+		saw += "; " + plural(len(g.Agents), "agent") + " " + text.Few(few, len(g.Agents))
+	}
+	out.row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", g.title(), strings.Join(broken, ", "), saw)
+	const under = "            "
+	out.row(under, "%s%s", g.First.Sentence(), recordNumbers(g.First.Records))
+	if g.First.Cause != nil {
+		out.row(under, "shown by: %s%s", g.First.Cause.Sentence(), recordNumbers(g.First.Cause.Records()))
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
+// writeHolding says in one line what holds, of what is judged of the control plane, and
+// of the guarantees that it stands on.
+func writeHolding(out output, v checker.Verdict) {
+	var holds, of [2]int
+	var doubts []string
+	for _, r := range v.Results {
+		i := 0
+		if checker.IsGround(r.Property) {
+			i = 1
+		}
+		if r.Outcome == checker.NotApplicable {
+			continue
+		}
+		of[i]++
+		switch {
+		case r.Outcome == checker.Pass:
+			holds[i]++
+		case i == 1 && r.Outcome == checker.Fail:
+			doubts = append(doubts, r.Property)
+		}
+	}
+	out.row("holds       ", "%d of %d properties of the control plane; %d of %d guarantees of the servers that it stands on (-v shows them)", holds[0], of[0], holds[1], of[1])
+	if len(doubts) > 0 {
+		out.row("DOUBT       ", "%s: where a guarantee of the servers is broken, doubt the world before Cilium", strings.Join(doubts, ", "))
+	}
+}
+
+// standingOut returns the distributions of the longest durations, one of a property.
+func standingOut(v checker.Verdict) (lines []string) {
+	type measured struct {
+		of string
+		checker.Measure
+	}
+	var longest []measured
+	for _, r := range v.Results {
+		best := measured{of: r.Property}
+		for _, m := range r.Measures {
+			if m.Unit == "s" && m.Max > best.Max && m.Max >= 1 {
+				best.Measure = m
+			}
+		}
+		if best.Max > 0 {
+			longest = append(longest, best)
+		}
+	}
+	slices.SortStableFunc(longest, func(a, b measured) int { return cmp.Compare(b.Max, a.Max) })
+	for _, m := range longest[:min(len(longest), mostStandingOut)] {
+		lines = append(lines, fmt.Sprintf("%s, %s: %s", m.of, measureName(m.of, m.Measure), m.Measure))
+	}
+	return lines
+}
+
+// writeAll writes every property, in two groups.
+func writeAll(out output, v checker.Verdict) {
+	width := 0
+	for _, result := range v.Results {
+		width = max(width, len(result.Property))
+	}
+	echoes := v.Echoes()
+	for _, ground := range []bool{false, true} {
+		title := "the control plane:"
+		if ground {
+			title = "the guarantees of the servers that it stands on:"
+		}
+		for _, result := range v.Results {
+			if checker.IsGround(result.Property) != ground {
+				continue
+			}
+			if title != "" {
+				fmt.Fprintf(out, "%s\n", title)
+				title = ""
+			}
+			writeResult(out, result, width)
+			for _, echo := range v.Results {
+				if echoes[echo.Property] == result.Property {
+					out.row(fmt.Sprintf("  %-8s  %-*s  ", "echo", width, echo.Property), "is broken by the same: %s", text.Count(len(echo.Violations), "violation"))
+				}
+			}
+		}
+	}
+}
+
 // writePromise says which of the properties that the plan promises were kept.
-func writePromise(out io.Writer, r *Run) {
+func writePromise(out output, r *Run) {
 	if r.Plan == nil || len(r.Plan.Promise) == 0 {
 		return
 	}
@@ -77,7 +210,7 @@ func writePromise(out io.Writer, r *Run) {
 		}
 		parts = append(parts, property+" "+word)
 	}
-	fmt.Fprintf(out, "promise     %s\n", strings.Join(parts, ", "))
+	out.row("promise     ", "%s", strings.Join(parts, ", "))
 }
 
 func headline(v checker.Verdict) string {
@@ -102,6 +235,11 @@ func headline(v checker.Verdict) string {
 		if unpromised > 0 {
 			broken += fmt.Sprintf(", of which the mode does not promise %d", unpromised)
 		}
+		if news := countNews(v); news == 0 {
+			broken += "; no news: known mechanisms explain it"
+		} else {
+			broken += "; NEWS: no known mechanism explains " + text.Count(news, "violation")
+		}
 		parts = append(parts, broken)
 	}
 	if unknown > 0 {
@@ -124,51 +262,42 @@ func headline(v checker.Verdict) string {
 	return strings.Join(parts, "; ")
 }
 
-func writeResult(out io.Writer, r checker.Result, width int, all bool) {
-	label, note := string(r.Outcome), ""
+// countNews counts the violations that no known mechanism explains.
+func countNews(v checker.Verdict) (n int) {
+	for _, g := range Groups(v) {
+		if g.News() {
+			n += g.Violations
+		}
+	}
+	return n
+}
+
+func writeResult(out output, r checker.Result, width int) {
+	label, said := string(r.Outcome), r.Evidence
 	switch r.Outcome {
 	case checker.Fail:
-		label = "FAIL"
+		label, said = "FAIL", text.Count(len(r.Violations), "violation")
 		if !r.Promised {
-			note = "(not promised by the mode) "
+			said += " (not promised by the mode)"
 		}
 	case checker.Mistake:
 		label = "MISTAKE"
 	case checker.NotApplicable:
 		label = "n/a"
 	}
-	fmt.Fprintf(out, "  %-8s  %-*s  %s%s\n", label, width, r.Property, note, r.Evidence)
-	for i, v := range r.Violations {
-		if i == fewViolations && !all {
-			fmt.Fprintf(out, "  %14s  and %s more (-v shows all)\n", "", text.Thousands(len(r.Violations)-i))
-			break
-		}
-		fmt.Fprintf(out, "  %13.3fs  %s%s\n", v.At.Seconds(), v.Sentence(), recordNumbers(v.Records))
+	out.row(fmt.Sprintf("  %-8s  %-*s  ", label, width, r.Property), "%s", said)
+	const under = "                  "
+	for _, v := range r.Violations {
+		out.row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), recordNumbers(v.Records))
 		if v.Cause != nil {
-			fmt.Fprintf(out, "  %14s  known as %s: %s%s\n", "", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
+			out.row(under, "known as %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
 		}
 	}
-	writeMeasures(out, r, all)
-}
-
-// writeEcho writes in one line that a property is broken only as an echo of the one
-// above, and what was measured. With all, it is written in its own place too.
-func writeEcho(out io.Writer, r checker.Result, width int, all bool) {
-	more := " (-v shows them)"
-	if all {
-		more = ""
+	if len(r.Violations) > 0 {
+		out.row(under, "of %s", r.Evidence)
 	}
-	fmt.Fprintf(out, "  %-8s  %-*s  is broken by the same: %s%s\n", "echo", width, r.Property, text.Count(len(r.Violations), "violation"), more)
-	if !all {
-		writeMeasures(out, r, all)
-	}
-}
-
-func writeMeasures(out io.Writer, r checker.Result, all bool) {
 	for _, m := range r.Measures {
-		if all || m.Unit == "s" {
-			fmt.Fprintf(out, "  %14s  %s: %s\n", "", measureName(r.Property, m), m)
-		}
+		out.row(under, "%s: %s", measureName(r.Property, m), m)
 	}
 }
 
@@ -200,7 +329,7 @@ func recordNumbers(records []int) string {
 	return " [history lines " + strings.Join(lines, ", ") + "]"
 }
 
-func writeTotals(out io.Writer, r *Run) {
+func writeTotals(out output, r *Run) {
 	parts := []string{fmt.Sprintf("%.3fs of virtual time", r.Virtual.Seconds())}
 	if r.Wall > 0 {
 		parts[0] += fmt.Sprintf(" in %s of wall time, %s times as fast", text.Rounded(r.Wall), text.Thousands(int(r.Virtual/r.Wall)))
@@ -212,10 +341,11 @@ func writeTotals(out io.Writer, r *Run) {
 	if r.Checking > 0 {
 		parts = append(parts, "checked in "+text.Rounded(r.Checking))
 	}
-	fmt.Fprintf(out, "run         %s\n", strings.Join(parts, "; "))
+	out.row("run         ", "%s", strings.Join(parts, "; "))
+	out.row("of          ", "%s", cmp.Or(r.Code.String(), "a history does not say what code it is of: that of its run"))
 	fmt.Fprintf(out, "trace       sha256 %s\n", r.Hash)
 	for _, note := range notes(r) {
-		fmt.Fprintf(out, "note        %s\n", note)
+		out.row("note        ", "%s", note)
 	}
 }
 

@@ -18,6 +18,7 @@ var Linearizable = property.Property{
 	Name:    "kube-linearizable",
 	Promise: "The kube-apiservers answer writes, and the reads that ask for the most recent version, as if the operations on an object had happened one after the other, each between its start and its answer, in the order of their resourceVersions.",
 	Why:     "the ground that the other properties stand on: Kubernetes' consistent reads and optimistic concurrency (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions)",
+	Ground:  true,
 	Rules:   []*property.Rule{noOrder, rvDecreased, neverCommitted},
 	Check:   checkKubeLinearizable,
 }

@@ -18,6 +18,10 @@ type Property struct {
 	// them is broken, this one may be broken by the same, as an echo.
 	RestsOn []string
 
+	// Ground: it is a guarantee of the servers that the other properties stand on. Where it
+	// is broken, the world is to be doubted before Cilium.
+	Ground bool
+
 	Rules []*Rule // the ways in which it can be broken, each with another name
 	Check func(in *Input) Result
 }

@@ -17,6 +17,7 @@ var Linearizable = property.Property{
 	Name:    "etcd-linearizable",
 	Promise: "Each etcd answers as if its operations on a key had happened one after the other, each between its start and its answer.",
 	Why:     "the ground that the other properties stand on: etcd's guarantee (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
+	Ground:  true,
 	Rules:   []*property.Rule{noOrder},
 	Check:   checkLinearizable,
 }

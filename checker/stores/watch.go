@@ -15,6 +15,7 @@ var Watch = property.Property{
 	Name:    "etcd-watch",
 	Promise: "Each watch of an etcd gets exactly the changes of its range from the revision on that it asked for, in order, once, and those of a revision together, each described as the store made it; a progress notification says that nothing is left before it.",
 	Why:     "the ground that Cilium's readers stand on: etcd's guarantees (https://etcd.io/docs/v3.6/learning/api_guarantees/)",
+	Ground:  true,
 	Rules:   watchRules,
 	Check:   checkEtcdWatch,
 }

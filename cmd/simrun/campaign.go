@@ -62,9 +62,11 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if state.Versions, err = campaign.Versions(worker.Path); err != nil {
+	code, err := drive.CodeOf(worker.Path)
+	if err != nil {
 		return 0, err
 	}
+	state.Versions = code.Versions()
 	return c.search(ctx, f, plans, kept, state, worker)
 }
 

@@ -104,10 +104,10 @@ func (c *console) writeJudged(run *report.Run, asJSON, all bool) error {
 	if asJSON {
 		return run.WriteJSON(c.stdout, true)
 	}
-	if err := report.WritePlan(c.stdout, run); err != nil {
+	if err := report.WritePlan(c.stdout, run, c.style(all)); err != nil {
 		return err
 	}
-	if err := report.WriteVerdict(c.stdout, run, all); err != nil {
+	if err := report.WriteVerdict(c.stdout, run, c.style(all)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(c.stdout)

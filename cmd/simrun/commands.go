@@ -90,7 +90,12 @@ Flags:
   -runtime KIND       det (the default), or stock: an unchanged Go runtime, whose
                       seeds fix the plan and not the execution
   -json               write JSON, one object a line, in place of text
-  -v                  show every violation and every seed
+  -v                  show every property with its evidence, every violation and
+                      every seed; else what matters first
+  -fail-on WHICH      which broken properties have exit status 1: any (the default),
+                      or news, those that no known mechanism explains. The default
+                      is any, since a promise that is broken in a known way is
+                      broken
 
 Examples:
   simrun -seed 7 -write-plan seven.json -write-history seven.history
@@ -101,7 +106,7 @@ Examples:
 
 Exit status:
   0    every property holds that applies to the mode
-  1    a property is broken; or one could not be decided, or none was judged, which
+  1    a property is broken (with -fail-on news: in a way that is not known); or one could not be decided, or none was judged, which
        is not a pass
   2    bad flags or bad input
   3    the harness failed: the worker could not be built, crashed, hung or grew
@@ -120,7 +125,7 @@ Flags:
   -verdict FILE   write the verdict as data, of one history; docs/verdict.md
                   describes it, and simrun report prints it
   -json           write JSON, one object a line, in place of text
-  -v              show every violation
+  -v              show every property with its evidence, and every violation
 
 Examples:
   simrun -seed 7 -write-history seven.history
@@ -140,7 +145,7 @@ histories, but for how long judging took.
 
 Flags:
   -json    write JSON, one object a line, in place of text
-  -v       show every violation
+  -v       show every property with its evidence, and every violation
 
 Examples:
   simrun check -verdict seven.verdict seven.history

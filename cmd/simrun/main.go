@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"github.com/meshcheck/meshcheck/report"
 )
 
 // The exit statuses. A property that could not be decided is not a pass: it has
@@ -32,7 +34,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		width = 0 // no terminal
+	}
 	c := &console{
+		width:    width,
 		name:     programName(),
 		stdout:   os.Stdout,
 		stderr:   os.Stderr,
@@ -47,7 +54,11 @@ type console struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	progress *progress
+	width    int // of the terminal that stdout is; zero: it is none
 }
+
+// style is how text is laid out for the user.
+func (c *console) style(all bool) report.Style { return report.Style{All: all, Width: c.width} }
 
 // main runs a command line and returns the exit status.
 func (c *console) main(ctx context.Context, args []string) int {

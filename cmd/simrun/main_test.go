@@ -14,8 +14,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/family"
+	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -47,7 +49,8 @@ func TestSeedThatHolds(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Contains(t, stdout, "seed 7\n  mode      clustermesh")
 	require.Regexp(t, `(?m)^  topology  \d kube-apiservers?, \d replicas?, \d agents, \d+ nodes`, stdout)
-	require.Regexp(t, `(?m)^  pass +integrity `, stdout)
+	require.Regexp(t, `(?m)^holds +15 of 15 properties of the control plane; 5 of 5 guarantees of the servers `, stdout)
+	require.Regexp(t, `(?m)^of +go1\.[0-9.]+, worker /\S+ \([0-9a-f]{16}\)$`, stdout)
 	require.Regexp(t, `(?m)^run         400.000s of virtual time in [0-9.]+s of wall time, [0-9,]+ times as fast; 44 events; [0-9]+ MiB; checked in`, stdout)
 	require.Regexp(t, `(?m)^trace       sha256 [0-9a-f]{64}$`, stdout)
 	require.Regexp(t, `(?m)^replay      simrun -seed 7 -worker /`, stdout)
@@ -84,8 +87,50 @@ func TestSeedThatBreaksAProperty(t *testing.T) {
 	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER")
 	require.Equal(t, statusBroken, status)
 	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken`, stdout)
-	require.Regexp(t, `(?m)^  FAIL      integrity `, stdout)
-	require.Regexp(t, `(?m)^ +2.000s  .*a0.*70000.*ghost.* \[history lines? `, stdout)
+	require.Regexp(t, `(?m)^2.000s +NEWS, which no known mechanism explains: integrity; 1 violation; agent a0\n +agent a0 saw identity 70000 .*ghost.* \[history lines? `, stdout)
+	require.Regexp(t, `(?m)^explain     simrun -seed 101 -worker \S+ -v$`, stdout)
+	require.Regexp(t, `(?m)^shrink      simrun shrink -seed 101 -worker `, stdout)
+
+	status, stdout, _ = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-v")
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `(?m)^  FAIL      integrity +1 violation\n +2.000s  agent a0 saw`, stdout)
+	status, _, _ = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-fail-on", "news")
+	require.Equal(t, statusBroken, status, "it is news")
+}
+
+// What known mechanisms explain is no failure for those who ask for news; what is
+// undecided is.
+func TestFailOnNews(t *testing.T) {
+	result := func(outcome checker.Outcome, cause *checker.Cause) checker.Verdict {
+		r := checker.Result{Property: "integrity", Outcome: outcome}
+		if outcome == checker.Fail {
+			r.Violations = []checker.Violation{{Cause: cause}}
+		}
+		return checker.Verdict{Results: []checker.Result{r}}
+	}
+	known := &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans"}}}
+	both := result(checker.Fail, known)
+	both.Results = append(both.Results, checker.Result{Property: "leases", Outcome: checker.Unknown})
+	for _, row := range []struct {
+		v         checker.Verdict
+		any, news int
+	}{
+		{result(checker.Pass, nil), statusHold, statusHold},
+		{result(checker.Fail, known), statusBroken, statusHold},
+		{result(checker.Fail, nil), statusBroken, statusBroken},
+		{result(checker.Unknown, nil), statusBroken, statusBroken},
+		{result(checker.Mistake, nil), statusHarness, statusHarness},
+		{both, statusBroken, statusBroken},
+	} {
+		require.Equal(t, row.any, failOn{}.status(row.v))
+		require.Equal(t, row.news, failOn{news: true}.status(row.v))
+		var s report.Summary
+		s.Add(1, &report.Run{Verdict: row.v})
+		if row.any != statusHarness {
+			require.Equal(t, row.any, failOn{}.summaryStatus(&s))
+			require.Equal(t, row.news, failOn{news: true}.summaryStatus(&s))
+		}
+	}
 }
 
 func TestUndecidedIsNotAPass(t *testing.T) {
@@ -144,12 +189,10 @@ func TestManySeeds(t *testing.T) {
 	status, stdout, stderr = simrun(t, "-seeds", "96-102", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
 	require.Empty(t, stderr)
 	require.Equal(t, statusHarness, status, "a crash comes before a violation")
-	require.Regexp(t, `(?m)^property +pass +fail +unknown  n/a  seeds that did not pass$`, stdout)
-	require.Regexp(t, `(?m)^integrity +5 +1 +0 +0 +fail 101$`, stdout)
-	require.Regexp(t, `(?m)^integrity is broken, first by seed 101: .*ghost`, stdout)
-	require.Regexp(t, `(?m)^seed 102 gave no history \(crash\): the worker ended`, stdout)
+	require.Regexp(t, `^NEWS      1 of 7 seeds break what no known mechanism explains\n  NEWS    integrity of identity: integrity; seeds 101\n.*ghost`, stdout)
+	require.Regexp(t, `(?m)^FAILURE   seed 102 gave no history \(crash\): the worker ended`, stdout)
 	require.Regexp(t, `(?m)^seeds     7 of 7: [0-9]+ pass, 1 fail, [0-9]+ unknown, 1 without a history$`, stdout)
-	require.Regexp(t, `(?m)^replay    simrun -seed 101 -worker /`, stdout)
+	require.Regexp(t, `(?m)^  replay  simrun -seed 101 -worker /`, stdout)
 	for _, seed := range []int{96, 101} {
 		plan, err := fault.ReadFile(fmt.Sprintf("plans/seed-%d.json", seed))
 		require.NoError(t, err)

@@ -42,7 +42,7 @@ func TestModeOfManySeeds(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.Mkdir("plans", 0o777))
 	_, stdout, _ := simrun(t, "-seeds", "100-101", "-mode", "crd", "-write-plan", "plans", "-worker", "WORKER")
-	require.Contains(t, stdout, "replay    simrun -seed 101 -mode crd -worker /")
+	require.Contains(t, stdout, "  replay  simrun -seed 101 -mode crd -worker /")
 	for _, name := range []string{"plans/seed-100.json", "plans/seed-101.json"} {
 		plan, err := fault.ReadFile(name)
 		require.NoError(t, err)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
@@ -194,10 +193,11 @@ func (c *console) newReal(ctx context.Context, f *modelFlags) (*conformance.Matr
 	if err != nil {
 		return nil, err
 	}
-	versions, err := campaign.Versions(worker.Path)
+	code, err := drive.CodeOf(worker.Path)
 	if err != nil {
 		return nil, err
 	}
+	versions := code.Versions()
 	// These two change with every edit of the harness.
 	delete(versions, "worker")
 	delete(versions, "go")

@@ -141,7 +141,7 @@ func (c *console) writeShrunk(f *shrinkFlags, result *report.Shrunk) error {
 	if f.source.json {
 		return result.WriteJSON(c.stdout)
 	}
-	return result.WriteText(c.stdout)
+	return result.WriteText(c.stdout, c.style(false))
 }
 
 // shrinkProgress shows how small the plan is.

@@ -37,6 +37,7 @@ type simulateFlags struct {
 	worker       workerFlags
 	json         bool
 	all          bool
+	failOn       failOn
 }
 
 // simulate draws or reads plans, runs them and judges their histories.
@@ -109,6 +110,7 @@ func parseSimulate(args []string) (*simulateFlags, error) {
 	f.worker.add(set)
 	set.BoolVar(&f.json, "json", false, "")
 	set.BoolVar(&f.all, "v", false, "")
+	set.Var(&f.failOn, "fail-on", "")
 	if err := parse(set, args); err != nil {
 		return nil, err
 	}
@@ -160,7 +162,7 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 		}
 	}
 	if !f.json {
-		if err := report.WritePlan(c.stdout, &report.Run{Name: name, Plan: plan}); err != nil {
+		if err := report.WritePlan(c.stdout, &report.Run{Name: name, Plan: plan}, c.style(f.all)); err != nil {
 			return 0, err
 		}
 	}
@@ -181,11 +183,15 @@ func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, pla
 		}
 	}
 	run.Name = name
-	run.Commands = f.commands(c.name, plan.Seed)
-	if f.json {
-		return status(run.Verdict), run.WriteJSON(c.stdout, true)
+	if run.Code, err = drive.CodeOf(worker.Path); err != nil {
+		c.notice(err.Error())
 	}
-	return status(run.Verdict), report.WriteVerdict(c.stdout, run.Run, f.all)
+	run.Commands = f.commands(c.name, run.Run)
+	status := f.failOn.status(run.Verdict)
+	if f.json {
+		return status, run.WriteJSON(c.stdout, true)
+	}
+	return status, report.WriteVerdict(c.stdout, run.Run, c.style(f.all))
 }
 
 // failed reports a run that gave no history to judge.
@@ -233,8 +239,34 @@ func status(v checker.Verdict) int {
 	return statusBroken
 }
 
-// commands are how to go on after a run: replay it, keep it, judge it again.
-func (f *simulateFlags) commands(program string, seed uint64) []report.Command {
+// failOn says which broken properties have the exit status of a failure: any, or those
+// that no known mechanism explains.
+type failOn struct{ news bool }
+
+func (f *failOn) String() string { return "" }
+func (f *failOn) Set(value string) error {
+	if value != "any" && value != "news" {
+		return errors.New("want any or news")
+	}
+	f.news = value == "news"
+	return nil
+}
+
+// status is the exit status of a verdict. What is undecided is never a pass.
+func (f failOn) status(v checker.Verdict) int {
+	if !f.news || v.Outcome() != checker.Fail {
+		return status(v)
+	}
+	news := slices.ContainsFunc(report.Groups(v), func(g report.Group) bool { return g.News() })
+	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
+	if news || undecided {
+		return statusBroken
+	}
+	return statusHold
+}
+
+// source are the flags that name the plan of a run.
+func (f *simulateFlags) arguments(seed uint64) []string {
 	args := []string{"-seed", strconv.FormatUint(seed, 10)}
 	switch {
 	case f.plan != "":
@@ -247,12 +279,22 @@ func (f *simulateFlags) commands(program string, seed uint64) []report.Command {
 	if len(f.objects) > 0 {
 		args = append(append(args, "-objects"), f.objects...)
 	}
-	replay := commandLine(program, slices.Concat(args, f.mode.arguments(), f.worker.arguments()))
-	planFile, historyFile := fmt.Sprintf("seed-%d.json", seed), fmt.Sprintf("seed-%d.history", seed)
-	commands := []report.Command{
-		{Purpose: "replay", Line: replay},
-		{Purpose: "keep", Line: replay + " -write-plan " + planFile + " -write-history " + historyFile},
+	return slices.Concat(args, f.mode.arguments(), f.worker.arguments())
+}
+
+// commands are how to go on after a run: replay it; if it broke something, explain that
+// and make the plan smaller; keep it, judge it again.
+func (f *simulateFlags) commands(program string, run *report.Run) []report.Command {
+	args := f.arguments(run.Plan.Seed)
+	replay := commandLine(program, args)
+	commands := []report.Command{{Purpose: "replay", Line: replay}}
+	if run.Verdict.Outcome() == checker.Fail {
+		commands = append(commands,
+			report.Command{Purpose: "explain", Line: replay + " -v"},
+			report.Command{Purpose: "shrink", Line: commandLine(program+" shrink", args)})
 	}
+	planFile, historyFile := fmt.Sprintf("seed-%d.json", run.Plan.Seed), fmt.Sprintf("seed-%d.history", run.Plan.Seed)
+	commands = append(commands, report.Command{Purpose: "keep", Line: replay + " -write-plan " + planFile + " -write-history " + historyFile})
 	if f.writeHistory != "" {
 		historyFile = f.writeHistory
 	}
@@ -294,7 +336,10 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, plans *family.F
 	}
 	runner := drive.Simulator{Worker: worker}
 	start := time.Now()
-	summary := report.Summary{Seeds: f.seeds.Count()}
+	summary := report.Summary{Seeds: f.seeds.Count(), Replay: func(seed uint64) string { return commandLine(c.name, f.arguments(seed)) }}
+	if summary.Code, err = drive.CodeOf(worker.Path); err != nil {
+		c.notice(err.Error())
+	}
 	stopped := drive.Each(ctx, f.seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (attempt, error) {
 		return f.attempt(ctx, &runner, seed, plans), nil
 	}, func(seed uint64, a attempt) error {
@@ -311,7 +356,7 @@ func (c *console) runMany(ctx context.Context, f *simulateFlags, plans *family.F
 	if err := c.writeSummary(f, &summary); err != nil {
 		return 0, err
 	}
-	return summaryStatus(&summary), stopped
+	return f.failOn.summaryStatus(&summary), stopped
 }
 
 func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, seed uint64, plans *family.Family) (a attempt) {
@@ -359,23 +404,16 @@ func (c *console) writeSummary(f *simulateFlags, summary *report.Summary) error 
 	if f.json {
 		return summary.WriteJSON(c.stdout)
 	}
-	if err := summary.WriteText(c.stdout, f.all); err != nil {
-		return err
-	}
-	if seed, found := summary.FirstFailing(); found {
-		_, err := fmt.Fprintf(c.stdout, "replay    %s\n", f.commands(c.name, seed)[0].Line)
-		return err
-	}
-	return nil
+	return summary.WriteText(c.stdout, c.style(f.all))
 }
 
 // summaryStatus is the exit status of a campaign: a failure of the harness comes
 // first, since it hides what the seeds would have shown.
-func summaryStatus(s *report.Summary) int {
+func (f failOn) summaryStatus(s *report.Summary) int {
 	switch {
 	case s.Failed() > 0:
 		return statusHarness
-	case s.Failing()+s.Undecided() > 0:
+	case f.news && s.News()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
 		return statusBroken
 	}
 	return statusHold

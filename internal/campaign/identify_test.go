@@ -2,8 +2,6 @@ package campaign
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,17 +98,4 @@ func TestReplay(t *testing.T) {
 		{findings[3], true, "it uses 9 MiB"},
 		{findings[4], false, "it uses 9 MiB"},
 	}, all)
-}
-
-func TestVersions(t *testing.T) {
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	versions, err := Versions(binary)
-	require.NoError(t, err)
-	require.Regexp(t, `^go1\.`, versions["go"])
-	require.Len(t, versions["worker"], 16)
-	script := filepath.Join(t.TempDir(), "script")
-	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"), 0o777))
-	_, err = Versions(script)
-	require.ErrorContains(t, err, "does not tell what it is built from")
 }

@@ -1,0 +1,82 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/checker"
+)
+
+// Group is what came about in one way: by one known mechanism or, of what none explains,
+// what broke on one kind of object.
+type Group struct {
+	Mechanism  string            // a page in testdata/findings, or several joined by " + "; empty: news
+	Broken     string            // of news: a property and a kind of object
+	Properties []string          // that are broken so, in their order
+	Agents     []string          // that saw it, sorted
+	Violations int               // of all these properties
+	First      checker.Violation // the earliest
+}
+
+// Groups returns what is broken in a verdict by the way in which it came about, the
+// earliest first.
+func Groups(v checker.Verdict) []Group {
+	var all []Group
+	echoes := v.Echoes()
+	for _, result := range v.Results {
+		for i := range result.Violations {
+			violation := &result.Violations[i]
+			mechanism, broken := "", ""
+			if violation.Cause != nil {
+				mechanism = violation.Cause.Name()
+			} else {
+				broken = checker.Finding{Property: cmp.Or(echoes[result.Property], result.Property), Kind: violation.Kind}.String()
+			}
+			j := slices.IndexFunc(all, func(g Group) bool { return g.Mechanism == mechanism && g.Broken == broken })
+			if j < 0 {
+				j = len(all)
+				all = append(all, Group{Mechanism: mechanism, Broken: broken, First: *violation})
+			}
+			all[j].add(result.Property, violation)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Group) int { return cmp.Compare(a.First.At, b.First.At) })
+	return all
+}
+
+func (g *Group) add(property string, v *checker.Violation) {
+	g.Violations++
+	if !slices.Contains(g.Properties, property) {
+		g.Properties = append(g.Properties, property)
+	}
+	if agent := cmp.Or(v.Agent, v.Client); agent != "" {
+		if i, found := slices.BinarySearch(g.Agents, agent); !found {
+			g.Agents = slices.Insert(g.Agents, i, agent)
+		}
+	}
+	if v.At < g.First.At {
+		g.First = *v
+	}
+}
+
+// News reports whether no known mechanism explains it.
+func (g *Group) News() bool { return g.Mechanism == "" }
+
+// pages names the pages of the mechanisms.
+func (g *Group) pages() string {
+	var pages []string
+	for name := range strings.SplitSeq(g.Mechanism, " + ") {
+		pages = append(pages, "testdata/findings/"+name+".md")
+	}
+	return strings.Join(pages, ", ")
+}
+
+// title says by what it came about, with the page that explains it.
+func (g *Group) title() string {
+	if g.News() {
+		return "NEWS, which no known mechanism explains"
+	}
+	return fmt.Sprintf("%s (%s)", g.Mechanism, g.pages())
+}

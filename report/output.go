@@ -1,0 +1,61 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Style is how text is laid out for its reader.
+type Style struct {
+	All   bool // every property, violation and seed in place of what matters first
+	Width int  // of the terminal; zero: it is none, and lines are as long as they are
+}
+
+// output writes lines that begin with a label.
+type output struct {
+	*bufio.Writer
+	style Style
+}
+
+func newOutput(w io.Writer, style Style) output { return output{bufio.NewWriter(w), style} }
+
+// row writes a label and a text, which goes on below itself where it is wider than the
+// terminal. A word that is wider than a line is broken, as long labels of pods are.
+func (o output) row(label, format string, args ...any) {
+	o.WriteString(label)
+	indent := utf8.RuneCountInString(label)
+	room := o.style.Width - indent
+	if o.style.Width == 0 || room < 20 {
+		fmt.Fprintf(o, format+"\n", args...)
+		return
+	}
+	column := 0
+	next := func() {
+		o.WriteString("\n" + strings.Repeat(" ", indent))
+		column = 0
+	}
+	for word := range strings.FieldsSeq(fmt.Sprintf(format, args...)) {
+		runes := []rune(word)
+		if column > 0 && column+1+len(runes) > room {
+			next()
+		}
+		if column > 0 {
+			o.WriteByte(' ')
+			column++
+		}
+		for len(runes) > room {
+			o.WriteString(string(runes[:room]))
+			next()
+			runes = runes[room:]
+		}
+		o.WriteString(string(runes))
+		column += len(runes)
+	}
+	o.WriteByte('\n')
+}
+
+// command writes a command line, which is never broken: it is there to be copied.
+func (o output) command(label, line string) { fmt.Fprintf(o, "%s%s\n", label, line) }

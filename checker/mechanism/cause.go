@@ -69,117 +69,131 @@ func Mechanisms() []Mechanism {
 	}
 }
 
-// Explainer gives the violations of one history their causes.
+// Explainer gives the violations of one history their causes. Its rules are those of store.go
+// and loss.go, by which an agent shows what its store holds; writer.go, by which the store
+// holds what its writer did; rest.go, for what is still wrong when the run ends; and kube.go,
+// for agents that read no store.
 type Explainer struct {
-	in *property.Input
-	x  *causes // once one has been asked for
+	in    *property.Input
+	stuck *views.Explainer                     // of what is wrong when the run ends, once a cause was asked for
+	keys  map[string]map[index.EntryKey]string // by store: the keys of its entries
 }
 
 // New returns the explainer of a history.
-func New(in *property.Input) *Explainer { return &Explainer{in: in} }
+func New(in *property.Input) *Explainer {
+	return &Explainer{in: in, keys: map[string]map[index.EntryKey]string{}}
+}
 
 // Explain gives a violation of the property of that name its cause. A violation without
 // one is news: either a mechanism that nobody has followed yet, or a known one that the
 // records do not prove. A cause excuses nothing: what is broken stays broken.
-func (e *Explainer) Explain(broken string, v *property.Violation) {
-	if e.x == nil {
-		e.x = newCauses(e.in)
+func (x *Explainer) Explain(broken string, v *property.Violation) {
+	if x.stuck == nil {
+		x.stuck = views.NewExplainer(x.in)
 	}
-	v.Cause = e.x.of(broken, v)
-}
-
-// causes looks for causes. Its rules are those of cause_store.go, by which an agent
-// shows what its store holds; cause_writer.go, by which the store holds what its
-// writer did; and cause_rest.go, for what is still wrong when the run ends.
-type causes struct {
-	in      *property.Input
-	stores  map[string]*index.Store
-	keys    map[string]map[index.EntryKey]string // by store: the keys of its entries
-	asked   map[string]map[keyRevision]bool
-	entries map[index.EntryKey]int32
-	wrongs  map[int32]*wrong // by agent
-}
-
-type keyRevision struct {
-	key string
-	rev int64
-}
-
-func newCauses(in *property.Input) *causes {
-	x := &causes{
-		in: in, stores: map[string]*index.Store{}, keys: map[string]map[index.EntryKey]string{},
-		asked: map[string]map[keyRevision]bool{}, entries: map[index.EntryKey]int32{},
-		wrongs: map[int32]*wrong{},
-	}
-	for _, s := range in.Stores {
-		x.stores[s.Name] = s
-	}
-	for id := range in.Views.Entries {
-		e := &in.Views.Entries[id]
-		x.entries[index.EntryKey{Kind: e.Kind, Key: e.Key}] = int32(id)
-	}
-	return x
-}
-
-// rules says, for each property, what is asked for the cause of its violations. One that
-// no rule names has no known causes.
-var rules = []struct {
-	properties []property.Property
-	of         func(*causes, *property.Violation) *property.Cause
-}{
-	{[]property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion}, (*causes).ofChange},
-	{[]property.Property{views.Owner}, (*causes).ofOwner},
-	{[]property.Property{views.Convergence}, (*causes).ofStuck},
-	{[]property.Property{views.Staleness, views.SingleSource}, (*causes).ofWrong},
-	{[]property.Property{views.Referential}, (*causes).ofDangling},
-	{[]property.Property{views.Readiness}, (*causes).ofUnusable},
-	{[]property.Property{load.Leaks}, (*causes).ofLeak},
-	{[]property.Property{load.Load}, (*causes).ofStorm},
-	{[]property.Property{stores.Canaries}, (*causes).ofCanary},
-	{[]property.Property{stores.RevisionOrigin}, (*causes).ofOrigin},
-}
-
-// of returns the cause of a violation, or nil.
-func (x *causes) of(broken string, v *property.Violation) *property.Cause {
-	rules := rules
+	rules := storeRules
 	if x.readsKube() {
 		rules = kubeRules
 	}
-	for _, rule := range rules {
-		if slices.ContainsFunc(rule.properties, func(p property.Property) bool { return p.Name == broken }) {
-			return rule.of(x, v)
-		}
+	if of := rules[broken]; of != nil {
+		v.Cause = of(x, v)
 	}
-	return nil
+}
+
+// rules say, by the name of a property, what is asked for the cause of its violations. One
+// that they do not name has no known causes.
+type rules map[string]func(*Explainer, *property.Violation) *property.Cause
+
+// storeRules are those where agents read the etcds of replicas.
+var storeRules = rules{
+	views.Integrity.Name:          (*Explainer).ofChange,
+	views.Monotonic.Name:          (*Explainer).ofChange,
+	views.MonotonicSession.Name:   (*Explainer).ofChange,
+	views.NoSpuriousDeletion.Name: (*Explainer).ofChange,
+	views.Owner.Name:              (*Explainer).ofOwner,
+	views.Convergence.Name:        (*Explainer).ofStuck,
+	views.Staleness.Name:          (*Explainer).ofWrong,
+	views.SingleSource.Name:       (*Explainer).ofWrong,
+	views.Referential.Name:        (*Explainer).ofDangling,
+	views.Readiness.Name:          (*Explainer).ofUnusable,
+	load.Leaks.Name:               (*Explainer).ofLeak,
+	load.Load.Name:                (*Explainer).ofStorm,
+	stores.Canaries.Name:          (*Explainer).ofCanary,
+	stores.RevisionOrigin.Name:    (*Explainer).ofOrigin,
 }
 
 // ofOwner explains a wrong owner that was shown, or that a view still has when the run ends.
-func (x *causes) ofOwner(v *property.Violation) *property.Cause {
-	switch x.in.Records[v.Records[len(v.Records)-1]].Verb {
-	case history.See, history.Program, history.Drop, history.Unprogram:
+func (x *Explainer) ofOwner(v *property.Violation) *property.Cause {
+	if _, ok := x.observationOf(v); ok {
 		return x.ofChange(v)
 	}
 	return x.ofWrong(v)
 }
 
 // ofChange explains a change of a view or datapath.
-func (x *causes) ofChange(v *property.Violation) *property.Cause {
-	id, known := x.entries[index.EntryKey{Kind: v.Kind, Key: v.Key}]
-	if len(v.Records) == 0 || !known {
+func (x *Explainer) ofChange(v *property.Violation) *property.Cause {
+	o, ok := x.observationOf(v)
+	switch {
+	case !ok:
 		return nil
+	case o.isLoss():
+		return newStoreObservation(o, v).ofLoss()
 	}
-	s := newSight(x, &x.in.Views.Entries[id], v)
-	switch s.r.Verb {
-	case history.See, history.Program:
-		return s.ofSight()
-	case history.Drop, history.Unprogram:
-		return s.ofLoss()
+	return newStoreObservation(o, v).ofSight()
+}
+
+// observation is a change of an entry in an agent's view or its host's datapath.
+type observation struct {
+	x      *Explainer
+	e      *index.Entry
+	r      *history.Record
+	record int
+}
+
+// observationOf is the change that broke a property: of all that prove it the last. It
+// returns false if that is none.
+func (x *Explainer) observationOf(v *property.Violation) (observation, bool) {
+	if len(v.Records) == 0 {
+		return observation{}, false
+	}
+	return x.observe(v.Records[len(v.Records)-1])
+}
+
+func (x *Explainer) observe(record int) (observation, bool) {
+	r := &x.in.Records[record]
+	_, what, ok := index.ChangeOf(r)
+	if !ok || what == index.Start || what == index.Stop {
+		return observation{}, false
+	}
+	id, _ := x.in.Views.Number(r.Kind, r.Key)
+	return observation{x, &x.in.Views.Entries[id], r, record}, true
+}
+
+func (o observation) isLoss() bool { return o.r.Verb == history.Drop || o.r.Verb == history.Unprogram }
+
+// facts are what every proof about an observation says.
+func (o observation) facts() property.Facts {
+	return property.Facts{Agent: o.r.Actor, Server: o.r.Peer, Kind: o.r.Kind, Key: o.r.Key, At: o.r.At}
+}
+
+// all is how many records there are.
+func (x *Explainer) all() int { return len(x.in.Records) }
+
+// between returns the bounds of the records from an instant to another, both included.
+func (x *Explainer) between(from, to time.Duration) (first, end int) {
+	return x.in.By(from - 1), x.in.By(to)
+}
+
+// store returns a store, or nil if the history has none of that name.
+func (x *Explainer) store(name string) *index.Store {
+	if s := x.in.Store(name); s.Actor != "" {
+		return s
 	}
 	return nil
 }
 
 // keyOf returns the key of an entry in a store.
-func (x *causes) keyOf(s *index.Store, e *index.Entry) (string, bool) {
+func (x *Explainer) keyOf(s *index.Store, e *index.Entry) (string, bool) {
 	keys := x.keys[s.Name]
 	if keys == nil {
 		keys = map[index.EntryKey]string{}
@@ -194,35 +208,15 @@ func (x *causes) keyOf(s *index.Store, e *index.Entry) (string, bool) {
 	return key, ok
 }
 
-// VersionAt is the last version of a key in a store by an instant, or nil.
-func (x *causes) versionAt(s *index.Store, key string, at time.Duration) *index.Version {
-	versions := s.Versions[key]
-	for i := len(versions) - 1; i >= 0; i-- {
-		if x.in.Records[versions[i].Record].At <= at {
-			return &versions[i]
+// lastMeta is the last record by an instant in which a store changed a key that belongs to no
+// view and of which is holds; nil if there is none.
+func (x *Explainer) lastMeta(s *index.Store, at time.Duration, is func(key string) bool) (i int, r *history.Record) {
+	for _, i := range slices.Backward(s.Changes) {
+		if r := &x.in.Records[i]; r.At <= at && r.Kind == history.Meta && is(r.Key) {
+			return int(i), r
 		}
 	}
-	return nil
-}
-
-// askedFor reports whether a client asked for a deletion; if none did, a lease has
-// expired.
-func (x *causes) askedFor(s *index.Store, key string, rev int64) bool {
-	asked := x.asked[s.Name]
-	if asked == nil {
-		asked = map[keyRevision]bool{}
-		for _, i := range s.Calls {
-			r := &x.in.Records[i]
-			if r.Op != "delete" || r.Value == "0" {
-				continue
-			}
-			for _, k := range s.Within(r) {
-				asked[keyRevision{k, r.Rev}] = true
-			}
-		}
-		x.asked[s.Name] = asked
-	}
-	return asked[keyRevision{key, rev}]
+	return -1, nil
 }
 
 // clusterIDOf is the cluster ID in the name of a store: see history.Record.Store.

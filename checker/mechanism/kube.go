@@ -18,120 +18,89 @@ import (
 // claim several addresses, and keeps no order between them: see CauseSlice,
 // CauseObjects and CauseOldOwner.
 
-// kubeRules says, for each property, what is asked for the cause of its violations where
-// agents read the kube-apiservers. One that no rule names has no known causes there.
-var kubeRules = []struct {
-	properties []property.Property
-	of         func(*causes, *property.Violation) *property.Cause
-}{
-	{[]property.Property{views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion}, (*causes).ofKubeChange},
-	{[]property.Property{views.Owner, views.Convergence, views.Staleness}, (*causes).ofKubeEnd},
-	{[]property.Property{views.Readiness}, (*causes).ofKubeUnusable},
+// kubeRules are those where agents read the kube-apiservers.
+var kubeRules = rules{
+	views.Monotonic.Name:          (*Explainer).ofKubeChange,
+	views.MonotonicSession.Name:   (*Explainer).ofKubeChange,
+	views.NoSpuriousDeletion.Name: (*Explainer).ofKubeChange,
+	views.Owner.Name:              (*Explainer).ofKubeEnd,
+	views.Convergence.Name:        (*Explainer).ofKubeEnd,
+	views.Staleness.Name:          (*Explainer).ofKubeEnd,
+	views.Readiness.Name:          (*Explainer).ofKubeUnusable,
 }
 
 // readsKube reports whether the history's agents read the kube-apiservers: nobody has
 // an etcd.
-func (x *causes) readsKube() bool { return len(x.in.Stores) == 0 }
-
-// change is an event of a view or datapath, of an entry.
-type change struct {
-	x      *causes
-	r      *history.Record
-	record int
-}
-
-func (x *causes) changeAt(record int) (c change, ok bool) {
-	r := &x.in.Records[record]
-	return change{x: x, r: r, record: record}, r.Kind == history.Endpoint
-}
+func (x *Explainer) readsKube() bool { return len(x.in.Stores) == 0 }
 
 // ofKubeChange explains a change of a view or datapath.
-func (x *causes) ofKubeChange(v *property.Violation) *property.Cause {
-	if len(v.Records) == 0 {
-		return nil
-	}
-	c, ok := x.changeAt(v.Records[len(v.Records)-1])
+func (x *Explainer) ofKubeChange(v *property.Violation) *property.Cause {
+	o, ok := x.observationOf(v)
 	switch {
-	case !ok:
+	case !ok || o.r.Kind != history.Endpoint:
 		return nil
-	case c.isLoss():
-		if cause := c.ofKubeLoss(); cause != nil || c.r.Verb != history.Unprogram {
+	case o.isLoss():
+		if cause := o.ofKubeLoss(); cause != nil || o.r.Verb != history.Unprogram {
 			return cause
 		}
-		return c.ofViewsLoss()
+		return o.ofViewsLoss()
 	}
-	before := c.neighbour(-1)
-	if n := len(v.Records); n > 1 && c.isOf(v.Records[n-2]) {
+	before := o.before()
+	if n := len(v.Records); n > 1 && o.same(&x.in.Records[v.Records[n-2]]) {
 		before = v.Records[n-2] // what was later than this
 	}
-	return c.ofKubeSight(before)
+	return o.ofKubeSight(before)
 }
 
-// isOf reports whether a record is a change of the same entry in the same view or datapath.
-func (c change) isOf(record int) bool {
-	for i := c.neighbour(-1); i >= record; i = (change{x: c.x, r: c.r, record: i}).neighbour(-1) {
-		if i == record {
-			return true
-		}
+// same reports whether a record is a change of the same entry in the same view or datapath.
+func (o observation) same(r *history.Record) bool {
+	return o.isOf(r, o.r.Verb == history.Program || o.r.Verb == history.Unprogram)
+}
+
+func (o observation) isOf(r *history.Record, datapath bool) bool {
+	if r.Actor != o.r.Actor || r.Kind != o.r.Kind || r.Key != o.r.Key {
+		return false
 	}
-	return false
+	l, _, ok := index.ChangeOf(r)
+	return ok && (l == index.Datapath) == datapath
+}
+
+// before is the change of the entry in the same view or datapath before this one; -1 if
+// there is none.
+func (o observation) before() int { return o.x.in.Last(0, o.record, o.same) }
+
+// had is the change before this one, and the claim of what it showed; -1 if there is none.
+func (o observation) had() (before, claim int) {
+	if before = o.before(); before < 0 {
+		return -1, -1
+	}
+	return before, o.claim(o.x.in.Records[before].Value, o.r.At)
 }
 
 // ofViewsLoss explains that a datapath has lost what its agent's view had lost, since a
 // restart after which the datapath waited for the view.
-func (c change) ofViewsLoss() *property.Cause {
-	for i := c.record - 1; i >= 0; i-- {
-		r := &c.x.in.Records[i]
-		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != history.See && r.Verb != history.Drop {
-			continue
-		}
-		if r.Verb == history.See || r.Inc != c.r.Inc {
-			return nil
-		}
-		return change{x: c.x, r: r, record: i}.ofKubeLoss()
+func (o observation) ofViewsLoss() *property.Cause {
+	i := o.x.in.Last(0, o.record, func(r *history.Record) bool { return o.isOf(r, false) })
+	if i < 0 || o.x.in.Records[i].Verb == history.See || o.x.in.Records[i].Inc != o.r.Inc {
+		return nil
 	}
-	return nil
+	loss, _ := o.x.observe(i)
+	return loss.ofKubeLoss()
 }
 
-func (c change) isLoss() bool { return c.r.Verb == history.Drop || c.r.Verb == history.Unprogram }
-
-// neighbour is the change of the entry in the same view or datapath before this one, or
-// after it; -1 if there is none.
-func (c change) neighbour(step int) int {
-	sight, loss := history.See, history.Drop
-	if c.r.Verb == history.Program || c.r.Verb == history.Unprogram {
-		sight, loss = history.Program, history.Unprogram
-	}
-	for i := c.record + step; i >= 0 && i < len(c.x.in.Records); i += step {
-		r := &c.x.in.Records[i]
-		if r.Actor == c.r.Actor && r.Kind == c.r.Kind && r.Key == c.r.Key && (r.Verb == sight || r.Verb == loss) {
-			return i
-		}
-	}
-	return -1
-}
-
-// truths are the records by which objects claim the entry, or let go of it, before an
+// truths are the records by which objects claim the entry, or let go of it, by an
 // instant.
-func (c change) truths(by time.Duration) (all []int) {
-	for i := range c.x.in.Records {
-		r := &c.x.in.Records[i]
-		if r.At > by {
-			break
-		}
-		if r.Verb == history.Truth && r.Kind == c.r.Kind && r.Key == c.r.Key {
-			all = append(all, i)
-		}
-	}
-	return all
+func (o observation) truths(by time.Duration) []int32 {
+	n, _ := slices.BinarySearch(o.e.Truths, int32(o.x.in.By(by)))
+	return o.e.Truths[:n]
 }
 
-// claim is the last record before an instant by which an object claims the entry with a
+// claim is the last record by an instant by which an object claims the entry with a
 // content; -1 if there is none.
-func (c change) claim(value string, by time.Duration) int {
-	for _, i := range slices.Backward(c.truths(by)) {
-		if r := &c.x.in.Records[i]; r.Op == "put" && r.Value == value {
-			return i
+func (o observation) claim(value string, by time.Duration) int {
+	for _, i := range slices.Backward(o.truths(by)) {
+		if r := &o.x.in.Records[i]; r.Op == "put" && r.Value == value {
+			return int(i)
 		}
 	}
 	return -1
@@ -144,113 +113,94 @@ func objectOf(r *history.Record) string {
 	return object
 }
 
-// told is the last record by which a watch or list told the agent of an object
-// between two instants; -1 if there is none. It is one with the resourceVersion, or a
-// later one.
-func (c change) told(object string, rv int64, from, to time.Duration) int {
-	return c.toldOf(object, rv, from, to, false)
-}
-
-// toldOrGone is told, or the end of a list, which may be without the object.
-func (c change) toldOrGone(object string, rv int64, from, to time.Duration) int {
-	return c.toldOf(object, rv, from, to, true)
-}
-
-func (c change) toldOf(object string, rv int64, from, to time.Duration, gone bool) int {
+// told is the last record by which a watch or list told the agent of an object between
+// two instants; -1 if there is none. It is one with the resourceVersion, or a later one, or,
+// if the object may be gone, the end of a list, which may be without it.
+func (o observation) told(object string, rv int64, from, to time.Duration, gone bool) int {
 	kind, name, _ := strings.Cut(object, "/")
-	for i := len(c.x.in.Records) - 1; i >= 0; i-- {
-		r := &c.x.in.Records[i]
-		if r.At < from {
-			break
-		}
-		if r.At > to || r.Peer != c.r.Actor || r.Kind != kind {
-			continue
-		}
-		if r.Verb == history.Request && r.Op == "list" && r.RV >= rv {
-			return i // of all objects
-		}
-		if r.Verb != history.Event {
-			continue
+	first, end := o.x.between(from, to)
+	return o.x.in.Last(first, end, func(r *history.Record) bool {
+		switch {
+		case r.Peer != o.r.Actor || r.Kind != kind:
+			return false
+		case r.Verb == history.Request && r.Op == "list" && r.RV >= rv:
+			return true // of all objects
+		case r.Verb != history.Event:
+			return false
 		}
 		for field := range strings.FieldsSeq(r.Value) {
 			if ev := index.ParseKubeEvent(field); (ev.Key == name || gone && ev.What == "INITIAL") && ev.RV >= rv {
-				return i
+				return true
 			}
 		}
-	}
-	return -1
+		return false
+	})
 }
 
 // burst bounds the time in which an agent handles what it is told at once.
 const burst = 100 * time.Millisecond
 
 // ofKubeLoss explains that an agent has dropped an address that was claimed all along.
-func (c change) ofKubeLoss() *property.Cause {
-	before := c.neighbour(-1)
-	if before < 0 || c.x.in.Records[before].Value == "" {
-		return nil
-	}
-	shown := &c.x.in.Records[before]
-	old := c.claim(shown.Value, c.r.At)
+func (o observation) ofKubeLoss() *property.Cause {
+	before, old := o.had()
 	if old < 0 {
 		return nil
 	}
-	loser := objectOf(&c.x.in.Records[old])
-	if cause := c.ofTwoSlices(old); cause != nil {
+	if cause := o.ofTwoSlices(old); cause != nil {
 		return cause
 	}
-	toldOld := c.toldOrGone(loser, c.x.in.Records[old].RV+1, c.x.in.Records[old].At, c.r.At)
+	lost := &o.x.in.Records[old]
+	loser := objectOf(lost)
+	toldOld := o.told(loser, lost.RV+1, lost.At, o.r.At, true)
 	if toldOld < 0 {
 		return nil
 	}
-	after := c.neighbour(1)
-	if after < 0 || c.x.in.Records[after].At > c.r.At+burst || c.x.in.Records[after].Value == "" {
-		return c.ofOldOwner(before, old)
+	after, next := o.x.in.First(o.record+1, o.x.in.By(o.r.At+burst), o.same), -1
+	if after >= 0 {
+		next = o.claim(o.x.in.Records[after].Value, o.r.At)
 	}
-	next := c.claim(c.x.in.Records[after].Value, c.r.At)
 	if next < 0 {
-		return c.ofOldOwner(before, old)
+		return o.ofOldOwner(before, old)
 	}
-	claim := &c.x.in.Records[next]
+	claim := &o.x.in.Records[next]
 	winner := objectOf(claim)
-	facts := property.Facts{
-		Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{loser, winner},
-		Before: property.VersionOf(shown), Shown: property.VersionOf(&c.x.in.Records[after]), After: c.x.in.Records[after].At - c.r.At,
-	}
+	facts := o.facts()
+	facts.Owners, facts.After = []string{loser, winner}, o.x.in.Records[after].At-o.r.At
+	facts.Before, facts.Shown = property.VersionOf(&o.x.in.Records[before]), property.VersionOf(&o.x.in.Records[after])
 	if winner == loser {
-		return property.ByMechanism(CauseSlice, sliceUpdate, facts, old, toldOld, c.record, after)
+		return property.ByMechanism(CauseSlice, sliceUpdate, facts, old, toldOld, o.record, after)
 	}
 	// The claim was still in the agent's queue when it took the removal.
-	toldNew := c.told(winner, claim.RV, claim.At, c.r.At)
+	toldNew := o.told(winner, claim.RV, claim.At, o.r.At, false)
 	if toldNew < 0 {
 		return nil
 	}
-	return property.ByMechanism(CauseObjects, objectsOutOfOrder, facts, min(toldOld, toldNew), max(toldOld, toldNew), c.record, after)
+	return property.ByMechanism(CauseObjects, objectsOutOfOrder, facts, min(toldOld, toldNew), max(toldOld, toldNew), o.record, after)
 }
 
 // ofTwoSlices explains that an agent drops an address that a slice gives a pod, as it was
 // told of another slice that gives the pod another address.
-func (c change) ofTwoSlices(old int) *property.Cause {
-	claim := &c.x.in.Records[old]
+func (o observation) ofTwoSlices(old int) *property.Cause {
+	claim := &o.x.in.Records[old]
 	pod := podOf(claim.Value)
 	if !strings.HasPrefix(claim.Owner, "CiliumEndpointSlice/") {
 		return nil
 	}
-	for i := len(c.x.in.Records) - 1; i >= 0; i-- {
-		r := &c.x.in.Records[i]
-		if r.At > c.r.At || r.Verb != history.Truth || r.Op != "put" || r.Key == c.r.Key || objectOf(r) == objectOf(claim) || podOf(r.Value) != pod {
-			continue
-		}
-		told := c.told(objectOf(r), r.RV, c.r.At-handling, c.r.At)
-		if told < 0 {
-			return nil
-		}
-		return property.ByMechanism(CauseTwoSlices, twoSlices, property.Facts{
-			Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{objectOf(claim), objectOf(r)},
-			Before: &property.Version{Key: c.r.Key, Value: claim.Value}, Shown: &property.Version{Key: r.Key, Value: r.Value},
-		}, old, i, told, c.record)
+	other := o.x.in.Last(0, o.x.in.By(o.r.At), func(r *history.Record) bool {
+		return r.Verb == history.Truth && r.Op == "put" && r.Key != o.r.Key && objectOf(r) != objectOf(claim) && podOf(r.Value) == pod
+	})
+	if other < 0 {
+		return nil
 	}
-	return nil
+	r := &o.x.in.Records[other]
+	told := o.told(objectOf(r), r.RV, o.r.At-handling, o.r.At, false)
+	if told < 0 {
+		return nil
+	}
+	facts := o.facts()
+	facts.Owners = []string{objectOf(claim), objectOf(r)}
+	facts.Before, facts.Shown = &property.Version{Key: o.r.Key, Value: claim.Value}, &property.Version{Key: r.Key, Value: r.Value}
+	return property.ByMechanism(CauseTwoSlices, twoSlices, facts, old, other, told, o.record)
 }
 
 // podOf is the pod in the content of an endpoint.
@@ -261,62 +211,54 @@ func podOf(content string) string {
 
 // ofKubeSight explains a sight of what was no longer true, or was true all along while
 // the address had been dropped: after a change that showed something later.
-func (c change) ofKubeSight(before int) *property.Cause {
+func (o observation) ofKubeSight(before int) *property.Cause {
 	if before < 0 {
 		return nil
 	}
-	if first := c.x.in.Records[before].At; first >= c.r.At-burst {
-		shown := map[string]bool{c.r.Value: true} // since then
-		for i := c.neighbour(-1); i > before; i = (change{x: c.x, r: c.r, record: i}).neighbour(-1) {
-			shown[c.x.in.Records[i].Value] = true
+	if o.x.in.Records[before].At >= o.r.At-burst {
+		shown := map[string]bool{o.r.Value: true} // since then
+		for i := o.before(); i > before; i = o.x.in.Last(0, i, o.same) {
+			shown[o.x.in.Records[i].Value] = true
 		}
-		for _, claim := range slices.Backward(c.truths(c.r.At)) {
-			if r := &c.x.in.Records[claim]; r.Op == "put" && shown[r.Value] {
-				if cause := c.ofQueued(claim, before); cause != nil {
+		for _, claim := range slices.Backward(o.truths(o.r.At)) {
+			if r := &o.x.in.Records[claim]; r.Op == "put" && shown[r.Value] {
+				if cause := o.ofQueued(claim, before); cause != nil {
 					return cause
 				}
 			}
 		}
 	}
-	loss, ok := c.x.changeAt(before)
-	if !ok || !loss.isLoss() {
+	loss, _ := o.x.observe(before)
+	if !loss.isLoss() {
 		return nil
 	}
 	if cause := loss.ofKubeLoss(); cause != nil && cause.Name() == CauseSlice {
 		return cause
 	}
-	taken := loss.neighbour(-1)
-	if taken < 0 {
-		return nil
-	}
-	old := loss.claim(c.x.in.Records[taken].Value, loss.r.At)
-	if old < 0 {
-		return nil
-	}
-	return loss.ofOldOwner(taken, old)
+	return loss.ofOldOwner(loss.had())
 }
 
 // ofQueued explains that a claim was still in the agent's queue when, by an earlier
 // change, it took what another object said later.
-func (c change) ofQueued(claim, before int) *property.Cause {
-	shown, first := &c.x.in.Records[claim], c.x.in.Records[before].At
-	owner := c.takenFrom(before)
-	toldShown := c.told(objectOf(shown), shown.RV, shown.At, first)
+func (o observation) ofQueued(claim int32, before int) *property.Cause {
+	shown, first := &o.x.in.Records[claim], o.x.in.Records[before].At
+	owner := o.takenFrom(before)
+	toldShown := o.told(objectOf(shown), shown.RV, shown.At, first, false)
 	if toldShown < 0 {
 		return nil
 	}
-	for _, i := range slices.Backward(c.truths(first)) {
-		r := &c.x.in.Records[i]
+	for _, i := range slices.Backward(o.truths(first)) {
+		r := &o.x.in.Records[i]
 		if i < claim {
 			return nil
 		}
 		if objectOf(r) == objectOf(shown) || objectOf(r) != owner {
 			continue
 		}
-		if toldOther := c.toldOrGone(objectOf(r), r.RV, r.At, first); toldOther >= 0 {
-			return property.ByMechanism(CauseObjects, objectsOutOfOrder, property.Facts{
-				Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Owners: []string{objectOf(shown), objectOf(r)}, Shown: property.VersionOf(c.r),
-			}, min(toldShown, toldOther), max(toldShown, toldOther), c.record)
+		if toldOther := o.told(objectOf(r), r.RV, r.At, first, true); toldOther >= 0 {
+			facts := o.facts()
+			facts.Owners, facts.Shown = []string{objectOf(shown), objectOf(r)}, property.VersionOf(o.r)
+			return property.ByMechanism(CauseObjects, objectsOutOfOrder, facts, min(toldShown, toldOther), max(toldShown, toldOther), o.record)
 		}
 	}
 	return nil
@@ -324,78 +266,75 @@ func (c change) ofQueued(claim, before int) *property.Cause {
 
 // takenFrom is the object of which a change of the entry comes: the one that claims what
 // is shown, or claimed what is shown no longer.
-func (c change) takenFrom(record int) string {
-	if c.x.in.Records[record].Value == "" {
-		record = (change{x: c.x, r: c.r, record: record}).neighbour(-1)
+func (o observation) takenFrom(record int) string {
+	if o.x.in.Records[record].Value == "" {
+		record = o.x.in.Last(0, record, o.same)
 	}
 	if record < 0 {
 		return ""
 	}
-	claim := c.claim(c.x.in.Records[record].Value, c.r.At)
+	claim := o.claim(o.x.in.Records[record].Value, o.r.At)
 	if claim < 0 {
 		return ""
 	}
-	return objectOf(&c.x.in.Records[claim])
+	return objectOf(&o.x.in.Records[claim])
 }
 
 // ofOldOwner explains that an agent drops an address although another object claimed it,
-// when its owner went, of which it had been told before it took that one for its owner.
-func (c change) ofOldOwner(before, old int) *property.Cause {
-	loser := &c.x.in.Records[old]
-	before = max(before, c.shown(loser.Value, c.record)) // a datapath had it perhaps before its agent restarted
-	taken := &c.x.in.Records[before]
+// when its owner went, of which it had been told before it took that one for its owner. It is
+// given the change that had shown the owner, and the owner's claim, -1 if there is none.
+func (o observation) ofOldOwner(before, old int) *property.Cause {
+	if old < 0 {
+		return nil
+	}
+	loser := &o.x.in.Records[old]
+	before = max(before, o.shown(loser.Value, o.record)) // a datapath had it perhaps before its agent restarted
+	taken := &o.x.in.Records[before]
 	live := map[string]int{} // by owner: the record of what it claims when the loser goes, or else when the address is dropped
-	for _, i := range c.truths(c.r.At) {
-		r := &c.x.in.Records[i]
+	for _, i := range o.truths(o.r.At) {
+		r := &o.x.in.Records[i]
 		if r.Op == "put" {
-			live[r.Owner] = i
+			live[r.Owner] = int(i)
 		} else {
 			delete(live, r.Owner)
 		}
-		if i > old && r.Owner == loser.Owner {
+		if int(i) > old && r.Owner == loser.Owner {
 			break
 		}
 	}
 	for _, owner := range slices.Sorted(maps.Keys(live)) {
-		claim := &c.x.in.Records[live[owner]]
+		claim := &o.x.in.Records[live[owner]]
 		if claim.Value == loser.Value {
 			continue
 		}
-		told := c.told(objectOf(claim), claim.RV, 0, taken.At)
+		told := o.told(objectOf(claim), claim.RV, 0, taken.At, false)
 		if told < 0 {
-			told = c.shown(claim.Value, before)
+			told = o.shown(claim.Value, before)
 		}
 		if told < 0 {
 			continue
 		}
-		return property.ByMechanism(CauseOldOwner, oldOwner, property.Facts{
-			Agent: c.r.Actor, Server: c.r.Peer, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At, Since: taken.At, Owners: []string{objectOf(loser), objectOf(claim)},
-			Before: property.VersionOf(taken), Truth: &property.Version{Value: claim.Value, At: claim.At, RV: claim.RV},
-		}, live[owner], told, before, c.record)
+		facts := o.facts()
+		facts.Since, facts.Owners = taken.At, []string{objectOf(loser), objectOf(claim)}
+		facts.Before, facts.Truth = property.VersionOf(taken), &property.Version{Value: claim.Value, At: claim.At, RV: claim.RV}
+		return property.ByMechanism(CauseOldOwner, oldOwner, facts, live[owner], told, before, o.record)
 	}
 	return nil
 }
 
 // shown is the last record by which the agent showed the entry with a content before
 // another record; -1 if there is none.
-func (c change) shown(value string, before int) int {
-	for i := before - 1; i >= 0; i-- {
-		r := &c.x.in.Records[i]
-		if r.Verb == history.See && r.Actor == c.r.Actor && r.Kind == c.r.Kind && r.Key == c.r.Key && r.Value == value {
-			return i
-		}
-	}
-	return -1
+func (o observation) shown(value string, before int) int {
+	return o.x.in.Last(0, before, func(r *history.Record) bool {
+		return r.Verb == history.See && r.Actor == o.r.Actor && r.Kind == o.r.Kind && r.Key == o.r.Key && r.Value == value
+	})
 }
 
 // ofKubeEnd explains what an agent has wrong when the run ends, or a wrong owner that it
 // was shown.
-func (x *causes) ofKubeEnd(v *property.Violation) *property.Cause {
-	if len(v.Records) > 0 {
-		switch x.in.Records[v.Records[len(v.Records)-1]].Verb {
-		case history.See, history.Program, history.Drop, history.Unprogram:
-			return x.ofKubeChange(v)
-		}
+func (x *Explainer) ofKubeEnd(v *property.Violation) *property.Cause {
+	if _, ok := x.observationOf(v); ok {
+		return x.ofKubeChange(v)
 	}
 	if v.Kind != "" {
 		if cause := x.lostForGood(v.Agent, v.Key, v.Layer); cause != nil || v.Layer != property.Datapath {
@@ -407,68 +346,42 @@ func (x *causes) ofKubeEnd(v *property.Violation) *property.Cause {
 	if id < 0 {
 		return nil
 	}
-	stuck := views.NewExplainer(x.in, []int32{id})
-	var found []*property.Cause
-	for entry := range x.in.Views.Entries {
-		if !stuck.Wrong(id, int32(entry)) {
-			continue
+	return joined(func(yield func(*property.Cause) bool) {
+		for _, entry := range x.stuck.AllWrong(id) {
+			if !yield(x.lostForGood(v.Agent, x.in.Views.Entries[entry].Key, property.View)) {
+				return
+			}
 		}
-		cause := x.lostForGood(v.Agent, x.in.Views.Entries[entry].Key, property.View)
-		if cause == nil {
-			return nil
-		}
-		found = append(found, cause)
-	}
-	return joined(found)
+	})
 }
 
 // lostForGood explains that an agent lacks an endpoint when the run ends.
-func (x *causes) lostForGood(agent, key string, layer property.Layer) *property.Cause {
-	verbs := []history.Verb{history.See, history.Drop}
-	if layer == property.Datapath {
-		verbs = []history.Verb{history.Program, history.Unprogram}
+func (x *Explainer) lostForGood(agent, key string, layer property.Layer) *property.Cause {
+	of := observation{r: &history.Record{Actor: agent, Kind: history.Endpoint, Key: key}}
+	last := x.in.Last(0, x.all(), func(r *history.Record) bool { return of.isOf(r, layer == property.Datapath) })
+	if last < 0 {
+		return nil
 	}
-	for i := range slices.Backward(x.in.Records) {
-		r := &x.in.Records[i]
-		if r.Actor != agent || r.Kind != history.Endpoint || r.Key != key || !slices.Contains(verbs, r.Verb) {
-			continue
-		}
-		c, ok := x.changeAt(i)
-		if !ok || !c.isLoss() {
-			return nil
-		}
-		before := c.neighbour(-1)
-		if before < 0 {
-			return nil
-		}
-		old := c.claim(x.in.Records[before].Value, c.r.At)
-		if old < 0 {
-			return nil
-		}
-		return c.ofOldOwner(before, old)
+	o, _ := x.observe(last)
+	if !o.isLoss() {
+		return nil
 	}
-	return nil
+	return o.ofOldOwner(o.had())
 }
 
 // ofKubeUnusable explains why some agents do not know a pod's endpoint when the run ends.
-func (x *causes) ofKubeUnusable(v *property.Violation) *property.Cause {
-	id, known := x.entries[index.EntryKey{Kind: history.Endpoint, Key: v.Key}]
+func (x *Explainer) ofKubeUnusable(v *property.Violation) *property.Cause {
+	id, known := x.in.Views.Number(history.Endpoint, v.Key)
 	if !known {
 		return nil
 	}
-	var found []*property.Cause
-	for number, agent := range x.in.Views.Agents {
-		stuck := views.NewExplainer(x.in, []int32{int32(number)})
-		if !stuck.Wrong(int32(number), id) {
-			continue
+	return joined(func(yield func(*property.Cause) bool) {
+		for number, agent := range x.in.Views.Agents {
+			if x.stuck.Wrong(int32(number), id) && !yield(x.lostForGood(agent, v.Key, property.View)) {
+				return
+			}
 		}
-		cause := x.lostForGood(agent, v.Key, property.View)
-		if cause == nil {
-			return nil
-		}
-		found = append(found, cause)
-	}
-	return joined(found)
+	})
 }
 
 var (

@@ -18,20 +18,20 @@ const firstBackOff = 5 * time.Millisecond
 // ofStorm explains a writer's many requests of its etcd: the etcd refused changes, and
 // the writer asked again for each key, backing off key by key. Without back-off there
 // would be more of them by the time that the last is refused.
-func (x *causes) ofStorm(v *property.Violation) *property.Cause {
+func (x *Explainer) ofStorm(v *property.Violation) *property.Cause {
 	last := v.Records[0]
 	r := &x.in.Records[last]
 	if r.Peer != r.Actor {
 		return nil
 	}
 	first, until, refused, in := -1, -1, 0, 0
-	for i := range x.in.Records {
+	for i := x.in.By(r.At - load.StormWindow); i < x.all(); i++ {
 		c := &x.in.Records[i]
-		if !isRefusedChange(c) || c.Peer != r.Peer || c.Actor != r.Actor || c.At <= r.At-load.StormWindow {
-			continue
-		}
 		if until >= 0 && c.At > x.in.Records[until].At+load.StormWindow {
 			break
+		}
+		if !isRefusedChange(c) || c.Peer != r.Peer || c.Actor != r.Actor {
+			continue
 		}
 		if first < 0 {
 			first = i
@@ -84,9 +84,9 @@ func isRefusedChange(r *history.Record) bool {
 
 // requestsUntil counts the requests of a record's client to its server in the minute
 // until that record.
-func (x *causes) requestsUntil(record int) (n int) {
+func (x *Explainer) requestsUntil(record int) (n int) {
 	r := &x.in.Records[record]
-	for i := record; i >= 0 && x.in.Records[i].At > r.At-load.StormWindow; i-- {
+	for i := x.in.By(r.At - load.StormWindow); i <= record; i++ {
 		if c := &x.in.Records[i]; load.IsRequest(c) && c.Peer == r.Peer && c.Actor == r.Actor {
 			n++
 		}
@@ -96,7 +96,7 @@ func (x *causes) requestsUntil(record int) (n int) {
 
 // keysChanged is how many keys of a replica's etcds changed from one instant to another:
 // at least as many as the writer had been refused until then and put since.
-func (x *causes) keysChanged(replica string, from, to time.Duration) int {
+func (x *Explainer) keysChanged(replica string, from, to time.Duration) int {
 	keys := map[string]bool{}
 	for _, s := range x.in.Stores {
 		for _, i := range s.Changes {

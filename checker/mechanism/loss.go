@@ -1,7 +1,7 @@
 package mechanism
 
 import (
-	"slices"
+	"cmp"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -11,24 +11,12 @@ import (
 )
 
 // ofLoss explains why an agent dropped what existed: its store did not hold it.
-func (c sight) ofLoss() *property.Cause {
-	for _, rule := range lossRules {
-		if cause := rule(c); cause != nil {
-			return cause
-		}
-	}
-	return nil
-}
-
-// lossRules explain a loss, the first that can.
-var lossRules = []func(sight) *property.Cause{
-	func(c sight) *property.Cause { return c.x.regeneratedWithout(c.r, c.record) },
-	sight.ofCutList,
-	sight.ofAbsence,
+func (c storeObservation) ofLoss() *property.Cause {
+	return cmp.Or(c.x.regeneratedWithout(c.r, c.record), c.ofCutList(), c.ofAbsence())
 }
 
 // ofAbsence explains a loss by the store that it came from.
-func (c sight) ofAbsence() *property.Cause {
+func (c storeObservation) ofAbsence() *property.Cause {
 	if c.s == nil || c.prior == nil {
 		return nil
 	}
@@ -55,7 +43,7 @@ func (c sight) ofAbsence() *property.Cause {
 	}
 	del := &c.x.in.Records[versions[i].Record]
 	if i > 0 && c.stoodFor(versions[i-1], del.At) {
-		if !c.x.askedFor(c.s, c.key, versions[i].Rev) {
+		if !c.s.Requested[versions[i].Rev] {
 			return c.expired(versions[i])
 		}
 		return c.ofWrongDelete(i)
@@ -68,7 +56,7 @@ func (c sight) ofAbsence() *property.Cause {
 
 // ofDeletionHeard explains a loss by the last deletion, of what the agent had seen, that
 // its watch has told it of: what came after that may be on its way yet.
-func (c sight) ofDeletionHeard() *property.Cause {
+func (c storeObservation) ofDeletionHeard() *property.Cause {
 	if c.prior.Store != c.s.Name || c.resumed == 0 {
 		return nil
 	}
@@ -79,7 +67,7 @@ func (c sight) ofDeletionHeard() *property.Cause {
 		if !versions[i].Deleted || del.At > c.r.At || c.x.in.Records[before.Record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
 			continue
 		}
-		if !c.x.askedFor(c.s, c.key, versions[i].Rev) {
+		if !c.s.Requested[versions[i].Rev] {
 			return c.expired(versions[i])
 		}
 		return c.ofWrongDelete(i)
@@ -87,63 +75,40 @@ func (c sight) ofDeletionHeard() *property.Cause {
 	return nil
 }
 
-// stoodFor reports whether what a version of the entry says was true without a
-// break until the instant.
-func (c sight) stoodFor(v index.Version, until time.Duration) bool {
-	return c.x.stood(c.e, c.x.in.Records[v.Record].Value, until)
-}
-
-// stood reports whether an entry has existed without a break from when its content
-// was the given one until the instant.
-func (x *causes) stood(e *index.Entry, value string, until time.Duration) bool {
-	for i := range e.Claims {
-		if e.Claims[i].Value != value {
-			continue
-		}
-		for _, live := range slices.Backward(e.Claims[i].Live) {
-			if e.States[live.From].At > until {
-				continue
-			}
-			_, gone := e.Earliest(e.Absent, live.From, until)
-			return !gone
-		}
-	}
-	return false
+// stoodFor reports whether the entry has existed without a break from when what a version of
+// it says was true until the instant.
+func (c storeObservation) stoodFor(v index.Version, until time.Duration) bool {
+	from, was := c.e.LatestBefore(c.e.LiveAs(c.x.in.Records[v.Record].Value), index.Lasting, until)
+	_, gone := c.e.Earliest(c.e.Absent, from, until)
+	return was && !gone
 }
 
 // neverHeld explains a loss by a store that had not got the entry yet.
-func (c sight) neverHeld() *property.Cause {
-	canary, ok := c.canary()
-	if !ok || c.prior.Store == c.s.Name {
+func (c storeObservation) neverHeld() *property.Cause {
+	canary, put := c.x.lastMeta(c.s, c.r.At, func(key string) bool { return schema.IsCanaryOf(key, c.e.Kind) })
+	if put == nil || put.Verb != history.Put || c.prior.Store == c.s.Name {
 		return nil
 	}
 	if c.emptiedUnder() {
 		facts := c.facts()
-		facts.Truth = &property.Version{Op: "put", At: c.x.in.Records[canary].At}
+		facts.Truth = &property.Version{Op: "put", At: put.At}
 		return property.ByMechanism(causeCanary, emptiedCanary, facts, canary, c.record)
 	}
-	return c.behind(behindCanary, property.Version{Gone: true, At: c.x.in.Records[canary].At}, canary)
-}
-
-// canary returns the record of the last canary of the entry's kind in the store
-// before the sight.
-func (c sight) canary() (record int, ok bool) {
-	for _, i := range slices.Backward(c.s.Changes) {
-		r := &c.x.in.Records[i]
-		if r.At <= c.r.At && r.Kind == history.Meta && schema.IsCanaryOf(r.Key, c.e.Kind) {
-			return int(i), r.Verb == history.Put
-		}
-	}
-	return 0, false
+	return c.behind(behindCanary, property.Version{Gone: true, At: put.At}, canary)
 }
 
 // emptiedUnder reports whether the store began empty while its writer was up.
-func (c sight) emptiedUnder() bool {
-	for i := range c.x.in.Records {
-		if r := &c.x.in.Records[i]; r.Verb == history.Up && r.Kind == "etcd" && r.Store == c.s.Name {
-			life, ok := index.ProcessAt(c.x.in.Processes(c.s.Actor, "writer"), r.At)
-			return ok && life.From < r.At && r.At < life.To && clusterIDOf(r.Store) != r.Store
-		}
+func (c storeObservation) emptiedUnder() bool {
+	began := c.x.in.First(0, c.x.all(), func(r *history.Record) bool { return isEtcdUp(r, c.s.Name) })
+	if began < 0 {
+		return false
 	}
-	return false
+	at := c.x.in.Records[began].At
+	life, ok := index.ProcessAt(c.x.in.Processes(c.s.Actor, "writer"), at)
+	return ok && life.From < at && at < life.To && clusterIDOf(c.s.Name) != c.s.Name
+}
+
+// isEtcdUp reports whether a record is the start of a store's etcd.
+func isEtcdUp(r *history.Record, store string) bool {
+	return r.Verb == history.Up && r.Kind == "etcd" && r.Store == store
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
@@ -15,25 +16,15 @@ import (
 // it had come had brought the whole list, as the connection or the agent ended
 // (Cilium: watchRemoteKVStore of pkg/allocator/allocator.go). No etcd can have told of
 // its deletion: a watch follows the list. (Files of version 1 have no watches.)
-func (c sight) ofCutList() *property.Cause {
-	if c.prior == nil {
+func (c storeObservation) ofCutList() *property.Cause {
+	if c.prior == nil || c.r.Verb != history.Drop || c.r.Kind != history.Identity || len(c.x.in.Watches.Etcd) == 0 {
 		return nil
 	}
-	if c.r.Verb != history.Drop || c.r.Kind != history.Identity || len(c.x.in.Watches.Etcd) == 0 {
+	connect := c.x.in.Last(0, c.priorRecord+1, c.isConnect)
+	if connect < 0 || c.x.in.First(connect, c.record, func(r *history.Record) bool {
+		return r.Verb == history.Watch && r.Peer == c.r.Actor && schema.IsKeyOf(r.Key, history.Identity)
+	}) >= 0 {
 		return nil
-	}
-	connect := c.priorRecord
-	for connect >= 0 && !c.isConnect(connect) {
-		connect--
-	}
-	if connect < 0 {
-		return nil
-	}
-	for i := connect; i < c.record; i++ {
-		r := &c.x.in.Records[i]
-		if r.Verb == history.Watch && r.Peer == c.r.Actor && schema.IsKeyOf(r.Key, history.Identity) {
-			return nil
-		}
 	}
 	ended := c.endAround()
 	if ended < 0 {
@@ -58,29 +49,17 @@ var cutList = &property.Rule{Name: "list-cut", Text: func(f *property.Facts) str
 		f.Agent, f.Server, text.Seconds(f.Since), f.Note, text.Seconds(f.Until))
 }}
 
-func (c sight) isConnect(i int) bool {
-	r := &c.x.in.Records[i]
-	return r.Verb == history.Connect && r.Actor == c.r.Actor
-}
-
 // endAround is the record with which the connection or the process of the agent ended
 // at about the time of its loss; -1 if there is none.
-func (c sight) endAround() int {
-	ends := func(i int) bool {
-		r := &c.x.in.Records[i]
+func (c storeObservation) endAround() int {
+	ends := func(r *history.Record) bool {
 		return r.Actor == c.r.Actor && (r.Verb == history.Disconnect || r.Verb == history.Down && r.Kind == "agent")
 	}
-	for i := c.record; i < len(c.x.in.Records) && c.x.in.Records[i].At <= c.r.At+handling; i++ {
-		if ends(i) {
-			return i
-		}
+	from, end := c.x.between(c.r.At-handling, c.r.At+handling)
+	if i := c.x.in.First(c.record, end, ends); i >= 0 {
+		return i
 	}
-	for i := c.record; i >= 0 && c.x.in.Records[i].At >= c.r.At-handling; i-- {
-		if ends(i) {
-			return i
-		}
-	}
-	return -1
+	return c.x.in.Last(from, c.record, ends)
 }
 
 // mergedEvents looks for a former owner of the entry of which the store's writer was
@@ -88,7 +67,7 @@ func (c sight) endAround() int {
 // the entry has: the writer's queue has one item for each object, in the place of its
 // first event and with the state after its last. It returns the record that told of that
 // last one, or -1.
-func (c sight) mergedEvents(owner *history.Record, at time.Duration) (told int, former string) {
+func (c storeObservation) mergedEvents(owner *history.Record, at time.Duration) (told int, former string) {
 	kind, name, _ := strings.Cut(owner.Owner, "/")
 	owners := map[string]bool{}
 	for _, s := range c.e.States[1:] { // before the first there is nothing
@@ -98,16 +77,14 @@ func (c sight) mergedEvents(owner *history.Record, at time.Duration) (told int, 
 	}
 	claimed := false
 	before := map[string]bool{}
-	for i := range c.x.in.Records {
+	from, end := c.x.between(at-handling, at)
+	for i := from; i < end; i++ {
 		r := &c.x.in.Records[i]
-		if r.At > at {
-			break
-		}
-		if r.Verb != history.Event || r.Store != "" || r.Peer != c.s.Actor || r.Kind != kind || r.At < at-handling {
+		if r.Verb != history.Event || r.Store != "" || r.Peer != c.s.Actor || r.Kind != kind {
 			continue
 		}
 		for event := range strings.FieldsSeq(r.Value) {
-			object := eventObject(event)
+			object := index.ParseKubeEvent(event).Key
 			switch {
 			case object == name:
 				claimed = true
@@ -119,11 +96,4 @@ func (c sight) mergedEvents(owner *history.Record, at time.Duration) (told int, 
 		}
 	}
 	return -1, ""
-}
-
-// eventObject is the object of a kube-apiserver's event, "TYPE:object:rv".
-func eventObject(event string) string {
-	_, rest, _ := strings.Cut(event, ":")
-	object, _, _ := strings.Cut(rest, ":")
-	return object
 }

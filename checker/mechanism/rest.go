@@ -2,11 +2,11 @@ package mechanism
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
@@ -14,36 +14,32 @@ import (
 
 // ofStuck explains why an agent does not converge: each entry that is wrong has a
 // cause.
-func (x *causes) ofStuck(v *property.Violation) *property.Cause {
-	w := x.newWrong(v.Agent)
+func (x *Explainer) ofStuck(v *property.Violation) *property.Cause {
+	w := x.reader(v.Agent)
 	if w == nil {
 		return nil
 	}
 	if last := &x.in.Records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop {
-		return w.ofLate(x.entries[index.EntryKey{Kind: last.Kind, Key: last.Key}], last.At)
+		id, _ := x.in.Views.Number(last.Kind, last.Key)
+		return w.ofLate(id, last.At)
 	}
-	var found []*property.Cause
-	for id := range x.in.Views.Entries {
-		if !w.stuck.Wrong(w.agent, int32(id)) || v.Kind != "" && x.in.Views.Entries[id].Kind != v.Kind {
-			continue
+	return joined(func(yield func(*property.Cause) bool) {
+		for _, id := range x.stuck.AllWrong(w.agent) {
+			if (v.Kind == "" || x.in.Views.Entries[id].Kind == v.Kind) && !yield(w.of(id)) {
+				return
+			}
 		}
-		cause := w.of(int32(id))
-		if cause == nil {
-			return nil
-		}
-		found = append(found, cause)
-	}
-	return joined(found)
+	})
 }
 
 // ofWrong explains why an agent's view of one entry is wrong when the run ends.
-func (x *causes) ofWrong(v *property.Violation) *property.Cause {
-	id, known := x.entries[index.EntryKey{Kind: v.Kind, Key: v.Key}]
-	w := x.newWrong(v.Agent)
+func (x *Explainer) ofWrong(v *property.Violation) *property.Cause {
+	id, known := x.in.Views.Number(v.Kind, v.Key)
+	w := x.reader(v.Agent)
 	switch {
 	case !known || w == nil:
 		return nil
-	case w.stuck.Wrong(w.agent, id):
+	case x.stuck.Wrong(w.agent, id):
 		return w.of(id)
 	}
 	return w.ofLate(id, v.At)
@@ -51,7 +47,7 @@ func (x *causes) ofWrong(v *property.Violation) *property.Cause {
 
 // ofLate explains why an entry was wrong until an instant after the bound: its store
 // held it by a key that nobody knew of, until its lease expired.
-func (w *wrong) ofLate(id int32, until time.Duration) *property.Cause {
+func (w *reader) ofLate(id int32, until time.Duration) *property.Cause {
 	e := &w.x.in.Views.Entries[id]
 	if w.x.in.Records[w.connect].At > until {
 		return nil
@@ -62,7 +58,7 @@ func (w *wrong) ofLate(id int32, until time.Duration) *property.Cause {
 	}
 	for i, v := range w.store.Versions[key] {
 		at := w.x.in.Records[v.Record].At
-		if i > 0 && v.Deleted && at <= until && until-at < handling && !w.x.askedFor(w.store, key, v.Rev) {
+		if i > 0 && v.Deleted && at <= until && until-at < handling && !w.store.Requested[v.Rev] {
 			return w.x.orphan(w.store, e, w.store.Versions[key][i-1], at-1)
 		}
 	}
@@ -71,7 +67,7 @@ func (w *wrong) ofLate(id int32, until time.Duration) *property.Cause {
 
 // ofDangling explains why an agent that has an endpoint lacks its identity: one of
 // the two is wrong when the run ends.
-func (x *causes) ofDangling(v *property.Violation) *property.Cause {
+func (x *Explainer) ofDangling(v *property.Violation) *property.Cause {
 	if cause := x.ofWrong(v); cause != nil {
 		return cause
 	}
@@ -81,77 +77,61 @@ func (x *causes) ofDangling(v *property.Violation) *property.Cause {
 
 // ofUnusable explains why some agents do not know a pod's endpoint or identity when
 // the run ends.
-func (x *causes) ofUnusable(v *property.Violation) *property.Cause {
-	endpoint, known := x.entries[index.EntryKey{Kind: history.Endpoint, Key: v.Key}]
+func (x *Explainer) ofUnusable(v *property.Violation) *property.Cause {
+	endpoint, known := x.in.Views.Number(history.Endpoint, v.Key)
 	if !known {
 		return nil
 	}
 	e := &x.in.Views.Entries[endpoint]
 	needed := []int32{endpoint}
 	for _, content := range e.LiveIn(int32(len(e.States) - 1)) {
-		if id, ok := x.entries[index.EntryKey{Kind: history.Identity, Key: index.PossessionOf(content).Identity}]; ok {
+		if id, ok := x.in.Views.Number(history.Identity, index.PossessionOf(content).Identity); ok {
 			needed = append(needed, id)
 		}
 	}
-	var found []*property.Cause
-	for _, agent := range x.in.Views.Agents {
-		w := x.newWrong(agent)
-		for _, id := range needed {
-			if w == nil || !w.stuck.Wrong(w.agent, id) {
-				continue
+	return joined(func(yield func(*property.Cause) bool) {
+		for _, agent := range x.in.Views.Agents {
+			w := x.reader(agent)
+			for _, id := range needed {
+				if w != nil && x.stuck.Wrong(w.agent, id) && !yield(w.of(id)) {
+					return
+				}
 			}
-			cause := w.of(id)
-			if cause == nil {
-				return nil
-			}
-			found = append(found, cause)
 		}
-	}
-	return joined(found)
+	})
 }
 
-// wrong looks for the causes of what is wrong in an agent's view when the run ends.
-type wrong struct {
-	x            *causes
-	stuck        views.Explainer
-	agent        int32
-	connect      int // record of the connection that the agent has
-	store        *index.Store
-	wrongInStore []int32
+// reader is an agent with the store that it reads when the run ends.
+type reader struct {
+	x       *Explainer
+	agent   int32
+	connect int // record of the connection that the agent has
+	store   *index.Store
 }
 
-// newWrong returns nil for an agent that is not connected.
-func (x *causes) newWrong(agent string) *wrong {
+// reader returns nil for an agent that is not connected.
+func (x *Explainer) reader(agent string) *reader {
 	id := int32(slices.Index(x.in.Views.Agents, agent))
-	if id < 0 {
+	i, connected := x.stuck.Connections[agent]
+	if id < 0 || !connected || x.in.Records[i].Verb != history.Connect {
 		return nil
 	}
-	if known, ok := x.wrongs[id]; ok {
-		return known
-	}
-	x.wrongs[id] = nil
-	w := &wrong{x: x, stuck: views.NewExplainer(x.in, []int32{id}), agent: id}
-	i, connected := w.stuck.Connections[agent]
-	if !connected || x.in.Records[i].Verb != history.Connect {
+	store := x.store(x.in.Records[i].Store)
+	if store == nil {
 		return nil
 	}
-	w.connect, w.store = i, x.stores[x.in.Records[i].Store]
-	if w.store == nil {
-		return nil
-	}
-	w.wrongInStore = w.stuck.WrongEntries(w.store)
-	x.wrongs[id] = w
-	return w
+	return &reader{x, id, i, store}
 }
 
-func (w *wrong) of(id int32) *property.Cause {
-	if _, behind := slices.BinarySearch(w.wrongInStore, id); !behind {
+// of explains why an entry is wrong in the agent's view when the run ends.
+func (w *reader) of(id int32) *property.Cause {
+	if !w.x.stuck.WrongIn(w.store, id) {
 		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect)
 	}
 	e := &w.x.in.Views.Entries[id]
 	end := w.x.in.Records[len(w.x.in.Records)-1].At
 	if key, ok := w.x.keyOf(w.store, e); ok {
-		if held := w.x.versionAt(w.store, key, end); held != nil && !held.Deleted {
+		if held := w.store.Before(key, int32(w.x.all())); held != nil && !held.Deleted {
 			if cause := w.x.orphan(w.store, e, *held, end); cause != nil {
 				return cause
 			}
@@ -167,14 +147,11 @@ const longestBackOff = 1000 * time.Second
 // ofBackOff explains why a store lacked until an instant what an entry had become: its
 // etcd had refused all changes, and the writer's back-off doubles with each refusal of
 // a key, so that it waits as long as it had been refused for.
-func (w *wrong) ofBackOff(e *index.Entry, until time.Duration) *property.Cause {
-	changed, refused := e.States[e.StateAt(until)].At, -1
-	for i := range w.x.in.Records {
-		r := &w.x.in.Records[i]
-		if isRefusedChange(r) && r.Store == w.store.Name && r.Peer == w.store.Actor && r.At > changed && r.At <= until {
-			refused = i
-		}
-	}
+func (w *reader) ofBackOff(e *index.Entry, until time.Duration) *property.Cause {
+	changed := e.States[e.StateAt(until)].At
+	refused := w.x.in.Last(w.x.in.By(changed), w.x.in.By(until), func(r *history.Record) bool {
+		return isRefusedChange(r) && r.Store == w.store.Name && r.Peer == w.store.Actor
+	})
 	if refused < 0 {
 		return nil
 	}
@@ -192,10 +169,13 @@ var backOff = &property.Rule{Name: "backs-off", Text: func(f *property.Facts) st
 }}
 
 // joined is the cause of a violation by several entries, each with its own: of each
-// mechanism the first.
-func joined(found []*property.Cause) *property.Cause {
+// mechanism the first. One without a cause is news, and so is all of it.
+func joined(causes iter.Seq[*property.Cause]) *property.Cause {
 	var all property.Cause
-	for _, c := range found {
+	for c := range causes {
+		if c == nil {
+			return nil
+		}
 		for _, proof := range c.Proofs {
 			if !slices.ContainsFunc(all.Proofs, func(p property.Proof) bool { return p.Mechanism == proof.Mechanism }) {
 				all.Proofs = append(all.Proofs, proof)
@@ -211,21 +191,17 @@ func joined(found []*property.Cause) *property.Cause {
 // foreignRevision is the cause of an agent being behind a store if it was connected
 // before with an earlier store of the same cluster ID, so that its watches go on
 // at that one's revisions.
-func (x *causes) foreignRevision(c *history.Record, i int) *property.Cause {
-	for j := i - 1; j >= 0; j-- {
-		r := &x.in.Records[j]
-		if r.Actor != c.Actor {
-			continue
-		}
-		if r.Verb == history.Up && r.Kind == "agent" {
-			return nil
-		}
-		if r.Verb == history.Connect && r.Store != c.Store && clusterIDOf(r.Store) == clusterIDOf(c.Store) {
-			return property.ByMechanism(CauseEmptied, wentOn, property.Facts{Agent: c.Actor, At: c.At,
-				Shown: &property.Version{Store: c.Store, Server: c.Peer, At: c.At}, Before: &property.Version{Store: r.Store, Server: r.Peer, At: r.At}}, j, i)
-		}
+func (x *Explainer) foreignRevision(c *history.Record, i int) *property.Cause {
+	j := x.in.Last(0, i, func(r *history.Record) bool {
+		return r.Actor == c.Actor && (r.Verb == history.Up && r.Kind == "agent" ||
+			r.Verb == history.Connect && r.Store != c.Store && clusterIDOf(r.Store) == clusterIDOf(c.Store))
+	})
+	if j < 0 || x.in.Records[j].Verb == history.Up {
+		return nil
 	}
-	return nil
+	r := &x.in.Records[j]
+	return property.ByMechanism(CauseEmptied, wentOn, property.Facts{Agent: c.Actor, At: c.At,
+		Shown: &property.Version{Store: c.Store, Server: c.Peer, At: c.At}, Before: &property.Version{Store: r.Store, Server: r.Peer, At: r.At}}, j, i)
 }
 
 var wentOn = &property.Rule{Name: "watches-went-on", Text: func(f *property.Facts) string {

@@ -1,8 +1,10 @@
 package mechanism
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -12,13 +14,10 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// sight is a change of an agent's view or datapath that broke a property, with the
+// storeObservation is a change of an agent's view or datapath that broke a property, with the
 // store that the agent read.
-type sight struct {
-	x      *causes
-	e      *index.Entry
-	r      *history.Record
-	record int
+type storeObservation struct {
+	observation
 	// prior is what had shown the agent or its host better, or nil.
 	prior       *history.Record
 	priorRecord int
@@ -29,48 +28,37 @@ type sight struct {
 	resumed     int64         // the revision from which its watch of the entry went on; zero if unknown
 }
 
-func newSight(x *causes, e *index.Entry, v *property.Violation) sight {
-	last := v.Records[len(v.Records)-1]
-	c := sight{x: x, e: e, r: &x.in.Records[last], record: last}
+func newStoreObservation(o observation, v *property.Violation) storeObservation {
+	c := storeObservation{observation: o, s: o.x.store(o.r.Store)}
 	if len(v.Records) > 1 {
 		c.priorRecord = v.Records[len(v.Records)-2]
-		c.prior = &x.in.Records[c.priorRecord]
+		c.prior = &o.x.in.Records[c.priorRecord]
 	}
-	if c.s = x.stores[c.r.Store]; c.s != nil {
-		c.key, _ = x.keyOf(c.s, e)
-		c.session = x.sessionStart(c.r, last)
-		c.resumed = x.resumedFrom(c.r, last, c.key)
+	if c.s == nil {
+		return c
 	}
+	c.key, _ = o.x.keyOf(c.s, o.e)
+	connect := o.x.in.Last(0, o.record, func(r *history.Record) bool { return c.isConnect(r) && r.Store == o.r.Store })
+	if connect >= 0 {
+		c.session = o.x.in.Records[connect].At
+	}
+	c.resumed = c.resumedFrom(connect)
 	return c
 }
 
-// resumedFrom is the revision from which the agent of a record reads a key's changes on
-// the connection that the record came over: that of its watch of the key. It is zero if
-// there is no such watch yet, or the history has none.
-func (x *causes) resumedFrom(r *history.Record, i int, key string) int64 {
-	ended := map[int64]bool{}
-	for i--; i >= 0; i-- {
-		w := &x.in.Records[i]
-		switch {
-		case w.Verb == history.Connect && w.Actor == r.Actor && w.Store == r.Store:
-			return 0
-		case w.Peer != r.Actor || w.Store != r.Store:
-		case w.Verb == history.Unwatch:
-			ended[w.ID] = true
-		case w.Verb == history.Watch && w.Key <= key && key < w.End && !ended[w.ID]:
-			return index.ParseNumber(w.Ask)
-		}
-	}
-	return 0
+func (c storeObservation) isConnect(r *history.Record) bool {
+	return r.Verb == history.Connect && r.Actor == c.r.Actor
 }
 
-// sessionStart is when the agent of a record had connected with the store that the
-// record names.
-func (x *causes) sessionStart(r *history.Record, i int) time.Duration {
-	for i--; i >= 0; i-- {
-		c := &x.in.Records[i]
-		if c.Verb == history.Connect && c.Actor == r.Actor && c.Store == r.Store {
-			return c.At
+// resumedFrom is the revision from which the agent reads the key's changes on a connection:
+// that of its watch of the key. It is zero if there is no such watch yet, or the history has
+// none.
+func (c storeObservation) resumedFrom(connect int) int64 {
+	for _, w := range slices.Backward(c.x.in.Watches.Etcd) {
+		r := &c.x.in.Records[w.Open]
+		if open := int(w.Open) < c.record && (w.End < 0 || int(w.End) >= c.record); open && int(w.Open) > connect &&
+			r.Peer == c.r.Actor && r.Store == c.r.Store && r.Key <= c.key && c.key < r.End {
+			return index.ParseNumber(r.Ask)
 		}
 	}
 	return 0
@@ -78,92 +66,54 @@ func (x *causes) sessionStart(r *history.Record, i int) time.Duration {
 
 // ofSight explains why an agent saw what was no longer true: its store held it. The first
 // of the mechanisms that applies explains it or nothing does; none is also an answer.
-func (c sight) ofSight() *property.Cause {
+func (c storeObservation) ofSight() *property.Cause {
 	if c.s == nil || c.prior == nil {
 		return nil
 	}
+	if cause := c.x.regeneratedWithout(c.prior, c.priorRecord); cause != nil {
+		return cause
+	}
 	c.held = c.heldAs(c.r.Value, c.r.At)
-	for _, m := range sightMechanisms {
-		if m.applies(c) {
-			if cause := m.of(c); cause != nil || m.alone {
-				return cause
-			}
-		}
+	switch {
+	case c.held < 0:
+		return nil
+	case c.prior.Store == c.s.Name: // the agent knew better from this store, too
+		return cmp.Or(c.ofBacklog(), c.ofStepBack())
 	}
-	return nil
-}
-
-// sightMechanisms are asked in this order.
-var sightMechanisms = []struct {
-	applies func(sight) bool
-	of      func(sight) *property.Cause // nil: its records do not prove it
-	alone   bool                        // where it applies no other does
-}{
-	{applies: func(c sight) bool { return true }, of: func(c sight) *property.Cause { return c.x.regeneratedWithout(c.prior, c.priorRecord) }},
-	{applies: sight.inOneStore, of: sight.ofBacklog},
-	{applies: sight.inOneStore, of: sight.ofStepBack, alone: true},
-	{applies: sight.wasHeld, of: func(c sight) *property.Cause { return c.x.orphan(c.s, c.e, c.heldVersion(), c.r.At) }},
-	{applies: sight.storeBehind, of: sight.ofStoreBehind},
-}
-
-// wasHeld reports whether the store held what the agent saw.
-func (c sight) wasHeld() bool { return c.held >= 0 }
-
-func (c sight) heldVersion() index.Version { return c.s.Versions[c.key][c.held] }
-
-// inOneStore reports whether the agent knew better from this store, too.
-func (c sight) inOneStore() bool { return c.wasHeld() && c.prior.Store == c.s.Name }
-
-// storeBehind reports whether the store had not got, before what it held, what the agent
-// knew better from another one.
-func (c sight) storeBehind() bool {
-	if !c.wasHeld() || c.inOneStore() {
-		return false
+	held := c.s.Versions[c.key][c.held]
+	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil || c.hadKnown() {
+		return cause
 	}
-	since := c.knownSince()
-	for _, v := range c.s.Versions[c.key][:c.held] {
-		r := &c.x.in.Records[v.Record]
-		if same := v.Deleted && c.priorIsLoss() || !v.Deleted && !c.priorIsLoss() && r.Value == c.prior.Value; same && r.At >= since {
-			return false
-		}
-	}
-	return true
-}
-
-// knownSince is the instant at which what the agent knew better had become true: a store
-// may have held the same content before, when it was true for the first time.
-func (c sight) knownSince() time.Duration {
-	spans := c.e.Absent
-	if !c.priorIsLoss() {
-		spans = nil
-		for i := range c.e.Claims {
-			if c.e.Claims[i].Value == c.prior.Value {
-				spans = c.e.Claims[i].Live
-			}
-		}
-	}
-	since := time.Duration(0)
-	for _, s := range spans {
-		if at := c.e.States[s.From].At; at <= c.prior.At {
-			since = at
-		}
-	}
-	return since
-}
-
-func (c sight) ofStoreBehind() *property.Cause {
-	held := c.heldVersion()
 	return c.behind(behindHeld, property.Version{Value: c.r.Value, At: c.x.in.Records[held.Record].At}, int(held.Record))
 }
 
-func (c sight) priorIsLoss() bool {
+// hadKnown reports whether the store had got, before what it held, what the agent knew better
+// from another one. It may have held the same content before that, when it was true for the
+// first time.
+func (c storeObservation) hadKnown() bool {
+	spans := c.e.Absent
+	if !c.priorIsLoss() {
+		spans = c.e.LiveAs(c.prior.Value)
+	}
+	since := time.Duration(0)
+	if s, ok := c.e.LatestBefore(spans, index.Lasting, c.prior.At); ok {
+		since = c.e.States[s].At
+	}
+	return slices.ContainsFunc(c.s.Versions[c.key][:c.held], func(v index.Version) bool {
+		r := &c.x.in.Records[v.Record]
+		same := v.Deleted && c.priorIsLoss() || !v.Deleted && !c.priorIsLoss() && r.Value == c.prior.Value
+		return same && r.At >= since
+	})
+}
+
+func (c storeObservation) priorIsLoss() bool {
 	return c.prior.Verb == history.Drop || c.prior.Verb == history.Unprogram
 }
 
 // ofBacklog explains a sight after another one in the same store, which went forward
 // from that to what it held, but to what another store had shown the agent before:
 // this one is behind.
-func (c sight) ofBacklog() *property.Cause {
+func (c storeObservation) ofBacklog() *property.Cause {
 	versions, i := c.s.Versions[c.key], c.held
 	put := &c.x.in.Records[versions[i].Record]
 	if c.priorIsLoss() {
@@ -173,24 +123,20 @@ func (c sight) ofBacklog() *property.Cause {
 	} else if before := c.heldAs(c.prior.Value, c.prior.At); before < 0 || before >= i {
 		return nil
 	}
-	for j := c.priorRecord - 1; j >= 0; j-- {
-		r := &c.x.in.Records[j]
-		if r.Actor != c.r.Actor || r.Kind != c.r.Kind || r.Key != c.r.Key || r.Verb != c.r.Verb {
-			continue
-		}
-		if r.Store == c.s.Name {
-			return nil
-		}
-		c.prior = r
-		return c.behind(behindLate, property.Version{Value: c.r.Value, At: put.At}, int(versions[i].Record))
+	other := c.x.in.Last(0, c.priorRecord, func(r *history.Record) bool {
+		return r.Verb == c.r.Verb && r.Actor == c.r.Actor && r.Kind == c.r.Kind && r.Key == c.r.Key
+	})
+	if other < 0 || c.x.in.Records[other].Store == c.s.Name {
+		return nil
 	}
-	return nil
+	c.prior = &c.x.in.Records[other]
+	return c.behind(behindLate, property.Version{Value: c.r.Value, At: put.At}, int(versions[i].Record))
 }
 
 // heldAs is the last version of the entry with a content that the store had by an
 // instant, such that an agent that connected when this one did can have read it; -1 if
 // there is none.
-func (c sight) heldAs(value string, by time.Duration) int {
+func (c storeObservation) heldAs(value string, by time.Duration) int {
 	versions := c.s.Versions[c.key]
 	for i := len(versions) - 1; i >= 0; i-- {
 		v := versions[i]
@@ -204,7 +150,7 @@ func (c sight) heldAs(value string, by time.Duration) int {
 
 // replacedBefore reports whether the version i of the entry was replaced before the
 // agent could read it: before its watch, or else its connection, began.
-func (c sight) replacedBefore(i int) bool {
+func (c storeObservation) replacedBefore(i int) bool {
 	versions := c.s.Versions[c.key]
 	switch {
 	case i+1 == len(versions):
@@ -215,14 +161,16 @@ func (c sight) replacedBefore(i int) bool {
 	return c.x.in.Records[versions[i+1].Record].At < c.session
 }
 
-// facts are what every proof about a sight says.
-func (c sight) facts() property.Facts {
-	return property.Facts{Agent: c.r.Actor, Server: c.s.Actor, Store: c.s.Name, Kind: c.r.Kind, Key: c.r.Key, At: c.r.At}
+// facts are those of an observation, with the store.
+func (c storeObservation) facts() property.Facts {
+	facts := c.observation.facts()
+	facts.Server, facts.Store = c.s.Actor, c.s.Name
+	return facts
 }
 
 // behind is the cause of what an agent sees when it comes from a store that has
 // more than the one that it is connected with now, as a version of the entry there shows.
-func (c sight) behind(rule *property.Rule, shown property.Version, record int) *property.Cause {
+func (c storeObservation) behind(rule *property.Rule, shown property.Version, record int) *property.Cause {
 	facts := c.facts()
 	facts.Since, facts.Shown, facts.Before = c.session, &shown, property.VersionOf(c.prior)
 	return property.ByMechanism(CauseStale, rule, facts, record, c.record)
@@ -263,7 +211,7 @@ var emptiedCanary = &property.Rule{Name: "emptied", Text: func(f *property.Facts
 
 // expired is the cause of the loss of a key whose lease has expired although what
 // it says was true.
-func (c sight) expired(v index.Version) *property.Cause {
+func (c storeObservation) expired(v index.Version) *property.Cause {
 	facts := c.facts()
 	facts.Truth = &property.Version{Gone: true, Rev: v.Rev, At: c.x.in.Records[v.Record].At}
 	return property.ByMechanism(CauseLease, leaseExpired, facts, int(v.Record), c.record)
@@ -284,20 +232,21 @@ func hadExpired(f *property.Facts) string {
 // regeneratedWithout explains an entry that left a datapath when endpoints were
 // regenerated after the time-out, without the agent's complete initial lists; nil if
 // that is not how it left.
-func (x *causes) regeneratedWithout(r *history.Record, record int) *property.Cause {
-	if r.Verb != history.Unprogram || !x.timedOut(r, record) {
+func (x *Explainer) regeneratedWithout(r *history.Record, record int) *property.Cause {
+	if r.Verb != history.Unprogram || !x.timedOut(r) {
 		return nil
 	}
 	facts := property.Facts{Agent: r.Actor, Kind: r.Kind, Key: r.Key, At: r.At}
 	var s *index.Store
 	if c := index.ConnectionAt(x.in.Records, r.Actor, record); c >= 0 {
-		s = x.stores[x.in.Records[c].Store]
+		s = x.store(x.in.Records[c].Store)
 	}
 	if s == nil {
 		return property.ByMechanism(CauseNoSource, withoutReplica, facts, record)
 	}
 	facts.Server, facts.Store = s.Actor, s.Name
-	if !x.hasClusterConfig(s, r.At) {
+	isConfig := func(key string) bool { return strings.HasPrefix(key, schema.ClusterConfigPrefix) }
+	if _, config := x.lastMeta(s, r.At, isConfig); config == nil || config.Verb != history.Put {
 		return property.ByMechanism(CauseClusterConfig, withoutConfig, facts, record)
 	}
 	return property.ByMechanism(CauseNoSource, withoutLists, facts, record)
@@ -322,28 +271,9 @@ func regenerated(name string, why func(*property.Facts) string) *property.Rule {
 
 // timedOut reports whether the agent of a record stopped waiting for its initial
 // lists at that instant.
-func (x *causes) timedOut(r *history.Record, record int) bool {
-	synced := func(s *history.Record) bool {
+func (x *Explainer) timedOut(r *history.Record) bool {
+	from, end := x.between(r.At, r.At)
+	return x.in.First(from, end, func(s *history.Record) bool {
 		return s.Verb == history.Synced && s.Actor == r.Actor && s.Value == "timeout"
-	}
-	for i := record; i >= 0 && x.in.Records[i].At == r.At; i-- {
-		if synced(&x.in.Records[i]) {
-			return true
-		}
-	}
-	for i := record; i < len(x.in.Records) && x.in.Records[i].At == r.At; i++ {
-		if synced(&x.in.Records[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-func (x *causes) hasClusterConfig(s *index.Store, at time.Duration) bool {
-	for _, i := range slices.Backward(s.Changes) {
-		if r := &x.in.Records[i]; r.At <= at && len(r.Key) > len(schema.ClusterConfigPrefix) && r.Key[:len(schema.ClusterConfigPrefix)] == schema.ClusterConfigPrefix {
-			return r.Verb == history.Put
-		}
-	}
-	return false
+	}) >= 0
 }

@@ -16,12 +16,12 @@ import (
 // orphan is the cause of a version of an entry that a store still has although a
 // later incarnation of its writer has listed everything after the entry was gone;
 // nil if that is not so.
-func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *property.Cause {
+func (x *Explainer) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *property.Cause {
 	put := &x.in.Records[v.Record]
 	lives := x.in.Processes(s.Actor, "writer")
 	before, ok := index.ProcessAt(lives, x.askedAt(s, put))
 	now, _ := index.ProcessAt(lives, at)
-	if !ok || now.From <= before.From || len(e.LiveIn(e.StateAt(at))) > 0 {
+	if !ok || now.From <= before.From || !index.Covers(e.Absent, e.StateAt(at)) {
 		return nil
 	}
 	for _, i := range s.Changes {
@@ -30,11 +30,12 @@ func (x *causes) orphan(s *index.Store, e *index.Entry, v index.Version, at time
 			continue
 		}
 		listed := e.StateAt(r.At)
-		if len(e.LiveIn(listed)) > 0 {
+		if !index.Covers(e.Absent, listed) {
 			continue
 		}
+		gone, _ := e.LatestBefore(e.Absent, listed+1, at)
 		return property.ByMechanism(CauseOrphan, orphaned, property.Facts{Server: s.Actor, Store: s.Name, Kind: put.Kind, Key: put.Key, At: at, Until: before.To,
-			Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{Gone: true, At: e.States[goneSince(e, listed)].At}, Since: r.At}, int(v.Record), int(i))
+			Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{Gone: true, At: e.States[gone].At}, Since: r.At}, int(v.Record), int(i))
 	}
 	return nil
 }
@@ -46,7 +47,7 @@ var orphaned = &property.Rule{Name: "orphaned", Text: func(f *property.Facts) st
 
 // askedAt is when the writer asked for a put: an etcd that applies nothing for a while
 // applies it later, perhaps when the writer has gone.
-func (x *causes) askedAt(s *index.Store, put *history.Record) time.Duration {
+func (x *Explainer) askedAt(s *index.Store, put *history.Record) time.Duration {
 	at, unknown := put.At, false
 	for _, i := range s.Calls {
 		r := &x.in.Records[i]
@@ -63,19 +64,8 @@ func (x *causes) askedAt(s *index.Store, put *history.Record) time.Duration {
 	return at
 }
 
-// goneSince is the state from which on an entry was absent until the given state,
-// in which it is.
-func goneSince(e *index.Entry, state int32) int32 {
-	for _, span := range e.Absent {
-		if span.From <= state && state < span.To {
-			return span.From
-		}
-	}
-	return state
-}
-
 // ofStepBack explains why the store itself went back to an older content.
-func (c sight) ofStepBack() *property.Cause {
+func (c storeObservation) ofStepBack() *property.Cause {
 	versions, i := c.s.Versions[c.key], c.held
 	put := &c.x.in.Records[versions[i].Record]
 	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
@@ -87,7 +77,7 @@ func (c sight) ofStepBack() *property.Cause {
 	for del >= 0 && !versions[del].Deleted && c.priorIsLoss() { // what follows the loss is all back in time
 		del--
 	}
-	if del < 0 || !versions[del].Deleted || c.x.askedFor(c.s, c.key, versions[del].Rev) {
+	if del < 0 || !versions[del].Deleted || c.s.Requested[versions[del].Rev] {
 		return nil
 	}
 	cause := c.expired(versions[del])
@@ -98,7 +88,7 @@ func (c sight) ofStepBack() *property.Cause {
 // ofWrongDelete explains why the store's writer deleted the key, with the version i,
 // of an entry that existed all the time: it had learnt of its owners in another
 // order than that of their writes.
-func (c sight) ofWrongDelete(i int) *property.Cause {
+func (c storeObservation) ofWrongDelete(i int) *property.Cause {
 	del := c.s.Versions[c.key][i]
 	at := c.x.in.Records[del.Record].At
 	owner := c.x.ownerAt(c.e, at)
@@ -164,16 +154,12 @@ func wrongDelete(name string, why func(*property.Facts) string) *property.Rule {
 
 // ownerAt is the Truth of the owner that an entry had last got by an instant, of
 // those that it then had; nil if it had none.
-func (x *causes) ownerAt(e *index.Entry, at time.Duration) *history.Record {
-	live := e.LiveIn(e.StateAt(at))
-	for i := e.StateAt(at); i > 0; i-- {
-		if r := &x.in.Records[e.States[i].Record]; r.Op == "put" && slices.Contains(live, r.Value) {
+func (x *Explainer) ownerAt(e *index.Entry, at time.Duration) *history.Record {
+	state := e.StateAt(at)
+	live := e.LiveIn(state)
+	for _, i := range slices.Backward(e.Truths) {
+		if r := &x.in.Records[i]; r.RV <= e.States[state].RV && r.Op == "put" && slices.Contains(live, r.Value) {
 			return r
-		}
-		for j := e.States[i].Record - 1; j >= 0 && x.in.Records[j].Verb == history.Truth && x.in.Records[j].RV == e.States[i].RV; j-- {
-			if r := &x.in.Records[j]; r.Kind == e.Kind && r.Key == e.Key && r.Op == "put" && slices.Contains(live, r.Value) {
-				return r
-			}
 		}
 	}
 	return nil
@@ -202,23 +188,16 @@ const handling = 2 * time.Second
 
 // listed is the last list of a Kubernetes kind that a client was given from one
 // instant to another; -1 for none.
-func (x *causes) listed(client, kind string, from, to time.Duration) int {
-	last := -1
-	for i := range x.in.Records {
-		r := &x.in.Records[i]
-		if r.At > to {
-			break
-		}
-		if r.At >= from && r.Store == "" && r.Peer == client && r.Kind == kind && isList(r) {
-			last = i
-		}
-	}
-	return last
+func (x *Explainer) listed(client, kind string, from, to time.Duration) int {
+	first, end := x.between(from, to)
+	return x.in.Last(first, end, func(r *history.Record) bool {
+		return r.Store == "" && r.Peer == client && r.Kind == kind && isList(r)
+	})
 }
 
 // startsAt reports whether a replica's writer has only just started, so that a list is its
 // first.
-func (x *causes) startsAt(replica string, at time.Duration) bool {
+func (x *Explainer) startsAt(replica string, at time.Duration) bool {
 	life, ok := index.ProcessAt(x.in.Processes(replica, "writer"), at)
 	return ok && at-life.From < handling
 }
@@ -228,40 +207,29 @@ func (x *causes) startsAt(replica string, at time.Duration) bool {
 //
 // A list tells of all namespaces: it counts only if relists do, and not as the first one
 // of a writer.
-func (x *causes) namespaceTold(client, namespace string, at time.Duration, relists bool) int {
-	for i := range x.in.Records {
-		r := &x.in.Records[i]
-		switch {
-		case r.At > at+handling:
-			return -1
-		case r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && (!isList(r) || relists && !x.startsAt(client, r.At)) &&
-			r.At >= at-handling && strings.Contains(" "+r.Value, " ADDED:"+namespace+":"):
-			return i
-		}
-	}
-	return -1
+func (x *Explainer) namespaceTold(client, namespace string, at time.Duration, relists bool) int {
+	first, end := x.between(at-handling, at+handling)
+	return x.in.First(first, end, func(r *history.Record) bool {
+		return r.Store == "" && r.Peer == client && r.Kind == "Namespace" && r.Verb == history.Event && (!isList(r) || relists && !x.startsAt(client, r.At)) &&
+			strings.Contains(" "+r.Value, " ADDED:"+namespace+":")
+	})
 }
 
 // namespaceGone is the last that a client had been told of a namespace by an instant, if
 // that is its deletion; -1 else.
-func (x *causes) namespaceGone(client, namespace string, at time.Duration) int {
-	last, gone := -1, false
-	for i := range x.in.Records {
-		r := &x.in.Records[i]
-		if r.At > at {
-			break
-		}
+func (x *Explainer) namespaceGone(client, namespace string, at time.Duration) int {
+	gone := false
+	last := x.in.Last(0, x.in.By(at), func(r *history.Record) (tells bool) {
 		if r.Store != "" || r.Peer != client || r.Kind != "Namespace" || r.Verb != history.Event && !isList(r) {
-			continue
+			return false
 		}
 		for told := range strings.FieldsSeq(r.Value) {
-			if object := strings.TrimPrefix(told, "DELETED:"); strings.HasPrefix(object, namespace+":") {
-				last, gone = i, object != told
-			} else if eventObject(told) == namespace {
-				last, gone = i, false
+			if ev := index.ParseKubeEvent(told); ev.Key == namespace || strings.HasPrefix(told, namespace+":") {
+				tells, gone = true, ev.What == "DELETED"
 			}
 		}
-	}
+		return tells
+	})
 	if !gone {
 		return -1
 	}
@@ -273,7 +241,7 @@ const delayingQueue = "k8s.io/client-go/util/workqueue.newDelayingQueue[...]"
 
 // ofLeak explains the goroutines of work queues: a process that subscribes to
 // resources ended before a kube-apiserver had told it of any.
-func (x *causes) ofLeak(v *property.Violation) *property.Cause {
+func (x *Explainer) ofLeak(v *property.Violation) *property.Cause {
 	if v.Key != delayingQueue {
 		return nil
 	}
@@ -320,7 +288,7 @@ func canaryBack(name string, how func(*property.Facts) string) *property.Rule {
 // ofCanary explains a canary that vouches for what is not there: the same writer had
 // put it before, and puts it back because its lease is gone, or it had put what the
 // canary vouches for into an earlier store.
-func (x *causes) ofCanary(v *property.Violation) *property.Cause {
+func (x *Explainer) ofCanary(v *property.Violation) *property.Cause {
 	last := v.Records[len(v.Records)-1]
 	r := &x.in.Records[last]
 	life, ok := index.ProcessAt(x.in.Processes(r.Actor, "writer"), r.At)
@@ -331,32 +299,31 @@ func (x *causes) ofCanary(v *property.Violation) *property.Cause {
 		return property.ByMechanism(causeCanary, rule, property.Facts{Server: r.Actor, Store: r.Store, Key: r.Key, At: r.At, Since: life.From,
 			Before: &property.Version{At: x.in.Records[i].At}}, life.Up, i, last)
 	}
-	for i := last - 1; i > life.Up; i-- {
-		if first := &x.in.Records[i]; first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key {
-			return by(leaseGone, i)
-		}
+	if i := x.in.Last(life.Up+1, last, func(first *history.Record) bool {
+		return first.Verb == history.Put && first.Actor == r.Actor && first.Key == r.Key
+	}); i >= 0 {
+		return by(leaseGone, i)
 	}
-	for i := last - 1; i > life.Up; i-- {
-		if up := &x.in.Records[i]; up.Verb == history.Up && up.Kind == "etcd" && up.Store == r.Store && clusterIDOf(up.Store) != up.Store {
-			return by(storeLost, i)
-		}
+	if i := x.in.Last(life.Up+1, last, func(up *history.Record) bool { return isEtcdUp(up, r.Store) }); i >= 0 && clusterIDOf(r.Store) != r.Store {
+		return by(storeLost, i)
 	}
 	return nil
 }
 
 // ofOrigin explains a watch at a revision that its store had not told the client: the
 // client had it from an earlier store of the same cluster ID.
-func (x *causes) ofOrigin(v *property.Violation) *property.Cause {
+func (x *Explainer) ofOrigin(v *property.Violation) *property.Cause {
 	last := v.Records[len(v.Records)-1]
 	watch := &x.in.Records[last]
-	for i := last - 1; i >= 0; i-- {
-		r := &x.in.Records[i]
-		if r.Peer == watch.Peer && r.Store != watch.Store && clusterIDOf(r.Store) == clusterIDOf(watch.Store) && (r.Verb == history.Watch || r.Verb == history.Event || r.Verb == history.Call) {
-			return property.ByMechanism(CauseEmptied, toldByOther, property.Facts{Client: watch.Peer, Server: watch.Actor, Store: watch.Store, At: watch.At,
-				Before: &property.Version{Store: r.Store, At: r.At}}, i, last)
-		}
+	i := x.in.Last(0, last, func(r *history.Record) bool {
+		return r.Peer == watch.Peer && r.Store != watch.Store && clusterIDOf(r.Store) == clusterIDOf(watch.Store) &&
+			(r.Verb == history.Watch || r.Verb == history.Event || r.Verb == history.Call)
+	})
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return property.ByMechanism(CauseEmptied, toldByOther, property.Facts{Client: watch.Peer, Server: watch.Actor, Store: watch.Store, At: watch.At,
+		Before: &property.Version{Store: x.in.Records[i].Store, At: x.in.Records[i].At}}, i, last)
 }
 
 var toldByOther = &property.Rule{Name: "told-by-another-store", Text: func(f *property.Facts) string {

@@ -209,13 +209,12 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 	if !ok || deadline > s.Last {
 		return
 	}
-	entries := c.in.Views.ByName()
 	missing := 0
 	var v property.Violation
 	for _, i := range l.lost {
 		r := &c.in.Records[i]
-		e := entries[index.EntryKey{Kind: r.Kind, Key: schema.NameIn(r.Key)}]
-		if e == nil || !e.TrueThroughout(max(0, end.At-knownTrueSince), deadline) {
+		id, known := c.in.Views.Number(r.Kind, schema.NameIn(r.Key))
+		if !known || !c.in.Views.Entries[id].TrueThroughout(max(0, end.At-knownTrueSince), deadline) {
 			continue
 		}
 		c.putBack++

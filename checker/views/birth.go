@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
 
@@ -74,12 +75,11 @@ func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 
 // nursery follows pods until every agent that is up has them, or they are gone.
 type nursery struct {
-	in         *property.Input
-	owners     *ownerIndex
-	identities map[string]int32
-	Datapaths  bool
-	ending     *index.Ending // of what was played so far
-	up         int
+	in        *property.Input
+	owners    *ownerIndex
+	Datapaths bool
+	ending    *index.Ending // of what was played so far
+	up        int
 	// waiting are those born, alive and not ready in every aspect, and byEntry those of
 	// an endpoint or identity; both with others that have left since the last look.
 	waiting []*birth
@@ -126,7 +126,7 @@ func (n *nursery) born(b *birth) {
 	b.have = make([]has, len(n.in.Views.Agents))
 	n.waiting = append(n.waiting, b)
 	n.byEntry[b.Entry] = append(n.byEntry[b.Entry], b)
-	if id, ok := n.identities[b.Who.Identity]; ok {
+	if id, ok := n.in.Views.Number(history.Identity, b.Who.Identity); ok {
 		n.byEntry[id] = append(n.byEntry[id], b)
 	}
 	for agent := range b.have {
@@ -179,7 +179,7 @@ func (n *nursery) has(b *birth, agent int32) has {
 	if !n.Datapaths || n.shows(b, n.ending.Of(v, agent, index.Datapath, b.Entry)) {
 		all |= hasDatapath
 	}
-	if id, ok := n.identities[b.Who.Identity]; index.Reserved(b.Who.Identity) || ok && n.ending.Of(v, agent, index.View, id).Shown {
+	if id, ok := n.in.Views.Number(history.Identity, b.Who.Identity); index.Reserved(b.Who.Identity) || ok && n.ending.Of(v, agent, index.View, id).Shown {
 		all |= hasIdentity
 	}
 	return all

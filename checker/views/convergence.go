@@ -81,15 +81,6 @@ type place struct {
 	right bool  // what it is now is what the final truth demands
 }
 
-// demands reports whether the final truth demands of an entry what an event has
-// made of it.
-func demands(e *index.Entry, ev index.Event) bool {
-	if ev.What == index.Gone {
-		return index.Lasts(e.Absent)
-	}
-	return ev.Claim >= 0 && index.Lasts(e.Claims[ev.Claim].Live)
-}
-
 // follow plays the views through and returns how many entries the final truth
 // demands and what became of each agent.
 func follow(v *index.Views) (demanded int, agents []follower) {
@@ -119,7 +110,7 @@ func follow(v *index.Views) (demanded int, agents []follower) {
 			if p.start != a.starts { // not touched yet: absent
 				was = index.Lasts(v.Entries[ev.Entry].Absent)
 			}
-			*p = place{start: a.starts, right: demands(&v.Entries[ev.Entry], ev)}
+			*p = place{start: a.starts, right: v.Entries[ev.Entry].Demands(ev.What == index.Seen, ev.Claim)}
 			a.wrong += wrongness(p.right) - wrongness(was)
 		}
 		if a.wrong == 0 && before != 0 {

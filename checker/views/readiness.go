@@ -70,7 +70,7 @@ func checkReadiness(in *property.Input) property.Result {
 
 func newNursery(in *property.Input, x *ownerIndex) *nursery {
 	return &nursery{
-		in: in, owners: x, identities: index.IdentityEntries(in.Views), Datapaths: index.EndOf(in.Views).Datapaths,
+		in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths,
 		ending: index.NewEnding(in.Views), byEntry: map[int32][]*birth{},
 	}
 }

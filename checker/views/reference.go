@@ -65,7 +65,7 @@ func checkReferences(in *property.Input) property.Result {
 // its identity both existed and its agent was connected.
 func longestSound(in *property.Input, d dangle) time.Duration {
 	v := in.Views
-	identity, exists := index.IdentityEntries(v)[d.Identity]
+	identity, exists := v.Number(history.Identity, d.Identity)
 	if !exists || d.claim < 0 {
 		return 0
 	}

@@ -72,7 +72,13 @@ func lastChange(records []history.Record) int {
 func compareWithStore(in *property.Input, agent int32, end *index.Ending, connection int, violations *[]property.Violation) int {
 	v := in.Views
 	c := &in.Records[connection]
-	holds := contentsOf(in, c.Store)
+	keyOf := func(put int32) index.EntryKey {
+		return index.EntryKey{Kind: in.Records[put].Kind, Key: schema.NameIn(in.Records[put].Key)}
+	}
+	puts, holds := in.Store(c.Store).Holds(in.Records), map[index.EntryKey]int32{}
+	for _, put := range puts {
+		holds[keyOf(put)] = put
+	}
 	compared := 0
 	const most = 3
 	byKind := map[string]*property.Violation{}
@@ -92,7 +98,7 @@ func compareWithStore(in *property.Input, agent int32, end *index.Ending, connec
 		e := &v.Entries[id]
 		key := index.EntryKey{Kind: e.Kind, Key: e.Key}
 		shown := end.Of(v, agent, index.View, int32(id))
-		stored, held := holds.records[key]
+		stored, held := holds[key]
 		seenIn[key] = shown.Shown
 		if !shown.Shown {
 			continue
@@ -105,44 +111,17 @@ func compareWithStore(in *property.Input, agent int32, end *index.Ending, connec
 				How: property.Different, Shown: property.VersionOf(&in.Records[shown.Record]), Truth: &property.Version{Value: in.Records[stored].Value, At: in.Records[stored].At}})
 		}
 	}
-	for _, key := range holds.keys {
-		if !seenIn[key] {
+	for _, put := range puts {
+		if key := keyOf(put); !seenIn[key] {
 			compared++
-			stored := &in.Records[holds.records[key]]
-			differs(key, holds.records[key], property.Difference{How: property.Missing, Truth: &property.Version{Value: stored.Value, At: stored.At}})
+			stored := &in.Records[holds[key]]
+			differs(key, holds[key], property.Difference{How: property.Missing, Truth: &property.Version{Value: stored.Value, At: stored.At}})
 		}
 	}
 	for _, kind := range kinds {
 		*violations = append(*violations, *byKind[kind])
 	}
 	return compared
-}
-
-// contents are the entries of views that a store holds.
-type contents struct {
-	keys    []index.EntryKey         // in the order of the store's keys
-	records map[index.EntryKey]int32 // the Put of each
-}
-
-// contentsOf returns what a store holds at the end.
-func contentsOf(in *property.Input, store string) contents {
-	c := contents{records: map[index.EntryKey]int32{}}
-	for _, s := range in.Stores {
-		if s.Name != store {
-			continue
-		}
-		for _, key := range s.Keys {
-			if versions := s.Versions[key]; len(versions) > 0 {
-				last := versions[len(versions)-1]
-				kind := in.Records[last.Record].Kind
-				if !last.Deleted && kind != history.Meta {
-					c.keys = append(c.keys, index.EntryKey{Kind: kind, Key: schema.NameIn(key)})
-					c.records[c.keys[len(c.keys)-1]] = last.Record
-				}
-			}
-		}
-	}
-	return c
 }
 
 var differsFromStore = &property.Rule{Name: "differs", Text: func(f *property.Facts) string {

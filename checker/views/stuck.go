@@ -78,15 +78,16 @@ func explainStuck(in *property.Input, stuck []int32, agents []follower, heal, en
 	if len(stuck) == 0 {
 		return nil
 	}
-	x := NewExplainer(in, stuck)
+	x := NewExplainer(in)
 	var violations []property.Violation
 	for _, id := range stuck {
 		v := property.Violation{Rule: agentDown, Records: []int{heal}, Facts: property.Facts{
 			Agent: in.Views.Agents[id], At: in.Records[end].At, After: in.Records[end].At - in.Records[heal].At}}
 		if agents[id].up {
-			x.differences(id, &v.Facts)
+			wrong := x.AllWrong(id)
+			x.differences(id, wrong, &v.Facts)
 			var record int
-			if v.Rule, record = x.reason(id, &v.Facts); record >= 0 {
+			if v.Rule, record = x.reason(id, wrong, &v.Facts); record >= 0 {
 				v.Records = append(v.Records, record)
 			}
 		}
@@ -95,73 +96,39 @@ func explainStuck(in *property.Input, stuck []int32, agents []follower, heal, en
 	return violations
 }
 
+// Explainer says of the entries that are wrong when the run ends where they went wrong.
 type Explainer struct {
 	in          *property.Input
-	held        map[int32]map[int32]index.Event // by agent and entry: the last event of what the view holds
-	Connections map[string]int                  // by agent: the last Connect, or the Disconnect after it
-	current     map[string]string               // by replica: the store that it started last
-	stores      map[string]*index.Store
-	wrongIn     map[string][]int32 // by store, once asked for: the entries of which its content is not the truth
+	end         *index.Ending
+	Connections map[string]int              // by agent: the last Connect, or the Disconnect after it
+	held        map[string]map[int32]string // by store, once asked for: what it has of each entry
 }
 
-func NewExplainer(in *property.Input, stuck []int32) Explainer {
-	x := Explainer{
-		in: in, held: heldViews(in.Views, stuck), Connections: index.LastConnections(in.Records),
-		current: map[string]string{}, stores: map[string]*index.Store{}, wrongIn: map[string][]int32{},
-	}
-	for i := range in.Records {
-		if r := &in.Records[i]; r.Verb == history.Up && r.Kind == "etcd" {
-			x.current[r.Actor] = r.Store
-		}
-	}
-	for _, s := range in.Stores {
-		x.stores[s.Name] = s
-	}
-	return x
+func NewExplainer(in *property.Input) *Explainer {
+	return &Explainer{in: in, end: index.EndOf(in.Views), Connections: index.LastConnections(in.Records), held: map[string]map[int32]string{}}
 }
 
-// heldViews returns what the views of agents hold at the end.
-func heldViews(v *index.Views, agents []int32) map[int32]map[int32]index.Event {
-	held := map[int32]map[int32]index.Event{}
-	for _, id := range agents {
-		held[id] = map[int32]index.Event{}
-	}
-	for _, ev := range v.Events {
-		entries := held[ev.Agent]
-		switch {
-		case entries == nil || ev.Layer == index.Datapath:
-		case ev.What == index.Seen:
-			entries[ev.Entry] = ev
-		case ev.What == index.Gone:
-			delete(entries, ev.Entry)
-		default:
-			clear(entries)
-		}
-	}
-	return held
-}
+// Wrong reports whether an agent's view of an entry is not the final truth.
+func (x *Explainer) Wrong(agent, id int32) bool { return !x.end.Right(x.in.Views, agent, id) }
 
-// Wrong reports whether the agent's view of an entry is not the final truth.
-func (x *Explainer) Wrong(agent, id int32) bool {
-	e := &x.in.Views.Entries[id]
-	ev, ok := x.held[agent][id]
-	if !ok {
-		return !index.Lasts(e.Absent)
-	}
-	return !demands(e, ev)
-}
-
-// differences notes what is wrong with an agent's view: the first few entries of each
-// way, in the order in which they occur in the history, and how many there are.
-func (x *Explainer) differences(agent int32, facts *property.Facts) {
-	const most = 3
+// AllWrong returns the entries, in order, of which an agent's view is not the final truth.
+func (x *Explainer) AllWrong(agent int32) (wrong []int32) {
 	for id := range x.in.Views.Entries {
-		if !x.Wrong(agent, int32(id)) {
-			continue
+		if x.Wrong(agent, int32(id)) {
+			wrong = append(wrong, int32(id))
 		}
+	}
+	return wrong
+}
+
+// differences notes the first few of each way in which entries are wrong, in the order in
+// which they occur in the history, and how many there are.
+func (x *Explainer) differences(agent int32, wrong []int32, facts *property.Facts) {
+	const most = 3
+	for _, id := range wrong {
 		e := &x.in.Views.Entries[id]
 		d := property.Difference{How: property.Different, Kind: e.Kind, Key: e.Key}
-		if _, ok := x.held[agent][int32(id)]; !ok {
+		if !x.end.Of(x.in.Views, agent, index.View, id).Shown {
 			d.How = property.Missing
 		} else if index.Lasts(e.Absent) {
 			d.How = property.Extra
@@ -171,7 +138,7 @@ func (x *Explainer) differences(agent int32, facts *property.Facts) {
 }
 
 // reason says whose fault it is that an agent is stuck, and by which record.
-func (x *Explainer) reason(agent int32, facts *property.Facts) (rule *property.Rule, record int) {
+func (x *Explainer) reason(agent int32, wrong []int32, facts *property.Facts) (rule *property.Rule, record int) {
 	i, ok := x.Connections[x.in.Views.Agents[agent]]
 	switch {
 	case !ok && len(x.in.Stores) == 0:
@@ -186,66 +153,48 @@ func (x *Explainer) reason(agent int32, facts *property.Facts) (rule *property.R
 		return disconnected, i
 	}
 	facts.Server, facts.Store = c.Peer, c.Store
-	s, current := x.stores[c.Store], x.current[c.Peer]
+	s := x.in.Store(c.Store)
+	current := x.in.Last(0, len(x.in.Records), func(r *history.Record) bool {
+		return r.Verb == history.Up && r.Kind == "etcd" && r.Actor == c.Peer
+	})
 	switch {
-	case current != "" && current != c.Store:
-		facts.Truth = &property.Version{Store: current}
+	case current >= 0 && x.in.Records[current].Store != c.Store:
+		facts.Truth = &property.Version{Store: x.in.Records[current].Store}
 		return storeGone, i
-	case s == nil:
+	case s.Actor == "":
 		return storeUnknown, i
 	}
-	return x.whoIsBehind(agent, x.WrongEntries(s), facts), i
-}
-
-// whoIsBehind compares what is wrong in an agent's view with what is wrong in the
-// store that it reads, given in order.
-func (x *Explainer) whoIsBehind(agent int32, wrong []int32, facts *property.Facts) *property.Rule {
-	all, both := 0, 0
-	for id := range x.in.Views.Entries {
-		if x.Wrong(agent, int32(id)) {
-			all++
-			if _, found := slices.BinarySearch(wrong, int32(id)); found {
-				both++
-			}
+	both := 0
+	for _, id := range wrong {
+		if x.WrongIn(s, id) {
+			both++
 		}
 	}
 	switch both {
 	case 0:
-		return agentBehind
-	case all:
-		return writerBehind
+		return agentBehind, i
+	case len(wrong):
+		return writerBehind, i
 	}
 	facts.Counts[wrongInStore] = both
-	return bothBehind
+	return bothBehind, i
 }
 
-// WrongEntries returns the entries, in order, of which a store's content at the
-// end is not the final truth.
-func (x *Explainer) WrongEntries(s *index.Store) []int32 {
-	if wrong, ok := x.wrongIn[s.Name]; ok {
-		return wrong
-	}
-	contents := map[index.EntryKey]string{}
-	for _, key := range s.Keys {
-		if versions := s.Versions[key]; len(versions) > 0 {
-			if last := versions[len(versions)-1]; !last.Deleted {
-				r := &x.in.Records[last.Record]
-				contents[index.EntryKey{Kind: r.Kind, Key: schema.NameIn(key)}] = r.Value
+// WrongIn reports whether what a store has of an entry at the end is not the final truth.
+func (x *Explainer) WrongIn(s *index.Store, id int32) bool {
+	held := x.held[s.Name]
+	if held == nil {
+		held = map[int32]string{}
+		for _, i := range s.Holds(x.in.Records) {
+			r := &x.in.Records[i]
+			if id, ok := x.in.Views.Number(r.Kind, schema.NameIn(r.Key)); ok {
+				held[id] = r.Value
 			}
 		}
+		x.held[s.Name] = held
 	}
-	wrong := []int32{}
-	for id := range x.in.Views.Entries {
-		e := &x.in.Views.Entries[id]
-		value, held := contents[index.EntryKey{Kind: e.Kind, Key: e.Key}]
-		right := !held && index.Lasts(e.Absent)
-		for _, c := range e.Claims {
-			right = right || held && c.Value == value && index.Lasts(c.Live)
-		}
-		if !right {
-			wrong = append(wrong, int32(id))
-		}
-	}
-	x.wrongIn[s.Name] = wrong
-	return wrong
+	e := &x.in.Views.Entries[id]
+	value, holds := held[id]
+	claim := slices.IndexFunc(e.Claims, func(c index.Claim) bool { return c.Value == value })
+	return !e.Demands(holds, int32(claim))
 }

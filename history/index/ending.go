@@ -4,7 +4,7 @@ package index
 // ends.
 type Ending struct {
 	Up    []bool  // by agent
-	began []int32 // by agent: its last start; 0 if it never started
+	lives []int32 // by agent: how often it has started or stopped, which empties its view
 	holds []Held  // by slot
 	// Datapaths is whether the history tells of datapaths at all.
 	Datapaths bool
@@ -15,7 +15,7 @@ type Held struct {
 	Shown  bool
 	Claim  int32 // as of an event
 	Record int32 // that showed it, or removed what was shown; -1 if none did
-	began  int32 // the agent's start in which it was
+	life   int32 // of the agent, in which it was
 }
 
 // EndOf plays all views through.
@@ -29,7 +29,7 @@ func EndOf(v *Views) *Ending {
 
 // NewEnding is what views and datapaths hold before anything has happened.
 func NewEnding(v *Views) *Ending {
-	end := &Ending{Up: make([]bool, len(v.Agents)), began: make([]int32, len(v.Agents)), holds: make([]Held, v.Slots)}
+	end := &Ending{Up: make([]bool, len(v.Agents)), lives: make([]int32, len(v.Agents)), holds: make([]Held, v.Slots)}
 	for i := range end.holds {
 		end.holds[i].Record = -1
 	}
@@ -39,13 +39,11 @@ func NewEnding(v *Views) *Ending {
 // Play takes the next event into account.
 func (end *Ending) Play(ev *Event) {
 	switch ev.What {
-	case Start:
-		end.Up[ev.Agent] = true
-		end.began[ev.Agent]++
-	case Stop:
-		end.Up[ev.Agent] = false
+	case Start, Stop:
+		end.Up[ev.Agent] = ev.What == Start
+		end.lives[ev.Agent]++
 	default:
-		end.holds[ev.Slot] = Held{ev.What == Seen, ev.Claim, ev.Record, end.began[ev.Agent]}
+		end.holds[ev.Slot] = Held{ev.What == Seen, ev.Claim, ev.Record, end.lives[ev.Agent]}
 		end.Datapaths = end.Datapaths || ev.Layer == Datapath
 	}
 }
@@ -57,10 +55,17 @@ func (end *Ending) Of(v *Views, agent int32, l Layer, entry int32) Held {
 		return Held{Record: -1}
 	}
 	h := end.holds[slot]
-	if l == View && h.began != end.began[agent] { // of an incarnation that is gone
+	if l == View && h.life != end.lives[agent] { // of an incarnation that is gone
 		return Held{Record: -1}
 	}
 	return h
+}
+
+// Right reports whether what the agent's view shows of an entry is what the final truth
+// demands.
+func (end *Ending) Right(v *Views, agent, entry int32) bool {
+	h := end.Of(v, agent, View, entry)
+	return v.Entries[entry].Demands(h.Shown, h.Claim)
 }
 
 // Layers are those of an agent that the history tells of.

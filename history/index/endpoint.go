@@ -3,8 +3,6 @@ package index
 import (
 	"strconv"
 	"strings"
-
-	"github.com/meshcheck/meshcheck/history"
 )
 
 // Possession is what an endpoint's content, "id=65537 host=192.168.0.1 pod=ns/name",
@@ -99,15 +97,4 @@ func (o *Owners) OwnersIn(s int32) []Possession {
 func Reserved(identity string) bool {
 	n, err := strconv.Atoi(identity)
 	return err == nil && n < 256
-}
-
-// IdentityEntries returns the number of each identity's entry by its key.
-func IdentityEntries(v *Views) map[string]int32 {
-	entries := map[string]int32{}
-	for id := range v.Entries {
-		if v.Entries[id].Kind == history.Identity {
-			entries[v.Entries[id].Key] = int32(id)
-		}
-	}
-	return entries
 }

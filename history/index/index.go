@@ -6,7 +6,12 @@
 // KubeKind or for the projections, which are built when they are first asked for.
 package index
 
-import "github.com/meshcheck/meshcheck/history"
+import (
+	"sort"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+)
 
 // Index is what happened in a run, taken apart once for all who ask.
 type Index struct {
@@ -34,7 +39,7 @@ func New(h *history.History) *Index {
 	}
 }
 
-// Store returns a store by its name: one without changes if the history has none of it.
+// Store returns a store by its name: one without an actor if the history has none of it.
 func (x *Index) Store(name string) *Store {
 	for _, s := range x.Stores { // there are few
 		if s.Name == name {
@@ -42,4 +47,29 @@ func (x *Index) Store(name string) *Store {
 		}
 	}
 	return &Store{Name: name, Versions: map[string][]Version{}}
+}
+
+// Last returns the last of the records from..before-1 of which is holds, or -1.
+func (x *Index) Last(from, before int, is func(*history.Record) bool) int {
+	for i := before - 1; i >= from; i-- {
+		if is(&x.Records[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// First returns the first of the records from..before-1 of which is holds, or -1.
+func (x *Index) First(from, before int, is func(*history.Record) bool) int {
+	for i := from; i < before; i++ {
+		if is(&x.Records[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// By returns how many records there are by an instant.
+func (x *Index) By(at time.Duration) int {
+	return sort.Search(len(x.Records), func(i int) bool { return x.Records[i].At > at })
 }

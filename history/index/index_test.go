@@ -27,7 +27,8 @@ func TestAnEntryGoesThroughStates(t *testing.T) {
 		truth(4, 6, "del", "p", ""),
 		truth(5, 7, "del", "q", ""),
 	)
-	e := x.Views.ByName()[EntryKey{history.Endpoint, "10.0.0.1"}]
+	id, _ := x.Views.Number(history.Endpoint, "10.0.0.1")
+	e := &x.Views.Entries[id]
 	require.NotNil(t, e)
 	require.Equal(t, []int32{0, 1, 1, 5}, []int32{e.StateOf(2), e.StateOf(3), e.StateAt(second(1)), e.StateOf(9)})
 	require.Empty(t, e.LiveIn(0))

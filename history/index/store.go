@@ -254,6 +254,20 @@ func CutLast(s string) (before, after string, found bool) {
 	return s[:i], s[i+1:], true
 }
 
+// Holds returns the entries of views that the store has at the end, in the order of its
+// keys: the record of each one's put.
+func (s *Store) Holds(records []history.Record) (puts []int32) {
+	for _, key := range s.Keys {
+		if n := len(s.Versions[key]); n > 0 {
+			last := &s.Versions[key][n-1]
+			if !last.Deleted && records[last.Record].Kind != history.Meta {
+				puts = append(puts, last.Record)
+			}
+		}
+	}
+	return puts
+}
+
 // PresentBy reports whether a key was put after a revision and by an instant.
 func (s *Store) PresentBy(records []history.Record, key string, rev int64, by time.Duration) bool {
 	for _, v := range s.Versions[key] {

@@ -19,7 +19,7 @@ type Entry struct {
 	States    []State
 	Absent    []Span  // the states in which nothing claims it
 	Claims    []Claim // each content that was ever claimed
-	truths    []int32 // the Truth records, until the states are built
+	Truths    []int32 // the Truth records, in order of their resourceVersions
 }
 
 // State is one state of an entry.
@@ -92,26 +92,25 @@ type truthBuilder struct {
 
 // build turns the Truth records of an entry into its states.
 func (b *truthBuilder) build(id int32, e *Entry) {
-	e.States = append(make([]State, 0, len(e.truths)+1), State{Record: -1})
+	e.States = append(make([]State, 0, len(e.Truths)+1), State{Record: -1})
 	e.Absent = []Span{{0, Lasting}}
 	byRV := func(x, y int32) int { return cmp.Compare(b.records[x].RV, b.records[y].RV) }
-	if !slices.IsSortedFunc(e.truths, byRV) {
-		slices.SortStableFunc(e.truths, byRV)
+	if !slices.IsSortedFunc(e.Truths, byRV) {
+		slices.SortStableFunc(e.Truths, byRV)
 	}
 	clear(b.owners)
-	for i, live := 0, 0; i < len(e.truths); {
-		rv := b.records[e.truths[i]].RV
-		for ; i < len(e.truths) && b.records[e.truths[i]].RV == rv; i++ {
-			live += b.apply(id, e, &b.records[e.truths[i]])
+	for i, live := 0, 0; i < len(e.Truths); {
+		rv := b.records[e.Truths[i]].RV
+		for ; i < len(e.Truths) && b.records[e.Truths[i]].RV == rv; i++ {
+			live += b.apply(id, e, &b.records[e.Truths[i]])
 		}
-		last := e.truths[i-1]
+		last := e.Truths[i-1]
 		e.States = append(e.States, State{RV: rv, At: b.records[last].At, Record: last})
 		b.settle(e, int32(len(e.States)-1), live)
 	}
 	for i := len(e.States) - 2; i >= 0; i-- {
 		e.States[i].At = min(e.States[i].At, e.States[i+1].At)
 	}
-	e.truths = nil
 }
 
 // apply replaces or ends an owner's claim and returns how many more claims there
@@ -163,6 +162,25 @@ func (e *Entry) StateOf(rv int64) int32 {
 func Covers(spans []Span, s int32) bool {
 	i := sort.Search(len(spans), func(i int) bool { return spans[i].To > s })
 	return i < len(spans) && spans[i].From <= s
+}
+
+// LiveAs returns the states in which a content is claimed.
+func (e *Entry) LiveAs(content string) []Span {
+	for i := range e.Claims {
+		if e.Claims[i].Value == content {
+			return e.Claims[i].Live
+		}
+	}
+	return nil
+}
+
+// Demands reports whether the final truth demands of an entry that it is shown with a
+// content, as a claim, or that it is not shown.
+func (e *Entry) Demands(shown bool, claim int32) bool {
+	if !shown {
+		return Lasts(e.Absent)
+	}
+	return claim >= 0 && Lasts(e.Claims[claim].Live)
 }
 
 // TrueThroughout reports whether something claimed the entry at every instant of a time.

@@ -19,6 +19,9 @@ type Views struct {
 	Truths  int       // how many Truth records there are
 	// Sessions is how many sessions there are in which an agent learned of something.
 	Sessions int
+
+	kinds   []string           // of entries
+	numbers []map[string]int32 // of entries, by the number of their kind and their key
 }
 
 // Event is a change of an agent's view or of its host's datapath, or the start or
@@ -67,6 +70,26 @@ const (
 	Gone // dropped or unprogrammed
 )
 
+// ChangeOf says how a record changes an agent's view or its host's datapath, and which of
+// the two; false if it changes neither.
+func ChangeOf(r *history.Record) (l Layer, what Change, ok bool) {
+	switch r.Verb {
+	case history.Up:
+		return View, Start, r.Kind == "agent"
+	case history.Down:
+		return View, Stop, r.Kind == "agent"
+	case history.See:
+		return View, Seen, true
+	case history.Drop:
+		return View, Gone, true
+	case history.Program:
+		return Datapath, Seen, true
+	case history.Unprogram:
+		return Datapath, Gone, true
+	}
+	return 0, 0, false
+}
+
 // Layer is where an entry is seen: in the agent's view, or in its host's datapath.
 type Layer uint8
 
@@ -78,13 +101,14 @@ const (
 // EntryKey names an entry: the kind of the view, and its key there.
 type EntryKey struct{ Kind, Key string }
 
-// ByName returns the entries by their kinds and keys.
-func (v *Views) ByName() map[EntryKey]*Entry {
-	all := make(map[EntryKey]*Entry, len(v.Entries))
-	for id := range v.Entries {
-		all[EntryKey{v.Entries[id].Kind, v.Entries[id].Key}] = &v.Entries[id]
+// Number returns the number of an entry; false if the history has nothing of it.
+func (v *Views) Number(kind, key string) (id int32, ok bool) {
+	k := slices.Index(v.kinds, kind) // there are three or so
+	if k < 0 {
+		return 0, false
 	}
-	return all
+	id, ok = v.numbers[k][key]
+	return id, ok
 }
 
 type claimKey struct {
@@ -94,12 +118,10 @@ type claimKey struct {
 
 // indexer gives names their numbers.
 type indexer struct {
-	views   *Views
-	agents  map[string]int32
-	kinds   []string
-	entries []map[string]int32 // by kind's number and key
-	claims  map[claimKey]int32
-	kube    kubeReaders
+	views  *Views
+	agents map[string]int32
+	claims map[claimKey]int32
+	kube   kubeReaders
 
 	incarnations []int32 // by agent: how often it has started
 	sessions     map[sessionKey]int32
@@ -117,7 +139,7 @@ func IndexViews(records []history.Record) *Views {
 		switch records[i].Verb {
 		case history.Truth:
 			e := &x.views.Entries[x.entry(&records[i])]
-			e.truths = append(e.truths, int32(i))
+			e.Truths = append(e.Truths, int32(i))
 			x.views.Truths++
 		case history.See, history.Drop, history.Program, history.Unprogram:
 			seen++
@@ -168,33 +190,19 @@ func (x *indexer) mark(i int32, r *history.Record) {
 }
 
 func (x *indexer) event(b *truthBuilder, i int32, r *history.Record) {
-	e := Event{At: r.At, Record: i, Claim: -1}
-	switch r.Verb {
-	case history.Up, history.Down:
-		if r.Kind != "agent" {
-			return
-		}
-		if r.Verb == history.Down {
-			e.What = Stop
-		}
-		e.Agent = x.agent(r.Actor)
-		if r.Verb == history.Up {
+	layer, what, ok := ChangeOf(r)
+	if !ok {
+		return
+	}
+	e := Event{At: r.At, Record: i, Agent: x.agent(r.Actor), What: what, Layer: layer, Claim: -1}
+	if what == Start || what == Stop {
+		if what == Start {
 			x.incarnations[e.Agent]++
 		}
 		x.views.Events = append(x.views.Events, e)
 		return
-	case history.See:
-		e.What = Seen
-	case history.Drop:
-		e.What = Gone
-	case history.Program:
-		e.What, e.Layer = Seen, Datapath
-	case history.Unprogram:
-		e.What, e.Layer = Gone, Datapath
-	default:
-		return
 	}
-	e.Agent, e.Entry = x.agent(r.Actor), x.entry(r)
+	e.Entry = x.entry(r)
 	if known := &x.views.Entries[e.Entry]; known.States == nil { // no Truth is about it
 		b.build(e.Entry, known)
 	}
@@ -219,18 +227,20 @@ func (x *indexer) agent(name string) int32 {
 }
 
 func (x *indexer) entry(r *history.Record) int32 {
-	kind := slices.Index(x.kinds, r.Kind) // there are three or so
+	v := x.views
+	n, ok := v.Number(r.Kind, r.Key)
+	if ok {
+		return n
+	}
+	kind := slices.Index(v.kinds, r.Kind)
 	if kind < 0 {
-		kind = len(x.kinds)
-		x.kinds = append(x.kinds, r.Kind)
-		x.entries = append(x.entries, map[string]int32{})
+		kind = len(v.kinds)
+		v.kinds = append(v.kinds, r.Kind)
+		v.numbers = append(v.numbers, map[string]int32{})
 	}
-	n, ok := x.entries[kind][r.Key]
-	if !ok {
-		n = int32(len(x.views.Entries))
-		x.entries[kind][r.Key] = n
-		x.views.Entries = append(x.views.Entries, Entry{Kind: r.Kind, Key: r.Key})
-	}
+	n = int32(len(v.Entries))
+	v.numbers[kind][r.Key] = n
+	v.Entries = append(v.Entries, Entry{Kind: r.Kind, Key: r.Key})
 	return n
 }
 

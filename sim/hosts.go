@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 	"github.com/meshcheck/meshcheck/sim/operator"
 )
 
@@ -190,8 +191,7 @@ func (k *apiserver) start(lag time.Duration) {
 func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
 	k.server = kube.NewServer(k.w.store, kube.Config{
 		Name:        k.name,
-		Lag:         k.lag(),
-		StartBehind: lag,
+		Cache:       cacher.Config{Lag: k.lag(), StartBehind: lag},
 		Record:      k.w.rec.record,
 		Now:         k.w.rec.now,
 		NextWatch:   k.w.rec.nextWatch,

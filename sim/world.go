@@ -24,7 +24,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/deploy/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/deploy/crd"
-	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/operator"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -59,7 +59,7 @@ type world struct {
 	rec  *recorder
 	net  *simnet.Network
 
-	store     *kube.Store
+	store     *storage.Store
 	scope     *truth.Scope
 	apis      []*apiserver
 	agents    []*host
@@ -129,7 +129,7 @@ func (w *world) build() error {
 		OnEvent:    w.onNetEvent,
 	})
 	w.kubeSvc = service.New("kubernetes", seed, kubePort, false)
-	w.store = kube.NewStore(kube.StoreConfig{Seed: seed})
+	w.store = storage.New(storage.Config{Seed: seed})
 	w.store.OnCommit = w.onCommit
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, mode.APIServer.Host(i)))
@@ -243,15 +243,15 @@ func (w *world) buildAgents() {
 
 // onCommit records a write of the kube-apiserver and what it makes true. The
 // state at the start is as if the first server had written it.
-func (w *world) onCommit(c kube.Commit) {
-	object := cmp.Or(c.New, c.Old)
-	server := cmp.Or(c.Server, mode.APIServer.Host(0))
-	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: c.Kind, Key: object.Key(), Op: string(c.Op), RV: c.RV, Peer: c.Client})
+func (w *world) onCommit(c *storage.Commit) {
+	kind, key := c.Object.Resource.Kind, c.Object.Key()
+	server := cmp.Or(c.By.Server, mode.APIServer.Host(0))
+	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: kind, Key: key, Op: string(c.Op()), RV: c.RV, Peer: c.By.Client})
 	var content []byte
-	if c.New != nil {
-		content = c.New.JSON
+	if !c.Deleted {
+		content = c.Object.JSON
 	}
-	changes, err := w.scope.Apply(c.Kind, object.Key(), content)
+	changes, err := w.scope.Apply(kind, key, content)
 	deploy.Must(err) // plans are validated
 	for _, r := range changes {
 		r.Actor, r.RV = server, c.RV

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // answer is the answer to a request, with what the history says of both.
@@ -19,7 +20,7 @@ type answer struct {
 }
 
 func (s *Server) newAnswer(w http.ResponseWriter, q *Request) *answer {
-	r := history.Record{Verb: history.Request, Op: q.Verb, Kind: q.kind, Peer: q.Client, Key: q.key(), End: q.selectors(), Ask: q.ask(), From: s.config.Now()}
+	r := history.Record{Verb: history.Request, Op: q.Verb, Kind: q.kind(), Peer: q.Client, Key: q.key(), End: q.selectors(), Ask: q.ask(), From: s.config.Now()}
 	return &answer{ResponseWriter: w, server: s, request: r}
 }
 
@@ -35,15 +36,15 @@ func (a *answer) sendText(code int, text string) {
 }
 
 // sendObject answers with an object.
-func (a *answer) sendObject(code int, o *Object) {
-	a.request.Key, a.request.RV = o.key, o.RV
+func (a *answer) sendObject(code int, o *storage.Object) {
+	a.request.Key, a.request.RV = o.Key(), o.RV
 	a.sendJSON(code, o.JSON)
 }
 
 // sendStatus answers with an error.
 func (a *answer) sendStatus(status metav1.Status) {
 	a.request.Err = errorName(int(status.Code), status.Reason)
-	a.sendJSON(int(status.Code), encodeJSON(status))
+	a.sendJSON(int(status.Code), storage.EncodeJSON(status))
 }
 
 func (a *answer) send(code int, contentType string, body []byte) {
@@ -83,7 +84,7 @@ func errorName(code int, reason metav1.StatusReason) string {
 }
 
 // listing is the objects of a list as the history writes them.
-func listing(objects table) string {
+func listing(objects storage.Table) string {
 	var b strings.Builder
 	for i, o := range objects {
 		if i > 0 {
@@ -94,8 +95,8 @@ func listing(objects table) string {
 	return b.String()
 }
 
-func writeVersion(b *strings.Builder, o *Object) {
-	b.WriteString(o.key)
+func writeVersion(b *strings.Builder, o *storage.Object) {
+	b.WriteString(o.Key())
 	b.WriteByte(':')
 	b.WriteString(o.Meta.ResourceVersion)
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // BenchmarkWatch measures changes that reach one reflector through HTTP: one
@@ -65,7 +66,7 @@ func BenchmarkList(b *testing.B) {
 func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
 		synctest.Test(&testing.T{}, func(*testing.T) {
-			store := kube.NewStore(kube.StoreConfig{})
+			store := storage.New(storage.Config{})
 			server := kube.NewServer(store, kube.Config{})
 			w := &world{t: b, store: store, server: server, net: &network{}}
 			l := w.net.listen()

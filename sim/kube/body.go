@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // readBody returns the body of a request as JSON, and its media type. Clients of
@@ -41,21 +43,21 @@ func fromProtobuf(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the protobuf body cannot be decoded: %v", err))
 	}
-	return encodeJSON(object), nil
+	return storage.EncodeJSON(object), nil
 }
 
 // readObject reads the object that is created or replaced.
-func readObject(r *http.Request) (draft, error) {
+func readObject(r *http.Request) (storage.Draft, error) {
 	body, mediaType, err := readBody(r)
 	if err != nil {
-		return draft{}, err
+		return storage.Draft{}, err
 	}
 	if mediaType != runtime.ContentTypeJSON && mediaType != runtime.ContentTypeProtobuf {
-		return draft{}, errUnsupportedMedia(fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: application/json; it was %q", mediaType))
+		return storage.Draft{}, errUnsupportedMedia(fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: application/json; it was %q", mediaType))
 	}
-	d, err := parseDraft(body)
+	d, err := storage.ParseDraft(body)
 	if err != nil {
-		return draft{}, apierrors.NewBadRequest(err.Error())
+		return storage.Draft{}, apierrors.NewBadRequest(err.Error())
 	}
 	return d, nil
 }
@@ -90,5 +92,34 @@ func checkAccept(r *http.Request) error {
 			return nil
 		}
 	}
-	return unmodeled("answers other than plain JSON, as in Accept: %s", accept)
+	return storage.Unmodeled("answers other than plain JSON, as in Accept: %s", accept)
+}
+
+// checkBody says whether a body fits the URL it was sent to, and completes it
+// from the URL.
+func checkBody(r *storage.Resource, d *storage.Draft, namespace, name string) error {
+	if d.APIVersion != "" && d.APIVersion != r.APIVersion() || d.Kind != "" && d.Kind != r.Kind {
+		return apierrors.NewBadRequest(fmt.Sprintf("the body is a %s of %q, but the URL is of a %s of %q", d.Kind, d.APIVersion, r.Kind, r.APIVersion()))
+	}
+	if d.Meta.Namespace != "" && d.Meta.Namespace != namespace {
+		return apierrors.NewBadRequest(fmt.Sprintf("the namespace of the provided object does not match the namespace sent on the request: %q, not %q", d.Meta.Namespace, namespace))
+	}
+	d.Meta.Namespace = namespace
+	if name != "" && d.Meta.Name != name {
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", d.Meta.Name, name))
+	}
+	return nil
+}
+
+// checkDelete refuses the delete options that are not modelled.
+func checkDelete(o metav1.DeleteOptions) error {
+	switch {
+	case len(o.DryRun) > 0:
+		return storage.Unmodeled("dryRun")
+	case o.PropagationPolicy != nil && *o.PropagationPolicy != metav1.DeletePropagationBackground:
+		return storage.Unmodeled("propagationPolicy %s: there is no garbage collector", *o.PropagationPolicy)
+	case o.OrphanDependents != nil:
+		return storage.Unmodeled("orphanDependents: there is no garbage collector")
+	}
+	return nil
 }

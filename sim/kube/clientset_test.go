@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
@@ -23,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // protobufClientset talks as Cilium's client does to built-in kinds.
@@ -35,7 +37,7 @@ func (w *world) protobufClientset() *kubernetes.Clientset {
 }
 
 func TestCiliumClientsetRoundTrip(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, kube.Config{})
 		c := w.cilium()
@@ -117,7 +119,7 @@ func TestCiliumClientsetRoundTrip(t *testing.T) {
 }
 
 func TestProtobufClients(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, kube.Config{})
 		c := w.protobufClientset()
@@ -159,7 +161,7 @@ func TestProtobufClients(t *testing.T) {
 }
 
 func TestDiscovery(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, kube.Config{})
 		c := w.protobufClientset()
@@ -192,10 +194,10 @@ func TestDiscovery(t *testing.T) {
 }
 
 func TestServiceExportsIfServed(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		require.Equal(t, http.StatusNotFound, w.do("GET", "/apis/multicluster.x-k8s.io/v1alpha1/serviceexports", "").code)
-		other := &world{t: t, store: kube.NewStore(kube.StoreConfig{Resources: append(kube.DefaultResources(), kube.ServiceExports())}), net: &network{}}
+		other := &world{t: t, store: storage.New(storage.Config{Resources: append(storage.DefaultResources(), storage.ServiceExports())}), net: &network{}}
 		other.start(kube.Config{})
 		t.Cleanup(other.stop)
 		require.Empty(t, other.do("GET", "/apis/multicluster.x-k8s.io/v1alpha1/serviceexports", "").list().Items)
@@ -206,7 +208,7 @@ func TestServiceExportsIfServed(t *testing.T) {
 // Leases work for client-go's leader election: one leader, and another one soon
 // after the first is cut off.
 func TestLeaderElection(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		leaders := make(chan string, 10)
 		candidate := func(name string) context.CancelFunc {

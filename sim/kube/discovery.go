@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // release is the Kubernetes release that /version names.
@@ -23,19 +25,19 @@ func (s *Server) discover(a *answer, q *Request) error {
 	path := strings.TrimSuffix(q.Path, "/")
 	switch path {
 	case "/version":
-		a.sendJSON(http.StatusOK, encodeJSON(release))
+		a.sendJSON(http.StatusOK, storage.EncodeJSON(release))
 		return nil
 	case "/healthz", "/livez", "/readyz":
 		a.sendText(http.StatusOK, "ok")
 		return nil
 	case "/api":
-		a.sendJSON(http.StatusOK, encodeJSON(metav1.APIVersions{
+		a.sendJSON(http.StatusOK, storage.EncodeJSON(metav1.APIVersions{
 			TypeMeta: metav1.TypeMeta{Kind: "APIVersions"},
 			Versions: []string{"v1"},
 		}))
 		return nil
 	case "/apis":
-		a.sendJSON(http.StatusOK, encodeJSON(metav1.APIGroupList{
+		a.sendJSON(http.StatusOK, storage.EncodeJSON(metav1.APIGroupList{
 			TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
 			Groups:   s.groups(),
 		}))
@@ -51,7 +53,7 @@ func (s *Server) discover(a *answer, q *Request) error {
 		}
 		return s.discoverGroup(a, group)
 	}
-	return unmodeled("GET %s", q.Path)
+	return storage.Unmodeled("GET %s", q.Path)
 }
 
 // groups lists the named groups by name, with their versions.
@@ -65,7 +67,7 @@ func (s *Server) groups() []metav1.APIGroup {
 			groups = append(groups, metav1.APIGroup{Name: r.Group})
 		}
 		g := &groups[len(groups)-1]
-		gv := metav1.GroupVersionForDiscovery{GroupVersion: r.apiVersion(), Version: r.Version}
+		gv := metav1.GroupVersionForDiscovery{GroupVersion: r.APIVersion(), Version: r.Version}
 		if !slices.Contains(g.Versions, gv) {
 			g.Versions = append(g.Versions, gv)
 		}
@@ -74,8 +76,8 @@ func (s *Server) groups() []metav1.APIGroup {
 	return groups
 }
 
-func (s *Server) byGroup() []*Resource {
-	return slices.SortedStableFunc(slices.Values(s.store.catalog.resources), func(a, b *Resource) int {
+func (s *Server) byGroup() []*storage.Resource {
+	return slices.SortedStableFunc(slices.Values(s.store.Resources()), func(a, b *storage.Resource) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Name, b.Name))
 	})
 }
@@ -84,7 +86,7 @@ func (s *Server) discoverGroup(a *answer, name string) error {
 	for _, g := range s.groups() {
 		if g.Name == name {
 			g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
-			a.sendJSON(http.StatusOK, encodeJSON(g))
+			a.sendJSON(http.StatusOK, storage.EncodeJSON(g))
 			return nil
 		}
 	}
@@ -97,7 +99,7 @@ func (s *Server) discoverVersion(a *answer, gv schema.GroupVersion) error {
 		GroupVersion: gv.String(),
 	}
 	for _, r := range s.byGroup() {
-		if r.gvk().GroupVersion() != gv {
+		if r.GVK().GroupVersion() != gv {
 			continue
 		}
 		list.APIResources = append(list.APIResources, metav1.APIResource{
@@ -114,6 +116,6 @@ func (s *Server) discoverVersion(a *answer, gv schema.GroupVersion) error {
 	if list.APIResources == nil {
 		return errNoResource()
 	}
-	a.sendJSON(http.StatusOK, encodeJSON(list))
+	a.sendJSON(http.StatusOK, storage.EncodeJSON(list))
 	return nil
 }

@@ -1,22 +1,24 @@
 // Package kube is the world's kube-apiserver: the REST protocol of Kubernetes
 // over a net.Listener, served to unmodified client-go and Cilium clientsets.
 //
-//	store := kube.NewStore(kube.StoreConfig{Seed: seed})   // what etcd holds, one for all replicas
-//	store.OnCommit = func(c kube.Commit) { ... }           // every write, in order
-//	store.Create(obj)                                      // initial state
+//	store := storage.New(storage.Config{Seed: seed})         // what etcd holds, one for all replicas
+//	store.OnCommit = func(c *storage.Commit) { ... }         // every write, in order
+//	store.Create(obj)                                        // initial state
 //	store.CreateSystemNamespaces()
 //	server := kube.NewServer(store, kube.Config{Name: "k0"}) // one replica, with its own watch cache
-//	go server.Serve(listener)                              // until Close
-//	server.SetLag(5 * time.Second)                         // and other faults: Config.Intercept,
-//	server.ExpireWatches()                                 // (a Fail per request), CloseWatches
-//	server.Close()                                         // a restart is Close and a NewServer
+//	go server.Serve(listener)                                // until Close
+//	server.SetLag(5 * time.Second)                           // and other faults: Config.Intercept,
+//	server.ExpireWatches()                                   // (a Fail per request), CloseWatches
+//	server.Close()                                           // a restart is Close and a NewServer
 //
-// The process calls FitClients once, before its bubble.
+// The store is package storage, a replica's watch cache package cacher; this
+// package is the HTTP API: requests, answers, watches, and the faults of each. The
+// process calls kubeclient.Fit once, before its bubble.
 //
 // # What is modelled
 //
 // One Store has one resourceVersion for all kinds, like the etcd behind a real
-// kube-apiserver, and keeps its past for StoreConfig.History. Writes: create
+// kube-apiserver, and keeps its past for storage.Config.History. Writes: create
 // (generateName too), update, patch (JSON patch, merge patch, strategic merge
 // for built-in kinds), delete and delete of a collection, with preconditions,
 // conflicts, finalizers, status subresources, generations, and without a commit
@@ -28,7 +30,7 @@
 //
 // A Server answers lists without a resourceVersion and gets from the Store: they
 // are consistent. Everything else comes from its watch cache, which may lag
-// (Config.Lag) or, after a restart, begin behind (Config.StartBehind).
+// (Config.Cache.Lag) or, after a restart, begin behind (Config.Cache.StartBehind).
 //
 // # What is not
 //

@@ -8,6 +8,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // Fail is what becomes of a request that Config.Intercept catches. Without Code
@@ -58,9 +60,9 @@ func failure(r *http.Request, q *Request, code, retryAfterSeconds int) error {
 	switch {
 	case code == http.StatusConflict && q.Verb == "create":
 		object, _ := readObject(r) // one that cannot be read has no name
-		return apierrors.NewAlreadyExists(gr, object.meta.Name)
+		return apierrors.NewAlreadyExists(gr, object.Meta.Name)
 	case code == http.StatusConflict:
-		return apierrors.NewConflict(gr, q.Name, errors.New(messageModified))
+		return apierrors.NewConflict(gr, q.Name, errors.New(storage.MessageModified))
 	case code == http.StatusInternalServerError:
 		return apierrors.NewInternalError(errors.New("etcdserver: leader changed"))
 	case code == http.StatusServiceUnavailable:

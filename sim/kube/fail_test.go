@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -58,7 +59,7 @@ func TestFailuresAsClientGoSeesThem(t *testing.T) {
 		{"update", kube.Fail{Code: http.StatusForbidden}, apierrors.IsForbidden, "Forbidden (update pods web-0)", -1},
 	} {
 		t.Run(fmt.Sprint(s.request, " ", s.fail.Code), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				asked := 0
 				w := newWorld(t, kube.Config{Intercept: func(context.Context, *kube.Request) *kube.Fail { asked++; return &s.fail }})
 				before := w.store.Revision()
@@ -84,7 +85,7 @@ func TestFailuresAsClientGoSeesThem(t *testing.T) {
 
 // A frozen watch cache shows nothing, and then everything in the order of commits.
 func TestFrozenCacheThaws(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		o := w.watch(identities + "?watch=true")
 		require.Empty(t, o.got())

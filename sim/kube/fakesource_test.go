@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // A step of a script that runs on this package's server and on client-go's fake
@@ -44,7 +46,7 @@ type source interface {
 var scriptKinds = map[string]struct {
 	object   func(name, app string) runtime.Object
 	fake     func() source
-	resource kube.Resource
+	resource storage.Resource
 }{
 	"Pod": {
 		object: func(name, app string) runtime.Object {
@@ -54,7 +56,7 @@ var scriptKinds = map[string]struct {
 			f := framework.NewFakeControllerSource()
 			return fakeSource{f, f}
 		},
-		resource: kube.Resource{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true, Status: true},
+		resource: storage.Resource{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true, Status: true},
 	},
 	"PersistentVolume": {
 		object: func(name, app string) runtime.Object {
@@ -64,7 +66,7 @@ var scriptKinds = map[string]struct {
 			f := framework.NewFakePVControllerSource()
 			return fakeSource{f, &f.FakeControllerSource}
 		},
-		resource: kube.Resource{Version: "v1", Name: "persistentvolumes", Kind: "PersistentVolume", Status: true},
+		resource: storage.Resource{Version: "v1", Name: "persistentvolumes", Kind: "PersistentVolume", Status: true},
 	},
 }
 
@@ -111,7 +113,7 @@ type realSource struct {
 }
 
 func newRealSource(t testing.TB, kind string) source {
-	w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Resources: []kube.Resource{scriptKinds[kind].resource}}), net: &network{}}
+	w := &world{t: t, store: storage.New(storage.Config{Resources: []storage.Resource{scriptKinds[kind].resource}}), net: &network{}}
 	w.start(kube.Config{})
 	c := w.clientset().CoreV1()
 	lw := &cache.ListWatch{
@@ -198,7 +200,7 @@ func TestScriptsAgainstClientGoFakes(t *testing.T) {
 		for kind := range scriptKinds {
 			for _, rests := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%s/rests=%v", name, kind, rests), func(t *testing.T) {
-					inBubble(t, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
 						rest := func(int) bool { return rests }
 						want := run(t, scriptKinds[kind].fake(), kind, script, rest, plain)
 						require.Equal(t, want, run(t, newRealSource(t, kind), kind, script, rest, plain))
@@ -239,7 +241,7 @@ func TestDrawnScriptsAgainstClientGoFake(t *testing.T) {
 		rests := rapid.SliceOfN(rapid.Bool(), len(script), len(script)).Draw(rt, "rests")
 		m := rapid.SampledFrom([]mode{plain, streaming}).Draw(rt, "mode")
 		rest := func(i int) bool { return rests[i] }
-		inBubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			want := run(t, scriptKinds["Pod"].fake(), "Pod", script, rest, plain)
 			require.Equal(t, want, run(t, newRealSource(t, "Pod"), "Pod", script, rest, m), "%v", script)
 		})

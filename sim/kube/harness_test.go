@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -23,17 +24,19 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
 )
 
 func TestMain(m *testing.M) {
-	kube.FitClients()
+	kubeclient.Fit()
 	os.Exit(m.Run())
 }
 
 // world is a store with one server behind an in-memory network.
 type world struct {
 	t      testing.TB
-	store  *kube.Store
+	store  *storage.Store
 	server *kube.Server
 	net    *network
 	done   []chan error
@@ -44,14 +47,8 @@ type world struct {
 	watches int64    // numbers given out
 }
 
-// inBubble runs a test in virtual time.
-func inBubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
-}
-
 func newWorld(t testing.TB, config kube.Config) *world {
-	w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), net: &network{}, begun: time.Now()}
+	w := &world{t: t, store: storage.New(storage.Config{Seed: 1}), net: &network{}, begun: time.Now()}
 	require.NoError(t, w.store.CreateSystemNamespaces())
 	w.start(config)
 	t.Cleanup(w.stop)
@@ -120,8 +117,18 @@ func (w *world) cilium() *cilium.Clientset {
 	return c
 }
 
+const identities = "/apis/cilium.io/v2/ciliumidentities"
+
+func identity(name, app string) string {
+	return fmt.Sprintf(`{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"name":%q,"labels":{"app":%q}},"security-labels":{"k8s:app":%q}}`, name, app, app)
+}
+
+func pod(namespace, name, node string) string {
+	return fmt.Sprintf(`{"kind":"Pod","apiVersion":"v1","metadata":{"name":%q,"namespace":%q},"spec":{"nodeName":%q}}`, name, namespace, node)
+}
+
 // create adds an object to the store behind the servers' backs.
-func (w *world) create(object string) *kube.Object {
+func (w *world) create(object string) *storage.Object {
 	w.t.Helper()
 	o, err := w.store.Create([]byte(object))
 	require.NoError(w.t, err)

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 )
 
 // seedIdentities creates identities 100 to 100+n-1, at the versions 6 to 5+n.
@@ -21,8 +23,8 @@ func seedIdentities(w *world, n int) {
 }
 
 func TestListVersions(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Lag: 2 * time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: 2 * time.Second}})
 		settle(10 * time.Second)
 		seedIdentities(w, 3) // at 6, 7, 8, seen by the cache in 2 s
 		query := func(q string) response { return w.do("GET", identities+"?"+q, "") }
@@ -66,8 +68,8 @@ func TestListVersions(t *testing.T) {
 }
 
 func TestGetVersions(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Lag: time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: time.Second}})
 		w.create(identity("100", "web"))
 		require.Equal(t, http.StatusOK, w.do("GET", identities+"/100", "").code)
 		require.Equal(t, http.StatusNotFound, w.do("GET", identities+"/100?resourceVersion=0", "").code)
@@ -77,7 +79,7 @@ func TestGetVersions(t *testing.T) {
 }
 
 func TestHistoryIsForgottenAfterItsTime(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		seedIdentities(w, 1)
 		settle(3 * time.Minute)
@@ -96,7 +98,7 @@ func TestHistoryIsForgottenAfterItsTime(t *testing.T) {
 }
 
 func TestPagesAreOfOneVersion(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		seedIdentities(w, 5)
 		page := func(q string) response { return w.do("GET", identities+"?limit=2"+q, "") }
@@ -130,7 +132,7 @@ func TestPagesAreOfOneVersion(t *testing.T) {
 }
 
 func TestSelectors(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		w.create(pod("ns1", "a", "n0"))
 		w.create(pod("ns1", "b", "n1"))

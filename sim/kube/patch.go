@@ -9,32 +9,34 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // patcher returns the change that a patch of the given media type makes. The
 // libraries are those of the real kube-apiserver.
-func patcher(r *Resource, mediaType string, patch []byte) (change, error) {
+func patcher(r *storage.Resource, mediaType string, patch []byte) (storage.Change, error) {
 	apply, err := patchFunc(r, types.PatchType(mediaType), patch)
 	if err != nil {
 		return nil, err
 	}
-	return func(current *Object) (draft, error) {
+	return func(current *storage.Object) (storage.Draft, error) {
 		raw, err := apply(current.JSON)
 		if err != nil {
-			return draft{}, errUnprocessable(err)
+			return storage.Draft{}, errUnprocessable(err)
 		}
-		d, err := parseDraft(raw)
+		d, err := storage.ParseDraft(raw)
 		if err != nil {
-			return draft{}, errUnprocessable(err)
+			return storage.Draft{}, errUnprocessable(err)
 		}
-		if d.kind != r.Kind || d.apiVersion != r.apiVersion() || d.meta.Name != current.Meta.Name || d.meta.Namespace != current.Meta.Namespace {
-			return draft{}, apierrors.NewBadRequest(fmt.Sprintf("a patch of %s %s cannot make it another object, %s %s", r.Kind, current.key, d.kind, r.key(d.meta.Namespace, d.meta.Name)))
+		if d.Kind != r.Kind || d.APIVersion != r.APIVersion() || d.Meta.Name != current.Meta.Name || d.Meta.Namespace != current.Meta.Namespace {
+			return storage.Draft{}, apierrors.NewBadRequest(fmt.Sprintf("a patch of %s %s cannot make it another object, %s %s", r.Kind, current.Key(), d.Kind, r.Key(d.Meta.Namespace, d.Meta.Name)))
 		}
 		return d, nil
 	}, nil
 }
 
-func patchFunc(r *Resource, kind types.PatchType, patch []byte) (func(current []byte) ([]byte, error), error) {
+func patchFunc(r *storage.Resource, kind types.PatchType, patch []byte) (func(current []byte) ([]byte, error), error) {
 	switch kind {
 	case types.JSONPatchType:
 		decoded, err := jsonpatch.DecodePatch(patch)
@@ -52,9 +54,9 @@ func patchFunc(r *Resource, kind types.PatchType, patch []byte) (func(current []
 		if r.Custom {
 			return nil, errUnsupportedMedia("the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml")
 		}
-		form, err := scheme.Scheme.New(r.gvk())
+		form, err := scheme.Scheme.New(r.GVK())
 		if err != nil {
-			return nil, unmodeled("a strategic merge patch of %s: %v", r.Kind, err)
+			return nil, storage.Unmodeled("a strategic merge patch of %s: %v", r.Kind, err)
 		}
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(patch, &object); err != nil {
@@ -62,7 +64,7 @@ func patchFunc(r *Resource, kind types.PatchType, patch []byte) (func(current []
 		}
 		return func(current []byte) ([]byte, error) { return strategicpatch.StrategicMergePatch(current, patch, form) }, nil
 	case types.ApplyYAMLPatchType, types.ApplyCBORPatchType:
-		return nil, unmodeled("server-side apply (%s)", kind)
+		return nil, storage.Unmodeled("server-side apply (%s)", kind)
 	}
 	return nil, errUnsupportedMedia(fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml; it was %q", kind))
 }

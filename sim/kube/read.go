@@ -8,30 +8,30 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // get serves one object: the present one, or with a resourceVersion that of the
 // watch cache once it has reached that version.
 func (s *Server) get(a *answer, r *http.Request, q *Request) error {
-	resource := s.store.catalog.resources[q.index]
-	key := resource.key(q.Namespace, q.Name)
 	version := q.query.Get("resourceVersion")
-	rv, err := parseRV(version)
+	rv, err := storage.ParseVersion(version)
 	if err != nil {
 		return err
 	}
-	var o *Object
+	var o *storage.Object
 	if version == "" {
-		o = s.store.Get(resource.Kind, q.Namespace, q.Name)
+		o = s.store.Get(q.resource.Kind, q.Namespace, q.Name)
 	} else {
-		if err := s.cache.await(r.Context(), rv); err != nil {
+		if err := s.cache.Await(r.Context(), rv); err != nil {
 			return err
 		}
-		o, _ = s.cache.get(q.index, key)
+		o = s.cache.Get(q.resource, q.Namespace, q.Name)
 	}
 	if o == nil {
 		a.request.Value = "none"
-		return apierrors.NewNotFound(resource.gr(), q.Name)
+		return apierrors.NewNotFound(q.resource.GR(), q.Name)
 	}
 	a.sendObject(http.StatusOK, o)
 	return nil
@@ -43,8 +43,7 @@ func (s *Server) list(a *answer, r *http.Request, q *Request) error {
 	if err != nil {
 		return err
 	}
-	resource := s.store.catalog.resources[q.index]
-	sel, err := parseSelector(resource, q.Namespace, q.query.Get("labelSelector"), q.query.Get("fieldSelector"))
+	sel, err := q.selector()
 	if err != nil {
 		return err
 	}
@@ -58,15 +57,15 @@ func (s *Server) list(a *answer, r *http.Request, q *Request) error {
 	}
 	page, meta := paginate(objects, sel, limit, rv)
 	a.request.Value, a.request.RV, a.request.More = listing(page), rv, meta.Continue != ""
-	a.sendJSON(http.StatusOK, encodeList(resource, page, meta))
+	a.sendJSON(http.StatusOK, encodeList(q.resource, page, meta))
 	return nil
 }
 
 // listed returns the objects that a list is about, from the first of its page
 // on, and their version. Which state that is follows the table in Kubernetes'
 // API concepts, "Semantics for get and list".
-func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptions) (table, int64, error) {
-	rv, err := parseRV(o.ResourceVersion)
+func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptions) (storage.Table, int64, error) {
+	rv, err := storage.ParseVersion(o.ResourceVersion)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -74,27 +73,24 @@ func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptio
 	case o.Continue != "":
 		return s.listedOn(q, o)
 	case o.ResourceVersion == "":
-		objects, rv := s.store.present(q.index, q.Namespace, "")
+		objects, rv := s.store.Present(q.resource, q.Namespace, "")
 		return objects, rv, nil
 	case rv != 0 && (o.ResourceVersionMatch == metav1.ResourceVersionMatchExact || o.ResourceVersionMatch == "" && o.Limit > 0):
-		objects, problem := s.store.past(q.index, q.Namespace, "", rv)
-		switch problem {
-		case pastCompacted:
-			return nil, 0, apierrors.NewResourceExpired(messageListExpired)
-		case pastInFuture:
-			return nil, 0, errTooLargeVersion(rv, s.store.Revision())
+		objects, err := s.store.Past(q.resource, q.Namespace, "", rv)
+		if err == storage.ErrCompacted {
+			err = apierrors.NewResourceExpired(messageListExpired)
 		}
-		return objects, rv, nil
+		return objects, rv, err
 	}
-	if err := s.cache.await(r.Context(), rv); err != nil {
+	if err := s.cache.Await(r.Context(), rv); err != nil {
 		return nil, 0, err
 	}
-	objects, rv := s.cache.list(q.index, q.Namespace)
+	objects, rv := s.cache.List(q.resource, q.Namespace)
 	return objects, rv, nil
 }
 
 // listedOn goes on with a paginated list.
-func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (table, int64, error) {
+func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (storage.Table, int64, error) {
 	if o.ResourceVersion != "" && o.ResourceVersion != "0" {
 		return nil, 0, apierrors.NewBadRequest("specifying resource version is not allowed when using continue")
 	}
@@ -103,31 +99,28 @@ func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (table, int
 		return nil, 0, err
 	}
 	if token.RV == -1 {
-		objects, rv := s.store.present(q.index, q.Namespace, token.Start)
+		objects, rv := s.store.Present(q.resource, q.Namespace, token.Start)
 		return objects, rv, nil
 	}
-	objects, problem := s.store.past(q.index, q.Namespace, token.Start, token.RV)
-	switch problem {
-	case pastCompacted:
-		return nil, 0, errContinueExpired(token.Start)
-	case pastInFuture:
-		return nil, 0, errTooLargeVersion(token.RV, s.store.Revision())
+	objects, err := s.store.Past(q.resource, q.Namespace, token.Start, token.RV)
+	if err == storage.ErrCompacted {
+		err = errContinueExpired(token.Start)
 	}
-	return objects, token.RV, nil
+	return objects, token.RV, err
 }
 
 // paginate selects the objects of a page, all for limit 0, and says how to go on.
-func paginate(objects table, sel selector, limit int, rv int64) (table, metav1.ListMeta) {
+func paginate(objects storage.Table, sel storage.Selector, limit int, rv int64) (storage.Table, metav1.ListMeta) {
 	meta := metav1.ListMeta{ResourceVersion: strconv.FormatInt(rv, 10)}
-	page := make(table, 0, len(objects))
+	page := make(storage.Table, 0, len(objects))
 	for i, o := range objects {
-		if !sel.matches(o) {
+		if !sel.Matches(o) {
 			continue
 		}
 		page = append(page, o)
 		if remaining := int64(len(objects) - i - 1); len(page) == limit && remaining > 0 {
-			meta.Continue = continueToken{RV: rv, Start: o.key + "\x00"}.encode()
-			if !sel.narrow() {
+			meta.Continue = continueToken{RV: rv, Start: o.Key() + "\x00"}.encode()
+			if !sel.Narrow() {
 				meta.RemainingItemCount = &remaining
 			}
 			break
@@ -136,21 +129,21 @@ func paginate(objects table, sel selector, limit int, rv int64) (table, metav1.L
 	return page, meta
 }
 
-func encodeList(r *Resource, page table, meta metav1.ListMeta) []byte {
+func encodeList(r *storage.Resource, page storage.Table, meta metav1.ListMeta) []byte {
 	size := 256
 	for _, o := range page {
 		size += len(o.JSON) + 1
 	}
 	var b bytes.Buffer
 	b.Grow(size)
-	b.WriteString(`{"kind":"` + r.Kind + `List","apiVersion":"` + r.apiVersion() + `","metadata":`)
-	b.Write(encodeJSON(meta))
+	b.WriteString(`{"kind":"` + r.Kind + `List","apiVersion":"` + r.APIVersion() + `","metadata":`)
+	b.Write(storage.EncodeJSON(meta))
 	b.WriteString(`,"items":[`)
 	for i, o := range page {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		o.writeItem(&b)
+		o.WriteItem(&b)
 	}
 	b.WriteString("]}\n")
 	return b.Bytes()

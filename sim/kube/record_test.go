@@ -5,11 +5,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // lines are the records since the last call without time, actor and client. Of the
@@ -37,9 +40,9 @@ func (w *world) lines() []string {
 }
 
 func TestRecordsOfWrites(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k0"})
-		w.store.OnCommit = func(kube.Commit) { w.note("commit") }
+		w.store.OnCommit = func(*storage.Commit) { w.note("commit") }
 		for _, r := range []struct{ method, path, body, line string }{
 			{"POST", "/api/v1/namespaces/ns1/pods", pod("ns1", "a", "n0"), "request Pod ns1/a op=create rv=6 bytes"},
 			{"POST", identities, identity("100", "web"), "request CiliumIdentity 100 op=create rv=7 bytes"},
@@ -59,7 +62,7 @@ func TestRecordsOfWrites(t *testing.T) {
 }
 
 func TestRecordsOfRequestsThatFail(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var fail *kube.Fail
 		w := newWorld(t, kube.Config{Name: "k0", Intercept: func(context.Context, *kube.Request) *kube.Fail { return fail }})
 		w.create(identity("100", "web"))
@@ -93,7 +96,7 @@ func TestRecordsOfRequestsThatFail(t *testing.T) {
 }
 
 func TestRecordsOfReads(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k0"})
 		w.create(pod("ns1", "a", "n0")) // 6
 		w.create(pod("ns1", "b", "n1"))
@@ -125,7 +128,7 @@ func TestRecordsOfReads(t *testing.T) {
 
 // A request is taken up before it is intercepted, and answered when it is.
 func TestRecordsSayWhen(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k0", Intercept: func(context.Context, *kube.Request) *kube.Fail { return &kube.Fail{Delay: 2 * time.Second} }})
 		settle(time.Second)
 		body := w.do("GET", "/healthz", "").body
@@ -135,7 +138,7 @@ func TestRecordsSayWhen(t *testing.T) {
 }
 
 func TestRecordsOfWatches(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k0"})
 		w.create(pod("ns1", "a", "n0")) // 6
 		o := w.watch("/api/v1/namespaces/ns1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion=0")
@@ -170,7 +173,7 @@ func TestRecordsOfWatches(t *testing.T) {
 }
 
 func TestRecordsOfWatchesThatTheServerEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k0"})
 		w.create(identity("100", "web")) // 6
 		watch := identities + "?watch=true&resourceVersion=6"
@@ -204,8 +207,8 @@ func TestRecordsOfWatchesThatTheServerEnds(t *testing.T) {
 
 // A watch that waits for the cache is no watch yet when its client goes.
 func TestRecordsOfAWatchThatIsCut(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Name: "k0", Lag: time.Hour})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Name: "k0", Cache: cacher.Config{Lag: time.Hour}})
 		w.create(identity("100", "web")) // 6
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // A mode is how client-go's reflector gets its initial state.
@@ -77,7 +80,7 @@ func contents(s cache.Store) []string {
 }
 
 // present are those of the server's, in the same form.
-func present(store *kube.Store, kind string) []string {
+func present(store *storage.Store, kind string) []string {
 	var got []string
 	for _, o := range store.List(kind) {
 		got = append(got, o.Meta.Namespace+"/"+o.Meta.Name+" "+o.Meta.Labels["app"])
@@ -123,7 +126,7 @@ func TestReflectorConverges(t *testing.T) {
 	}{
 		{name: "nothing", fault: func(*world, int) {}},
 		{name: "410 in mid-stream", fault: func(w *world, _ int) { w.server.ExpireWatches() }},
-		{name: "410 at open", config: func() kube.Config { return kube.Config{HistoryEvents: 1, HistoryAge: 1} }, fault: func(w *world, round int) {
+		{name: "410 at open", config: func() kube.Config { return kube.Config{Cache: cacher.Config{HistoryEvents: 1, HistoryAge: 1}} }, fault: func(w *world, round int) {
 			w.server.SetLag(time.Second)
 			w.server.CloseWatches()
 			for i := range 5 { // while the reflector is away
@@ -138,18 +141,18 @@ func TestReflectorConverges(t *testing.T) {
 		{name: "429 at first", config: func() kube.Config { return rejecting(http.StatusTooManyRequests) }, fault: func(*world, int) {}},
 		{name: "503 at first", config: func() kube.Config { return rejecting(http.StatusServiceUnavailable) }, fault: func(w *world, _ int) { w.net.reset() }},
 		{name: "restart", fault: func(w *world, _ int) { w.restart(kube.Config{}) }},
-		{name: "restart with a stale cache", fault: func(w *world, _ int) { w.restart(kube.Config{StartBehind: 30 * time.Second}) }},
+		{name: "restart with a stale cache", fault: func(w *world, _ int) { w.restart(kube.Config{Cache: cacher.Config{StartBehind: 30 * time.Second}}) }},
 		{name: "restart with a stale, lagging cache", fault: func(w *world, _ int) {
-			w.restart(kube.Config{StartBehind: time.Minute, Lag: 5 * time.Second})
+			w.restart(kube.Config{Cache: cacher.Config{StartBehind: time.Minute, Lag: 5 * time.Second}})
 		}},
-		{name: "lag", config: func() kube.Config { return kube.Config{Lag: 2 * time.Second} }, fault: func(w *world, _ int) { w.server.ExpireWatches() }},
+		{name: "lag", config: func() kube.Config { return kube.Config{Cache: cacher.Config{Lag: 2 * time.Second}} }, fault: func(w *world, _ int) { w.server.ExpireWatches() }},
 	} {
 		if s.config == nil {
 			s.config = func() kube.Config { return kube.Config{} }
 		}
 		for _, m := range []mode{streaming, plain, pages} {
 			t.Run(s.name+"/"+string(m), func(t *testing.T) {
-				inBubble(t, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t, s.config())
 					for i := range 5 {
 						w.create(pod("ns1", fmt.Sprint("web-", i), "n0"))
@@ -164,7 +167,7 @@ func TestReflectorConverges(t *testing.T) {
 					// A reflector that asks for pages lists at the version it has
 					// seen, which the store serves as long as it knows it: after a
 					// 410 it goes round in circles until that version is forgotten.
-					settle(2 * kube.DefaultHistory)
+					settle(2 * storage.DefaultHistory)
 					require.Equal(t, present(w.store, "Pod"), contents(store))
 					require.NotEmpty(t, contents(store))
 				})
@@ -177,10 +180,10 @@ func TestReflectorConverges(t *testing.T) {
 // waits for it. One that starts anew with a list at version 0, as after a
 // restart of its process, goes back in time: kubernetes/kubernetes issue 59848.
 func TestMoveToAStaleReplica(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		fresh := newWorld(t, kube.Config{Name: "k0"})
 		stale := &world{t: t, store: fresh.store, net: &network{}}
-		stale.start(kube.Config{Name: "k1", Lag: 10 * time.Minute})
+		stale.start(kube.Config{Name: "k1", Cache: cacher.Config{Lag: 10 * time.Minute}})
 		t.Cleanup(stale.stop)
 		settle(time.Hour)
 
@@ -215,7 +218,7 @@ func TestMoveToAStaleReplica(t *testing.T) {
 }
 
 func TestSharedInformerWithSelector(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		c := w.clientset()
 		lw := cache.NewFilteredListWatchFromClient(c.CoreV1().RESTClient(), "pods", "", func(o *metav1.ListOptions) {

@@ -13,6 +13,8 @@ import (
 	metavalidation "k8s.io/apimachinery/pkg/apis/meta/internalversion/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // Request is what a client asks of a Server, as Config.Intercept sees it.
@@ -30,9 +32,8 @@ type Request struct {
 	Client      string // who asks: Config.Client
 	Path        string
 
-	query url.Values
-	index int    // of the resource in the catalog
-	kind  string // of the resource; "" if the server does not serve it
+	query    url.Values
+	resource *storage.Resource // nil if the server does not serve it
 }
 
 // Lists says whether the request asks for the present state: a list, or a watch
@@ -45,7 +46,7 @@ func (q *Request) Lists() bool {
 // or, if neither, the path.
 func (q *Request) key() string {
 	switch {
-	case q.kind == "":
+	case q.resource == nil:
 		return q.Path
 	case q.Name != "" && q.Namespace != "":
 		return q.Namespace + "/" + q.Name
@@ -53,6 +54,19 @@ func (q *Request) key() string {
 		return q.Name
 	}
 	return q.Namespace
+}
+
+// kind is that of the resource, "" if the server does not serve it.
+func (q *Request) kind() string {
+	if q.resource == nil {
+		return ""
+	}
+	return q.resource.Kind
+}
+
+// selector reads the selectors of a collection.
+func (q *Request) selector() (storage.Selector, error) {
+	return storage.ParseSelector(q.resource, q.Namespace, q.query.Get("labelSelector"), q.query.Get("fieldSelector"))
 }
 
 // selectors are those of a collection as the history writes them.
@@ -94,7 +108,7 @@ func (q *Request) groupResource() schema.GroupResource {
 
 // parseRequest reads the URL and method of a request. The error is that which
 // the client gets; the Request is as complete as it could be made.
-func parseRequest(c *catalog, r *http.Request) (*Request, error) {
+func parseRequest(store *storage.Store, r *http.Request) (*Request, error) {
 	q := &Request{Verb: "discovery", Path: r.URL.Path, query: r.URL.Query()}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	switch {
@@ -104,7 +118,7 @@ func parseRequest(c *catalog, r *http.Request) (*Request, error) {
 		q.Group, q.Version, parts = parts[1], parts[2], parts[3:]
 	default:
 		if r.Method != http.MethodGet {
-			return q, unmodeled("%s %s", r.Method, r.URL.Path)
+			return q, storage.Unmodeled("%s %s", r.Method, r.URL.Path)
 		}
 		return q, nil
 	}
@@ -121,12 +135,10 @@ func parseRequest(c *catalog, r *http.Request) (*Request, error) {
 	if err := q.setVerb(r.Method); err != nil {
 		return q, err
 	}
-	var ok bool
-	if q.index, ok = c.at(q.Group, q.Version, q.Resource); !ok {
+	if q.resource = store.Resource(q.Group, q.Version, q.Resource); q.resource == nil {
 		return q, errNoResource()
 	}
-	q.kind = c.resources[q.index].Kind
-	return q, q.check(c.resources[q.index])
+	return q, q.check(q.resource)
 }
 
 func (q *Request) setVerb(method string) error {
@@ -164,7 +176,7 @@ var parameters = map[string][]string{
 }
 
 // check refuses what the resource does not have and what is not modelled.
-func (q *Request) check(r *Resource) error {
+func (q *Request) check(r *storage.Resource) error {
 	if q.Namespace != "" && !r.Namespaced {
 		return errNoResource()
 	}
@@ -172,23 +184,23 @@ func (q *Request) check(r *Resource) error {
 		switch q.Verb {
 		case "list", "watch":
 		case "create", "deletecollection":
-			return apierrors.NewMethodNotSupported(r.gr(), q.Verb)
+			return apierrors.NewMethodNotSupported(r.GR(), q.Verb)
 		default:
 			return errNoResource()
 		}
 	}
 	if q.Name != "" && q.Verb == "create" {
-		return unmodeled("POST to %s", q.Path)
+		return storage.Unmodeled("POST to %s", q.Path)
 	}
 	if q.Subresource != "" {
 		if q.Subresource != "status" {
-			return unmodeled("the subresource %s of %s", q.Subresource, r.Kind)
+			return storage.Unmodeled("the subresource %s of %s", q.Subresource, r.Kind)
 		}
 		if !r.Status {
 			return errNoResource()
 		}
 		if q.Verb == "delete" {
-			return apierrors.NewMethodNotSupported(r.gr(), q.Verb)
+			return apierrors.NewMethodNotSupported(r.GR(), q.Verb)
 		}
 	}
 	names := make([]string, 0, len(q.query))
@@ -200,7 +212,7 @@ func (q *Request) check(r *Resource) error {
 		value := q.query.Get(name)
 		known := slices.Contains(parameters[q.Verb], name) || slices.Contains(parameters[q.Verb], name+"="+value)
 		if !known && value != "" {
-			return unmodeled("the parameter %s=%s of %s", name, value, q.Verb)
+			return storage.Unmodeled("the parameter %s=%s of %s", name, value, q.Verb)
 		}
 	}
 	return nil

@@ -14,21 +14,15 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // Config configures a Server. The zero value is a server without a name and
 // without faults.
 type Config struct {
-	Name string // of the host; Commit.Server
-
-	Lag         time.Duration // how long after its commit an event reaches the watch cache
-	StartBehind time.Duration // the watch cache starts with the state of that long ago, as far as the Store knows it, and then sees what it missed at twice the pace, so that it has caught up after as long again
-
-	// The watch cache keeps the events of each resource that are younger than
-	// HistoryAge, and at least HistoryEvents: a watch from before is answered
-	// with 410. Zero means 75 s and 100, as in a real kube-apiserver.
-	HistoryAge    time.Duration
-	HistoryEvents int
+	Name  string // of the host; storage.Origin.Server
+	Cache cacher.Config
 
 	// Record, if non-nil, gets a record of every request that is answered or cut
 	// and of what watches are sent; see Request and Watch in package history. Now
@@ -52,9 +46,9 @@ type Config struct {
 
 // Server is one replica of the kube-apiserver.
 type Server struct {
-	store  *Store
+	store  *storage.Store
 	config Config
-	cache  *cache
+	cache  *cacher.Cacher
 	http   *http.Server
 
 	mu       sync.Mutex
@@ -65,20 +59,13 @@ type Server struct {
 
 // NewServer starts a replica: its watch cache follows the store from now on,
 // until Close. Serve lets clients in.
-func NewServer(store *Store, config Config) *Server {
-	if config.HistoryAge == 0 {
-		config.HistoryAge = 75 * time.Second
-	}
-	if config.HistoryEvents == 0 {
-		config.HistoryEvents = 100
-	}
+func NewServer(store *storage.Store, config Config) *Server {
 	if config.Record == nil {
 		config.Record = func(history.Record) {}
 		config.Now = func() time.Duration { return 0 }
 		config.NextWatch = func() int64 { return 0 }
 	}
-	s := &Server{store: store, config: config}
-	s.cache = newCache(store, config)
+	s := &Server{store: store, config: config, cache: cacher.New(store, config.Cache)}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	protocols := new(http.Protocols)
@@ -115,21 +102,21 @@ func (s *Server) Close() error {
 	}
 	err := s.http.Close() // first, so that nobody is told of what follows
 	s.cancel()
-	s.cache.detach(s.store)
+	s.cache.Close()
 	s.handlers.Wait()
 	return err
 }
 
-// SetLag changes Config.Lag. Events never overtake each other.
-func (s *Server) SetLag(lag time.Duration) { s.cache.setLag(lag) }
+// SetLag changes Config.Cache.Lag. Events never overtake each other.
+func (s *Server) SetLag(lag time.Duration) { s.cache.SetLag(lag) }
 
 // ExpireWatches ends every open watch with an error event of code 410: the
 // client has to list again.
-func (s *Server) ExpireWatches() { s.cache.endWatches(endByExpiry) }
+func (s *Server) ExpireWatches() { s.cache.EndWatches(cacher.EndExpired) }
 
 // CloseWatches ends every open watch as a timeout does: the client goes on from
 // the version it has seen.
-func (s *Server) CloseWatches() { s.cache.endWatches(endByServer) }
+func (s *Server) CloseWatches() { s.cache.EndWatches(cacher.EndClosed) }
 
 func (s *Server) isClosed() bool {
 	s.mu.Lock()
@@ -156,7 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.handlers.Done()
 	defer surfacePanics()
 
-	q, err := parseRequest(s.store.catalog, r)
+	q, err := parseRequest(s.store, r)
 	if q.Client = r.UserAgent(); s.config.Client != nil {
 		q.Client = s.config.Client(r)
 	}
@@ -198,8 +185,8 @@ func (s *Server) refuse(a *answer, r *http.Request, q *Request, err error) {
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if u, ok := err.(*unmodeledError); ok && s.config.OnUnmodeled != nil {
-		s.config.OnUnmodeled(q, u.what)
+	if u, ok := err.(*storage.UnmodeledError); ok && s.config.OnUnmodeled != nil {
+		s.config.OnUnmodeled(q, u.What)
 	}
 	status := statusOf(err)
 	if d := status.Details; d != nil && d.RetryAfterSeconds > 0 {

@@ -11,13 +11,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // stream writes the events of one watch.
 type stream struct {
 	answer    *answer
-	resource  *Resource
-	sel       selector
+	resource  *storage.Resource
+	sel       storage.Selector
 	bookmarks bool
 	deadline  time.Time
 	buf       bytes.Buffer    // to be sent
@@ -34,12 +36,10 @@ func (st *stream) begin() {
 	a.server.record(history.Record{Verb: history.Watch, Kind: a.request.Kind, Key: a.request.Key, End: a.request.End, Ask: a.request.Ask, Peer: a.request.Peer, ID: st.id})
 }
 
-// Why watches end.
+// Why watches end, besides what their cache says.
 const (
-	endByClient  = "client"
-	endByServer  = "closed"
-	endByTimeout = "timeout"
-	endByExpiry  = "expired"
+	endClient  = "client"
+	endTimeout = "timeout"
 )
 
 // end records the end of the watch.
@@ -54,57 +54,57 @@ func (st *stream) record(r history.Record) {
 // endOf is how a watch ends that does not come about.
 func endOf(err error) string {
 	if apierrors.IsResourceExpired(err) {
-		return endByExpiry
+		return cacher.EndExpired
 	}
-	return endByServer
+	return cacher.EndClosed
 }
 
 // left is who has left: the server, if it is closed, else the client.
 func (st *stream) left() string {
 	if st.answer.server.isClosed() {
-		return endByServer
+		return cacher.EndClosed
 	}
-	return endByClient
+	return endClient
 }
 
 // initial writes the state that a watch begins with. If it is a streaming list,
 // a bookmark says where it ends.
-func (st *stream) initial(w *watch, streaming bool) {
-	for _, o := range w.initial {
-		if st.sel.matches(o) {
+func (st *stream) initial(w *cacher.Watch, streaming bool) {
+	for _, o := range w.Initial {
+		if st.sel.Matches(o) {
 			st.object("ADDED", o)
 		}
 	}
-	w.initial = nil
+	w.Initial = nil
 	if streaming {
-		st.bookmark("INITIAL", w.from, `,"annotations":{"k8s.io/initial-events-end":"true"}`)
+		st.bookmark("INITIAL", w.From, `,"annotations":{"k8s.io/initial-events-end":"true"}`)
 	}
 }
 
 // follow writes what happens from now on, and returns why the watch ends.
-func (st *stream) follow(ctx context.Context, c *cache, w *watch) string {
+func (st *stream) follow(ctx context.Context, c *cacher.Cacher, w *cacher.Watch) string {
 	tick := st.nextTick(time.Now())
 	timer := time.NewTimer(time.Until(tick))
 	defer timer.Stop()
 	for {
 		ticked := false
 		select {
-		case <-w.wake:
+		case <-w.Wake:
 		case <-timer.C:
 			ticked = true
 		case <-ctx.Done():
 			return st.left()
 		}
-		events, rv, end := c.take(w)
+		events, rv, end := c.Take(w)
 		for _, ev := range events {
-			if ev.rv > w.from {
+			if ev.RV > w.From {
 				st.change(ev)
 			}
 		}
 		switch {
-		case end == endByExpiry:
+		case end == cacher.EndExpired:
 			st.error(apierrors.NewResourceExpired("The resourceVersion for the provided watch is too old."))
-		case end == "" && ticked && st.bookmarks && rv > w.from && time.Now().Before(st.deadline):
+		case end == "" && ticked && st.bookmarks && rv > w.From && time.Now().Before(st.deadline):
 			st.bookmark("BOOKMARK", rv, "")
 		}
 		switch {
@@ -113,7 +113,7 @@ func (st *stream) follow(ctx context.Context, c *cache, w *watch) string {
 		case end != "":
 			return end
 		case !time.Now().Before(st.deadline):
-			return endByTimeout
+			return endTimeout
 		}
 		if ticked {
 			timer.Reset(time.Until(st.nextTick(time.Now())))
@@ -139,22 +139,22 @@ func (st *stream) nextTick(now time.Time) time.Time {
 
 // change writes what a commit means to the selector: an object that begins to
 // match is added, one that no longer matches is deleted.
-func (st *stream) change(ev *event) {
-	now := !ev.deleted && st.sel.matches(ev.obj)
-	before := ev.prev != nil && st.sel.matches(ev.prev)
+func (st *stream) change(ev *storage.Commit) {
+	now := !ev.Deleted && st.sel.Matches(ev.Object)
+	before := ev.Prev != nil && st.sel.Matches(ev.Prev)
 	switch {
 	case now && before:
-		st.object("MODIFIED", ev.obj)
+		st.object("MODIFIED", ev.Object)
 	case now:
-		st.object("ADDED", ev.obj)
-	case before && ev.deleted:
-		st.object("DELETED", ev.obj)
+		st.object("ADDED", ev.Object)
+	case before && ev.Deleted:
+		st.object("DELETED", ev.Object)
 	case before:
-		st.object("DELETED", ev.prev.withRV(ev.rv))
+		st.object("DELETED", ev.Prev.WithRV(ev.RV))
 	}
 }
 
-func (st *stream) object(kind string, o *Object) {
+func (st *stream) object(kind string, o *storage.Object) {
 	st.event(kind, o.JSON)
 	st.word(kind)
 	writeVersion(&st.words, o)
@@ -163,7 +163,7 @@ func (st *stream) object(kind string, o *Object) {
 // bookmark writes a bookmark, which the history calls by name.
 func (st *stream) bookmark(name string, rv int64, annotations string) {
 	version := strconv.FormatInt(rv, 10)
-	st.event("BOOKMARK", []byte(`{"kind":"`+st.resource.Kind+`","apiVersion":"`+st.resource.apiVersion()+
+	st.event("BOOKMARK", []byte(`{"kind":"`+st.resource.Kind+`","apiVersion":"`+st.resource.APIVersion()+
 		`","metadata":{"resourceVersion":"`+version+`","creationTimestamp":null`+annotations+`}}`))
 	st.word(name)
 	st.words.WriteString(version)
@@ -171,7 +171,7 @@ func (st *stream) bookmark(name string, rv int64, annotations string) {
 
 func (st *stream) error(err error) {
 	status := statusOf(err)
-	st.event("ERROR", encodeJSON(status))
+	st.event("ERROR", storage.EncodeJSON(status))
 	st.word("ERROR")
 	st.words.WriteString(strconv.Itoa(int(status.Code)))
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // Times of a watch, as in a real kube-apiserver: --min-request-timeout, but
@@ -24,12 +27,11 @@ func (s *Server) watch(a *answer, r *http.Request, q *Request) error {
 	if err != nil {
 		return err
 	}
-	resource := s.store.catalog.resources[q.index]
-	sel, err := parseSelector(resource, q.Namespace, q.query.Get("labelSelector"), q.query.Get("fieldSelector"))
+	sel, err := q.selector()
 	if err != nil {
 		return err
 	}
-	rv, err := parseRV(options.ResourceVersion)
+	rv, err := storage.ParseVersion(options.ResourceVersion)
 	if err != nil {
 		return err
 	}
@@ -39,7 +41,7 @@ func (s *Server) watch(a *answer, r *http.Request, q *Request) error {
 	}
 	st := &stream{
 		answer:    a,
-		resource:  resource,
+		resource:  q.resource,
 		sel:       sel,
 		bookmarks: options.AllowWatchBookmarks,
 		deadline:  time.Now().Add(timeout),
@@ -57,7 +59,7 @@ func (s *Server) watch(a *answer, r *http.Request, q *Request) error {
 		st.end(endOf(err))
 		return nil
 	}
-	defer s.cache.forget(w)
+	defer s.cache.Forget(w)
 	streaming := options.SendInitialEvents != nil && *options.SendInitialEvents
 	st.initial(w, streaming)
 	end := st.left()
@@ -69,21 +71,21 @@ func (s *Server) watch(a *answer, r *http.Request, q *Request) error {
 }
 
 // openWatch starts a watch at the place that its options name.
-func (s *Server) openWatch(ctx context.Context, q *Request, o internalversion.ListOptions, rv int64) (*watch, error) {
+func (s *Server) openWatch(ctx context.Context, q *Request, o internalversion.ListOptions, rv int64) (*cacher.Watch, error) {
 	if o.SendInitialEvents == nil {
-		return s.cache.open(q.index, rv == 0, q.Namespace, rv)
+		return s.cache.Open(q.resource, rv == 0, q.Namespace, rv)
 	}
 	if o.ResourceVersion == "" {
 		rv = s.store.Revision()
 	}
 	if *o.SendInitialEvents {
-		if err := s.cache.await(ctx, rv); err != nil {
+		if err := s.cache.Await(ctx, rv); err != nil {
 			return nil, err
 		}
-		return s.cache.open(q.index, true, q.Namespace, rv)
+		return s.cache.Open(q.resource, true, q.Namespace, rv)
 	}
 	if rv == 0 {
-		rv = s.cache.version()
+		rv = s.cache.Version()
 	}
-	return s.cache.open(q.index, false, q.Namespace, rv)
+	return s.cache.Open(q.resource, false, q.Namespace, rv)
 }

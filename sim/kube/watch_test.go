@@ -7,15 +7,18 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 func TestWatchFromVersions(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		seedIdentities(w, 2) // at 6 and 7
 		any := w.watch(identities + "?watch=true")
@@ -38,7 +41,7 @@ func TestWatchFromVersions(t *testing.T) {
 }
 
 func TestWatchThroughSelector(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		o := w.watch(identities + "?watch=true&resourceVersion=5&labelSelector=app%3Dweb")
 		name := w.watch(identities + "?watch=true&resourceVersion=5&fieldSelector=metadata.name%3D101")
@@ -67,7 +70,7 @@ func TestWatchThroughSelector(t *testing.T) {
 }
 
 func TestLeavingObjectIsShownAsItMatched(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		w.create(identity("100", "web"))
 		o := w.watch(identities + "?watch=true&resourceVersion=6&labelSelector=app%3Dweb")
@@ -81,8 +84,8 @@ func TestLeavingObjectIsShownAsItMatched(t *testing.T) {
 }
 
 func TestStreamingList(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Lag: time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: time.Second}})
 		const stream = identities + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
 		settle(time.Minute)
 		seedIdentities(w, 2)
@@ -109,7 +112,7 @@ func TestStreamingList(t *testing.T) {
 }
 
 func TestBookmarksAndTimeout(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		with := w.watch(identities + "?watch=true&resourceVersion=5&timeoutSeconds=150&allowWatchBookmarks=true")
 		without := w.watch(identities + "?watch=true&resourceVersion=5&timeoutSeconds=150")
@@ -131,8 +134,8 @@ func TestBookmarksAndTimeout(t *testing.T) {
 }
 
 func TestWatchExpiresAtOpen(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{HistoryEvents: 3})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{HistoryEvents: 3}})
 		seedIdentities(w, 5) // 6 to 10
 		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8", "ADDED 103 9", "ADDED 104 10"},
 			w.watch(identities+"?watch=true&resourceVersion=5").got(), "young events are kept beyond the number")
@@ -151,7 +154,7 @@ func TestWatchExpiresAtOpen(t *testing.T) {
 }
 
 func TestFaultsEndWatches(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		a := w.watch(identities + "?watch=true")
 		b := w.watch("/api/v1/pods?watch=true")
@@ -171,8 +174,8 @@ func TestFaultsEndWatches(t *testing.T) {
 }
 
 func TestLagDelaysEventsInOrder(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Lag: 10 * time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: 10 * time.Second}})
 		settle(time.Minute)
 		o := w.watch(identities + "?watch=true")
 		w.create(identity("100", "web")) // due in 10 s
@@ -196,13 +199,13 @@ func TestLagDelaysEventsInOrder(t *testing.T) {
 }
 
 func TestRestartBehindCatchesUp(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		for i := range 6 { // at 0, 10, ... 50 s
 			w.create(identity(fmt.Sprint(100+i), "web"))
 			time.Sleep(10 * time.Second)
 		}
-		w.restart(kube.Config{StartBehind: 35 * time.Second}) // at 60 s: the state at 25 s
+		w.restart(kube.Config{Cache: cacher.Config{StartBehind: 35 * time.Second}}) // at 60 s: the state at 25 s
 		o := w.watch(identities + "?watch=true")
 		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8"}, o.got())
 		settle(2500 * time.Millisecond) // the past of 30 s, at twice the pace
@@ -217,7 +220,7 @@ func TestRestartBehindCatchesUp(t *testing.T) {
 }
 
 func TestIntercept(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var fail *kube.Fail
 		var seen kube.Request
 		w := newWorld(t, kube.Config{Intercept: func(_ context.Context, q *kube.Request) *kube.Fail { seen = *q; return fail }})
@@ -240,8 +243,8 @@ func TestIntercept(t *testing.T) {
 // A client that does not read is cut off once what it has not read leaves the
 // window of the cache.
 func TestWatchOfASleepingClientIsCutOff(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{HistoryEvents: 2, HistoryAge: time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{HistoryEvents: 2, HistoryAge: time.Second}})
 		conn, err := w.net.dial(t.Context(), "", "")
 		require.NoError(t, err)
 		defer conn.Close()
@@ -262,9 +265,9 @@ func TestWatchOfASleepingClientIsCutOff(t *testing.T) {
 }
 
 func TestServerLifeEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		store := kube.NewStore(kube.StoreConfig{})
-		server := kube.NewServer(store, kube.Config{Name: "k0", Lag: time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		store := storage.New(storage.Config{})
+		server := kube.NewServer(store, kube.Config{Name: "k0", Cache: cacher.Config{Lag: time.Second}})
 		l := (&network{}).listen()
 		require.NoError(t, l.Close())
 		require.ErrorContains(t, server.Serve(l), "kube-apiserver k0: ")
@@ -279,8 +282,8 @@ func TestServerLifeEnds(t *testing.T) {
 }
 
 func TestCloseCutsRequestsOff(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Lag: time.Hour, Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: time.Hour}, Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
 			if q.Verb == "get" {
 				return &kube.Fail{Delay: time.Hour}
 			}

@@ -4,16 +4,18 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 func TestCreate(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		r := w.do("POST", identities, identity("100", "web"))
 		require.Equal(t, http.StatusCreated, r.code)
@@ -46,7 +48,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestUpdateConflictsAndPreconditions(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		first := w.do("POST", identities, identity("100", "web")).meta()
 		put := func(uid, rv, app string) response {
@@ -87,7 +89,7 @@ func TestUpdateConflictsAndPreconditions(t *testing.T) {
 }
 
 func TestStatusSubresource(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		const node = "/apis/cilium.io/v2/ciliumnodes/n0"
 		w.create(`{"kind":"CiliumNode","apiVersion":"cilium.io/v2","metadata":{"name":"n0"},"spec":{"a":1},"status":{"s":1}}`)
@@ -110,7 +112,7 @@ func TestStatusSubresource(t *testing.T) {
 }
 
 func TestPatch(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		w.create(identity("100", "web"))
 		patch := func(path, kind, body string) response {
@@ -154,10 +156,10 @@ func TestPatch(t *testing.T) {
 }
 
 func TestDeleteAndFinalizers(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
-		var commits []kube.Commit
-		w.store.OnCommit = func(c kube.Commit) { commits = append(commits, c) }
+		var commits []*storage.Commit
+		w.store.OnCommit = func(c *storage.Commit) { commits = append(commits, c) }
 		plain := w.create(identity("100", "web"))
 		require.Equal(t, http.StatusConflict, w.do("DELETE", identities+"/100", `{"preconditions":{"uid":"another"}}`).code)
 		require.Equal(t, http.StatusConflict, w.do("DELETE", identities+"/100", `{"preconditions":{"resourceVersion":"5"}}`).code)
@@ -184,24 +186,24 @@ func TestDeleteAndFinalizers(t *testing.T) {
 
 		var got []string
 		for _, c := range commits {
-			got = append(got, string(c.Op)+" "+c.Name)
-			require.Equal(t, c.Op == kube.OpCreate, c.Old == nil)
-			require.Equal(t, c.Op == kube.OpDelete, c.New == nil)
+			got = append(got, string(c.Op())+" "+c.Object.Meta.Name)
+			require.Equal(t, c.Op() == storage.OpCreate, c.Prev == nil)
+			require.Equal(t, c.Op() == storage.OpDelete, c.Deleted)
 		}
 		require.Equal(t, []string{"create 100", "delete 100", "create 101", "update 101", "update 101", "delete 101"}, got)
-		require.Equal(t, "w0", commits[1].Client)
-		require.Empty(t, commits[0].Client)
+		require.Equal(t, "w0", commits[1].By.Client)
+		require.Empty(t, commits[0].By.Client)
 	})
 }
 
 func TestDeleteCollection(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k3"})
 		for _, app := range []string{"web", "db", "web"} {
 			w.create(identity("10"+string(rune('0'+w.store.Revision())), app))
 		}
 		var servers []string
-		w.store.OnCommit = func(c kube.Commit) { servers = append(servers, c.Server) }
+		w.store.OnCommit = func(c *storage.Commit) { servers = append(servers, c.By.Server) }
 		l := w.do("DELETE", identities+"?labelSelector=app%3Dweb", "").list()
 		require.Len(t, l.Items, 2)
 		require.Len(t, w.store.List("CiliumIdentity"), 1)
@@ -211,28 +213,27 @@ func TestDeleteCollection(t *testing.T) {
 }
 
 func TestCommitTellsContentAndTime(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Client: func(r *http.Request) string { return "host of " + r.UserAgent() }})
-		var got kube.Commit
-		w.store.OnCommit = func(c kube.Commit) { got = c }
+		var got *storage.Commit
+		w.store.OnCommit = func(c *storage.Commit) { got = c }
 		time.Sleep(5 * time.Second)
 		w.do("POST", identities, identity("100", "web"))
 		require.Equal(t, time.Now(), got.At)
-		require.Equal(t, "host of w0", got.Client)
-		require.Equal(t, "CiliumIdentity", got.Kind)
+		require.Equal(t, "host of w0", got.By.Client)
+		require.Equal(t, "CiliumIdentity", got.Object.Resource.Kind)
 		require.EqualValues(t, 6, got.RV)
-		require.Equal(t, got.New.Meta.UID, got.UID)
 		var o struct {
 			Labels map[string]string `json:"security-labels"`
 		}
-		require.NoError(t, got.New.Decode(&o))
+		require.NoError(t, got.Object.Decode(&o))
 		require.Equal(t, map[string]string{"k8s:app": "web"}, o.Labels)
-		require.True(t, json.Valid(got.New.JSON))
+		require.True(t, json.Valid(got.Object.JSON))
 	})
 }
 
 func TestWhatIsUnknownAndWhatIsNotModelled(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var unmodeled []string
 		w := newWorld(t, kube.Config{OnUnmodeled: func(q *kube.Request, what string) { unmodeled = append(unmodeled, q.Verb+": "+what) }})
 		w.create(pod("ns1", "a", "n0"))

@@ -22,11 +22,13 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestMain(m *testing.M) {
-	kube.FitClients()
+	kubeclient.Fit()
 	klog.SetLogger(logr.Discard()) // client-go's tales of lost connections
 	os.Exit(m.Run())
 }
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 type testWorld struct {
 	*Replica
 	net   *simnet.Network
-	store *kube.Store
+	store *storage.Store
 	begun time.Time
 
 	mu      sync.Mutex
@@ -51,7 +53,7 @@ func inBubble(t *testing.T, change func(*Config), f func(t *testing.T, w *testWo
 	defer cilium.EnterBubble()
 	synctest.Test(t, func(t *testing.T) {
 		cilium.EnterBubble()
-		w := &testWorld{begun: time.Now(), store: kube.NewStore(kube.StoreConfig{Seed: 1})}
+		w := &testWorld{begun: time.Now(), store: storage.New(storage.Config{Seed: 1})}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		defer w.net.Close()
 		server := w.serveKube(t)

@@ -27,13 +27,14 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestMain(m *testing.M) {
-	kube.FitClients()
+	kubeclient.Fit()
 	klog.SetLogger(logr.Discard())
 	os.Exit(m.Run())
 }
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 // world is a kube-apiserver, k0, and operators.
 type world struct {
 	t       *testing.T
-	store   *kube.Store
+	store   *storage.Store
 	net     *simnet.Network
 	clients k8sclient.Clientset // of w0
 
@@ -54,7 +55,7 @@ type world struct {
 func simulate(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1})}
+		w := &world{t: t, store: storage.New(storage.Config{Seed: 1})}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: time.Millisecond})
 		require.NoError(t, w.store.CreateSystemNamespaces())
 		server := kube.NewServer(w.store, kube.Config{Name: "k0"})

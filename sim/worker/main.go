@@ -24,7 +24,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim"
 	"github.com/meshcheck/meshcheck/sim/det"
 	"github.com/meshcheck/meshcheck/sim/hosts"
-	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
 )
 
 func main() {
@@ -50,7 +50,7 @@ func main() {
 	cfg.Log, cfg.ZapLog = logs(slices.Contains(os.Args[1:], det.LogFlag))
 	finish := profile(slices.Contains(os.Args[1:], det.CPUProfileFlag), slices.Contains(os.Args[1:], det.MemProfileFlag))
 
-	kube.FitClients()
+	kubeclient.Fit()
 
 	// A bubble needs a testing.T to report a deadlock to; no method of this one
 	// is ever called, since the process ends inside the bubble.

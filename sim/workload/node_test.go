@@ -18,12 +18,13 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestMain(m *testing.M) {
-	kube.FitClients()
+	kubeclient.Fit()
 	os.Exit(m.Run())
 }
 
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 // part the test plays.
 type world struct {
 	t     *testing.T
-	store *kube.Store
+	store *storage.Store
 	done  chan struct{} // closed when the workload is
 	err   error         // of the workload that is done
 	late  time.Duration // by which the workload begins late
@@ -57,7 +58,7 @@ func simulate(t *testing.T, p *fault.Plan, f func(w *world)) {
 func simulateLate(t *testing.T, p *fault.Plan, late time.Duration, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), done: make(chan struct{}), late: late}
+		w := &world{t: t, store: storage.New(storage.Config{Seed: 1}), done: make(chan struct{}), late: late}
 		n := simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: time.Millisecond})
 		defer n.Close()
 		server := kube.NewServer(w.store, kube.Config{Name: "k0", Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {

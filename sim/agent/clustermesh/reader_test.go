@@ -23,12 +23,14 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/mesh"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestMain(m *testing.M) {
-	kube.FitClients()
+	kubeclient.Fit()
 	klog.SetLogger(logr.Discard())
 	os.Exit(m.Run())
 }
@@ -38,7 +40,7 @@ func TestMain(m *testing.M) {
 type testWorld struct {
 	*agent.Host
 	net   *simnet.Network
-	store *kube.Store
+	store *storage.Store
 	begun time.Time
 
 	t       *testing.T
@@ -59,7 +61,7 @@ func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
 	defer cilium.EnterBubble()
 	synctest.Test(t, func(t *testing.T) {
 		cilium.EnterBubble()
-		w := &testWorld{t: t, begun: time.Now(), store: kube.NewStore(kube.StoreConfig{Seed: 1})}
+		w := &testWorld{t: t, begun: time.Now(), store: storage.New(storage.Config{Seed: 1})}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		defer w.net.Close()
 		defer w.serveKube(t).Close()

@@ -22,12 +22,13 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestMain(m *testing.M) {
-	kube.FitClients()
+	kubeclient.Fit()
 	klog.SetLogger(logr.Discard())
 	os.Exit(m.Run())
 }
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 type testWorld struct {
 	t       *testing.T
 	net     *simnet.Network
-	store   *kube.Store
+	store   *storage.Store
 	server  *kube.Server
 	clients k8sclient.Clientset // on w0
 	agents  []*agent.Host
@@ -51,7 +52,7 @@ type testWorld struct {
 // goroutine is left in it panics: nothing may be left of agents that have ended.
 func inBubble(t *testing.T, f func(w *testWorld)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &testWorld{t: t, store: kube.NewStore(kube.StoreConfig{Seed: 1}), told: map[string][]string{}}
+		w := &testWorld{t: t, store: storage.New(storage.Config{Seed: 1}), told: map[string][]string{}}
 		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
 		require.NoError(t, w.store.CreateSystemNamespaces())
 		Setup("c1", 1)

@@ -1,7 +1,6 @@
-package kube
+package storage
 
 import (
-	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -31,7 +30,12 @@ type Resource struct {
 	// Fields are the paths of string fields that a field selector may name
 	// besides metadata.name and metadata.namespace.
 	Fields []string
+
+	index int // in the Store
 }
+
+// Index is the position of a Store's resource among all of it.
+func (r *Resource) Index() int { return r.index }
 
 // DefaultResources returns the resources that Cilium's control plane uses, by
 // group and name.
@@ -57,20 +61,20 @@ func ServiceExports() Resource {
 	return Resource{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Name: "serviceexports", Kind: "ServiceExport", Namespaced: true, Custom: true, Status: true}
 }
 
-func (r *Resource) gvk() schema.GroupVersionKind {
+func (r *Resource) GVK() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 }
 
-func (r *Resource) gr() schema.GroupResource {
+func (r *Resource) GR() schema.GroupResource {
 	return schema.GroupResource{Group: r.Group, Resource: r.Name}
 }
 
-// apiVersion is the value of the objects' field of that name.
-func (r *Resource) apiVersion() string { return r.gvk().GroupVersion().String() }
+// APIVersion is the value of the objects' field of that name.
+func (r *Resource) APIVersion() string { return r.GVK().GroupVersion().String() }
 
-// key names an object of the resource: "namespace/name", or "name" for a
+// Key names an object of the resource: "namespace/name", or "name" for a
 // resource without namespaces. Keys sort like the keys of the real etcd.
-func (r *Resource) key(namespace, name string) string {
+func (r *Resource) Key(namespace, name string) string {
 	if r.Namespaced {
 		return namespace + "/" + name
 	}
@@ -80,39 +84,10 @@ func (r *Resource) key(namespace, name string) string {
 // countsGeneration says whether metadata.generation is kept.
 func (r *Resource) countsGeneration() bool { return r.Custom || r.Generation }
 
-// mustNameVersion says whether an update without a resourceVersion is refused.
-func (r *Resource) mustNameVersion() bool { return r.Custom || r.UpdateNeedsVersion }
+// MustNameVersion says whether an update without a resourceVersion is refused.
+func (r *Resource) MustNameVersion() bool { return r.Custom || r.UpdateNeedsVersion }
 
 // selectable says whether a field selector may name the field.
 func (r *Resource) selectable(field string) bool {
 	return field == "metadata.name" || field == "metadata.namespace" && r.Namespaced || slices.Contains(r.Fields, field)
-}
-
-// catalog is the set of resources that a Store serves.
-type catalog struct {
-	resources []*Resource // the position of a resource is its index everywhere
-	byPath    map[string]int
-	byKind    map[string]int
-}
-
-func newCatalog(resources []Resource) *catalog {
-	c := &catalog{byPath: map[string]int{}, byKind: map[string]int{}}
-	for i := range resources {
-		r := &resources[i]
-		for _, known := range c.resources {
-			if known.Kind == r.Kind || known.gr() == r.gr() {
-				panic(fmt.Sprintf("kube: resource %s (kind %s) is given twice; a Store serves each kind in one version", r.gr(), r.Kind))
-			}
-		}
-		c.byPath[r.apiVersion()+"/"+r.Name] = i
-		c.byKind[r.Kind] = i
-		c.resources = append(c.resources, r)
-	}
-	return c
-}
-
-// at returns the index of the resource of a URL.
-func (c *catalog) at(group, version, name string) (int, bool) {
-	i, ok := c.byPath[schema.GroupVersion{Group: group, Version: version}.String()+"/"+name]
-	return i, ok
 }

@@ -1,30 +1,20 @@
-package kube_test
+package storage_test
 
 import (
-	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
-const identities = "/apis/cilium.io/v2/ciliumidentities"
-
-func identity(name, app string) string {
-	return fmt.Sprintf(`{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"name":%q,"labels":{"app":%q}},"security-labels":{"k8s:app":%q}}`, name, app, app)
-}
-
-func pod(namespace, name, node string) string {
-	return fmt.Sprintf(`{"kind":"Pod","apiVersion":"v1","metadata":{"name":%q,"namespace":%q},"spec":{"nodeName":%q}}`, name, namespace, node)
-}
-
 func TestStoreCreateSeeds(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		store := kube.NewStore(kube.StoreConfig{})
+	synctest.Test(t, func(t *testing.T) {
+		store := storage.New(storage.Config{})
 		require.EqualValues(t, 1, store.Revision())
 
 		typed, err := store.Create(&corev1.Pod{
@@ -43,10 +33,10 @@ func TestStoreCreateSeeds(t *testing.T) {
 		require.Nil(t, store.Get("Pod", "ns1", "web-1"))
 
 		for name, c := range map[string]struct{ object, err string }{
-			"exists":      {pod("ns1", "web-0", ""), `pods "web-0" already exists`},
+			"exists":      {`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web-0","namespace":"ns1"}}`, `pods "web-0" already exists`},
 			"kind":        {`{"kind":"Secret","metadata":{"name":"s"}}`, `object "s" has kind "Secret", which this store does not serve`},
 			"version":     {`{"kind":"CiliumIdentity","apiVersion":"cilium.io/v1","metadata":{"name":"7"}}`, `this store serves "cilium.io/v2"`},
-			"bad name":    {pod("ns1", "Web_0", ""), "a lowercase RFC 1123 subdomain"},
+			"bad name":    {`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"Web_0","namespace":"ns1"}}`, "a lowercase RFC 1123 subdomain"},
 			"no space":    {`{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p"}}`, "metadata.namespace: Required value"},
 			"not JSON":    {`kind: Pod`, "the body is not a JSON object"},
 			"no metadata": {`{"kind":"Pod","apiVersion":"v1","metadata":7}`, "the field metadata of the body cannot be read"},
@@ -55,17 +45,17 @@ func TestStoreCreateSeeds(t *testing.T) {
 			require.ErrorContains(t, err, c.err, name)
 		}
 		require.EqualValues(t, 2, store.Revision(), "what failed did not count")
-		require.PanicsWithValue(t, `kube: kind "Secret" is not served by this store`, func() { store.List("Secret") })
-		require.PanicsWithValue(t, "kube: resource pods (kind Pod) is given twice; a Store serves each kind in one version", func() {
-			pods := kube.Resource{Version: "v1", Name: "pods", Kind: "Pod"}
-			kube.NewStore(kube.StoreConfig{Resources: []kube.Resource{pods, pods}})
+		require.PanicsWithValue(t, `storage: kind "Secret" is not served by this store`, func() { store.List("Secret") })
+		require.PanicsWithValue(t, "storage: resource pods (kind Pod) is given twice; a Store serves each kind in one version", func() {
+			pods := storage.Resource{Version: "v1", Name: "pods", Kind: "Pod"}
+			storage.New(storage.Config{Resources: []storage.Resource{pods, pods}})
 		})
 	})
 }
 
 func TestSystemNamespacesOnlyWhereMissing(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		store := kube.NewStore(kube.StoreConfig{})
+	synctest.Test(t, func(t *testing.T) {
+		store := storage.New(storage.Config{})
 		_, err := store.Create([]byte(`{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"kube-system","labels":{"mine":"yes"}}}`))
 		require.NoError(t, err)
 		require.NoError(t, store.CreateSystemNamespaces())
@@ -77,8 +67,8 @@ func TestSystemNamespacesOnlyWhereMissing(t *testing.T) {
 
 func TestSameSeedSameNamesAndUIDs(t *testing.T) {
 	draw := func(seed uint64) (out []string) {
-		inBubble(t, func(t *testing.T) {
-			store := kube.NewStore(kube.StoreConfig{Seed: seed})
+		synctest.Test(t, func(t *testing.T) {
+			store := storage.New(storage.Config{Seed: seed})
 			for range 50 {
 				o, err := store.Create([]byte(`{"kind":"Pod","apiVersion":"v1","metadata":{"generateName":"web-","namespace":"ns1"}}`))
 				require.NoError(t, err)

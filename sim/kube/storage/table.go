@@ -1,4 +1,4 @@
-package kube
+package storage
 
 import (
 	"cmp"
@@ -6,21 +6,23 @@ import (
 	"strings"
 )
 
-// table holds the objects of one resource, sorted by key: the order of lists.
-type table []*Object
+// Table holds the objects of one resource, sorted by key: the order of lists.
+type Table []*Object
 
-func (t table) find(key string) (int, bool) {
+func (t Table) find(key string) (int, bool) {
 	return slices.BinarySearchFunc(t, key, func(o *Object, key string) int { return cmp.Compare(o.key, key) })
 }
 
-func (t table) get(key string) *Object {
+// Get returns the object of a key, nil if there is none.
+func (t Table) Get(key string) *Object {
 	if i, ok := t.find(key); ok {
 		return t[i]
 	}
 	return nil
 }
 
-func (t *table) put(o *Object) {
+// Put adds an object, or replaces its version before.
+func (t *Table) Put(o *Object) {
 	i, ok := t.find(o.key)
 	if ok {
 		(*t)[i] = o
@@ -29,15 +31,25 @@ func (t *table) put(o *Object) {
 	}
 }
 
-func (t *table) remove(key string) {
+// Remove takes out the object of a key, if there is one.
+func (t *Table) Remove(key string) {
 	if i, ok := t.find(key); ok {
 		*t = slices.Delete(*t, i, i+1)
 	}
 }
 
-// in returns a copy of the part of the table that lies in a namespace, all of
+// Apply makes a commit's change.
+func (t *Table) Apply(c *Commit) {
+	if c.Deleted {
+		t.Remove(c.Object.key)
+	} else {
+		t.Put(c.Object)
+	}
+}
+
+// In returns a copy of the part of the table that lies in a namespace, all of
 // it for "", beginning with the first key not below from.
-func (t table) in(namespace, from string) table {
+func (t Table) In(namespace, from string) Table {
 	if namespace != "" {
 		prefix := namespace + "/"
 		i, _ := t.find(prefix)

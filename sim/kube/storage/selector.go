@@ -1,4 +1,4 @@
-package kube
+package storage
 
 import (
 	"encoding/json"
@@ -10,16 +10,16 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// selector chooses objects of one resource.
-type selector struct {
+// Selector chooses objects of one resource.
+type Selector struct {
 	namespace string // "" is all
 	labels    labels.Selector
 	fields    fields.Selector
 }
 
-// parseSelector reads the selectors of a request.
-func parseSelector(r *Resource, namespace, label, field string) (selector, error) {
-	s := selector{namespace: namespace}
+// ParseSelector reads the selectors of a request.
+func ParseSelector(r *Resource, namespace, label, field string) (Selector, error) {
+	s := Selector{namespace: namespace}
 	var err error
 	if s.labels, err = labels.Parse(label); err != nil {
 		return s, apierrors.NewBadRequest(fmt.Sprintf("unable to parse the label selector %q: %v", label, err))
@@ -33,16 +33,17 @@ func parseSelector(r *Resource, namespace, label, field string) (selector, error
 		case r.Custom || !strings.Contains(q.Field, "."):
 			return s, apierrors.NewBadRequest(fmt.Sprintf("field label not supported: %s", q.Field))
 		default:
-			return s, unmodeled("the field selector %s of %s", q.Field, r.Kind)
+			return s, Unmodeled("the field selector %s of %s", q.Field, r.Kind)
 		}
 	}
 	return s, nil
 }
 
-// narrow says whether the selector chooses within its namespace.
-func (s selector) narrow() bool { return !s.labels.Empty() || !s.fields.Empty() }
+// Narrow says whether the selector chooses within its namespace.
+func (s Selector) Narrow() bool { return !s.labels.Empty() || !s.fields.Empty() }
 
-func (s selector) matches(o *Object) bool {
+// Matches says whether an object is chosen.
+func (s Selector) Matches(o *Object) bool {
 	if s.namespace != "" && o.Meta.Namespace != s.namespace {
 		return false
 	}

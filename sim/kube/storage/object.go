@@ -1,4 +1,4 @@
-package kube
+package storage
 
 import (
 	"bytes"
@@ -48,10 +48,10 @@ func (o *Object) Decode(into any) error {
 // Key is "namespace/name", or "name" for a kind without namespaces.
 func (o *Object) Key() string { return o.key }
 
-// writeItem writes the object as an item of a list. The real kube-apiserver
+// WriteItem writes the object as an item of a list. The real kube-apiserver
 // leaves kind and apiVersion out of the items of built-in kinds, and clients
 // can tell.
-func (o *Object) writeItem(b *bytes.Buffer) {
+func (o *Object) WriteItem(b *bytes.Buffer) {
 	if o.Resource.Custom {
 		b.Write(o.JSON)
 		return
@@ -61,40 +61,40 @@ func (o *Object) writeItem(b *bytes.Buffer) {
 }
 
 // draft returns the object as a draft to change.
-func (o *Object) draft() draft {
-	return draft{kind: o.Resource.Kind, apiVersion: o.Resource.apiVersion(), meta: *o.Meta.DeepCopy(), fields: maps.Clone(o.fields)}
+func (o *Object) draft() Draft {
+	return Draft{Kind: o.Resource.Kind, APIVersion: o.Resource.APIVersion(), Meta: *o.Meta.DeepCopy(), fields: maps.Clone(o.fields)}
 }
 
-// withRV returns the same content under another resourceVersion.
-func (o *Object) withRV(rv int64) *Object { return o.draft().object(o.Resource, rv) }
+// WithRV returns the same content under another resourceVersion.
+func (o *Object) WithRV(rv int64) *Object { return o.draft().object(o.Resource, rv) }
 
-// draft is an object on its way in: what a client sent, or what becomes of it.
-type draft struct {
-	kind, apiVersion string
-	meta             metav1.ObjectMeta
+// Draft is an object on its way in: what a client sent, or what becomes of it.
+type Draft struct {
+	Kind, APIVersion string
+	Meta             metav1.ObjectMeta
 	fields           content
 }
 
-// parseDraft reads a JSON object.
-func parseDraft(raw []byte) (draft, error) {
+// ParseDraft reads a JSON object.
+func ParseDraft(raw []byte) (Draft, error) {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, raw); err != nil {
-		return draft{}, fmt.Errorf("the body is not a JSON object: %w", err)
+		return Draft{}, fmt.Errorf("the body is not a JSON object: %w", err)
 	}
-	d := draft{fields: content{}}
+	d := Draft{fields: content{}}
 	if err := json.Unmarshal(compact.Bytes(), &d.fields); err != nil {
-		return draft{}, fmt.Errorf("the body is not a JSON object: %w", err)
+		return Draft{}, fmt.Errorf("the body is not a JSON object: %w", err)
 	}
 	for _, head := range []struct {
 		name string
 		into any
-	}{{"kind", &d.kind}, {"apiVersion", &d.apiVersion}, {"metadata", &d.meta}} {
+	}{{"kind", &d.Kind}, {"apiVersion", &d.APIVersion}, {"metadata", &d.Meta}} {
 		value, ok := d.fields[head.name]
 		if !ok {
 			continue
 		}
 		if err := json.Unmarshal(value, head.into); err != nil {
-			return draft{}, fmt.Errorf("the field %s of the body cannot be read: %w", head.name, err)
+			return Draft{}, fmt.Errorf("the field %s of the body cannot be read: %w", head.name, err)
 		}
 		delete(d.fields, head.name)
 	}
@@ -103,32 +103,32 @@ func parseDraft(raw []byte) (draft, error) {
 }
 
 // encodeMeta returns the metadata as they are stored at a version.
-func (d draft) encodeMeta(rv int64) (metav1.ObjectMeta, []byte) {
-	meta := d.meta
+func (d Draft) encodeMeta(rv int64) (metav1.ObjectMeta, []byte) {
+	meta := d.Meta
 	meta.ResourceVersion = strconv.FormatInt(rv, 10)
 	meta.ManagedFields = nil
 	meta.SelfLink = ""
-	return meta, encodeJSON(&meta)
+	return meta, EncodeJSON(&meta)
 }
 
 // object encodes the draft as a version of an object of the resource.
-func (d draft) object(r *Resource, rv int64) *Object {
+func (d Draft) object(r *Resource, rv int64) *Object {
 	meta, encoded := d.encodeMeta(rv)
-	o := &Object{Resource: r, Meta: meta, RV: rv, key: r.key(meta.Namespace, meta.Name), fields: make(content, len(d.fields))}
+	o := &Object{Resource: r, Meta: meta, RV: rv, key: r.Key(meta.Namespace, meta.Name), fields: make(content, len(d.fields))}
 	size := 64 + len(r.Kind) + len(r.Group) + len(r.Version) + len(encoded)
 	names := slices.Sorted(maps.Keys(d.fields))
 	for _, name := range names {
 		size += len(name) + len(d.fields[name]) + 8
 	}
 	b := make([]byte, 0, size)
-	b = append(b, `{"kind":"`+r.Kind+`","apiVersion":"`+r.apiVersion()+`",`...)
+	b = append(b, `{"kind":"`+r.Kind+`","apiVersion":"`+r.APIVersion()+`",`...)
 	o.head = len(b)
 	b = append(b, `"metadata":`...)
 	b = append(b, encoded...)
 	o.meta = b[len(b)-len(encoded):]
 	for _, name := range names {
 		b = append(b, ',')
-		b = append(b, encodeJSON(name)...)
+		b = append(b, EncodeJSON(name)...)
 		b = append(b, ':')
 		b = append(b, d.fields[name]...)
 		o.fields[name] = json.RawMessage(b[len(b)-len(d.fields[name]):])
@@ -139,7 +139,7 @@ func (d draft) object(r *Resource, rv int64) *Object {
 
 // says whether the draft is what the object is already, whatever the order in
 // which clients write the fields of fields.
-func (d draft) says(o *Object) bool {
+func (d Draft) says(o *Object) bool {
 	_, meta := d.encodeMeta(o.RV)
 	return bytes.Equal(meta, o.meta) && sameFields(d.fields, o.fields)
 }
@@ -150,14 +150,14 @@ func sameFields(a, b content) bool {
 	})
 }
 
-// encodeJSON encodes values that came from JSON or are plain structs: it cannot
+// EncodeJSON encodes values that came from JSON or are plain structs: it cannot
 // fail.
-func encodeJSON(v any) []byte {
+func EncodeJSON(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic(fmt.Sprintf("kube: encode %T: %v", v, err))
+		panic(fmt.Sprintf("storage: encode %T: %v", v, err))
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
@@ -168,7 +168,7 @@ func decodeJSON(raw json.RawMessage) any {
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
-		panic(fmt.Sprintf("kube: stored JSON %.80q is unreadable: %v", raw, err))
+		panic(fmt.Sprintf("storage: stored JSON %.80q is unreadable: %v", raw, err))
 	}
 	return v
 }

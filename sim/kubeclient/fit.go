@@ -1,8 +1,8 @@
-package kube
+package kubeclient
 
 import utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
-// FitClients makes the Kubernetes libraries of this process fit for a
+// Fit makes the Kubernetes libraries of this process fit for a
 // testing/synctest bubble. Call it once, before the bubble.
 //
 // k8s.io/apimachinery/pkg/util/runtime holds back whoever handles an error less
@@ -10,4 +10,4 @@ import utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 // taken when the program starts. A bubble starts in the year 2000: the first
 // reflector there whose list fails would sleep until that wall clock reading,
 // for decades of virtual time. The handler that logs errors stays.
-func FitClients() { utilruntime.ErrorHandlers = utilruntime.ErrorHandlers[:1] }
+func Fit() { utilruntime.ErrorHandlers = utilruntime.ErrorHandlers[:1] }

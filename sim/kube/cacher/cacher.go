@@ -1,0 +1,228 @@
+// Package cacher is the watch cache of a kube-apiserver, named after
+// k8s.io/apiserver/pkg/storage/cacher: a copy of the storage that may lag, and the
+// latest events of each resource, for watches.
+package cacher
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
+)
+
+// freshTimeout is how long a request waits for a cache that lags.
+const freshTimeout = 3 * time.Second
+
+// Config configures a Cacher. The zero value is a cache without faults.
+type Config struct {
+	Lag         time.Duration // how long after its commit an event arrives
+	StartBehind time.Duration // the cache starts with the state of that long ago, as far as the Store knows it, and then sees what it missed at twice the pace, so that it has caught up after as long again
+
+	// The events of each resource are kept that are younger than HistoryAge, and at
+	// least HistoryEvents: a watch from before is answered with 410. Zero means 75 s
+	// and 100, as in a real kube-apiserver.
+	HistoryAge    time.Duration
+	HistoryEvents int
+}
+
+// Cacher is the watch cache of a replica: its own copy of every table, behind the
+// store by its lag, and a window of the latest events of each resource.
+type Cacher struct {
+	config     Config
+	caughtUpAt time.Time // when a cache that started behind is no longer so
+	detach     func()    // from the store
+
+	mu       sync.Mutex
+	closed   bool
+	lag      time.Duration
+	rv       int64
+	begun    int64 // the version it started from
+	kinds    []kindCache
+	pending  []*storage.Commit // not yet arrived
+	timer    *time.Timer
+	advanced chan struct{} // closed when rv grows; nil while nobody waits
+}
+
+// kindCache is the part of a watch cache that belongs to one resource.
+type kindCache struct {
+	table   storage.Table
+	window  []*storage.Commit
+	base    int // how many events have left the window
+	watches []*Watch
+}
+
+// New returns a cache that follows the store until Close.
+func New(s *storage.Store, config Config) *Cacher {
+	if config.HistoryAge == 0 {
+		config.HistoryAge = 75 * time.Second
+	}
+	if config.HistoryEvents == 0 {
+		config.HistoryEvents = 100
+	}
+	c := &Cacher{config: config, lag: config.Lag, kinds: make([]kindCache, len(s.Resources()))}
+	if config.StartBehind > 0 {
+		c.caughtUpAt = time.Now().Add(config.StartBehind)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var tables []storage.Table
+	c.rv, tables, c.pending, c.detach = s.Follow(time.Now().Add(-config.StartBehind), c.receive)
+	c.begun = c.rv
+	for i, t := range tables {
+		c.kinds[i].table = t
+	}
+	c.drain()
+	return c
+}
+
+// Close ends the cache and all its watches.
+func (c *Cacher) Close() {
+	c.detach()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.pending = nil
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// arrival returns when a commit arrives at the cache. One that started behind
+// sees the past at twice its pace until it has caught up.
+func (c *Cacher) arrival(ev *storage.Commit) time.Time {
+	due := ev.At.Add(c.lag)
+	if behind := c.caughtUpAt.Sub(ev.At); behind > 0 && !c.caughtUpAt.IsZero() {
+		if at := ev.At.Add(behind / 2); at.After(due) {
+			return at
+		}
+	}
+	return due
+}
+
+// receive takes note of a commit; the store is locked.
+func (c *Cacher) receive(ev *storage.Commit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending = append(c.pending, ev)
+	if len(c.pending) == 1 {
+		c.drain()
+	}
+}
+
+// SetLag changes Config.Lag. Events never overtake each other.
+func (c *Cacher) SetLag(lag time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lag = lag
+	c.drain()
+}
+
+// drain applies the commits that have arrived and sets the timer for the next.
+func (c *Cacher) drain() {
+	if c.closed {
+		return
+	}
+	now := time.Now()
+	for len(c.pending) > 0 {
+		wait := c.arrival(c.pending[0]).Sub(now)
+		if wait > 0 {
+			c.wakeIn(wait)
+			return
+		}
+		c.apply(c.pending[0])
+		c.pending = c.pending[1:]
+	}
+	c.pending = nil
+}
+
+func (c *Cacher) wakeIn(wait time.Duration) {
+	if c.timer != nil {
+		c.timer.Reset(wait)
+		return
+	}
+	c.timer = time.AfterFunc(wait, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.drain()
+	})
+}
+
+func (c *Cacher) apply(ev *storage.Commit) {
+	k := &c.kinds[ev.Object.Resource.Index()]
+	k.table.Apply(ev)
+	for len(k.window) >= c.config.HistoryEvents && ev.At.Sub(k.window[0].At) > c.config.HistoryAge {
+		k.window[0] = nil
+		k.window = k.window[1:]
+		k.base++
+	}
+	k.window = append(k.window, ev)
+	c.rv = ev.RV
+	for _, w := range k.watches {
+		w.signal()
+	}
+	if c.advanced != nil {
+		close(c.advanced)
+		c.advanced = nil
+	}
+}
+
+// floor is the oldest version from which a watch of the resource can start.
+func (c *Cacher) floor(k *kindCache) int64 {
+	if k.base == 0 {
+		return c.begun
+	}
+	return k.window[0].RV - 1
+}
+
+// Get returns an object, nil if there is none.
+func (c *Cacher) Get(r *storage.Resource, namespace, name string) *storage.Object {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kinds[r.Index()].table.Get(r.Key(namespace, name))
+}
+
+// Version returns how far the cache has come.
+func (c *Cacher) Version() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rv
+}
+
+// List returns the objects of a resource in a namespace and the version of the cache.
+func (c *Cacher) List(r *storage.Resource, namespace string) (storage.Table, int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kinds[r.Index()].table.In(namespace, ""), c.rv
+}
+
+// Await waits until the cache has reached a version: for freshTimeout at most,
+// as the real one does.
+func (c *Cacher) Await(ctx context.Context, rv int64) error {
+	var timeout <-chan time.Time
+	for {
+		c.mu.Lock()
+		current := c.rv
+		if current >= rv {
+			c.mu.Unlock()
+			return nil
+		}
+		if c.advanced == nil {
+			c.advanced = make(chan struct{})
+		}
+		advanced := c.advanced
+		c.mu.Unlock()
+		if timeout == nil {
+			timer := time.NewTimer(freshTimeout)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-advanced:
+		case <-timeout:
+			return storage.TooLargeVersion(rv, current)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

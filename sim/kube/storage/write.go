@@ -1,0 +1,172 @@
+package storage
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// This file holds the rules of writes: k8s.io/apiserver, pkg/registry/rest and
+// pkg/registry/generic/registry. Insert, Update and
+// Delete lock the store; it is locked in the others.
+
+// Insert adds an object that a client sent.
+func (s *Store) Insert(r *Resource, d Draft, by Origin) (*Object, error) {
+	if d.Meta.ResourceVersion != "" {
+		return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status:  metav1.StatusFailure,
+			Message: "resourceVersion should not be set on objects to be created",
+			Code:    http.StatusInternalServerError,
+		}}
+	}
+	d.Meta.UID = ""
+	d.Meta.CreationTimestamp = metav1.Time{}
+	d.Meta.DeletionTimestamp = nil
+	d.Meta.DeletionGracePeriodSeconds = nil
+	d.Meta.Generation = 0
+	if r.Status && !r.StatusOnCreate {
+		delete(d.fields, "status")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.insert(r, d, by)
+}
+
+func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
+	if d.Meta.Name == "" && d.Meta.GenerateName != "" {
+		for ok := true; ok; ok = s.get(r, d.Meta.Namespace, d.Meta.Name) != nil {
+			d.Meta.Name = s.newName(d.Meta.GenerateName)
+		}
+	}
+	if d.Meta.CreationTimestamp.IsZero() {
+		d.Meta.CreationTimestamp = now()
+	}
+	if d.Meta.Generation == 0 && r.countsGeneration() {
+		d.Meta.Generation = 1
+	}
+	if errs := validation.ValidateObjectMeta(&d.Meta, r.Namespaced, validation.NameIsDNSSubdomain, field.NewPath("metadata")); len(errs) > 0 {
+		return nil, Invalid(r, d.Meta.Name, errs)
+	}
+	if s.get(r, d.Meta.Namespace, d.Meta.Name) != nil {
+		return nil, apierrors.NewAlreadyExists(r.GR(), d.Meta.Name)
+	}
+	if d.Meta.UID == "" {
+		d.Meta.UID = s.newUID()
+	}
+	return s.commit(r, nil, d, false, by), nil
+}
+
+// Change turns an object into what a client wants it to be.
+type Change func(current *Object) (Draft, error)
+
+// Update replaces an object, or only its status. Nothing is committed, and the
+// present version returned, if it stays the same.
+func (s *Store) Update(r *Resource, namespace, name string, status bool, change Change, by Origin) (*Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.get(r, namespace, name)
+	if current == nil {
+		return nil, apierrors.NewNotFound(r.GR(), name)
+	}
+	wanted, err := change(current)
+	if err != nil {
+		return nil, err
+	}
+	if wanted.Meta.UID != "" && wanted.Meta.UID != current.Meta.UID {
+		return nil, errUIDPrecondition(r, name, wanted.Meta.UID, current.Meta.UID)
+	}
+	if rv := wanted.Meta.ResourceVersion; rv != "" && rv != "0" && rv != current.Meta.ResourceVersion {
+		if _, err := ParseVersion(rv); err != nil {
+			return nil, err
+		}
+		return nil, errConflict(r, name, MessageModified)
+	}
+	next := merge(r, current, wanted, status)
+	path := field.NewPath("metadata")
+	errs := validation.ValidateObjectMeta(&next.Meta, r.Namespaced, validation.NameIsDNSSubdomain, path)
+	errs = append(errs, validation.ValidateObjectMetaUpdate(&next.Meta, &current.Meta, path)...)
+	if current.Meta.DeletionTimestamp != nil {
+		errs = append(errs, validation.ValidateNoNewFinalizers(next.Meta.Finalizers, current.Meta.Finalizers, path.Child("finalizers"))...)
+	}
+	if len(errs) > 0 {
+		return nil, Invalid(r, name, errs)
+	}
+	if next.Meta.DeletionTimestamp != nil && len(next.Meta.Finalizers) == 0 {
+		return s.commit(r, current, next, true, by), nil
+	}
+	if next.says(current) {
+		return current, nil
+	}
+	return s.commit(r, current, next, false, by), nil
+}
+
+// merge returns what an update makes of the present version.
+func merge(r *Resource, current *Object, wanted Draft, status bool) Draft {
+	next := wanted
+	if status {
+		next.fields = maps.Clone(current.fields)
+		take(next.fields, wanted.fields, "status")
+		if r.Custom {
+			next.Meta = current.Meta
+		}
+	} else if r.Status {
+		take(next.fields, current.fields, "status")
+	}
+	next.Meta.UID = current.Meta.UID
+	next.Meta.ResourceVersion = current.Meta.ResourceVersion
+	next.Meta.CreationTimestamp = current.Meta.CreationTimestamp
+	next.Meta.DeletionTimestamp = current.Meta.DeletionTimestamp
+	next.Meta.DeletionGracePeriodSeconds = current.Meta.DeletionGracePeriodSeconds
+	next.Meta.GenerateName = current.Meta.GenerateName
+	next.Meta.Generation = current.Meta.Generation
+	if r.countsGeneration() && !status && !sameFields(next.fields, current.fields) {
+		next.Meta.Generation++
+	}
+	return next
+}
+
+// take makes a field what it is elsewhere.
+func take(into, from content, name string) {
+	delete(into, name)
+	if v, ok := from[name]; ok {
+		into[name] = v
+	}
+}
+
+// Delete deletes an object, or marks it as deleted while it has finalizers; gone
+// says which. The object is the last version.
+func (s *Store) Delete(r *Resource, namespace, name string, options metav1.DeleteOptions, by Origin) (o *Object, gone bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.get(r, namespace, name)
+	if current == nil {
+		return nil, false, apierrors.NewNotFound(r.GR(), name)
+	}
+	if p := options.Preconditions; p != nil {
+		if p.UID != nil && *p.UID != current.Meta.UID {
+			return nil, false, errUIDPrecondition(r, name, *p.UID, current.Meta.UID)
+		}
+		if p.ResourceVersion != nil && *p.ResourceVersion != current.Meta.ResourceVersion {
+			return nil, false, errConflict(r, name, fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, current.Meta.ResourceVersion))
+		}
+	}
+	next := current.draft()
+	if len(current.Meta.Finalizers) == 0 {
+		return s.commit(r, current, next, true, by), true, nil
+	}
+	if current.Meta.DeletionTimestamp != nil {
+		return current, false, nil
+	}
+	stamp := now()
+	next.Meta.DeletionTimestamp = &stamp
+	next.Meta.DeletionGracePeriodSeconds = new(int64)
+	if r.countsGeneration() {
+		next.Meta.Generation++
+	}
+	return s.commit(r, current, next, false, by), false, nil
+}

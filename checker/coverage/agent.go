@@ -2,7 +2,20 @@ package coverage
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
+
+// programmedEarlier tells whether an earlier life of the agent has programmed what changes.
+func programmedEarlier(w *world, r *history.Record) bool {
+	a, e := w.agent(r.Actor), w.entry(r.Kind, r.Key)
+	held := w.shown(a, index.Datapath, e)
+	return held.Shown && held.Record < a.start
+}
+
+// goneForLong tells whether nothing has claimed an entry for more than 10 s that is changed.
+func goneForLong(w *world, r *history.Record) bool {
+	return w.entry(r.Kind, r.Key).goneFor(long, r.At)
+}
 
 var agentMarks = []Mark{
 	{
@@ -51,57 +64,43 @@ var agentMarks = []Mark{
 	{
 		Name: "unprogrammed-after-restart", verbs: on(history.Unprogram),
 		Sentence: "an entry left a datapath that an earlier life of the agent had programmed",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
-			inc, programmed := a.datapath[entryKey{r.Kind, r.Key}]
-			return programmed && inc < a.inc
-		},
+		before:   programmedEarlier,
 	},
 	{
 		Name: "reprogrammed-after-restart", verbs: on(history.Program),
 		Sentence: "an entry that an earlier life of the agent had programmed changed in the datapath",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
-			inc, programmed := a.datapath[entryKey{r.Kind, r.Key}]
-			return programmed && inc < a.inc
-		},
+		before:   programmedEarlier,
 	},
 	{
 		Name: "saw-outdated-content", verbs: on(history.See),
 		Sentence: "an agent saw a content that had not been true for more than 10 s",
 		before: func(w *world, r *history.Record) bool {
-			ago, outdated := w.truth.entry(entryKey{r.Kind, r.Key}).outdated(r.Value, r.At)
+			ago, outdated := w.entry(r.Kind, r.Key).outdated(r.Value, r.At)
 			return outdated && ago > long
 		},
 	},
 	{
 		Name: "saw-gone-entry", verbs: on(history.See),
 		Sentence: "an entry came into a view more than 10 s after nothing claimed it any more",
-		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, r.Key})
-			return e.claimed > 0 && !e.live() && r.At-e.ended > long
-		},
+		before:   goneForLong,
 	},
 	{
 		Name: "saw-late", verbs: on(history.See),
 		Sentence: "an agent that was synced saw a content more than 10 s after it had become true",
 		before: func(w *world, r *history.Record) bool {
-			c := w.truth.entry(entryKey{r.Kind, r.Key}).values[r.Value]
+			c := w.entry(r.Kind, r.Key).values[r.Value]
 			return w.agent(r.Actor).synced && c.owners > 0 && r.At-c.since > long
 		},
 	},
 	{
 		Name: "dropped-true-entry", verbs: on(history.Drop),
 		Sentence: "an entry left a view while it was true",
-		before:   func(w *world, r *history.Record) bool { return w.truth.entry(entryKey{r.Kind, r.Key}).live() },
+		before:   func(w *world, r *history.Record) bool { return w.entry(r.Kind, r.Key).live() },
 	},
 	{
 		Name: "dropped-late", verbs: on(history.Drop),
 		Sentence: "an entry left a view more than 10 s after nothing claimed it any more",
-		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, r.Key})
-			return e.claimed > 0 && !e.live() && r.At-e.ended > long
-		},
+		before:   goneForLong,
 	},
 	{
 		Name: "dropped-while-disconnected", verbs: on(history.Drop),

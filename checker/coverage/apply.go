@@ -27,8 +27,6 @@ func (w *world) apply(r *history.Record) {
 		w.applyProcess(r)
 	case history.Ready, history.Unready:
 		w.applyReady(r)
-	case history.Truth:
-		w.truth.apply(r)
 	case history.Put, history.Del:
 		w.applyChange(r)
 	case history.Call:
@@ -37,15 +35,9 @@ func (w *world) apply(r *history.Record) {
 		w.applyConnection(r)
 	case history.Synced:
 		w.makeAgent(r.Actor).synced = true
-	case history.See:
-		w.see(w.makeAgent(r.Actor), entryKey{r.Kind, r.Key}, r.Value)
-	case history.Drop:
-		w.drop(w.makeAgent(r.Actor), entryKey{r.Kind, r.Key})
-	case history.Program:
-		a := w.makeAgent(r.Actor)
-		a.datapath[entryKey{r.Kind, r.Key}] = a.inc
-	case history.Unprogram:
-		delete(w.makeAgent(r.Actor).datapath, entryKey{r.Kind, r.Key})
+	}
+	for ; len(w.events) > 0 && w.events[0].Record <= w.record; w.events = w.events[1:] {
+		w.views.Play(&w.events[0])
 	}
 }
 
@@ -72,7 +64,7 @@ func (w *world) applyProcess(r *history.Record) {
 		if up {
 			host.writer.synced, host.writer.puts = 0, 0
 		} else {
-			host.writer.lost = w.truth.ended
+			host.writer.lost = w.record
 		}
 		w.updateReach()
 	case "agent":
@@ -82,12 +74,11 @@ func (w *world) applyProcess(r *history.Record) {
 
 func (w *world) applyAgent(r *history.Record, up bool) {
 	a := w.makeAgent(r.Actor)
-	for key := range a.view { // a view ends without drops
-		w.truth.makeEntry(key).holders--
-	}
 	a.begin(r.Inc)
 	a.up = up
-	if !up {
+	if up {
+		a.start = w.record
+	} else {
 		clear(a.open)
 		a.lost = r.At
 	}
@@ -106,7 +97,7 @@ func (w *world) applyReady(r *history.Record) {
 	w.makeReplica(r.Actor).ready = ready
 }
 
-// applyChange notes what a store holds, and what its writer has come to.
+// applyChange notes which canaries a store holds, and what its writer has come to.
 func (w *world) applyChange(r *history.Record) {
 	host := w.makeReplica(r.Actor)
 	s := w.makeStore(r.Store, host)
@@ -119,19 +110,9 @@ func (w *world) applyChange(r *history.Record) {
 			s.canaries &^= 1 << n
 		}
 	}
-	n, viewed := kindNumber(r.Kind)
-	if !viewed {
-		return
+	if _, viewed := kindNumber(r.Kind); viewed {
+		host.writer.puts++
 	}
-	before := w.was(r)
-	switch present := before != nil && !before.Deleted; {
-	case put && !present:
-		s.count[n]++
-	case !put && present:
-		s.count[n]--
-	}
-	s.begun = true
-	host.writer.puts++
 }
 
 func (w *world) applyCall(r *history.Record) {
@@ -163,28 +144,6 @@ func (w *world) applyConnection(r *history.Record) {
 	}
 	if !a.connected() {
 		a.lost = r.At
-	}
-}
-
-func (w *world) see(a *agent, key entryKey, value string) {
-	if _, held := a.view[key]; !held {
-		w.truth.makeEntry(key).holders++
-		a.tally(key, 1)
-	}
-	a.view[key] = value
-}
-
-func (w *world) drop(a *agent, key entryKey) {
-	if _, held := a.view[key]; held {
-		w.truth.makeEntry(key).holders--
-		a.tally(key, -1)
-		delete(a.view, key)
-	}
-}
-
-func (a *agent) tally(key entryKey, more int) {
-	if n, viewed := kindNumber(key.kind); viewed {
-		a.count[n] += more
 	}
 }
 

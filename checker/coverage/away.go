@@ -46,9 +46,8 @@ var awayMarks = []Mark{
 		Name: "entry-passed-behind-writer", verbs: on(history.Truth),
 		Sentence: "an entry came and went while a writer was away",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, r.Key})
-			_, had := e.owners[r.Owner]
-			return r.Op == "del" && had && len(e.owners) == 1 && w.awaySince(e.began)
+			e, releases := w.releases(r)
+			return releases && len(e.owners) == 1 && w.awaySince(e.began)
 		},
 	},
 	{
@@ -71,17 +70,10 @@ var awayMarks = []Mark{
 		Name: "entry-passed-behind-agent", verbs: on(history.Truth),
 		Sentence: "an entry came and went while an agent was down or connected with no replica",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, r.Key})
-			_, had := e.owners[r.Owner]
-			if r.Op != "del" || !had || len(e.owners) > 1 {
-				return false
-			}
-			for _, a := range w.agents {
-				if !a.connected() && a.inc > 0 && a.lost > 0 && a.lost <= e.began {
-					return true
-				}
-			}
-			return false
+			e, releases := w.releases(r)
+			return releases && len(e.owners) == 1 && w.anyAgent(func(a *agent) bool {
+				return !a.connected() && a.inc > 0 && a.lost > 0 && a.lost <= e.began
+			})
 		},
 	},
 }

@@ -23,6 +23,11 @@ func failoverTo(is func(w *world, host *replica) bool) predicate {
 	}
 }
 
+// ofAgent is a predicate on the agent of a record.
+func ofAgent(is func(a *agent, r *history.Record) bool) predicate {
+	return func(w *world, r *history.Record) bool { return is(w.agent(r.Actor), r) }
+}
+
 var failoverMarks = []Mark{
 	{
 		Name: "failover", verbs: on(history.Connect), before: failsOver,
@@ -59,18 +64,14 @@ var failoverMarks = []Mark{
 		Name: "failover-to-smaller-store", verbs: on(history.Connect),
 		Sentence: "an agent failed over to a replica that held fewer endpoints than the agent had in view",
 		before: func(w *world, r *history.Record) bool {
-			endpoint, _ := kindNumber(history.Endpoint)
 			host := w.replica(r.Peer)
-			return failsOver(w, r) && host.store != nil && host.store.count[endpoint] < w.agent(r.Actor).count[endpoint]
+			return failsOver(w, r) && host.store != nil && w.stored(host.store.name, history.Endpoint) < w.viewed(w.agent(r.Actor), history.Endpoint)
 		},
 	},
 	{
 		Name: "failover-back", verbs: on(history.Connect),
 		Sentence: "an agent came back to a store that it had left for another one",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
-			return a.visited[r.Store] && a.store != r.Store
-		},
+		before:   ofAgent(func(a *agent, r *history.Record) bool { return a.visited[r.Store] && a.store != r.Store }),
 	},
 	{
 		Name: "failover-to-new-replica", verbs: on(history.Connect),
@@ -82,48 +83,35 @@ var failoverMarks = []Mark{
 	{
 		Name: "reconnect-rebuilt", verbs: on(history.Connect),
 		Sentence: "an agent connected again to its replica and found another store there",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
+		before: ofAgent(func(a *agent, r *history.Record) bool {
 			return len(a.visited) > 0 && a.latest == r.Peer && a.store != r.Store
-		},
+		}),
 	},
 	{
 		Name: "reconnect-same-store", verbs: on(history.Connect),
 		Sentence: "an agent connected again with the store that it had lost the connection to",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
+		before: ofAgent(func(a *agent, r *history.Record) bool {
 			return !a.connected() && a.visited[r.Store] && a.store == r.Store
-		},
+		}),
 	},
 	{
 		Name: "reconnect-late", verbs: on(history.Connect),
 		Sentence: "an agent connected again after more than a minute without a replica",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
+		before: ofAgent(func(a *agent, r *history.Record) bool {
 			return len(a.visited) > 0 && !a.connected() && r.At-a.lost > time.Minute
-		},
+		}),
 	},
 	{
 		Name: "two-replicas-at-once", verbs: on(history.Connect),
 		Sentence: "an agent opened a connection with a replica while it had one with another",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
-			return a.connected() && a.open[r.Peer] == 0
-		},
+		before:   ofAgent(func(a *agent, r *history.Record) bool { return a.connected() && a.open[r.Peer] == 0 }),
 	},
 	{
 		Name: "all-agents-on-one-replica", verbs: on(history.Connect),
 		Sentence: "the last agent to connect made one replica serve every agent while others were ready too",
 		after: func(w *world, r *history.Record) bool {
-			if w.count(isReady) < 2 || len(w.agents) < 2 || w.agent(r.Actor).open[r.Peer] != 1 {
-				return false
-			}
-			for _, a := range w.agents {
-				if a.open[r.Peer] == 0 {
-					return false
-				}
-			}
-			return true
+			return w.count(isReady) > 1 && len(w.agents) > 1 && w.agent(r.Actor).open[r.Peer] == 1 &&
+				!w.anyAgent(func(a *agent) bool { return a.open[r.Peer] == 0 })
 		},
 	},
 	{
@@ -145,9 +133,6 @@ var failoverMarks = []Mark{
 	{
 		Name: "connection-lost-before-lists", verbs: on(history.Disconnect),
 		Sentence: "an agent lost its connection before it had listed all kinds from the store",
-		before: func(w *world, r *history.Record) bool {
-			a := w.agent(r.Actor)
-			return a.latest == r.Peer && a.listed != allKinds
-		},
+		before:   ofAgent(func(a *agent, r *history.Record) bool { return a.latest == r.Peer && a.listed != allKinds }),
 	},
 }

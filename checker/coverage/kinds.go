@@ -57,12 +57,7 @@ var faultMarks = []Mark{
 		Name: "fault-before-complete-boot", verbs: on(history.Fault),
 		Sentence: "a fault began before every agent was synced for the first time",
 		before: func(w *world, _ *history.Record) bool {
-			for _, a := range w.agents {
-				if a.inc == 1 && !a.synced {
-					return true
-				}
-			}
-			return false
+			return w.anyAgent(func(a *agent) bool { return a.inc == 1 && !a.synced })
 		},
 	},
 	{

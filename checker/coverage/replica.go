@@ -3,6 +3,7 @@ package coverage
 import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 func isUp(r *history.Record, kind string) bool   { return r.Verb == history.Up && r.Kind == kind }
@@ -15,6 +16,11 @@ func readies(r *history.Record) bool { return r.Verb == history.Ready && mode.Re
 func canary(r *history.Record) bool {
 	_, is := canaryOf(r.Key)
 	return is && r.Verb == history.Put
+}
+
+// ofReplica is a predicate on the replica of a record.
+func ofReplica(is func(host *replica, r *history.Record) bool) predicate {
+	return func(w *world, r *history.Record) bool { return is(w.replica(r.Actor), r) }
 }
 
 var replicaMarks = []Mark{
@@ -53,26 +59,23 @@ var replicaMarks = []Mark{
 	{
 		Name: "rebuilt-empty", verbs: on(history.Up),
 		Sentence: "a replica started again with an empty etcd",
-		before: func(w *world, r *history.Record) bool {
-			host := w.replica(r.Actor)
+		before: ofReplica(func(host *replica, r *history.Record) bool {
 			return isUp(r, "etcd") && host.store != nil && host.store.name != r.Store
-		},
+		}),
 	},
 	{
 		Name: "etcd-emptied-under-writer", verbs: on(history.Up),
 		Sentence: "an etcd came back empty while the writer beside it had gone on",
-		before: func(w *world, r *history.Record) bool {
-			host := w.replica(r.Actor)
+		before: ofReplica(func(host *replica, r *history.Record) bool {
 			return isUp(r, "etcd") && host.writer.up && host.store != nil && host.store.name != r.Store
-		},
+		}),
 	},
 	{
 		Name: "etcd-back-with-data", verbs: on(history.Up),
 		Sentence: "an etcd came back with its data",
-		before: func(w *world, r *history.Record) bool {
-			host := w.replica(r.Actor)
+		before: ofReplica(func(host *replica, r *history.Record) bool {
 			return isUp(r, "etcd") && host.store != nil && host.store.name == r.Store
-		},
+		}),
 	},
 	{
 		Name: "writer-onto-full-store", verbs: on(history.Up),
@@ -86,7 +89,7 @@ var replicaMarks = []Mark{
 		Sentence: "a writer started on a store that an earlier one had filled in part",
 		before: func(w *world, r *history.Record) bool {
 			s := w.replica(r.Actor).store
-			return isUp(r, "writer") && s.filling() && s != nil && s.begun
+			return isUp(r, "writer") && s.filling() && s != nil && w.begun(s)
 		},
 	},
 	{
@@ -94,7 +97,7 @@ var replicaMarks = []Mark{
 		Sentence: "a writer started again on its store after something was deleted while it was down",
 		before: func(w *world, r *history.Record) bool {
 			host := w.replica(r.Actor)
-			return isUp(r, "writer") && !host.store.filling() && w.truth.ended > host.writer.lost
+			return isUp(r, "writer") && !host.store.filling() && w.claimEnded(host.writer.lost)
 		},
 	},
 	{
@@ -110,7 +113,7 @@ var replicaMarks = []Mark{
 		Sentence: "an etcd ended in the middle of its first sync",
 		before: func(w *world, r *history.Record) bool {
 			s := w.replica(r.Actor).store
-			return isDown(r, "etcd") && s.filling() && s != nil && s.begun
+			return isDown(r, "etcd") && s.filling() && s != nil && w.begun(s)
 		},
 	},
 	{
@@ -127,16 +130,16 @@ var replicaMarks = []Mark{
 		Name: "canary-before-entries", verbs: on(history.Put),
 		Sentence: "a canary was put when the store had fewer entries of its kind than were true",
 		before: func(w *world, r *history.Record) bool {
-			n, _ := canaryOf(r.Key)
-			return canary(r) && w.store(r.Store).count[n] < w.truth.live[n]
+			kind, _ := schema.CanaryOf(r.Key)
+			return canary(r) && w.stored(r.Store, kind.Name) < w.live(kind.Name)
 		},
 	},
 	{
 		Name: "canary-with-extra-entries", verbs: on(history.Put),
 		Sentence: "a canary was put when the store had more entries of its kind than were true",
 		before: func(w *world, r *history.Record) bool {
-			n, _ := canaryOf(r.Key)
-			return canary(r) && w.store(r.Store).count[n] > w.truth.live[n]
+			kind, _ := schema.CanaryOf(r.Key)
+			return canary(r) && w.stored(r.Store, kind.Name) > w.live(kind.Name)
 		},
 	},
 	{

@@ -32,7 +32,7 @@ var storeMarks = []Mark{
 		Name: "late-write", verbs: on(history.Put),
 		Sentence: "a store got a content more than 10 s after it had become true, from a writer that was through its first sync",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)})
+			e := w.entry(r.Kind, schema.NameIn(r.Key))
 			c := e.values[r.Value]
 			return w.replica(r.Actor).writer.synced == allKinds && c.owners > 0 && r.At-c.since > long
 		},
@@ -41,7 +41,7 @@ var storeMarks = []Mark{
 		Name: "outdated-write", verbs: on(history.Put),
 		Sentence: "a store got a content that had not been true for more than a second",
 		before: func(w *world, r *history.Record) bool {
-			ago, outdated := w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)}).outdated(r.Value, r.At)
+			ago, outdated := w.entry(r.Kind, schema.NameIn(r.Key)).outdated(r.Value, r.At)
 			return outdated && ago > time.Second
 		},
 	},
@@ -49,15 +49,14 @@ var storeMarks = []Mark{
 		Name: "late-deletion", verbs: on(history.Del),
 		Sentence: "a key left a store more than 10 s after nothing claimed its entry any more",
 		before: func(w *world, r *history.Record) bool {
-			e := w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)})
-			return e.claimed > 0 && !e.live() && r.At-e.ended > long
+			return w.entry(r.Kind, schema.NameIn(r.Key)).goneFor(long, r.At)
 		},
 	},
 	{
 		Name: "live-key-deleted", verbs: on(history.Del),
 		Sentence: "a key left a store while its entry was true",
 		before: func(w *world, r *history.Record) bool {
-			return w.truth.entry(entryKey{r.Kind, schema.NameIn(r.Key)}).live()
+			return w.entry(r.Kind, schema.NameIn(r.Key)).live()
 		},
 	},
 	{

@@ -25,7 +25,9 @@ type world struct {
 	leaders  map[string]bool // operators that think they lead
 	led      string          // the operator that became the leader last
 	faults   faults
-	truth    truth
+	entries  map[int32]*entry // that a predicate has asked for
+	views    *index.Ending    // what all views and datapaths have, after the events
+	events   []index.Event    // those that lie ahead
 }
 
 // replica is a replica of the ClusterMesh API server.
@@ -48,7 +50,7 @@ type writer struct {
 	puts   int           // changes of view keys since it started
 	away   bool          // down or cut off from every kube-apiserver
 	since  time.Duration // that it is away
-	lost   int           // how many truths had ended when it went down
+	lost   int32         // the record with which it went down
 }
 
 // store is the data of an etcd.
@@ -56,15 +58,15 @@ type store struct {
 	name     string
 	replica  *replica
 	canaries kinds
-	begun    bool          // a key of a view has changed there
-	count    [views]int    // keys by view kind
 	left     time.Duration // when its etcd went down last
 }
 
 // agent is an agent and the datapath of its host.
 type agent struct {
+	number     int32 // of the index; -1 if it has none
 	up, synced bool
 	inc        int
+	start      int32           // record of its last start
 	open       map[string]int  // connections by replica
 	latest     string          // the replica that it connected with last, in this life or before
 	store      string          // and its store
@@ -73,9 +75,6 @@ type agent struct {
 	lists      map[listKey]list
 	listed     kinds         // complete lists from that store in this life
 	lastList   time.Duration // when the last of them was answered
-	view       map[entryKey]string
-	count      [views]int       // entries in view by kind
-	datapath   map[entryKey]int // incarnation that programmed it
 }
 
 type listKey struct{ store, prefix string }
@@ -119,7 +118,7 @@ func canaryOf(key string) (int, bool) {
 func newWorld(x *index.Index) *world {
 	return &world{
 		history: x, replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
-		leaders: map[string]bool{}, faults: newFaults(), truth: newTruth(),
+		leaders: map[string]bool{}, faults: newFaults(), entries: map[int32]*entry{}, views: index.NewEnding(x.Views), events: x.Views.Events,
 	}
 }
 
@@ -161,7 +160,9 @@ func (w *world) agent(name string) *agent {
 	if a := w.agents[name]; a != nil {
 		return a
 	}
-	return newAgent()
+	a := &agent{number: int32(slices.Index(w.history.Views.Agents, name)), open: map[string]int{}}
+	a.begin(0)
+	return a
 }
 
 func (w *world) makeAgent(name string) *agent {
@@ -170,16 +171,9 @@ func (w *world) makeAgent(name string) *agent {
 	return a
 }
 
-func newAgent() *agent {
-	a := &agent{open: map[string]int{}, datapath: map[entryKey]int{}}
-	a.begin(0)
-	return a
-}
-
 func (a *agent) begin(inc int) {
 	a.inc, a.synced, a.listed = inc, false, 0
-	a.visited, a.lists, a.view = map[string]bool{}, map[listKey]list{}, map[entryKey]string{}
-	a.count = [views]int{}
+	a.visited, a.lists = map[string]bool{}, map[listKey]list{}
 }
 
 func (w *world) store(name string) *store {
@@ -212,6 +206,16 @@ func (w *world) count(is func(*replica) bool) (n int) {
 		}
 	}
 	return n
+}
+
+// anyAgent tells whether an agent is as asked.
+func (w *world) anyAgent(is func(*agent) bool) bool {
+	for _, a := range w.agents {
+		if is(a) {
+			return true
+		}
+	}
+	return false
 }
 
 func isReady(r *replica) bool  { return r.ready }

@@ -56,8 +56,8 @@ func TestVerdictIsReadBack(t *testing.T) {
 func TestVerdictRefusals(t *testing.T) {
 	file := string(leasesBroken().EncodeVerdict())
 	for _, c := range []struct{ old, new, want string }{
-		{`"version": 1`, `"version": 2`, `v:2: version: the file form has version 2; this program reads version 1`},
-		{` "version": 1,` + "\n", ``, `v:1: version: the version of the file form is missing; this program reads version 1`},
+		{`"version": 1`, `"version": 2`, `v:2: version: the file form has version 2; a verdict that this program reads has version 1`},
+		{` "version": 1,` + "\n", ``, `v:1: version: the version of the file form is missing; a verdict that this program reads has version 1`},
 		{`"load"`, `"loads"`, `v:58: results[2].property: found "loads"; want one of integrity, monotonic, `},
 		{`"unknown"`, `"skipped"`, `v:59: results[2].outcome: found "skipped"; want one of pass, fail, unknown, not applicable, mistake`},
 		{`"outcome": "fail"`, `"outcome": "pass"`, `results[1].violations: a property has violations if its outcome is fail, and else none; found 1 and the outcome pass`},

@@ -18,6 +18,9 @@ type Header struct {
 	Kind    string `json:"kind"` // run, failure, summary, verify or shrink
 }
 
+// Head begins a line of a kind.
+func Head(kind string) Header { return Header{JSONVersion, kind} }
+
 type runJSON struct {
 	Header
 	Name           string          `json:"name"`
@@ -71,7 +74,7 @@ type causeJSON struct {
 // WriteJSON writes the run on one line, with its plan if withPlan is set.
 func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 	form := runJSON{
-		Header:         Header{JSONVersion, "run"},
+		Header:         Head("run"),
 		Name:           r.Name,
 		Outcome:        string(r.Verdict.Outcome()),
 		Hash:           r.Hash,
@@ -123,7 +126,7 @@ func (f Failure) WriteJSON(w io.Writer) error {
 	return WriteLine(w, struct {
 		Header
 		Failure
-	}{Header{JSONVersion, "failure"}, f})
+	}{Head("failure"), f})
 }
 
 type summaryJSON struct {
@@ -173,7 +176,7 @@ type propertyJSON struct {
 // WriteJSON writes the summary on one line.
 func (s *Summary) WriteJSON(w io.Writer) error {
 	form := summaryJSON{
-		Header: Header{JSONVersion, "summary"},
+		Header: Head("summary"),
 		Seeds:  s.Seeds, Done: s.Done(), Pass: s.outcomes[checker.Pass], Fail: s.Failing(), Unknown: s.Undecided(), Failed: s.Failed(),
 		Note: s.Note, ElapsedSeconds: s.Elapsed.Seconds(), VirtualSeconds: s.virtual.Seconds(), WorkerSeconds: s.worker.Seconds(),
 		CheckSeconds: s.checking.Seconds(), Records: s.records, PeakMemory: s.peak, Reruns: s.reruns,

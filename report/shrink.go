@@ -137,7 +137,7 @@ type sizeJSON struct {
 // WriteJSON writes the result on one line.
 func (s *Shrunk) WriteJSON(w io.Writer) error {
 	return WriteLine(w, shrunkJSON{
-		Header{JSONVersion, "shrink"}, s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violationForm(s.Violation),
+		Head("shrink"), s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violationForm(s.Violation),
 		sizeJSON{s.Before.Decisions(), s.Before}, sizeJSON{s.After.Decisions(), s.After},
 		json.RawMessage(s.Run.Plan.Line()), s.File, s.Run.Hash, s.Replays, s.Minimal, s.Note, s.Runs, s.Failed, s.Elapsed.Seconds(),
 	})

@@ -111,7 +111,7 @@ func (v *Verification) WriteJSON(w io.Writer) error {
 		ElapsedSeconds float64      `json:"elapsedSeconds"`
 		VirtualSeconds float64      `json:"virtualSeconds"`
 	}{
-		Header{JSONVersion, "verify"}, v.Seeds, v.Done(), v.equal,
+		Head("verify"), v.Seeds, v.Done(), v.equal,
 		append([]Comparison{}, v.differ...), append([]Comparison{}, v.unsure...), append([]Failure{}, v.failures...),
 		v.reruns, v.Note, v.Elapsed.Seconds(), v.virtual.Seconds(),
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"runtime"
 	"time"
 
@@ -12,12 +11,11 @@ import (
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/internal/family"
-	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// campaignFlags are the flags of campaign.
-type campaignFlags struct {
+// search is the command campaign: it searches seeds for violations and keeps what it finds,
+// or runs again what was kept.
+type search struct {
 	length   time.Duration
 	dir      string
 	base     seedFlag
@@ -27,23 +25,49 @@ type campaignFlags struct {
 	replay   bool
 	worker   workerFlags
 	json     bool
+
+	given *flags
 }
 
-// campaign searches seeds for violations and keeps what it finds, or runs again
-// what was kept.
-func (c *console) campaign(ctx context.Context, args []string) (int, error) {
-	f, err := parseCampaign(args)
+func (s *search) flags(f *flags) {
+	s.length, s.shrink, s.dir, s.given = 10*time.Minute, 30*time.Second, "corpus", f
+	f.add(&s.length, "for TIME", "how long to begin new seeds; what has begun is finished, which may take as long again as -shrink; 10m")
+	f.add(&s.dir, "corpus DIR", `the corpus; it is made if there is none; "corpus"`)
+	f.add(&s.base, "base N", "the first seed; without it, or with the same as the last time, the campaign goes on where the last one stopped")
+	f.add(&s.shrink, "shrink TIME", "how long to shrink each new finding; 0: not at all; 30s")
+	f.add(&s.scenario, "scenario NAME", "seeds of a scenario's family; simrun faults lists them")
+	f.add(&s.mode, "mode MODE", "the mode of their plans, as for simrun -seed; a finding of another mode is another finding")
+	f.add(&s.replay, "replay", "run the plans of the corpus, and no seeds")
+	s.worker.add(f)
+	f.json(&s.json)
+}
+
+func (s *search) check() error {
+	switch given := s.given.given("for", "base", "shrink", "scenario", "mode"); {
+	case s.replay && given != "":
+		return usageErrorf("-replay and %s exclude each other: it runs the plans of the corpus, once each", given)
+	case s.length <= 0:
+		return usageErrorf("-for %s: want a time such as 10m", s.length)
+	case s.shrink < 0:
+		return usageErrorf("-shrink %s: want a time such as 30s, or 0 to keep plans as they are drawn", s.shrink)
+	case s.dir == "":
+		return usageErrorf("-corpus needs the name of a directory")
+	}
+	return s.worker.check()
+}
+
+func (s *search) run(ctx context.Context, c *console) (int, error) {
+	if err := s.check(); err != nil {
+		return 0, err
+	}
+	if s.replay {
+		return s.runKept(ctx, c)
+	}
+	plans, err := c.family(&familyFlags{scenario: s.scenario, mode: s.mode})
 	if err != nil {
 		return 0, err
 	}
-	if f.replay {
-		return c.replayCorpus(ctx, f)
-	}
-	plans, err := family.New(f.scenario, string(f.mode), nil)
-	if err != nil {
-		return 0, &usageError{err}
-	}
-	kept, err := corpus.Open(f.dir)
+	kept, err := corpus.Open(s.dir)
 	if errors.Is(err, corpus.ErrBusy) {
 		return 0, &usageError{err}
 	}
@@ -55,94 +79,48 @@ func (c *console) campaign(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, &usageError{err}
 	}
-	if f.scenario != state.Scenario || string(f.mode) != state.Mode || f.base.given && f.base.seed != state.Base {
-		state.Begin(f.scenario, string(f.mode), f.base.seed)
+	if s.scenario != state.Scenario || string(s.mode) != state.Mode || s.base.given && s.base.seed != state.Base {
+		state.Begin(s.scenario, string(s.mode), s.base.seed)
 	}
-	worker, err := c.worker(ctx, f.worker)
+	runner, err := c.simulator(ctx, s.worker)
 	if err != nil {
 		return 0, err
 	}
-	code, err := drive.CodeOf(worker.Path)
+	code, err := drive.CodeOf(runner.Worker.Path)
 	if err != nil {
 		return 0, err
 	}
 	state.Versions = code.Versions()
-	return c.search(ctx, f, plans, kept, state, worker)
-}
-
-func parseCampaign(args []string) (*campaignFlags, error) {
-	f := new(campaignFlags)
-	set := flag.NewFlagSet("campaign", flag.ContinueOnError)
-	f.length, f.shrink = 10*time.Minute, 30*time.Second
-	set.Var(lengthFlag{&f.length}, "for", "")
-	set.StringVar(&f.dir, "corpus", "corpus", "")
-	set.Var(&f.base, "base", "")
-	set.Var(lengthFlag{&f.shrink}, "shrink", "")
-	set.StringVar(&f.scenario, "scenario", "", "")
-	set.Var(&f.mode, "mode", "")
-	set.BoolVar(&f.replay, "replay", false, "")
-	f.worker.add(set)
-	set.BoolVar(&f.json, "json", false, "")
-	if err := parse(set, args); err != nil {
-		return nil, err
-	}
-	var excluded []string
-	set.Visit(func(given *flag.Flag) {
-		switch given.Name {
-		case "for", "base", "shrink", "scenario", "mode":
-			excluded = append(excluded, "-"+given.Name)
-		}
-	})
-	switch {
-	case set.NArg() > 0:
-		return nil, usageErrorf("campaign takes no arguments, and there is %q; -corpus DIR names the directory", set.Arg(0))
-	case f.replay && len(excluded) > 0:
-		return nil, usageErrorf("-replay and %s exclude each other: it runs the plans of the corpus, once each", excluded[0])
-	case f.length <= 0:
-		return nil, usageErrorf("-for %s: want a time such as 10m", f.length)
-	case f.shrink < 0:
-		return nil, usageErrorf("-shrink %s: want a time such as 30s, or 0 to keep plans as they are drawn", f.shrink)
-	case f.dir == "":
-		return nil, usageErrorf("-corpus needs the name of a directory")
-	}
-	return f, f.worker.check()
-}
-
-// search runs the campaign and reports on it.
-func (c *console) search(ctx context.Context, f *campaignFlags, plans *family.Family, kept *corpus.Corpus, state *corpus.State, worker det.Worker) (int, error) {
-	runner := &drive.Simulator{Worker: worker}
 	start := time.Now()
-	out := c.campaignWriter(f)
+	out := s.writer(c)
 	var writeErr error
 	result, stopped := campaign.Run(ctx, campaign.Config{
 		Runner:   runner,
 		Draw:     plans.Member,
-		Shrink:   campaign.ShrinkWith(runner, f.shrink),
+		Shrink:   campaign.ShrinkWith(runner, s.shrink),
 		Corpus:   kept,
 		State:    state,
 		Marks:    coverage.New(faultKinds()),
 		Parallel: runtime.NumCPU(),
-		For:      f.length,
+		For:      s.length,
 		OnEvent: func(e campaign.Event) {
 			if e.Found != nil {
-				c.progress.clear()
 				writeErr = errors.Join(writeErr, out.Found(e))
 			}
 			elapsed := time.Since(start)
-			c.progress.show("%s %s of %s, %d seeds, %d findings (%d new), %.1f seeds/s", bar(int(min(elapsed, f.length)/time.Millisecond), int(f.length/time.Millisecond)),
-				elapsed.Round(time.Second), f.length, e.Seeds, len(kept.Findings()), e.New, float64(e.Seeds)/elapsed.Seconds())
+			c.progress.show("%s %s of %s, %d seeds, %d findings (%d new), %.1f seeds/s", bar(int(min(elapsed, s.length)/time.Millisecond), int(s.length/time.Millisecond)),
+				elapsed.Round(time.Second), s.length, e.Seeds, len(kept.Findings()), e.New, float64(e.Seeds)/elapsed.Seconds())
 		},
 	})
-	c.progress.clear()
 	if err := errors.Join(writeErr, out.Campaign(kept, state, result)); err != nil {
 		return 0, err
 	}
 	return campaignStatus(result), stopped
 }
 
-func (c *console) campaignWriter(f *campaignFlags) *campaign.Writer {
-	return &campaign.Writer{Out: c.stdout, JSON: f.json, Dir: f.dir, Replay: func(plan string) string {
-		return commandLine(c.name, append([]string{"-plan", plan}, f.worker.arguments()...))
+func (s *search) writer(c *console) *campaign.Writer {
+	return &campaign.Writer{Out: c.stdout, JSON: s.json, Dir: s.dir, Replay: func(plan string) string {
+		return commandLine(c.name, append([]string{"-plan", plan}, s.worker.arguments()...)...)
 	}}
 }
 
@@ -171,29 +149,28 @@ func faultKinds() (kinds []string) {
 	return kinds
 }
 
-// replayCorpus runs every plan of a corpus again.
-func (c *console) replayCorpus(ctx context.Context, f *campaignFlags) (int, error) {
-	findings, err := corpus.Read(f.dir)
+// runKept runs every plan of a corpus again.
+func (s *search) runKept(ctx context.Context, c *console) (int, error) {
+	findings, err := corpus.Read(s.dir)
 	if err != nil {
 		return 0, &usageError{err}
 	}
 	if len(findings) == 0 {
-		return 0, usageErrorf("-corpus %s: there are no findings to replay; simrun campaign -corpus %s makes some", f.dir, f.dir)
+		return 0, usageErrorf("-corpus %s: there are no findings to replay; simrun campaign -corpus %s makes some", s.dir, s.dir)
 	}
-	worker, err := c.worker(ctx, f.worker)
+	runner, err := c.simulator(ctx, s.worker)
 	if err != nil {
 		return 0, err
 	}
 	done := 0
-	all, err := campaign.Replay(ctx, &drive.Simulator{Worker: worker}, findings, runtime.NumCPU(), func(campaign.Replayed) {
+	all, err := campaign.Replay(ctx, runner, findings, runtime.NumCPU(), func(campaign.Replayed) {
 		done++
 		c.progress.show("%s %d of %d findings", bar(done, len(findings)), done, len(findings))
 	})
-	c.progress.clear()
 	if err != nil {
 		return 0, err
 	}
-	if err := c.campaignWriter(f).Replays(all); err != nil {
+	if err := s.writer(c).Replays(all); err != nil {
 		return 0, err
 	}
 	for _, replayed := range all {

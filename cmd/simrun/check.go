@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/checker/tracevalidation"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
@@ -15,101 +18,136 @@ import (
 // mostBytes is the most that the file of a history or a verdict may have.
 const mostBytes = 4 << 30
 
-// check judges histories from files.
-func (c *console) check(ctx context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("check", flag.ContinueOnError)
-	asJSON := set.Bool("json", false, "")
-	all := set.Bool("v", false, "")
-	verdict := set.String("verdict", "", "")
-	if err := parse(set, args); err != nil {
-		return 0, err
-	}
-	if *verdict != "" && set.NArg() != 1 {
-		return 0, usageErrorf("-verdict FILE takes the verdict of one history, and there are %d", set.NArg())
-	}
-	if set.NArg() == 0 {
-		return 0, usageErrorf("check needs the files of histories; simrun -seed 1 -write-history FILE writes one")
-	}
-	worst := statusHold
-	for _, file := range set.Args() {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		run, err := fromHistory(file, func(text []byte) (*report.Run, error) { return drive.Judge(text, checker.Config{}) })
-		if err != nil {
-			worst = max(worst, c.fail(err))
-			continue
-		}
-		run.Name = file
-		worst = max(worst, status(run.Verdict))
-		if *verdict != "" {
-			if err := files.Write(*verdict, run.EncodeVerdict()); err != nil {
-				return 0, fmt.Errorf("%s: cannot write the verdict: %w", *verdict, plainError(err))
-			}
-		}
-		if err := c.writeJudged(run, *asJSON, *all); err != nil {
-			return 0, err
-		}
-	}
-	return worst, nil
+// filesFlags are what commands have that judge files.
+type filesFlags struct {
+	files []string
+	json  bool
+	all   bool
 }
 
-// report prints verdicts from files, as check does those of histories.
-func (c *console) report(ctx context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("report", flag.ContinueOnError)
-	asJSON := set.Bool("json", false, "")
-	all := set.Bool("v", false, "")
-	if err := parse(set, args); err != nil {
+func (j *filesFlags) add(f *flags, want, every string) {
+	f.arguments, f.want = &j.files, want
+	f.json(&j.json)
+	f.add(&j.all, "v", "show every "+every)
+}
+
+const wantHistories = "the files of histories; simrun -seed 1 -write-history FILE writes one"
+
+// check is the command that judges histories from files.
+type check struct {
+	filesFlags
+	verdict string
+}
+
+func (k *check) flags(f *flags) {
+	f.add(&k.verdict, "verdict FILE", "write the verdict as data, of one history; docs/verdict.md describes it, and simrun report prints it")
+	k.filesFlags.add(f, wantHistories, "property with its evidence, and every violation")
+}
+
+func (k *check) run(ctx context.Context, c *console) (int, error) {
+	if k.verdict != "" && len(k.files) != 1 {
+		return 0, usageErrorf("-verdict FILE takes the verdict of one history, and there are %d", len(k.files))
+	}
+	if err := checkTarget("verdict", k.verdict, false); err != nil {
 		return 0, err
 	}
-	if set.NArg() == 0 {
-		return 0, usageErrorf("report needs the files of verdicts; simrun check -verdict FILE HISTORY writes one")
-	}
-	worst := statusHold
-	for _, file := range set.Args() {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
+	return c.eachFile(ctx, k.files, func(file string) (int, error) {
+		run, err := fromHistory(file, func(text []byte) (*report.Run, error) { return drive.Judge(text, checker.Config{}) })
+		if err != nil {
+			return 0, err
 		}
+		run.Name = file
+		if err := writeTarget("verdict", k.verdict, run.EncodeVerdict()); err != nil {
+			return 0, err
+		}
+		return k.write(c, run)
+	})
+}
+
+// write prints a verdict.
+func (j *filesFlags) write(c *console, run *report.Run) (int, error) {
+	if j.json {
+		return status(run.Verdict), run.WriteJSON(c.stdout, true)
+	}
+	if err := report.WritePlan(c.stdout, run, c.style(j.all)); err != nil {
+		return 0, err
+	}
+	if err := report.WriteVerdict(c.stdout, run, c.style(j.all)); err != nil {
+		return 0, err
+	}
+	_, err := fmt.Fprintln(c.stdout)
+	return status(run.Verdict), err
+}
+
+// printVerdict is the command that prints verdicts from files, as check does those of histories.
+type printVerdict struct{ filesFlags }
+
+func (p *printVerdict) flags(f *flags) {
+	p.filesFlags.add(f, "the files of verdicts; simrun check -verdict FILE HISTORY writes one", "property with its evidence, and every violation")
+}
+
+func (p *printVerdict) run(ctx context.Context, c *console) (int, error) {
+	return c.eachFile(ctx, p.files, func(file string) (int, error) {
 		data, err := files.Read(file, mostBytes)
 		if err != nil {
-			worst = max(worst, c.fail(usageErrorf("%s: cannot read the verdict: %w", file, plainError(err))))
-			continue
+			return 0, usageErrorf("%s: cannot read the verdict: %w", file, err)
 		}
 		run, err := report.ReadVerdict(file, data)
 		if err != nil {
-			worst = max(worst, c.fail(usageErrorf("%w", err)))
-			continue
+			return 0, &usageError{err}
 		}
-		worst = max(worst, status(run.Verdict))
-		if err := c.writeJudged(run, *asJSON, *all); err != nil {
+		return p.write(c, run)
+	})
+}
+
+// validate is the command that explains histories from files by the model.
+type validate struct{ filesFlags }
+
+func (v *validate) flags(f *flags) {
+	v.filesFlags.add(f, wantHistories, "record that nothing explains, not the first one alone")
+}
+
+func (v *validate) run(ctx context.Context, c *console) (int, error) {
+	return c.eachFile(ctx, v.files, func(file string) (int, error) {
+		verdict, err := fromHistory(file, func(text []byte) (*tracevalidation.Verdict, error) {
+			h, err := history.Read(bytes.NewReader(text))
+			if err != nil {
+				return nil, err
+			}
+			return tracevalidation.Check(index.New(h)), nil
+		})
+		if err != nil {
 			return 0, err
 		}
-	}
-	return worst, nil
+		status := statusBroken
+		if verdict.Holds() {
+			status = statusHold
+		}
+		if v.json {
+			return status, report.WriteLine(c.stdout, struct {
+				report.Header
+				File  string `json:"file"`
+				Holds bool   `json:"holds"`
+				*tracevalidation.Verdict
+			}{report.Head("trace-validation"), file, verdict.Holds(), verdict})
+		}
+		shown := len(verdict.Unexplained)
+		if !v.all {
+			shown = min(shown, 1)
+		}
+		_, err = fmt.Fprintf(c.stdout, "%s: %s\n", file, verdict.Text(shown))
+		return status, err
+	})
 }
 
 // fromHistory reads the file of a history and hands it to what makes something of it.
 func fromHistory[T any](file string, use func([]byte) (T, error)) (made T, err error) {
 	text, err := files.Read(file, mostBytes)
 	if err != nil {
-		return made, usageErrorf("%s: cannot read the history: %w", file, plainError(err))
+		return made, usageErrorf("%s: cannot read the history: %w", file, err)
 	}
 	if made, err = use(text); err != nil {
 		return made, usageErrorf("%s: %s", file, strings.TrimPrefix(err.Error(), "history: "))
 	}
 	return made, nil
-}
-
-func (c *console) writeJudged(run *report.Run, asJSON, all bool) error {
-	if asJSON {
-		return run.WriteJSON(c.stdout, true)
-	}
-	if err := report.WritePlan(c.stdout, run, c.style(all)); err != nil {
-		return err
-	}
-	if err := report.WriteVerdict(c.stdout, run, c.style(all)); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(c.stdout)
-	return err
 }

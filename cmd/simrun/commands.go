@@ -3,43 +3,54 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/sim/det"
+	bugs "github.com/meshcheck/meshcheck/testdata/planted"
 )
 
-// A command is what simrun can do. Its name is the first argument; the command
-// without a name runs plans.
-type command struct {
-	run  func(*console, context.Context, []string) (status int, err error)
-	text string // its help; simrun stands for the name of the program
+// A command is what simrun can do. Its fields hold what its flags and arguments say.
+type command interface {
+	// flags declares the flags, with their defaults.
+	flags(*flags)
+	// run does it and returns the exit status. An error is printed as one sentence.
+	run(context.Context, *console) (status int, err error)
 }
 
-var commands map[string]command
-
-func init() {
-	commands = map[string]command{
-		"":             {(*console).simulate, simulateHelp},
-		"check":        {(*console).check, checkHelp},
-		"report":       {(*console).report, reportHelp},
-		"verify":       {(*console).verify, verifyHelp},
-		"faults":       {(*console).faults, faultsHelp},
-		"properties":   {(*console).properties, propertiesHelp},
-		"shrink":       {(*console).shrink, shrinkHelp},
-		"campaign":     {(*console).campaign, campaignHelp},
-		"planted":      {(*console).planted, plantedHelp},
-		"model":        {(*console).model, modelHelp},
-		"validate":     {(*console).validate, validateHelp},
-		"behaviour":    {(*console).validate, validateHelp}, // an earlier name
-		"build-worker": {(*console).buildWorker, buildHelp},
-	}
+// commands are by name, which is the first argument; the command without a name runs plans.
+// Their help has a line "Flags:", below which it says what the flags are; simrun stands for
+// the name of the program.
+var commands = map[string]struct {
+	command func() command
+	help    string
+}{
+	"":             {func() command { return new(simulate) }, simulateHelp},
+	"check":        {func() command { return new(check) }, checkHelp},
+	"report":       {func() command { return new(printVerdict) }, reportHelp},
+	"verify":       {func() command { return new(verify) }, verifyHelp},
+	"shrink":       {func() command { return new(shrinkPlan) }, shrinkHelp},
+	"campaign":     {func() command { return new(search) }, campaignHelp},
+	"planted":      {func() command { return &hunt{from: bugSource{bugs.Files, det.Build}} }, plantedHelp},
+	"faults":       {func() command { return faults{} }, faultsHelp},
+	"properties":   {func() command { return properties{} }, propertiesHelp},
+	"model":        {func() command { return new(abstract) }, modelHelp},
+	"validate":     {func() command { return new(validate) }, validateHelp},
+	"behaviour":    {func() command { return new(validate) }, validateHelp}, // an earlier name
+	"build-worker": {func() command { return new(buildWorker) }, buildHelp},
 }
 
 func commandNames() string {
-	return "check, report, verify, shrink, faults, properties, campaign, planted, model, validate, build-worker and help, and without a command -seed 1 runs a seed"
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(commands)), func(name string) bool { return name == "" || name == "behaviour" })
+	return strings.Join(names, ", ") + " and help, and without a command -seed 1 runs a seed"
 }
 
-// help returns the help of the command, for a user who calls the program so.
-func (c command) help(program string) string {
-	text := strings.TrimPrefix(c.text, "\n")
+// helpOn returns the help on a command, for a user who calls the program so.
+func helpOn(name, program string) string {
+	entry := commands[name]
+	flags := flagsOf(name, entry.command())
+	text := strings.Replace(strings.TrimPrefix(entry.help, "\n"), "Flags:\n", "Flags:\n"+flags.help.String(), 1)
 	if program != "simrun" {
 		text += fmt.Sprintf("\nHere simrun stands for: %s\n", program)
 	}
@@ -72,30 +83,6 @@ of the execution.
   simrun help COMMAND            more on a command
 
 Flags:
-  -seed N             the seed, from 0 to 18446744073709551615
-  -seeds A-B          all seeds from A to B
-  -plan FILE          the plan to run; docs/plan.md describes it
-  -scenario NAME      a scenario; simrun faults lists them
-  -mode MODE          how the agents of a drawn plan read: clustermesh (the default),
-                      the etcds of replicas, or crd, the kube-apiserver; a seed has
-                      the same workload in both
-  -objects FILE...    start from these Kubernetes objects (YAML or JSON, from
-                      kubectl get ... -o yaml) in place of drawn pods and nodes
-  -write-plan FILE    write the plan; with -seeds, a directory for all of them
-  -write-history FILE write the history; with -seeds, a directory for all of them
-  -cpuprofile FILE    write where the worker's CPU went, for go tool pprof
-  -memprofile FILE    write where the worker allocated memory; both are for one run,
-                      and such a run may have another trace than without them
-  -worker FILE        use a worker from build-worker
-  -runtime KIND       det (the default), or stock: an unchanged Go runtime, whose
-                      seeds fix the plan and not the execution
-  -json               write JSON, one object a line, in place of text
-  -v                  show every property with its evidence, every violation and
-                      every seed; else what matters first
-  -fail-on WHICH      which broken properties have exit status 1: any (the default),
-                      or news, those that no known mechanism explains. The default
-                      is any, since a promise that is broken in a known way is
-                      broken
 
 Examples:
   simrun -seed 7 -write-plan seven.json -write-history seven.history
@@ -106,8 +93,8 @@ Examples:
 
 Exit status:
   0    every property holds that applies to the mode
-  1    a property is broken (with -fail-on news: in a way that is not known); or one could not be decided, or none was judged, which
-       is not a pass
+  1    a property is broken (with -fail-on news: in a way that is not known); or one
+       could not be decided, or none was judged, which is not a pass
   2    bad flags or bad input
   3    the harness failed: the worker could not be built, crashed, hung or grew
        too large, and the plan is kept and its place printed; or meshcheck was
@@ -122,10 +109,6 @@ check judges histories that -write-history has written, without running anything
   simrun check HISTORY...
 
 Flags:
-  -verdict FILE   write the verdict as data, of one history; docs/verdict.md
-                  describes it, and simrun report prints it
-  -json           write JSON, one object a line, in place of text
-  -v              show every property with its evidence, and every violation
 
 Examples:
   simrun -seed 7 -write-history seven.history
@@ -144,8 +127,6 @@ histories, but for how long judging took.
   simrun report VERDICT...
 
 Flags:
-  -json    write JSON, one object a line, in place of text
-  -v       show every property with its evidence, and every violation
 
 Examples:
   simrun check -verdict seven.verdict seven.history
@@ -166,11 +147,6 @@ blocked for long) is run again and counted; a seed that stays so after 3 reruns
 is undecided, which is not a success.
 
 Flags:
-  -seeds A-B          the seeds; one number is one seed
-  -mode MODE          the mode of their plans, as for simrun -seed
-  -objects FILE...    as for simrun -seed
-  -worker FILE        use a worker from build-worker
-  -json               write JSON in place of text
 
 Examples:
   simrun verify -seeds 0-199
@@ -179,6 +155,35 @@ Examples:
 
 Exit status: 0 if all histories are equal, 1 if some differ or are undecided,
 2 for bad flags, 3 if a run failed, 130 if interrupted.
+`
+
+const shrinkHelp = `
+shrink makes a plan that breaks a property smaller: as few faults, steps of the
+workload, pods, objects, hosts and nodes as will do, then simple times and
+options. The smaller plan breaks the same property on the same kind of object.
+
+  simrun shrink -seed N
+  simrun shrink -plan FILE
+
+It runs as many plans at once as there are cores, and ends when nothing more can
+be left out. The best plan so far is written if it is interrupted (^C) or if its
+time is up. A plan that is done is run twice more, to see that it replays.
+
+Flags:
+
+Examples:
+  simrun shrink -seed 5 -o five.json
+  simrun shrink -mode crd -seed 47
+  simrun shrink -plan big.json -property monotonic -kind endpoint -for 60s
+  simrun -plan five.json -v
+
+Exit status:
+  0    the smaller plan is written
+  1    the plan does not break that, so there is nothing to shrink
+  2    bad flags or bad input
+  3    the harness failed: no run of the plan came to its end, or the smaller
+       plan does not replay
+  130  interrupted; the best plan so far is written
 `
 
 const campaignHelp = `
@@ -199,19 +204,6 @@ summary.md in the corpus, the findings and a table of coverage marks: situations
 that the runs reached, and those that they never did.
 
 Flags:
-  -for TIME           how long to begin new seeds; what has begun is finished,
-                      which may take as long again as -shrink; 10m
-  -corpus DIR         the corpus; it is made if there is none; "corpus"
-  -base N             the first seed; without it, or with the same as the last
-                      time, the campaign goes on where the last one stopped
-  -shrink TIME        how long to shrink each new finding; 0: not at all; 30s
-  -scenario NAME      seeds of a scenario's family; simrun faults lists them
-  -mode MODE          the mode of their plans, as for simrun -seed; a finding of
-                      another mode is another finding
-  -replay             run the plans of the corpus, and no seeds
-  -worker FILE        use a worker from build-worker
-  -runtime KIND       as for simrun -seed
-  -json               write JSON, one object a line, in place of text
 
 Examples:
   simrun campaign -for 10m
@@ -227,6 +219,37 @@ Exit status:
   3    the harness failed: the worker could not be built, or a worker crashed,
        hung, grew too large or refused a plan in a way that was not known before
   130  interrupted; what was found until then is kept
+`
+
+const plantedHelp = `
+planted tests the checkers: it puts known bugs into Cilium's source, and into the
+simulated servers', one at a time, runs seeds with each, and tells whether the
+property that must catch the bug did, how many seeds that took, and how small the
+plan is that shows it.
+
+  simrun planted                 all bugs of testdata/planted
+  simrun planted NAME...         some of them
+
+A bug counts as caught if a plan breaks its property, for the reason that the bug
+states, with a worker that has the bug, and does not break that property on that
+kind of object with a worker that has not. The shrunk plan keeps to the same rule.
+
+Each bug needs a worker of its own, which takes seconds to build where the worker
+without bugs was built before: only the edited packages are compiled.
+
+Flags:
+
+Examples:
+  simrun planted
+  simrun planted stale-keys-not-drained -shrink 0
+
+Exit status:
+  0    every bug is caught
+  1    some are not
+  2    bad flags or bad input
+  3    the harness failed: a bug does not fit the source, a worker could not
+       be built, or the one without bugs failed
+  130  interrupted; what was done until then is printed
 `
 
 const faultsHelp = `
@@ -256,6 +279,73 @@ Examples:
   simrun check seven.history -v
 `
 
+const modelHelp = `
+model explores an abstract control plane: every interleaving of a kube-apiserver,
+replicas with their etcds, agents, pods whose addresses are used again, and
+faults. Without -real it runs no code of Cilium's and needs no worker. docs/model.md
+says what is in the model and what is not.
+
+  simrun model -all              the verdict of every property in every mode
+  simrun model -mode MODE        one mode, with the shortest counterexamples
+  simrun model -all -real        the same as -all, and what Cilium's code does in the
+                                 order of events of each counterexample
+
+A mode is a base, and repairs behind plus signs: clustermesh+sweep+fence.
+  crd          agents watch the kube-apiserver
+  kvstore      one shared, persistent etcd
+  clustermesh  the proposal: each agent reads the ephemeral etcd of a replica
+  handover     the same, but an agent reads CRDs while no etcd can be reached
+  direct       agents write to the ephemeral etcd of a replica
+  central      replicas compute what agents need from two kinds of objects
+Repairs, of clustermesh and handover:
+  sweep        a new writer deletes the keys that are not in its list
+  token        an etcd that starts empty has a new cluster ID
+  heartbeat    a replica whose watch is cut stops its heartbeat
+  fence        canaries carry the resourceVersion reached; agents refuse older
+  kept         the fence outlives a restart of the agent
+  anchor       an agent that restarts asks the kube-apiserver for its fence
+  cutover      in a handover one source is stopped before the other is used
+
+Flags:
+
+Examples:
+  simrun model -all
+  simrun model -mode clustermesh -property monotonic
+  simrun model -mode handover+cutover -agents 1 -faults 3
+  simrun model -mode direct -property durable -o trace.json
+  simrun model -mode clustermesh -property owner -plan owner.json
+  simrun model -all -real -repairs -o testdata/model
+
+Exit status: 0 if every property holds, or with -all if every cell is decided and
+with -real if no run refutes the model; 1 if a property is broken or undecided, or a
+counterexample refuted, or not repaired; 2 for bad flags; 3 if a worker failed; 130 if interrupted,
+when what is known by then is printed.
+`
+
+const validateHelp = `
+validate looks for a behaviour of the abstract mesh (simrun help model) in histories
+of Cilium's code: whether each change in an etcd and in a view is what an action of
+the model does, in some state that is consistent with all before. This is trace
+validation. The first record that no action explains is printed, with the actions
+that might have, and why each of them does not. An earlier name of the command,
+simrun behaviour, still works.
+
+  simrun validate HISTORY...
+
+What Cilium is known to do and the model does not have, such as leases that expire,
+explains a record only if its cause is in the history, and is counted.
+docs/model.md lists it.
+
+Flags:
+
+Examples:
+  simrun -seed 7 -write-history seven.history
+  simrun validate seven.history
+
+Exit status: 0 if all histories are behaviours of the model, 1 if one is not or
+could not be judged, 2 if a file is not a history.
+`
+
 const buildHelp = `
 build-worker builds the worker, the program that one run executes, and writes it
 to a file. Any linux machine of the same architecture can use it, without Go:
@@ -268,9 +358,6 @@ user's cache directory. The first build compiles Cilium, etcd and client-go,
 which takes minutes.
 
 Flags:
-  -o FILE          where to write the worker
-  -runtime KIND    det (the default) or stock
-  -plant NAME      with the bug NAME of testdata/planted in Cilium's source
 
 Examples:
   simrun build-worker -o worker

@@ -1,32 +1,102 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// parse reads flags into a set. Its error is one sentence, or flag.ErrHelp.
-func parse(set *flag.FlagSet, args []string) error {
-	set.Init(set.Name(), flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	set.Usage = func() {}
-	err := set.Parse(spread(args))
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return err
+// flags are those of a command, and what its help says of them.
+type flags struct {
+	*flag.FlagSet
+	help strings.Builder
+
+	arguments *[]string // get what belongs to no flag; nil if there is no such thing
+	want      string    // what the arguments must be; empty: there may be none
+}
+
+// flagsOf returns the flags that a command declares.
+func flagsOf(name string, c command) *flags {
+	f := &flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
+	c.flags(f)
+	return f
+}
+
+// add declares a flag by its name and the name of its value, such as "seed N", and by what
+// the help says of it. What it sets has the default.
+func (f *flags) add(into any, named, usage string) {
+	name, _, _ := strings.Cut(named, " ")
+	switch into := into.(type) {
+	case flag.Value:
+		f.Var(into, name, "")
+	case *string:
+		f.StringVar(into, name, *into, "")
+	case *bool:
+		f.BoolVar(into, name, *into, "")
+	case *int:
+		f.IntVar(into, name, *into, "")
+	case *int64:
+		f.Int64Var(into, name, *into, "")
+	case *time.Duration:
+		f.Var(lengthFlag{into}, name, "")
+	default:
+		panic(fmt.Sprintf("simrun: no flag sets a %T", into))
 	}
-	return usageErrorf("%w; %s lists the flags", err, strings.TrimSpace("simrun help "+set.Name()))
+	f.help.WriteString(text.Wrap(fmt.Sprintf("  -%-19s ", named), usage))
+}
+
+// json declares the flag that asks for JSON.
+func (f *flags) json(into *bool) {
+	f.add(into, "json", "write JSON, one object a line, in place of text")
+}
+
+// given returns the first of the flags that the user has given, with its hyphen.
+func (f *flags) given(names ...string) (first string) {
+	f.Visit(func(given *flag.Flag) {
+		if first == "" && slices.Contains(names, given.Name) {
+			first = "-" + given.Name
+		}
+	})
+	return first
+}
+
+// parse reads flags and arguments, in any order. Its error is one sentence, or
+// flag.ErrHelp.
+func (f *flags) parse(args []string) error {
+	help := strings.TrimSpace("simrun help " + f.Name())
+	for args = spread(args); ; args = args[1:] {
+		err := f.Parse(args)
+		if args = f.Args(); err != nil || len(args) == 0 {
+			switch {
+			case errors.Is(err, flag.ErrHelp):
+				return err
+			case err != nil:
+				return usageErrorf("%w; %s lists the flags", err, help)
+			case f.want != "" && len(*f.arguments) == 0:
+				return usageErrorf("%s needs %s", f.Name(), f.want)
+			}
+			return nil
+		}
+		if f.arguments == nil {
+			return usageErrorf("there is an argument %q that belongs to no flag; %s shows examples", args[0], help)
+		}
+		*f.arguments = append(*f.arguments, args[0])
+	}
 }
 
 // spread gives every file after -objects a flag of its own, since the flag package
@@ -140,17 +210,62 @@ func (f *seedFlag) Set(value string) (err error) {
 	return nil
 }
 
-// loadObjects loads the objects of -objects, if any, and says what they are.
-func (c *console) loadObjects(files list) ([]json.RawMessage, error) {
-	if len(files) == 0 {
-		return nil, nil
+// checkTarget says before a run why its output could not be written to path, if
+// it is not empty: as a file, or as a directory that is made if it is missing.
+func checkTarget(flagName, path string, directory bool) error {
+	if path == "" {
+		return nil
 	}
-	loaded, summary, err := objects.Load(files...)
-	if err != nil {
-		return nil, &usageError{err}
+	info, err := os.Stat(path)
+	dir := path
+	switch {
+	case directory && err == nil && !info.IsDir():
+		return usageErrorf("-%s %s: this must be a directory, and it is a file", flagName, path)
+	case directory:
+		if err := os.MkdirAll(path, 0o777); err != nil {
+			return usageErrorf("-%s %s: cannot make the directory: %w", flagName, path, files.Plain(err))
+		}
+	case err == nil && info.IsDir():
+		return usageErrorf("-%s %s: this is a directory; give the name of a file", flagName, path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil // a pipe or a terminal
+	case err != nil:
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return usageErrorf("-%s %s: there is no directory %s", flagName, path, filepath.Dir(path))
+		}
 	}
-	for _, line := range summary.Lines() {
-		fmt.Fprintf(c.stderr, "objects: %s\n", line)
+	if !directory {
+		dir = filepath.Dir(path)
 	}
-	return loaded, nil
+	if err := files.TryDir(dir); err != nil {
+		return usageErrorf("-%s %s: nothing can be written in the directory %s: %w", flagName, path, dir, err)
+	}
+	return nil
+}
+
+// writeTarget writes what a flag asks for, if it does.
+func writeTarget(flagName, path string, data []byte) error {
+	if path == "" {
+		return nil
+	}
+	if err := files.Write(path, data); err != nil {
+		return usageErrorf("-%s %s: cannot write it: %w", flagName, path, files.Plain(err))
+	}
+	return nil
+}
+
+// commandLine joins arguments so that a shell takes them apart again.
+func commandLine(program string, args ...string) string {
+	for _, arg := range args {
+		program += " " + quoteArgument(arg)
+	}
+	return program
+}
+
+func quoteArgument(arg string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,+@%"
+	if arg != "" && strings.Trim(arg, plain) == "" {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }

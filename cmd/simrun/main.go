@@ -34,16 +34,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		width = 0 // no terminal
-	}
-	c := &console{
-		width:    width,
-		name:     programName(),
-		stdout:   os.Stdout,
-		stderr:   os.Stderr,
-		progress: &progress{w: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))},
+	c := newConsole(programName(), os.Stdout, os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		c.width = width
 	}
 	os.Exit(c.main(ctx, os.Args[1:]))
 }
@@ -60,6 +53,11 @@ type console struct {
 // style is how text is laid out for the user.
 func (c *console) style(all bool) report.Style { return report.Style{All: all, Width: c.width} }
 
+func newConsole(name string, stdout, stderr io.Writer, terminal bool) *console {
+	p := &progress{w: stderr, terminal: terminal}
+	return &console{name: name, stdout: p.before(stdout), stderr: p.before(stderr), progress: p}
+}
+
 // main runs a command line and returns the exit status.
 func (c *console) main(ctx context.Context, args []string) int {
 	name := ""
@@ -69,15 +67,19 @@ func (c *console) main(ctx context.Context, args []string) int {
 	if name == "help" {
 		return c.help(args)
 	}
-	command, found := commands[name]
+	entry, found := commands[name]
 	if !found {
 		return c.fail(usageErrorf("there is no command %q; the commands are %s", name, commandNames()))
 	}
-	status, err := command.run(c, ctx, args)
+	status, command := statusHold, entry.command()
+	err := flagsOf(name, command).parse(args)
+	if err == nil {
+		status, err = command.run(ctx, c)
+	}
 	c.progress.clear()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(c.stdout, command.help(c.name))
+		fmt.Fprint(c.stdout, helpOn(name, c.name))
 		return statusHold
 	case err != nil && ctx.Err() != nil:
 		fmt.Fprintln(c.stderr, "simrun: interrupted")
@@ -100,16 +102,33 @@ func (c *console) fail(err error) int {
 
 // help prints the help of a command, or of the program.
 func (c *console) help(args []string) int {
-	name := ""
-	if len(args) > 0 {
-		name = args[0]
+	name := strings.Join(args, " ")
+	if _, found := commands[name]; !found {
+		return c.fail(usageErrorf("there is no help on %q; the commands are %s", name, commandNames()))
 	}
-	command, found := commands[name]
-	if !found || len(args) > 1 {
-		return c.fail(usageErrorf("there is no help on %q; the commands are %s", strings.Join(args, " "), commandNames()))
-	}
-	fmt.Fprint(c.stdout, command.help(c.name))
+	fmt.Fprint(c.stdout, helpOn(name, c.name))
 	return statusHold
+}
+
+// eachFile does something with one file after the other. One that is not what it should be
+// does not keep the others from it. The status is the worst.
+func (c *console) eachFile(ctx context.Context, files []string, do func(file string) (status int, err error)) (int, error) {
+	worst := statusHold
+	for _, file := range files {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		status, err := do(file)
+		var usage *usageError
+		if errors.As(err, &usage) {
+			status, err = c.fail(err), nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		worst = max(worst, status)
+	}
+	return worst, nil
 }
 
 // usageError is an error that the user can correct: a flag, a file.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,7 +32,7 @@ func simrun(t *testing.T, args ...string) (status int, stdout, stderr string) {
 		args[i] = strings.ReplaceAll(args[i], "WORKER", worker)
 	}
 	var out, errs bytes.Buffer
-	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
+	c := newConsole("simrun", &out, &errs, false)
 	status = c.main(t.Context(), args)
 	return status, out.String(), errs.String()
 }
@@ -324,6 +325,7 @@ func TestBadUsage(t *testing.T) {
 	require.NoError(t, os.WriteFile("empty", nil, 0o666))
 	require.NoError(t, os.WriteFile("secret.yaml", []byte("kind: Secret\n"), 0o666))
 	require.NoError(t, os.WriteFile("plan.json", []byte("{\n \"version\": 2,\n \"sed\": 7\n}\n"), 0o666))
+	require.NoError(t, os.WriteFile("main.go", []byte("package main\n"), 0o666))
 	require.NoError(t, os.Mkdir("dir", 0o777))
 	for line, want := range map[string]string{
 		"":                                 "what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples",
@@ -354,7 +356,13 @@ func TestBadUsage(t *testing.T) {
 		"-seed 1 -runtime=fast":            "-runtime fast: the runtimes are det and stock",
 		"-seed 1 -write-plan dir":          "-write-plan dir: this is a directory; give the name of a file",
 		"-seed 1 -write-history no/h":      "-write-history no/h: there is no directory no",
-		"-seeds 1-2 -write-history empty":  "-write-history empty: with -seeds this must be a directory, and it is a file",
+		"-seeds 1-2 -write-history empty":  "-write-history empty: this must be a directory, and it is a file",
+		"-seed 1 -write-plan /proc/p":      "-write-plan /proc/p: nothing can be written in the directory /proc: no such file or directory",
+		"-seeds 1-2 -write-plan /proc/p/d": "-write-plan /proc/p/d: cannot make the directory: no such file or directory",
+		"check h -verdict /proc/v":         "-verdict /proc/v: nothing can be written in the directory /proc: no such file or directory",
+		"report plan.json":                 `plan.json:2: version: the file form has version 2; a verdict that this program reads has version 1`,
+		"report garbage":                   "garbage: this is not a verdict but binary data; a verdict is a JSON object, and simrun check -verdict FILE HISTORY writes one",
+		"report main.go":                   "main.go:1: this is not a verdict, which is a JSON object; simrun check -verdict FILE HISTORY writes one",
 		"chekc h":                          `there is no command "chekc"; the commands are ` + commandNames(),
 		"check":                            "check needs the files of histories; simrun -seed 1 -write-history FILE writes one",
 		"check -q":                         "flag provided but not defined: -q; simrun help check lists the flags",
@@ -362,8 +370,8 @@ func TestBadUsage(t *testing.T) {
 		"check garbage":                    `garbage: not a history file: line 1 should be "meshcheck-history 3"`,
 		"check empty":                      `empty: not a history file: line 1 should be "meshcheck-history 3"`,
 		"verify":                           "verify needs -seeds A-B, such as -seeds 0-99",
-		"verify 7":                         `verify takes no arguments, and there is "7"; -seeds A-B names the seeds`,
-		"campaign 7":                       `campaign takes no arguments, and there is "7"; -corpus DIR names the directory`,
+		"verify 7":                         `there is an argument "7" that belongs to no flag; simrun help verify shows examples`,
+		"campaign 7":                       `there is an argument "7" that belongs to no flag; simrun help campaign shows examples`,
 		"campaign -for 0s":                 "-for 0s: want a time such as 10m",
 		"campaign -shrink -1s":             "-shrink -1s: want a time such as 30s, or 0 to keep plans as they are drawn",
 		"campaign -corpus=":                "-corpus needs the name of a directory",
@@ -371,7 +379,7 @@ func TestBadUsage(t *testing.T) {
 		"campaign -replay -corpus dir":     "-corpus dir: there are no findings to replay; simrun campaign -corpus dir makes some",
 		"campaign -scenario none -for 1s":  "-scenario none: there is no such scenario; there are " + strings.Join(family.Scenarios(), ", "),
 		"build-worker":                     "build-worker needs -o FILE, the file to write",
-		"build-worker w":                   `build-worker takes no arguments, and there is "w"; -o FILE names the file`,
+		"build-worker w":                   `there is an argument "w" that belongs to no flag; simrun help build-worker shows examples`,
 		"build-worker -o dir":              "-o dir: this is a directory; give the name of a file",
 		"help me":                          `there is no help on "me"; the commands are ` + commandNames(),
 	} {
@@ -396,9 +404,46 @@ func TestHelp(t *testing.T) {
 		require.Equal(t, statusHold, status, line)
 		require.True(t, strings.HasPrefix(stdout, heading), "%s: %s", line, stdout)
 		require.Contains(t, stdout, "Examples:\n", line)
+		require.Contains(t, stdout, "\nFlags:\n  -", line)
 		require.Contains(t, stdout, "Exit status", line)
 		require.Empty(t, stderr, line)
 	}
+}
+
+// The help has a line on each flag, and flags only where a command has some.
+func TestEachFlagHasHelp(t *testing.T) {
+	for name, entry := range commands {
+		f := flagsOf(name, entry.command())
+		count := 0
+		f.VisitAll(func(flag *flag.Flag) {
+			count++
+			require.Regexp(t, `(?m)^  -`+flag.Name+`( .*)?  \S`, helpOn(name, "simrun"), name)
+		})
+		require.Equal(t, count > 0, strings.Contains(entry.help, "\nFlags:\n"), name)
+	}
+}
+
+// Flags may come after arguments. What is no file, such as a pipe, is written to.
+func TestFlagsAfterArgumentsAndPipes(t *testing.T) {
+	scene(t)
+	require.NoError(t, syscall.Mkfifo("pipe", 0o666))
+	history := make(chan []byte)
+	go func() {
+		text, err := os.ReadFile("pipe")
+		if err != nil {
+			panic(err)
+		}
+		history <- text
+	}()
+	simrun(t, "-seed", "7", "-worker", "WORKER", "-write-history", "pipe")
+	require.NoError(t, os.WriteFile("h", <-history, 0o666))
+	status, stdout, stderr := simrun(t, "check", "h", "-json")
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status)
+	require.Contains(t, stdout, `"kind":"run","name":"h","outcome":"pass"`)
+	info, err := os.Lstat("pipe")
+	require.NoError(t, err)
+	require.Equal(t, os.ModeNamedPipe, info.Mode().Type())
 }
 
 func TestProgressOnATerminal(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,8 +70,10 @@ func hunts(t *testing.T, files fstest.MapFS, args ...string) (status int, stdout
 		return worker, nil
 	}
 	var out, errs bytes.Buffer
-	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
-	status, err = c.huntAll(t.Context(), args, bugSource{files, build})
+	c, h := newConsole("simrun", &out, &errs, false), &hunt{from: bugSource{files, build}}
+	if err = flagsOf("planted", h).parse(args); err == nil {
+		status, err = h.run(t.Context(), c)
+	}
 	if err != nil {
 		status = c.fail(err)
 	}
@@ -172,7 +175,7 @@ func TestPlantedUsage(t *testing.T) {
 		"none":        `there is no planted bug "none"; there are mode, own, seen, swarm, unseen`,
 		"-seed 3":     "flag provided but not defined: -seed; simrun help planted lists the flags",
 		"-shrink -1s": "-shrink -1s: want a time such as 60s, or 0 to keep plans as they are drawn",
-		"-o file":     "-o file: cannot make the directory: not a directory",
+		"-o file":     "-o file: this must be a directory, and it is a file",
 	} {
 		status, stdout, stderr := hunts(t, plantedBugs(), strings.Fields(line)...)
 		require.Equal(t, "simrun: "+want+"\n", stderr)
@@ -188,14 +191,13 @@ func TestPlantedUsage(t *testing.T) {
 
 func TestPlantedBugThatCannotBeBuilt(t *testing.T) {
 	scene(t)
-	var out, errs bytes.Buffer
-	c := &console{name: "simrun", stdout: &out, stderr: &errs, progress: &progress{w: &errs}}
-	_, err := c.huntAll(t.Context(), []string{"seen"}, bugSource{plantedBugs(), func(_ context.Context, cfg det.BuildConfig) (string, error) {
+	h := &hunt{names: []string{"seen"}, from: bugSource{plantedBugs(), func(_ context.Context, cfg det.BuildConfig) (string, error) {
 		if cfg.Plant != nil {
 			return "", errors.New("it does not fit")
 		}
 		return os.Executable()
-	}})
+	}}}
+	_, err := h.run(t.Context(), newConsole("simrun", io.Discard, io.Discard, false))
 	require.EqualError(t, err, "planted bug seen: it does not fit")
 
 	broken := plantedBugs()

@@ -66,6 +66,19 @@ func (p *progress) clear() {
 	}
 }
 
+// before returns a writer that removes the line before it writes.
+func (p *progress) before(w io.Writer) io.Writer { return clearing{p, w} }
+
+type clearing struct {
+	p *progress
+	w io.Writer
+}
+
+func (c clearing) Write(b []byte) (int, error) {
+	c.p.clear()
+	return c.w.Write(b)
+}
+
 // bar draws how much of a whole is done.
 func bar(done, whole int) string {
 	const width = 24

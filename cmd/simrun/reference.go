@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"strings"
 
@@ -13,15 +12,12 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// properties prints what a history is judged by.
-func (c *console) properties(_ context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("properties", flag.ContinueOnError)
-	if err := parse(set, args); err != nil {
-		return 0, err
-	}
-	if set.NArg() > 0 {
-		return 0, usageErrorf("properties takes no arguments; it prints everything that a history is judged by")
-	}
+// properties is the command that prints what a history is judged by.
+type properties struct{}
+
+func (properties) flags(*flags) {}
+
+func (properties) run(_ context.Context, c *console) (int, error) {
 	clusterMesh, crd := mode.Mode{Base: mode.ClusterMesh}, mode.Mode{Base: mode.CRD}
 	var b strings.Builder
 	b.WriteString("PROPERTIES\n")
@@ -50,15 +46,12 @@ func (c *console) properties(_ context.Context, args []string) (int, error) {
 	return statusHold, err
 }
 
-// faults prints the reference of faults, triggers and scenarios.
-func (c *console) faults(_ context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("faults", flag.ContinueOnError)
-	if err := parse(set, args); err != nil {
-		return 0, err
-	}
-	if set.NArg() > 0 {
-		return 0, usageErrorf("faults takes no arguments; it prints everything that a plan's faults can be")
-	}
+// faults is the command that prints the reference of faults, triggers and scenarios.
+type faults struct{}
+
+func (faults) flags(*flags) {}
+
+func (faults) run(_ context.Context, c *console) (int, error) {
 	scenarios, err := family.Text()
 	if err == nil {
 		_, err = fmt.Fprint(c.stdout, fault.Text(), scenarios)

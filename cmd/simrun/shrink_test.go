@@ -140,7 +140,8 @@ func TestInterruptedShrinkWritesTheBestSoFar(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	terminal := &canceller{cancel: cancel}
 	var stdout, stderr bytes.Buffer
-	c := &console{name: "simrun", stdout: &stdout, stderr: &stderr, progress: &progress{w: terminal, terminal: true}}
+	p := &progress{w: terminal, terminal: true}
+	c := &console{name: "simrun", stdout: p.before(&stdout), stderr: p.before(&stderr), progress: p}
 	status := c.main(ctx, []string{"shrink", "-plan", "big.json", "-worker", worker, "-o", "small.json"})
 	require.Equal(t, statusInterrupted, status)
 	require.Equal(t, "simrun: interrupted\n", stderr.String())
@@ -184,7 +185,7 @@ func TestShrinkUsage(t *testing.T) {
 		"-seed 7 -o no/file":               "-o no/file: there is no directory no",
 		"-seed 7 -runtime=stock":           "-runtime stock: a plan whose runs are not determined by its seed cannot be shrunk",
 		"-scenario none":                   "-scenario none: there is no such scenario; there are " + strings.Join(family.Scenarios(), ", "),
-		"-scenario " + family.Reference:    "-scenario reference needs -seed N: it has no plan of its own",
+		"-scenario " + family.Reference:    "-scenario reference needs -seed N or -seeds A-B: it has no plan of its own",
 		"-seed 7 -worker nowhere -o a.out": "-worker nowhere: no such file or directory",
 	} {
 		status, stdout, stderr := simrun(t, append([]string{"shrink"}, strings.Fields(line)...)...)

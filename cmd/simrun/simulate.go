@@ -3,210 +3,215 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
-	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// simulateFlags are the flags of the command without a name.
-type simulateFlags struct {
-	seed         seedFlag
-	seeds        seedsFlag
-	plan         string
-	scenario     string
-	mode         modeFlag
-	objects      list
-	writePlan    string
-	writeHistory string
-	cpuProfile   string
-	memProfile   string
-	worker       workerFlags
-	json         bool
-	all          bool
-	failOn       failOn
+// familyFlags say what plans of seeds are drawn from.
+type familyFlags struct {
+	scenario string
+	mode     modeFlag
+	objects  list
 }
 
-// simulate draws or reads plans, runs them and judges their histories.
-func (c *console) simulate(ctx context.Context, args []string) (int, error) {
-	f, err := parseSimulate(args)
-	if err != nil {
-		return 0, err
-	}
-	if f.seeds.given {
-		plans, err := c.family(f)
-		if err != nil {
-			return 0, err
-		}
-		return c.runMany(ctx, f, plans)
-	}
-	name, plan, err := c.plan(f)
-	if err != nil {
-		return 0, err
-	}
-	return c.runOne(ctx, f, name, plan)
-}
-
-// plan draws or reads the one plan that the flags name.
-func (c *console) plan(f *simulateFlags) (name string, plan *fault.Plan, err error) {
-	if f.plan != "" {
-		if plan, err = fault.ReadFile(f.plan); err != nil {
-			return "", nil, &usageError{err}
-		}
-		return f.plan, plan, nil
-	}
-	plans, err := c.family(f)
-	if err != nil {
-		return "", nil, err
-	}
-	if !f.seed.given { // a scenario as it is written
-		return plans.Name(), plans.Plan, nil
-	}
-	if plan, err = plans.Member(f.seed.seed); err != nil {
-		return "", nil, &usageError{err}
-	}
-	return plans.NameOf(f.seed.seed), plan, nil
+func (p *familyFlags) add(f *flags) {
+	f.add(&p.scenario, "scenario NAME", "a scenario, or with seeds the members of its family; simrun faults lists them")
+	f.add(&p.mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, or crd, the kube-apiserver; a seed has the same workload in both")
+	f.add(&p.objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml) in place of drawn pods and nodes")
 }
 
 // family returns the plans that the flags draw from.
-func (c *console) family(f *simulateFlags) (*family.Family, error) {
-	objects, err := c.loadObjects(f.objects)
-	if err != nil {
-		return nil, err
+func (c *console) family(p *familyFlags) (*family.Family, error) {
+	var loaded []json.RawMessage
+	if len(p.objects) > 0 {
+		var summary *objects.Summary
+		var err error
+		if loaded, summary, err = objects.Load(p.objects...); err != nil {
+			return nil, &usageError{err}
+		}
+		for _, line := range summary.Lines() {
+			fmt.Fprintf(c.stderr, "objects: %s\n", line)
+		}
 	}
-	plans, err := family.New(f.scenario, string(f.mode), objects)
+	plans, err := family.New(p.scenario, string(p.mode), loaded)
 	if err != nil {
 		return nil, &usageError{err}
 	}
 	return plans, nil
 }
 
-func parseSimulate(args []string) (*simulateFlags, error) {
-	f := new(simulateFlags)
-	set := flag.NewFlagSet("", flag.ContinueOnError)
-	set.Var(&f.seed, "seed", "")
-	set.Var(&f.seeds, "seeds", "")
-	set.StringVar(&f.plan, "plan", "", "")
-	set.StringVar(&f.scenario, "scenario", "", "")
-	set.Var(&f.mode, "mode", "")
-	set.Var(&f.objects, "objects", "")
-	set.StringVar(&f.writePlan, "write-plan", "", "")
-	set.StringVar(&f.writeHistory, "write-history", "", "")
-	set.StringVar(&f.cpuProfile, "cpuprofile", "", "")
-	set.StringVar(&f.memProfile, "memprofile", "", "")
-	f.worker.add(set)
-	set.BoolVar(&f.json, "json", false, "")
-	set.BoolVar(&f.all, "v", false, "")
-	set.Var(&f.failOn, "fail-on", "")
-	if err := parse(set, args); err != nil {
-		return nil, err
-	}
-	if set.NArg() > 0 {
-		return nil, usageErrorf("there is an argument %q that belongs to no flag; simrun help shows examples", set.Arg(0))
-	}
-	return f, f.check()
+// sourceFlags name one plan, and the worker that runs it.
+type sourceFlags struct {
+	seed seedFlag
+	plan string
+	familyFlags
+	worker workerFlags
 }
 
-func (f *simulateFlags) check() error {
-	sources := 0
-	for _, given := range []bool{f.seed.given, f.seeds.given, f.plan != ""} {
-		if given {
-			sources++
-		}
-	}
+func (s *sourceFlags) add(f *flags) {
+	f.add(&s.seed, "seed N", "the seed, from 0 to 18446744073709551615")
+	f.add(&s.plan, "plan FILE", "the plan, drawn before or edited; docs/plan.md describes it")
+	s.familyFlags.add(f)
+	s.worker.add(f)
+}
+
+// check refuses what does not fit together. Seeds tells whether there is a range of seeds, too.
+func (s *sourceFlags) check(seeds bool) error {
 	switch {
-	case sources == 0 && f.scenario == "":
-		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
-	case sources == 0 && f.scenario == family.Reference:
-		return usageErrorf("-scenario %s needs -seed N or -seeds A-B: it has no plan of its own", family.Reference)
-	case f.scenario != "" && f.plan != "":
-		return usageErrorf("-scenario and -plan exclude each other")
-	case f.scenario != "" && len(f.objects) > 0:
-		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods")
-	case sources > 1:
+	case seeds && (s.seed.given || s.plan != ""):
 		return usageErrorf("-seed, -seeds and -plan exclude each other")
-	case f.plan != "" && len(f.objects) > 0:
+	case s.seed.given && s.plan != "":
+		return usageErrorf("-seed and -plan exclude each other")
+	case !s.seed.given && !seeds && s.scenario == family.Reference:
+		return usageErrorf("-scenario %s needs -seed N or -seeds A-B: it has no plan of its own", family.Reference)
+	case s.scenario != "" && s.plan != "":
+		return usageErrorf("-scenario and -plan exclude each other")
+	case s.scenario != "" && len(s.objects) > 0:
+		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods")
+	case s.plan != "" && len(s.objects) > 0:
 		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
-	case f.plan != "" && f.mode != "":
+	case s.plan != "" && s.mode != "":
 		return usageErrorf("-plan and -mode exclude each other: a plan carries its mode")
-	case f.seeds.given && (f.cpuProfile != "" || f.memProfile != ""):
+	}
+	return s.worker.check()
+}
+
+// read draws or reads the plan that the flags name.
+func (s *sourceFlags) read(c *console) (name string, plan *fault.Plan, err error) {
+	if s.plan != "" {
+		if plan, err = fault.ReadFile(s.plan); err != nil {
+			return "", nil, &usageError{err}
+		}
+		return s.plan, plan, nil
+	}
+	plans, err := c.family(&s.familyFlags)
+	if err != nil {
+		return "", nil, err
+	}
+	if !s.seed.given { // a scenario as it is written
+		return plans.Name(), plans.Plan, nil
+	}
+	if plan, err = plans.Member(s.seed.seed); err != nil {
+		return "", nil, &usageError{err}
+	}
+	return plans.NameOf(s.seed.seed), plan, nil
+}
+
+// simulate is the command without a name: it draws or reads plans, runs them and judges
+// their histories.
+type simulate struct {
+	sourceFlags
+	seeds        seedsFlag
+	writePlan    string
+	writeHistory string
+	cpuProfile   string
+	memProfile   string
+	json         bool
+	all          bool
+	failOn       failOn
+}
+
+func (s *simulate) flags(f *flags) {
+	f.add(&s.seeds, "seeds A-B", "all seeds from A to B")
+	s.sourceFlags.add(f)
+	f.add(&s.writePlan, "write-plan FILE", "write the plan; with -seeds, a directory for all of them")
+	f.add(&s.writeHistory, "write-history FILE", "write the history; with -seeds, a directory for all of them")
+	f.add(&s.cpuProfile, "cpuprofile FILE", "write where the worker's CPU went, for go tool pprof")
+	f.add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
+	f.json(&s.json)
+	f.add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
+	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, those that no known mechanism explains. The default is any, since a promise that is broken in a known way is broken")
+}
+
+func (s *simulate) run(ctx context.Context, c *console) (int, error) {
+	if err := s.check(); err != nil {
+		return 0, err
+	}
+	if s.seeds.given {
+		return s.runMany(ctx, c)
+	}
+	return s.runOne(ctx, c)
+}
+
+func (s *simulate) check() error {
+	switch {
+	case !s.seed.given && !s.seeds.given && s.plan == "" && s.scenario == "":
+		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
+	case s.seeds.given && (s.cpuProfile != "" || s.memProfile != ""):
 		return usageErrorf("-cpuprofile and -memprofile are of one run: give -seed N in place of -seeds")
 	}
 	return cmp.Or(
-		f.worker.check(),
-		checkTarget("write-plan", f.writePlan, f.seeds.given),
-		checkTarget("write-history", f.writeHistory, f.seeds.given),
-		checkTarget("cpuprofile", f.cpuProfile, false),
-		checkTarget("memprofile", f.memProfile, false),
+		s.sourceFlags.check(s.seeds.given),
+		checkTarget("write-plan", s.writePlan, s.seeds.given),
+		checkTarget("write-history", s.writeHistory, s.seeds.given),
+		checkTarget("cpuprofile", s.cpuProfile, false),
+		checkTarget("memprofile", s.memProfile, false),
 	)
 }
 
 // runOne runs one plan and reports on it.
-func (c *console) runOne(ctx context.Context, f *simulateFlags, name string, plan *fault.Plan) (int, error) {
-	if f.writePlan != "" {
-		if err := files.Write(f.writePlan, plan.Encode()); err != nil {
-			return 0, err
-		}
-	}
-	if !f.json {
-		if err := report.WritePlan(c.stdout, &report.Run{Name: name, Plan: plan}, c.style(f.all)); err != nil {
-			return 0, err
-		}
-	}
-	worker, err := c.worker(ctx, f.worker)
+func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
+	name, plan, err := s.read(c)
 	if err != nil {
 		return 0, err
 	}
-	limits := det.RunConfig{OnProgress: c.runProgress(), CPUProfile: f.cpuProfile, MemProfile: f.memProfile}
-	runner := drive.Simulator{Worker: worker, Limits: limits}
-	run, err := runner.Run(ctx, plan)
-	c.progress.clear()
-	if err != nil {
-		return c.failed(f, plan, err)
+	if err := writeTarget("write-plan", s.writePlan, plan.Encode()); err != nil {
+		return 0, err
 	}
-	if f.writeHistory != "" {
-		if err := files.Write(f.writeHistory, run.File); err != nil {
+	if !s.json {
+		if err := report.WritePlan(c.stdout, &report.Run{Name: name, Plan: plan}, c.style(s.all)); err != nil {
 			return 0, err
 		}
 	}
-	run.Name = name
-	if run.Code, err = drive.CodeOf(worker.Path); err != nil {
-		c.notice(err.Error())
+	runner, err := c.simulator(ctx, s.worker)
+	if err != nil {
+		return 0, err
 	}
-	run.Commands = f.commands(c.name, run.Run)
-	status := f.failOn.status(run.Verdict)
-	if f.json {
+	runner.Limits = det.RunConfig{OnProgress: c.runProgress(), CPUProfile: s.cpuProfile, MemProfile: s.memProfile}
+	run, err := runner.Run(ctx, plan)
+	if err != nil {
+		return c.failed(s.json, plan, err)
+	}
+	if err := writeTarget("write-history", s.writeHistory, run.File); err != nil {
+		return 0, err
+	}
+	run.Name = name
+	run.Code = c.code(runner)
+	run.Commands = s.commands(c.name, run.Run)
+	status := s.failOn.status(run.Verdict)
+	if s.json {
 		return status, run.WriteJSON(c.stdout, true)
 	}
-	return status, report.WriteVerdict(c.stdout, run.Run, c.style(f.all))
+	return status, report.WriteVerdict(c.stdout, run.Run, c.style(s.all))
 }
 
 // failed reports a run that gave no history to judge.
-func (c *console) failed(f *simulateFlags, plan *fault.Plan, err error) (int, error) {
+func (c *console) failed(asJSON bool, plan *fault.Plan, err error) (int, error) {
 	failure, err := c.failure(plan, err)
 	if err != nil {
 		return 0, err
 	}
-	if f.json {
+	if asJSON {
 		if err := failure.WriteJSON(c.stdout); err != nil {
 			return 0, err
 		}
 	}
-	return 0, fmt.Errorf("the run failed (%s): %s; its plan and output are kept in %s, and %s -plan %s runs it again",
-		failure.Kind, failure.Message, failure.Kept, c.name, quoteArgument(filepath.Join(failure.Kept, "plan.json")))
+	return 0, fmt.Errorf("the run failed (%s): %s; its plan and output are kept in %s, and %s runs it again",
+		failure.Kind, failure.Message, failure.Kept, commandLine(c.name, "-plan", filepath.Join(failure.Kept, "plan.json")))
 }
 
 // failure keeps what is known of a failed run. A plan that the worker refuses is the
@@ -265,146 +270,146 @@ func (f failOn) status(v checker.Verdict) int {
 	return statusHold
 }
 
-// source are the flags that name the plan of a run.
-func (f *simulateFlags) arguments(seed uint64) []string {
-	args := []string{"-seed", strconv.FormatUint(seed, 10)}
+// arguments are the flags that name the plan of a run.
+func (s *simulate) arguments(seed uint64) (args []string) {
+	if s.scenario != "" {
+		args = []string{"-scenario", s.scenario}
+	}
 	switch {
-	case f.plan != "":
-		args = []string{"-plan", f.plan}
-	case f.scenario != "" && !f.seed.given && !f.seeds.given:
-		args = []string{"-scenario", f.scenario}
-	case f.scenario != "":
-		args = append([]string{"-scenario", f.scenario}, args...)
+	case s.plan != "":
+		args = []string{"-plan", s.plan}
+	case s.seed.given || s.seeds.given:
+		args = append(args, "-seed", strconv.FormatUint(seed, 10))
 	}
-	if len(f.objects) > 0 {
-		args = append(append(args, "-objects"), f.objects...)
+	if len(s.objects) > 0 {
+		args = append(append(args, "-objects"), s.objects...)
 	}
-	return slices.Concat(args, f.mode.arguments(), f.worker.arguments())
+	return slices.Concat(args, s.mode.arguments(), s.worker.arguments())
 }
 
 // commands are how to go on after a run: replay it; if it broke something, explain that
 // and make the plan smaller; keep it, judge it again.
-func (f *simulateFlags) commands(program string, run *report.Run) []report.Command {
-	args := f.arguments(run.Plan.Seed)
-	replay := commandLine(program, args)
+func (s *simulate) commands(program string, run *report.Run) []report.Command {
+	args := s.arguments(run.Plan.Seed)
+	replay := commandLine(program, args...)
 	commands := []report.Command{{Purpose: "replay", Line: replay}}
 	if run.Verdict.Outcome() == checker.Fail {
 		commands = append(commands,
 			report.Command{Purpose: "explain", Line: replay + " -v"},
-			report.Command{Purpose: "shrink", Line: commandLine(program+" shrink", args)})
+			report.Command{Purpose: "shrink", Line: commandLine(program+" shrink", args...)})
 	}
 	planFile, historyFile := fmt.Sprintf("seed-%d.json", run.Plan.Seed), fmt.Sprintf("seed-%d.history", run.Plan.Seed)
-	commands = append(commands, report.Command{Purpose: "keep", Line: replay + " -write-plan " + planFile + " -write-history " + historyFile})
-	if f.writeHistory != "" {
-		historyFile = f.writeHistory
-	}
-	return append(commands, report.Command{Purpose: "judge again", Line: commandLine(program, []string{"check", historyFile})})
+	return append(commands,
+		report.Command{Purpose: "keep", Line: replay + " -write-plan " + planFile + " -write-history " + historyFile},
+		report.Command{Purpose: "judge again", Line: commandLine(program, "check", cmp.Or(s.writeHistory, historyFile))})
 }
 
-// commandLine joins arguments so that a shell takes them apart again.
-func commandLine(program string, args []string) string {
-	for _, arg := range args {
-		program += " " + quoteArgument(arg)
+// eachSeed runs what is to be done with the plan of each seed, as many at once as there are
+// cores, and hands on what came of it, one at a time. An error of done or failed ends it: it
+// is not about one seed.
+func eachSeed[T any](ctx context.Context, c *console, seeds drive.Seeds, plans *family.Family, run func(context.Context, uint64, *fault.Plan) (T, error),
+	done func(uint64, T) error, failed func(report.Failure) error) error {
+	type attempt struct {
+		plan   *fault.Plan
+		result T
+		err    error
 	}
-	return program
-}
-
-func quoteArgument(arg string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,+@%"
-	if arg != "" && strings.Trim(arg, plain) == "" {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-}
-
-// An attempt is what came of one seed: a run, or an error.
-type attempt struct {
-	plan *fault.Plan
-	run  *report.Run
-	err  error
-}
-
-// runMany runs a range of seeds, as many at once as there are cores, and reports
-// on all of them together. Only the summary is kept.
-func (c *console) runMany(ctx context.Context, f *simulateFlags, plans *family.Family) (int, error) {
-	if _, err := plans.Member(f.seeds.First); err != nil {
-		return 0, &usageError{err} // of the objects, thus of every seed: say it before a build of minutes
-	}
-	worker, err := c.worker(ctx, f.worker)
-	if err != nil {
-		return 0, err
-	}
-	runner := drive.Simulator{Worker: worker}
-	start := time.Now()
-	summary := report.Summary{Seeds: f.seeds.Count(), Replay: func(seed uint64) string { return commandLine(c.name, f.arguments(seed)) }}
-	if summary.Code, err = drive.CodeOf(worker.Path); err != nil {
-		c.notice(err.Error())
-	}
-	stopped := drive.Each(ctx, f.seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (attempt, error) {
-		return f.attempt(ctx, &runner, seed, plans), nil
+	return drive.Each(ctx, seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (a attempt, _ error) {
+		if a.plan, a.err = plans.Member(seed); a.err == nil {
+			a.result, a.err = run(ctx, seed, a.plan)
+		}
+		return a, nil
 	}, func(seed uint64, a attempt) error {
-		err := c.count(f, &summary, seed, a)
-		c.progress.show("%s %d of %d seeds, %d failing, %.1f seeds/s", bar(summary.Done(), summary.Seeds),
-			summary.Done(), summary.Seeds, summary.Failing()+summary.Failed(), float64(summary.Done())/time.Since(start).Seconds())
-		return err
-	})
-	c.progress.clear()
-	summary.Elapsed = time.Since(start)
-	if stopped != nil {
-		summary.Note = "stopped before all seeds were run"
-	}
-	if err := c.writeSummary(f, &summary); err != nil {
-		return 0, err
-	}
-	return f.failOn.summaryStatus(&summary), stopped
-}
-
-func (f *simulateFlags) attempt(ctx context.Context, runner *drive.Simulator, seed uint64, plans *family.Family) (a attempt) {
-	if a.plan, a.err = plans.Member(seed); a.err != nil {
-		return a
-	}
-	run, err := runner.Run(ctx, a.plan)
-	if err != nil {
-		a.err = err
-		return a
-	}
-	a.run = run.Run
-	a.run.Name = plans.NameOf(seed)
-	if f.writePlan != "" {
-		a.err = errors.Join(a.err, files.Write(filepath.Join(f.writePlan, fmt.Sprintf("seed-%d.json", seed)), a.plan.Encode()))
-	}
-	if f.writeHistory != "" {
-		a.err = errors.Join(a.err, files.Write(filepath.Join(f.writeHistory, fmt.Sprintf("seed-%d.history", seed)), run.File))
-	}
-	return a
-}
-
-// count adds an attempt to the summary. Its error ends the campaign: it is not
-// about one seed.
-func (c *console) count(f *simulateFlags, summary *report.Summary, seed uint64, a attempt) error {
-	if a.err != nil {
+		if a.err == nil {
+			return done(seed, a.result)
+		}
 		failure, err := c.failure(a.plan, a.err)
 		if err != nil {
 			return err
 		}
-		summary.AddFailure(failure)
-		if f.json {
-			return failure.WriteJSON(c.stdout)
-		}
-		return nil
-	}
-	summary.Add(seed, a.run)
-	if f.json {
-		return a.run.WriteJSON(c.stdout, false)
-	}
-	return nil
+		return failed(failure)
+	})
 }
 
-func (c *console) writeSummary(f *simulateFlags, summary *report.Summary) error {
-	if f.json {
+// manySeeds returns the plans of seeds and what runs them. What is wrong with all plans it
+// says before a build of minutes.
+func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, seeds drive.Seeds) (*family.Family, *drive.Simulator, error) {
+	plans, err := c.family(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := plans.Member(seeds.First); err != nil {
+		return nil, nil, &usageError{err}
+	}
+	runner, err := c.simulator(ctx, w)
+	return plans, runner, err
+}
+
+// runMany runs a range of seeds and reports on all of them together. Only the summary is
+// kept.
+func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
+	plans, runner, err := c.manySeeds(ctx, &s.familyFlags, s.worker, s.seeds.Seeds)
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	summary := report.Summary{
+		Seeds: s.seeds.Count(), Code: c.code(runner),
+		Replay: func(seed uint64) string { return commandLine(c.name, s.arguments(seed)...) },
+	}
+	show := func() {
+		c.progress.show("%s %d of %d seeds, %d failing, %.1f seeds/s", bar(summary.Done(), summary.Seeds),
+			summary.Done(), summary.Seeds, summary.Failing()+summary.Failed(), float64(summary.Done())/time.Since(start).Seconds())
+	}
+	stopped := eachSeed(ctx, c, s.seeds.Seeds, plans, func(ctx context.Context, seed uint64, plan *fault.Plan) (*report.Run, error) {
+		run, err := runner.Run(ctx, plan)
+		if err != nil {
+			return nil, err
+		}
+		run.Name = plans.NameOf(seed)
+		return run.Run, s.write(seed, plan, run.File)
+	}, func(seed uint64, run *report.Run) (err error) {
+		summary.Add(seed, run)
+		if s.json {
+			err = run.WriteJSON(c.stdout, false)
+		}
+		show()
+		return err
+	}, func(failure report.Failure) (err error) {
+		summary.AddFailure(failure)
+		if s.json {
+			err = failure.WriteJSON(c.stdout)
+		}
+		show()
+		return err
+	})
+	summary.Elapsed = time.Since(start)
+	if stopped != nil {
+		summary.Note = "stopped before all seeds were run"
+	}
+	if err := s.writeSummary(c, &summary); err != nil {
+		return 0, err
+	}
+	return s.failOn.summaryStatus(&summary), stopped
+}
+
+// write writes the files of a seed that are asked for.
+func (s *simulate) write(seed uint64, plan *fault.Plan, history []byte) error {
+	in := func(dir, form string) string {
+		if dir == "" {
+			return ""
+		}
+		return filepath.Join(dir, fmt.Sprintf(form, seed))
+	}
+	return cmp.Or(writeTarget("write-plan", in(s.writePlan, "seed-%d.json"), plan.Encode()),
+		writeTarget("write-history", in(s.writeHistory, "seed-%d.history"), history))
+}
+
+func (s *simulate) writeSummary(c *console, summary *report.Summary) error {
+	if s.json {
 		return summary.WriteJSON(c.stdout)
 	}
-	return summary.WriteText(c.stdout, c.style(f.all))
+	return summary.WriteText(c.stdout, c.style(s.all))
 }
 
 // summaryStatus is the exit status of a campaign: a failure of the harness comes

@@ -2,107 +2,75 @@ package main
 
 import (
 	"context"
-	"flag"
-	"runtime"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 )
 
-type comparison struct {
-	plan    *fault.Plan
-	virtual time.Duration
-	report.Comparison
-	err error
+// verify is the command that runs each seed twice and compares the histories: with all
+// cores busy, which is what a run must not depend on.
+type verify struct {
+	seeds seedsFlag
+	familyFlags
+	worker workerFlags
+	json   bool
 }
 
-// verify runs each seed twice and compares the histories.
-func (c *console) verify(ctx context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("verify", flag.ContinueOnError)
-	var (
-		seeds    seedsFlag
-		files    list
-		mode     modeFlag
-		asJSON   = set.Bool("json", false, "")
-		location workerFlags
-	)
-	set.Var(&seeds, "seeds", "")
-	set.Var(&files, "objects", "")
-	set.Var(&mode, "mode", "")
-	set.StringVar(&location.path, "worker", "", "")
-	if err := parse(set, args); err != nil {
-		return 0, err
-	}
-	switch {
-	case set.NArg() > 0:
-		return 0, usageErrorf("verify takes no arguments, and there is %q; -seeds A-B names the seeds", set.Arg(0))
-	case !seeds.given:
+func (v *verify) flags(f *flags) {
+	f.add(&v.seeds, "seeds A-B", "the seeds; one number is one seed")
+	v.familyFlags.add(f)
+	f.add(&v.worker.path, "worker FILE", "use a worker from build-worker")
+	f.json(&v.json)
+}
+
+func (v *verify) run(ctx context.Context, c *console) (int, error) {
+	if !v.seeds.given {
 		return 0, usageErrorf("verify needs -seeds A-B, such as -seeds 0-99")
 	}
-	if err := location.check(); err != nil {
+	if err := (&sourceFlags{familyFlags: v.familyFlags, worker: v.worker}).check(true); err != nil {
 		return 0, err
 	}
-	objects, err := c.loadObjects(files)
+	plans, runner, err := c.manySeeds(ctx, &v.familyFlags, v.worker, v.seeds.Seeds)
 	if err != nil {
 		return 0, err
 	}
-	config := fault.DrawConfig{Mode: string(mode), Objects: objects}
-	if _, err := fault.Draw(seeds.First, config); err != nil {
-		return 0, &usageError{err}
+	type compared struct {
+		report.Comparison
+		virtual time.Duration
 	}
-	worker, err := c.worker(ctx, location)
-	if err != nil {
-		return 0, err
-	}
-	result, stopped := c.compareAll(ctx, &drive.Simulator{Worker: worker}, seeds.Seeds, config)
-	if *asJSON {
-		err = result.WriteJSON(c.stdout)
-	} else {
-		err = result.WriteText(c.stdout)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return verifyStatus(result), stopped
-}
-
-// compareAll compares the runs of all seeds, with all cores busy: what a run must
-// not depend on.
-func (c *console) compareAll(ctx context.Context, runner *drive.Simulator, seeds drive.Seeds, config fault.DrawConfig) (*report.Verification, error) {
 	start := time.Now()
-	result := &report.Verification{Seeds: seeds.Count()}
-	stopped := drive.Each(ctx, seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (one comparison, _ error) {
-		if one.plan, one.err = fault.Draw(seed, config); one.err == nil {
-			one.Comparison, one.virtual, one.err = runner.Compare(ctx, one.plan)
-		}
-		return one, nil
-	}, func(_ uint64, one comparison) error {
-		if one.err == nil {
-			result.Add(one.Comparison, one.virtual)
-		} else if failure, err := c.failure(one.plan, one.err); err == nil {
-			result.AddFailure(failure)
-		} else {
-			return err
-		}
+	result := report.Verification{Seeds: v.seeds.Count()}
+	show := func() error {
 		c.progress.show("%s %d of %d seeds twice, %d differ", bar(result.Done(), result.Seeds), result.Done(), result.Seeds, result.Differing())
 		return nil
+	}
+	stopped := eachSeed(ctx, c, v.seeds.Seeds, plans, func(ctx context.Context, _ uint64, plan *fault.Plan) (one compared, err error) {
+		one.Comparison, one.virtual, err = runner.Compare(ctx, plan)
+		return one, err
+	}, func(_ uint64, one compared) error {
+		result.Add(one.Comparison, one.virtual)
+		return show()
+	}, func(failure report.Failure) error {
+		result.AddFailure(failure)
+		return show()
 	})
-	c.progress.clear()
 	result.Elapsed = time.Since(start)
 	if stopped != nil {
 		result.Note = "stopped before all seeds were compared"
 	}
-	return result, stopped
-}
-
-func verifyStatus(v *report.Verification) int {
-	switch {
-	case v.Failed() > 0:
-		return statusHarness
-	case v.Differing()+v.Unsure() > 0:
-		return statusBroken
+	write := result.WriteText
+	if v.json {
+		write = result.WriteJSON
 	}
-	return statusHold
+	if err := write(c.stdout); err != nil {
+		return 0, err
+	}
+	switch {
+	case result.Failed() > 0:
+		return statusHarness, stopped
+	case result.Differing()+result.Unsure() > 0:
+		return statusBroken, stopped
+	}
+	return statusHold, stopped
 }

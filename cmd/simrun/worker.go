@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/planted"
+	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 	bugs "github.com/meshcheck/meshcheck/testdata/planted"
 )
@@ -16,82 +19,88 @@ import (
 // workerFlags choose the worker.
 type workerFlags struct{ path, runtime string }
 
-func (f *workerFlags) add(set *flag.FlagSet) {
-	set.StringVar(&f.path, "worker", "", "")
-	set.StringVar(&f.runtime, "runtime", "", "")
+func (w *workerFlags) add(f *flags) {
+	f.add(&w.path, "worker FILE", "use a worker from build-worker")
+	f.add(&w.runtime, "runtime KIND", "det (the default), or stock: an unchanged Go runtime, whose seeds fix the plan and not the execution")
 }
 
 // check refuses what does not fit together.
-func (f *workerFlags) check() error {
-	if f.runtime != "" && f.runtime != det.Deterministic && f.runtime != det.Stock {
-		return usageErrorf("-runtime %s: the runtimes are %s and %s", f.runtime, det.Deterministic, det.Stock)
+func (w *workerFlags) check() error {
+	if w.runtime != "" && w.runtime != det.Deterministic && w.runtime != det.Stock {
+		return usageErrorf("-runtime %s: the runtimes are %s and %s", w.runtime, det.Deterministic, det.Stock)
 	}
-	if f.path == "" {
+	if w.path == "" {
 		return nil
 	}
-	if f.runtime != "" {
+	if w.runtime != "" {
 		return usageErrorf("-worker and -runtime exclude each other: a built worker has its runtime")
 	}
-	info, err := os.Stat(f.path)
+	info, err := os.Stat(w.path)
 	switch {
 	case err != nil:
-		return usageErrorf("-worker %s: %w", f.path, plainError(err))
+		return usageErrorf("-worker %s: %w", w.path, files.Plain(err))
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return usageErrorf("-worker %s: this is not a program; simrun build-worker -o FILE makes one", f.path)
+		return usageErrorf("-worker %s: this is not a program; simrun build-worker -o FILE makes one", w.path)
 	}
 	return nil
 }
 
 // arguments returns the flags as a user would give them.
-func (f *workerFlags) arguments() (args []string) {
-	if f.path != "" {
-		args = append(args, "-worker", f.path)
+func (w *workerFlags) arguments() (args []string) {
+	if w.path != "" {
+		args = append(args, "-worker", w.path)
 	}
-	if f.runtime != "" && f.runtime != det.Deterministic {
-		args = append(args, "-runtime="+f.runtime)
+	if w.runtime != "" && w.runtime != det.Deterministic {
+		args = append(args, "-runtime="+w.runtime)
 	}
 	return args
 }
 
-// worker returns the worker that the flags ask for, built if need be.
-func (c *console) worker(ctx context.Context, f workerFlags) (det.Worker, error) {
-	if f.path != "" {
-		return det.Worker{Path: f.path, Notice: c.notice}, nil
+// simulator runs plans with the worker that the flags ask for, built if need be.
+func (c *console) simulator(ctx context.Context, w workerFlags) (*drive.Simulator, error) {
+	if w.path != "" {
+		return c.simulatorOf(w.path), nil
 	}
-	path, err := det.Build(ctx, det.BuildConfig{Runtime: f.runtime, Progress: c.progress.log})
-	c.progress.clear()
-	return det.Worker{Path: path, Notice: c.notice}, err
+	path, err := det.Build(ctx, det.BuildConfig{Runtime: w.runtime, Progress: c.progress.log})
+	return c.simulatorOf(path), err
+}
+
+// simulatorOf runs plans with a worker.
+func (c *console) simulatorOf(path string) *drive.Simulator {
+	return &drive.Simulator{Worker: det.Worker{Path: path, Notice: c.notice}}
 }
 
 // notice tells the user a sentence beside what was asked for.
-func (c *console) notice(sentence string) {
-	c.progress.clear()
-	fmt.Fprintf(c.stderr, "simrun: %s\n", sentence)
+func (c *console) notice(sentence string) { fmt.Fprintf(c.stderr, "simrun: %s\n", sentence) }
+
+// code says what is run, as far as the worker tells.
+func (c *console) code(runner *drive.Simulator) *report.Code {
+	code, err := drive.CodeOf(runner.Worker.Path)
+	if err != nil {
+		c.notice(err.Error())
+	}
+	return code
 }
 
-func (c *console) buildWorker(ctx context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("build-worker", flag.ContinueOnError)
-	out := set.String("o", "", "")
-	kind := set.String("runtime", "", "")
-	plant := set.String("plant", "", "")
-	if err := parse(set, args); err != nil {
-		return 0, err
-	}
-	switch {
-	case set.NArg() > 0:
-		return 0, usageErrorf("build-worker takes no arguments, and there is %q; -o FILE names the file", set.Arg(0))
-	case *out == "":
+// buildWorker is the command that builds the worker.
+type buildWorker struct{ out, runtime, plant string }
+
+func (b *buildWorker) flags(f *flags) {
+	f.add(&b.out, "o FILE", "where to write the worker")
+	f.add(&b.runtime, "runtime KIND", "det (the default) or stock")
+	f.add(&b.plant, "plant NAME", "with the bug NAME of testdata/planted in the source that it is built from")
+}
+
+func (b *buildWorker) run(ctx context.Context, c *console) (int, error) {
+	if b.out == "" {
 		return 0, usageErrorf("build-worker needs -o FILE, the file to write")
 	}
-	if err := (&workerFlags{runtime: *kind}).check(); err != nil {
+	if err := cmp.Or((&workerFlags{runtime: b.runtime}).check(), checkTarget("o", b.out, false)); err != nil {
 		return 0, err
 	}
-	if err := checkTarget("o", *out, false); err != nil {
-		return 0, err
-	}
-	cfg := det.BuildConfig{Runtime: *kind, Out: *out, Progress: c.progress.log}
-	if *plant != "" {
-		bug, err := bugToPlant(*plant, *kind)
+	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Progress: c.progress.log}
+	if b.plant != "" {
+		bug, err := b.bug()
 		if err != nil {
 			return 0, err
 		}
@@ -101,22 +110,21 @@ func (c *console) buildWorker(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	c.progress.clear()
-	fmt.Fprintf(c.stdout, "%s\n", path)
-	return statusHold, nil
+	_, err = fmt.Fprintln(c.stdout, path)
+	return statusHold, err
 }
 
-// bugToPlant returns the bug of testdata/planted that a worker is to have.
-func bugToPlant(name, runtime string) (*planted.Bug, error) {
-	if runtime == det.Stock {
+// bug returns the bug of testdata/planted that the worker is to have.
+func (b *buildWorker) bug() (*planted.Bug, error) {
+	if b.runtime == det.Stock {
 		return nil, usageErrorf("-plant and -runtime=stock exclude each other: a seed that shows a bug must replay")
 	}
 	names, err := planted.Names(bugs.Files)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, name) {
-		return nil, usageErrorf("-plant %s: there is no such planted bug; there are %s", name, strings.Join(names, ", "))
+	if !slices.Contains(names, b.plant) {
+		return nil, usageErrorf("-plant %s: there is no such planted bug; there are %s", b.plant, strings.Join(names, ", "))
 	}
-	return planted.Load(bugs.Files, name)
+	return planted.Load(bugs.Files, b.plant)
 }

@@ -46,7 +46,7 @@ type (
 func (w *Writer) Found(e Event) error {
 	path := corpus.PlanPath(w.Dir, e.Found)
 	if w.JSON {
-		return report.WriteLine(w.Out, foundLine{report.Header{Version: report.JSONVersion, Kind: "finding"}, e.Found.Name(), path, e.Kept, e.Found})
+		return report.WriteLine(w.Out, foundLine{report.Head("finding"), e.Found.Name(), path, e.Kept, e.Found})
 	}
 	label, explained := "new", ""
 	if e.Found.Cause != "" {
@@ -63,7 +63,7 @@ func (w *Writer) Found(e Event) error {
 // Campaign sums up: the findings, the coverage marks, and where it goes on.
 func (w *Writer) Campaign(kept *corpus.Corpus, state *corpus.State, result Result) error {
 	if w.JSON {
-		line := campaignLine{report.Header{Version: report.JSONVersion, Kind: "campaign"}, result.Seeds, result.Elapsed.Seconds(), []string{}, []string{}, state}
+		line := campaignLine{report.Head("campaign"), result.Seeds, result.Elapsed.Seconds(), []string{}, []string{}, state}
 		for _, finding := range kept.Findings() {
 			line.Findings = append(line.Findings, finding.Name())
 		}
@@ -93,7 +93,7 @@ func (w *Writer) Replays(all []Replayed) error {
 	for _, r := range all {
 		path := corpus.PlanPath(w.Dir, r.Finding)
 		if w.JSON {
-			if err := report.WriteLine(w.Out, replayLine{report.Header{Version: report.JSONVersion, Kind: "replay"}, r.Finding.Name(), path, r.Shows, r.Says}); err != nil {
+			if err := report.WriteLine(w.Out, replayLine{report.Head("replay"), r.Finding.Name(), path, r.Shows, r.Says}); err != nil {
 				return err
 			}
 		}

@@ -34,7 +34,7 @@ func TestOutcomesAreReadBack(t *testing.T) {
 func TestOutcomesThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`:                       "o:1: the file ends in the middle of the file of outcomes",
-		`{"version":7}`:           "o:1: version: the file form has version 7; this program reads version 1",
+		`{"version":7}`:           "o:1: version: the file form has version 7; a file of outcomes that this program reads has version 1",
 		`{"version":1,"speed":1}`: `o:1: a file of outcomes has no field "speed"; its fields are version, code,`,
 		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"reproduced","plan":"a.json"}]}`: "o:1: cells[0]: want an outcome with what belongs to it",
 		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"fine"}]}`:                       "o:1: cells[0]: want an outcome with what belongs to it",

@@ -198,7 +198,7 @@ func TestWhatIsNotCompleteIsAbsent(t *testing.T) {
 
 func TestDamageIsNamed(t *testing.T) {
 	for damage, want := range map[string]string{
-		`{"version": 2}`: `finding.json:1: version: the file form has version 2; this program reads version 1`,
+		`{"version": 2}`: `finding.json:1: version: the file form has version 2; a finding that this program reads has version 1`,
 		`{"vers`:         `finding.json:1: the file ends in the middle of the finding`,
 		`{"version": 1, "property": "monotonic", "faults": []}`: `describes the finding monotonic.no-fault, which belongs into a folder of that name`,
 	} {

@@ -41,19 +41,19 @@ func RemoveUnfinished(dir string) error {
 func Read(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, plain(err)
+		return nil, Plain(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, plain(err)
+		return nil, Plain(err)
 	}
 	if info.Mode()&os.ModeDevice != 0 {
 		return nil, errors.New("it is a device, not a file")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
-		return nil, plain(err)
+		return nil, Plain(err)
 	}
 	if int64(len(data)) > most {
 		return nil, fmt.Errorf("it has more than %d MiB, the most that is read", most>>20)
@@ -61,17 +61,36 @@ func Read(path string, most int64) ([]byte, error) {
 	return data, nil
 }
 
-// plain is an error without the operation and the path, which who reports it names.
-func plain(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+// TryDir says why no file can be made in a directory, if none can.
+func TryDir(dir string) error {
+	f, err := os.CreateTemp(dir, Unfinished)
+	if err != nil {
+		return Plain(err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// Plain is an error without the operation and the path, which who reports it names.
+func Plain(err error) error {
+	var (
+		path *fs.PathError
+		link *os.LinkError
+	)
+	switch {
+	case errors.As(err, &path):
 		return path.Err
+	case errors.As(err, &link):
+		return link.Err
 	}
 	return err
 }
 
-// Write replaces a file, whole.
+// Write replaces a file, whole. What is there and is no file, such as a pipe or a
+// terminal, is written to.
 func Write(path string, data []byte) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return os.WriteFile(path, data, 0)
+	}
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, Unfinished)
 	if err != nil {

@@ -105,7 +105,7 @@ func (t *Table) Finish() error {
 			seconds = append(seconds, trial.Shrunk.Elapsed.Seconds())
 		}
 	}
-	sum := Sum{report.Header{Version: report.JSONVersion, Kind: "planted"}, len(t.trials), len(seeds), median(seeds), highest(seeds), median(decisions), median(seconds)}
+	sum := Sum{report.Head("planted"), len(t.trials), len(seeds), median(seeds), highest(seeds), median(decisions), median(seconds)}
 	if t.JSON {
 		return report.WriteLine(t.Out, sum)
 	}
@@ -185,7 +185,7 @@ type (
 
 func (t *Trial) form() Line {
 	line := Line{
-		Header: report.Header{Version: report.JSONVersion, Kind: "planted-bug"}, Name: t.Bug.Name, Upstream: t.Bug.Upstream, Finding: t.Bug.Finding(),
+		Header: report.Head("planted-bug"), Name: t.Bug.Name, Upstream: t.Bug.Upstream, Finding: t.Bug.Finding(),
 		Caught: t.Caught, Seeds: t.Seeds, Known: t.Known, Failed: len(t.Failed),
 		Elapsed: t.Elapsed.Seconds(), Worker: t.Worker,
 	}

@@ -89,9 +89,9 @@ func Read(name string, data []byte, into any, form Form, check func() *Flaw) err
 func (form Form) CheckVersion(version *int) *Flaw {
 	switch {
 	case version == nil || *version == 0:
-		return Flawf("version", "the version of the file form is missing; this program reads version %d", form.Version)
+		return Flawf("version", "the version of the file form is missing; a %s that this program reads has version %d", form.What, form.Version)
 	case *version != form.Version:
-		return Flawf("version", "the file form has version %d; this program reads version %d", *version, form.Version)
+		return Flawf("version", "the file form has version %d; a %s that this program reads has version %d", *version, form.What, form.Version)
 	}
 	return nil
 }

@@ -23,7 +23,10 @@ var Linearizable = property.Property{
 	Check:   checkKubeLinearizable,
 }
 
-var kubeMachine = linearize.Machine[spec.ObjectState]{From: spec.ObjectFrom, Likely: likelyObject}
+var kubeMachine = linearize.Machine[spec.ObjectState]{From: spec.ObjectFrom, Likely: likelyObject, Show: func(op porcupine.Operation) *property.Version {
+	in := op.Input.(spec.ObjectInput)
+	return &property.Version{Op: string(in.Op), Value: spec.DescribeObject(in, op.Output.(spec.ObjectOutput))}
+}}
 
 // checkKubeLinearizable lets porcupine judge each object, after what needs no search:
 // that resourceVersions increase and that what was acknowledged was committed.
@@ -33,18 +36,16 @@ func checkKubeLinearizable(in *property.Input) property.Result {
 	if o.requests == 0 {
 		return property.Undecided("the history has no request to a kube-apiserver")
 	}
-	violations := o.violations
-	var t linearize.Tally
-	kubeMachine.Linearize(spec.Object().Partition(o.ops), deadline, &t, func(bad linearize.Piece[spec.ObjectState]) {
-		violations = append(violations, objectNotLinearizable(in, bad, deadline))
+	t := linearize.Tally{Violations: o.violations}
+	kubeMachine.Linearize(in.Records, spec.Object().Partition(o.ops), deadline, &t, noOrder, func(f *property.Facts, op porcupine.Operation, r, before *history.Record) {
+		f.Client, f.Server, f.Kind, f.Key = client(r), r.Actor, r.Kind, op.Input.(spec.ObjectInput).Key
+		if before != nil {
+			f.Before.By = client(before)
+		}
 	})
-	property.SortByTime(violations)
-	if t.Late && len(violations) == 0 {
-		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
-	}
-	return property.Judged(fmt.Sprintf("%s on %s from %s and %s, at most %d of an object at once",
+	return t.Result(fmt.Sprintf("%s on %s from %s and %s, at most %d of an object at once",
 		text.Count(t.Judged, "operation"), text.Count(t.Keys, "object"),
-		text.Count(o.requests, "request"), text.Count(o.writes, "write"), t.Widest), violations)
+		text.Count(o.requests, "request"), text.Count(o.writes, "write"), t.Widest), in.Deadline)
 }
 
 // likelyObject orders operations of one instant by their resourceVersions, writes first.
@@ -73,27 +74,6 @@ var (
 		return fmt.Sprintf("%s: %s of %s by %s was acknowledged with rv %d, but never committed, at %s", f.Server, f.Shown.Op, f.Object(), f.Client, f.Shown.RV, text.Seconds(f.At))
 	}}
 )
-
-func objectNotLinearizable(in *property.Input, p linearize.Piece[spec.ObjectState], deadline time.Time) property.Violation {
-	culprit, longest := kubeMachine.Explain(p, deadline)
-	r := &in.Records[linearize.RecordOf(culprit)]
-	object := culprit.Input.(spec.ObjectInput)
-	v := property.Violation{Rule: noOrder, Facts: property.Facts{Client: client(r), Server: r.Actor, Kind: object.Kind, Key: object.Key, At: r.At,
-		Shown: &property.Version{Op: string(object.Op), Value: describeObject(culprit)}}}
-	if len(longest) > 0 {
-		end := longest[len(longest)-1]
-		record := linearize.RecordOf(end)
-		e := &in.Records[record]
-		v.Before = &property.Version{Op: string(end.Input.(spec.ObjectInput).Op), Value: describeObject(end), By: client(e), At: e.At}
-		v.Records = append(v.Records, record)
-	}
-	v.Records = append(v.Records, linearize.RecordOf(culprit))
-	return v
-}
-
-func describeObject(op porcupine.Operation) string {
-	return spec.DescribeObject(op.Input.(spec.ObjectInput), op.Output.(spec.ObjectOutput))
-}
 
 // client is who made a request or a write.
 func client(r *history.Record) string { return property.OrDefault(r.Peer, "the initial state") }

@@ -33,7 +33,6 @@ func checkKubeWatch(in *property.Input) property.Result {
 	if len(in.Watches.Kube) == 0 && c.reads == 0 {
 		return property.Undecided("the history has no watch of a kube-apiserver")
 	}
-	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s in %s, of them %s complete and %s initial states, and %s",
 		text.Count(c.sent, "event"), text.Count(len(in.Watches.Kube), "watch"), text.Thousands(c.whole), text.Thousands(c.initial),
 		text.Count(c.reads, "read")), c.violations)
@@ -102,18 +101,15 @@ func (c *kubeWatchCheck) watch(w *index.Watching) {
 }
 
 // report notes that an event breaks a rule, the first time for each family of rules.
-func (x *kubeWatcher) report(b brokenRule, i int32, facts property.Facts, because ...int32) {
-	if x.broken[b.family] {
+func (x *kubeWatcher) report(rule *property.Rule, i int32, facts property.Facts, because ...int32) {
+	if x.broken[rule.Family] {
 		return
 	}
-	x.broken[b.family] = true
+	x.broken[rule.Family] = true
 	r := &x.c.in.Records[i]
 	facts.Client, facts.Server, facts.Kind, facts.Key, facts.Range, facts.Asked, facts.At = x.opened.Peer, r.Actor, x.opened.Kind, x.opened.Key, x.opened.End, x.opened.Ask, r.At
-	v := property.Violation{Rule: b.Rule, Facts: facts, Records: []int{int(x.w.Open)}}
-	for _, b := range append(because, i) {
-		v.Records = append(v.Records, int(b))
-	}
-	x.c.violations = append(x.c.violations, v)
+	records := append(append([]int32{x.w.Open}, because...), i)
+	x.c.violations = append(x.c.violations, property.NewViolation(rule, facts, records...))
 }
 
 // got is an event as a watch got it.

@@ -7,13 +7,6 @@ import (
 	"github.com/meshcheck/meshcheck/internal/text"
 )
 
-// brokenRule is a rule of watches and its family: a watch that breaks one of a family is
-// not told of again for the others.
-type brokenRule struct {
-	*property.Rule
-	family string
-}
-
 // The ways in which a watch is wrong.
 var (
 	afterEnd = watchRule("end", "", func(f *property.Facts) string {
@@ -40,18 +33,17 @@ var (
 	gap      = watchRule("gap", "", func(f *property.Facts) string {
 		return fmt.Sprintf("lacks the %s of %s at rv %d%s,", f.Truth.Op, f.Truth.Key, f.Truth.RV, text.AndMore(f.Others))
 	})
-	watchRules = []*property.Rule{afterEnd.Rule, sentNeverWritten.Rule, passedBookmark.Rule, bookmarkOld.Rule, wrongOrder.Rule, wrongType.Rule,
-		initialAgain.Rule, initialDiffers.Rule, beganOld.Rule, gap.Rule}
+	watchRules = []*property.Rule{afterEnd, sentNeverWritten, passedBookmark, bookmarkOld, wrongOrder, wrongType, initialAgain, initialDiffers, beganOld, gap}
 )
 
 // watchRule is the rule of that name, after the family and the way in it, if there are
 // several.
-func watchRule(family, way string, what func(*property.Facts) string) brokenRule {
+func watchRule(family, way string, what func(*property.Facts) string) *property.Rule {
 	name := family
 	if way != "" {
 		name += "-" + way
 	}
-	return brokenRule{family: family, Rule: &property.Rule{Name: name, Text: func(f *property.Facts) string {
+	return &property.Rule{Family: family, Name: name, Text: func(f *property.Facts) string {
 		about := f.Kind
 		if f.Key != "" {
 			about += " of " + f.Key
@@ -60,7 +52,7 @@ func watchRule(family, way string, what func(*property.Facts) string) brokenRule
 			about += ", " + f.Range
 		}
 		return fmt.Sprintf("%s: %s: the watch of %s on %s (asked for %q) %s at %s", f.Server, family, f.Client, about, f.Asked, what(f), text.Seconds(f.At))
-	}}}
+	}}
 }
 
 // event is an event as it was sent.

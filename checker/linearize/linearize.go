@@ -2,9 +2,14 @@
 package linearize
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Machine is a specification of one key or object, of which histories can be judged in
@@ -12,12 +17,13 @@ import (
 type Machine[S interface {
 	After(ops []porcupine.Operation) S
 }] struct {
-	From   func(S) porcupine.Model            // the specification, from a state on
-	Likely func(op porcupine.Operation) int64 // orders operations of one instant: see rank
+	From   func(S) porcupine.Model                        // the specification, from a state on
+	Likely func(op porcupine.Operation) int64             // orders operations of one instant: see rank
+	Show   func(op porcupine.Operation) *property.Version // an operation, and what came of it
 }
 
-// Piece is a part of a key's history and the state in which it starts.
-type Piece[S any] struct {
+// piece is a part of a key's history and the state in which it starts.
+type piece[S any] struct {
 	from S
 	ops  []porcupine.Operation
 }
@@ -27,11 +33,25 @@ type Tally struct {
 	Keys, Total, Judged int
 	Widest              int  // operations of one key that were under way at once, at most
 	Late                bool // the deadline passed before all was judged
+
+	Violations []property.Violation // without who did the operations
 }
 
+// Result is that of a property that was judged within a time, with the evidence.
+func (t *Tally) Result(evidence string, within time.Duration) property.Result {
+	if t.Late && len(t.Violations) == 0 {
+		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", within, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
+	}
+	return property.Judged(evidence, t.Violations)
+}
+
+// Complete adds to the facts of a violation what the operation that has no place is about. It
+// is given that operation's record and, or nil, that of the operation before it.
+type Complete func(f *property.Facts, op porcupine.Operation, by, before *history.Record)
+
 // Linearize lets porcupine judge each key's operations, in pieces that are cut at quiet
-// instants, and calls illegal for each piece that is not linearizable.
-func (m Machine[S]) Linearize(keys [][]porcupine.Operation, deadline time.Time, t *Tally, illegal func(Piece[S])) {
+// instants. A piece that is not linearizable is a violation of the rule.
+func (m Machine[S]) Linearize(records []history.Record, keys [][]porcupine.Operation, deadline time.Time, t *Tally, rule *property.Rule, complete Complete) {
 	for _, ops := range keys {
 		t.Keys++
 		t.Total += len(ops)
@@ -45,7 +65,7 @@ func (m Machine[S]) Linearize(keys [][]porcupine.Operation, deadline time.Time, 
 			t.Late = true
 			continue
 		case porcupine.Illegal:
-			illegal(bad)
+			t.Violations = append(t.Violations, m.violation(records, rule, bad, deadline, complete))
 		}
 		t.Judged += len(ops)
 	}
@@ -53,21 +73,21 @@ func (m Machine[S]) Linearize(keys [][]porcupine.Operation, deadline time.Time, 
 
 // judge judges one key's operations, in order of their calls, and returns the first
 // piece that is not Ok.
-func (m Machine[S]) judge(ops []porcupine.Operation, deadline time.Time) (Piece[S], porcupine.CheckResult) {
+func (m Machine[S]) judge(ops []porcupine.Operation, deadline time.Time) (piece[S], porcupine.CheckResult) {
 	var from S
 	for len(ops) > 0 {
 		left := time.Until(deadline)
 		if left <= 0 {
-			return Piece[S]{}, porcupine.Unknown
+			return piece[S]{}, porcupine.Unknown
 		}
 		n := quiet(ops)
-		p := Piece[S]{from, ops[:n]}
+		p := piece[S]{from, ops[:n]}
 		if result := porcupine.CheckOperationsTimeout(m.From(from), p.ops, left); result != porcupine.Ok {
 			return p, result
 		}
 		from, ops = from.After(p.ops), ops[n:]
 	}
-	return Piece[S]{}, porcupine.Ok
+	return piece[S]{}, porcupine.Ok
 }
 
 // quiet returns how many operations from the first on end before the next one
@@ -86,9 +106,26 @@ func quiet(ops []porcupine.Operation) int {
 	return len(ops)
 }
 
-// Explain returns the first operation that the longest order which porcupine finds of a
+// violation is that by a piece: by the first operation that the longest order which porcupine
+// finds of it leaves unexplained, after the operation that this order ends with.
+func (m Machine[S]) violation(records []history.Record, rule *property.Rule, p piece[S], deadline time.Time, complete Complete) property.Violation {
+	culprit, longest := m.explain(p, deadline)
+	by, before := &records[recordOf(culprit)], (*history.Record)(nil)
+	v := property.Violation{Rule: rule, Records: []int{recordOf(culprit)}, Facts: property.Facts{At: by.At, Shown: m.Show(culprit)}}
+	if len(longest) > 0 {
+		end := longest[len(longest)-1]
+		before = &records[recordOf(end)]
+		v.Before = m.Show(end)
+		v.Before.At = before.At
+		v.Records = []int{recordOf(end), recordOf(culprit)}
+	}
+	complete(&v.Facts, culprit, by, before)
+	return v
+}
+
+// explain returns the first operation that the longest order which porcupine finds of a
 // piece leaves unexplained, and the operations of this order.
-func (m Machine[S]) Explain(p Piece[S], deadline time.Time) (culprit porcupine.Operation, longest []porcupine.Operation) {
+func (m Machine[S]) explain(p piece[S], deadline time.Time) (culprit porcupine.Operation, longest []porcupine.Operation) {
 	left := max(time.Until(deadline), time.Second)
 	_, info := porcupine.CheckOperationsVerbose(m.From(p.from), p.ops, left)
 	for _, part := range info.PartialLinearizationsOperations() {
@@ -101,13 +138,13 @@ func (m Machine[S]) Explain(p Piece[S], deadline time.Time) (culprit porcupine.O
 	return firstOutside(p.ops, longest), longest
 }
 
-func RecordOf(op porcupine.Operation) int { return op.Metadata.(int) }
+func recordOf(op porcupine.Operation) int { return op.Metadata.(int) }
 
 // recordsBefore orders two orders of the same length, of which porcupine gives
 // several in no particular sequence, by their records.
 func recordsBefore(a, b []porcupine.Operation) bool {
 	for i := range a {
-		if x, y := RecordOf(a[i]), RecordOf(b[i]); x != y {
+		if x, y := recordOf(a[i]), recordOf(b[i]); x != y {
 			return x < y
 		}
 	}
@@ -119,11 +156,11 @@ func recordsBefore(a, b []porcupine.Operation) bool {
 func firstOutside(ops, order []porcupine.Operation) porcupine.Operation {
 	inside := map[int]bool{}
 	for _, op := range order {
-		inside[RecordOf(op)] = true
+		inside[recordOf(op)] = true
 	}
 	var first *porcupine.Operation
 	for i := range ops {
-		if op := &ops[i]; !inside[RecordOf(*op)] && (first == nil || op.Return < first.Return) {
+		if op := &ops[i]; !inside[recordOf(*op)] && (first == nil || op.Return < first.Return) {
 			first = op
 		}
 	}

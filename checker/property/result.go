@@ -1,5 +1,10 @@
 package property
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Outcome is what is known of a property after a run.
 type Outcome string
 
@@ -39,9 +44,11 @@ func Mistaken(what string) Result {
 	return Result{Outcome: Mistake, Evidence: "meshcheck itself is wrong, which says nothing about Cilium: " + what}
 }
 
-// Judged is a pass with the evidence, or a failure if anything was violated.
+// Judged is a pass with the evidence, or a failure if anything was violated. Violations of
+// one instant stay in the order in which they are given.
 func Judged(evidence string, violations []Violation) Result {
 	if len(violations) > 0 {
+		slices.SortStableFunc(violations, func(a, b Violation) int { return cmp.Compare(a.At, b.At) })
 		return Result{Outcome: Fail, Evidence: evidence, Violations: violations}
 	}
 	return Passed(evidence)

@@ -1,7 +1,6 @@
 package property
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -12,8 +11,9 @@ import (
 // reads is said by its Text and nowhere else: whoever wants to know what happened reads
 // the facts, not the sentence.
 type Rule struct {
-	Name string
-	Text func(*Facts) string // one sentence, without a full stop
+	Name   string
+	Family string              // of watches: a watch that breaks one rule of a family is not told of again for the others
+	Text   func(*Facts) string // one sentence, without a full stop
 }
 
 // MarshalText is the rule's name. A rule that was read from its name has no Text until
@@ -31,6 +31,17 @@ type Violation struct {
 	Facts
 	Records []int  `json:"records,omitempty"` // indices of the records that prove it, in order of cause
 	Cause   *Cause `json:"cause,omitempty"`   // nil if it is none of the known mechanisms
+}
+
+// NewViolation is the violation of a rule that records prove, of which those below zero are none.
+func NewViolation(rule *Rule, facts Facts, records ...int32) Violation {
+	v := Violation{Rule: rule, Facts: facts}
+	for _, i := range records {
+		if i >= 0 {
+			v.Records = append(v.Records, int(i))
+		}
+	}
+	return v
 }
 
 // Sentence says what happened.
@@ -87,17 +98,5 @@ func (c *Cause) Records() (all []int) {
 func (in *Input) Violation(rule *Rule, ev index.Event, facts Facts, before ...int32) Violation {
 	r := &in.Records[ev.Record]
 	facts.Agent, facts.Layer, facts.Kind, facts.Key, facts.At = r.Actor, LayerOf(ev.Layer), r.Kind, r.Key, r.At
-	v := Violation{Rule: rule, Facts: facts}
-	for _, i := range append(before, ev.Record) {
-		if i >= 0 {
-			v.Records = append(v.Records, int(i))
-		}
-	}
-	return v
-}
-
-// SortByTime puts violations in order of time, those of one instant in the order
-// of their records.
-func SortByTime(violations []Violation) {
-	slices.SortStableFunc(violations, func(a, b Violation) int { return cmp.Compare(a.At, b.At) })
+	return NewViolation(rule, facts, append(before, ev.Record)...)
 }

@@ -38,7 +38,6 @@ func checkCanaries(in *property.Input) property.Result {
 	case c.judged == 0:
 		return property.Undecided(fmt.Sprintf("the history does not say which lists the writers of %s had got", text.Count(c.puts, "canary")))
 	}
-	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s of %s, which vouch for %s", text.Thousands(c.judged), text.Count(c.puts, "canary"), text.Count(c.entries, "entry")), c.violations)
 }
 
@@ -175,13 +174,8 @@ func (c *canaryCheck) unvouched(e *index.Entry, listed int32, v *index.Version, 
 		return notVouched, nil, int(e.States[listed].Record)
 	}
 	value := c.in.Records[v.Record].Value
-	for i := range e.Claims {
-		if e.Claims[i].Value != value {
-			continue
-		}
-		if _, ok := e.Earliest(e.Claims[i].Live, listed, r.At); ok {
-			return nil, nil, 0
-		}
+	if _, ok := e.Earliest(e.LiveAs(value), listed, r.At); ok {
+		return nil, nil, 0
 	}
 	return olderThanVouched, &property.Version{Value: value, Rev: v.Rev}, int(v.Record)
 }

@@ -46,7 +46,6 @@ func checkLeases(in *property.Input) property.Result {
 	for _, l := range c.inOrder {
 		c.judge(l)
 	}
-	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s, renewed %s, %s; %s ended with %s, of which %s had to be put back",
 		text.Count(len(c.leases), "lease"), text.Count(c.renewals, "time"), text.Thousands(c.expired)+" expired",
 		text.Thousands(c.withKeys), text.Count(c.keys, "key"), text.Thousands(c.putBack)), c.violations)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/linearize"
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/spec"
 )
@@ -22,28 +22,25 @@ var Linearizable = property.Property{
 	Check:   checkLinearizable,
 }
 
-var etcdMachine = linearize.Machine[spec.KVState]{From: spec.KVFrom, Likely: likely}
+var etcdMachine = linearize.Machine[spec.KVState]{From: spec.KVFrom, Likely: likely, Show: func(op porcupine.Operation) *property.Version {
+	in := op.Input.(spec.KVInput)
+	return &property.Version{Op: string(in.Op), Value: spec.Describe(in, op.Output.(spec.KVOutput))}
+}}
 
 // checkLinearizable lets porcupine judge each key of each store.
 func checkLinearizable(in *property.Input) property.Result {
 	deadline := time.Now().Add(in.Deadline)
-	var violations []property.Violation
 	var t linearize.Tally
 	for _, s := range in.Stores {
-		etcdMachine.Linearize(spec.KV().Partition(operations(in.Records, s)), deadline, &t, func(bad linearize.Piece[spec.KVState]) {
-			violations = append(violations, notLinearizable(in, s, bad, deadline))
+		etcdMachine.Linearize(in.Records, spec.KV().Partition(operations(in.Records, s)), deadline, &t, noOrder, func(f *property.Facts, op porcupine.Operation, r, _ *history.Record) {
+			f.Server, f.Store, f.Kind, f.Key = s.Actor, s.Name, r.Kind, op.Input.(spec.KVInput).Key
 		})
 	}
-	property.SortByTime(violations)
-	evidence := fmt.Sprintf("%s on %s of %s, at most %d of a key at once",
-		text.Count(t.Judged, "operation"), text.Count(t.Keys, "key"), text.Count(len(in.Stores), "store"), t.Widest)
-	switch {
-	case t.Total == 0:
+	if t.Total == 0 {
 		return property.Undecided("no store answered a call")
-	case t.Late && len(violations) == 0:
-		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", in.Deadline, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
 	}
-	return property.Judged(evidence, violations)
+	return t.Result(fmt.Sprintf("%s on %s of %s, at most %d of a key at once",
+		text.Count(t.Judged, "operation"), text.Count(t.Keys, "key"), text.Count(len(in.Stores), "store"), t.Widest), in.Deadline)
 }
 
 var noOrder = &property.Rule{Name: "no-order", Text: func(f *property.Facts) string {
@@ -53,26 +50,3 @@ var noOrder = &property.Rule{Name: "no-order", Text: func(f *property.Facts) str
 	}
 	return fmt.Sprintf("%s: no order of the operations on %q explains %s at %s%s", f.Etcd(), f.Key, f.Shown.Value, text.Seconds(f.At), after)
 }}
-
-// notLinearizable is the violation by a piece: the first operation that the
-// longest order found leaves unexplained, and the operation that this order ends
-// with.
-func notLinearizable(in *property.Input, s *index.Store, p linearize.Piece[spec.KVState], deadline time.Time) property.Violation {
-	culprit, longest := etcdMachine.Explain(p, deadline)
-	r := &in.Records[linearize.RecordOf(culprit)]
-	input := culprit.Input.(spec.KVInput)
-	v := property.Violation{Rule: noOrder, Facts: property.Facts{
-		Server: s.Actor, Store: s.Name, Kind: r.Kind, Key: input.Key, At: r.At, Shown: &property.Version{Op: string(input.Op), Value: describe(culprit)}}}
-	if len(longest) > 0 {
-		end := longest[len(longest)-1]
-		record := linearize.RecordOf(end)
-		v.Before = &property.Version{Op: string(end.Input.(spec.KVInput).Op), Value: describe(end), At: in.Records[record].At}
-		v.Records = append(v.Records, record)
-	}
-	v.Records = append(v.Records, linearize.RecordOf(culprit))
-	return v
-}
-
-func describe(op porcupine.Operation) string {
-	return spec.Describe(op.Input.(spec.KVInput), op.Output.(spec.KVOutput))
-}

@@ -41,7 +41,6 @@ func checkRevisionOrigin(in *property.Input) property.Result {
 	if c.judged == 0 {
 		return property.Undecided("the history has no watch of an etcd from a revision")
 	}
-	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s from a revision, each compared with what its store had told the client: %s foreign and given up, %s foreign and cut short; %s of the present",
 		text.Count(c.judged, "watch"), text.Thousands(c.refused), text.Thousands(c.short), text.Thousands(c.fresh)), c.violations)
 }

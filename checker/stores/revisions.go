@@ -34,7 +34,6 @@ func checkRevisions(in *property.Input) property.Result {
 	if changes == 0 {
 		return property.Undecided("no store applied a change")
 	}
-	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s of %s, %s and %s at pinned revisions",
 		text.Count(changes, "change"), text.Count(len(in.Stores), "store"),
 		text.Count(c.writes, "acknowledged write"), text.Count(c.pinned, "answer")), c.violations)
@@ -87,20 +86,12 @@ func revision(name string, what func(*property.Facts) string) *property.Rule {
 func (c *revisionCheck) report(rule *property.Rule, s *index.Store, i int32, facts property.Facts, because ...int32) {
 	r := &c.in.Records[i]
 	facts.Server, facts.Store, facts.Kind, facts.Key, facts.At = r.Actor, s.Name, r.Kind, r.Key, r.At
-	v := property.Violation{Rule: rule, Facts: facts}
-	for _, b := range append(because, i) {
-		v.Records = append(v.Records, int(b))
-	}
-	c.violations = append(c.violations, v)
+	c.violations = append(c.violations, property.NewViolation(rule, facts, append(because, i)...))
 }
 
 // owners demands that each replica applies changes to the store that it started
 // last.
 func (c *revisionCheck) owners() {
-	byStore := map[string]*index.Store{}
-	for _, s := range c.in.Stores {
-		byStore[s.Name] = s
-	}
 	started := map[string]int{} // the last Up of an etcd on each replica
 	for i := range c.in.Records {
 		r := &c.in.Records[i]
@@ -110,7 +101,7 @@ func (c *revisionCheck) owners() {
 				started[r.Actor] = i
 			}
 		case history.Put, history.Del:
-			s := byStore[r.Store]
+			s := c.in.Store(r.Store)
 			if up, ok := started[r.Actor]; ok && c.in.Records[up].Store != r.Store {
 				c.report(otherStore, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Store: c.in.Records[up].Store}}, int32(up))
 			} else if r.Actor != s.Actor {

@@ -28,7 +28,6 @@ func checkEtcdWatch(in *property.Input) property.Result {
 	if len(in.Watches.Etcd) == 0 {
 		return property.Undecided("the history has no watch of an etcd")
 	}
-	property.SortByTime(c.violations)
 	return property.Judged(fmt.Sprintf("%s in %s and %s on %s", text.Count(c.sent, "event"), text.Count(c.answers, "answer"),
 		text.Count(c.progress, "progress notification"), text.Count(len(in.Watches.Etcd), "watch")), c.violations)
 }
@@ -50,7 +49,7 @@ type etcdWatcher struct {
 	store  *index.Store
 	start  int64   // the revision asked for
 	due    []int32 // changes of the range from start on that are not behind it
-	broken map[guarantee]bool
+	broken map[string]bool
 
 	rev        int64           // of the last event
 	taken      map[string]bool // keys sent of that revision
@@ -62,7 +61,7 @@ type etcdWatcher struct {
 
 func (c *etcdWatchCheck) watch(w *index.Watching) {
 	r := &c.in.Records[w.Open]
-	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.Store(r.Store), start: index.ParseNumber(r.Ask), broken: map[guarantee]bool{}, last: w.Open}
+	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.Store(r.Store), start: index.ParseNumber(r.Ask), broken: map[string]bool{}, last: w.Open}
 	if x.start == 0 {
 		x.start = r.Rev + 1
 	}
@@ -112,18 +111,15 @@ func inRange(key, from, end string) bool {
 }
 
 // report notes that an answer breaks a guarantee.
-func (x *etcdWatcher) report(b brokenGuarantee, i int32, facts property.Facts, because ...int32) {
-	if x.broken[b.of] {
+func (x *etcdWatcher) report(rule *property.Rule, i int32, facts property.Facts, because ...int32) {
+	if x.broken[rule.Family] {
 		return
 	}
-	x.broken[b.of] = true
+	x.broken[rule.Family] = true
 	facts.Client, facts.Server, facts.Store, facts.Asked = x.opened.Peer, x.opened.Actor, x.opened.Store, strconv.FormatInt(x.start, 10)
 	facts.Kind, facts.Key, facts.At = x.opened.Kind, x.opened.Key, x.c.in.Records[i].At
-	v := property.Violation{Rule: b.Rule, Facts: facts, Records: []int{int(x.w.Open)}}
-	for _, b := range append(because, i) {
-		v.Records = append(v.Records, int(b))
-	}
-	x.c.violations = append(x.c.violations, v)
+	records := append(append([]int32{x.w.Open}, because...), i)
+	x.c.violations = append(x.c.violations, property.NewViolation(rule, facts, records...))
 }
 
 // got is an event as a watch got it.

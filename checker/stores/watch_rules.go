@@ -8,20 +8,17 @@ import (
 	"github.com/meshcheck/meshcheck/internal/text"
 )
 
-// guarantee is one of those that etcd gives for watches, and which a watch can break
-// once: more of the same adds nothing.
-type guarantee string
-
+// The guarantees that etcd gives for watches, each a family of rules.
 const (
-	ordered       guarantee = "ordered"
-	unique        guarantee = "unique"
-	atomic        guarantee = "atomic"
-	reliable      guarantee = "reliable"
-	resumable     guarantee = "resumable"
-	bookmarkable  guarantee = "bookmarkable"
-	filtered      guarantee = "filtered"
-	versioned     guarantee = "created or modified"
-	previousValue guarantee = "previous value"
+	ordered       = "ordered"
+	unique        = "unique"
+	atomic        = "atomic"
+	reliable      = "reliable"
+	resumable     = "resumable"
+	bookmarkable  = "bookmarkable"
+	filtered      = "filtered"
+	versioned     = "created or modified"
+	previousValue = "previous value"
 )
 
 // The ways in which a watch breaks a guarantee: each rule is named after it.
@@ -63,33 +60,21 @@ var (
 	endedEarly     = watchRule(resumable, "ended", func(f *property.Facts) string {
 		return fmt.Sprintf("was ended by the compaction up to rev %d, although it wanted rev %d next,", f.Shown.Rev, f.Truth.Rev)
 	})
-	watchRules = rulesOf(passedBookmark, bookmarkLacks, notAskedFor, beforeStart, wrongOrder, sentTwice, twoAnswers, neverMade, wrongVersion, wrongPrevious,
-		atomicLacks, resumableLacks, reliableLacks, endedEarly)
+	watchRules = []*property.Rule{passedBookmark, bookmarkLacks, notAskedFor, beforeStart, wrongOrder, sentTwice, twoAnswers, neverMade, wrongVersion, wrongPrevious,
+		atomicLacks, resumableLacks, reliableLacks, endedEarly}
 )
 
 func lacksChanges(f *property.Facts) string {
 	return fmt.Sprintf("lacks %q of rev %d%s, when it got rev %d,", f.Truth.Key, f.Truth.Rev, text.AndMore(f.Others), f.Shown.Rev)
 }
 
-// brokenGuarantee is a rule, and the guarantee that is broken by it.
-type brokenGuarantee struct {
-	*property.Rule
-	of guarantee
-}
-
-func watchRule(g guarantee, how string, what func(*property.Facts) string) brokenGuarantee {
-	name := strings.ReplaceAll(string(g), " ", "-")
+// watchRule is a rule of that guarantee, and of how it is broken if there are several ways.
+func watchRule(guarantee, how string, what func(*property.Facts) string) *property.Rule {
+	name := strings.ReplaceAll(guarantee, " ", "-")
 	if how != "" {
 		name += "-" + how
 	}
-	return brokenGuarantee{of: g, Rule: &property.Rule{Name: name, Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s: not %s: the watch of %s on %q from rev %s %s at %s", f.Etcd(), g, f.Client, f.Key, f.Asked, what(f), text.Seconds(f.At))
-	}}}
-}
-
-func rulesOf(all ...brokenGuarantee) (rules []*property.Rule) {
-	for _, b := range all {
-		rules = append(rules, b.Rule)
-	}
-	return rules
+	return &property.Rule{Family: guarantee, Name: name, Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s: not %s: the watch of %s on %q from rev %s %s at %s", f.Etcd(), guarantee, f.Client, f.Key, f.Asked, what(f), text.Seconds(f.At))
+	}}
 }

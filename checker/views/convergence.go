@@ -62,7 +62,6 @@ func checkConvergence(in *property.Input) property.Result {
 	for _, id := range late {
 		violations = append(violations, lateViolation(in, id, agents[id], heal, bound))
 	}
-	property.SortByTime(violations)
 	return property.Judged(evidence, violations)
 }
 

@@ -40,7 +40,6 @@ func checkOwners(in *property.Input) property.Result {
 		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
 			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence()))
 	}
-	property.SortByTime(violations)
 	return property.Judged(evidence, violations)
 }
 

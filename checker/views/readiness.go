@@ -126,7 +126,6 @@ func (n *nursery) lateViolations(late []*birth, h index.Horizon) []property.Viol
 		v.After = v.At - n.in.Records[h.Heal].At
 		violations = append(violations, v)
 	}
-	property.SortByTime(violations)
 	return violations
 }
 

@@ -169,6 +169,5 @@ func danglingViolations(in *property.Input, bad []dangle) []property.Violation {
 		}
 		violations = append(violations, v)
 	}
-	property.SortByTime(violations)
 	return violations
 }

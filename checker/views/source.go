@@ -46,7 +46,6 @@ func checkSingleSource(in *property.Input) property.Result {
 	if agents == 0 {
 		return property.Undecided("no agent was connected when the run ended")
 	}
-	property.SortByTime(violations)
 	return property.Judged(fmt.Sprintf("%s of %s compared with the stores that they read", text.Count(compared, "entry"), text.Count(agents, "agent")), violations)
 }
 

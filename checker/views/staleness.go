@@ -286,7 +286,6 @@ func (x *stalenessIndex) violations() []property.Violation {
 		}
 		violations = append(violations, v)
 	}
-	property.SortByTime(violations)
 	return violations
 }
 

@@ -24,25 +24,11 @@ type cluster struct {
 // checkWorkload plays the workload on names alone and returns its first step
 // that cannot be done.
 func checkWorkload(p *Plan, objects given) *flaw {
-	c := cluster{
-		given:      objects,
-		startNodes: p.Topology.Nodes,
-		agents:     p.Topology.Agents,
-		namespaces: map[string]bool{},
-		nodes:      map[string]bool{},
-		pods:       map[string]string{},
-	}
-	for i := range p.Topology.Nodes {
-		c.nodes[NodeName(i)] = true
-	}
+	c := newCluster(p, objects)
 	for _, node := range objects.nodes {
-		if c.nodes[node] {
+		if number, ok := NodeNumber(node); ok && number < p.Topology.Nodes {
 			return flawf("topology.nodes", "the node %s is among the %d nodes named n0, n1, ... and among the objects", node, p.Topology.Nodes)
 		}
-		c.nodes[node] = true
-	}
-	for _, namespace := range objects.namespaces {
-		c.namespaces[namespace] = true
 	}
 	for i := range p.Pods {
 		if problem := c.create("pods["+strconv.Itoa(i)+"]", &p.Pods[i]); problem != nil {
@@ -61,6 +47,61 @@ func checkWorkload(p *Plan, objects given) *flaw {
 		}
 	}
 	return nil
+}
+
+// newCluster is what exists before the pods at the start.
+func newCluster(p *Plan, objects given) *cluster {
+	c := &cluster{
+		given:      objects,
+		startNodes: p.Topology.Nodes,
+		agents:     p.Topology.Agents,
+		namespaces: map[string]bool{},
+		nodes:      map[string]bool{},
+		pods:       map[string]string{},
+	}
+	for i := range p.Topology.Nodes {
+		c.nodes[NodeName(i)] = true
+	}
+	for _, node := range objects.nodes {
+		c.nodes[node] = true
+	}
+	for _, namespace := range objects.namespaces {
+		c.namespaces[namespace] = true
+	}
+	return c
+}
+
+// Repair makes the workload possible again after something that it needs was left out: a
+// pod whose node is missing moves to another one, and a step that cannot be done is left
+// out. What it cannot repair is for [Plan.Validate] to refuse.
+func (p *Plan) Repair() {
+	objects, _ := survey(p.Objects)
+	c := newCluster(p, objects)
+	refuge := NodeName(0)
+	if p.Topology.Nodes == 0 && len(objects.nodes) > 0 {
+		refuge = objects.nodes[len(objects.nodes)-1]
+	}
+	settle := func(pod *Pod) {
+		if !c.nodes[pod.Node] {
+			pod.Node = refuge
+		}
+	}
+	pods, ops := p.Pods[:0], p.Ops[:0]
+	for _, pod := range p.Pods {
+		settle(&pod)
+		if c.create("", &pod) == nil {
+			pods = append(pods, pod)
+		}
+	}
+	for _, op := range p.Ops {
+		if op.Op == PodCreate && op.Pod != nil {
+			settle(op.Pod)
+		}
+		if c.apply("", &op) == nil {
+			ops = append(ops, op)
+		}
+	}
+	p.Pods, p.Ops = pods, ops
 }
 
 func (c *cluster) apply(path string, op *Op) *flaw {
@@ -212,3 +253,13 @@ func (c *cluster) nodesAtTheStart() string {
 // NodeName returns the name of a node at the start, by its number: agent a<i> runs on
 // node n<i>.
 func NodeName(i int) string { return "n" + strconv.Itoa(i) }
+
+// NodeNumber returns the number of a node that is named as those at the start are.
+func NodeNumber(name string) (number int, ok bool) {
+	digits, ok := strings.CutPrefix(name, "n")
+	if !ok {
+		return 0, false
+	}
+	number, err := strconv.Atoi(digits)
+	return number, err == nil && strconv.Itoa(number) == digits
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -79,10 +80,7 @@ func TestModelReal(t *testing.T) {
 	require.Contains(t, stdout, "  clustermesh+heartbeat: monotonic, no-spurious-deletion, owner, agree\n")
 	require.Regexp(t, `Cilium's replicas compute nothing: they copy\n +central: .*monotonic, no-spurious-deletion`, stdout)
 
-	text, err := os.ReadFile("out/outcomes.json")
-	require.NoError(t, err)
-	outcomes, err := conformance.ReadOutcomes("outcomes.json", text)
-	require.NoError(t, err)
+	outcomes := readOutcomes(t, "out/outcomes.json")
 	require.Equal(t, "3-4", outcomes.Seeds)
 	require.NotEmpty(t, outcomes.Code["cilium"])
 	require.Equal(t, conformance.Reproduced, outcomes.Cells[0].Outcome)
@@ -101,15 +99,22 @@ func TestModelReal(t *testing.T) {
 	require.Equal(t, outcomes.Cells[0], cell.Cell)
 }
 
+func readOutcomes(t *testing.T, file string) *conformance.Outcomes {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	outcomes := new(conformance.Outcomes)
+	form := strictjson.Form{What: "file of outcomes", Version: conformance.OutcomesVersion}
+	require.NoError(t, strictjson.Read(file, text, outcomes, form, nil))
+	return outcomes
+}
+
 // The recorded outcomes are those of the model as it is and, with the first of their
 // seeds, of the code as it is; the plans are what export gives. Modes that the world
 // does not run are explored with one agent, which breaks the same properties. What
 // needs a worker with a repair, which takes long to build, is not run.
 func TestRecordedOutcomes(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(realOutcomes, "outcomes.json"))
-	require.NoError(t, err)
-	recorded, err := conformance.ReadOutcomes("outcomes.json", text)
-	require.NoError(t, err)
+	recorded := readOutcomes(t, filepath.Join(realOutcomes, "outcomes.json"))
 	require.Equal(t, mesh.Default, recorded.Bounds)
 	check := recordedCheck{
 		runner:          &drive.Simulator{Worker: det.Worker{Path: builtWorker(t)}},

@@ -1,6 +1,7 @@
 package shrink
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -47,31 +48,35 @@ func dropUnfired(s *search) {
 	})
 }
 
-func dropFaults(s *search) {
-	s.reduce(func(p *fault.Plan) int { return len(p.Faults) },
+// dropFrom leaves out elements of a list of the plan, and what cannot be without them.
+func dropFrom[T any](s *search, list func(*fault.Plan) *[]T) {
+	s.reduce(func(p *fault.Plan) int { return len(*list(p)) },
 		func(p *fault.Plan, from, end int) *fault.Plan {
-			p.Faults = slices.Delete(p.Faults, from, end)
-			return p
+			elements := list(p)
+			*elements = slices.Delete(*elements, from, end)
+			return repair(p)
 		})
+}
+
+func dropFaults(s *search) {
+	dropFrom(s, func(p *fault.Plan) *[]fault.Fault { return &p.Faults })
 }
 
 // dropTargets leaves out some of the hosts that a fault names.
 func dropTargets(s *search) {
 	for f := range s.best.Faults {
-		s.reduce(func(p *fault.Plan) int { return len(p.Faults[f].Targets) },
-			func(p *fault.Plan, from, end int) *fault.Plan {
-				p.Faults[f].Targets = slices.Delete(p.Faults[f].Targets, from, end)
-				return p
-			})
+		dropFrom(s, func(p *fault.Plan) *[]string { return &p.Faults[f].Targets })
 	}
 }
 
 func dropObjects(s *search) {
-	s.reduce(func(p *fault.Plan) int { return len(p.Objects) },
-		func(p *fault.Plan, from, end int) *fault.Plan {
-			p.Objects = slices.Delete(p.Objects, from, end)
-			return repair(p)
-		})
+	dropFrom(s, func(p *fault.Plan) *[]json.RawMessage { return &p.Objects })
+}
+
+// dropWorkload leaves out ops and then pods at the start.
+func dropWorkload(s *search) {
+	dropFrom(s, func(p *fault.Plan) *[]fault.Op { return &p.Ops })
+	dropFrom(s, func(p *fault.Plan) *[]fault.Pod { return &p.Pods })
 }
 
 // dropNamespaces leaves out namespaces with all that happens in them.
@@ -117,20 +122,6 @@ func groups(p *fault.Plan, group func(*fault.Pod) string) (names []string) {
 	return names
 }
 
-// dropWorkload leaves out ops and then pods at the start.
-func dropWorkload(s *search) {
-	s.reduce(func(p *fault.Plan) int { return len(p.Ops) },
-		func(p *fault.Plan, from, end int) *fault.Plan {
-			p.Ops = slices.Delete(p.Ops, from, end)
-			return repair(p)
-		})
-	s.reduce(func(p *fault.Plan) int { return len(p.Pods) },
-		func(p *fault.Plan, from, end int) *fault.Plan {
-			p.Pods = slices.Delete(p.Pods, from, end)
-			return repair(p)
-		})
-}
-
 // dropPairs leaves out a step and the next one on the same pod or node together:
 // a deletion and the creation after it, neither of which can go alone.
 func dropPairs(s *search) {
@@ -173,4 +164,13 @@ func subject(op *fault.Op) string {
 		return "namespace " + op.Name
 	}
 	return "node " + op.Name
+}
+
+func podKey(pod *fault.Pod) string { return pod.Namespace + "/" + pod.Name }
+
+// repair makes the workload of a plan possible again, and returns the plan, which it
+// changes.
+func repair(p *fault.Plan) *fault.Plan {
+	p.Repair()
+	return p
 }

@@ -2,8 +2,6 @@ package shrink
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -99,7 +97,7 @@ func moveNodesBack(p *fault.Plan, from, end int) {
 		return // the nodes are among the objects, and agents run beside them
 	}
 	renameNodes(p, func(node string) string {
-		number, ok := nodeNumber(node)
+		number, ok := fault.NodeNumber(node)
 		switch {
 		case !ok || number < from || number >= agents:
 			return node
@@ -123,13 +121,13 @@ func dropNodes(s *search) {
 // those at the start, with all that happens to them.
 func withoutNodes(p *fault.Plan, from, end int) *fault.Plan {
 	gone := func(node string) bool {
-		number, ok := nodeNumber(node)
+		number, ok := fault.NodeNumber(node)
 		return ok && from <= number && number < end
 	}
 	p.Ops = slices.DeleteFunc(p.Ops, func(op fault.Op) bool { return op.Pod == nil && op.Op != fault.NamespaceDelete && gone(op.Name) })
 	p.Topology.Nodes -= end - from
 	renameNodes(p, func(node string) string {
-		number, ok := nodeNumber(node)
+		number, ok := fault.NodeNumber(node)
 		switch {
 		case !ok || number < from:
 			return node
@@ -146,7 +144,7 @@ func withoutNodes(p *fault.Plan, from, end int) *fault.Plan {
 func numberNewNodes(p *fault.Plan) *fault.Plan {
 	names := map[string]string{}
 	for _, op := range p.Ops {
-		number, ok := nodeNumber(op.Name)
+		number, ok := fault.NodeNumber(op.Name)
 		if op.Op == fault.NodeCreate && ok && number >= p.Topology.Nodes && names[op.Name] == "" {
 			names[op.Name] = fault.NodeName(p.Topology.Nodes + len(names))
 		}
@@ -174,14 +172,4 @@ func renameNodes(p *fault.Plan, rename func(string) string) {
 			op.Pod.Node = rename(op.Pod.Node)
 		}
 	}
-}
-
-// nodeNumber returns the number of a node that is named as those at the start are.
-func nodeNumber(name string) (number int, ok bool) {
-	digits, ok := strings.CutPrefix(name, "n")
-	if !ok {
-		return 0, false
-	}
-	number, err := strconv.Atoi(digits)
-	return number, err == nil && strconv.Itoa(number) == digits
 }

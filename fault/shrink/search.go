@@ -31,12 +31,7 @@ func newSearch(ctx context.Context, plan *fault.Plan, seen Outcome, cfg Config) 
 
 // over tells whether the search has to end before it has tried everything.
 func (s *search) over() bool {
-	return s.err != nil || s.ctx.Err() != nil || s.exhausted(0)
-}
-
-// exhausted tells whether no run is left beside those begun.
-func (s *search) exhausted(begun int) bool {
-	return s.cfg.MostRuns > 0 && s.runs+begun >= s.cfg.MostRuns
+	return s.err != nil || s.ctx.Err() != nil
 }
 
 // A trial is one run of one plan.
@@ -66,7 +61,7 @@ func (s *search) first(n int, edit func(i int) *fault.Plan) int {
 		taken  = -1 // the first trial, of those that have ended, that decides
 	)
 	for {
-		for active < s.cfg.Parallel && taken < 0 && s.ctx.Err() == nil && !s.exhausted(len(trials)) {
+		for active < s.cfg.Parallel && taken < 0 && s.ctx.Err() == nil {
 			i, plan, more := next()
 			if !more {
 				break

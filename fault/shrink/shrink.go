@@ -11,8 +11,7 @@
 // leaves faults, workload and objects out (by delta debugging: Zeller and
 // Hildebrandt, TSE 2002, with complements only), hosts.go takes hosts away and
 // renumbers the others, times.go closes gaps and rounds times, faults.go and
-// simplify.go set numbers and options to what a reader expects. repair.go keeps
-// the workload possible after an edit.
+// simplify.go set numbers and options to what a reader expects.
 package shrink
 
 import (
@@ -52,7 +51,6 @@ type Config struct {
 	Seeds int
 
 	Parallel int            // runs at once; zero: 1
-	MostRuns int            // bound on Result.Runs; zero: none
 	Progress func(Progress) // if non-nil, told about each run, one call at a time
 }
 

@@ -142,11 +142,10 @@ func requireNeeded(t *rapid.T, w world, smaller *fault.Plan, seed uint64, what s
 func TestResultDoesNotDependOnTiming(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plan, w := drawWorld(t)
-		mostRuns := rapid.IntRange(0, 100).Draw(t, "most runs")
 		var first Result
 		for i, parallel := range []int{1, 2, 7} {
 			cfg := w.config(t)
-			cfg.Parallel, cfg.MostRuns = parallel, mostRuns
+			cfg.Parallel = parallel
 			atOnce := cfg.Run
 			cfg.Run = func(ctx context.Context, p *fault.Plan) (Outcome, error) {
 				for range rand.IntN(3) {
@@ -163,9 +162,6 @@ func TestResultDoesNotDependOnTiming(t *testing.T) {
 			require.Equal(t, first.Plan.Line(), result.Plan.Line(), "%d at once", parallel)
 			require.Equal(t, first.Runs, result.Runs, "%d at once", parallel)
 			require.Equal(t, first.Minimal, result.Minimal, "%d at once", parallel)
-			if mostRuns > 0 {
-				require.LessOrEqual(t, result.Runs, mostRuns)
-			}
 		}
 	})
 }

@@ -26,7 +26,7 @@ func Identify(ctx context.Context, runner drive.Runner, plan *fault.Plan, broken
 			match.Plan, match.Sentence, match.Minimal = plan, sentence, false
 			return &match, nil
 		}
-		if !slices.Equal(common(signature, known.Faults), known.Faults) {
+		if slices.ContainsFunc(known.Faults, func(kind fault.Kind) bool { return !slices.Contains(signature, kind) }) {
 			continue // a kind that it needs is not in the plan
 		}
 		reduced := withOnly(plan, known.Faults)
@@ -48,16 +48,6 @@ func Identify(ctx context.Context, runner drive.Runner, plan *fault.Plan, broken
 		}
 	}
 	return nil, nil
-}
-
-// common returns the kinds that are in both lists, which are sorted.
-func common(a, b []fault.Kind) (both []fault.Kind) {
-	for _, kind := range a {
-		if slices.Contains(b, kind) {
-			both = append(both, kind)
-		}
-	}
-	return both
 }
 
 // withOnly returns the plan with its faults of some kinds only.

@@ -61,12 +61,11 @@ func follows(step, earlier mesh.Step) bool {
 
 // find returns the first record of the step i after a record, or -1.
 func (f *follower) find(i, after int) int {
-	for n := after + 1; n < len(f.records); n++ {
-		if f.is(&f.records[n], i) {
-			return n
-		}
+	n := slices.IndexFunc(f.records[after+1:], func(r history.Record) bool { return f.is(&r, i) })
+	if n < 0 {
+		return -1
 	}
-	return -1
+	return after + 1 + n
 }
 
 // is reports whether a record is one of the step i.
@@ -133,14 +132,10 @@ func (f *follower) connected(a int) (with string) {
 
 // heard reports whether a replica applied what it must not hear of in a delay.
 func (f *follower) heard(h delay) bool {
-	until := f.found[min(h.to, len(f.found)-1)]
-	w := f.ce.Steps[h.from].Write
-	for n := f.found[h.from]; n < until; n++ {
-		if changes(&f.records[n], replica(h.replica), w, history.Put, history.Del) {
-			return true
-		}
-	}
-	return false
+	until := max(f.found[h.from], f.found[min(h.to, len(f.found)-1)])
+	return slices.ContainsFunc(f.records[f.found[h.from]:until], func(r history.Record) bool {
+		return changes(&r, replica(h.replica), f.ce.Steps[h.from].Write, history.Put, history.Del)
+	})
 }
 
 func address(w mesh.Write) string { return fmt.Sprintf("10.0.0.%d", w.Address+1) }

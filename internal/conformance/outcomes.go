@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
@@ -25,9 +24,6 @@ const (
 	Repaired    Outcome = "repaired"     // it does not break the property any more
 	NotRepaired Outcome = "not repaired" // it still does
 )
-
-// earlierNames are those that older files have.
-var earlierNames = map[Outcome]Outcome{"mended": Repaired, "not mended": NotRepaired}
 
 // Outcomes is what is known of each broken cell of a matrix, and of some that repairs
 // repair. Its file form is JSON.
@@ -71,39 +67,4 @@ func (o *Outcomes) Encode() []byte {
 	}
 	b.WriteString("\n  ]\n}\n")
 	return b.Bytes()
-}
-
-var outcomesForm = strictjson.Form{What: "file of outcomes", How: "simrun model -all -real -o DIR writes one", Version: OutcomesVersion}
-
-// ReadOutcomes reads the file form. The name stands for the file in errors.
-func ReadOutcomes(name string, text []byte) (*Outcomes, error) {
-	o := new(Outcomes)
-	if err := strictjson.Read(name, text, o, outcomesForm, o.check); err != nil {
-		return nil, err
-	}
-	return o, nil
-}
-
-func (o *Outcomes) check() *strictjson.Flaw {
-	for i := range o.Cells {
-		c := &o.Cells[i]
-		c.Outcome = cmp.Or(earlierNames[c.Outcome], c.Outcome)
-		if !c.complete() {
-			return strictjson.Flawf(fmt.Sprintf("cells[%d]", i),
-				"want an outcome with what belongs to it: a plan and the seeds that broke the property, a plan and none, or why there is no plan")
-		}
-	}
-	return nil
-}
-
-func (c *Cell) complete() bool {
-	switch c.Outcome {
-	case Inexpressible:
-		return c.Because != "" && c.Plan == ""
-	case Reproduced, Refuted:
-		return c.Plan != "" && (len(c.Broke) > 0) == (c.Outcome == Reproduced)
-	case Repaired, NotRepaired:
-		return c.Of != "" && c.Plan != "" && (len(c.Broke) > 0) == (c.Outcome == NotRepaired)
-	}
-	return false
 }

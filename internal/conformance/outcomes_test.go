@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -20,27 +21,10 @@ func TestOutcomesAreReadBack(t *testing.T) {
 		},
 	}
 	text := o.Encode()
-	got, err := ReadOutcomes("o", text)
-	require.NoError(t, err)
+	got := new(Outcomes)
+	form := strictjson.Form{What: "file of outcomes", Version: OutcomesVersion}
+	require.NoError(t, strictjson.Read("o", text, got, form, nil))
 	require.Equal(t, o, got)
 	require.Contains(t, string(text), "<p0> & so on")
 	require.Equal(t, 12, strings.Count(string(text), "\n"), "one cell to a line")
-
-	got, err = ReadOutcomes("o", []byte(strings.Replace(string(text), `"repaired"`, `"mended"`, 1)))
-	require.NoError(t, err)
-	require.Equal(t, o, got, "earlier names are read")
-}
-
-func TestOutcomesThatAreRefused(t *testing.T) {
-	for text, want := range map[string]string{
-		`{`:                       "o:1: the file ends in the middle of the file of outcomes",
-		`{"version":7}`:           "o:1: version: the file form has version 7; a file of outcomes that this program reads has version 1",
-		`{"version":1,"speed":1}`: `o:1: a file of outcomes has no field "speed"; its fields are version, code,`,
-		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"reproduced","plan":"a.json"}]}`: "o:1: cells[0]: want an outcome with what belongs to it",
-		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"fine"}]}`:                       "o:1: cells[0]: want an outcome with what belongs to it",
-		`{"version":1,"cells":[{"mode":"crd","property":"agree","outcome":"repaired","plan":"a.json"}]}`:   "o:1: cells[0]: want an outcome with what belongs to it",
-	} {
-		_, err := ReadOutcomes("o", []byte(text))
-		require.ErrorContains(t, err, want, text)
-	}
 }

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"slices"
+
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -141,21 +143,20 @@ func (e *exporter) after(i int, name mesh.ActionName) fault.Duration {
 // or -1.
 func (e *exporter) next(i int, name mesh.ActionName) int {
 	step := e.ce.Steps[i]
-	for j := i + 1; j < len(e.ce.Steps); j++ {
-		other := e.ce.Steps[j]
-		if other.Name == name && (step.Agent >= 0 && other.Agent == step.Agent || step.Agent < 0 && other.Replica == step.Replica) {
-			return j
-		}
-	}
-	return -1
+	return e.nextWhere(i, func(other mesh.Step) bool {
+		return other.Name == name && (step.Agent >= 0 && other.Agent == step.Agent || step.Agent < 0 && other.Replica == step.Replica)
+	})
 }
 
 // connects returns the agent's next connection after the step i, or -1.
 func (e *exporter) connects(i, a int) int {
-	for j := i + 1; j < len(e.ce.Steps); j++ {
-		if step := e.ce.Steps[j]; step.Name == mesh.AgentConnects && step.Agent == a {
-			return j
-		}
+	return e.nextWhere(i, func(step mesh.Step) bool { return step.Name == mesh.AgentConnects && step.Agent == a })
+}
+
+// nextWhere returns the next step after the step i of which something is true, or -1.
+func (e *exporter) nextWhere(i int, is func(mesh.Step) bool) int {
+	if j := slices.IndexFunc(e.ce.Steps[i+1:], is); j >= 0 {
+		return i + 1 + j
 	}
 	return -1
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -68,12 +69,7 @@ func timesOf(c *mesh.Counterexample, delays []delay) times {
 
 // ends reports whether the step is a delivery that a delay has kept back.
 func ends(delays []delay, step int) bool {
-	for _, h := range delays {
-		if h.to == step {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(delays, func(h delay) bool { return h.to == step })
 }
 
 // strikes reports whether a step is a fault, which can have a trigger.

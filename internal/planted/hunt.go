@@ -170,14 +170,9 @@ func (h *hunt) result() Result {
 	return r
 }
 
-// Catches tells whether a run of a plan with the bug catches it: whether the plan
+// judge tells of a run of a plan with the bug whether it catches it: whether the plan
 // breaks the property in the way that the bug says, and without the bug does not
 // break it on that kind of object at all.
-func Catches(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (bool, error) {
-	is, err := judge(ctx, bug, clean, run)
-	return is == catches, err
-}
-
 func judge(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (outcome, error) {
 	if _, shown := bug.By(run.Verdict); !shown || undetermined(run) {
 		return nothing, nil

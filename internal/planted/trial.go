@@ -55,12 +55,12 @@ func Try(ctx context.Context, bug *Bug, with *drive.Simulator, cfg Config) (*Tri
 // stillCatches tells of a smaller plan whether it catches the bug as well: not, if
 // nothing is known of it without the bug.
 func stillCatches(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (bool, error) {
-	is, err := Catches(ctx, bug, clean, run)
+	is, err := judge(ctx, bug, clean, run)
 	var failure *det.Failure
 	if errors.As(err, &failure) {
 		return false, nil
 	}
-	return is, err
+	return is == catches, err
 }
 
 // Smallest is the smallest plan that is known to show the bug.

@@ -10,19 +10,19 @@ import (
 )
 
 // drawWorkload draws the pods at the start and the ops. What is drawn are intents
-// (numbers); a mill then turns each into an op that is possible at its time.
+// (numbers); a generator then turns each into an op that is possible at its time.
 //
 // Names and IPs come from small pools so that each is used again soon: identities
 // and IPs that come back with another meaning are where agents go wrong.
 func drawWorkload(from source, p *Plan, s shape, objects given) {
-	m := newMill(p, s, objects)
+	g := newGenerator(p, s, objects)
 	if len(objects.pods) == 0 {
 		for _, intent := range intents(from, "pods", s.pods) {
-			p.Pods = append(p.Pods, *m.newPod(intent))
+			p.Pods = append(p.Pods, *g.newPod(intent))
 		}
 	}
 	for _, step := range drawSteps(from, p, s) {
-		m.step(step)
+		g.step(step)
 	}
 }
 

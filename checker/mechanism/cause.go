@@ -139,7 +139,7 @@ func (x *Explainer) ofChange(v *property.Violation) *property.Cause {
 	case o.isLoss():
 		return newStoreObservation(o, v).ofLoss()
 	}
-	return newStoreObservation(o, v).ofSight()
+	return newStoreObservation(o, v).ofObservation()
 }
 
 // observation is a change of an entry in an agent's view or its host's datapath.

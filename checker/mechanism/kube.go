@@ -49,7 +49,7 @@ func (x *Explainer) ofKubeChange(v *property.Violation) *property.Cause {
 	if n := len(v.Records); n > 1 && o.same(&x.in.Records[v.Records[n-2]]) {
 		before = v.Records[n-2] // what was later than this
 	}
-	return o.ofKubeSight(before)
+	return o.ofKubeObservation(before)
 }
 
 // same reports whether a record is a change of the same entry in the same view or datapath.
@@ -209,9 +209,9 @@ func podOf(content string) string {
 	return pod
 }
 
-// ofKubeSight explains a sight of what was no longer true, or was true all along while
+// ofKubeObservation explains an observation of what was no longer true, or was true all along while
 // the address had been dropped: after a change that showed something later.
-func (o observation) ofKubeSight(before int) *property.Cause {
+func (o observation) ofKubeObservation(before int) *property.Cause {
 	if before < 0 {
 		return nil
 	}

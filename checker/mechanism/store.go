@@ -64,9 +64,9 @@ func (c storeObservation) resumedFrom(connect int) int64 {
 	return 0
 }
 
-// ofSight explains why an agent saw what was no longer true: its store held it. The first
+// ofObservation explains why an agent saw what was no longer true: its store held it. The first
 // of the mechanisms that applies explains it or nothing does; none is also an answer.
-func (c storeObservation) ofSight() *property.Cause {
+func (c storeObservation) ofObservation() *property.Cause {
 	if c.s == nil || c.prior == nil {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (c storeObservation) priorIsLoss() bool {
 	return c.prior.Verb == history.Drop || c.prior.Verb == history.Unprogram
 }
 
-// ofBacklog explains a sight after another one in the same store, which went forward
+// ofBacklog explains an observation after another one in the same store, which went forward
 // from that to what it held, but to what another store had shown the agent before:
 // this one is behind.
 func (c storeObservation) ofBacklog() *property.Cause {

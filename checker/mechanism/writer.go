@@ -18,9 +18,9 @@ import (
 // nil if that is not so.
 func (x *Explainer) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *property.Cause {
 	put := &x.in.Records[v.Record]
-	lives := x.in.Processes(s.Actor, "writer")
-	before, ok := index.ProcessAt(lives, x.askedAt(s, put))
-	now, _ := index.ProcessAt(lives, at)
+	incarnations := x.in.Processes(s.Actor, "writer")
+	before, ok := index.ProcessAt(incarnations, x.askedAt(s, put))
+	now, _ := index.ProcessAt(incarnations, at)
 	if !ok || now.From <= before.From || !index.Covers(e.Absent, e.StateAt(at)) {
 		return nil
 	}

@@ -179,7 +179,7 @@ func (f *agentRun) refuse(i int32, content uint8) *Unexplained {
 		return u
 	}
 	for _, m := range f.set.all {
-		f.refuseSight(u, m, i, content)
+		f.refuseObservation(u, m, i, content)
 	}
 	f.refuseConnect(u, i, content)
 	for _, d := range []*deviation{&hearsAgain, &drainsPartOfList} {
@@ -201,7 +201,7 @@ func (f *agentRun) refuseEnd(u *Unexplained) {
 	u.add("the agent waits for a revision of its etcd", "it needs an etcd that was emptied in the same pod while the agent read it, and there is none")
 }
 
-func (f *agentRun) refuseSight(u *Unexplained, m reading, i int32, content uint8) {
+func (f *agentRun) refuseObservation(u *Unexplained, m reading, i int32, content uint8) {
 	if refused := m.agent.Listens(); refused != "" {
 		u.add(delivery, "%s %s", f.agent.Name, refused)
 		return

@@ -73,8 +73,8 @@ func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 	return all
 }
 
-// nursery follows pods until every agent that is up has them, or they are gone.
-type nursery struct {
+// pendingPods follows pods until every agent that is up has them, or they are gone.
+type pendingPods struct {
 	in        *property.Input
 	owners    *ownerIndex
 	Datapaths bool
@@ -87,7 +87,7 @@ type nursery struct {
 }
 
 // Follow plays the views through and fills in when each pod was ready.
-func (n *nursery) Follow(births []*birth) {
+func (n *pendingPods) Follow(births []*birth) {
 	v := n.in.Views
 	deaths := slices.Clone(births)
 	slices.SortStableFunc(deaths, func(a, b *birth) int { return cmp.Compare(a.Ended, b.Ended) })
@@ -122,7 +122,7 @@ func (n *nursery) Follow(births []*birth) {
 	advance(int32(len(n.in.Records)))
 }
 
-func (n *nursery) born(b *birth) {
+func (n *pendingPods) born(b *birth) {
 	b.have = make([]has, len(n.in.Views.Agents))
 	n.waiting = append(n.waiting, b)
 	n.byEntry[b.Entry] = append(n.byEntry[b.Entry], b)
@@ -137,7 +137,7 @@ func (n *nursery) born(b *birth) {
 
 // update looks at what an event has changed for some pods, and returns those that
 // are still followed.
-func (n *nursery) update(ev *index.Event, births []*birth) []*birth {
+func (n *pendingPods) update(ev *index.Event, births []*birth) []*birth {
 	kept := births[:0]
 	for _, b := range births {
 		if b.have == nil {
@@ -153,7 +153,7 @@ func (n *nursery) update(ev *index.Event, births []*birth) []*birth {
 
 // look notes in which aspects a pod has become ready, and stops following one that
 // is in all.
-func (n *nursery) look(b *birth, at time.Duration) {
+func (n *pendingPods) look(b *birth, at time.Duration) {
 	done := true
 	for a := range aspects {
 		if b.Ready[a] == index.Unready && n.up > 0 && b.lacking[a] == 0 {
@@ -167,7 +167,7 @@ func (n *nursery) look(b *birth, at time.Duration) {
 }
 
 // has returns what an agent has of a pod at present.
-func (n *nursery) has(b *birth, agent int32) has {
+func (n *pendingPods) has(b *birth, agent int32) has {
 	v := n.in.Views
 	if !n.ending.Up[agent] {
 		return 0
@@ -185,7 +185,7 @@ func (n *nursery) has(b *birth, agent int32) has {
 	return all
 }
 
-func (n *nursery) shows(b *birth, h index.Held) bool {
+func (n *pendingPods) shows(b *birth, h index.Held) bool {
 	return h.Shown && h.Claim >= 0 && n.owners.owners[b.Entry].ByClaim[h.Claim] == b.owner
 }
 

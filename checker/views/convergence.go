@@ -110,7 +110,7 @@ func follow(v *index.Views) (demanded int, agents []follower) {
 				was = index.Lasts(v.Entries[ev.Entry].Absent)
 			}
 			*p = place{start: a.starts, right: v.Entries[ev.Entry].Demands(ev.What == index.Seen, ev.Claim)}
-			a.wrong += wrongness(p.right) - wrongness(was)
+			a.wrong += divergence(p.right) - divergence(was)
 		}
 		if a.wrong == 0 && before != 0 {
 			a.rightSince, a.lastWrong = ev.At, int32(i)
@@ -119,7 +119,7 @@ func follow(v *index.Views) (demanded int, agents []follower) {
 	return demanded, agents
 }
 
-func wrongness(right bool) int {
+func divergence(right bool) int {
 	if right {
 		return 0
 	}

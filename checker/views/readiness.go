@@ -30,7 +30,7 @@ func checkReadiness(in *property.Input) property.Result {
 	if len(in.Views.Agents) == 0 {
 		return property.Undecided("there is no agent")
 	}
-	n := newNursery(in, x)
+	n := newPendingPods(in, x)
 	n.Follow(births)
 	h := index.HorizonOf(in.Records)
 	var took [aspects][]time.Duration
@@ -68,8 +68,8 @@ func checkReadiness(in *property.Input) property.Result {
 	return property.Judged(evidence, n.lateViolations(late, h)).Measured(measures...)
 }
 
-func newNursery(in *property.Input, x *ownerIndex) *nursery {
-	return &nursery{
+func newPendingPods(in *property.Input, x *ownerIndex) *pendingPods {
+	return &pendingPods{
 		in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths,
 		ending: index.NewEnding(in.Views), byEntry: map[int32][]*birth{},
 	}
@@ -111,7 +111,7 @@ func lacking(f *property.Facts) string {
 }
 
 // lateViolations returns a violation for each pod that was not usable in time.
-func (n *nursery) lateViolations(late []*birth, h index.Horizon) []property.Violation {
+func (n *pendingPods) lateViolations(late []*birth, h index.Horizon) []property.Violation {
 	var violations []property.Violation
 	for _, b := range late {
 		v := property.Violation{Rule: notUsable, Records: []int{int(b.Record), h.Heal}, Facts: property.Facts{
@@ -130,7 +130,7 @@ func (n *nursery) lateViolations(late []*birth, h index.Horizon) []property.Viol
 }
 
 // missing notes what agents that are up lack of a pod at the end.
-func (n *nursery) missing(b *birth, facts *property.Facts) {
+func (n *pendingPods) missing(b *birth, facts *property.Facts) {
 	const most = 3
 	for agent, h := range b.have {
 		d := property.Difference{How: property.Missing, Agent: n.in.Views.Agents[agent]}

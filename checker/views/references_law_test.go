@@ -175,7 +175,7 @@ func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
 		x := newOwnerIndex(in)
 		births := birthsOf(in, x, 0, len(c.records))
-		n := newNursery(in, x)
+		n := newPendingPods(in, x)
 		n.Follow(births)
 		want := make([]time.Duration, len(births))
 		for i := range want {

@@ -50,14 +50,14 @@ func checkStaleness(in *property.Input) property.Result {
 
 // stalenessIndex gathers the ages of what all views and datapaths showed.
 type stalenessIndex struct {
-	in        *property.Input
-	horizon   index.Horizon
-	end       time.Duration
-	phases    []int // records of the phases, but the end
-	lives     [][]index.Incarnation
-	datapaths []index.Incarnation
-	events    []index.Event
-	offsets   []int32
+	in           *property.Input
+	horizon      index.Horizon
+	end          time.Duration
+	phases       []int // records of the phases, but the end
+	incarnations [][]index.Incarnation
+	datapaths    []index.Incarnation
+	events       []index.Event
+	offsets      []int32
 
 	shown      int // contents, and absences
 	left       int // those that no delta explains
@@ -92,7 +92,7 @@ func newStalenessIndex(in *property.Input) *stalenessIndex {
 	for l := range x.ages {
 		x.ages[l] = make([][]time.Duration, len(x.phases)+1)
 	}
-	x.lives, x.datapaths = index.Incarnations(in.Views, x.end)
+	x.incarnations, x.datapaths = index.Incarnations(in.Views, x.end)
 	x.events, x.offsets = index.EventsBySlot(in.Views)
 	return x
 }
@@ -121,7 +121,7 @@ func (x *stalenessIndex) judge(agent int32, l index.Layer) {
 
 // show puts what a view or datapath said of an entry into the buffer.
 func (x *stalenessIndex) show(agent int32, l index.Layer, entry int32) {
-	during := x.lives[agent]
+	during := x.incarnations[agent]
 	if l == index.Datapath {
 		during = x.datapaths[agent : agent+1]
 	}

@@ -108,7 +108,7 @@ func TestCampaignReplay(t *testing.T) {
 	kept, err := corpus.Open("corpus")
 	require.NoError(t, err)
 	add := func(property, kind string) {
-		_, err := kept.Add(corpus.New(checker.Finding{Property: property, Kind: kind}, plan, "x", corpus.Sighting{}))
+		_, err := kept.Add(corpus.New(checker.Finding{Property: property, Kind: kind}, plan, "x", corpus.Occurrence{}))
 		require.NoError(t, err)
 	}
 	add("integrity", "identity")
@@ -173,13 +173,13 @@ func startCampaign(t *testing.T) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer, s
 	require.NoError(t, cmd.Start())
 	require.Eventually(t, func() bool {
 		seen = readState(t)
-		return seen.Done() > before.Done()+10 && sightings(t) > 0
+		return seen.Done() > before.Done()+10 && occurrences(t) > 0
 	}, time.Minute, 10*time.Millisecond, "the campaign does not come forward")
 	return cmd, stdout, stderr, seen
 }
 
-// sightings counts the seeds of all findings.
-func sightings(t *testing.T) (n int) {
+// occurrences counts the seeds of all findings.
+func occurrences(t *testing.T) (n int) {
 	t.Helper()
 	for _, f := range findings(t, "corpus") {
 		n += f.Count
@@ -204,7 +204,7 @@ func TestKilledAndInterruptedCampaigns(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	after := readState(t)
 	require.GreaterOrEqual(t, after.Done(), seen.Done())
-	counted := sightings(t)
+	counted := occurrences(t)
 	for seed := after.Next; seed < after.Next+100; seed++ { // of the workers that died with it
 		for _, dir := range leftovers(t, int(seed)) {
 			require.NoError(t, os.RemoveAll(dir))
@@ -223,7 +223,7 @@ func TestKilledAndInterruptedCampaigns(t *testing.T) {
 	require.GreaterOrEqual(t, last.Done(), seen.Done())
 	require.EqualValues(t, seedsOfRestarts, last.Base)
 	require.Equal(t, last.Done(), int(last.Next-last.Base)+len(last.Ahead), "every seed is counted once")
-	require.GreaterOrEqual(t, sightings(t), counted)
+	require.GreaterOrEqual(t, occurrences(t), counted)
 }
 
 // The corpus that the repository ships can be read, and is as campaign writes it.

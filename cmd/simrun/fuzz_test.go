@@ -85,7 +85,7 @@ func keepFuzzed(t *rapid.T, plan *fault.Plan, broken checker.Finding) string {
 	}
 	dir := filepath.Join(base, "meshcheck", "fuzz")
 	require.NoError(t, os.MkdirAll(dir, 0o777))
-	path := filepath.Join(dir, corpus.New(broken, plan, "", corpus.Sighting{}).Name()+".json")
+	path := filepath.Join(dir, corpus.New(broken, plan, "", corpus.Occurrence{}).Name()+".json")
 	require.NoError(t, files.Write(path, plan.Encode()))
 	return path
 }

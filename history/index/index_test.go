@@ -72,13 +72,13 @@ func TestViewsEndWithWhatTheyWereTold(t *testing.T) {
 	require.Len(t, agents[0], 2)
 	require.Len(t, datapaths, 1)
 
-	lives := x.Processes("a0", "agent")
-	require.Equal(t, second(4), lives[0].To)
-	require.Equal(t, Forever, lives[1].To)
-	last, ok := ProcessAt(lives, second(7))
+	incarnations := x.Processes("a0", "agent")
+	require.Equal(t, second(4), incarnations[0].To)
+	require.Equal(t, Forever, incarnations[1].To)
+	last, ok := ProcessAt(incarnations, second(7))
 	require.True(t, ok)
 	require.Equal(t, second(5), last.From)
-	_, ok = ProcessAt(lives, second(1))
+	_, ok = ProcessAt(incarnations, second(1))
 	require.False(t, ok)
 }
 

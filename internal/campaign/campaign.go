@@ -163,7 +163,7 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 	var failure *det.Failure
 	switch {
 	case errors.As(err, &failure):
-		if err := c.keep(harnessFinding(plan, failure, corpus.Sighting{Scenario: c.cfg.State.Scenario, Seed: seed, Wall: fault.Duration(time.Since(start))}), ""); err != nil {
+		if err := c.keep(harnessFinding(plan, failure, corpus.Occurrence{Scenario: c.cfg.State.Scenario, Seed: seed, Wall: fault.Duration(time.Since(start))}), ""); err != nil {
 			return err
 		}
 		return c.finish(seed, func(s *corpus.State) { s.NoRun++ })
@@ -197,7 +197,7 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 // of its own, shrunk.
 func (c *campaign) found(ctx context.Context, seed uint64, plan *fault.Plan, run *report.Run, broken checker.Finding) error {
 	violation, _ := run.Verdict.First(broken)
-	seen := corpus.Sighting{Scenario: c.cfg.State.Scenario, Seed: seed, Virtual: fault.Duration(violation.At), Wall: fault.Duration(run.Wall)}
+	seen := corpus.Occurrence{Scenario: c.cfg.State.Scenario, Seed: seed, Virtual: fault.Duration(violation.At), Wall: fault.Duration(run.Wall)}
 	known, err := Identify(ctx, c.cfg.Runner, plan, broken, violation.Sentence(), c.cfg.Corpus.Findings())
 	if err != nil {
 		return err

@@ -175,7 +175,7 @@ func TestDistinctFindings(t *testing.T) {
 	require.Equal(t, []string{"convergence.endpoint.writer-restart", "monotonic.identity.agent-restart+pause"}, l.folders(t))
 	require.Len(t, result.New, 2)
 	require.Equal(t, result.Seeds, state.Done())
-	require.LessOrEqual(t, l.shrunk, 4, "what is known is not shrunk again, except by lanes that find it at the same time")
+	require.LessOrEqual(t, l.shrunk, 4, "what is known is not shrunk again, except by goroutines that find it at the same time")
 
 	findings, err := corpus.Read(l.dir)
 	require.NoError(t, err)
@@ -357,7 +357,7 @@ func TestAShrunkPlanIsIdentifiedAgain(t *testing.T) {
 
 // A plan that had no time to be shrunk is shrunk by the next campaign, and gets
 // the name of what it then needs.
-func TestRoughFindingsAreShrunkFirst(t *testing.T) {
+func TestFindingsThatAreNotMinimalAreShrunkFirst(t *testing.T) {
 	l := newLab(t)
 	l.breaks = func(p *fault.Plan) []checker.Finding {
 		if p.Seed == 4 && has(p, fault.WriterRestart) {
@@ -365,11 +365,11 @@ func TestRoughFindingsAreShrunkFirst(t *testing.T) {
 		}
 		return nil
 	}
-	rough, err := l.draw(4)
+	large, err := l.draw(4)
 	require.NoError(t, err)
 	kept, err := corpus.Open(l.dir)
 	require.NoError(t, err)
-	_, err = kept.Add(corpus.New(orphans, rough, "rough", corpus.Sighting{Seed: 4}))
+	_, err = kept.Add(corpus.New(orphans, large, "large", corpus.Occurrence{Seed: 4}))
 	require.NoError(t, err)
 	require.NoError(t, kept.Close())
 
@@ -380,7 +380,7 @@ func TestRoughFindingsAreShrunkFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, findings[0].Minimal)
 	require.Equal(t, "shrunk: convergence of endpoint", findings[0].Sentence)
-	require.Equal(t, []corpus.Sighting{{Seed: 4}}, findings[0].Seeds)
+	require.Equal(t, []corpus.Occurrence{{Seed: 4}}, findings[0].Seeds)
 	l.run(t, 3)
 	require.Equal(t, 1, l.shrunk)
 }

@@ -12,7 +12,7 @@ import (
 
 // harnessFinding is a worker that failed, as a finding: it keeps the plan as drawn
 // and what the worker printed.
-func harnessFinding(plan *fault.Plan, failure *det.Failure, seen corpus.Sighting) *corpus.Finding {
+func harnessFinding(plan *fault.Plan, failure *det.Failure, seen corpus.Occurrence) *corpus.Finding {
 	broken := checker.Finding{Property: corpus.Harness, Kind: symptom(failure)}
 	f := corpus.New(broken, plan, failure.Message, seen)
 	if cause := drive.Cause(failure.Output); cause != "" {

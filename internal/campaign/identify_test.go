@@ -24,7 +24,7 @@ func TestIdentify(t *testing.T) {
 	require.NoError(t, err)
 	find := func(kinds ...fault.Kind) *corpus.Finding {
 		small := withOnly(plan, kinds)
-		return corpus.New(orphans, small, "known", corpus.Sighting{})
+		return corpus.New(orphans, small, "known", corpus.Occurrence{})
 	}
 	identify := func(known ...*corpus.Finding) *corpus.Finding {
 		l.ran = nil
@@ -35,7 +35,7 @@ func TestIdentify(t *testing.T) {
 	require.Nil(t, identify())
 	require.Nil(t, identify(find(fault.Pause)))
 	require.Len(t, l.ran, 1)
-	require.Nil(t, identify(corpus.New(stale, plan, "", corpus.Sighting{})), "another property")
+	require.Nil(t, identify(corpus.New(stale, plan, "", corpus.Occurrence{})), "another property")
 	require.Empty(t, l.ran)
 
 	found := identify(find(fault.Pause), find(fault.WriterRestart))
@@ -43,7 +43,7 @@ func TestIdentify(t *testing.T) {
 	require.Equal(t, withOnly(plan, []fault.Kind{fault.WriterRestart}), found.Plan)
 	require.Equal(t, "convergence of endpoint is broken", found.Sentence)
 
-	found = identify(corpus.New(orphans, plan, "", corpus.Sighting{}))
+	found = identify(corpus.New(orphans, plan, "", corpus.Occurrence{}))
 	require.Empty(t, l.ran, "the plan itself has just shown it")
 	require.Equal(t, "of the plan", found.Sentence)
 
@@ -51,7 +51,7 @@ func TestIdentify(t *testing.T) {
 	explained.Cause = "writer-restart-orphans"
 	l.ran = nil
 	found, err = Identify(t.Context(), l, plan, explained, "of the plan", []*corpus.Finding{
-		find(fault.WriterRestart), corpus.New(explained, withOnly(plan, []fault.Kind{fault.Pause}), "", corpus.Sighting{})})
+		find(fault.WriterRestart), corpus.New(explained, withOnly(plan, []fault.Kind{fault.Pause}), "", corpus.Occurrence{})})
 	require.NoError(t, err)
 	require.Equal(t, "convergence.endpoint.writer-restart-orphans", found.Name())
 	require.Empty(t, l.ran, "where the cause is known, the faults do not matter")
@@ -81,7 +81,7 @@ func TestReplay(t *testing.T) {
 	plan, err := l.draw(4)
 	require.NoError(t, err)
 	of := func(broken checker.Finding, kinds ...fault.Kind) *corpus.Finding {
-		return corpus.New(broken, withOnly(plan, kinds), "", corpus.Sighting{})
+		return corpus.New(broken, withOnly(plan, kinds), "", corpus.Occurrence{})
 	}
 	findings := []*corpus.Finding{
 		of(orphans, fault.WriterRestart), of(stale, fault.WriterRestart), of(orphans, fault.Pause),

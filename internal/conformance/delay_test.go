@@ -39,7 +39,7 @@ func ce(t *testing.T, in, property string, steps ...mesh.Step) *mesh.Counterexam
 	}
 }
 
-func TestHolds(t *testing.T) {
+func TestDelays(t *testing.T) {
 	first, second := deleted(2), created(3)
 	for name, c := range map[string]struct {
 		steps []mesh.Step

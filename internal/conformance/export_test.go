@@ -44,9 +44,9 @@ func TestExportOfAFailOver(t *testing.T) {
 `, faults(t, c))
 }
 
-// What follows the sight of a new entry begins at that event; and a pod that is
+// What follows the observation of a new entry begins at that event; and a pod that is
 // created has another identity than the one before.
-func TestExportOfARestartAfterASight(t *testing.T) {
+func TestExportOfARestartAfterAnObservation(t *testing.T) {
 	gone, back := deleted(2), created(3)
 	c := ce(t, "clustermesh", "no-spurious-deletion",
 		gone, delivers(0, gone), back, delivers(0, back), sees(0, 0), delivers(1, gone), restarts(0), connects(0, 1))

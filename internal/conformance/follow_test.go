@@ -28,13 +28,13 @@ const failOver = `
 50 r1 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=bbbbbbbbbbbbbbbb rev=5
 `
 
-func failOverCourse(t *testing.T) *mesh.Counterexample {
+func failOverCounterexample(t *testing.T) *mesh.Counterexample {
 	gone := deleted(2)
 	return ce(t, "clustermesh", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))
 }
 
 func TestFollow(t *testing.T) {
-	require.NoError(t, Follow(failOverCourse(t), records(t, failOver)))
+	require.NoError(t, Follow(failOverCounterexample(t), records(t, failOver)))
 }
 
 func TestFollowFindsWhatIsMissing(t *testing.T) {
@@ -48,7 +48,7 @@ func TestFollowFindsWhatIsMissing(t *testing.T) {
 		"heard too soon":  {"25.1 r0 del", early + "25.1 r0 del", "r1 hears of rv 2 too soon"},
 		"another address": {"25 k0 truth endpoint 10.0.0.1", "25 k0 truth endpoint 10.0.0.7", "step 1 of 5, Write of rv 2, is not in the history where it should be"},
 	} {
-		err := Follow(failOverCourse(t), records(t, strings.Replace(failOver, c.old, c.new, 1)))
+		err := Follow(failOverCounterexample(t), records(t, strings.Replace(failOver, c.old, c.new, 1)))
 		require.EqualError(t, err, c.want, name)
 	}
 }
@@ -76,7 +76,7 @@ func TestFollowWritersAndAgentsThatRestart(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	c := failOverCourse(t)
+	c := failOverCounterexample(t)
 	plan, err := Export(c)
 	require.NoError(t, err)
 	x := index.New(&history.History{Records: records(t, failOver)})
@@ -116,7 +116,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestJudgeWhetherReplicasAgree(t *testing.T) {
-	c := failOverCourse(t)
+	c := failOverCounterexample(t)
 	plan, err := Export(c)
 	require.NoError(t, err)
 	c.Property = agree

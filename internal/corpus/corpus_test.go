@@ -29,8 +29,8 @@ func plan(t *testing.T, seed uint64, pods int, kinds ...fault.Kind) *fault.Plan 
 
 var convergence = checker.Finding{Property: "convergence", Kind: "endpoint"}
 
-func seen(seed uint64, seconds int) Sighting {
-	return Sighting{Seed: seed, Virtual: fault.Duration(seconds) * 1e9, Wall: 2e9}
+func seen(seed uint64, seconds int) Occurrence {
+	return Occurrence{Seed: seed, Virtual: fault.Duration(seconds) * 1e9, Wall: 2e9}
 }
 
 func open(t *testing.T, dir string) *Corpus {
@@ -96,7 +96,7 @@ func TestAFindingHasAFolder(t *testing.T) {
 func TestAKnownFindingGetsSeedsAndTheSmallerPlan(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir)
-	add := func(pods int, s Sighting) bool {
+	add := func(pods int, s Occurrence) bool {
 		isNew, err := c.Add(New(convergence, plan(t, s.Seed, pods, fault.WriterRestart, fault.WriterRestart), "pods "+string(rune('0'+pods)), s))
 		require.NoError(t, err)
 		return isNew
@@ -109,7 +109,7 @@ func TestAKnownFindingGetsSeedsAndTheSmallerPlan(t *testing.T) {
 	require.Len(t, c.Findings(), 1)
 	require.Equal(t, "convergence.endpoint.writer-restart", f.Name())
 	require.Equal(t, 3, f.Count)
-	require.Equal(t, []Sighting{seen(8, 10), seen(7, 20), seen(9, 30)}, f.Seeds, "the fastest first")
+	require.Equal(t, []Occurrence{seen(8, 10), seen(7, 20), seen(9, 30)}, f.Seeds, "the fastest first")
 	require.Len(t, f.Plan.Pods, 2)
 	require.Equal(t, "pods 2", f.Sentence)
 	read, err := Read(dir)
@@ -134,7 +134,7 @@ func TestNames(t *testing.T) {
 				all = append(all, fault.Fault{Kind: kind})
 			}
 			return all
-		}()}, "", Sighting{}).Name()
+		}()}, "", Occurrence{}).Name()
 	}
 	require.Equal(t, "convergence.endpoint.partition+writer-restart", name(convergence, fault.WriterRestart, fault.Partition, fault.WriterRestart))
 	require.Equal(t, "convergence.endpoint.no-fault", name(convergence))
@@ -255,7 +255,7 @@ func TestImprove(t *testing.T) {
 	require.Equal(t, "smallest", f.Sentence)
 	require.True(t, f.Minimal)
 	require.Equal(t, 2, f.Count)
-	require.Equal(t, []Sighting{seen(7, 20), seen(8, 30)}, f.Seeds)
+	require.Equal(t, []Occurrence{seen(7, 20), seen(8, 30)}, f.Seeds)
 	read, err := Read(dir)
 	require.NoError(t, err)
 	require.Equal(t, c.Findings(), read)

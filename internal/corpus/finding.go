@@ -33,7 +33,7 @@ type Finding struct {
 	Minimal  bool         `json:"minimal"`            // nothing more can be left out of the plan; else the shrinking had no time, or failed
 	Versions Versions     `json:"versions,omitempty"` // of what it was first seen with
 	Count    int          `json:"count"`              // how many seeds showed it
-	Seeds    []Sighting   `json:"seeds,omitempty"`    // those that showed it soonest, the fastest first
+	Seeds    []Occurrence `json:"seeds,omitempty"`    // those that showed it soonest, the fastest first
 
 	Plan   *fault.Plan `json:"-"` // the smallest that shows it
 	Output string      `json:"-"` // of Harness: the end of what the worker printed; not read back
@@ -42,28 +42,28 @@ type Finding struct {
 // Versions are those of the code that ran, by its name, such as "cilium".
 type Versions map[string]string
 
-// Sighting is a seed that showed a finding.
-type Sighting struct {
+// Occurrence is a seed that showed a finding.
+type Occurrence struct {
 	Scenario string         `json:"scenario,omitempty"` // whose family the seed is of; empty: the swarm
 	Seed     uint64         `json:"seed"`
 	Virtual  fault.Duration `json:"virtual"` // until the first violation; zero if there was no history
 	Wall     fault.Duration `json:"wall"`    // of the whole run
 }
 
-// mostSeeds is how many sightings are kept of a finding: some findings show in
+// mostSeeds is how many occurrences are kept of a finding: some findings show in
 // every other seed.
 const mostSeeds = 50
 
 // New returns the finding that a plan shows, seen once.
-func New(broken checker.Finding, plan *fault.Plan, sentence string, seen Sighting) *Finding {
+func New(broken checker.Finding, plan *fault.Plan, sentence string, seen Occurrence) *Finding {
 	f := &Finding{Property: broken.Property, Kind: broken.Kind, Cause: broken.Cause, Faults: Signature(plan), Sentence: sentence, Plan: plan}
 	return f.Seen(seen)
 }
 
 // Seen returns the finding as seen once, by one seed, with the same plan.
-func (f *Finding) Seen(by Sighting) *Finding {
+func (f *Finding) Seen(by Occurrence) *Finding {
 	seen := *f
-	seen.Count, seen.Seeds = 1, []Sighting{by}
+	seen.Count, seen.Seeds = 1, []Occurrence{by}
 	return &seen
 }
 
@@ -127,7 +127,7 @@ func smaller(a, b *fault.Plan) bool {
 	return cmp.Or(cmp.Compare(Decisions(a), Decisions(b)), cmp.Compare(size(a), size(b))) < 0
 }
 
-// merge returns the finding with what another sighting of it adds.
+// merge returns the finding with what another occurrence of it adds.
 func (f *Finding) merge(other *Finding) *Finding {
 	merged := *f
 	merged.Seeds = slices.Clone(f.Seeds)
@@ -135,13 +135,13 @@ func (f *Finding) merge(other *Finding) *Finding {
 	for _, seen := range other.Seeds {
 		// A seed may run again after the program was killed: it counts once, as long
 		// as it is among the seeds kept.
-		if slices.ContainsFunc(f.Seeds, func(s Sighting) bool { return s.Seed == seen.Seed && s.Scenario == seen.Scenario }) {
+		if slices.ContainsFunc(f.Seeds, func(s Occurrence) bool { return s.Seed == seen.Seed && s.Scenario == seen.Scenario }) {
 			merged.Count--
 		} else {
 			merged.Seeds = append(merged.Seeds, seen)
 		}
 	}
-	slices.SortFunc(merged.Seeds, func(a, b Sighting) int {
+	slices.SortFunc(merged.Seeds, func(a, b Occurrence) int {
 		return cmp.Or(cmp.Compare(a.Virtual, b.Virtual), cmp.Compare(a.Seed, b.Seed), cmp.Compare(a.Scenario, b.Scenario))
 	})
 	merged.Seeds = merged.Seeds[:min(len(merged.Seeds), mostSeeds)]

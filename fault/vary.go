@@ -11,7 +11,7 @@ import (
 // Vary returns the member of a plan's family that a seed stands for: the same
 // scenario, with another workload of the same size and rate, other latencies and
 // preemption, its faults moved in time together, and other hosts in the roles of
-// those that they name. The plan must be valid and have no objects.
+// those that they name. The plan must be valid.
 func Vary(plan *Plan, seed uint64) *Plan {
 	from := source{seed: seed}
 	p := *plan
@@ -19,7 +19,8 @@ func Vary(plan *Plan, seed uint64) *Plan {
 	p.Network = draw(from, networks, "network")
 	p.Options.Preempt = draw(from, options, "options").Preempt
 	p.Pods, p.Ops = nil, nil
-	drawWorkload(from, &p, shapeOf(plan), given{})
+	objects, _ := survey(plan.Objects)
+	drawWorkload(from, &p, shapeOf(plan), objects)
 	if len(plan.Faults) > 0 {
 		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []Fault { return varyFaults(t, plan) }), "vary")
 	}

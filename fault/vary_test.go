@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,5 +36,22 @@ func TestVaryOfASlowWorkload(t *testing.T) {
 	plan.Churn, plan.Ops, plan.Faults = 24*60*60*second, nil, nil
 	for seed := range uint64(20) {
 		require.NoError(t, Vary(plan, seed).Validate(), "seed %d", seed)
+	}
+}
+
+// The workload of a plan with objects goes on among them.
+func TestVaryWithObjects(t *testing.T) {
+	objects := []json.RawMessage{
+		json.RawMessage(`{"kind":"CiliumNode","metadata":{"name":"worker-1"}}`),
+		json.RawMessage(`{"kind":"Namespace","metadata":{"name":"shop"}}`),
+		json.RawMessage(`{"kind":"Pod","metadata":{"name":"web","namespace":"shop"},"status":{"podIP":"10.0.0.1"}}`),
+	}
+	plan, err := Draw(3, DrawConfig{Objects: objects})
+	require.NoError(t, err)
+	for seed := range uint64(20) {
+		p := Vary(plan, seed)
+		require.NoError(t, p.Validate(), "seed %d", seed)
+		require.Equal(t, objects, p.Objects)
+		require.NotEmpty(t, p.Ops)
 	}
 }

@@ -54,6 +54,7 @@ const (
 )
 
 func fakeWorker() {
+	os.Stdout.WriteString(det.Greeting)
 	text, err := os.ReadFile(det.PlanFile)
 	must(err)
 	plan, err := fault.Read(det.PlanFile, text)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
 
 // The exit statuses. A property that could not be decided is not a pass: it has
@@ -93,8 +94,11 @@ func (c *console) main(ctx context.Context, args []string) int {
 // fail prints an error as one sentence and returns its status.
 func (c *console) fail(err error) int {
 	fmt.Fprintf(c.stderr, "simrun: %v\n", err)
-	var usage *usageError
-	if errors.As(err, &usage) {
+	var (
+		usage    *usageError
+		mismatch *det.Mismatch
+	)
+	if errors.As(err, &usage) || errors.As(err, &mismatch) {
 		return statusUsage
 	}
 	return statusHarness

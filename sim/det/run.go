@@ -27,7 +27,7 @@ type Worker struct {
 // RunConfig bounds a run. The zero value uses the defaults.
 type RunConfig struct {
 	WallLimit   time.Duration  // longest wall time of the run; 0: 10 minutes
-	StallLimit  time.Duration  // longest wall time without virtual progress; 0: 60 seconds
+	StallLimit  time.Duration  // longest wall time in which neither virtual time passes nor records are written; 0: 60 seconds
 	MemoryLimit int64          // most resident memory, in bytes; 0: 2 GiB, and 8 MiB for each agent of the plan
 	OnProgress  func(Progress) // if non-nil
 	Log         io.Writer      // if non-nil, gets the log of the code under test
@@ -64,7 +64,7 @@ type FailureKind string
 // The kinds of failure.
 const (
 	Crash  FailureKind = "crash"  // the worker ended before its run did
-	Hang   FailureKind = "hang"   // no virtual progress, or beyond the wall limit
+	Hang   FailureKind = "hang"   // nothing happens any more, or it is beyond the wall limit
 	Memory FailureKind = "memory" // beyond the memory bound
 	Input  FailureKind = "input"  // the worker refused the plan
 
@@ -81,10 +81,24 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Message }
 
+// Version is that of what a driver and its worker tell each other: arguments, files and
+// statuses.
+const Version = 1
+
+// Greeting is the first status of a worker. It is a constant: what a worker allocates
+// decides on its run.
+const Greeting = `{"version":1}` + "\n"
+
+// A Mismatch is the error of a worker that is of another version than its driver.
+type Mismatch struct{ text string }
+
+func (m *Mismatch) Error() string { return m.text }
+
 // Status is what a worker prints on its standard output, one JSON object a line:
-// progress, and at the end one with Done or Refused.
+// its version, progress, and at the end one with Done or Refused.
 type Status struct {
 	Progress
+	Version  int    `json:"version,omitempty"` // in the first one
 	Done     bool   `json:"done,omitempty"`
 	Refused  string `json:"refused,omitempty"` // the sentence
 	Runtime  string `json:"runtime,omitempty"`
@@ -204,11 +218,15 @@ func (p settings) environment(log bool) []string {
 }
 
 type process struct {
-	cfg    RunConfig
-	dir    *runDir
-	start  time.Time
-	stderr tail
-	last   Status
+	cfg     RunConfig
+	dir     *runDir
+	start   time.Time
+	stderr  tail
+	version int // of the worker; zero: it has not said so
+	last    Status
+
+	progress time.Time // the last one
+	written  int64     // of the history then, in bytes
 }
 
 func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
@@ -235,6 +253,9 @@ func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
 	hist, readErr := os.ReadFile(filepath.Join(p.dir.path, HistoryFile))
 	if readErr != nil && !errors.Is(readErr, os.ErrNotExist) {
 		return nil, readErr
+	}
+	if said := p.version != 0 || p.last != (Status{}); said && p.version != Version {
+		return nil, p.mismatch(cmd.Path)
 	}
 	switch {
 	case failure != nil:
@@ -264,6 +285,15 @@ func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
 		Picks:         p.last.Picks,
 		Deterministic: p.last.Runtime == Deterministic,
 	}, nil
+}
+
+// mismatch says that the worker is of another version.
+func (p *process) mismatch(path string) error {
+	theirs := "says no version, as earlier ones"
+	if p.version != 0 {
+		theirs = fmt.Sprintf("says version %d", p.version)
+	}
+	return &Mismatch{fmt.Sprintf("the worker %s is of another version of meshcheck: it %s, and this simrun understands version %d; simrun build-worker builds one that fits", path, theirs, Version)}
 }
 
 // fetch copies a file of the run's directory to one that outlives it, if that has
@@ -322,7 +352,7 @@ func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Stat
 			deaf = time.After(killGrace)
 		}
 	}
-	progress := time.Now()
+	p.progress = time.Now()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	interrupted := ctx.Done()
@@ -337,8 +367,15 @@ func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Stat
 			if !ok {
 				return failure
 			}
+			if st.Version != 0 {
+				p.version = st.Version
+				continue
+			}
+			if p.version != Version {
+				kill() // nobody would understand what it does
+			}
 			if st.Virtual > p.last.Virtual {
-				progress = time.Now()
+				p.progress = time.Now()
 			}
 			p.last = st
 			if p.cfg.OnProgress != nil {
@@ -349,7 +386,7 @@ func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Stat
 				kill() // it had one tick to print its goroutines
 				continue
 			}
-			failure = p.broken(now, progress, cmd.Process.Pid)
+			failure = p.broken(now, cmd.Process.Pid)
 			if failure != nil {
 				syscall.Kill(-cmd.Process.Pid, syscall.SIGQUIT)
 			}
@@ -357,15 +394,20 @@ func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Stat
 	}
 }
 
-func (p *process) broken(now, progress time.Time, pid int) *Failure {
-	if stall := now.Sub(progress); stall > p.cfg.StallLimit {
-		return &Failure{Kind: Hang, Message: fmt.Sprintf("the worker hangs: no virtual progress beyond %v for %v", p.last.Virtual, stall.Round(time.Second))}
+// broken tells which bound a worker breaks, if any. A large world may need long for an
+// instant: as long as it writes records, it is slow and does not hang.
+func (p *process) broken(now time.Time, pid int) *Failure {
+	if info, err := os.Stat(filepath.Join(p.dir.path, HistoryFile)); err == nil && info.Size() > p.written {
+		p.progress, p.written = now, info.Size()
+	}
+	if stall := now.Sub(p.progress); stall > p.cfg.StallLimit {
+		return &Failure{Kind: Hang, Message: fmt.Sprintf("the worker hangs: no virtual progress beyond %v and no record for %v; -stall sets how long it may", p.last.Virtual, stall.Round(time.Second))}
 	}
 	if wall := now.Sub(p.start); wall > p.cfg.WallLimit {
-		return &Failure{Kind: Hang, Message: fmt.Sprintf("the worker is too slow: at %v of virtual time after %v", p.last.Virtual, wall.Round(time.Second))}
+		return &Failure{Kind: Hang, Message: fmt.Sprintf("the worker is too slow: at %v of virtual time after %v; -wall sets how long it may take", p.last.Virtual, wall.Round(time.Second))}
 	}
 	if rss := resident(pid); rss > p.cfg.MemoryLimit {
-		return &Failure{Kind: Memory, Message: fmt.Sprintf("the worker uses %d MiB of memory at %v of virtual time, more than %d MiB", rss>>20, p.last.Virtual, p.cfg.MemoryLimit>>20)}
+		return &Failure{Kind: Memory, Message: fmt.Sprintf("the worker uses %d MiB of memory at %v of virtual time, more than %d MiB; -memory sets how much it may", rss>>20, p.last.Virtual, p.cfg.MemoryLimit>>20)}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package det
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,8 +15,42 @@ import (
 // script returns a worker that is a shell script.
 func script(t *testing.T, body string) Worker {
 	path := filepath.Join(t.TempDir(), "worker")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\necho '"+Greeting+"'\n"+body), 0o755))
 	return Worker{Path: path}
+}
+
+func TestGreeting(t *testing.T) {
+	greeting, err := json.Marshal(map[string]int{"version": Version})
+	require.NoError(t, err)
+	require.Equal(t, Greeting, string(greeting)+"\n")
+}
+
+// A worker of another version is refused, whatever becomes of its run.
+func TestWorkerOfAnotherVersion(t *testing.T) {
+	for body, want := range map[string]string{
+		`echo '{"virtual": 1}'; exec sleep 60`:                "it says no version, as earlier ones, and this simrun understands version 1",
+		`echo '{"done": true}'`:                               "it says no version, as earlier ones, and",
+		`echo '{"version": 7}'; echo '{"done": true}'`:        "it says version 7, and this simrun understands version 1; simrun build-worker builds one that fits",
+		`echo '{"version": 7}'; exit 3`:                       "it says version 7, and",
+		`echo '{"version": 7}'; echo '{"refused": "a plan"}'`: "it says version 7, and",
+	} {
+		path := filepath.Join(t.TempDir(), "worker")
+		require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o755))
+		_, err := Worker{Path: path}.Run(t.Context(), []byte(plan), RunConfig{})
+		var mismatch *Mismatch
+		require.ErrorAs(t, err, &mismatch, body)
+		require.ErrorContains(t, err, "the worker "+path+" is of another version of meshcheck: "+want)
+	}
+}
+
+// What writes records is slow, if virtual time does not pass, and does not hang.
+func TestSlowIsNotHung(t *testing.T) {
+	w := script(t, `for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; echo record >> history; done; echo '{"done": true}'`)
+	_, err := w.Run(t.Context(), []byte(plan), RunConfig{StallLimit: 1200 * time.Millisecond})
+	require.NoError(t, err)
+	w = script(t, `while true; do sleep 0.1; echo record >> history; done`)
+	_, err = w.Run(t.Context(), []byte(plan), RunConfig{StallLimit: 1200 * time.Millisecond, WallLimit: 2 * time.Second})
+	require.ErrorContains(t, err, "the worker is too slow: at 0s of virtual time after 2s; -wall sets how long it may take")
 }
 
 const plan = `{"seed": 7, "options": {"preempt": 3}}`
@@ -66,7 +101,7 @@ func TestRunFailures(t *testing.T) {
 		{"silent end", `echo part > history; echo boom >&2; echo '{"virtual": 3000000000}'`, RunConfig{}, Crash,
 			"the worker ended at 3s of virtual time, before its run did: exit status 0"},
 		{"hang", `echo part > history; echo boom >&2; while true; do echo '{"virtual": 1}'; sleep 0.05; done`, RunConfig{StallLimit: 500 * time.Millisecond}, Hang,
-			"the worker hangs: no virtual progress beyond 1ns for "},
+			"the worker hangs: no virtual progress beyond 1ns and no record for "},
 		{"slow", `echo part > history; echo boom >&2; i=1; while true; do echo "{\"virtual\": $i}"; i=$((i+1)); sleep 0.05; done`, RunConfig{WallLimit: 500 * time.Millisecond}, Hang,
 			"the worker is too slow: at "},
 		{"memory", `echo part > history; echo boom >&2; exec sleep 60`, RunConfig{MemoryLimit: 1}, Memory,

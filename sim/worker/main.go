@@ -28,6 +28,7 @@ import (
 )
 
 func main() {
+	os.Stdout.WriteString(det.Greeting)
 	data, err := os.ReadFile(det.PlanFile)
 	if err != nil {
 		fatal(err)

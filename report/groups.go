@@ -32,7 +32,7 @@ func Groups(v checker.Verdict) []Group {
 			if violation.Cause != nil {
 				mechanism = violation.Cause.Name()
 			} else {
-				broken = checker.Finding{Property: cmp.Or(echoes[result.Property], result.Property), Kind: violation.Kind}.String()
+				broken = news(v, echoes[result.Property], result.Property, violation.Kind)
 			}
 			j := slices.IndexFunc(all, func(g Group) bool { return g.Mechanism == mechanism && g.Broken == broken })
 			if j < 0 {
@@ -44,6 +44,17 @@ func Groups(v checker.Verdict) []Group {
 	}
 	slices.SortStableFunc(all, func(a, b Group) int { return cmp.Compare(a.First.At, b.First.At) })
 	return all
+}
+
+// news names what nothing explains. An echo is named as what it echoes.
+func news(v checker.Verdict, ground, property, kind string) string {
+	result, _ := v.Result(ground)
+	for i := range result.Violations {
+		if result.Violations[i].Cause == nil {
+			return checker.Finding{Property: ground, Kind: result.Violations[i].Kind}.String()
+		}
+	}
+	return checker.Finding{Property: property, Kind: kind}.String()
 }
 
 func (g *Group) add(property string, v *checker.Violation) {

@@ -14,17 +14,21 @@ type Style struct {
 	Width int  // of the terminal; zero: it is none, and lines are as long as they are
 }
 
-// output writes lines that begin with a label.
-type output struct {
+// Output writes lines that begin with a label.
+type Output struct {
 	*bufio.Writer
 	style Style
 }
 
-func newOutput(w io.Writer, style Style) output { return output{bufio.NewWriter(w), style} }
+// NewOutput returns what writes in a style.
+func NewOutput(w io.Writer, style Style) Output { return Output{bufio.NewWriter(w), style} }
 
-// row writes a label and a text, which goes on below itself where it is wider than the
+// All reports whether all is to be written.
+func (o Output) All() bool { return o.style.All }
+
+// Row writes a label and a text, which goes on below itself where it is wider than the
 // terminal. A word that is wider than a line is broken, as long labels of pods are.
-func (o output) row(label, format string, args ...any) {
+func (o Output) Row(label, format string, args ...any) {
 	o.WriteString(label)
 	indent := utf8.RuneCountInString(label)
 	room := o.style.Width - indent
@@ -57,5 +61,5 @@ func (o output) row(label, format string, args ...any) {
 	o.WriteByte('\n')
 }
 
-// command writes a command line, which is never broken: it is there to be copied.
-func (o output) command(label, line string) { fmt.Fprintf(o, "%s%s\n", label, line) }
+// Command writes a command line, which is never broken: it is there to be copied.
+func (o Output) Command(label, line string) { fmt.Fprintf(o, "%s%s\n", label, line) }

@@ -119,9 +119,9 @@ stood out   staleness, views: p50 1.000s, p99 90.000s, max 90.000s of 2
 
 func TestRowsAreWrapped(t *testing.T) {
 	var b bytes.Buffer
-	out := newOutput(&b, Style{Width: 34})
-	out.row("breaks      ", "identity %s is not of a pod", strings.Repeat("k8s:a=b;", 6))
-	out.command("replay      ", "simrun -plan a/long/path/to/a/plan.json -worker w")
+	out := NewOutput(&b, Style{Width: 34})
+	out.Row("breaks      ", "identity %s is not of a pod", strings.Repeat("k8s:a=b;", 6))
+	out.Command("replay      ", "simrun -plan a/long/path/to/a/plan.json -worker w")
 	require.NoError(t, out.Flush())
 	require.Equal(t, `breaks      identity
             k8s:a=b;k8s:a=b;k8s:a=

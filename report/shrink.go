@@ -48,33 +48,33 @@ func (s *Shrunk) WriteText(w io.Writer, style Style) error {
 	if err := WritePlan(w, &Run{Name: s.Name + ", shrunk", Plan: s.Run.Plan}, style); err != nil {
 		return err
 	}
-	out := newOutput(w, style)
-	out.row("\nbreaks      ", "%s, at %.3fs: %s", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence())
+	out := NewOutput(w, style)
+	out.Row("\nbreaks      ", "%s, at %.3fs: %s", s.Finding, s.Violation.At.Seconds(), s.Violation.Sentence())
 	if len(s.Others) > 0 {
 		names := make([]string, len(s.Others))
 		for i, f := range s.Others {
 			names[i] = f.String()
 		}
-		out.row("not followed: ", "the given plan breaks %s too; -property and -kind choose", strings.Join(names, ", "))
+		out.Row("not followed: ", "the given plan breaks %s too; -property and -kind choose", strings.Join(names, ", "))
 	}
-	out.row("\nsize        ", "%s", changes(s.Before, s.After))
+	out.Row("\nsize        ", "%s", changes(s.Before, s.After))
 	ended := "nothing more can be left out or simplified"
 	if !s.Minimal {
 		ended = s.Note
 	}
-	out.row("search      ", "%s runs in %s; %s", text.Thousands(s.Runs), text.Rounded(s.Elapsed), ended)
+	out.Row("search      ", "%s runs in %s; %s", text.Thousands(s.Runs), text.Rounded(s.Elapsed), ended)
 	if s.Failed > 0 {
-		out.row("failed      ", "%s of the runs gave no history, which does not count as the finding", text.Thousands(s.Failed))
+		out.Row("failed      ", "%s of the runs gave no history, which does not count as the finding", text.Thousands(s.Failed))
 	}
-	out.row("replays     ", "%s", s.replays())
+	out.Row("replays     ", "%s", s.replays())
 	if s.Run.Code != nil {
-		out.row("of          ", "%s", s.Run.Code)
+		out.Row("of          ", "%s", s.Run.Code)
 	}
 	if s.File != "" {
-		out.row("plan        ", "%s", s.File)
+		out.Row("plan        ", "%s", s.File)
 	}
 	for _, command := range s.Commands {
-		out.command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
+		out.Command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
 	}
 	return out.Flush()
 }

@@ -204,7 +204,7 @@ func (s *Summary) Failed() int    { return len(s.failures) }
 // style.All the table of properties and what was measured stand before them, and every
 // seed that did not pass is named, else some.
 func (s *Summary) WriteText(w io.Writer, style Style) error {
-	out := newOutput(w, style)
+	out := NewOutput(w, style)
 	if style.All {
 		s.writeTable(out)
 		s.writeMeasures(out)
@@ -213,12 +213,12 @@ func (s *Summary) WriteText(w io.Writer, style Style) error {
 	s.writeFindings(out)
 	for _, p := range s.properties {
 		if len(p.unknown) > 0 {
-			out.row("undecided ", "%s, which is not a pass: seeds %s; the first: %s", p.name, seedList(p.unknown, style.All), p.evidence)
+			out.Row("undecided ", "%s, which is not a pass: seeds %s; the first: %s", p.name, seedList(p.unknown, style.All), p.evidence)
 		}
 	}
 	slices.SortFunc(s.failures, func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) })
 	for _, f := range s.failures {
-		out.row("FAILURE   ", "seed %d gave no history (%s): %s; kept in %s", f.Seed, f.Kind, f.Message, f.Kept)
+		out.Row("FAILURE   ", "seed %d gave no history (%s): %s; kept in %s", f.Seed, f.Kind, f.Message, f.Kept)
 	}
 	s.writeTotals(out)
 	return out.Flush()
@@ -226,7 +226,7 @@ func (s *Summary) WriteText(w io.Writer, style Style) error {
 
 // writeFindings writes the news, and by which known mechanisms seeds fail; then each with
 // its seeds, its first violation and the command that replays it.
-func (s *Summary) writeFindings(out output) {
+func (s *Summary) writeFindings(out Output) {
 	if s.judged == 0 {
 		return
 	}
@@ -247,23 +247,23 @@ func (s *Summary) writeFindings(out output) {
 	if s.news > 0 {
 		label = "NEWS      "
 	}
-	out.row(label, "%s", line)
+	out.Row(label, "%s", line)
 	for _, f := range s.findings {
 		title := f.title()
 		if f.News() {
 			title = f.Broken
 		}
 		name := map[bool]string{true: "  NEWS    ", false: "  known   "}[f.News()]
-		out.row(name, "%s: %s; seeds %s", title, strings.Join(f.Properties, ", "), seedList(f.seeds, out.style.All))
+		out.Row(name, "%s: %s; seeds %s", title, strings.Join(f.Properties, ", "), seedList(f.seeds, out.style.All))
 		const under = "          "
-		out.row(under, "%s", f.First.Sentence())
+		out.Row(under, "%s", f.First.Sentence())
 		if s.Replay != nil {
-			out.command("  replay  ", s.Replay(slices.Min(f.seeds)))
+			out.Command("  replay  ", s.Replay(slices.Min(f.seeds)))
 		}
 	}
 }
 
-func (s *Summary) writeTable(out output) {
+func (s *Summary) writeTable(out Output) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(s.properties) > 0 {
 		fmt.Fprintln(table, "property\tpass\tfail\tunknown\tn/a\tseeds that did not pass")
@@ -276,14 +276,14 @@ func (s *Summary) writeTable(out output) {
 }
 
 // writeMeasures writes what was measured in all runs, by property.
-func (s *Summary) writeMeasures(out output) {
+func (s *Summary) writeMeasures(out Output) {
 	for i := range s.properties {
 		p := &s.properties[i]
 		for j, m := range p.measures() {
 			if j == 0 {
 				fmt.Fprintf(out, "\n%s, over all runs\n", p.name)
 			}
-			out.row("  ", "%s: %s", measureName(p.name, m), m)
+			out.Row("  ", "%s: %s", measureName(p.name, m), m)
 		}
 	}
 }
@@ -319,30 +319,30 @@ func seedList(seeds []uint64, all bool) string {
 	return b.String()
 }
 
-func (s *Summary) writeTotals(out output) {
-	out.row("seeds     ", "%s of %s: %s pass, %s fail, %s unknown, %s without a history", text.Thousands(s.Done()), text.Thousands(s.Seeds),
+func (s *Summary) writeTotals(out Output) {
+	out.Row("seeds     ", "%s of %s: %s pass, %s fail, %s unknown, %s without a history", text.Thousands(s.Done()), text.Thousands(s.Seeds),
 		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()))
 	if s.Note != "" {
-		out.row("note      ", "%s", s.Note)
+		out.Row("note      ", "%s", s.Note)
 	}
 	if s.Code != nil {
-		out.row("of        ", "%s", s.Code)
+		out.Row("of        ", "%s", s.Code)
 	}
 	if s.judged == 0 {
 		return
 	}
-	out.row("time      ", "%s of virtual time in %s: %.1f seeds/s; workers %s, %s times as fast as real time, and checks %s (%.0f %%)",
+	out.Row("time      ", "%s of virtual time in %s: %.1f seeds/s; workers %s, %s times as fast as real time, and checks %s (%.0f %%)",
 		s.virtual.Round(time.Second), text.Rounded(s.Elapsed), float64(s.Done())/s.Elapsed.Seconds(),
 		text.Rounded(s.worker), text.Thousands(int(s.virtual/max(1, s.worker))), text.Rounded(s.checking), 100*s.checkingShare())
-	out.row("events    ", "%s, %s in the mean; peak memory of a worker %d MiB", text.Thousands(s.records), text.Thousands(s.records/s.judged), s.peak>>20)
+	out.Row("events    ", "%s, %s in the mean; peak memory of a worker %d MiB", text.Thousands(s.records), text.Thousands(s.records/s.judged), s.peak>>20)
 	if s.reruns > 0 {
-		out.row("reruns    ", "%s, because a seed had not determined every event", text.Thousands(s.reruns))
+		out.Row("reruns    ", "%s, because a seed had not determined every event", text.Thousands(s.reruns))
 	}
 	if len(s.unseeded) > 0 {
-		out.row("note      ", "seeds that may not replay, because even the last run was not determined: %s", seedList(s.unseeded, false))
+		out.Row("note      ", "seeds that may not replay, because even the last run was not determined: %s", seedList(s.unseeded, false))
 	}
 	if s.mixedWorker {
-		out.row("note      ", "the stock Go runtime was used: seeds fix the plans and not the executions, so these runs do not replay")
+		out.Row("note      ", "the stock Go runtime was used: seeds fix the plans and not the executions, so these runs do not replay")
 	}
 }
 

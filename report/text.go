@@ -18,10 +18,10 @@ const mostStandingOut = 3
 
 // WritePlan writes the plan of a run, in a few lines, before the run starts.
 func WritePlan(w io.Writer, r *Run, style Style) error {
-	out := newOutput(w, style)
+	out := NewOutput(w, style)
 	fmt.Fprintf(out, "%s\n", r.Name)
 	if r.PlanErr != nil {
-		out.row("  plan      ", "cannot be shown: %v", r.PlanErr)
+		out.Row("  plan      ", "cannot be shown: %v", r.PlanErr)
 		return out.Flush()
 	}
 	for line := range strings.SplitSeq(fault.Describe(r.Plan), "\n") {
@@ -32,7 +32,7 @@ func WritePlan(w io.Writer, r *Run, style Style) error {
 			label += name + strings.Repeat(" ", 2+len(rest)-len(more))
 			text = more
 		}
-		out.row(label, "%s", text)
+		out.Row(label, "%s", text)
 	}
 	return out.Flush()
 }
@@ -41,8 +41,8 @@ func WritePlan(w io.Writer, r *Run, style Style) error {
 // with: what broke first, by the way in which it came about, and what stood out. With
 // style.All every property is written, with its evidence and all violations.
 func WriteVerdict(w io.Writer, r *Run, style Style) error {
-	out := newOutput(w, style)
-	out.row("\nverdict     ", "%s", headline(r.Verdict))
+	out := NewOutput(w, style)
+	out.Row("\nverdict     ", "%s", headline(r.Verdict))
 	if style.All {
 		writeAll(out, r.Verdict)
 	} else {
@@ -51,26 +51,26 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	fmt.Fprintln(out)
 	writePromise(out, r)
 	for _, u := range r.Verdict.Unfired {
-		out.row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
+		out.Row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
 	}
 	writeTotals(out, r)
 	for _, command := range r.Commands {
-		out.command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
+		out.Command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
 	}
 	return out.Flush()
 }
 
 // writeFirst writes what a reader wants to know first.
-func writeFirst(out output, v checker.Verdict) {
+func writeFirst(out Output, v checker.Verdict) {
 	for _, g := range Groups(v) {
 		g.write(out, v)
 	}
 	for _, r := range v.Results {
 		switch r.Outcome {
 		case checker.Unknown:
-			out.row("undecided   ", "%s: %s", r.Property, r.Evidence)
+			out.Row("undecided   ", "%s: %s", r.Property, r.Evidence)
 		case checker.Mistake:
-			out.row("MISTAKE     ", "%s: %s", r.Property, r.Evidence)
+			out.Row("MISTAKE     ", "%s: %s", r.Property, r.Evidence)
 		}
 	}
 	writeHolding(out, v)
@@ -79,13 +79,13 @@ func writeFirst(out output, v checker.Verdict) {
 		if i == 0 {
 			label = "stood out   "
 		}
-		out.row(label, "%s", m)
+		out.Row(label, "%s", m)
 	}
 }
 
 // write writes a group: by what, which properties, who saw it; then the first violation,
 // and what proves the mechanism.
-func (g *Group) write(out output, v checker.Verdict) {
+func (g *Group) write(out Output, v checker.Verdict) {
 	broken := slices.Clone(g.Properties)
 	for i, property := range broken {
 		if r, _ := v.Result(property); !r.Promised {
@@ -97,11 +97,11 @@ func (g *Group) write(out output, v checker.Verdict) {
 		few := g.Agents[:min(len(g.Agents), 8)]
 		saw += "; " + plural(len(g.Agents), "agent") + " " + text.Few(few, len(g.Agents))
 	}
-	out.row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", g.title(), strings.Join(broken, ", "), saw)
+	out.Row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", g.title(), strings.Join(broken, ", "), saw)
 	const under = "            "
-	out.row(under, "%s%s", g.First.Sentence(), recordNumbers(g.First.Records))
+	out.Row(under, "%s%s", g.First.Sentence(), recordNumbers(g.First.Records))
 	if g.First.Cause != nil {
-		out.row(under, "shown by: %s%s", g.First.Cause.Sentence(), recordNumbers(g.First.Cause.Records()))
+		out.Row(under, "shown by: %s%s", g.First.Cause.Sentence(), recordNumbers(g.First.Cause.Records()))
 	}
 }
 
@@ -114,7 +114,7 @@ func plural(n int, noun string) string {
 
 // writeHolding says in one line what holds, of what is judged of the control plane, and
 // of the guarantees that it stands on.
-func writeHolding(out output, v checker.Verdict) {
+func writeHolding(out Output, v checker.Verdict) {
 	var holds, of [2]int
 	var doubts []string
 	for _, r := range v.Results {
@@ -133,9 +133,9 @@ func writeHolding(out output, v checker.Verdict) {
 			doubts = append(doubts, r.Property)
 		}
 	}
-	out.row("holds       ", "%d of %d properties of the control plane; %d of %d guarantees of the servers that it stands on (-v shows them)", holds[0], of[0], holds[1], of[1])
+	out.Row("holds       ", "%d of %d properties of the control plane; %d of %d guarantees of the servers that it stands on (-v shows them)", holds[0], of[0], holds[1], of[1])
 	if len(doubts) > 0 {
-		out.row("DOUBT       ", "%s: where a guarantee of the servers is broken, doubt the world before Cilium", strings.Join(doubts, ", "))
+		out.Row("DOUBT       ", "%s: where a guarantee of the servers is broken, doubt the world before Cilium", strings.Join(doubts, ", "))
 	}
 }
 
@@ -165,7 +165,7 @@ func standingOut(v checker.Verdict) (lines []string) {
 }
 
 // writeAll writes every property, in two groups.
-func writeAll(out output, v checker.Verdict) {
+func writeAll(out Output, v checker.Verdict) {
 	width := 0
 	for _, result := range v.Results {
 		width = max(width, len(result.Property))
@@ -187,7 +187,7 @@ func writeAll(out output, v checker.Verdict) {
 			writeResult(out, result, width)
 			for _, echo := range v.Results {
 				if echoes[echo.Property] == result.Property {
-					out.row(fmt.Sprintf("  %-8s  %-*s  ", "echo", width, echo.Property), "is broken by the same: %s", text.Count(len(echo.Violations), "violation"))
+					out.Row(fmt.Sprintf("  %-8s  %-*s  ", "echo", width, echo.Property), "is broken by the same: %s", text.Count(len(echo.Violations), "violation"))
 				}
 			}
 		}
@@ -195,7 +195,7 @@ func writeAll(out output, v checker.Verdict) {
 }
 
 // writePromise says which of the properties that the plan promises were kept.
-func writePromise(out output, r *Run) {
+func writePromise(out Output, r *Run) {
 	if r.Plan == nil || len(r.Plan.Promise) == 0 {
 		return
 	}
@@ -210,7 +210,7 @@ func writePromise(out output, r *Run) {
 		}
 		parts = append(parts, property+" "+word)
 	}
-	out.row("promise     ", "%s", strings.Join(parts, ", "))
+	out.Row("promise     ", "%s", strings.Join(parts, ", "))
 }
 
 func headline(v checker.Verdict) string {
@@ -272,7 +272,7 @@ func countNews(v checker.Verdict) (n int) {
 	return n
 }
 
-func writeResult(out output, r checker.Result, width int) {
+func writeResult(out Output, r checker.Result, width int) {
 	label, said := string(r.Outcome), r.Evidence
 	switch r.Outcome {
 	case checker.Fail:
@@ -285,19 +285,19 @@ func writeResult(out output, r checker.Result, width int) {
 	case checker.NotApplicable:
 		label = "n/a"
 	}
-	out.row(fmt.Sprintf("  %-8s  %-*s  ", label, width, r.Property), "%s", said)
+	out.Row(fmt.Sprintf("  %-8s  %-*s  ", label, width, r.Property), "%s", said)
 	const under = "                  "
 	for _, v := range r.Violations {
-		out.row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), recordNumbers(v.Records))
+		out.Row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), recordNumbers(v.Records))
 		if v.Cause != nil {
-			out.row(under, "known as %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
+			out.Row(under, "known as %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
 		}
 	}
 	if len(r.Violations) > 0 {
-		out.row(under, "of %s", r.Evidence)
+		out.Row(under, "of %s", r.Evidence)
 	}
 	for _, m := range r.Measures {
-		out.row(under, "%s: %s", measureName(r.Property, m), m)
+		out.Row(under, "%s: %s", measureName(r.Property, m), m)
 	}
 }
 
@@ -329,7 +329,7 @@ func recordNumbers(records []int) string {
 	return " [history lines " + strings.Join(lines, ", ") + "]"
 }
 
-func writeTotals(out output, r *Run) {
+func writeTotals(out Output, r *Run) {
 	parts := []string{fmt.Sprintf("%.3fs of virtual time", r.Virtual.Seconds())}
 	if r.Wall > 0 {
 		parts[0] += fmt.Sprintf(" in %s of wall time, %s times as fast", text.Rounded(r.Wall), text.Thousands(int(r.Virtual/r.Wall)))
@@ -341,11 +341,11 @@ func writeTotals(out output, r *Run) {
 	if r.Checking > 0 {
 		parts = append(parts, "checked in "+text.Rounded(r.Checking))
 	}
-	out.row("run         ", "%s", strings.Join(parts, "; "))
-	out.row("of          ", "%s", cmp.Or(r.Code.String(), "a history does not say what code it is of: that of its run"))
+	out.Row("run         ", "%s", strings.Join(parts, "; "))
+	out.Row("of          ", "%s", cmp.Or(r.Code.String(), "a history does not say what code it is of: that of its run"))
 	fmt.Fprintf(out, "trace       sha256 %s\n", r.Hash)
 	for _, note := range notes(r) {
-		out.row("note        ", "%s", note)
+		out.Row("note        ", "%s", note)
 	}
 }
 

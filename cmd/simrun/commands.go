@@ -29,6 +29,7 @@ var commands = map[string]struct {
 	"":             {func() command { return new(simulate) }, simulateHelp},
 	"check":        {func() command { return new(check) }, checkHelp},
 	"report":       {func() command { return new(printVerdict) }, reportHelp},
+	"compare":      {func() command { return new(comparison) }, compareHelp},
 	"verify":       {func() command { return new(verify) }, verifyHelp},
 	"shrink":       {func() command { return new(shrinkPlan) }, shrinkHelp},
 	"campaign":     {func() command { return new(search) }, campaignHelp},
@@ -72,6 +73,7 @@ of the execution.
   simrun check HISTORY...        judge histories again
   simrun report VERDICT...       print verdicts that check has written
   simrun verify -seeds 0-99      run each seed twice and compare
+  simrun compare -cilium DIR     what a branch of Cilium breaks that go.mod's does not
   simrun campaign -for 10m       search seeds, and keep each distinct finding
   simrun shrink -seed 1          the smallest plan that breaks the same property
   simrun planted                 known bugs, and which properties catch them

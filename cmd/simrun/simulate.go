@@ -134,7 +134,7 @@ func (s *simulate) flags(f *flags) {
 	f.add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
 	f.json(&s.json)
 	f.add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
-	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, those that no known mechanism explains. The default is any, since a promise that is broken in a known way is broken")
+	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, those that no known mechanism explains. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
 }
 
 func (s *simulate) run(ctx context.Context, c *console) (int, error) {

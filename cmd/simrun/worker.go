@@ -83,12 +83,13 @@ func (c *console) code(runner *drive.Simulator) *report.Code {
 }
 
 // buildWorker is the command that builds the worker.
-type buildWorker struct{ out, runtime, plant string }
+type buildWorker struct{ out, runtime, plant, cilium string }
 
 func (b *buildWorker) flags(f *flags) {
 	f.add(&b.out, "o FILE", "where to write the worker")
 	f.add(&b.runtime, "runtime KIND", "det (the default) or stock")
 	f.add(&b.plant, "plant NAME", "with the bug NAME of testdata/planted in the source that it is built from")
+	f.add(&b.cilium, "cilium WHICH", "a directory with the source of Cilium, or a version, in place of what go.mod says")
 }
 
 func (b *buildWorker) run(ctx context.Context, c *console) (int, error) {
@@ -98,7 +99,7 @@ func (b *buildWorker) run(ctx context.Context, c *console) (int, error) {
 	if err := cmp.Or((&workerFlags{runtime: b.runtime}).check(), checkTarget("o", b.out, false)); err != nil {
 		return 0, err
 	}
-	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Progress: c.progress.log}
+	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Cilium: b.cilium, Progress: c.progress.log}
 	if b.plant != "" {
 		bug, err := b.bug()
 		if err != nil {

@@ -46,7 +46,7 @@ func versionOf(module *debug.Module) string {
 	switch r := module.Replace; {
 	case r == nil:
 		return module.Version
-	case r.Version != "":
+	case r.Version != "" && r.Version != "(devel)":
 		return r.Path + " " + r.Version
 	default:
 		return r.Path + GitState(besideModule(r.Path))
@@ -85,7 +85,7 @@ func GitState(dir string) string {
 			changed++
 		}
 	}
-	state := fmt.Sprintf(" (git %.12s on %s", commit, branch)
+	state := fmt.Sprintf(" (now git %.12s on %s", commit, branch)
 	if changed > 0 {
 		state += ", and " + text.Count(changed, "changed file")
 	}

@@ -34,15 +34,15 @@ func TestGitState(t *testing.T) {
 	require.NoError(t, os.WriteFile("house/go.mod", nil, 0o666))
 	require.NoError(t, os.WriteFile("cilium/a.go", []byte("package a\n"), 0o666))
 	t.Chdir("house")
-	replaced := &debug.Module{Version: "v1", Replace: &debug.Module{Path: "../cilium"}}
+	replaced := &debug.Module{Version: "v1", Replace: &debug.Module{Path: "../cilium", Version: "(devel)"}}
 	require.Equal(t, "../cilium", versionOf(replaced), "no repository")
 	for _, args := range [][]string{{"init", "-q", "-b", "fix"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a"}} {
 		out, err := exec.Command("git", append([]string{"-C", "../cilium"}, args...)...).CombinedOutput()
 		require.NoError(t, err, string(out))
 	}
-	require.Regexp(t, `^\.\./cilium \(git [0-9a-f]{12} on fix\)$`, versionOf(replaced))
+	require.Regexp(t, `^\.\./cilium \(now git [0-9a-f]{12} on fix\)$`, versionOf(replaced))
 	require.NoError(t, os.WriteFile("../cilium/a.go", []byte("package b\n"), 0o666))
-	require.Regexp(t, `^\.\./cilium \(git [0-9a-f]{12} on fix, and 1 changed file\)$`, versionOf(replaced))
+	require.Regexp(t, `^\.\./cilium \(now git [0-9a-f]{12} on fix, and 1 changed file\)$`, versionOf(replaced))
 	require.Equal(t, "v1", versionOf(&debug.Module{Version: "v1"}))
 	require.Equal(t, "example.com/fork v2", versionOf(&debug.Module{Version: "v1", Replace: &debug.Module{Path: "example.com/fork", Version: "v2"}}))
 }

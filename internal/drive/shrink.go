@@ -103,11 +103,11 @@ func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checke
 }
 
 // choose returns the first of the findings that fits what was asked for, where an
-// empty property or kind fits all.
+// empty property, kind or cause fits all.
 func choose(all []checker.Finding, asked checker.Finding) (int, error) {
 	var names []string
 	for i, f := range all {
-		if (asked.Property == "" || asked.Property == f.Property) && (asked.Kind == "" || asked.Kind == f.Kind) {
+		if (asked.Property == "" || asked.Property == f.Property) && (asked.Kind == "" || asked.Kind == f.Kind) && (asked.Cause == "" || asked.Cause == f.Cause) {
 			return i, nil
 		}
 		names = append(names, f.String())

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,6 +35,7 @@ type BuildConfig struct {
 	Runtime  string            // Deterministic (also if empty) or Stock
 	Out      string            // the file to write; empty: a name in the user's cache directory
 	Plant    *Plant            // if non-nil, a bug to build in; Runtime must not be Stock
+	Cilium   string            // in place of what go.mod says: a directory with its source, or a version; not with Plant
 	Progress func(line string) // if non-nil, told what is happening
 }
 
@@ -47,6 +49,9 @@ func Build(ctx context.Context, cfg BuildConfig) (path string, err error) {
 	}
 	if cfg.Runtime == Stock && cfg.Plant != nil {
 		return "", errors.New("a bug is planted with the deterministic runtime only: without it, a seed that shows it does not replay")
+	}
+	if cfg.Cilium != "" && cfg.Plant != nil {
+		return "", errors.New("a bug is planted in the Cilium of go.mod, and in no other")
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
@@ -68,9 +73,9 @@ func Build(ctx context.Context, cfg BuildConfig) (path string, err error) {
 type builder struct {
 	cfg       BuildConfig
 	cache     string
-	module    string // root of the module's sources
-	outside   bool   // go.mod replaces a module by a directory elsewhere
-	goCommand string // of the toolchain to build with
+	module    string   // root of the module's sources
+	outside   []string // directories elsewhere that replace modules
+	goCommand string   // of the toolchain to build with
 	goroot    string
 	goversion string
 	modcache  string // where the go command keeps modules
@@ -94,6 +99,7 @@ func (b *builder) findModule(ctx context.Context) error {
 	}
 	var mod struct {
 		Replace []struct {
+			Old struct{ Path string }
 			New struct{ Path, Version string }
 		}
 	}
@@ -101,10 +107,14 @@ func (b *builder) findModule(ctx context.Context) error {
 		return err
 	}
 	for _, r := range mod.Replace {
-		local := r.New.Version == ""
-		b.outside = b.outside || local && !filepath.IsLocal(r.New.Path)
+		if r.New.Version == "" && !filepath.IsLocal(r.New.Path) && (r.Old.Path != ciliumPath || b.cfg.Cilium == "") {
+			if !filepath.IsAbs(r.New.Path) {
+				r.New.Path = filepath.Join(dir, r.New.Path)
+			}
+			b.outside = append(b.outside, r.New.Path)
+		}
 	}
-	return nil
+	return b.findCilium()
 }
 
 // findToolchain learns which toolchain go.mod selects. go build refuses to
@@ -186,6 +196,9 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	if err := b.hashSources(key); err != nil {
 		return "", err
 	}
+	if err := b.hashOutside(key); err != nil {
+		return "", err
+	}
 	out := b.cfg.Out
 	if out == "" {
 		out = filepath.Join(b.cache, fmt.Sprintf("worker-%s-%x", name, key.Sum(nil)[:8]))
@@ -210,9 +223,13 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	args = append(args, flags...)
+	other, err := b.otherCilium(ctx)
+	if err != nil {
+		return "", err
+	}
+	args = append(append(args, flags...), other...)
 	b.cfg.Progress("building the worker: Cilium, etcd and client-go; minutes the first time")
-	total := b.packages(ctx)
+	total := b.packages(ctx, other)
 	// Beside what it will be: a file cannot be moved to another file system, and no
 	// other process uses the name.
 	tmp, err := os.MkdirTemp(filepath.Dir(out), filepath.Base(out)+".new-")
@@ -234,7 +251,7 @@ func (b *builder) build(ctx context.Context) (string, error) {
 // isBuilt reports whether the cache has the worker, of sources that are all in its name.
 func (b *builder) isBuilt(worker string) bool {
 	_, err := os.Stat(worker)
-	return err == nil && !b.outside
+	return err == nil
 }
 
 // lock lets one process at a time build into the cache: it writes the runtime's
@@ -334,8 +351,8 @@ func (b *builder) hashSources(w io.Writer) error {
 
 // packages returns how many packages the worker consists of, for the progress;
 // zero if that cannot be told, which the build will explain.
-func (b *builder) packages(ctx context.Context) int {
-	cmd := exec.CommandContext(ctx, b.goCommand, "list", "-deps", "./sim/worker")
+func (b *builder) packages(ctx context.Context, flags []string) int {
+	cmd := exec.CommandContext(ctx, b.goCommand, slices.Concat([]string{"list"}, flags, []string{"-deps", "./sim/worker"})...)
 	cmd.Dir, cmd.Env = b.module, b.env
 	out, err := output(cmd)
 	if err != nil {

@@ -3,12 +3,15 @@ package det
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -56,7 +59,7 @@ func (b *builder) plantIn(ctx context.Context, dir, runtimeOverlay string) (flag
 			return nil, err
 		}
 		module.dir = copied
-		modfile, err := b.replaceModule(ctx, module, dir)
+		modfile, err := b.replaceModule(ctx, module.path+"="+module.dir, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -101,22 +104,33 @@ func (b *builder) locate(ctx context.Context, path string) (module, error) {
 	return module{found.Path, found.Version, found.Dir, inside(found.Dir, b.modcache)}, nil
 }
 
-// replaceModule writes a copy of go.mod, with its go.sum, that takes the module
-// from its directory, and returns its path.
-func (b *builder) replaceModule(ctx context.Context, m module, dir string) (string, error) {
-	modfile := filepath.Join(dir, "go.mod")
-	for _, name := range []string{"go.mod", "go.sum"} {
-		data, err := os.ReadFile(filepath.Join(b.module, name))
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			return "", err
-		}
+// replaceModule writes a copy of go.mod with its go.sum into a directory, for a build
+// that takes a module from elsewhere, and returns its path. What an earlier build with
+// that copy added to go.sum stays.
+func (b *builder) replaceModule(ctx context.Context, replacement, dir string) (string, error) {
+	modfile, sums := filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")
+	data, err := os.ReadFile(filepath.Join(b.module, "go.mod"))
+	if err != nil {
+		return "", err
 	}
-	cmd := exec.CommandContext(ctx, b.goCommand, "mod", "edit", "-replace="+m.path+"="+m.dir, modfile)
+	sum, err := os.ReadFile(filepath.Join(b.module, "go.sum"))
+	if err != nil {
+		return "", err
+	}
+	before, err := os.ReadFile(sums)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	lines := slices.Sorted(strings.Lines(string(sum) + string(before)))
+	if err := os.WriteFile(modfile, data, 0o666); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(sums, []byte(strings.Join(slices.Compact(lines), "")), 0o666); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, b.goCommand, "mod", "edit", "-replace="+replacement, modfile)
 	cmd.Dir, cmd.Env = b.module, b.env
-	_, err := output(cmd)
+	_, err = output(cmd)
 	return modfile, err
 }
 

@@ -1,0 +1,201 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/big"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/report"
+)
+
+const (
+	// mostTried is how many of a way's seeds are tried with other schedules.
+	mostTried = 3
+	// byChance is how probable a difference may be if the branch is like the baseline:
+	// below it, it is a regression.
+	byChance = 0.01
+)
+
+// Around counts the schedules, other than those by which a way was found, in which it
+// shows: plans of its seeds, each with another seed for network and scheduler.
+type Around struct {
+	Branch        int     `json:"branch"` // of BranchRuns
+	BranchRuns    int     `json:"branchRuns"`
+	Baseline      int     `json:"baseline"` // of BaselineRuns
+	BaselineRuns  int     `json:"baselineRuns"`
+	Chance        float64 `json:"chance"`        // of so great a difference, or a greater one, where there is none
+	KnownBaseline bool    `json:"knownBaseline"` // the baseline breaks so in other runs
+}
+
+// Confidence is that of the difference not being chance.
+func (a Around) Confidence() string {
+	if a.Chance < 0.0001 {
+		return "more than 99.99 %"
+	}
+	return fmt.Sprintf("%.2f %%", 100*(1-a.Chance))
+}
+
+func (a Around) String() string {
+	if a.BranchRuns == 0 {
+		return "not tried with other schedules"
+	}
+	return fmt.Sprintf("with other schedules of the same plans the branch breaks so in %d of %d, the baseline in %d of %d: not by chance with a confidence of %s",
+		a.Branch, a.BranchRuns, a.Baseline, a.BaselineRuns, a.Confidence())
+}
+
+// follow tells regressions from shifted schedules, and makes their plans small.
+func (r *Report) follow(ctx context.Context, cfg Config) error {
+	r.Findings = append(r.Findings, r.differences()...)
+	for _, d := range r.Findings {
+		for i := range r.Seeds {
+			d.Around.KnownBaseline = d.Around.KnownBaseline || r.Seeds[i].Baseline.way(d.Name) != nil
+		}
+		if err := d.try(ctx, cfg); err != nil {
+			return err
+		}
+		if err := d.show(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try runs other schedules of the plans that show it, until they tell.
+func (d *Difference) try(ctx context.Context, cfg Config) error {
+	d.Around.Chance = 1
+	for i, seed := range d.Seeds {
+		if i == mostTried || d.Outcome == Regressed {
+			break
+		}
+		plan, err := cfg.Plan(seed)
+		if err != nil {
+			return err
+		}
+		type pair struct{ baseline, branch Observed }
+		err = drive.Each(ctx, schedules(plan, cfg.Around), cfg.Parallel, func(ctx context.Context, plan *fault.Plan) (p pair, err error) {
+			if p.baseline, err = observe(ctx, cfg.Baseline, plan); err != nil {
+				return p, err
+			}
+			p.branch, err = observe(ctx, cfg.Branch, plan)
+			return p, err
+		}, func(_ *fault.Plan, p pair) error {
+			count(&p.branch, d.Name, &d.Around.Branch, &d.Around.BranchRuns)
+			count(&p.baseline, d.Name, &d.Around.Baseline, &d.Around.BaselineRuns)
+			if cfg.OnProgress != nil {
+				cfg.OnProgress(fmt.Sprintf("%s: tried %d other schedules", d.Name, d.Around.BranchRuns))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		d.Around.Chance = chance(d.Around.Branch, d.Around.BranchRuns, d.Around.Baseline, d.Around.BaselineRuns)
+		d.Around.KnownBaseline = d.Around.KnownBaseline || d.Around.Baseline > 0
+		d.Outcome = d.Around.outcome()
+	}
+	return nil
+}
+
+// outcome is what the schedules tell of a way.
+func (a Around) outcome() Outcome {
+	switch {
+	case a.Chance < byChance:
+		return Regressed
+	case a.KnownBaseline:
+		return Changed
+	}
+	return Undecided
+}
+
+func count(o *Observed, way string, shows, runs *int) {
+	if o.Hash == "" && len(o.Ways) == 0 {
+		return // it decides nothing
+	}
+	*runs++
+	if o.way(way) != nil {
+		*shows++
+	}
+}
+
+// schedules are the plan with the seeds 1, 2, and so on, but its own.
+func schedules(plan *fault.Plan, n int) iter.Seq[*fault.Plan] {
+	return func(yield func(*fault.Plan) bool) {
+		for seed := uint64(1); n > 0; seed++ {
+			if seed == plan.Seed {
+				continue
+			}
+			n--
+			other := *plan
+			other.Seed = seed
+			if !yield(&other) {
+				return
+			}
+		}
+	}
+}
+
+// chance is Fisher's exact test, one-sided: how probable it is that of the a + c runs that
+// show something at least a are among the n of the branch, if it is as probable on both.
+func chance(a, n, c, m int) float64 {
+	shown := int64(a + c)
+	binomial := func(n, k int64) *big.Int { return new(big.Int).Binomial(n, k) }
+	sum := new(big.Int)
+	for i := int64(a); i <= min(shown, int64(n)); i++ {
+		if shown-i <= int64(m) {
+			sum.Add(sum, new(big.Int).Mul(binomial(int64(n), i), binomial(int64(m), shown-i)))
+		}
+	}
+	p, _ := new(big.Rat).SetFrac(sum, binomial(int64(n+m), shown)).Float64()
+	return p
+}
+
+// show keeps a plan that shows the difference: small, if it is a regression, and such that
+// the baseline passes where it can be had.
+func (d *Difference) show(ctx context.Context, cfg Config) error {
+	plan, err := cfg.Plan(d.Seeds[0])
+	if err != nil {
+		return err
+	}
+	d.Plan = plan
+	if d.Outcome == Regressed && cfg.Shrink != nil && d.finding.Property != "" {
+		before, err := observe(ctx, cfg.Baseline, plan)
+		if err != nil {
+			return err
+		}
+		clean := len(before.Ways)+len(before.Undecided) == 0
+		shrunk, err := cfg.Shrink(ctx, plan, d.finding, func(ctx context.Context, run *report.Run) (bool, error) {
+			base, err := observe(ctx, cfg.Baseline, run.Plan)
+			return base.way(d.Name) == nil && base.Hash != "" && (!clean || len(base.Ways)+len(base.Undecided) == 0), err
+		})
+		var nothing *drive.NothingToShrink
+		if err != nil && !errors.As(err, &nothing) {
+			return err
+		}
+		if shrunk != nil {
+			d.Plan = shrunk.Run.Plan
+			d.Shrunk = fmt.Sprintf("%d decisions to %d in %d runs", shrunk.Before.Decisions(), shrunk.After.Decisions(), shrunk.Runs)
+		}
+	}
+	base, err := observe(ctx, cfg.Baseline, d.Plan)
+	if err != nil {
+		return err
+	}
+	branch, err := observe(ctx, cfg.Branch, d.Plan)
+	d.OnBase, d.OnBranch = base.says(), branch.says()
+	return err
+}
+
+// says is what a run showed, in a few words.
+func (o *Observed) says() string {
+	switch {
+	case len(o.Broken) > 0:
+		return "breaks " + list(o.Broken)
+	case len(o.Undecided) > 0:
+		return "is undecided: " + list(o.Undecided)
+	}
+	return "passes"
+}

@@ -45,6 +45,26 @@ type Fabric struct {
 	Ended func() bool // no process is to be started any more
 }
 
+// EtcdOf returns the configuration of an etcd on a host, of which it keeps the data
+// in the working directory.
+func (f *Fabric) EtcdOf(host string) etcd.Config {
+	return etcd.Config{
+		Host:      host,
+		DataDir:   "etcd",
+		Listen:    func() (net.Listener, error) { return f.Net.Host(host).Listen(EtcdPort) },
+		Before:    func(ctx context.Context, q etcd.Request) error { return f.BeforeEtcd(ctx, host, q) },
+		After:     f.AfterEtcd,
+		Record:    f.Record,
+		Now:       f.Now,
+		Client:    ClientOf,
+		NextWatch: f.NextWatch,
+		Log:       f.Zap,
+	}
+}
+
+// EtcdPort is where clients reach an etcd.
+const EtcdPort = 2379
+
 // LogOf returns the log of a host.
 func (f *Fabric) LogOf(host string) *slog.Logger { return f.Log.With("host", host) }
 

@@ -1,7 +1,9 @@
 // Package etcd runs a real etcd server inside the world: the etcdserver and gRPC
 // services of go.etcd.io/etcd/server/v3, on a listener of the simulated network,
 // with the settings of the etcd container of Cilium's ClusterMesh API server
-// (install/kubernetes/cilium/templates/clustermesh-apiserver/deployment.yaml).
+// (install/kubernetes/cilium/templates/clustermesh-apiserver/deployment.yaml). A
+// Member (member.go) is such a server over its restarts, on a host of its own or in a
+// pod with others.
 //
 // What it applies, answers and sends goes into the history: see Put, Del, Call,
 // Watch, Event, Unwatch and Lease in package history. What can go wrong with it is
@@ -22,43 +24,16 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/features"
 	"go.etcd.io/etcd/server/v3/storage/wal"
-	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 )
-
-// Config says which server to start.
-type Config struct {
-	Host   string               // the replica's name, the actor of the records
-	Token  string               // initial cluster token, the pod's UID in the chart: it makes the cluster ID
-	Dir    string               // data directory; made if missing, and used if a server that stopped left data in it: see Recorded
-	Record func(history.Record) // gets what the server applies and answers; At and From are filled in by Now
-	Now    func() time.Duration // virtual time since the start of the run
-	Client func(net.Addr) string
-	Log    *zap.Logger
-
-	NextWatch func() int64 // the number of the next watch of the run
-
-	// StoreNumber tells stores apart that have a cluster ID in common, as those
-	// of an etcd have that starts again without its data in the same pod. They
-	// are counted from 1, which is what zero means too; see Store.
-	StoreNumber int
-	// Recorded is what Recorded of the stopped server returned whose data is in
-	// Dir: what was applied since then is recorded first. Zero for no data.
-	Recorded int64
-
-	// Before and After, if non-nil, are called with the requests of clients; see
-	// Request.
-	Before func(context.Context, Request) error
-	After  func(Request)
-}
 
 // Server is a running etcd.
 type Server struct {
 	cfg     Config
+	data    data
 	server  *etcdserver.EtcdServer
 	grpc    *grpc.Server
 	tap     *tap
@@ -94,18 +69,10 @@ func init() {
 	wal.SegmentSizeBytes = 1 << 20
 }
 
-// Start starts a server and returns when it is the leader of its one-member
-// cluster. Serve lets clients in.
-func Start(cfg Config) (s *Server, err error) {
-	err = hosts.Run(cfg.Host, func() error {
-		s, err = start(cfg)
-		return err
-	})
-	return s, err
-}
-
-func start(cfg Config) (*Server, error) {
-	sc, err := serverConfig(cfg)
+// start starts a server and returns when it is the leader of its one-member
+// cluster; serve lets clients in.
+func start(cfg Config, data data) (*Server, error) {
+	sc, err := serverConfig(cfg, data)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +80,7 @@ func start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
-	s := &Server{cfg: cfg, server: srv, store: storeName(srv.Cluster().ID(), cfg.StoreNumber)}
+	s := &Server{cfg: cfg, data: data, server: srv, store: storeName(srv.Cluster().ID(), data.store)}
 	s.watches.server = s
 	recordLeaseEnds(s)
 	s.applier = wrapApplier(srv)
@@ -133,15 +100,15 @@ func start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Serve serves the clients of a listener in the background, until the listener
+// serve serves the clients of a listener in the background, until the listener
 // fails or the server stops, and closes it then.
-func (s *Server) Serve(lis net.Listener) {
+func (s *Server) serve(lis net.Listener) {
 	// What Serve returns is why the listener failed, as when the host is taken
 	// away: nothing is to be done about it but to stop the server, sooner or later.
 	go hosts.Run(s.cfg.Host, func() error { return s.grpc.Serve(lis) }) //nolint:errcheck
 }
 
-func serverConfig(cfg Config) (config.ServerConfig, error) {
+func serverConfig(cfg Config, data data) (config.ServerConfig, error) {
 	const name = "clustermesh-apiserver"
 	clients, err := types.NewURLs([]string{"http://localhost:2379"})
 	if err != nil {
@@ -153,11 +120,11 @@ func serverConfig(cfg Config) (config.ServerConfig, error) {
 	}
 	return config.ServerConfig{
 		Name:                name,
-		DataDir:             filepath.Clean(cfg.Dir),
+		DataDir:             filepath.Clean(data.dir),
 		ClientURLs:          clients,
 		PeerURLs:            peers,
 		InitialPeerURLsMap:  types.URLsMap{name: peers},
-		InitialClusterToken: cfg.Token,
+		InitialClusterToken: data.token,
 		NewCluster:          true,
 
 		TickMs:                     tickMs,
@@ -203,28 +170,25 @@ func (s *Server) Store() string { return s.store }
 func clusterID(id types.ID) string { return fmt.Sprintf("%016x", uint64(id)) }
 
 func storeName(id types.ID, number int) string {
-	if number <= 1 {
+	if number == 1 {
 		return clusterID(id)
 	}
 	return fmt.Sprintf("%s/%d", clusterID(id), number)
 }
 
-// Stop ends the process at once: connections are closed. The data directory
+// stop ends the process at once: connections are closed. The data directory
 // stays, for a server that starts again. In it is what was committed: what was
 // committed but not yet applied is applied at this instant, or when the next
 // server starts.
-func (s *Server) Stop() {
+func (s *Server) stop() {
 	s.watches.shutDown()
 	s.grpc.Stop()
 	s.server.HardStop()
 	s.tap.wait()
 }
 
-// Shutdown ends the process as SIGTERM does (server/v3/embed, Etcd.Close): no new
-// connections and requests are taken, and those under way may end until etcd's
-// request timeout, 7 s. Watches do not end by themselves: with one open, it takes
-// that long. When ctx is done the process is killed.
-func (s *Server) Shutdown(ctx context.Context) {
+// shutdown ends the process gracefully; see Member.Stop.
+func (s *Server) shutdown(ctx context.Context) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -237,13 +201,9 @@ func (s *Server) Shutdown(ctx context.Context) {
 	case <-timeout.C:
 	case <-ctx.Done():
 	}
-	s.Stop()
+	s.stop()
 	<-drained
 }
 
 // Revision returns the store's present revision.
 func (s *Server) Revision() int64 { return s.server.KV().Rev() }
-
-// Recorded returns the revision up to which a stopped server's changes are in
-// the history, for Config.Recorded.
-func (s *Server) Recorded() int64 { return s.tap.last }

@@ -4,22 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/tests/v3/framework/integration"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/sim/cilium"
-	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // script is the same for both servers. Each step says what the client saw.
@@ -187,93 +181,47 @@ func transcript(ctx context.Context, c *clientv3.Client) []string {
 	return s
 }
 
-// world runs f in a bubble with a client of a server on a simulated network.
-func world(t *testing.T, records *[]history.Record, f func(t *testing.T, s *Server, c *clientv3.Client)) {
-	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		f(t, s, w.client(t))
-		s.Stop()
-		*records = w.recorded()
-	})
-}
-
-// testWorld is a simulated network with the data of one etcd on the host r0.
+// testWorld is a world with an etcd on the host r0.
 type testWorld struct {
-	net     *simnet.Network
-	dir     string
-	begun   time.Time
-	mu      sync.Mutex
-	records []history.Record
-	watches int64 // numbers given out
+	*simtest.World
+	etcd *Member
 }
 
-// recorded returns what has been recorded since the last call.
-func (w *testWorld) recorded() []history.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	records := w.records
-	w.records = nil
-	return records
-}
+func TestMain(m *testing.M) { simtest.Main(m) }
 
 // inBubble runs f in a bubble.
 func inBubble(t *testing.T, f func(t *testing.T, w *testWorld)) {
 	t.Helper()
-	dir := t.TempDir()
-	defer cilium.EnterBubble() // for clients outside
-	synctest.Test(t, func(t *testing.T) {
-		cilium.EnterBubble()
-		w := &testWorld{dir: dir, begun: time.Now()}
-		w.net = simnet.New(simnet.Config{Seed: 1, LatencyMin: time.Millisecond, LatencyMax: 3 * time.Millisecond})
-		defer w.net.Close()
-		f(t, w)
-	})
+	simtest.Run(t, func(w *simtest.World) { f(w.T, &testWorld{World: w}) })
 }
 
-// start starts a server; cfg says what is particular about it.
-func (w *testWorld) start(t *testing.T, cfg Config) *Server {
-	t.Helper()
-	cfg.Host, cfg.Token = "r0", "token"
-	cfg.Dir = filepath.Join(w.dir, fmt.Sprint(cfg.StoreNumber))
-	cfg.Record = func(r history.Record) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.records = append(w.records, r)
+// start starts the etcd; cfg says what is particular about it. Its starts and ends are
+// not recorded.
+func (w *testWorld) start(cfg Config) *Server {
+	w.T.Helper()
+	if cfg.OnChange == nil {
+		cfg.OnChange = func(history.Record) {}
 	}
-	cfg.NextWatch = func() int64 {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.watches++
-		return w.watches
-	}
-	cfg.Now = func() time.Duration { return time.Since(w.begun) }
-	cfg.Client = func(a net.Addr) string { return a.(simnet.Addr).Host }
-	cfg.Log = zap.NewNop()
-	lis, err := w.net.Host("r0").Listen(2379)
-	require.NoError(t, err)
-	s, err := Start(cfg)
-	require.NoError(t, err)
-	s.Serve(lis)
-	return s
+	cfg.Host, cfg.DataDir, cfg.Log = "r0", w.Dir, zap.NewNop()
+	cfg.Record, cfg.Now, cfg.NextWatch, cfg.Client = w.Record, w.Now, w.NextWatch, simtest.ClientOf
+	cfg.Listen = func() (net.Listener, error) { return w.Net.Host("r0").Listen(2379) }
+	w.etcd = New(cfg)
+	w.T.Cleanup(w.etcd.Kill)
+	return w.restart(NewCluster)
 }
 
-// client returns a client on the host a0, which is closed at the end.
-func (w *testWorld) client(t *testing.T) *clientv3.Client {
-	t.Helper()
-	c, err := clientv3.New(clientv3.Config{
-		Endpoints:   []string{"http://r0:2379"},
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(w.net.Host("a0").Dial)},
-		Logger:      zap.NewNop(),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { c.Close() })
-	return c
+func (w *testWorld) restart(found Data) *Server {
+	w.T.Helper()
+	require.NoError(w.T, w.etcd.Start(found))
+	return w.etcd.Server()
 }
 
 func TestSameAsARealCluster(t *testing.T) {
-	var records []history.Record
 	var got []string
-	world(t, &records, func(t *testing.T, _ *Server, c *clientv3.Client) { got = transcript(t.Context(), c) })
+	inBubble(t, func(t *testing.T, w *testWorld) {
+		w.start(Config{})
+		got = transcript(t.Context(), w.EtcdClient("a0", "r0"))
+	})
 
 	integration.BeforeTest(t)
 	cluster := integration.NewCluster(t, &integration.ClusterConfig{Size: 1})
@@ -288,8 +236,7 @@ func TestSameAsARealCluster(t *testing.T) {
 func TestClusterIDIsMadeFromTheToken(t *testing.T) {
 	ids := map[string]bool{}
 	for range 2 {
-		var records []history.Record
-		world(t, &records, func(_ *testing.T, s *Server, _ *clientv3.Client) { ids[s.ClusterID()] = true })
+		inBubble(t, func(_ *testing.T, w *testWorld) { ids[w.start(Config{}).ClusterID()] = true })
 	}
 	require.Len(t, ids, 1, "the same token makes the same cluster ID")
 }

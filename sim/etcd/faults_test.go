@@ -35,9 +35,8 @@ func count(t *testing.T, c *clientv3.Client, opts ...clientv3.OpOption) int {
 
 func TestStallApply(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		put(t, c, "a")
 		liftFirst, liftSecond := s.StallApply(time.Second), s.StallApply(2*time.Second)
 		require.InDelta(t, 3, took(func() { put(t, c, "b") }).Seconds(), 0.2, "stalls add up")
@@ -63,8 +62,8 @@ func TestStallApply(t *testing.T) {
 
 func TestStalledServerStopsAndKeepsWhatItCommitted(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		put(t, c, "a")
 		s.StallApply(0)
 		failed := make(chan error, 1)
@@ -73,9 +72,8 @@ func TestStalledServerStopsAndKeepsWhatItCommitted(t *testing.T) {
 			failed <- err
 		}()
 		time.Sleep(time.Second)
-		require.Less(t, took(s.Stop), time.Second)
-		s = w.start(t, Config{Recorded: s.Recorded()})
-		defer s.Stop()
+		require.Less(t, took(w.etcd.Kill), time.Second)
+		s = w.restart(Kept)
 		require.Error(t, <-failed)
 		require.Equal(t, 2, count(t, c))
 	})
@@ -83,8 +81,8 @@ func TestStalledServerStopsAndKeepsWhatItCommitted(t *testing.T) {
 
 func TestNoSpace(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		put(t, c, "a")
 		lift := s.StallApply(time.Second) // the wrapped applier follows alarms
 		require.NoError(t, s.RaiseNoSpace(t.Context()))
@@ -96,9 +94,8 @@ func TestNoSpace(t *testing.T) {
 		_, err = c.Delete(t.Context(), "a")
 		require.NoError(t, err)
 
-		s.Stop()
-		s = w.start(t, Config{Recorded: s.Recorded()})
-		defer s.Stop()
+		w.etcd.Kill()
+		s = w.restart(Kept)
 		_, err = c.Put(t.Context(), "b", "1")
 		require.ErrorIs(t, err, rpctypes.ErrNoSpace, "it outlives a restart")
 		require.NoError(t, s.DisarmNoSpace(t.Context()))
@@ -109,8 +106,8 @@ func TestNoSpace(t *testing.T) {
 
 func TestAlarmOfAStoppedServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		s.Stop()
+		s := w.start(Config{})
+		w.etcd.Kill()
 		require.ErrorContains(t, s.RaiseNoSpace(t.Context()), "etcd of r0: ACTIVATE of the alarm NOSPACE: ")
 		require.ErrorContains(t, s.Compact(t.Context()), "etcd of r0: compaction: ")
 	})
@@ -118,9 +115,8 @@ func TestAlarmOfAStoppedServer(t *testing.T) {
 
 func TestCompact(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		for range 4 {
 			put(t, c, "a") // up to revision 5
 		}
@@ -136,9 +132,8 @@ func TestCompact(t *testing.T) {
 
 func TestAdvanceLeases(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		grant := func(seconds int64) clientv3.LeaseID {
 			g, err := c.Grant(t.Context(), seconds)
 			require.NoError(t, err)
@@ -175,46 +170,44 @@ func TestAdvanceLeases(t *testing.T) {
 
 func TestRestartWithItsData(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		id := s.ClusterID()
 		g, err := c.Grant(t.Context(), 60)
 		require.NoError(t, err)
 		put(t, c, "leased", clientv3.WithLease(g.ID))
 		put(t, c, "b")
-		s.Stop()
-		require.EqualValues(t, 3, s.Recorded())
+		w.etcd.Kill()
+		require.EqualValues(t, 3, w.etcd.data.recorded)
 
-		s = w.start(t, Config{Recorded: s.Recorded()})
-		defer s.Stop()
+		s = w.restart(Kept)
 		require.Equal(t, id, s.ClusterID())
 		require.Equal(t, id, s.Store(), "it is the same store")
 		require.Equal(t, 2, count(t, c))
 		put(t, c, "c")
 		time.Sleep(70 * time.Second)
 		require.Equal(t, 2, count(t, c), "the lease lives, and expires")
-		require.Equal(t, []int64{2, 3, 4, 5}, revisions(w.recorded()), "every change is recorded once")
+		require.Equal(t, []int64{2, 3, 4, 5}, revisions(w.Recorded()), "every change is recorded once")
 	})
 }
 
 func TestRestartWithoutItsData(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		put(t, c, "a")
 		put(t, c, "b")
 		id := s.ClusterID()
-		s.Stop()
-		w.recorded()
+		w.etcd.Kill()
+		w.Recorded()
 
-		s = w.start(t, Config{StoreNumber: 2})
-		defer s.Stop()
+		s = w.restart(Lost)
 		require.Equal(t, id, s.ClusterID(), "the token makes it")
 		require.Equal(t, id+"/2", s.Store())
 		require.Zero(t, count(t, c))
 		put(t, c, "a")
 		time.Sleep(time.Second)
-		records := w.recorded()
+		records := w.Recorded()
 		require.Equal(t, []int64{2}, revisions(records))
 		for _, r := range records {
 			require.Equal(t, id+"/2", r.Store)
@@ -234,20 +227,20 @@ func revisions(records []history.Record) []int64 {
 
 func TestShutdown(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		c := w.client(t)
+		w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		put(t, c, "a")
-		require.Less(t, took(func() { s.Shutdown(t.Context()) }), time.Second, "with nothing under way")
+		require.Less(t, took(func() { w.etcd.Stop(t.Context()) }), time.Second, "with nothing under way")
 
-		s = w.start(t, Config{Recorded: s.Recorded()})
+		w.restart(Kept)
 		events := c.Watch(t.Context(), "a", clientv3.WithCreatedNotify())
 		<-events
-		require.Equal(t, 7*time.Second, took(func() { s.Shutdown(t.Context()) }), "a watch does not end by itself")
+		require.Equal(t, 7*time.Second, took(func() { w.etcd.Stop(t.Context()) }), "a watch does not end by itself")
 
-		s = w.start(t, Config{Recorded: s.Recorded()})
+		w.restart(Kept)
 		time.Sleep(10 * time.Second) // the watch is there again
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("killed"))
 		defer cancel()
-		require.Equal(t, time.Second, took(func() { s.Shutdown(ctx) }), "killed")
+		require.Equal(t, time.Second, took(func() { w.etcd.Stop(ctx) }), "killed")
 	})
 }

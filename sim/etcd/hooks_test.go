@@ -40,14 +40,13 @@ func passing(hook func(Request)) func(context.Context, Request) error {
 
 func TestHooksMayRefuse(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{Before: func(_ context.Context, r Request) error {
+		w.start(Config{Before: func(_ context.Context, r Request) error {
 			if r.Op == "put" {
 				return status.Error(codes.Aborted, "no")
 			}
 			return nil
 		}})
-		defer s.Stop()
-		c := w.client(t)
+		c := w.EtcdClient("a0", "r0")
 		_, err := c.Put(t.Context(), "k/1", "v")
 		require.ErrorContains(t, err, "no")
 		require.Zero(t, count(t, c))
@@ -66,9 +65,8 @@ func (h *told) since() []string {
 func TestHooksAreToldOfRequests(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
 		var h told
-		s := w.start(t, Config{Before: passing(h.hook("before")), After: h.hook("after")})
-		defer s.Stop()
-		c, ctx := w.client(t), t.Context()
+		w.start(Config{Before: passing(h.hook("before")), After: h.hook("after")})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		put(t, c, "k/1")
 		put(t, c, "k/2")
 		require.Equal(t, []string{"before put k/1  a0", "before put k/2  a0"}, h.since())
@@ -104,7 +102,7 @@ func TestHooksAreToldOfRequests(t *testing.T) {
 func TestHooksMayTakeTheirTime(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
 		free := make(chan struct{})
-		s := w.start(t, Config{
+		w.start(Config{
 			Before: passing(func(r Request) {
 				if r.Key == "held" {
 					<-free
@@ -112,8 +110,7 @@ func TestHooksMayTakeTheirTime(t *testing.T) {
 			}),
 			After: func(Request) { time.Sleep(time.Second) },
 		})
-		defer s.Stop()
-		c := w.client(t)
+		c := w.EtcdClient("a0", "r0")
 		written := make(chan time.Duration, 1)
 		go func() { written <- took(func() { put(t, c, "held") }) }()
 		watching := make(chan clientv3.WatchChan, 1)
@@ -122,11 +119,11 @@ func TestHooksMayTakeTheirTime(t *testing.T) {
 		require.InDelta(t, 1, took(func() { require.Equal(t, 1, count(t, c), "others are not held up") }).Seconds(), 0.1)
 		time.Sleep(9 * time.Second)
 		require.Empty(t, watching)
-		from := time.Since(w.begun)
+		from := w.Now()
 		close(free)
 		require.InDelta(t, 10, (<-written).Seconds(), 0.2)
 		require.True(t, (<-<-watching).Created)
-		records := w.recorded()
+		records := w.Recorded()
 		held := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Call && r.Key == "held" })
 		require.GreaterOrEqual(t, held, 0)
 		require.GreaterOrEqual(t, records[held].From, from, "it is taken up after the hook")
@@ -147,11 +144,11 @@ func TestHooksMayStopTheServer(t *testing.T) {
 			if op == "range" {
 				cfg = Config{After: hook}
 			}
-			s := w.start(t, cfg)
-			stop <- s.Stop
+			w.start(cfg)
+			stop <- w.etcd.Kill
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			c := w.client(t)
+			c := w.EtcdClient("a0", "r0")
 			switch op {
 			case "put":
 				_, err := c.Put(ctx, "a", "1")

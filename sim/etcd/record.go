@@ -24,7 +24,7 @@ const firstRevision = 1
 // startTap records what is applied after the revision that the history has. The
 // server has not started.
 func startTap(s *Server) (*tap, error) {
-	t := &tap{stream: s.server.KV().NewWatchStream(), done: make(chan struct{}), last: max(s.cfg.Recorded, firstRevision)}
+	t := &tap{stream: s.server.KV().NewWatchStream(), done: make(chan struct{}), last: max(s.data.recorded, firstRevision)}
 	if _, err := t.stream.Watch(context.Background(), 0, []byte{0}, []byte{}, t.last+1); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ import (
 func (w *testWorld) lines(s *Server) []string {
 	time.Sleep(time.Second)
 	lines := []string{}
-	for _, r := range w.recorded() {
+	for _, r := range w.Recorded() {
 		r.From = 0
 		_, line, _ := strings.Cut(r.String(), " r0 ")
 		line = strings.ReplaceAll(line, " store="+s.Store(), "")
@@ -45,17 +45,16 @@ const identityKey = "cilium/state/identities/v1/id/65537"
 
 func TestRecordsOfCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c, ctx := w.client(t), t.Context()
+		s := w.start(Config{})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		_, err := c.Put(ctx, identityKey, "k8s:b=2;k8s:a=1;")
 		require.NoError(t, err)
 		put(t, c, "x")
 		require.ElementsMatch(t, []string{
 			"put identity " + identityKey + " value=k8s:a=1;k8s:b=2 rev=2",
-			"call meta " + identityKey + " value=" + hash("k8s:b=2;k8s:a=1;") + " op=put rev=2 bytes=27",
+			"call meta " + identityKey + " value=" + hash("k8s:b=2;k8s:a=1;") + " op=put rev=2 bytes=28",
 			"put meta x value=1 rev=3",
-			"call meta x value=" + hash("1") + " op=put rev=3 bytes=27",
+			"call meta x value=" + hash("1") + " op=put rev=3 bytes=28",
 		}, w.lines(s))
 
 		_, err = c.Get(ctx, "cilium/", clientv3.WithPrefix())
@@ -72,26 +71,25 @@ func TestRecordsOfCalls(t *testing.T) {
 		require.NoError(t, err)
 		answer := identityKey + ":2:" + hash("k8s:b=2;k8s:a=1;")
 		require.Equal(t, []string{
-			"call meta cilium/ value=" + answer + " op=range end=cilium0 rev=3 bytes=92",
-			`call meta "\x00" value=` + answer + ` op=range end="\x00" rv=2 rev=3 bytes=92`,
-			"call meta Range op=other rev=3 bytes=43",
-			"call meta Range op=other rev=3 bytes=40",
+			"call meta cilium/ value=" + answer + " op=range end=cilium0 rev=3 bytes=93",
+			`call meta "\x00" value=` + answer + ` op=range end="\x00" rv=2 rev=3 bytes=93`,
+			"call meta Range op=other rev=3 bytes=44",
+			"call meta Range op=other rev=3 bytes=41",
 			`call meta Range op=other err="rpc error: code = OutOfRange desc = etcdserver: mvcc: required revision is a future revision"`,
-			"call meta Status op=other rev=3 bytes=74",
+			"call meta Status op=other rev=3 bytes=75",
 		}, w.lines(s))
 	})
 }
 
 func TestRecordsOfTransactions(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c, ctx := w.client(t), t.Context()
+		s := w.start(Config{})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		_, err := c.Txn(ctx).Then(clientv3.OpPut("x", "1"), clientv3.OpDelete("y"), clientv3.OpGet("x"), clientv3.OpGet("x", clientv3.WithCountOnly())).Commit()
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{
 			"put meta x value=1 rev=2",
-			"call meta x value=" + hash("1") + " op=put rev=2 bytes=79",
+			"call meta x value=" + hash("1") + " op=put rev=2 bytes=80",
 			"call meta y value=0 op=delete rev=2",
 			"call meta x value=x:2:" + hash("1") + " op=range rev=2",
 		}, w.lines(s))
@@ -99,19 +97,19 @@ func TestRecordsOfTransactions(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Txn(ctx).If(clientv3.Compare(clientv3.Version("x"), "=", 0)).Then(clientv3.OpPut("x", "2")).Commit()
 		require.NoError(t, err)
-		require.Equal(t, []string{"call meta Txn op=other rev=2 bytes=29", "call meta Txn op=other rev=2 bytes=27"}, w.lines(s), "no operation was done")
+		require.Equal(t, []string{"call meta Txn op=other rev=2 bytes=30", "call meta Txn op=other rev=2 bytes=28"}, w.lines(s), "no operation was done")
 	})
 }
 
 func TestRecordsOfCallsThatFail(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{Before: func(_ context.Context, r Request) error {
+		s := w.start(Config{Before: func(_ context.Context, r Request) error {
 			if r.Key == "refused" {
 				return status.Error(codes.Aborted, "no")
 			}
 			return nil
 		}})
-		c, ctx := w.client(t), t.Context()
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		_, err := c.Put(ctx, "refused", "1")
 		require.Error(t, err)
 		_, err = c.Put(ctx, "x", "1", clientv3.WithLease(7))
@@ -124,7 +122,7 @@ func TestRecordsOfCallsThatFail(t *testing.T) {
 		go c.Put(ctx, "x", "1")
 		go c.Txn(ctx).Then(clientv3.OpPut("y", "1")).Else(clientv3.OpDelete("z")).Commit()
 		time.Sleep(time.Second)
-		s.Stop()
+		w.etcd.Kill()
 		const stopped = ` err="rpc error: code = Canceled desc = etcdserver: request canceled"`
 		require.ElementsMatch(t, []string{
 			"call meta x value=" + hash("1") + " op=put" + stopped,
@@ -136,16 +134,15 @@ func TestRecordsOfCallsThatFail(t *testing.T) {
 
 func TestRecordsOfLeases(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c, ctx := w.client(t), t.Context()
+		s := w.start(Config{})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		id := grant(t, c, 100)
 		name := leaseName(int64(id))
 		put(t, c, "leased", clientv3.WithLease(id))
 		require.ElementsMatch(t, []string{
 			"lease - " + name + " value=100 op=grant",
 			"put meta leased value=1 owner=" + name + " rev=2",
-			"call meta leased value=" + hash("1") + " op=put rev=2 bytes=27",
+			"call meta leased value=" + hash("1") + " op=put rev=2 bytes=28",
 		}, w.lines(s))
 
 		_, err := c.KeepAliveOnce(ctx, id)
@@ -156,7 +153,7 @@ func TestRecordsOfLeases(t *testing.T) {
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{
 			"lease - " + name + " value=100 op=keepalive",
-			"call meta LeaseTimeToLive op=other rev=2 bytes=41",
+			"call meta LeaseTimeToLive op=other rev=2 bytes=42",
 			"del meta leased rev=3",
 			"lease - " + name + " op=revoke",
 		}, w.lines(s))
@@ -174,9 +171,8 @@ func TestRecordsOfLeases(t *testing.T) {
 
 func TestRecordsOfLeasesThatExpire(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		id := grant(t, c, 5)
 		put(t, c, "leased", clientv3.WithLease(id))
 		w.lines(s)
@@ -189,15 +185,14 @@ func TestRecordsOfLeasesThatExpire(t *testing.T) {
 // ready. Of a revocation it cannot know who asked for it.
 func TestRecordsOfLeasesThatEndInTheNextProcess(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		id := grant(t, c, 1000)
 		w.lines(s)
 		s.ready.Store(false)
 		_, err := c.Revoke(t.Context(), id)
 		require.NoError(t, err)
-		records := w.recorded()
+		records := w.Recorded()
 		require.Len(t, records, 2)
 		require.Equal(t, []string{"", "a0"}, []string{records[0].Peer, records[1].Peer})
 		for _, r := range records {
@@ -208,9 +203,8 @@ func TestRecordsOfLeasesThatEndInTheNextProcess(t *testing.T) {
 
 func TestRecordsOfWatches(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c, ctx := w.client(t), t.Context()
+		s := w.start(Config{})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		put(t, c, "a1")
 		_, err := c.Delete(ctx, "a1")
 		require.NoError(t, err)
@@ -224,26 +218,26 @@ func TestRecordsOfWatches(t *testing.T) {
 			"watch meta a end=b rev=3 ask=2 id=1",
 			"watch meta b value=prev,nodelete rev=3 ask=0 id=2",
 			`watch node cilium/state/nodes/v1 value=progress,noput end="\x00" rev=3 ask=0 id=3`,
-			`event meta a value="put:a1:2:2:1:` + hash("1") + ` del:a1:3" rev=3 id=1 bytes=56`,
+			`event meta a value="put:a1:2:2:1:` + hash("1") + ` del:a1:3" rev=3 id=1 bytes=57`,
 		}, w.lines(s), "several on one stream")
 
 		_, err = c.Txn(ctx).Then(clientv3.OpPut("a1", "2"), clientv3.OpPut("b", "3")).Commit()
 		require.NoError(t, err)
 		put(t, c, "b")
 		require.ElementsMatch(t, []string{
-			"event meta a value=put:a1:4:4:1:" + hash("2") + " rev=4 id=1 bytes=44",
-			"event meta b value=put:b:4:4:1:" + hash("3") + " rev=4 id=2 bytes=45",
-			"event meta b value=put:b:5:4:2:" + hash("1") + ":prev=4 rev=5 id=2 bytes=59",
+			"event meta a value=put:a1:4:4:1:" + hash("2") + " rev=4 id=1 bytes=45",
+			"event meta b value=put:b:4:4:1:" + hash("3") + " rev=4 id=2 bytes=46",
+			"event meta b value=put:b:5:4:2:" + hash("1") + ":prev=4 rev=5 id=2 bytes=60",
 		}, linesOf("event", w.lines(s)))
 
 		require.NoError(t, c.RequestProgress(watching))
 		require.Equal(t, []string{
-			"event meta a rev=5 id=1 bytes=38",
+			"event meta a rev=5 id=1 bytes=39",
 			"event meta b rev=5 id=2",
 			"event node cilium/state/nodes/v1 rev=5 id=3",
 		}, w.lines(s), "one notification for all")
 		time.Sleep(25 * time.Minute)
-		require.Equal(t, "event node cilium/state/nodes/v1 rev=5 id=3 bytes=29", w.lines(s)[0], "a notification that the watch asked for")
+		require.Equal(t, "event node cilium/state/nodes/v1 rev=5 id=3 bytes=30", w.lines(s)[0], "a notification that the watch asked for")
 
 		cancel()
 		require.ElementsMatch(t, []string{
@@ -261,8 +255,8 @@ func linesOf(verb string, lines []string) []string {
 
 func TestRecordsOfWatchesThatTheServerEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		c, ctx := w.client(t), t.Context()
+		s := w.start(Config{})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		put(t, c, "a")
 		put(t, c, "a")
 		require.NoError(t, s.Compact(ctx))
@@ -282,7 +276,7 @@ func TestRecordsOfWatchesThatTheServerEnds(t *testing.T) {
 		c.Watch(ctx, "a", clientv3.WithRev(200))
 		c.Watch(ctx, "b")
 		require.Len(t, w.lines(s), 2)
-		s.Stop()
+		w.etcd.Kill()
 		require.Equal(t, []string{"unwatch meta a value=closed id=3", "unwatch meta b value=closed id=4"}, w.lines(s))
 	})
 }
@@ -290,9 +284,8 @@ func TestRecordsOfWatchesThatTheServerEnds(t *testing.T) {
 // What a client heard without a record would be a revision from nowhere.
 func TestServerThatStopsSendsNothingWithoutARecord(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c := w.client(t)
+		s := w.start(Config{})
+		c := w.EtcdClient("a0", "r0")
 		heard := c.Watch(t.Context(), "a")
 		synctest.Wait()
 		s.watches.shutDown()
@@ -304,9 +297,8 @@ func TestServerThatStopsSendsNothingWithoutARecord(t *testing.T) {
 
 func TestRecordsOfFragments(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {
-		s := w.start(t, Config{})
-		defer s.Stop()
-		c, ctx := w.client(t), t.Context()
+		s := w.start(Config{})
+		c, ctx := w.EtcdClient("a0", "r0"), t.Context()
 		value := strings.Repeat("x", 1<<20)
 		for range 3 {
 			_, err := c.Put(ctx, "a", value)
@@ -317,9 +309,9 @@ func TestRecordsOfFragments(t *testing.T) {
 		put := func(rev, version int) string { return fmt.Sprintf("put:a:%d:2:%d:%s", rev, version, hash(value)) }
 		require.Equal(t, []string{
 			"watch meta a rev=4 ask=2 id=1",
-			"event meta a value=" + put(2, 1) + " rev=4 more=true id=1 bytes=1048626",
-			"event meta a value=" + put(3, 2) + " rev=4 more=true id=1 bytes=1048626",
-			"event meta a value=" + put(4, 3) + " rev=4 id=1 bytes=1048624",
+			"event meta a value=" + put(2, 1) + " rev=4 more=true id=1 bytes=1048627",
+			"event meta a value=" + put(3, 2) + " rev=4 more=true id=1 bytes=1048627",
+			"event meta a value=" + put(4, 3) + " rev=4 id=1 bytes=1048625",
 		}, w.lines(s))
 	})
 }

@@ -25,7 +25,7 @@ type container struct {
 
 // StartWriter starts the writer's container in the running pod, and keeps
 // restarting it when it ends by itself, until KillWriter.
-func (r *Replica) StartWriter() error { return hosts.Run(r.cfg.Host, r.startWriter) }
+func (r *Replica) StartWriter() error { return hosts.Run(r.cfg.Etcd.Host, r.startWriter) }
 
 func (r *Replica) startWriter() error {
 	r.mu.Lock()
@@ -46,7 +46,7 @@ func (r *Replica) startWriter() error {
 // newWriter makes the process of a container; the lock is held.
 func (r *Replica) newWriter() (*writer, error) {
 	r.writers++
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Up, Kind: "writer", Inc: r.writers})
+	r.record(history.Record{Actor: r.cfg.Etcd.Host, Verb: history.Up, Kind: "writer", Inc: r.writers})
 	return newWriter(r.cfg.Writer)
 }
 
@@ -80,11 +80,11 @@ func (r *Replica) writerEnded(c *container, err error) bool {
 	if c.ctx.Err() != nil {
 		return false
 	}
-	down := history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "writer", Inc: r.writers}
+	down := history.Record{Actor: r.cfg.Etcd.Host, Verb: history.Down, Kind: "writer", Inc: r.writers}
 	if err != nil {
 		down.Err = err.Error()
 	}
-	r.cfg.Record(down)
+	r.record(down)
 	r.synced = false
 	r.updateReady()
 	select {
@@ -108,7 +108,7 @@ func (r *Replica) restartWriter(c *container) *writer {
 	}
 	w, err := r.newWriter()
 	if err != nil {
-		panic(fmt.Sprintf("writer of %s: %v", r.cfg.Host, err)) // it could be made before
+		panic(fmt.Sprintf("writer of %s: %v", r.cfg.Etcd.Host, err)) // it could be made before
 	}
 	c.writer = w
 	return w
@@ -126,7 +126,7 @@ func (r *Replica) KillWriter() {
 	c.writer.process.Kill()
 	c.kill()
 	r.writer = nil
-	r.cfg.Record(history.Record{Actor: r.cfg.Host, Verb: history.Down, Kind: "writer", Inc: r.writers})
+	r.record(history.Record{Actor: r.cfg.Etcd.Host, Verb: history.Down, Kind: "writer", Inc: r.writers})
 	r.synced = false
 	r.updateReady()
 }

@@ -49,7 +49,7 @@ func (r *Replica) setSynced(ctx context.Context, synced bool) {
 // containers are and it is not about to end. The etcd has no probe. Of a node that
 // is gone the Service hears nothing. The lock is held.
 func (r *Replica) updateReady() {
-	ready := r.synced && r.etcd != nil && r.stop == nil
+	ready := r.synced && r.etcdUp && r.stop == nil
 	if r.ready == ready || r.lost {
 		return
 	}

@@ -5,21 +5,14 @@
 //
 // What the kubelet does is here too: it restarts a writer's container that ended,
 // after a back-off, probes readiness, and stops a pod gracefully. The pod as a
-// whole is in replica.go, its containers in etcd.go, container.go and writer.go,
+// whole is in replica.go, the writer's container in container.go and writer.go,
 // its readiness in ready.go.
 package mesh
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/etcd"
@@ -27,38 +20,22 @@ import (
 
 // Config says which replica to run.
 type Config struct {
-	Host    string // the actor of its records
-	DataDir string // for the etcd's data, made if missing
+	Etcd    etcd.Config // its Host is that of the replica, and its Record gets the writer's records as well: it fills in At, if it is zero; OnChange is the replica's
 	Writer  WriterConfig
-	Listen  func() (net.Listener, error) // the etcd's port
-	OnReady func(ready bool)             // the pod becomes ready or unready, which the Service learns of; called with a lock held
-
-	// BeforeRequest and AfterRequest, if non-nil, are called with the requests
-	// to the etcd: see etcd.Request.
-	BeforeRequest func(context.Context, etcd.Request) error
-	AfterRequest  func(etcd.Request)
-
-	Record    func(history.Record) // fills in At, if it is zero
-	Now       func() time.Duration
-	Client    func(net.Addr) string // the host behind a connection's address
-	NextWatch func() int64          // the number of the next watch of the run
-	EtcdLog   *zap.Logger
+	OnReady func(ready bool) // the pod becomes ready or unready, which the Service learns of; called with a lock held
 }
 
 // Replica is a pod of the ClusterMesh API server, over its replacements. Its
 // methods are called by one goroutine; while StopPod runs, others may call
-// KillPod, Store and Etcd.
+// KillPod, and Server and Store of Etcd.
 type Replica struct {
-	cfg   Config
-	store atomic.Pointer[string] // of the running etcd, for who may ask while the lock is held
+	Etcd *etcd.Member // the etcd's container; a new pod's is a new cluster
 
-	pods     int   // pods started so far
-	etcds    int   // etcd containers started so far
-	stores   int   // stores of the present pod so far
-	recorded int64 // of the stopped etcd's store
+	cfg  Config
+	pods int // pods started so far
 
 	mu      sync.Mutex // guards what follows: the kubelet's goroutines use it too
-	etcd    *etcd.Server
+	etcdUp  bool
 	writers int        // writer containers started so far
 	writer  *container // nil while there is none
 	stop    *stop      // of the pod, under way
@@ -74,25 +51,36 @@ type stop struct {
 }
 
 // New returns a replica that has no pod yet.
-func New(cfg Config) *Replica { return &Replica{cfg: cfg} }
+func New(cfg Config) *Replica {
+	r := &Replica{cfg: cfg}
+	cfg.Etcd.OnChange = r.etcdChanged
+	r.Etcd = etcd.New(cfg.Etcd)
+	return r
+}
+
+// etcdChanged takes note that the etcd's container has started or ended.
+func (r *Replica) etcdChanged(change history.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.etcdUp = change.Verb == history.Up
+	r.record(change)
+	r.updateReady()
+}
+
+func (r *Replica) record(record history.Record) { r.cfg.Etcd.Record(record) }
 
 // StartPod starts a new pod with an empty etcd and a new etcd cluster ID, and the
 // writer's container in it, if asked to.
 func (r *Replica) StartPod(withWriter bool) error {
 	r.nodeNoticed()
 	r.pods++
-	r.stores, r.recorded = 0, 0
-	if err := r.StartEtcd(true); err != nil {
+	if err := r.Etcd.Start(etcd.NewCluster); err != nil {
 		return err
 	}
 	if !withWriter {
 		return nil
 	}
 	return r.StartWriter()
-}
-
-func (r *Replica) dir() string {
-	return filepath.Join(r.cfg.DataDir, fmt.Sprintf("%s-%d", r.cfg.Host, r.pods))
 }
 
 // KillPod ends the pod at once; its etcd's data is gone with it. A graceful stop
@@ -107,8 +95,8 @@ func (r *Replica) KillPod() {
 		return
 	}
 	r.KillWriter()
-	r.KillEtcd()
-	os.RemoveAll(r.dir())
+	r.Etcd.Kill()
+	r.Etcd.Wipe()
 }
 
 // LoseNode ends the pod at once as the loss of its node does: the pod stays in
@@ -142,7 +130,7 @@ func (r *Replica) nodeNoticed() {
 // StopPod ends the pod as the kubelet does when it is deleted, and returns when
 // it is gone. It leaves the Service at once. Then both containers get SIGTERM:
 // the writer's hive is stopped while its connections live, etcd drains (see
-// etcd.Server.Shutdown). What has not ended when the grace is over is killed; the
+// etcd.Member.Stop). What has not ended when the grace is over is killed; the
 // chart's grace (clustermesh.apiserver.terminationGracePeriodSeconds) is
 // DefaultGrace.
 func (r *Replica) StopPod(grace time.Duration) {
@@ -152,21 +140,16 @@ func (r *Replica) StopPod(grace time.Duration) {
 	r.mu.Lock()
 	r.stop = &stop{cancel, done}
 	r.updateReady()
-	writer, server := r.writer, r.etcd
+	writer := r.writer
 	r.mu.Unlock()
 
 	var containers sync.WaitGroup
 	if writer != nil {
 		containers.Go(func() { r.terminateWriter(ctx, writer) })
 	}
-	if server != nil {
-		containers.Go(func() {
-			server.Shutdown(ctx)
-			r.etcdEnded(server)
-		})
-	}
+	containers.Go(func() { r.Etcd.Stop(ctx) })
 	containers.Wait()
-	os.RemoveAll(r.dir())
+	r.Etcd.Wipe()
 	r.mu.Lock()
 	r.stop = nil
 	r.mu.Unlock()

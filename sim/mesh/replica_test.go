@@ -1,4 +1,4 @@
-package mesh
+package mesh_test
 
 import (
 	"context"
@@ -15,18 +15,20 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/etcd"
+	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 func TestKillPodAndStartAnother(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		store := w.Store()
+		store := w.Etcd.Store()
 		w.KillPod()
-		require.Empty(t, w.Store())
+		require.Empty(t, w.Etcd.Store())
 		require.Equal(t, []string{"down writer 1", "unready", "down etcd 1"}, w.life())
 		require.NoError(t, w.StartPod(true))
-		require.NotEqual(t, store, w.Store())
+		require.NotEqual(t, store, w.Etcd.Store())
 		time.Sleep(time.Minute)
-		records := w.recorded()
+		records := w.Recorded()
 		require.Equal(t, []string{"up etcd 2", "up writer 2", "ready"}, lifeIn(records))
 		require.Equal(t, []string{"put 1001"}, identitiesIn(records), "it is filled again")
 	})
@@ -42,16 +44,16 @@ func TestRequestsAreAnnounced(t *testing.T) {
 			told[fmt.Sprintf("%s %s %s by %s", when, r.Op, r.Key, r.Client)] = true
 		}
 	}
-	change := func(cfg *Config) {
+	change := func(cfg *mesh.Config) {
 		before := hook("before")
-		cfg.BeforeRequest = func(_ context.Context, q etcd.Request) error {
+		cfg.Etcd.Before = func(_ context.Context, q etcd.Request) error {
 			before(q)
 			return nil
 		}
-		cfg.AfterRequest = hook("after")
+		cfg.Etcd.After = hook("after")
 	}
 	inBubble(t, change, func(t *testing.T, w *testWorld) {
-		_, err := w.client(t).Get(t.Context(), "x")
+		_, err := w.EtcdClient("a0", "r0").Get(t.Context(), "x")
 		require.NoError(t, err)
 		mu.Lock()
 		defer mu.Unlock()
@@ -62,22 +64,22 @@ func TestRequestsAreAnnounced(t *testing.T) {
 
 func TestKillEtcdAlone(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		store := w.Store()
-		rev := w.Etcd().Revision()
-		w.KillEtcd()
-		w.KillEtcd()
-		require.Nil(t, w.Etcd())
-		require.Empty(t, w.Store())
+		store := w.Etcd.Store()
+		rev := w.Etcd.Server().Revision()
+		w.Etcd.Kill()
+		w.Etcd.Kill()
+		require.Nil(t, w.Etcd.Server())
+		require.Empty(t, w.Etcd.Store())
 		require.Equal(t, []string{"down etcd 1", "unready"}, w.life(), "a pod is ready if all its containers are")
-		w.create(t, "1002")
+		w.Create(simtest.Identity("1002", 0))
 		time.Sleep(10 * time.Second)
 
-		require.NoError(t, w.StartEtcd(false))
+		require.NoError(t, w.Etcd.Start(etcd.Kept))
 		require.Equal(t, []string{"up etcd 2", "ready"}, w.life())
-		require.Equal(t, store, w.Store())
-		require.GreaterOrEqual(t, w.Etcd().Revision(), rev)
+		require.Equal(t, store, w.Etcd.Store())
+		require.GreaterOrEqual(t, w.Etcd.Server().Revision(), rev)
 		time.Sleep(time.Minute)
-		records := w.recorded()
+		records := w.Recorded()
 		require.Equal(t, []string{"put 1002"}, identitiesIn(records), "the writer goes on")
 		require.Empty(t, lifeIn(records))
 		for _, r := range records {
@@ -90,14 +92,14 @@ func TestKillEtcdAlone(t *testing.T) {
 
 func TestEtcdComesBackEmpty(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		first := w.Etcd().ClusterID()
-		w.KillEtcd()
-		w.create(t, "1002")
-		require.NoError(t, w.StartEtcd(true))
-		require.Equal(t, first, w.Etcd().ClusterID(), "the cluster ID is that of the pod")
-		require.Equal(t, first+"/2", w.Store())
+		first := w.Etcd.Server().ClusterID()
+		w.Etcd.Kill()
+		w.Create(simtest.Identity("1002", 0))
+		require.NoError(t, w.Etcd.Start(etcd.Lost))
+		require.Equal(t, first, w.Etcd.Server().ClusterID(), "the cluster ID is that of the pod")
+		require.Equal(t, first+"/2", w.Etcd.Store())
 		time.Sleep(time.Minute)
-		records := w.recorded()
+		records := w.Recorded()
 		require.Subset(t, identitiesIn(records), []string{"put 1001", "put 1002"}, "its leases are gone: the writer writes again what was attached to them")
 		for _, r := range records {
 			if r.Verb == history.Call {
@@ -106,17 +108,17 @@ func TestEtcdComesBackEmpty(t *testing.T) {
 		}
 		w.KillPod()
 		require.NoError(t, w.StartPod(false))
-		require.NotContains(t, w.Store(), "/", "a new pod has a cluster ID of its own")
+		require.NotContains(t, w.Etcd.Store(), "/", "a new pod has a cluster ID of its own")
 	})
 }
 
 func TestStopPod(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		watch := w.client(t).Watch(t.Context(), "cilium/", clientv3.WithPrefix())
-		start := w.now()
-		w.StopPod(DefaultGrace)
-		require.Equal(t, 7*time.Second, w.now()-start, "etcd waits for the watch")
-		records := w.recorded()
+		watch := w.EtcdClient("a0", "r0").Watch(t.Context(), "cilium/", clientv3.WithPrefix())
+		start := w.Now()
+		w.StopPod(mesh.DefaultGrace)
+		require.Equal(t, 7*time.Second, w.Now()-start, "etcd waits for the watch")
+		records := w.Recorded()
 		require.Equal(t, []string{"unready", "down writer 1", "down etcd 1"}, lifeIn(records))
 		unready := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Unready })
 		require.Equal(t, start, records[unready].At, "it leaves the Service at once")
@@ -148,7 +150,7 @@ func TestStopPodIsCutShort(t *testing.T) {
 	t.Run("by its end", func(t *testing.T) {
 		inBubble(t, nil, func(t *testing.T, w *testWorld) {
 			defer w.PauseWriter()()
-			go w.StopPod(DefaultGrace)
+			go w.StopPod(mesh.DefaultGrace)
 			time.Sleep(3 * time.Second)
 			require.Equal(t, []string{"unready"}, w.life())
 			w.KillPod()
@@ -158,20 +160,20 @@ func TestStopPodIsCutShort(t *testing.T) {
 }
 
 func TestPausedWriterLosesItsLease(t *testing.T) {
-	inBubble(t, func(cfg *Config) { cfg.Writer.LeaseTTL = time.Minute }, func(t *testing.T, w *testWorld) {
+	inBubble(t, func(cfg *mesh.Config) { cfg.Writer.LeaseTTL = time.Minute }, func(t *testing.T, w *testWorld) {
 		resume := w.PauseWriter()
-		w.create(t, "1002")
+		w.Create(simtest.Identity("1002", 0))
 		time.Sleep(35 * time.Second)
-		records := w.recorded()
+		records := w.Recorded()
 		require.Empty(t, identitiesIn(records))
 		require.Equal(t, []string{"unready"}, lifeIn(records), "the readiness probe fails")
 		time.Sleep(25 * time.Second)
-		records = w.recorded()
+		records = w.Recorded()
 		require.Equal(t, []string{"del 1001"}, identitiesIn(records), "its lease expires")
 		require.Empty(t, lifeIn(records), "it lives")
 		resume()
 		time.Sleep(time.Minute)
-		records = w.recorded()
+		records = w.Recorded()
 		require.Subset(t, identitiesIn(records), []string{"put 1001", "put 1002"}, "it goes on, and has a new lease")
 		require.Equal(t, []string{"ready"}, lifeIn(records))
 	})
@@ -191,9 +193,9 @@ func TestPauseWithoutAWriter(t *testing.T) {
 // The node of a replica dies: nobody is told, and the pod is gone.
 func TestNodeDiesSilently(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		conn, err := w.net.Host("a0").Dial(t.Context(), "r0:2379")
+		conn, err := w.Net.Host("a0").Dial(t.Context(), "r0:2379")
 		require.NoError(t, err)
-		up := w.net.Down("r0")
+		up := w.Net.Down("r0")
 		notice := w.LoseNode()
 		require.Equal(t, []string{"down writer 1", "down etcd 1"}, w.life(), "the Service still has it")
 		require.ErrorIs(t, w.StartPod(true), syscall.ENETDOWN, "there is no node")
@@ -208,9 +210,9 @@ func TestNodeDiesSilently(t *testing.T) {
 		require.NoError(t, w.StartPod(true))
 		time.Sleep(time.Minute)
 		require.Equal(t, []string{"up etcd 2", "up writer 2", "ready"}, w.life())
-		defer w.net.Down("r0")()
+		defer w.Net.Down("r0")()
 		notice = w.LoseNode()
-		time.Sleep(NoticeAfter)
+		time.Sleep(mesh.NoticeAfter)
 		notice()
 		require.Equal(t, []string{"down writer 2", "down etcd 2", "unready"}, w.life())
 	})
@@ -219,7 +221,7 @@ func TestNodeDiesSilently(t *testing.T) {
 // Unlike LoseNode, KillPod tells the Service, whatever became of the host.
 func TestKillPodOfAHostThatIsDown(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		up := w.net.Down("r0")
+		up := w.Net.Down("r0")
 		w.KillPod()
 		require.Equal(t, []string{"down writer 1", "unready", "down etcd 1"}, w.life())
 		up()
@@ -232,15 +234,15 @@ func TestKillPodOfAHostThatIsDown(t *testing.T) {
 // Servers lose their listeners with their host, and nothing else happens to them.
 func TestHostOfARunningServerGoesDown(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *testWorld) {
-		store := w.Store()
+		store := w.Etcd.Store()
 		for _, host := range []string{"r0", "k0"} {
-			up := w.net.Down(host)
+			up := w.Net.Down(host)
 			time.Sleep(time.Minute)
 			up()
-			_, err := w.net.Host("a0").Dial(t.Context(), "r0:2379")
+			_, err := w.Net.Host("a0").Dial(t.Context(), "r0:2379")
 			require.ErrorIs(t, err, syscall.ECONNREFUSED)
 		}
-		require.Equal(t, store, w.Store())
+		require.Equal(t, store, w.Etcd.Store())
 		require.Empty(t, w.life())
 	})
 }

@@ -10,11 +10,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // populate makes a node and three pods with two identities.
 func (w *world) populate() {
-	w.t.Helper()
+	w.T.Helper()
 	w.createNamespace("ns")
 	w.createNode("n0", "192.168.0.1")
 	w.createPod("ns", "p0", "web", "10.0.0.1")
@@ -28,25 +30,25 @@ func TestPodsBecomeIdentitiesAndSlices(t *testing.T) {
 	simulate(t, func(w *world) {
 		w.populate()
 		o := w.operator(w.config("o0"))
-		pass(10 * time.Second)
+		simtest.Pass(10 * time.Second)
 		require.Equal(t, []string{"o0 up 1", "o0 ready 1"}, w.records())
 		require.True(t, o.Leads())
 		require.Equal(t, map[string]int{"web": 1, "db": 1}, w.identities())
 		require.ElementsMatch(t, populated, w.endpoints())
-		require.Len(t, w.store.List("CiliumEndpointSlice"), 2, "of two endpoints at most")
+		require.Len(t, w.Store.List("CiliumEndpointSlice"), 2, "of two endpoints at most")
 
 		w.relabelPod("ns", "p0", "db")
 		w.deletePod("ns", "p1")
 		w.createPod("ns", "p3", "cache", "10.0.0.2")
-		pass(5 * time.Second)
+		simtest.Pass(5 * time.Second)
 		require.Equal(t, map[string]int{"web": 1, "db": 1, "cache": 1}, w.identities(), "what is not used waits for its collection")
 		require.ElementsMatch(t, []string{"ns/p0 10.0.0.1 db", "ns/p2 10.0.0.3 db", "ns/p3 10.0.0.2 cache"}, w.endpoints())
 
 		for _, pod := range []string{"p0", "p2", "p3"} {
 			w.deletePod("ns", pod)
 		}
-		pass(5 * time.Second)
-		require.Empty(t, w.store.List("CiliumEndpointSlice"), "no slice is empty")
+		simtest.Pass(5 * time.Second)
+		require.Empty(t, w.Store.List("CiliumEndpointSlice"), "no slice is empty")
 		o.Kill()
 		require.Equal(t, []string{"o0 unready 1", "o0 down 1"}, w.records())
 	})
@@ -58,9 +60,9 @@ func TestEndpointsAreLeftToAgentsWithoutSlices(t *testing.T) {
 		cfg := w.config("o0")
 		cfg.EndpointSlices = false
 		o := w.operator(cfg)
-		pass(10 * time.Second)
+		simtest.Pass(10 * time.Second)
 		require.Equal(t, map[string]int{"web": 1, "db": 1}, w.identities())
-		require.Empty(t, w.store.List("CiliumEndpointSlice"))
+		require.Empty(t, w.Store.List("CiliumEndpointSlice"))
 		o.Kill()
 	})
 }
@@ -69,9 +71,9 @@ func TestAnotherLeadsWhenTheLeaseHasExpired(t *testing.T) {
 	simulate(t, func(w *world) {
 		w.populate()
 		first := w.operator(w.config("o0"))
-		pass(time.Second)
+		simtest.Pass(time.Second)
 		second := w.operator(w.config("o1"))
-		pass(time.Minute)
+		simtest.Pass(time.Minute)
 		require.True(t, first.Leads())
 		require.False(t, second.Leads())
 		require.Equal(t, "o0-1", w.leaseHolder())
@@ -79,16 +81,16 @@ func TestAnotherLeadsWhenTheLeaseHasExpired(t *testing.T) {
 
 		first.Kill()
 		w.deletePod("ns", "p0")
-		pass(leaseDuration - 3*retryPeriod)
+		simtest.Pass(leaseDuration - 3*retryPeriod)
 		require.Equal(t, []string{"o0 unready 1", "o0 down 1"}, w.records(), "the lease has not expired")
 		require.ElementsMatch(t, populated, w.endpoints(), "nobody leads")
-		pass(10 * retryPeriod)
+		simtest.Pass(10 * retryPeriod)
 		require.Equal(t, []string{"o1 ready 1"}, w.records())
 		require.Equal(t, "o1-1", w.leaseHolder())
 		require.ElementsMatch(t, populated[1:], w.endpoints())
 
 		require.NoError(t, first.Start())
-		pass(time.Minute)
+		simtest.Pass(time.Minute)
 		require.Equal(t, []string{"o0 up 2"}, w.records(), "the new leader keeps its lease")
 		first.Kill()
 		second.Kill()
@@ -100,15 +102,15 @@ func TestCrashInTheMiddleConvergesAfterTheRestart(t *testing.T) {
 	for ms := 20; ms <= 1400; ms += 60 {
 		simulate(t, func(w *world) {
 			o := w.operator(w.config("o0"))
-			pass(5 * time.Second)
+			simtest.Pass(5 * time.Second)
 			w.populate()
-			pass(time.Duration(ms) * time.Millisecond)
+			simtest.Pass(time.Duration(ms) * time.Millisecond)
 			o.Kill()
 			w.deletePod("ns", "p1")
 			w.createPod("ns", "p3", "cache", "10.0.0.2")
-			pass(time.Minute)
+			simtest.Pass(time.Minute)
 			require.NoError(t, o.Start())
-			pass(30 * time.Second)
+			simtest.Pass(30 * time.Second)
 			require.ElementsMatch(t, []string{populated[0], populated[2], "ns/p3 10.0.0.2 cache"}, w.endpoints(), "killed after %d ms", ms)
 			for app, n := range w.identities() {
 				require.Equal(t, 1, n, "identities of %s", app)
@@ -122,21 +124,21 @@ func TestLostLeaseEndsTheProcess(t *testing.T) {
 	simulate(t, func(w *world) {
 		w.populate()
 		o := w.operator(w.config("o0"))
-		pass(time.Minute)
+		simtest.Pass(time.Minute)
 		w.records()
-		heal := w.net.Partition("o0", "k0", false)
+		heal := w.Net.Partition("o0", "k0", false)
 		// Two seconds to the next renewal, ten that it may take, and five for the
 		// attempt to release what is lost, during which the controllers still run.
-		pass(retryPeriod + renewDeadline)
+		simtest.Pass(retryPeriod + renewDeadline)
 		require.True(t, o.Leads())
-		pass(renewDeadline/2 + time.Second)
+		simtest.Pass(renewDeadline/2 + time.Second)
 		require.Equal(t, []string{"o0 unready 1", "o0 down 1 leader election lost"}, w.records())
 		require.False(t, o.Running())
-		pass(restartBackOff)
+		simtest.Pass(restartBackOff)
 		require.Equal(t, []string{"o0 up 2"}, w.records())
 		require.True(t, o.Running())
 		heal()
-		pass(2 * time.Minute)
+		simtest.Pass(2 * time.Minute)
 		require.Equal(t, []string{"o0 ready 2"}, w.records())
 		require.Equal(t, "o0-2", w.leaseHolder())
 		o.Kill()
@@ -148,10 +150,10 @@ func TestStopReleasesTheLease(t *testing.T) {
 		cfg := w.config("o0")
 		cfg.EndpointSlices = false
 		o := w.operator(cfg)
-		pass(time.Minute)
+		simtest.Pass(time.Minute)
 		w.records()
 		o.Stop()
-		pass(time.Second)
+		simtest.Pass(time.Second)
 		require.Equal(t, []string{"o0 unready 1", "o0 down 1 terminated"}, w.records())
 		require.Empty(t, w.leaseHolder())
 	})
@@ -163,12 +165,12 @@ func TestStopReleasesTheLease(t *testing.T) {
 func TestStopDoesNotReleaseTheLeaseWithSlimSlices(t *testing.T) {
 	simulate(t, func(w *world) {
 		o := w.operator(w.config("o0"))
-		pass(time.Minute)
+		simtest.Pass(time.Minute)
 		w.records()
 		o.Stop()
-		pass(terminationGrace - time.Second)
+		simtest.Pass(terminationGrace - time.Second)
 		require.Empty(t, w.records())
-		pass(2 * time.Second)
+		simtest.Pass(2 * time.Second)
 		require.Equal(t, []string{"o0 unready 1", "o0 down 1"}, w.records())
 		require.Equal(t, "o0-1", w.leaseHolder())
 	})
@@ -177,12 +179,12 @@ func TestStopDoesNotReleaseTheLeaseWithSlimSlices(t *testing.T) {
 func TestStopDuringTheBackOff(t *testing.T) {
 	simulate(t, func(w *world) {
 		o := w.operator(w.config("o0"))
-		pass(time.Minute)
-		w.net.Partition("o0", "k0", false)
-		pass(retryPeriod + renewDeadline + renewDeadline/2 + time.Second)
+		simtest.Pass(time.Minute)
+		w.Net.Partition("o0", "k0", false)
+		simtest.Pass(retryPeriod + renewDeadline + renewDeadline/2 + time.Second)
 		require.Contains(t, w.records(), "o0 down 1 leader election lost")
 		o.Stop()
-		pass(time.Minute)
+		simtest.Pass(time.Minute)
 		require.Empty(t, w.records())
 		require.False(t, o.Running())
 	})
@@ -194,11 +196,11 @@ func TestIdentitiesWithoutEndpointsAreCollected(t *testing.T) {
 		cfg := w.config("o0")
 		cfg.GC = GC{Identities: time.Minute, Heartbeat: 2 * time.Minute}
 		o := w.operator(cfg)
-		pass(10 * time.Second)
+		simtest.Pass(10 * time.Second)
 		w.deletePod("ns", "p2")
-		pass(90 * time.Second)
+		simtest.Pass(90 * time.Second)
 		require.Equal(t, map[string]int{"web": 1, "db": 1}, w.identities(), "it may be used again")
-		pass(4 * time.Minute)
+		simtest.Pass(4 * time.Minute)
 		require.Equal(t, map[string]int{"web": 1}, w.identities())
 		o.Kill()
 	})
@@ -211,27 +213,27 @@ func TestEndpointsWithoutPodsAreCollected(t *testing.T) {
 		cfg.GC.Endpoints = time.Minute
 		o := w.operator(cfg)
 		for _, name := range []string{"p0", "gone"} {
-			w.create(&ciliumv2.CiliumEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, CreationTimestamp: metav1.Now()}})
+			w.Create(&ciliumv2.CiliumEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, CreationTimestamp: metav1.Now()}})
 		}
-		pass(30 * time.Second)
-		require.Len(t, w.store.List("CiliumEndpoint"), 2, "too new")
-		pass(2 * time.Minute)
-		require.Len(t, w.store.List("CiliumEndpoint"), 1)
-		require.NotNil(t, w.store.Get("CiliumEndpoint", "ns", "p0"))
+		simtest.Pass(30 * time.Second)
+		require.Len(t, w.Store.List("CiliumEndpoint"), 2, "too new")
+		simtest.Pass(2 * time.Minute)
+		require.Len(t, w.Store.List("CiliumEndpoint"), 1)
+		require.NotNil(t, w.Store.Get("CiliumEndpoint", "ns", "p0"))
 		o.Kill()
 	})
 }
 
 func (w *world) deletePod(namespace, name string) {
-	w.t.Helper()
-	require.NoError(w.t, w.clients.CoreV1().Pods(namespace).Delete(w.t.Context(), name, metav1.DeleteOptions{}))
+	w.T.Helper()
+	require.NoError(w.T, w.clients.CoreV1().Pods(namespace).Delete(w.T.Context(), name, metav1.DeleteOptions{}))
 }
 
 func (w *world) relabelPod(namespace, name, app string) {
-	w.t.Helper()
+	w.T.Helper()
 	var pod corev1.Pod
-	require.NoError(w.t, json.Unmarshal(w.store.Get("Pod", namespace, name).JSON, &pod))
+	require.NoError(w.T, json.Unmarshal(w.Store.Get("Pod", namespace, name).JSON, &pod))
 	pod.Labels["app"] = app
-	_, err := w.clients.CoreV1().Pods(namespace).Update(w.t.Context(), &pod, metav1.UpdateOptions{})
-	require.NoError(w.t, err)
+	_, err := w.clients.CoreV1().Pods(namespace).Update(w.T.Context(), &pod, metav1.UpdateOptions{})
+	require.NoError(w.T, err)
 }

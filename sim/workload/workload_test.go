@@ -12,6 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // alone is the plan of a world without operators and slices.
@@ -28,7 +29,7 @@ func remove(at time.Duration, name string) fault.Op {
 
 // said returns what is recorded of the operations, in order of their end.
 func (w *world) said() (all []string) {
-	for _, r := range w.operations {
+	for _, r := range w.Recorded() {
 		all = append(all, fmt.Sprintf("%s %s planned=%s end=%s waited=%s", r.Op, r.Key, r.From.Round(time.Second), r.At.Round(time.Second), r.Value))
 	}
 	return all
@@ -36,9 +37,9 @@ func (w *world) said() (all []string) {
 
 // address returns that of a pod's endpoint.
 func (w *world) address(name string) string {
-	w.t.Helper()
+	w.T.Helper()
 	var e v2.CiliumEndpoint
-	require.NoError(w.t, w.store.Get("CiliumEndpoint", "ns", name).Decode(&e))
+	require.NoError(w.T, w.Store.Get("CiliumEndpoint", "ns", name).Decode(&e))
 	return e.Status.Networking.Addressing[0].IPV4
 }
 
@@ -51,7 +52,7 @@ func TestOperationsOfOtherPodsDoNotWait(t *testing.T) {
 			}
 			return nil
 		}
-		pass(20 * time.Second)
+		simtest.Pass(20 * time.Second)
 		require.True(t, w.isDone())
 		require.NoError(t, w.err)
 		require.Equal(t, []string{
@@ -71,7 +72,7 @@ func TestOperationsOfOnePodComeOneAfterTheOther(t *testing.T) {
 			}
 			return nil
 		}
-		pass(30 * time.Second)
+		simtest.Pass(30 * time.Second)
 		require.NoError(t, w.err)
 		said := w.said()
 		require.Len(t, said, 3)
@@ -95,18 +96,18 @@ func TestNamespaceIsDeletedAfterItsPods(t *testing.T) {
 				}
 				return nil
 			}
-			pass(5 * time.Second)
-			require.NotNil(t, w.store.Get("Namespace", "", "ns"))
-			require.NotNil(t, w.store.Get("Pod", "ns", "p1"))
-			pass(30 * time.Second)
+			simtest.Pass(5 * time.Second)
+			require.NotNil(t, w.Store.Get("Namespace", "", "ns"))
+			require.NotNil(t, w.Store.Get("Pod", "ns", "p1"))
+			simtest.Pass(30 * time.Second)
 			require.NoError(t, w.err)
 			if !slices {
 				require.Equal(t, "10.0.0.3", w.address("p0"))
 			}
-			require.Nil(t, w.store.Get("Pod", "ns", "p1"))
-			require.NotNil(t, w.store.Get("Namespace", "", "ns"))
-			require.Len(t, w.store.List("CiliumIdentity"), 1)
-			require.Len(t, w.operations, 4)
+			require.Nil(t, w.Store.Get("Pod", "ns", "p1"))
+			require.NotNil(t, w.Store.Get("Namespace", "", "ns"))
+			require.Len(t, w.Store.List("CiliumIdentity"), 1)
+			require.Len(t, w.Recorded(), 4)
 		})
 	}
 }
@@ -123,15 +124,15 @@ func TestPodsWaitForTheIdentityThatTheyShare(t *testing.T) {
 			}
 			return nil
 		}
-		pass(3 * time.Second)
-		require.Empty(t, w.store.List("Pod"), "the identity comes first")
-		pass(2 * time.Second)
-		require.Len(t, w.store.List("Pod"), 2)
-		pass(16 * time.Second) // the identity is being deleted
-		require.Len(t, w.store.List("CiliumIdentity"), 1)
-		pass(20 * time.Second)
+		simtest.Pass(3 * time.Second)
+		require.Empty(t, w.Store.List("Pod"), "the identity comes first")
+		simtest.Pass(2 * time.Second)
+		require.Len(t, w.Store.List("Pod"), 2)
+		simtest.Pass(16 * time.Second) // the identity is being deleted
+		require.Len(t, w.Store.List("CiliumIdentity"), 1)
+		simtest.Pass(20 * time.Second)
 		require.Equal(t, "  65793", w.state("ns", "p2"), "the number of the old one was still in use")
-		require.Len(t, w.store.List("CiliumIdentity"), 1)
+		require.Len(t, w.Store.List("CiliumIdentity"), 1)
 	})
 }
 
@@ -150,9 +151,9 @@ func TestSliceIsWrittenOnceForChangesThatComeTogether(t *testing.T) {
 			}
 			return nil
 		}
-		pass(20 * time.Second)
-		require.Len(t, w.operations, 5)
-		require.Len(t, w.store.List("CiliumEndpointSlice"), 1)
+		simtest.Pass(20 * time.Second)
+		require.Len(t, w.Recorded(), 5)
+		require.Len(t, w.Store.List("CiliumEndpointSlice"), 1)
 		require.Equal(t, 2, writes, "one for the first pod, and one for the others that came meanwhile")
 	})
 }
@@ -160,26 +161,27 @@ func TestSliceIsWrittenOnceForChangesThatComeTogether(t *testing.T) {
 func TestALateOperationIsAnErrorOfTheTestBed(t *testing.T) {
 	ops := []fault.Op{create(0, "p0", "web", "10.0.0.1"), remove(time.Second, "p0"), create(time.Minute, "p1", "web", "10.0.0.2")}
 	simulateLate(t, alone(ops...), 50*time.Millisecond, func(w *world) {
-		pass(2 * time.Minute)
+		simtest.Pass(2 * time.Minute)
 		require.NoError(t, w.err)
-		require.Len(t, w.operations, 3)
+		require.Len(t, w.Recorded(), 3)
 	})
 	simulateLate(t, alone(ops...), 150*time.Millisecond, func(w *world) {
-		pass(2 * time.Second)
+		simtest.Pass(2 * time.Second)
 		require.True(t, w.isDone())
 		require.EqualError(t, w.err, "the workload is late: step 1 (pod-create ns/p0), planned for -150ms of the run, began 150ms after that, and no server is the reason; this is an error of the test bed")
-		require.Empty(t, w.operations)
+		require.Empty(t, w.Recorded())
 	})
 }
 
 func TestOperationThatAnotherSupersedes(t *testing.T) {
 	simulate(t, operated(create(0, "p0", "web", "10.0.0.1"), remove(2*time.Second, "p0")), func(w *world) {
-		pass(5 * time.Second)
+		simtest.Pass(5 * time.Second)
 		require.True(t, w.isDone())
-		require.Len(t, w.operations, 2)
-		require.Equal(t, "superseded", w.operations[0].Err)
-		require.Equal(t, history.Operation, w.operations[0].Verb)
-		require.Equal(t, int64(1), w.operations[0].Rev)
-		require.Empty(t, w.operations[1].Err)
+		operations := w.Recorded()
+		require.Len(t, operations, 2)
+		require.Equal(t, "superseded", operations[0].Err)
+		require.Equal(t, history.Operation, operations[0].Verb)
+		require.Equal(t, int64(1), operations[0].Rev)
+		require.Empty(t, operations[1].Err)
 	})
 }

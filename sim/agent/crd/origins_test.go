@@ -1,6 +1,7 @@
 package crd
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,46 +10,35 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
-
-// holdAt makes agents wait while they are told of an entry, until they may go on.
-func (w *testWorld) holdAt(key string) (goOn func()) {
-	until := make(chan struct{})
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.held = func(r history.Record) {
-		if r.Verb == history.See && r.Key == key {
-			<-until
-		}
-	}
-	return func() { close(until) }
-}
 
 // takeOrigins returns where what was recorded of an agent's view since the last call
 // came from.
 func (w *testWorld) takeOrigins() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	told := w.origins
-	w.origins = nil
-	return told
+	return w.Lines(func(r history.Record) string {
+		if r.Verb != history.See && r.Verb != history.Drop {
+			return ""
+		}
+		return fmt.Sprintf("%s %s %s %s %s %s %d", r.Verb, r.Kind, r.Key, r.Op, r.Source, r.Peer, r.Session)
+	})
 }
 
 func TestWhatAnOldConnectionDeliveredIsToldApart(t *testing.T) {
 	inBubble(t, func(w *testWorld) {
 		w.start("a0", false)
 		require.ElementsMatch(t, []string{"see identity 66001 list crd k0 1", "see endpoint 10.0.0.1 list crd k0 1", "see node n0 list crd k0 1"}, w.takeOrigins())
-		goOn := w.holdAt("n1")
-		w.create(nodeObject("n1", "192.168.0.2"), nodeObject("n2", "192.168.0.3"), nodeObject("n3", "192.168.0.4"))
+		goOn := w.HoldAt("n1")
+		w.Create(simtest.Node("n1", "192.168.0.2"), simtest.Node("n2", "192.168.0.3"), simtest.Node("n3", "192.168.0.4"))
 		time.Sleep(time.Second)
-		w.net.Reset("a0", "k0") // what was delivered waits in the agent
+		w.Net.Reset("a0", "k0") // what was delivered waits in the agent
 		time.Sleep(30 * time.Second)
-		w.create(nodeObject("n4", "192.168.0.5"))
-		require.NoError(t, w.clients.CiliumV2().CiliumNodes().Delete(w.t.Context(), "n3", metav1.DeleteOptions{}))
+		w.Create(simtest.Node("n4", "192.168.0.5"))
+		require.NoError(t, w.clients.CiliumV2().CiliumNodes().Delete(w.T.Context(), "n3", metav1.DeleteOptions{}))
 		time.Sleep(10 * time.Second)
 		goOn()
 		time.Sleep(10 * time.Second)
-		w.create(identityObject("66002"), endpointObject("p1", "10.0.0.2", 66002))
+		w.Create(simtest.Identity("66002", 0), simtest.Endpoint("p1", "10.0.0.2", 66002))
 		time.Sleep(time.Second)
 		got := w.takeOrigins()
 		require.Len(t, got, 5, "what is gone before the agent came to it was never seen")
@@ -62,14 +52,14 @@ func TestWhatAnOldConnectionDeliveredIsToldApart(t *testing.T) {
 func TestWhatAListLacksIsGone(t *testing.T) {
 	for _, slices := range []bool{false, true} {
 		inBubble(t, func(w *testWorld) {
-			w.create(sliceObject("s0", "p0", "10.0.0.1"))
+			w.Create(simtest.Slice("s0", "p0", "10.0.0.1"))
 			w.start("a0", slices)
 			w.takeOrigins()
-			heal := w.net.Partition("a0", "k0", false)
+			heal := w.Net.Partition("a0", "k0", false)
 			w.deleteAll()
-			require.NoError(t, w.clients.CiliumV2alpha1().CiliumEndpointSlices().Delete(w.t.Context(), "s0", metav1.DeleteOptions{}))
-			w.create(nodeObject("n1", "192.168.0.2"))
-			w.store.Compact()
+			require.NoError(t, w.clients.CiliumV2alpha1().CiliumEndpointSlices().Delete(w.T.Context(), "s0", metav1.DeleteOptions{}))
+			w.Create(simtest.Node("n1", "192.168.0.2"))
+			w.Store.Compact()
 			time.Sleep(2 * time.Minute)
 			heal()
 			time.Sleep(2 * time.Minute)
@@ -86,10 +76,10 @@ func TestSameVersionAgainChangesNothing(t *testing.T) {
 	inBubble(t, func(w *testWorld) {
 		w.start("a0", false)
 		w.takeOrigins()
-		w.net.Reset("a0", "k0")
-		w.server.ExpireWatches()
+		w.Net.Reset("a0", "k0")
+		w.Kube.ExpireWatches()
 		time.Sleep(time.Minute)
-		require.NoError(t, w.clients.CiliumV2().CiliumNodes().Delete(w.t.Context(), "n0", metav1.DeleteOptions{}))
+		require.NoError(t, w.clients.CiliumV2().CiliumNodes().Delete(w.T.Context(), "n0", metav1.DeleteOptions{}))
 		time.Sleep(time.Second)
 		got := w.takeOrigins()
 		require.Len(t, got, 1)

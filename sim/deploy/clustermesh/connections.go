@@ -7,6 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
@@ -24,7 +25,7 @@ type source struct {
 }
 
 func (c *connections) onEvent(e simnet.Event) {
-	if e.Server.Port != etcdPort {
+	if e.Server.Port != deploy.EtcdPort {
 		return
 	}
 	switch {
@@ -40,7 +41,7 @@ func (c *connections) onEvent(e simnet.Event) {
 // those.
 func (c *connections) connected(agent, replica string) {
 	c.mu.Lock()
-	store := c.m.replica(replica).Store()
+	store := c.m.replica(replica).Etcd.Store()
 	s := c.sources[agent]
 	if s.replica != replica || s.store != store {
 		s = source{replica: replica, store: store}

@@ -176,17 +176,17 @@ func (m *Mesh) etcdRestart(_ int, f *fault.Fault) deploy.Effect {
 
 func (m *Mesh) etcdSlow(_ int, f *fault.Fault) deploy.Effect {
 	r := m.replica(f.Target)
-	if r.Etcd() == nil {
+	if r.Etcd.Server() == nil {
 		return deploy.Void("there was no etcd in " + f.Target)
 	}
-	return deploy.Effect{Lift: r.Etcd().StallApply(f.Delay.Std())}
+	return deploy.Effect{Lift: r.Etcd.Server().StallApply(f.Delay.Std())}
 }
 
 // etcdQuota raises an alarm, which is data and so outlives a restart of the
 // etcd: the one that runs at the end has to be told that it is over.
 func (m *Mesh) etcdQuota(_ int, f *fault.Fault) deploy.Effect {
 	r := m.replica(f.Target)
-	if r.Etcd() == nil {
+	if r.Etcd.Server() == nil {
 		return deploy.Void("there was no etcd in " + f.Target)
 	}
 	r.noSpace++
@@ -201,7 +201,7 @@ func (m *Mesh) etcdQuota(_ int, f *fault.Fault) deploy.Effect {
 // A change of the etcd goes through its log, which may be stalled: nobody waits
 // for it. It fails if the etcd ends before it is applied.
 func (m *Mesh) etcdCompaction(_ int, f *fault.Fault) deploy.Effect {
-	server := m.replica(f.Target).Etcd()
+	server := m.replica(f.Target).Etcd.Server()
 	if server == nil {
 		return deploy.Void("there was no etcd in " + f.Target)
 	}
@@ -210,7 +210,7 @@ func (m *Mesh) etcdCompaction(_ int, f *fault.Fault) deploy.Effect {
 }
 
 func (m *Mesh) etcdClock(_ int, f *fault.Fault) deploy.Effect {
-	server := m.replica(f.Target).Etcd()
+	server := m.replica(f.Target).Etcd.Server()
 	if server == nil {
 		return deploy.Void("there was no etcd in " + f.Target)
 	}

@@ -18,14 +18,12 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/deploy"
-	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/mesh"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 const (
-	etcdPort  = 2379
 	configDir = "clustermesh"
 
 	// serviceAddress is what agents are configured with: the Service that the chart
@@ -50,7 +48,7 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 	clustermesh.Setup()
 	m := &Mesh{
 		Fabric:     f,
-		service:    service.New("clustermesh-apiserver", f.Plan.Seed, etcdPort, true),
+		service:    service.New("clustermesh-apiserver", f.Plan.Seed, deploy.EtcdPort, true),
 		configPath: filepath.Join(configDir, f.Plan.Options.ClusterName),
 	}
 	m.links = connections{m: m, sources: map[string]source{}}
@@ -66,9 +64,8 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 func (m *Mesh) newReplica(name string) *replica {
 	h := m.Net.Host(name)
 	r := &replica{m: m, name: name}
-	r.Replica = mesh.New(mesh.Config{
-		Host:    name,
-		DataDir: "etcd",
+	cfg := mesh.Config{
+		Etcd: m.EtcdOf(name),
 		Writer: mesh.WriterConfig{
 			ClusterName:    m.Plan.Options.ClusterName,
 			ClusterID:      m.Plan.Options.ClusterID,
@@ -79,20 +76,14 @@ func (m *Mesh) newReplica(name string) *replica {
 			UserAgent:      "clustermesh-apiserver",
 			DialKube:       m.DialKube(name),
 			DialEtcd: func(ctx context.Context, _ string) (net.Conn, error) {
-				return h.Dial(ctx, fmt.Sprintf("%s:%d", name, etcdPort))
+				return h.Dial(ctx, fmt.Sprintf("%s:%d", name, deploy.EtcdPort))
 			},
 			Log: m.LogOf(name),
 		},
-		Listen:        func() (net.Listener, error) { return h.Listen(etcdPort) },
-		OnReady:       r.setReady,
-		BeforeRequest: func(ctx context.Context, q etcd.Request) error { return m.BeforeEtcd(ctx, name, q) },
-		AfterRequest:  m.AfterEtcd,
-		Record:        m.recordOfReplica,
-		Now:           m.Now,
-		Client:        deploy.ClientOf,
-		NextWatch:     m.NextWatch,
-		EtcdLog:       m.Zap,
-	})
+		OnReady: r.setReady,
+	}
+	cfg.Etcd.Record = m.recordOfReplica
+	r.Replica = mesh.New(cfg)
 	return r
 }
 
@@ -159,7 +150,7 @@ func (m *Mesh) Source(name string) agent.Source {
 		Nodes:      m.Plan.Topology.Nodes,
 		QPS:        m.Plan.Options.AgentQPS,
 		Dial:       m.service.Dialer(name, "", m.Net.Host(name).Dial),
-		Store:      func(replica string) string { return m.replica(replica).Store() },
+		Store:      func(replica string) string { return m.replica(replica).Etcd.Store() },
 		Log:        m.LogOf(name),
 	})
 }

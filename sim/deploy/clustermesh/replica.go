@@ -8,6 +8,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/deploy"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/mesh"
 )
 
@@ -109,7 +110,7 @@ func (r *replica) startPod() {
 	}
 	deploy.Must(r.StartPod(r.writerDown == 0))
 	if r.etcdDown > 0 {
-		r.KillEtcd()
+		r.Etcd.Kill()
 	}
 	r.updateAlarm()
 }
@@ -129,7 +130,7 @@ func (r *replica) startWriter() {
 func (r *replica) stopEtcd(empty bool) {
 	r.emptied = r.emptied || empty
 	if r.etcdDown++; r.etcdDown == 1 && r.podDown == 0 {
-		r.KillEtcd()
+		r.Etcd.Kill()
 	}
 }
 
@@ -138,7 +139,11 @@ func (r *replica) startEtcd() {
 		return
 	}
 	if r.podDown == 0 {
-		deploy.Must(r.StartEtcd(r.emptied))
+		found := etcd.Kept
+		if r.emptied {
+			found = etcd.Lost
+		}
+		deploy.Must(r.Etcd.Start(found))
 		r.updateAlarm()
 	}
 	r.emptied = false
@@ -149,7 +154,7 @@ func (r *replica) startEtcd() {
 // fails if the etcd ends before it is applied, and is made again when the next one
 // starts.
 func (r *replica) updateAlarm() {
-	server := r.Etcd()
+	server := r.Etcd.Server()
 	switch {
 	case server == nil:
 	case r.noSpace > 0:

@@ -33,8 +33,9 @@ type birth struct {
 	Who          index.Possession
 
 	Ready   [aspects]time.Duration // since when each agent that was up had it; unready if that never was so while it lived
-	have    []has                  // by agent, while it is followed; else nil
-	lacking [aspects]int           // agents that are up and have it not
+	have    []has                  // by agent, until it was ready in every aspect, or gone
+	up      int                    // agents that are up
+	lacking [aspects]int           // those of them that have it not
 }
 
 // has is what an agent has of a pod.
@@ -73,123 +74,106 @@ func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 	return all
 }
 
-// pendingPods follows pods until every agent that is up has them, or they are gone.
-type pendingPods struct {
+// births follows pods until every agent that is up has them, or they are gone.
+type births struct {
 	in        *property.Input
 	owners    *ownerIndex
-	Datapaths bool
-	ending    *index.Ending // of what was played so far
-	up        int
-	// waiting are those born, alive and not ready in every aspect, and byEntry those of
-	// an endpoint or identity; both with others that have left since the last look.
-	waiting []*birth
-	byEntry map[int32][]*birth
+	Datapaths bool          // the history tells of them
+	lives     []index.Event // the starts and ends of agents
+	events    []index.Event // the others, by slot
+	offsets   []int32
 }
 
-// Follow plays the views through and fills in when each pod was ready.
-func (n *pendingPods) Follow(births []*birth) {
-	v := n.in.Views
-	deaths := slices.Clone(births)
-	slices.SortStableFunc(deaths, func(a, b *birth) int { return cmp.Compare(a.Ended, b.Ended) })
-	advance := func(record int32) {
-		for len(births) > 0 && births[0].Record < record || len(deaths) > 0 && deaths[0].Ended < record {
-			if len(births) > 0 && births[0].Record <= deaths[0].Ended {
-				n.born(births[0])
-				births = births[1:]
-			} else {
-				deaths[0].have = nil
-				deaths = deaths[1:]
-			}
+func newBirths(in *property.Input, x *ownerIndex) *births {
+	n := &births{in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths}
+	n.events, n.offsets = index.EventsBySlot(in.Views)
+	for _, ev := range in.Views.Events {
+		if ev.What == index.Start || ev.What == index.Stop {
+			n.lives = append(n.lives, ev)
 		}
 	}
-	for i := range v.Events {
-		ev := &v.Events[i]
-		advance(ev.Record)
-		n.ending.Play(ev)
-		switch {
-		case ev.What == index.Start:
-			n.up++
-			n.waiting = n.update(ev, n.waiting)
-		case ev.What == index.Stop:
-			n.up--
-			n.waiting = n.update(ev, n.waiting)
-		default:
-			if births := n.byEntry[ev.Entry]; len(births) > 0 {
-				n.byEntry[ev.Entry] = n.update(ev, births)
-			}
-		}
-	}
-	advance(int32(len(n.in.Records)))
+	return n
 }
 
-func (n *pendingPods) born(b *birth) {
+// follow fills in when a pod was ready.
+func (n *births) follow(b *birth) {
 	b.have = make([]has, len(n.in.Views.Agents))
-	n.waiting = append(n.waiting, b)
-	n.byEntry[b.Entry] = append(n.byEntry[b.Entry], b)
-	if id, ok := n.in.Views.Number(history.Identity, b.Who.Identity); ok {
-		n.byEntry[id] = append(n.byEntry[id], b)
+	always := has(0) // what an agent that is up has without having been told
+	if !n.Datapaths {
+		always |= hasDatapath
 	}
-	for agent := range b.have {
-		b.set(int32(agent), n.has(b, int32(agent)))
+	if index.Reserved(b.Who.Identity) {
+		always |= hasIdentity
 	}
-	n.look(b, b.At)
+	owner := &n.owners.owners[b.Entry]
+	born := false
+	for _, ev := range n.concerning(b) {
+		if !born && ev.Record > b.Record {
+			born = true
+			b.look(b.At)
+		}
+		if ev.Record > b.Ended {
+			return
+		}
+		now, bit := b.have[ev.Agent], hasIdentity
+		shown := ev.What == index.Seen
+		if ev.Entry == b.Entry {
+			bit, shown = [...]has{index.View: hasView, index.Datapath: hasDatapath}[ev.Layer], shown && ev.Claim >= 0 && owner.ByClaim[ev.Claim] == b.owner
+		}
+		switch {
+		case ev.What == index.Start: // a datapath outlives the agent
+			now = now&hasDatapath | isUp | always
+		case ev.What == index.Stop:
+			now &= hasDatapath
+		case shown:
+			now |= bit
+		default:
+			now &^= bit
+		}
+		b.set(ev.Agent, now)
+		if born && b.look(ev.At) {
+			return
+		}
+	}
+	if !born {
+		b.look(b.At)
+	}
 }
 
-// update looks at what an event has changed for some pods, and returns those that
-// are still followed.
-func (n *pendingPods) update(ev *index.Event, births []*birth) []*birth {
-	kept := births[:0]
-	for _, b := range births {
-		if b.have == nil {
-			continue
-		}
-		b.set(ev.Agent, n.has(b, ev.Agent))
-		if n.look(b, ev.At); b.have != nil {
-			kept = append(kept, b)
+// concerning returns the events that change what agents have of a pod, in order.
+func (n *births) concerning(b *birth) []index.Event {
+	all := slices.Clone(n.lives)
+	add := func(agent int, l index.Layer, entry int32) {
+		if slot := n.in.Views.SlotOf(int32(agent), l, entry); slot >= 0 {
+			all = append(all, n.events[n.offsets[slot]:n.offsets[slot+1]]...)
 		}
 	}
-	return kept
+	identity, known := n.in.Views.Number(history.Identity, b.Who.Identity)
+	for agent := range n.in.Views.Agents {
+		add(agent, index.View, b.Entry)
+		add(agent, index.Datapath, b.Entry)
+		if known && !index.Reserved(b.Who.Identity) {
+			add(agent, index.View, identity)
+		}
+	}
+	slices.SortFunc(all, func(a, b index.Event) int { return cmp.Compare(a.Record, b.Record) })
+	return all
 }
 
-// look notes in which aspects a pod has become ready, and stops following one that
-// is in all.
-func (n *pendingPods) look(b *birth, at time.Duration) {
-	done := true
+// look notes in which aspects a pod has become ready, and reports whether it is in all.
+func (b *birth) look(at time.Duration) (done bool) {
+	done = true
 	for a := range aspects {
-		if b.Ready[a] == index.Unready && n.up > 0 && b.lacking[a] == 0 {
+		if b.Ready[a] == index.Unready && b.up > 0 && b.lacking[a] == 0 {
 			b.Ready[a] = at
 		}
 		done = done && b.Ready[a] != index.Unready
 	}
-	if done {
-		b.have = nil
-	}
-}
-
-// has returns what an agent has of a pod at present.
-func (n *pendingPods) has(b *birth, agent int32) has {
-	v := n.in.Views
-	if !n.ending.Up[agent] {
-		return 0
-	}
-	all := isUp
-	if n.shows(b, n.ending.Of(v, agent, index.View, b.Entry)) {
-		all |= hasView
-	}
-	if !n.Datapaths || n.shows(b, n.ending.Of(v, agent, index.Datapath, b.Entry)) {
-		all |= hasDatapath
-	}
-	if id, ok := n.in.Views.Number(history.Identity, b.Who.Identity); index.Reserved(b.Who.Identity) || ok && n.ending.Of(v, agent, index.View, id).Shown {
-		all |= hasIdentity
-	}
-	return all
-}
-
-func (n *pendingPods) shows(b *birth, h index.Held) bool {
-	return h.Shown && h.Claim >= 0 && n.owners.owners[b.Entry].ByClaim[h.Claim] == b.owner
+	return done
 }
 
 func (b *birth) set(agent int32, to has) {
+	b.up += int(to&isUp) - int(b.have[agent]&isUp)
 	for a := range aspects {
 		b.lacking[a] += lacks(to, a) - lacks(b.have[agent], a)
 	}

@@ -23,20 +23,20 @@ var Readiness = property.Property{
 func checkReadiness(in *property.Input) property.Result {
 	from, to := index.ChurnOf(in.Records)
 	x := newOwnerIndex(in)
-	births := birthsOf(in, x, from, to)
-	if len(births) == 0 {
+	all := birthsOf(in, x, from, to)
+	if len(all) == 0 {
 		return property.Undecided("no pod was created during the churn")
 	}
 	if len(in.Views.Agents) == 0 {
 		return property.Undecided("there is no agent")
 	}
-	n := newPendingPods(in, x)
-	n.Follow(births)
+	n := newBirths(in, x)
 	h := index.HorizonOf(in.Records)
 	var took [aspects][]time.Duration
 	var late []*birth
 	spared, pending := 0, 0
-	for _, b := range births {
+	for _, b := range all {
+		n.follow(b)
 		for a, at := range b.Ready {
 			if at != index.Unready {
 				took[a] = append(took[a], at-b.At)
@@ -62,17 +62,10 @@ func checkReadiness(in *property.Input) property.Result {
 		measures = []property.Measure{measures[0], measures[2]}
 	}
 	if pending > 0 && len(late) == 0 {
-		return property.Undecided(fmt.Sprintf("%s of %s created during the churn were not yet usable when the run ended", text.Thousands(pending), text.Count(len(births), "pod"))).Measured(measures...)
+		return property.Undecided(fmt.Sprintf("%s of %s created during the churn were not yet usable when the run ended", text.Thousands(pending), text.Count(len(all), "pod"))).Measured(measures...)
 	}
-	evidence := fmt.Sprintf("%d of %s created during the churn became usable; %s of the others had ended before, or shared their address", len(took[usable]), text.Count(len(births), "pod"), text.Thousands(spared))
+	evidence := fmt.Sprintf("%d of %s created during the churn became usable; %s of the others had ended before, or shared their address", len(took[usable]), text.Count(len(all), "pod"), text.Thousands(spared))
 	return property.Judged(evidence, n.lateViolations(late, h)).Measured(measures...)
-}
-
-func newPendingPods(in *property.Input, x *ownerIndex) *pendingPods {
-	return &pendingPods{
-		in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths,
-		ending: index.NewEnding(in.Views), byEntry: map[int32][]*birth{},
-	}
 }
 
 // The ways in which a pod is not usable in time.
@@ -111,7 +104,7 @@ func lacking(f *property.Facts) string {
 }
 
 // lateViolations returns a violation for each pod that was not usable in time.
-func (n *pendingPods) lateViolations(late []*birth, h index.Horizon) []property.Violation {
+func (n *births) lateViolations(late []*birth, h index.Horizon) []property.Violation {
 	var violations []property.Violation
 	for _, b := range late {
 		v := property.Violation{Rule: notUsable, Records: []int{int(b.Record), h.Heal}, Facts: property.Facts{
@@ -130,7 +123,7 @@ func (n *pendingPods) lateViolations(late []*birth, h index.Horizon) []property.
 }
 
 // missing notes what agents that are up lack of a pod at the end.
-func (n *pendingPods) missing(b *birth, facts *property.Facts) {
+func (n *births) missing(b *birth, facts *property.Facts) {
 	const most = 3
 	for agent, h := range b.have {
 		d := property.Difference{How: property.Missing, Agent: n.in.Views.Agents[agent]}

@@ -175,8 +175,10 @@ func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
 		x := newOwnerIndex(in)
 		births := birthsOf(in, x, 0, len(c.records))
-		n := newPendingPods(in, x)
-		n.Follow(births)
+		n := newBirths(in, x)
+		for _, b := range births {
+			n.follow(b)
+		}
 		want := make([]time.Duration, len(births))
 		for i := range want {
 			want[i] = index.Unready

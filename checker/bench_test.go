@@ -76,7 +76,7 @@ func BenchmarkViews(b *testing.B) {
 	})
 	b.Run("index", func(b *testing.B) {
 		for b.Loop() {
-			index.IndexViews(records)
+			index.New(&history.History{Records: records})
 		}
 		perSecond(b)
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -74,29 +75,28 @@ func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 	return all
 }
 
-// births follows pods until every agent that is up has them, or they are gone.
-type births struct {
+// pendingPods follows pods until every agent that is up has them, or they are gone.
+type pendingPods struct {
 	in        *property.Input
 	owners    *ownerIndex
-	Datapaths bool          // the history tells of them
-	lives     []index.Event // the starts and ends of agents
-	events    []index.Event // the others, by slot
-	offsets   []int32
+	Datapaths bool            // the history tells of them
+	lives     [][]index.Event // by agent: its starts and ends
+	changes   *index.Changes
+	buffer    []index.Event // what concerns the pod that is followed
 }
 
-func newBirths(in *property.Input, x *ownerIndex) *births {
-	n := &births{in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths}
-	n.events, n.offsets = index.EventsBySlot(in.Views)
+func newPendingPods(in *property.Input, x *ownerIndex) *pendingPods {
+	n := &pendingPods{in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths, changes: in.Views.Changes(), lives: make([][]index.Event, len(in.Views.Agents))}
 	for _, ev := range in.Views.Events {
 		if ev.What == index.Start || ev.What == index.Stop {
-			n.lives = append(n.lives, ev)
+			n.lives[ev.Agent] = append(n.lives[ev.Agent], ev)
 		}
 	}
 	return n
 }
 
 // follow fills in when a pod was ready.
-func (n *births) follow(b *birth) {
+func (n *pendingPods) follow(b *birth) {
 	b.have = make([]has, len(n.in.Views.Agents))
 	always := has(0) // what an agent that is up has without having been told
 	if !n.Datapaths {
@@ -111,9 +111,6 @@ func (n *births) follow(b *birth) {
 		if !born && ev.Record > b.Record {
 			born = true
 			b.look(b.At)
-		}
-		if ev.Record > b.Ended {
-			return
 		}
 		now, bit := b.have[ev.Agent], hasIdentity
 		shown := ev.What == index.Seen
@@ -140,23 +137,27 @@ func (n *births) follow(b *birth) {
 	}
 }
 
-// concerning returns the events that change what agents have of a pod, in order.
-func (n *births) concerning(b *birth) []index.Event {
-	all := slices.Clone(n.lives)
-	add := func(agent int, l index.Layer, entry int32) {
-		if slot := n.in.Views.SlotOf(int32(agent), l, entry); slot >= 0 {
-			all = append(all, n.events[n.offsets[slot]:n.offsets[slot+1]]...)
+// concerning returns the events that change what agents have of a pod, in order: those of
+// its life, and the last ones before.
+func (n *pendingPods) concerning(b *birth) []index.Event {
+	all := n.buffer[:0]
+	add := func(events []index.Event) {
+		after := func(record int32) int {
+			return sort.Search(len(events), func(i int) bool { return events[i].Record > record })
 		}
+		all = append(all, events[max(0, after(b.Record)-1):after(b.Ended)]...)
 	}
 	identity, known := n.in.Views.Number(history.Identity, b.Who.Identity)
-	for agent := range n.in.Views.Agents {
-		add(agent, index.View, b.Entry)
-		add(agent, index.Datapath, b.Entry)
+	for agent := range int32(len(n.in.Views.Agents)) {
+		add(n.lives[agent])
+		add(n.changes.Of(agent, index.View, b.Entry))
+		add(n.changes.Of(agent, index.Datapath, b.Entry))
 		if known && !index.Reserved(b.Who.Identity) {
-			add(agent, index.View, identity)
+			add(n.changes.Of(agent, index.View, identity))
 		}
 	}
 	slices.SortFunc(all, func(a, b index.Event) int { return cmp.Compare(a.Record, b.Record) })
+	n.buffer = all
 	return all
 }
 

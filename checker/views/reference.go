@@ -25,15 +25,15 @@ func checkReferences(in *property.Input) property.Result {
 	if len(in.Records) == 0 {
 		return property.Undecided("the history is empty")
 	}
-	w := watchReferences(in)
-	if w.references == 0 {
+	x := followReferences(in)
+	if x.shown == 0 {
 		return property.Undecided("no agent saw an endpoint that names an identity")
 	}
 	h := index.HorizonOf(in.Records)
 	var lasted [2][]time.Duration
 	var bad []dangle
 	atEnd := 0
-	for _, d := range w.Dangles {
+	for _, d := range x.Dangles {
 		lasted[d.Layer] = append(lasted[d.Layer], d.To-d.From)
 		switch {
 		case d.atEnd:
@@ -48,7 +48,7 @@ func checkReferences(in *property.Input) property.Result {
 		property.NewMeasure("endpoint without its identity", "datapaths", lasted[index.Datapath]),
 	}
 	evidence := fmt.Sprintf("%s in views and datapaths of %s; %s without the identity",
-		text.Count(w.references, "endpoint"), text.Count(len(in.Views.Agents), "agent"), text.Count(len(w.Dangles), "time"))
+		text.Count(x.shown, "endpoint"), text.Count(len(in.Views.Agents), "agent"), text.Count(len(x.Dangles), "time"))
 	switch {
 	case h.Problem != "":
 		return property.Undecided(h.Problem).Measured(measures...)
@@ -161,7 +161,7 @@ func danglingViolations(in *property.Input, bad []dangle) []property.Violation {
 	var violations []property.Violation
 	for _, p := range places {
 		d := worst[p]
-		v := property.Violation{Rule: identityLacked, Records: []int{int(d.record)}, Facts: property.Facts{
+		v := property.Violation{Rule: identityLacked, Records: []int{int(d.began)}, Facts: property.Facts{
 			Agent: in.Views.Agents[d.Agent], Layer: property.LayerOf(d.Layer), Kind: history.Endpoint, Key: in.Views.Entries[d.Entry].Key, At: d.To,
 			Identity: d.Identity, Since: d.From, Until: d.To, Others: others[p]}}
 		if d.atEnd {

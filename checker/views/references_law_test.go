@@ -158,7 +158,7 @@ func TestReferencesAgreeWithAPlainCount(t *testing.T) {
 		})
 		var got []string
 		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
-		for _, d := range watchReferences(in).Dangles {
+		for _, d := range followReferences(in).Dangles {
 			got = append(got, fmt.Sprint(in.Views.Agents[d.Agent], []string{"v", "d"}[d.Layer], in.Views.Entries[d.Entry].Key, " ", d.Identity, " ", d.From, " ", d.To))
 		}
 		slices.SortFunc(want, cmp.Compare)
@@ -175,7 +175,7 @@ func TestReadinessAgreesWithAPlainCount(t *testing.T) {
 		in := &property.Input{Index: index.New(&history.History{Records: c.records}), Deadline: 0}
 		x := newOwnerIndex(in)
 		births := birthsOf(in, x, 0, len(c.records))
-		n := newBirths(in, x)
+		n := newPendingPods(in, x)
 		for _, b := range births {
 			n.follow(b)
 		}

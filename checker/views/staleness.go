@@ -56,8 +56,7 @@ type stalenessIndex struct {
 	phases       []int // records of the phases, but the end
 	incarnations [][]index.Incarnation
 	datapaths    []index.Incarnation
-	events       []index.Event
-	offsets      []int32
+	changes      *index.Changes
 
 	shown      int // contents, and absences
 	left       int // those that no delta explains
@@ -93,7 +92,7 @@ func newStalenessIndex(in *property.Input) *stalenessIndex {
 		x.ages[l] = make([][]time.Duration, len(x.phases)+1)
 	}
 	x.incarnations, x.datapaths = index.Incarnations(in.Views, x.end)
-	x.events, x.offsets = index.EventsBySlot(in.Views)
+	x.changes = in.Views.Changes()
 	return x
 }
 
@@ -125,11 +124,7 @@ func (x *stalenessIndex) show(agent int32, l index.Layer, entry int32) {
 	if l == index.Datapath {
 		during = x.datapaths[agent : agent+1]
 	}
-	var changes []index.Event
-	if slot := x.in.Views.SlotOf(agent, l, entry); slot >= 0 {
-		changes = x.events[x.offsets[slot]:x.offsets[slot+1]]
-	}
-	x.buffer = index.Showings(x.buffer[:0], during, changes)
+	x.buffer = index.Showings(x.buffer[:0], during, x.changes.Of(agent, l, entry))
 }
 
 // entry judges one entry, of which the buffer has the showings, and returns its

@@ -33,16 +33,16 @@ func TestTheLeastDeltaIsThatOfPorcupine(t *testing.T) {
 			w.record(r)
 		}
 		w.tick()
-		v := index.IndexViews(w.records)
+		v := index.New(&history.History{Records: w.records}).Views
 		during, _ := index.Incarnations(v, w.now)
-		sorted, offsets := index.EventsBySlot(v)
+		changes := v.Changes()
 		for id := range v.Entries {
-			slot := v.SlotOf(0, index.View, int32(id))
-			if slot < 0 {
+			of := changes.Of(0, index.View, int32(id))
+			if len(of) == 0 {
 				continue
 			}
 			e := &v.Entries[id]
-			all := index.Showings(nil, during[0], sorted[offsets[slot]:offsets[slot+1]])
+			all := index.Showings(nil, during[0], of)
 			explained, left := splitInOrder(e, slices.Clone(all))
 			if len(left) > 0 {
 				require.Equal(t, porcupine.Illegal, relaxed(e, all, w.now+time.Second, time.Now().Add(time.Minute)), "no delta explains all of it")

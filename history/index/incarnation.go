@@ -96,10 +96,16 @@ func Showings(all []Showing, during []Incarnation, changes []Event) []Showing {
 	return all
 }
 
-// EventsBySlot returns the events of each slot, in order, from offsets[slot] to
-// offsets[slot+1].
-func EventsBySlot(v *Views) (sorted []Event, offsets []int32) {
-	offsets = make([]int32, v.Slots+2)
+// Changes are the events that show or remove entries, by the place where they do.
+type Changes struct {
+	views   *Views
+	events  []Event // slot by slot
+	offsets []int32 // those of a slot are from offsets[slot] to offsets[slot+1]
+}
+
+// Changes sorts the events.
+func (v *Views) Changes() *Changes {
+	offsets := make([]int32, v.Slots+2)
 	for i := range v.Events {
 		if ev := &v.Events[i]; ev.What == Seen || ev.What == Gone {
 			offsets[ev.Slot+2]++
@@ -108,14 +114,23 @@ func EventsBySlot(v *Views) (sorted []Event, offsets []int32) {
 	for i := 2; i < len(offsets); i++ {
 		offsets[i] += offsets[i-1]
 	}
-	sorted = make([]Event, offsets[len(offsets)-1])
+	sorted := make([]Event, offsets[len(offsets)-1])
 	for i := range v.Events {
 		if ev := &v.Events[i]; ev.What == Seen || ev.What == Gone {
 			sorted[offsets[ev.Slot+1]] = *ev
 			offsets[ev.Slot+1]++
 		}
 	}
-	return sorted, offsets[:v.Slots+1]
+	return &Changes{v, sorted, offsets[:v.Slots+1]}
+}
+
+// Of returns the changes of an entry in an agent's view or datapath, in order.
+func (c *Changes) Of(agent int32, l Layer, entry int32) []Event {
+	slot := c.views.SlotOf(agent, l, entry)
+	if slot < 0 {
+		return nil
+	}
+	return c.events[c.offsets[slot]:c.offsets[slot+1]]
 }
 
 const (

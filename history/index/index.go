@@ -34,7 +34,7 @@ func New(h *history.History) *Index {
 	}
 	records := withSessions(h.Records[:end])
 	return &Index{
-		History: h, Records: records, Left: h.Records[end:], Views: IndexViews(records), Stores: indexStores(records),
+		History: h, Records: records, Left: h.Records[end:], Views: indexViews(records), Stores: indexStores(records),
 		Watches: indexWatches(records), kube: indexKube(records),
 	}
 }

@@ -131,8 +131,8 @@ type indexer struct {
 	slots [][]int32
 }
 
-// IndexViews reads the records twice: for what was true, then for what was seen.
-func IndexViews(records []history.Record) *Views {
+// indexViews reads the records twice: for what was true, then for what was seen.
+func indexViews(records []history.Record) *Views {
 	x := indexer{views: &Views{}, agents: map[string]int32{}, claims: map[claimKey]int32{}, kube: newKubeReaders(), sessions: map[sessionKey]int32{}}
 	seen := 0
 	for i := range records {

@@ -44,10 +44,18 @@ func checkLoad(in *property.Input) property.Result {
 	if !s.kube {
 		return property.Undecided("the history has no request to a kube-apiserver")
 	}
-	operations, measures := measureOperations(in.Records, index.PhaseAt(in.Records, "churn"), index.PhaseAt(in.Records, "heal"))
+	operations, measures := measureOperations(in.Records, phaseAt(in, "churn"), phaseAt(in, "heal"))
 	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s%s", text.Count(s.requests, "request"),
 		text.Count(len(s.clients), "client")+" of a server", property.OrDefault(s.most, "none"), operations.String()), s.violations).
 		Measured(append(measureLoad(in.Records), measures...)...)
+}
+
+// phaseAt returns the instant at which a phase begins, or the run's end if it does not.
+func phaseAt(in *property.Input, name string) time.Duration {
+	if i := in.Phase(name); i >= 0 {
+		return in.Records[i].At
+	}
+	return in.Records[len(in.Records)-1].At
 }
 
 // stormCheck counts each client's requests of each server over the last minute.

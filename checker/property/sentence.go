@@ -7,6 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Content shows a content within angle brackets, escaped if it is not plain text,
@@ -69,12 +70,13 @@ func (v *Version) Content() string {
 	return Content(v.Value)
 }
 
-// WhyEnded is the reason in the last record of a run.
-func WhyEnded(last *history.Record) string {
-	if last.Verb != history.Phase || last.Key != "end" {
-		return "cut"
+// CutShort says of a run that it ended before the bound after the heal.
+func (in *Input) CutShort(h index.Horizon) string {
+	why := "cut"
+	if last := &in.Records[h.End]; last.Verb == history.Phase && last.Key == "end" {
+		why = OrDefault(last.Value, "no reason given")
 	}
-	return OrDefault(last.Value, "no reason given")
+	return fmt.Sprintf("the run ended %s after the heal (%s), before the bound", text.Seconds(h.Passed), why)
 }
 
 // OrDefault is s, or otherwise if s is empty.

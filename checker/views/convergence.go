@@ -22,16 +22,14 @@ var Convergence = property.Property{
 }
 
 func checkConvergence(in *property.Input) property.Result {
-	heal, end, bound, problem := index.Phases(in.Records)
-	if problem != "" {
-		return property.Undecided(problem)
+	h := in.Horizon()
+	if h.Problem != "" {
+		return property.Undecided(h.Problem)
 	}
 	if len(in.Views.Entries) == 0 {
 		return property.Undecided("nothing was ever true and nothing was seen: there is nothing to converge to")
 	}
 	demanded, agents := follow(in.Views)
-	deadline := in.Records[heal].At + bound
-	over := in.Records[end].At >= deadline
 	var took []lag
 	var late, stuck []int32
 	down := 0
@@ -44,8 +42,8 @@ func checkConvergence(in *property.Input) property.Result {
 		case a.wrong > 0:
 			stuck = append(stuck, int32(id))
 		default:
-			took = append(took, lag{max(0, a.rightSince-in.Records[heal].At), in.Views.Agents[id]})
-			if a.rightSince > deadline {
+			took = append(took, lag{max(0, a.rightSince-in.Records[h.Heal].At), in.Views.Agents[id]})
+			if a.rightSince > h.Deadline {
 				late = append(late, int32(id))
 			}
 		}
@@ -53,14 +51,13 @@ func checkConvergence(in *property.Input) property.Result {
 	if down == len(took)+len(stuck) {
 		return property.Undecided("no agent was up when the run ended")
 	}
-	evidence := describeLags(took, len(took)+len(stuck), demanded, bound)
-	if len(stuck) > 0 && !over {
-		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
-			text.Seconds(in.Records[end].At-in.Records[heal].At), property.WhyEnded(&in.Records[end]), evidence))
+	evidence := describeLags(took, len(took)+len(stuck), demanded, h.Bound)
+	if len(stuck) > 0 && !h.Over {
+		return property.Undecided(in.CutShort(h) + "; until then " + evidence)
 	}
-	violations := explainStuck(in, stuck, agents, heal, end)
+	violations := explainStuck(in, stuck, agents, h)
 	for _, id := range late {
-		violations = append(violations, lateViolation(in, id, agents[id], heal, bound))
+		violations = append(violations, lateViolation(in, id, agents[id], h))
 	}
 	return property.Judged(evidence, violations)
 }
@@ -151,11 +148,11 @@ var convergedLate = &property.Rule{Name: "late", Text: func(f *property.Facts) s
 		f.Agent, text.Seconds(f.At), text.Seconds(f.After), f.Allowed, what)
 }}
 
-func lateViolation(in *property.Input, id int32, a follower, heal int, bound time.Duration) property.Violation {
+func lateViolation(in *property.Input, id int32, a follower, h index.Horizon) property.Violation {
 	record := in.Views.Events[a.lastWrong].Record
 	r := &in.Records[record]
-	v := property.Violation{Rule: convergedLate, Records: []int{heal, int(record)}, Facts: property.Facts{
-		Agent: in.Views.Agents[id], At: r.At, After: r.At - in.Records[heal].At, Allowed: bound}}
+	v := property.Violation{Rule: convergedLate, Records: []int{h.Heal, int(record)}, Facts: property.Facts{
+		Agent: in.Views.Agents[id], At: r.At, After: r.At - in.Records[h.Heal].At, Allowed: h.Bound}}
 	if r.Verb != history.Up {
 		v.Shown = &property.Version{Kind: r.Kind, Key: r.Key, Gone: r.Verb == history.Drop}
 	}

@@ -25,7 +25,7 @@ func checkOwners(in *property.Input) property.Result {
 	if shown == 0 {
 		return property.Undecided("no agent saw an endpoint whose content names a pod and an identity")
 	}
-	h := index.HorizonOf(in.Records)
+	h := in.Horizon()
 	if h.Problem != "" {
 		if len(violations) > 0 {
 			return property.Judged(fmt.Sprintf("%s; nothing is known of the end: %s", x.describe(shown), h.Problem), violations)
@@ -37,8 +37,7 @@ func checkOwners(in *property.Input) property.Result {
 	if h.Over {
 		violations = append(violations, wrong...)
 	} else if len(wrong) > 0 && len(violations) == 0 {
-		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; until then %s",
-			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), wrong[0].Sentence()))
+		return property.Undecided(in.CutShort(h) + "; until then " + wrong[0].Sentence())
 	}
 	return property.Judged(evidence, violations)
 }

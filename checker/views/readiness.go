@@ -21,7 +21,7 @@ var Readiness = property.Property{
 }
 
 func checkReadiness(in *property.Input) property.Result {
-	from, to := index.ChurnOf(in.Records)
+	from, to := in.Churn()
 	x := newOwnerIndex(in)
 	all := birthsOf(in, x, from, to)
 	if len(all) == 0 {
@@ -31,7 +31,7 @@ func checkReadiness(in *property.Input) property.Result {
 		return property.Undecided("there is no agent")
 	}
 	n := newPendingPods(in, x)
-	h := index.HorizonOf(in.Records)
+	h := in.Horizon()
 	var took [aspects][]time.Duration
 	var late []*birth
 	spared, pending := 0, 0

@@ -29,7 +29,7 @@ func checkReferences(in *property.Input) property.Result {
 	if x.shown == 0 {
 		return property.Undecided("no agent saw an endpoint that names an identity")
 	}
-	h := index.HorizonOf(in.Records)
+	h := in.Horizon()
 	var lasted [2][]time.Duration
 	var bad []dangle
 	atEnd := 0
@@ -53,8 +53,7 @@ func checkReferences(in *property.Input) property.Result {
 	case h.Problem != "":
 		return property.Undecided(h.Problem).Measured(measures...)
 	case atEnd > 0 && !h.Over && atEnd == len(bad):
-		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound, with %s without the identity",
-			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), text.Count(atEnd, "endpoint"))).Measured(measures...)
+		return property.Undecided(fmt.Sprintf("%s, with %s without the identity", in.CutShort(h), text.Count(atEnd, "endpoint"))).Measured(measures...)
 	case !h.Over:
 		bad = slices.DeleteFunc(bad, func(d dangle) bool { return d.atEnd })
 	}

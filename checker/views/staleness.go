@@ -42,8 +42,7 @@ func checkStaleness(in *property.Input) property.Result {
 	case h.Problem != "":
 		return property.Undecided(h.Problem + ", so nothing bounds it; until the end " + evidence).Measured(measures...)
 	case !h.Over && x.staleAtEnd > 0:
-		return property.Undecided(fmt.Sprintf("the run ended %s after the heal (%s), before the bound; what it showed then of %s was not true any more",
-			text.Seconds(in.Records[h.End].At-in.Records[h.Heal].At), property.WhyEnded(&in.Records[h.End]), text.Count(x.staleAtEnd, "entry"))).Measured(measures...)
+		return property.Undecided(fmt.Sprintf("%s; what it showed then of %s was not true any more", in.CutShort(h), text.Count(x.staleAtEnd, "entry"))).Measured(measures...)
 	}
 	return property.Judged(evidence, x.violations()).Measured(measures...)
 }
@@ -79,7 +78,7 @@ type oldest struct {
 }
 
 func newStalenessIndex(in *property.Input) *stalenessIndex {
-	x := &stalenessIndex{in: in, horizon: index.HorizonOf(in.Records)}
+	x := &stalenessIndex{in: in, horizon: in.Horizon()}
 	if len(in.Records) > 0 {
 		x.end = in.Records[len(in.Records)-1].At
 	}

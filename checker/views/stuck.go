@@ -74,15 +74,15 @@ func wrongKeys(f *property.Facts) string {
 // explainStuck returns a violation for each agent that is down or does not have
 // the final truth when the run ends, with the keys and, as far as the history
 // tells, the reason.
-func explainStuck(in *property.Input, stuck []int32, agents []follower, heal, end int) []property.Violation {
+func explainStuck(in *property.Input, stuck []int32, agents []follower, h index.Horizon) []property.Violation {
 	if len(stuck) == 0 {
 		return nil
 	}
 	x := NewExplainer(in)
 	var violations []property.Violation
 	for _, id := range stuck {
-		v := property.Violation{Rule: agentDown, Records: []int{heal}, Facts: property.Facts{
-			Agent: in.Views.Agents[id], At: in.Records[end].At, After: in.Records[end].At - in.Records[heal].At}}
+		v := property.Violation{Rule: agentDown, Records: []int{h.Heal}, Facts: property.Facts{
+			Agent: in.Views.Agents[id], At: in.Records[h.End].At, After: h.Passed}}
 		if agents[id].up {
 			wrong := x.AllWrong(id)
 			x.differences(id, wrong, &v.Facts)

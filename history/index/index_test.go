@@ -97,16 +97,11 @@ func TestPhases(t *testing.T) {
 		return history.Record{At: second(at), Actor: "world", Verb: history.Phase, Key: name, Value: value}
 	}
 	records := []history.Record{phase(0, "boot", ""), phase(5, "churn", ""), phase(20, "heal", "1m0s"), phase(30, "end", "settled")}
-	from, to := ChurnOf(records)
+	from, to := indexOf(records...).Churn()
 	require.Equal(t, []int{1, 2}, []int{from, to})
-	heal, end, bound, problem := Phases(records)
-	require.Equal(t, []int{2, 3}, []int{heal, end})
-	require.Equal(t, second(60), bound)
-	require.Empty(t, problem)
-	_, _, _, problem = Phases(records[:2])
-	require.Equal(t, "the run has no heal phase", problem)
-	_, _, _, problem = Phases([]history.Record{phase(1, "heal", "soon")})
-	require.Equal(t, `the bound of the heal phase, "soon", is not a duration such as 5m0s`, problem)
+	require.Equal(t, Horizon{Heal: 2, End: 3, Bound: second(60), Deadline: second(80), Passed: second(10)}, indexOf(records...).Horizon())
+	require.Equal(t, "the run has no heal phase", indexOf(records[:2]...).Horizon().Problem)
+	require.Equal(t, `the bound of the heal phase, "soon", is not a duration such as 5m0s`, indexOf(phase(1, "heal", "soon")).Horizon().Problem)
 }
 
 func TestDisturbances(t *testing.T) {

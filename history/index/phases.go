@@ -7,54 +7,22 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 )
 
-// ChurnOf returns the records of the churn phase.
-func ChurnOf(records []history.Record) (from, to int) {
-	from, to = -1, len(records)
-	for i := range records {
-		if r := &records[i]; r.Verb == history.Phase && r.Key == "churn" {
-			from = i
-		} else if r.Verb == history.Phase && r.Key == "heal" {
-			to = i
-		}
+// Phase returns the record with which a phase begins, the last one if there are several;
+// -1 if it does not.
+func (x *Index) Phase(name string) int {
+	return x.Last(0, len(x.Records), func(r *history.Record) bool { return r.Verb == history.Phase && r.Key == name })
+}
+
+// Churn returns the records of the churn phase.
+func (x *Index) Churn() (from, to int) {
+	from, to = x.Phase("churn"), x.Phase("heal")
+	if to < 0 {
+		to = len(x.Records)
 	}
 	if from < 0 {
-		return to, to
+		from = to
 	}
 	return from, to
-}
-
-// PhaseAt returns the instant at which a phase begins, or that of the last record if it
-// does not.
-func PhaseAt(records []history.Record, name string) time.Duration {
-	for i := range records {
-		if r := &records[i]; r.Verb == history.Phase && r.Key == name {
-			return r.At
-		}
-	}
-	if len(records) == 0 {
-		return 0
-	}
-	return records[len(records)-1].At
-}
-
-// Phases returns the records of the heal and of the run's end (its last record, if
-// the run was cut), the bound that the heal gives, and why there is nothing to
-// judge, if so.
-func Phases(records []history.Record) (heal, end int, bound time.Duration, problem string) {
-	heal, end = -1, len(records)-1
-	for i := range records {
-		if records[i].Verb == history.Phase && records[i].Key == "heal" {
-			heal = i
-		}
-	}
-	if heal < 0 {
-		return 0, 0, 0, "the run has no heal phase"
-	}
-	bound, err := time.ParseDuration(records[heal].Value)
-	if err != nil {
-		return 0, 0, 0, fmt.Sprintf("the bound of the heal phase, %q, is not a duration such as 5m0s", records[heal].Value)
-	}
-	return heal, end, bound, ""
 }
 
 // Horizon is when the plan's bound after the heal has passed.
@@ -64,16 +32,23 @@ type Horizon struct {
 	Bound    time.Duration // that the heal gives
 	Deadline time.Duration // instant of the heal plus the bound
 	Over     bool          // the run went on until then
+	Passed   time.Duration // from the heal to the run's end
 	Problem  string        // why there is no horizon, if there is none
 }
 
-// HorizonOf returns when the bound after the heal has passed.
-func HorizonOf(records []history.Record) Horizon {
-	var h Horizon
-	h.Heal, h.End, h.Bound, h.Problem = Phases(records)
-	if h.Problem == "" {
-		h.Deadline = records[h.Heal].At + h.Bound
-		h.Over = records[h.End].At >= h.Deadline
+// Horizon returns when the bound after the heal has passed.
+func (x *Index) Horizon() Horizon {
+	heal := x.Phase("heal")
+	if heal < 0 {
+		return Horizon{Problem: "the run has no heal phase"}
 	}
+	r := &x.Records[heal]
+	bound, err := time.ParseDuration(r.Value)
+	if err != nil {
+		return Horizon{Problem: fmt.Sprintf("the bound of the heal phase, %q, is not a duration such as 5m0s", r.Value)}
+	}
+	h := Horizon{Heal: heal, End: len(x.Records) - 1, Bound: bound, Deadline: r.At + bound}
+	h.Passed = x.Records[h.End].At - r.At
+	h.Over = h.Passed >= bound
 	return h
 }

@@ -123,12 +123,7 @@ func (k *KubeKind) At(key string, rv int64) (made, next *KubeChange) {
 
 // Before returns the last change of an object that was made before a record, or nil.
 func (k *KubeKind) Before(key string, record int32) *KubeChange {
-	changes := k.objects[key]
-	i := sort.Search(len(changes), func(i int) bool { return changes[i].Record >= record })
-	if i == 0 {
-		return nil
-	}
-	return &changes[i-1]
+	return last(k.objects[key], func(c *KubeChange) bool { return c.Record < record })
 }
 
 // Version returns the resourceVersion that an object had at a resourceVersion, or zero

@@ -151,22 +151,22 @@ func (s *Store) VersionAt(key string, rev int64) *Version {
 
 // VersionBy returns the last version of a key at or before the revision, or nil.
 func (s *Store) VersionBy(key string, rev int64) *Version {
-	versions := s.Versions[key]
-	i := sort.Search(len(versions), func(i int) bool { return versions[i].Rev > rev })
+	return last(s.Versions[key], func(v *Version) bool { return v.Rev <= rev })
+}
+
+// last returns the last of some values for which ok holds, in an order in which it holds for
+// none after one for which it does not; nil if there is none.
+func last[T any](all []T, ok func(*T) bool) *T {
+	i := sort.Search(len(all), func(i int) bool { return !ok(&all[i]) })
 	if i == 0 {
 		return nil
 	}
-	return &versions[i-1]
+	return &all[i-1]
 }
 
 // Before returns the last version of a key that was made before a record, or nil.
 func (s *Store) Before(key string, record int32) *Version {
-	versions := s.Versions[key]
-	i := sort.Search(len(versions), func(i int) bool { return versions[i].Record >= record })
-	if i == 0 {
-		return nil
-	}
-	return &versions[i-1]
+	return last(s.Versions[key], func(v *Version) bool { return v.Record < record })
 }
 
 // Change returns the version of a key that was made at the revision, or nil, and the

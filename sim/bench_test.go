@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"bytes"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -10,32 +9,23 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
-	"github.com/meshcheck/meshcheck/sim/det"
+	"github.com/meshcheck/meshcheck/internal/drive"
 )
 
 // total sums up runs of the reference plan, which is what a seed draws.
 type total struct{ virtual, wall, check, peak atomic.Int64 }
 
-func (s *total) add(b *testing.B, w det.Worker, seed uint64) error {
+func (s *total) add(b *testing.B, simulator *drive.Simulator, seed uint64) error {
 	p, err := fault.Draw(seed, fault.DrawConfig{})
 	if err != nil {
 		return err
 	}
-	r, err := w.Run(b.Context(), []byte(p.Line()), det.RunConfig{})
+	r, err := simulator.Run(b.Context(), p)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	h, err := history.Read(bytes.NewReader(r.History))
-	if err != nil {
-		return err
-	}
-	checker.Check(index.New(h), checker.Config{})
-	s.check.Add(int64(time.Since(start)))
+	s.check.Add(int64(r.Checking))
 	s.virtual.Add(int64(r.Virtual))
 	s.wall.Add(int64(r.Wall))
 	s.peak.Store(max(s.peak.Load(), r.PeakMemory))
@@ -52,11 +42,11 @@ func (s *total) report(b *testing.B) {
 // BenchmarkReferencePlan runs seeds one after the other: the worker's start is
 // included.
 func BenchmarkReferencePlan(b *testing.B) {
-	w, err := worker()
+	simulator, err := simulator()
 	require.NoError(b, err)
 	var s total
 	for seed := range uint64(b.N) {
-		require.NoError(b, s.add(b, w, seed))
+		require.NoError(b, s.add(b, simulator, seed))
 	}
 	s.report(b)
 }
@@ -64,14 +54,14 @@ func BenchmarkReferencePlan(b *testing.B) {
 // BenchmarkSeeds runs seeds on all cores, as simrun -seeds does, and says how long
 // a thousand would take.
 func BenchmarkSeeds(b *testing.B) {
-	w, err := worker()
+	simulator, err := simulator()
 	require.NoError(b, err)
 	var s total
 	var g errgroup.Group
 	g.SetLimit(runtime.NumCPU())
 	start := time.Now()
 	for seed := range uint64(b.N) {
-		g.Go(func() error { return s.add(b, w, seed) })
+		g.Go(func() error { return s.add(b, simulator, seed) })
 	}
 	require.NoError(b, g.Wait())
 	b.ReportMetric(time.Since(start).Seconds()*1000/float64(b.N), "s/1000-seeds")

@@ -18,7 +18,7 @@ func TestModeCRD(t *testing.T) {
 		p.Faults = []fault.Fault{at(2, fault.Fault{Kind: fault.Partition, Target: "a1", Peer: "k0", For: seconds(10)})}
 		p.Ops = []fault.Op{podCreate(4, "p1", "10.0.0.2")}
 		require.NoError(t, p.Validate())
-		h := read(t, run(t, p))
+		h := play(t, p)
 		seenBetween(t, h, "a0", "10.0.0.2", 4, 5)
 		seenBetween(t, h, "a1", "10.0.0.2", 12, 20)
 		for _, r := range h.Records {
@@ -40,7 +40,7 @@ func TestAgentThatCannotListEndsItself(t *testing.T) {
 			at(3, fault.Fault{Kind: fault.AgentCrash, Target: "a1", For: seconds(1)}),
 		}
 		require.NoError(t, p.Validate())
-		h := read(t, run(t, p))
+		h := play(t, p)
 		var lives []string
 		for _, r := range h.Records {
 			if r.Actor == "a1" && (r.Verb == history.Up || r.Verb == history.Down) {

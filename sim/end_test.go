@@ -13,7 +13,7 @@ import (
 func TestNothingIsLeft(t *testing.T) {
 	p := quiet(t, 1)
 	p.Topology.Operators = 2
-	h := read(t, run(t, p))
+	h := play(t, p)
 	require.Equal(t, "settled", ends(t, h))
 	require.Len(t, times(h, verb(history.Left)), 1)
 	last := h.Records[len(h.Records)-1]

@@ -45,7 +45,7 @@ func (c faultCase) run(t *testing.T) {
 		c.world(p)
 	}
 	require.NoError(t, p.Validate())
-	h := read(t, run(t, p))
+	h := play(t, p)
 	require.Equal(t, "settled", ends(t, h))
 	require.Empty(t, times(h, verb(history.Unfired)))
 	require.Len(t, times(h, verb(history.Fault)), len(c.faults))

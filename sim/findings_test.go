@@ -6,9 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -45,7 +43,7 @@ func TestFindings(t *testing.T) {
 			p, err := fault.ReadFile(filepath.Join("../testdata/findings", name+".json"))
 			require.NoError(t, err)
 			var broken []string
-			for _, f := range checker.Check(index.New(read(t, run(t, p))), checker.Config{}).Findings() {
+			for _, f := range run(t, p).Verdict.Findings() {
 				require.NotEmpty(t, f.Cause, "%s", f)
 				if f.Cause == name {
 					broken = append(broken, f.Property)
@@ -61,9 +59,9 @@ func TestFindings(t *testing.T) {
 func TestOperatorDiesOfADeletedNode(t *testing.T) {
 	p, err := fault.ReadFile("../testdata/findings/" + fatal + ".json")
 	require.NoError(t, err)
-	w, err := worker()
+	s, err := simulator()
 	require.NoError(t, err)
-	_, err = w.Run(t.Context(), []byte(p.Line()), det.RunConfig{})
+	_, err = s.Run(t.Context(), p)
 	var failure *det.Failure
 	require.ErrorAs(t, err, &failure)
 	require.Contains(t, failure.Output, "ciliumendpointslice.(*CESCache).clearStaleState(")

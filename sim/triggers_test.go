@@ -129,7 +129,7 @@ func TestTriggers(t *testing.T) {
 			p.Faults = c.faults
 			p.Ops = []fault.Op{podCreate(4, "p1", "10.0.0.2")}
 			require.NoError(t, p.Validate())
-			h := read(t, run(t, p))
+			h := play(t, p)
 			require.Equal(t, "settled", ends(t, h))
 			require.Empty(t, times(h, verb(history.Unfired)))
 			c.check(t, h)
@@ -144,7 +144,7 @@ func TestWhatDidNotHappenIsReported(t *testing.T) {
 		{At: seconds(1), Kind: fault.ReplicaLoss, Target: "r2", For: seconds(5)},
 		{At: seconds(2), Kind: fault.ScaleUp, Count: 1},
 	}
-	h := read(t, run(t, p))
+	h := play(t, p)
 	require.Equal(t, []checker.Unfired{
 		{Fault: 2, Kind: "replica-loss", Why: "r2 did not exist"},
 		{Fault: 1, Kind: "reset", Why: "its trigger did not fire"},

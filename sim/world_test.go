@@ -14,35 +14,37 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// worker builds the worker, or finds the one that was built: these tests are
-// about whole worlds, each of which is a process.
-var worker = sync.OnceValues(func() (det.Worker, error) {
+// simulator runs plans and judges them, in the worker that it builds, or finds built:
+// these tests are about whole worlds, each of which is a process. (The tests of sim/det
+// start workers themselves: drive stands on sim/det. So does TestRefusedPlan, whose
+// plan is none.)
+var simulator = sync.OnceValues(func() (*drive.Simulator, error) {
 	path, err := det.Build(context.Background(), det.BuildConfig{Progress: func(line string) {
 		if !strings.Contains(line, "compiled") {
 			os.Stderr.WriteString(line + "\n")
 		}
 	}})
-	return det.Worker{Path: path}, err
+	return &drive.Simulator{Worker: det.Worker{Path: path}}, err
 })
 
-func run(t *testing.T, p *fault.Plan) *det.Result {
+func run(t *testing.T, p *fault.Plan) *drive.Judged {
 	t.Helper()
-	w, err := worker()
+	s, err := simulator()
 	require.NoError(t, err)
-	r, err := w.Run(t.Context(), []byte(p.Line()), det.RunConfig{})
+	r, err := s.Run(t.Context(), p)
 	require.NoError(t, err)
 	require.True(t, r.Deterministic)
 	return r
 }
 
-func read(t *testing.T, r *det.Result) *history.History {
+// play is run for who wants the history.
+func play(t *testing.T, p *fault.Plan) *history.History {
 	t.Helper()
-	h, err := history.Read(bytes.NewReader(r.History))
-	require.NoError(t, err)
-	return h
+	return run(t, p).Index.History
 }
 
 // quiet is a small world in which nothing happens unless the test adds it: two
@@ -110,17 +112,18 @@ func TestSameSeedSameHistory(t *testing.T) {
 		p.Options.Preempt = []int{0, 10, 50, 200}[seed] // also where goroutines are preempted
 		first := run(t, p)
 		again := runBesideABusyCore(t, p)
-		d, err := history.Diff(bytes.NewReader(first.History), bytes.NewReader(again.History))
+		d, err := history.Diff(bytes.NewReader(first.File), bytes.NewReader(again.File))
 		require.NoError(t, err)
 		require.Nil(t, d, "seed %d: the histories of two processes differ, first in %v", seed, d)
-		require.Zero(t, first.Unseeded+again.Unseeded, "seed %d: something outside the seed had a say", seed)
-		h := read(t, first)
-		require.NotContains(t, traces, h.Hash, "seeds %d and %d give the same history", seed, traces[h.Hash])
-		traces[h.Hash] = seed
+		for _, r := range []*drive.Judged{first, again} {
+			require.Zero(t, r.Unseeded+uint64(r.Reruns), "seed %d: something outside the seed had a say", seed)
+		}
+		require.NotContains(t, traces, first.Hash, "seeds %d and %d give the same history", seed, traces[first.Hash])
+		traces[first.Hash] = seed
 	}
 }
 
-func runBesideABusyCore(t *testing.T, p *fault.Plan) *det.Result {
+func runBesideABusyCore(t *testing.T, p *fault.Plan) *drive.Judged {
 	stop := make(chan struct{})
 	var busy sync.WaitGroup
 	busy.Go(func() {
@@ -144,7 +147,7 @@ func TestAgentsAreSeparate(t *testing.T) {
 		{At: seconds(1), Kind: fault.Partition, Target: "a0", Peer: "r1", For: seconds(15)},
 	}
 	p.Ops = []fault.Op{podCreate(5, "p1", "10.0.0.2")}
-	h := read(t, run(t, p))
+	h := play(t, p)
 	require.Equal(t, "settled", ends(t, h))
 	a0, a1 := times(h, sees("a0", "10.0.0.2")), times(h, sees("a1", "10.0.0.2"))
 	require.Len(t, a1, 1)
@@ -159,7 +162,7 @@ func TestSampleObjects(t *testing.T) {
 	p, err := fault.Draw(3, fault.DrawConfig{Objects: loaded})
 	require.NoError(t, err)
 	p.Faults = nil
-	h := read(t, run(t, p))
+	h := play(t, p)
 	require.Equal(t, "settled", ends(t, h))
 	seen := times(h, func(r history.Record) bool {
 		return r.Verb == history.See && r.Actor == "a0" && r.Kind == history.Endpoint
@@ -168,9 +171,9 @@ func TestSampleObjects(t *testing.T) {
 }
 
 func TestRefusedPlan(t *testing.T) {
-	w, err := worker()
+	s, err := simulator()
 	require.NoError(t, err)
-	_, err = w.Run(t.Context(), []byte(`{"version": 1, "seed": 1, "mode": "nonsense"}`), det.RunConfig{})
+	_, err = s.Worker.Run(t.Context(), []byte(`{"version": 1, "seed": 1, "mode": "nonsense"}`), det.RunConfig{})
 	var f *det.Failure
 	require.ErrorAs(t, err, &f)
 	require.Equal(t, det.Input, f.Kind)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/meshcheck/meshcheck/model/explore"
 	"github.com/meshcheck/meshcheck/model/explore/trace"
@@ -35,35 +34,36 @@ func MatrixModes() (modes []mode.Mode) {
 
 // Row is what is known of one mode.
 type Row struct {
-	Mode   mode.Mode
-	Bounds Bounds
-	Cells  []Cell // in the order of Properties, as far as they were asked for
+	Mode           mode.Mode `json:"mode"`
+	Bounds         Bounds    `json:"bounds"`
+	States         int64     `json:"states"` // distinct, up to renaming of agents and of replicas
+	Steps          int64     `json:"steps"`  // computed
+	Finished       bool      `json:"finished"`
+	Stopped        string    `json:"stopped,omitempty"` // why not, if it is not finished
+	ElapsedSeconds float64   `json:"elapsedSeconds"`
+	Cells          []Cell    `json:"properties"` // in the order of Properties, as far as they were asked for
 
-	States   int64 // distinct, up to renaming of agents and of replicas
-	Steps    int64 // computed
-	Finished bool
-	Stopped  string // why not, if it is not finished
-	Elapsed  time.Duration
-
-	Situations []Situation
+	Situations []Situation `json:"situations"`
 }
 
 // Situation is what the model should be able to come to.
 type Situation struct {
-	Name  string
-	What  string       // as a sentence
-	Trace *trace.Trace // the shortest witness; nil if there is none, or none was found
+	Name    string       `json:"situation"`
+	What    string       `json:"-"` // as a sentence
+	Reached bool         `json:"reached"`
+	Trace   *trace.Trace `json:"trace,omitempty"` // the shortest witness; nil if there is none, or none was found
 }
 
 // Cell is the verdict on one property in one mode.
 type Cell struct {
-	Property string
-	Promised bool // by the mode
-	Verdict  explore.Verdict
+	Property string          `json:"property"`
+	Promised bool            `json:"promised"` // by the mode
+	Verdict  explore.Verdict `json:"verdict"`
+	Length   int             `json:"length,omitempty"` // steps of the counterexample
 	// Trace is the counterexample, if it is broken: of the shortest one with the
 	// fewest faults. Its actions have their names and, in brackets, their
 	// sentences; Story has the sentences alone.
-	Trace *trace.Trace
+	Trace *trace.Trace `json:"trace,omitempty"`
 }
 
 // Options say how a mode is explored.
@@ -98,14 +98,19 @@ func Run(ctx context.Context, c Config, o Options) (*Row, error) {
 	}
 	row := &Row{
 		Mode: c.Mode, Bounds: c.Bounds, Finished: r.Finished, Stopped: r.Stopped,
-		States: r.Stats.Distinct, Steps: r.Stats.Generated, Elapsed: r.Stats.Elapsed,
+		States: r.Stats.Distinct, Steps: r.Stats.Generated, ElapsedSeconds: r.Stats.Elapsed.Seconds(),
 	}
 	for _, name := range properties {
 		outcome := r.Outcome(name)
-		row.Cells = append(row.Cells, Cell{name, c.Mode.Promises(name), outcome.Verdict, outcome.Trace})
+		cell := Cell{Property: name, Promised: c.Mode.Promises(name), Verdict: outcome.Verdict, Trace: outcome.Trace}
+		if cell.Trace != nil {
+			cell.Length = len(cell.Trace.Steps)
+		}
+		row.Cells = append(row.Cells, cell)
 	}
 	for _, s := range situations(c.Mode) {
-		row.Situations = append(row.Situations, Situation{s.Name, s.Promise, r.Outcome(s.Name).Trace})
+		witness := r.Outcome(s.Name).Trace
+		row.Situations = append(row.Situations, Situation{s.Name, s.Promise, witness != nil, witness})
 	}
 	return row, row.simplify(ctx, o)
 }
@@ -187,7 +192,7 @@ func (r *Row) Verdict() explore.Verdict {
 // unreached are the names of the situations without a witness.
 func (r *Row) unreached() (names []string) {
 	for _, s := range r.Situations {
-		if s.Trace == nil {
+		if !s.Reached {
 			names = append(names, s.Name)
 		}
 	}
@@ -197,51 +202,11 @@ func (r *Row) unreached() (names []string) {
 // JSONVersion is the version of the JSON form of a Row.
 const JSONVersion = 1
 
-type rowJSON struct {
-	Version        int        `json:"version"`
-	Kind           string     `json:"kind"` // model
-	Mode           string     `json:"mode"`
-	Bounds         Bounds     `json:"bounds"`
-	States         int64      `json:"states"`
-	Steps          int64      `json:"steps"`
-	Finished       bool       `json:"finished"`
-	Stopped        string     `json:"stopped,omitempty"`
-	ElapsedSeconds float64    `json:"elapsedSeconds"`
-	Properties     []cellJSON `json:"properties"`
-
-	Situations []situationJSON `json:"situations"`
-}
-
-type situationJSON struct {
-	Situation string       `json:"situation"`
-	Reached   bool         `json:"reached"`
-	Trace     *trace.Trace `json:"trace,omitempty"` // the shortest witness
-}
-
-type cellJSON struct {
-	Property string          `json:"property"`
-	Promised bool            `json:"promised"`
-	Verdict  explore.Verdict `json:"verdict"` // holds, broken or unknown
-	Length   int             `json:"length,omitempty"`
-	Trace    *trace.Trace    `json:"trace,omitempty"` // of a broken one: the shortest
-}
-
 // WriteJSON writes the row on one line.
 func (r *Row) WriteJSON(w io.Writer) error {
-	form := rowJSON{
-		Version: JSONVersion, Kind: "model", Mode: r.Mode.String(), Bounds: r.Bounds,
-		States: r.States, Steps: r.Steps, Finished: r.Finished, Stopped: r.Stopped,
-		ElapsedSeconds: r.Elapsed.Seconds(),
-	}
-	for _, c := range r.Cells {
-		cell := cellJSON{Property: c.Property, Promised: c.Promised, Verdict: c.Verdict, Trace: c.Trace}
-		if c.Trace != nil {
-			cell.Length = len(c.Trace.Steps)
-		}
-		form.Properties = append(form.Properties, cell)
-	}
-	for _, s := range r.Situations {
-		form.Situations = append(form.Situations, situationJSON{s.Name, s.Trace != nil, s.Trace})
-	}
-	return json.NewEncoder(w).Encode(form)
+	return json.NewEncoder(w).Encode(struct {
+		Version int    `json:"version"`
+		Kind    string `json:"kind"`
+		*Row
+	}{JSONVersion, "model", r})
 }

@@ -131,6 +131,9 @@ func (m Mode) String() string {
 	return text
 }
 
+// MarshalText is the mode as text.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
 // Promises reports whether the mode promises a property, by its name: whether
 // somebody who runs it is told to rely on it. Whoever reads one persistent source is
 // promised all that it can give. Of the etcds of replicas the proposal says that

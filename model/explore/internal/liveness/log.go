@@ -3,7 +3,7 @@ package liveness
 import "encoding/binary"
 
 // Log records the explored states with their steps, for the state graph. It
-// is owned by one goroutine. A nil log is empty.
+// is owned by one goroutine.
 type Log struct {
 	full  [][]byte
 	open  []byte
@@ -45,7 +45,7 @@ func (l *Log) turn() {
 // Edges is how many edges are recorded.
 func (l *Log) Edges() int64 { return l.edges }
 
-// Size is how much memory the log takes.
+// Size is how much memory the log takes: none if there is no log.
 func (l *Log) Size() int64 {
 	if l == nil {
 		return 0

@@ -61,7 +61,8 @@ type violationJSON struct {
 	Key       string     `json:"key,omitempty"`
 	Sentence  string     `json:"sentence"`
 	Cause     *causeJSON `json:"cause,omitempty"`
-	Records   []int      `json:"records"` // from 0; record i is on line i+3 of the history's file
+	Records   []int      `json:"records,omitempty"` // from 0, as in the file of a verdict
+	Lines     []int      `json:"lines,omitempty"`   // those of the history's file that have them, from 1, as the text names them
 }
 
 // causeJSON is how a violation came about.
@@ -69,6 +70,7 @@ type causeJSON struct {
 	Finding string `json:"finding"` // name of the page in testdata/findings, without ".md"
 	Proof   string `json:"proof"`
 	Records []int  `json:"records,omitempty"`
+	Lines   []int  `json:"lines,omitempty"`
 }
 
 // WriteJSON writes the run on one line, with its plan if withPlan is set.
@@ -113,12 +115,22 @@ func toJSON(r checker.Result) resultJSON {
 func violationForm(v checker.Violation) violationJSON {
 	form := violationJSON{
 		AtSeconds: v.At.Seconds(), Rule: v.Rule.Name, Agent: v.Agent, Store: v.Store, Kind: v.Kind, Key: v.Key, Sentence: v.Sentence(),
-		Records: append([]int{}, v.Records...),
+		Records: v.Records, Lines: historyLines(v.Records),
 	}
 	if v.Cause != nil {
-		form.Cause = &causeJSON{v.Cause.Name(), v.Cause.Sentence(), v.Cause.Records()}
+		records := v.Cause.Records()
+		form.Cause = &causeJSON{v.Cause.Name(), v.Cause.Sentence(), records, historyLines(records)}
 	}
 	return form
+}
+
+// historyLines are the lines of a history's file that have records: two lines of header come
+// before the first.
+func historyLines(records []int) (lines []int) {
+	for _, record := range records {
+		lines = append(lines, record+3)
+	}
+	return lines
 }
 
 // WriteJSON writes the failure on one line.

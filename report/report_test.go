@@ -175,7 +175,7 @@ func TestRunJSON(t *testing.T) {
 	require.Equal(t, Header{Version: 1, Kind: "run"}, form.Header)
 	require.Equal(t, "fail", form.Outcome)
 	require.Len(t, form.Properties, 3)
-	require.Equal(t, violationJSON{AtSeconds: 12.4, Rule: "says", Agent: "a3", Kind: "identity", Key: "70000", Sentence: "agent a3 went back in time", Records: []int{318, 402}}, form.Properties[1].Violations[0])
+	require.Equal(t, violationJSON{AtSeconds: 12.4, Rule: "says", Agent: "a3", Kind: "identity", Key: "70000", Sentence: "agent a3 went back in time", Records: []int{318, 402}, Lines: []int{321, 405}}, form.Properties[1].Violations[0])
 	require.Contains(t, string(form.Plan), `"seed":7`)
 	b.Reset()
 	require.NoError(t, broken().WriteJSON(&b, false))

@@ -136,8 +136,14 @@ type sizeJSON struct {
 
 // WriteJSON writes the result on one line.
 func (s *Shrunk) WriteJSON(w io.Writer) error {
+	// Its history is in no file, so that there are no lines to name.
+	violation := violationForm(s.Violation)
+	violation.Records, violation.Lines = nil, nil
+	if violation.Cause != nil {
+		violation.Cause.Records, violation.Cause.Lines = nil, nil
+	}
 	return WriteLine(w, shrunkJSON{
-		Head("shrink"), s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violationForm(s.Violation),
+		Head("shrink"), s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violation,
 		sizeJSON{s.Before.Decisions(), s.Before}, sizeJSON{s.After.Decisions(), s.After},
 		json.RawMessage(s.Run.Plan.Line()), s.File, s.Run.Hash, s.Replays, s.Minimal, s.Note, s.Runs, s.Failed, s.Elapsed.Seconds(),
 	})

@@ -47,7 +47,7 @@ replay      simrun -plan small.json
 		"version": 1, "kind": "shrink", "name": "seed 7",
 		"finding": {"property": "monotonic", "kind": "node"},
 		"others": [{"property": "monotonic", "kind": "endpoint"}, {"property": "convergence"}],
-		"violation": {"atSeconds": 12.5, "rule": "says", "sentence": "agent a0 went back in time", "records": [4, 7]},
+		"violation": {"atSeconds": 12.5, "rule": "says", "sentence": "agent a0 went back in time"},
 		"before": {"decisions": 1346, "faults": 6, "ops": 1300, "pods": 40, "objects": 0, "apiservers": 1, "replicas": 2, "agents": 6, "operators": 0, "nodes": 20, "churn": "300s"},
 		"after": {"decisions": 10, "faults": 2, "ops": 8, "pods": 0, "objects": 0, "apiservers": 1, "replicas": 1, "agents": 2, "operators": 0, "nodes": 3, "churn": "20s"},
 		"plan": `+plan.Line()+`,

@@ -313,15 +313,14 @@ func measureName(property string, m checker.Measure) string {
 	return m.Name + ", " + m.Group
 }
 
-// recordNumbers names the lines of the history's file that prove a violation:
-// its records follow two lines of header.
+// recordNumbers names the lines of the history's file that prove a violation.
 func recordNumbers(records []int) string {
 	if len(records) == 0 {
 		return ""
 	}
 	lines := make([]string, len(records))
-	for i, record := range records {
-		lines[i] = strconv.Itoa(record + 3)
+	for i, line := range historyLines(records) {
+		lines[i] = strconv.Itoa(line)
 	}
 	if len(lines) == 1 {
 		return " [history line " + lines[0] + "]"

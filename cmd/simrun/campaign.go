@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -24,6 +25,7 @@ type search struct {
 	mode     modeFlag
 	replay   bool
 	worker   workerFlags
+	limits   limitFlags
 	json     bool
 
 	given *flags
@@ -39,6 +41,7 @@ func (s *search) flags(f *flags) {
 	f.add(&s.mode, "mode MODE", "the mode of their plans, as for simrun -seed; a finding of another mode is another finding")
 	f.add(&s.replay, "replay", "run the plans of the corpus, and no seeds")
 	s.worker.add(f)
+	s.limits.add(f)
 	f.json(&s.json)
 }
 
@@ -53,7 +56,7 @@ func (s *search) check() error {
 	case s.dir == "":
 		return usageErrorf("-corpus needs the name of a directory")
 	}
-	return s.worker.check()
+	return cmp.Or(s.worker.check(), s.limits.check())
 }
 
 func (s *search) run(ctx context.Context, c *console) (int, error) {
@@ -82,7 +85,7 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 	if s.scenario != state.Scenario || string(s.mode) != state.Mode || s.base.given && s.base.seed != state.Base {
 		state.Begin(s.scenario, string(s.mode), s.base.seed)
 	}
-	runner, err := c.simulator(ctx, s.worker)
+	runner, err := c.simulator(ctx, s.worker, s.limits)
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +161,7 @@ func (s *search) runKept(ctx context.Context, c *console) (int, error) {
 	if len(findings) == 0 {
 		return 0, usageErrorf("-corpus %s: there are no findings to replay; simrun campaign -corpus %s makes some", s.dir, s.dir)
 	}
-	runner, err := c.simulator(ctx, s.worker)
+	runner, err := c.simulator(ctx, s.worker, s.limits)
 	if err != nil {
 		return 0, err
 	}

@@ -39,6 +39,7 @@ var commands = map[string]struct {
 	"model":        {func() command { return new(abstract) }, modelHelp},
 	"validate":     {func() command { return new(validate) }, validateHelp},
 	"behaviour":    {func() command { return new(validate) }, validateHelp}, // an earlier name
+	"version":      {func() command { return new(version) }, versionHelp},
 	"build-worker": {func() command { return new(buildWorker) }, buildHelp},
 }
 
@@ -82,6 +83,7 @@ of the execution.
   simrun model -all              every interleaving of an abstract mesh
   simrun validate HISTORY...     is a run one that the abstract mesh allows?
   simrun build-worker -o FILE    build the worker for a machine without Go
+  simrun version                 which program this is, with which worker
   simrun help COMMAND            more on a command
 
 Flags:
@@ -346,6 +348,21 @@ Examples:
 
 Exit status: 0 if all histories are behaviours of the model, 1 if one is not or
 could not be judged, 2 if a file is not a history.
+`
+
+const versionHelp = `
+version prints what simrun is built from, the versions of the file forms that it
+reads and writes, and which Cilium, etcd and client-go the worker runs.
+
+  simrun version
+
+Flags:
+
+Examples:
+  simrun version
+  simrun version -worker ./worker -json
+
+Exit status: 0, or 2 for bad flags.
 `
 
 const buildHelp = `

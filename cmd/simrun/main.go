@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -97,8 +98,9 @@ func (c *console) fail(err error) int {
 	var (
 		usage    *usageError
 		mismatch *det.Mismatch
+		large    *drive.TooLarge
 	)
-	if errors.As(err, &usage) || errors.As(err, &mismatch) {
+	if errors.As(err, &usage) || errors.As(err, &mismatch) || errors.As(err, &large) {
 		return statusUsage
 	}
 	return statusHarness

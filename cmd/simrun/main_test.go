@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -451,16 +453,104 @@ func TestProgressOnATerminal(t *testing.T) {
 	p := &progress{w: &out, terminal: true}
 	p.show("one %d", 1)
 	p.show("shown too soon")
-	p.clear()
-	require.Equal(t, "\rone 1\r     \r", out.String())
-	out.Reset()
-	elsewhere := &progress{w: &out}
-	elsewhere.show("never")
-	elsewhere.log("building")
-	elsewhere.log("building on")
-	elsewhere.clear()
-	require.Equal(t, "building\n", out.String())
+	fmt.Fprint(p.before(&out), "text\n")
+	require.Equal(t, "\rone 1\r     \rtext\n", out.String())
 	require.Equal(t, "[############............]", bar(1, 2))
+}
+
+// A log has a line a minute of what takes longer, and the lines of a build.
+func TestProgressInALog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := &progress{w: &out}
+		for i := range 150 {
+			p.show("after %d s", i)
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, "after 60 s\nafter 120 s\n", out.String())
+		out.Reset()
+		build := &progress{w: &out}
+		build.log("building")
+		build.log("building on")
+		time.Sleep(buildEvery)
+		build.log("still building")
+		require.Equal(t, "building\nstill building\n", out.String())
+	})
+}
+
+// A long run says how much of it is done and what is left.
+func TestProgressOfARun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		c := newConsole("simrun", io.Discard, &out, true)
+		show := c.runProgress(&fault.Plan{Churn: fault.Duration(300 * time.Second)})
+		time.Sleep(10 * time.Second)
+		show(det.Progress{Virtual: 125 * time.Second, Records: 4000, Phase: "churn"})
+		require.Equal(t, "\rchurn: 125 of about 500 s virtual, 4,000 events, 12x real time, 30.0s left", out.String())
+	})
+}
+
+func TestLimits(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "-seed", fmt.Sprint(seedSlow), "-worker", "WORKER", "-stall", "300ms")
+	require.Equal(t, statusHarness, status)
+	require.Contains(t, stderr, "the run failed (hang): the worker hangs: no virtual progress beyond 1s and no record for ")
+	status, _, stderr = simrun(t, "-seed", fmt.Sprint(seedSlow), "-worker", "WORKER", "-wall", "300ms")
+	require.Equal(t, statusHarness, status)
+	require.Contains(t, stderr, "the run failed (hang): the worker is too slow: at 1s of virtual time after ")
+	status, _, stderr = simrun(t, "-seed", fmt.Sprint(seedSlow), "-worker", "WORKER", "-memory", "1")
+	require.Equal(t, statusHarness, status)
+	require.Regexp(t, `the run failed \(memory\): the worker uses \d+ MiB of memory at 1s of virtual time, more than 1 MiB; -memory sets how much it may`, stderr)
+}
+
+// A worker of another version, and a plan that the machine is too small for, are the user's
+// to change.
+func TestMismatchAndTooLarge(t *testing.T) {
+	scene(t)
+	require.NoError(t, os.WriteFile("old", []byte("#!/bin/sh\necho '{\"done\": true}'\n"), 0o777))
+	status, _, stderr := simrun(t, "-seed", "7", "-worker", "./old")
+	require.Equal(t, statusUsage, status)
+	require.Contains(t, stderr, "is of another version of meshcheck: it says no version, as earlier ones, and this simrun understands version 1")
+
+	plan, err := fault.Draw(7, fault.DrawConfig{})
+	require.NoError(t, err)
+	plan.Topology.Agents, plan.Topology.Replicas, plan.Topology.Nodes, plan.Ops, plan.Faults = 1000, 16, 1000, nil, nil
+	for i := range 100_000 {
+		plan.Pods = append(plan.Pods, fault.Pod{Namespace: "many", Name: fmt.Sprintf("p%d", i), App: "app", Node: "n0", IP: "10.9.9.9"})
+	}
+	require.NoError(t, os.WriteFile("p.json", plan.Encode(), 0o666))
+	status, _, stderr = simrun(t, "-plan", "p.json", "-worker", "WORKER")
+	require.Equal(t, statusUsage, status)
+	require.Regexp(t, `^simrun: this plan is too large for this machine: with 16 replicas, 1,000 agents, 1,000 nodes, .* GiB; make it smaller, or try with -memory MIB and -wall TIME\n$`, stderr)
+}
+
+func TestVersion(t *testing.T) {
+	scene(t)
+	status, stdout, _ := simrun(t, "version", "-worker", "WORKER")
+	require.Equal(t, statusHold, status)
+	require.Regexp(t, `^simrun    .*go1.*\nforms     plan 2, history 3, verdict 1, json 1, worker 1\nworker    .*go1.*, worker /.* \([0-9a-f]{16}\)\n$`, stdout)
+	_, stdout, _ = simrun(t, "version")
+	require.Contains(t, stdout, "worker    none is built yet; the first run builds one\n")
+	_, stdout, _ = simrun(t, "version", "-json")
+	require.Contains(t, stdout, `"kind":"version"`)
+}
+
+// Without sources, the worker that was built last does.
+func TestOutsideACheckout(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "-seed", "7")
+	require.Equal(t, statusHarness, status)
+	require.Contains(t, stderr, "simrun: building the worker needs the sources of github.com/meshcheck/meshcheck: run from a directory of its checkout, or give a built worker with -worker\n")
+
+	self, err := os.Executable()
+	require.NoError(t, err)
+	kept := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "meshcheck", "worker-det-0123456789abcdef")
+	require.NoError(t, os.MkdirAll(filepath.Dir(kept), 0o777))
+	require.NoError(t, os.Link(self, kept))
+	status, stdout, stderr := simrun(t, "-seed", "7")
+	require.Equal(t, statusHold, status)
+	require.Contains(t, stderr, "simrun: there are no sources here to build a worker from; this is with the worker "+kept+"\n")
+	require.Contains(t, stdout, "pass")
 }
 
 func TestQuoteArgument(t *testing.T) {

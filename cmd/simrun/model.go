@@ -218,7 +218,7 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 
 // newReal builds the worker that runs counterexamples.
 func (c *console) newReal(ctx context.Context, f *abstract) (*conformance.Matrix, error) {
-	runner, err := c.simulator(ctx, f.worker)
+	runner, err := c.simulator(ctx, f.worker, limitFlags{})
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (c *console) buildSweeping(ctx context.Context) (drive.Runner, error) {
 		return nil, err
 	}
 	path, err := det.Build(ctx, det.BuildConfig{Plant: plant, Progress: c.progress.log})
-	return c.simulatorOf(path), err
+	return c.simulatorOf(path, limitFlags{}), err
 }
 
 // addReal runs the counterexamples of a row and writes what became of them.
@@ -271,15 +271,7 @@ type outcomeLine struct {
 	conformance.Cell
 }
 
-// exploring shows how far the search of a mode is. In a log a search of a moment
-// needs no line.
+// exploring shows how far the search of a mode is.
 func (c *console) exploring(md mode.Mode) func(explore.Progress) {
-	return func(p explore.Progress) {
-		line := fmt.Sprintf("%s: %v", md, p)
-		if p.Elapsed < logEvery {
-			c.progress.show("%s", line)
-		} else {
-			c.progress.log(line)
-		}
-	}
+	return func(p explore.Progress) { c.progress.show("%s: %v", md, p) }
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type hunt struct {
 	names  []string // of bugs; none: all
 	shrink time.Duration
 	out    string
+	limits limitFlags
 	json   bool
 }
 
@@ -39,6 +41,7 @@ func (h *hunt) flags(f *flags) {
 	h.shrink, f.arguments = time.Minute, &h.names
 	f.add(&h.shrink, "shrink TIME", "how long to shrink the plan that catches a bug; 0: not at all; 60s")
 	f.add(&h.out, "o DIR", "write the plan of each bug that is caught, as small as it is known, to NAME.json in this directory; it is made if it is missing")
+	h.limits.add(f)
 	f.json(&h.json)
 }
 
@@ -60,7 +63,7 @@ func (h *hunt) run(ctx context.Context, c *console) (int, error) {
 	if h.shrink < 0 {
 		return 0, usageErrorf("-shrink %s: want a time such as 60s, or 0 to keep plans as they are drawn", h.shrink)
 	}
-	if err := checkTarget("o", h.out, true); err != nil {
+	if err := cmp.Or(h.limits.check(), checkTarget("o", h.out, true)); err != nil {
 		return 0, err
 	}
 	all, err := h.choose()
@@ -157,7 +160,7 @@ func (h *hunt) build(ctx context.Context, c *console, bug *planted.Bug) (*drive.
 		cfg.Progress = func(line string) { c.progress.log(bug.Name + ": " + line) }
 	}
 	path, err := h.from.build(ctx, cfg)
-	return c.simulatorOf(path), err
+	return c.simulatorOf(path, h.limits), err
 }
 
 // try builds a bug and tries to catch it.

@@ -8,52 +8,61 @@ import (
 	"time"
 )
 
-// progress shows one line on a terminal that changes in place. Elsewhere it shows
-// nothing, except the rare lines of a build.
+// progress shows one line on a terminal that changes in place. Elsewhere it is a log, in
+// which a line appears once in a while.
 type progress struct {
 	w        io.Writer
 	terminal bool
 
 	mu    sync.Mutex
 	width int       // of what is shown
-	last  time.Time // that a line was shown
+	last  time.Time // that a line was shown, or might have been
 }
 
 // Least wall time between two lines: for the eye, and for a log.
 const (
 	terminalEvery = 100 * time.Millisecond
-	logEvery      = 20 * time.Second
+	logEvery      = time.Minute
+	buildEvery    = 20 * time.Second
 )
 
-// show replaces the line, unless it was replaced a moment ago.
+// show replaces the line, unless it was replaced a moment ago. A log has none for what
+// takes a moment.
 func (p *progress) show(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.terminal || time.Since(p.last) < terminalEvery {
+	if p.last.IsZero() && !p.terminal {
+		p.last = time.Now()
+	}
+	p.put(logEvery, fmt.Sprintf(format, args...))
+}
+
+// log shows a line of a build, which matters even in a log, and at once.
+func (p *progress) log(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.put(buildEvery, line)
+}
+
+func (p *progress) put(logEvery time.Duration, line string) {
+	now := time.Now()
+	if !p.terminal {
+		if now.Sub(p.last) >= logEvery {
+			p.last = now
+			fmt.Fprintln(p.w, line)
+		}
 		return
 	}
-	p.last = time.Now()
-	line := fmt.Sprintf(format, args...)
+	if now.Sub(p.last) < terminalEvery {
+		return
+	}
+	p.last = now
 	const widest = 79 // a longer line would wrap and stay
 	if len(line) > widest {
 		line = line[:widest]
 	}
 	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", max(0, p.width-len(line))))
 	p.width = len(line)
-}
-
-// log shows a line that matters even in a log, where it appears once in a while.
-func (p *progress) log(line string) {
-	if p.terminal {
-		p.show("%s", line)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Since(p.last) >= logEvery {
-		p.last = time.Now()
-		fmt.Fprintln(p.w, line)
-	}
 }
 
 // clear removes the line, before other output.

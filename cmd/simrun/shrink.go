@@ -72,7 +72,7 @@ func (s *shrinkPlan) run(ctx context.Context, c *console) (int, error) {
 	if err := checkTarget("o", s.out, false); err != nil {
 		return 0, err
 	}
-	runner, err := c.simulator(ctx, s.worker)
+	runner, err := c.simulator(ctx, s.worker, s.limits)
 	if err != nil {
 		return 0, err
 	}

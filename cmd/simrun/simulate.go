@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -60,6 +61,7 @@ type sourceFlags struct {
 	plan string
 	familyFlags
 	worker workerFlags
+	limits limitFlags
 }
 
 func (s *sourceFlags) add(f *flags) {
@@ -67,6 +69,7 @@ func (s *sourceFlags) add(f *flags) {
 	f.add(&s.plan, "plan FILE", "the plan, drawn before or edited; docs/plan.md describes it")
 	s.familyFlags.add(f)
 	s.worker.add(f)
+	s.limits.add(f)
 }
 
 // check refuses what does not fit together. Seeds tells whether there is a range of seeds, too.
@@ -87,7 +90,7 @@ func (s *sourceFlags) check(seeds bool) error {
 	case s.plan != "" && s.mode != "":
 		return usageErrorf("-plan and -mode exclude each other: a plan carries its mode")
 	}
-	return s.worker.check()
+	return cmp.Or(s.worker.check(), s.limits.check())
 }
 
 // read draws or reads the plan that the flags name.
@@ -177,11 +180,11 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 			return 0, err
 		}
 	}
-	runner, err := c.simulator(ctx, s.worker)
+	runner, err := c.simulator(ctx, s.worker, s.limits)
 	if err != nil {
 		return 0, err
 	}
-	runner.Limits = det.RunConfig{OnProgress: c.runProgress(), CPUProfile: s.cpuProfile, MemProfile: s.memProfile}
+	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = c.runProgress(plan), s.cpuProfile, s.memProfile
 	run, err := runner.Run(ctx, plan)
 	if err != nil {
 		return c.failed(s.json, plan, err)
@@ -224,12 +227,16 @@ func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
 	return drive.Keep(plan, err)
 }
 
-// runProgress shows how far a run is.
-func (c *console) runProgress() func(det.Progress) {
-	start := time.Now()
+// runProgress shows how far a run is, and what is left if the views converge at once: the
+// run ends when they have been right for some minutes.
+func (c *console) runProgress(plan *fault.Plan) func(det.Progress) {
+	const around = 200 * time.Second // from the start until the pods are there, and from the heal to the end
+	start, whole := time.Now(), plan.Churn.Std()+around
 	return func(p det.Progress) {
-		c.progress.show("%s: %.1fs virtual, %d events, %.0f times real time", p.Phase,
-			p.Virtual.Seconds(), p.Records, p.Virtual.Seconds()/max(1e-3, time.Since(start).Seconds()))
+		elapsed := time.Since(start)
+		left := time.Duration(float64(elapsed) * float64(max(0, whole-p.Virtual)) / float64(max(time.Second, p.Virtual)))
+		c.progress.show("%s: %.0f of about %.0f s virtual, %s events, %.0fx real time, %s left", p.Phase, p.Virtual.Seconds(),
+			whole.Seconds(), text.Thousands(p.Records), p.Virtual.Seconds()/max(1e-3, elapsed.Seconds()), text.Rounded(left))
 	}
 }
 
@@ -333,7 +340,7 @@ func eachSeed[T any](ctx context.Context, c *console, seeds drive.Seeds, plans *
 
 // manySeeds returns the plans of seeds and what runs them. What is wrong with all plans it
 // says before a build of minutes.
-func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, seeds drive.Seeds) (*family.Family, *drive.Simulator, error) {
+func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, l limitFlags, seeds drive.Seeds) (*family.Family, *drive.Simulator, error) {
 	plans, err := c.family(p)
 	if err != nil {
 		return nil, nil, err
@@ -341,14 +348,14 @@ func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, 
 	if _, err := plans.Member(seeds.First); err != nil {
 		return nil, nil, &usageError{err}
 	}
-	runner, err := c.simulator(ctx, w)
+	runner, err := c.simulator(ctx, w, l)
 	return plans, runner, err
 }
 
 // runMany runs a range of seeds and reports on all of them together. Only the summary is
 // kept.
 func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
-	plans, runner, err := c.manySeeds(ctx, &s.familyFlags, s.worker, s.seeds.Seeds)
+	plans, runner, err := c.manySeeds(ctx, &s.familyFlags, s.worker, s.limits, s.seeds.Seeds)
 	if err != nil {
 		return 0, err
 	}

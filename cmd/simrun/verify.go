@@ -14,6 +14,7 @@ type verify struct {
 	seeds seedsFlag
 	familyFlags
 	worker workerFlags
+	limits limitFlags
 	json   bool
 }
 
@@ -21,6 +22,7 @@ func (v *verify) flags(f *flags) {
 	f.add(&v.seeds, "seeds A-B", "the seeds; one number is one seed")
 	v.familyFlags.add(f)
 	f.add(&v.worker.path, "worker FILE", "use a worker from build-worker")
+	v.limits.add(f)
 	f.json(&v.json)
 }
 
@@ -28,10 +30,10 @@ func (v *verify) run(ctx context.Context, c *console) (int, error) {
 	if !v.seeds.given {
 		return 0, usageErrorf("verify needs -seeds A-B, such as -seeds 0-99")
 	}
-	if err := (&sourceFlags{familyFlags: v.familyFlags, worker: v.worker}).check(true); err != nil {
+	if err := (&sourceFlags{familyFlags: v.familyFlags, worker: v.worker, limits: v.limits}).check(true); err != nil {
 		return 0, err
 	}
-	plans, runner, err := c.manySeeds(ctx, &v.familyFlags, v.worker, v.seeds.Seeds)
+	plans, runner, err := c.manySeeds(ctx, &v.familyFlags, v.worker, v.limits, v.seeds.Seeds)
 	if err != nil {
 		return 0, err
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
@@ -22,6 +24,34 @@ type workerFlags struct{ path, runtime string }
 func (w *workerFlags) add(f *flags) {
 	f.add(&w.path, "worker FILE", "use a worker from build-worker")
 	f.add(&w.runtime, "runtime KIND", "det (the default), or stock: an unchanged Go runtime, whose seeds fix the plan and not the execution")
+}
+
+// limitFlags bound a run. What is not given follows from the plan's size.
+type limitFlags struct {
+	stall, wall time.Duration
+	memory      int64 // MiB
+}
+
+func (l *limitFlags) add(f *flags) {
+	f.add(&l.wall, "wall TIME", "the longest that one run may take; 10m, or more for a large plan")
+	f.add(&l.stall, "stall TIME", "how long a run may go on with neither virtual time passing nor records being written, until it counts as hanging; 1m")
+	f.add(&l.memory, "memory MIB", "the most memory that a worker may take; 2048, or more for a large plan")
+}
+
+func (l *limitFlags) config() det.RunConfig {
+	return det.RunConfig{WallLimit: l.wall, StallLimit: l.stall, MemoryLimit: l.memory << 20}
+}
+
+func (l *limitFlags) check() error {
+	switch {
+	case l.wall < 0:
+		return usageErrorf("-wall %s: want a time such as 30m", l.wall)
+	case l.stall < 0:
+		return usageErrorf("-stall %s: want a time such as 5m", l.stall)
+	case l.memory < 0:
+		return usageErrorf("-memory %d: want MiB, at least 1", l.memory)
+	}
+	return nil
 }
 
 // check refuses what does not fit together.
@@ -57,17 +87,23 @@ func (w *workerFlags) arguments() (args []string) {
 }
 
 // simulator runs plans with the worker that the flags ask for, built if need be.
-func (c *console) simulator(ctx context.Context, w workerFlags) (*drive.Simulator, error) {
+func (c *console) simulator(ctx context.Context, w workerFlags, l limitFlags) (*drive.Simulator, error) {
 	if w.path != "" {
-		return c.simulatorOf(w.path), nil
+		return c.simulatorOf(w.path, l), nil
 	}
 	path, err := det.Build(ctx, det.BuildConfig{Runtime: w.runtime, Progress: c.progress.log})
-	return c.simulatorOf(path), err
+	if errors.Is(err, det.ErrNoSources) && w.runtime != det.Stock {
+		if built := det.BuiltWorker(); built != "" {
+			c.notice("there are no sources here to build a worker from; this is with the worker " + built)
+			return c.simulatorOf(built, l), nil
+		}
+	}
+	return c.simulatorOf(path, l), err
 }
 
 // simulatorOf runs plans with a worker.
-func (c *console) simulatorOf(path string) *drive.Simulator {
-	return &drive.Simulator{Worker: det.Worker{Path: path, Notice: c.notice}}
+func (c *console) simulatorOf(path string, l limitFlags) *drive.Simulator {
+	return &drive.Simulator{Worker: det.Worker{Path: path, Notice: c.notice}, Limits: l.config()}
 }
 
 // notice tells the user a sentence beside what was asked for.

@@ -34,7 +34,7 @@ type Runner interface {
 // by several goroutines.
 type Simulator struct {
 	Worker det.Worker
-	Limits det.RunConfig  // OnProgress is called from several goroutines if several plans run at once
+	Limits det.RunConfig  // of time and memory: zero for what the plan's size asks for; OnProgress is called from several goroutines if several plans run at once
 	Check  checker.Config // how histories are judged
 }
 
@@ -80,8 +80,12 @@ func mistaken(v checker.Verdict, history []byte) *det.Failure {
 
 // execute runs a plan, again if its seed did not determine every event.
 func (r *Simulator) execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
+	limits := r.Limits
+	if limits.WallLimit, limits.MemoryLimit, err = r.bounds(plan, machineMemory()); err != nil {
+		return nil, 0, err
+	}
 	for {
-		result, err = r.Worker.Run(ctx, []byte(plan.Line()), r.Limits)
+		result, err = r.Worker.Run(ctx, []byte(plan.Line()), limits)
 		if err != nil {
 			return nil, reruns, err
 		}

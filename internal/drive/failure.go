@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/files"
@@ -16,8 +17,9 @@ import (
 
 // Keep stores what is known of a run that failed with err, a *det.Failure, where it
 // outlives this program: the plan, what the worker printed, and the history as far as it
-// came. The same failure of the same plan has the same place. Its own error is for what
-// is no failure of a worker, such as an interrupt or a disk that is full.
+// came. The same failure of the same plan has the same place. What was kept long ago, or
+// is too much, goes. Its own error is for what is no failure of a worker, such as an
+// interrupt or a disk that is full.
 func Keep(plan *fault.Plan, err error) (report.Failure, error) {
 	var failure *det.Failure
 	if !errors.As(err, &failure) {
@@ -40,8 +42,15 @@ func Keep(plan *fault.Plan, err error) (report.Failure, error) {
 		files.Write(filepath.Join(dir, "plan.json"), plan.Encode()),
 		files.Write(filepath.Join(dir, "output.txt"), []byte(failure.Message+"\n"+failure.Output)),
 		files.Write(filepath.Join(dir, "history"), failure.History),
+		files.Prune(filepath.Dir(dir), keptFor, keptBytes),
 	)
 }
+
+// How long failures are kept, and how much of them.
+const (
+	keptFor   = 30 * 24 * time.Hour
+	keptBytes = 1 << 30
+)
 
 // Cause finds the line in the output of a worker that says why it ended, or
 // returns the empty string.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Unfinished begins the names of files and folders that are not complete.
@@ -135,6 +136,52 @@ func RemoveDir(parent, name string) error {
 		return err
 	}
 	return errors.Join(syncDir(parent), os.RemoveAll(tmp))
+}
+
+// Prune removes folders of a folder: those that were last written to longer ago, and the
+// oldest beyond so many bytes in all; never the youngest one. Another process may do the
+// same meanwhile.
+func Prune(parent string, age time.Duration, most int64) error {
+	type folder struct {
+		path  string
+		bytes int64
+		at    time.Time
+	}
+	var all []folder
+	entries, err := os.ReadDir(parent)
+	for _, entry := range entries {
+		f := folder{path: filepath.Join(parent, entry.Name())}
+		err = errors.Join(err, fs.WalkDir(os.DirFS(f.path), ".", func(_ string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return ifThere(err)
+			}
+			info, err := d.Info()
+			if err != nil {
+				return ifThere(err)
+			}
+			if f.bytes += info.Size(); info.ModTime().After(f.at) {
+				f.at = info.ModTime()
+			}
+			return nil
+		}))
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b folder) int { return b.at.Compare(a.at) })
+	kept := int64(0)
+	for i, f := range all {
+		if kept += f.bytes; i > 0 && (kept > most || time.Since(f.at) > age) {
+			err = errors.Join(err, os.RemoveAll(f.path))
+		}
+	}
+	return err
+}
+
+// ifThere is an error, unless it says that something is gone.
+func ifThere(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // fill writes a file, brings it to the disk and closes it.

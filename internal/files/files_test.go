@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -38,4 +39,38 @@ func TestReadHasABound(t *testing.T) {
 	require.EqualError(t, err, "is a directory")
 	_, err = Read(path+"x", 5)
 	require.EqualError(t, err, "no such file or directory")
+}
+
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	folder := func(name string, bytes int, days int) {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o777))
+		file := filepath.Join(dir, name, "history")
+		require.NoError(t, os.WriteFile(file, make([]byte, bytes), 0o666))
+		at := time.Now().Add(-time.Duration(days) * 24 * time.Hour)
+		require.NoError(t, os.Chtimes(file, at, at))
+		require.NoError(t, os.Chtimes(filepath.Join(dir, name), at, at))
+	}
+	left := func() (names []string) {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			names = append(names, entry.Name())
+		}
+		return names
+	}
+	const week = 7 * 24 * time.Hour
+	folder("a-large", 300_000, 1)
+	folder("b-middle", 200_000, 2)
+	folder("c-small", 1_000, 3)
+	folder("d-old", 10, 8)
+	require.NoError(t, Prune(dir, week, 1<<30))
+	require.Equal(t, []string{"a-large", "b-middle", "c-small"}, left(), "by age")
+	require.NoError(t, Prune(dir, week, 600_000))
+	require.Len(t, left(), 3)
+	require.NoError(t, Prune(dir, week, 400_000))
+	require.Equal(t, []string{"a-large"}, left(), "by size: the oldest beyond it")
+	require.NoError(t, Prune(dir, 0, 0))
+	require.Equal(t, []string{"a-large"}, left(), "the youngest stays")
+	require.Error(t, Prune(filepath.Join(dir, "nowhere"), week, 1))
 }

@@ -70,6 +70,33 @@ func Build(ctx context.Context, cfg BuildConfig) (path string, err error) {
 	return b.build(ctx)
 }
 
+// ErrNoSources begins the errors of a place where no worker can be built.
+var ErrNoSources = errors.New("building the worker needs")
+
+// BuiltWorker returns a worker that is there already: the file "worker" beside this program,
+// or the deterministic one that was last built into the user's cache directory. It is empty
+// if there is none.
+func BuiltWorker() string {
+	if program, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(program), "worker")
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return beside
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	built, _ := filepath.Glob(filepath.Join(cache, "meshcheck", "worker-"+Deterministic+"-*")) // the pattern is right
+	newest, at := "", time.Time{}
+	for _, path := range built {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.ModTime().After(at) {
+			newest, at = path, info.ModTime()
+		}
+	}
+	return newest
+}
+
 type builder struct {
 	cfg       BuildConfig
 	cache     string
@@ -86,10 +113,10 @@ func (b *builder) findModule(ctx context.Context) error {
 	out, err := output(exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Dir}}"))
 	path, dir, _ := strings.Cut(strings.TrimSpace(out), " ")
 	if errors.Is(err, exec.ErrNotFound) {
-		return errors.New("building the worker needs the go command, which is not in PATH: install Go, or give a built worker with -worker")
+		return fmt.Errorf("%w the go command, which is not in PATH: install Go, or give a built worker with -worker", ErrNoSources)
 	}
 	if err != nil || path != modulePath {
-		return fmt.Errorf("building the worker needs the sources of %s: run from a directory of its checkout, or give a built worker with -worker", modulePath)
+		return fmt.Errorf("%w the sources of %s: run from a directory of its checkout, or give a built worker with -worker", ErrNoSources, modulePath)
 	}
 	b.module = dir
 

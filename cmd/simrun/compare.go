@@ -59,6 +59,7 @@ type comparison struct {
 	branch, baseline string
 	seeds            seedsFlag
 	familyFlags
+	limits          limitFlags
 	around, workers int
 	shrink          time.Duration
 	out             string
@@ -73,6 +74,7 @@ func (c *comparison) flags(f *flags) {
 	f.add(&c.baseline, "baseline WHICH", "the same, of the baseline; worker, the default, is the Cilium of go.mod")
 	f.add(&c.seeds, "seeds A-B", "the seeds; 0-99")
 	c.familyFlags.add(f)
+	c.limits.add(f)
 	f.add(&c.around, "around N", "how many other schedules of a plan to try; 12")
 	f.add(&c.shrink, "shrink TIME", "how long to shrink each regression; 0: not at all; 60s")
 	f.add(&c.out, "o DIR", `where to write the plans of what is not the same; "compare"`)
@@ -90,7 +92,7 @@ func (c *comparison) check() error {
 	case c.around < 0 || c.workers < 1 || c.shrink < 0:
 		return usageErrorf("-around and -shrink are not negative, and -workers is at least 1")
 	}
-	return cmp.Or((&sourceFlags{familyFlags: c.familyFlags}).check(true), checkTarget("o", c.out, true), checkTarget("junit", c.junit, false), checkTarget("markdown", c.markdown, false))
+	return cmp.Or((&sourceFlags{familyFlags: c.familyFlags, limits: c.limits}).check(true), checkTarget("o", c.out, true), checkTarget("junit", c.junit, false), checkTarget("markdown", c.markdown, false))
 }
 
 // run runs the same seeds with two Ciliums.
@@ -105,11 +107,11 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 	if _, err := plans.Member(c.seeds.First); err != nil {
 		return 0, &usageError{err}
 	}
-	baseline, err := to.side(ctx, c.baseline)
+	baseline, err := to.side(ctx, c.baseline, c.limits)
 	if err != nil {
 		return 0, fmt.Errorf("-baseline %s: %w", c.baseline, err)
 	}
-	branch, err := to.side(ctx, c.branch)
+	branch, err := to.side(ctx, c.branch, c.limits)
 	if err != nil {
 		return 0, fmt.Errorf("-cilium %s: %w", c.branch, err)
 	}
@@ -158,17 +160,17 @@ func (c *comparison) config(to *console, plans *family.Family, baseline, branch 
 
 // side is what runs one side of a comparison: a built worker, or one built from a
 // directory or a version of Cilium.
-func (c *console) side(ctx context.Context, which string) (*drive.Simulator, error) {
+func (c *console) side(ctx context.Context, which string, limits limitFlags) (*drive.Simulator, error) {
 	info, err := os.Stat(which)
 	switch {
 	case which == "worker":
-		return c.simulator(ctx, workerFlags{})
+		return c.simulator(ctx, workerFlags{}, limits)
 	case err == nil && info.Mode().IsRegular():
 		given := workerFlags{path: which}
-		return c.simulatorOf(which), given.check()
+		return c.simulatorOf(which, limits), given.check()
 	}
 	path, err := det.Build(ctx, det.BuildConfig{Cilium: which, Progress: c.progress.log})
-	return c.simulatorOf(path), err
+	return c.simulatorOf(path, limits), err
 }
 
 // writePlans writes the plan of each difference, and says in it where.

@@ -13,20 +13,33 @@ import (
 	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // Verdict is the judgement of one history, in the order of Properties.
 type Verdict struct {
 	Results []property.Result `json:"results"`
 	Unfired []Unfired         `json:"unfired,omitempty"` // in order of time
+	Idle    []Unfired         `json:"idle,omitempty"`    // faults that happened and did nothing, in order of time
 }
 
-// Unfired is a fault of the plan that did not happen: the run did not put to the
-// test what it was drawn for.
+// Unfired is a fault of the plan that did not happen, or did nothing: the run did
+// not put to the test what it was drawn for.
 type Unfired struct {
 	Fault int    `json:"fault"` // its number in the plan, from 1
 	Kind  string `json:"kind"`
 	Why   string `json:"why"`
+}
+
+// idle returns the faults that did nothing, such as a partition of hosts that had nothing
+// to say: the run has not survived them.
+func idle(faults []*index.Fault) (all []Unfired) {
+	for _, f := range faults {
+		if !f.Did {
+			all = append(all, Unfired{int(f.Number), f.Kind, f.Effect})
+		}
+	}
+	return all
 }
 
 func unfired(records []history.Record) (all []Unfired) {

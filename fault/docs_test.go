@@ -32,9 +32,9 @@ func markdown() string {
 		s := &Specs[i]
 		if s.Class != class {
 			class = s.Class
-			fmt.Fprintf(&b, "\n## Of class %s\n\n| kind | what happens | takes |\n|---|---|---|\n", class)
+			fmt.Fprintf(&b, "\n## Of class %s\n\n| kind | what happens | takes | disturbs, and what is counted of it |\n|---|---|---|---|\n", class)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Kind, s.Summary, s.Fields())
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Kind, s.Summary, s.Fields(), s.Disturbed())
 	}
 	b.WriteString("\n## Events that a trigger can wait for\n\n| event | when | actor | kind |\n|---|---|---|---|\n")
 	for i := range Events {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -30,6 +31,8 @@ type Spec struct {
 	Summary string // one line
 
 	Needs mode.Role // the role without whose hosts it cannot happen at all; empty: it goes by the hosts that it names
+
+	Disturbs []disturb.Kind // what it disturbs; one of the kind may disturb less (Fault.Disturbs)
 
 	targets  roles    // of the hosts that it can happen to; empty: it names none
 	group    group    // whether it names several hosts in targets
@@ -121,6 +124,30 @@ func (s *Spec) Fields() string {
 	return strings.Join(parts, "; ")
 }
 
+// Disturbed says what a fault of the kind disturbs and what is counted of that in the end.
+func (s *Spec) Disturbed() string {
+	var parts []string
+	for _, what := range s.Disturbs {
+		parts = append(parts, fmt.Sprintf("%s (%s)", what, what.Counted()))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Disturbs returns what the fault disturbs: of what its kind can disturb what this one asks for.
+func (f *Fault) Disturbs() (all []disturb.Kind) {
+	for _, what := range specs[f.Kind].Disturbs {
+		switch {
+		case f.Kind == EtcdRestart && what == disturb.DataLost && !f.Empty:
+		case f.Kind == KubeRestart && what == disturb.CacheBehind && f.Lag == 0:
+		case f.OneWay && what == disturb.Cut:
+			all = append(all, disturb.CutOneWay)
+		default:
+			all = append(all, what)
+		}
+	}
+	return all
+}
+
 // roles are roles of hosts, in the order in which they are drawn.
 type roles []mode.Role
 
@@ -153,7 +180,7 @@ func Text() string {
 			class = s.Class
 			fmt.Fprintf(&b, "%s\n\n", strings.ToUpper(string(class)))
 		}
-		fmt.Fprintf(&b, "  %s\n      %s\n      takes %s\n\n", s.Kind, s.Summary, s.Fields())
+		fmt.Fprintf(&b, "  %s\n      %s\n      takes %s\n      disturbs %s\n\n", s.Kind, s.Summary, s.Fields(), s.Disturbed())
 	}
 	b.WriteString("TRIGGERS (when)\n\n")
 	for i := range Events {

@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -29,86 +30,96 @@ const (
 
 var kubeSpecs = []Spec{
 	{
-		Kind:    KubeRestart,
-		Summary: "a kube-apiserver stops and starts again after for; its watch cache begins lag behind the store and catches up",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 20 * second,
+		Kind:     KubeRestart,
+		Summary:  "a kube-apiserver stops and starts again after for; its watch cache begins lag behind the store and catches up",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.CacheBehind},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 20 * second,
 		uses: []use{lag.between(int64(ms), int64(longestPhase), 0, int64(30*second)).orNone()},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("kube-apiserver %s restarts after %s; its watch cache starts %s behind", f.Target, f.For, f.Lag)
 		},
 	},
 	{
-		Kind:    KubeLoss,
-		Summary: "a kube-apiserver is gone; after for it is back with a fresh watch cache",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent},
+		Kind:     KubeLoss,
+		Summary:  "a kube-apiserver is gone; after for it is back with a fresh watch cache",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("kube-apiserver %s is lost%s for %s", f.Target, f.manner(), f.For)
 		},
 	},
 	{
-		Kind:    KubeLag,
-		Summary: "the watch cache of a kube-apiserver sees each write lag later",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 120 * second,
+		Kind:     KubeLag,
+		Summary:  "the watch cache of a kube-apiserver sees each write lag later",
+		Disturbs: []disturb.Kind{disturb.CacheBehind},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 120 * second,
 		uses: []use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s is %s behind for %s", f.Target, f.Lag, f.For)
 		},
 	},
 	{
-		Kind:    KubeFreeze,
-		Summary: "the watch cache of a kube-apiserver sees no write",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
+		Kind:     KubeFreeze,
+		Summary:  "the watch cache of a kube-apiserver sees no write",
+		Disturbs: []disturb.Kind{disturb.CacheBehind},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s is frozen for %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    KubeExpire,
-		Summary: "a kube-apiserver ends every open watch with 410: the clients must list again",
-		targets: roles{mode.APIServer},
+		Kind:     KubeExpire,
+		Summary:  "a kube-apiserver ends every open watch with 410: the clients must list again",
+		Disturbs: []disturb.Kind{disturb.WatchesEnded},
+		targets:  roles{mode.APIServer},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s ends every watch with 410 (expired)", f.Target)
 		},
 	},
 	{
-		Kind:    KubeCloseWatches,
-		Summary: "a kube-apiserver closes every open watch early, as at a timeout: the clients go on from what they have seen",
-		targets: roles{mode.APIServer},
+		Kind:     KubeCloseWatches,
+		Summary:  "a kube-apiserver closes every open watch early, as at a timeout: the clients go on from what they have seen",
+		Disturbs: []disturb.Kind{disturb.WatchesEnded},
+		targets:  roles{mode.APIServer},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s closes every watch", f.Target)
 		},
 	},
 	{
-		Kind:    KubeThrottle,
-		Summary: "a kube-apiserver answers share percent of the requests with 429 and a Retry-After",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
+		Kind:     KubeThrottle,
+		Summary:  "a kube-apiserver answers share percent of the requests with 429 and a Retry-After",
+		Disturbs: []disturb.Kind{disturb.RequestsFailed},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{share.between(1, 100, 10, 100), retryAfter.between(int64(second), int64(3600*second), int64(second), int64(second)).orNone()},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the requests with 429, Retry-After %s, for %s", f.Target, f.Share, f.RetryAfter, f.For)
 		},
 	},
 	{
-		Kind:    KubeErrors,
-		Summary: "a kube-apiserver answers share percent of the requests with code",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
+		Kind:     KubeErrors,
+		Summary:  "a kube-apiserver answers share percent of the requests with code",
+		Disturbs: []disturb.Kind{disturb.RequestsFailed},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{share.between(1, 100, 10, 100), code.among(500, 502, 503, 504)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the requests with %d for %s", f.Target, f.Share, f.Code, f.For)
 		},
 	},
 	{
-		Kind:    KubeSlowLists,
-		Summary: "a kube-apiserver takes delay longer for each list, streaming lists included",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
+		Kind:     KubeSlowLists,
+		Summary:  "a kube-apiserver takes delay longer for each list, streaming lists included",
+		Disturbs: []disturb.Kind{disturb.ListsSlow},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s takes %s longer for each list, for %s", f.Target, f.Delay, f.For)
 		},
 	},
 	{
-		Kind:    KubeConflicts,
-		Summary: "a kube-apiserver answers share percent of the updates and patches with 409, as if somebody else had been faster",
-		targets: roles{mode.APIServer}, lasts: needed, longest: 60 * second,
+		Kind:     KubeConflicts,
+		Summary:  "a kube-apiserver answers share percent of the updates and patches with 409, as if somebody else had been faster",
+		Disturbs: []disturb.Kind{disturb.RequestsFailed},
+		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
 		uses: []use{share.between(1, 100, 10, 90)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the updates with 409 (conflict) for %s", f.Target, f.Share, f.For)
@@ -118,28 +129,31 @@ var kubeSpecs = []Spec{
 
 var operatorSpecs = []Spec{
 	{
-		Kind:    OperatorRestart,
-		Needs:   mode.Operator,
-		Summary: "an operator is stopped gracefully and starts again after for; with a long for, it is absent for long",
-		targets: roles{mode.Operator}, lasts: needed, longest: 240 * second,
+		Kind:     OperatorRestart,
+		Needs:    mode.Operator,
+		Summary:  "an operator is stopped gracefully and starts again after for; with a long for, it is absent for long",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		targets:  roles{mode.Operator}, lasts: needed, longest: 240 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s restarts after %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    OperatorCrash,
-		Needs:   mode.Operator,
-		Summary: "an operator is killed and starts again after for; with a trigger on its writes, between two of them",
-		targets: roles{mode.Operator}, lasts: needed, longest: 60 * second,
+		Kind:     OperatorCrash,
+		Needs:    mode.Operator,
+		Summary:  "an operator is killed and starts again after for; with a trigger on its writes, between two of them",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		targets:  roles{mode.Operator}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s crashes and starts again after %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    LeaderChange,
-		Needs:   mode.Operator,
-		Summary: "the operator that leads is cut off from all kube-apiservers; when it cannot renew its lease another one, if there is one, leads",
-		lasts:   needed, longest: 60 * second,
+		Kind:     LeaderChange,
+		Needs:    mode.Operator,
+		Summary:  "the operator that leads is cut off from all kube-apiservers; when it cannot renew its lease another one, if there is one, leads",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		lasts:    needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the leading operator is cut off from the kube-apiservers for %s", f.For)
 		},

@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -22,9 +23,10 @@ const (
 
 var networkSpecs = []Spec{
 	{
-		Kind:    Partition,
-		Summary: "messages between target and peer are lost; connections stay open, as with TCP, and deliver after the heal what neither end has given up",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
+		Kind:     Partition,
+		Summary:  "messages between target and peer are lost; connections stay open, as with TCP, and deliver after the heal what neither end has given up",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
 		sentence: func(f *Fault) string {
 			if f.OneWay {
 				return fmt.Sprintf("messages from %s to %s are lost for %s", f.Target, f.Peer, f.For)
@@ -33,9 +35,10 @@ var networkSpecs = []Spec{
 		},
 	},
 	{
-		Kind:    PartitionGroup,
-		Summary: "targets are cut off from all other hosts: one against the rest, or halves",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, group: many, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
+		Kind:     PartitionGroup,
+		Summary:  "targets are cut off from all other hosts: one against the rest, or halves",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, group: many, lasts: needed, longest: 120 * second, uses: []use{oneWay.maybe()},
 		sentence: func(f *Fault) string {
 			if f.OneWay {
 				return fmt.Sprintf("messages from %s to all other hosts are lost for %s", f.hosts(), f.For)
@@ -44,33 +47,37 @@ var networkSpecs = []Spec{
 		},
 	},
 	{
-		Kind:    PartitionRing,
-		Summary: "of targets, each reaches only the one before and the one after it, the last being before the first; links with other hosts stay",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, group: many, lasts: needed, longest: 120 * second,
+		Kind:     PartitionRing,
+		Summary:  "of targets, each reaches only the one before and the one after it, the last being before the first; links with other hosts stay",
+		Disturbs: []disturb.Kind{disturb.CutRing},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, group: many, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("of the ring %s each reaches only its neighbours for %s", f.hosts(), f.For)
 		},
 	},
 	{
-		Kind:    BlackHole,
-		Summary: "the connections open between target and peer are dead for good without either end being told; after for new ones can be made",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
+		Kind:     BlackHole,
+		Summary:  "the connections open between target and peer are dead for good without either end being told; after for new ones can be made",
+		Disturbs: []disturb.Kind{disturb.ConnectionsDead, disturb.Cut},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the connections between %s and %s die in silence; new ones can be made after %s", f.Target, f.Peer, f.For)
 		},
 	},
 	{
-		Kind:    Reset,
-		Summary: "the connections open between target and peer are reset",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true,
+		Kind:     Reset,
+		Summary:  "the connections open between target and peer are reset",
+		Disturbs: []disturb.Kind{disturb.ConnectionsReset},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the connections between %s and %s are reset", f.Target, f.Peer)
 		},
 	},
 	{
-		Kind:    SlowLink,
-		Summary: "messages between target and peer take delay; with bandwidth, at most so many bytes a second get through each way",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
+		Kind:     SlowLink,
+		Summary:  "messages between target and peer take delay; with bandwidth, at most so many bytes a second get through each way",
+		Disturbs: []disturb.Kind{disturb.MessagesSlow},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
 		uses: []use{
 			delay.between(int64(Duration(100_000)), int64(longestLatency), int64(10*ms), int64(1010*ms)),
 			bandwidth.between(64, 1<<30, 2_000, 102_000).orNone(),
@@ -84,19 +91,21 @@ var networkSpecs = []Spec{
 		},
 	},
 	{
-		Kind:    Clog,
-		Summary: "each message between target and peer takes its own time, up to delay: connections stutter and their messages arrive in bunches",
-		targets: roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
+		Kind:     Clog,
+		Summary:  "each message between target and peer takes its own time, up to delay: connections stutter and their messages arrive in bunches",
+		Disturbs: []disturb.Kind{disturb.MessagesSlow},
+		targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, link: true, lasts: needed, longest: 120 * second,
 		uses: []use{delay.between(int64(ms), int64(longestLatency), int64(second), int64(10*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("messages between %s and %s take up to %s for %s", f.Target, f.Peer, f.Delay, f.For)
 		},
 	},
 	{
-		Kind:    Move,
-		Needs:   mode.Replica,
-		Summary: "a load balancer moves an agent to another replica, peer or one it picks: its connections are reset, since the other replica knows nothing of them, and new ones go there",
-		targets: roles{mode.Agent}, peers: roles{mode.Replica},
+		Kind:     Move,
+		Needs:    mode.Replica,
+		Summary:  "a load balancer moves an agent to another replica, peer or one it picks: its connections are reset, since the other replica knows nothing of them, and new ones go there",
+		Disturbs: []disturb.Kind{disturb.ClientMoved},
+		targets:  roles{mode.Agent}, peers: roles{mode.Replica},
 		sentence: func(f *Fault) string {
 			if f.Peer == "" {
 				return fmt.Sprintf("the load balancer moves %s to another replica", f.Target)
@@ -105,17 +114,19 @@ var networkSpecs = []Spec{
 		},
 	},
 	{
-		Kind:    DNSFailure,
-		Summary: "target cannot resolve the name of the Service that it connects to; connections that it has stay",
-		targets: roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, lasts: needed, longest: 120 * second,
+		Kind:     DNSFailure,
+		Summary:  "target cannot resolve the name of the Service that it connects to; connections that it has stay",
+		Disturbs: []disturb.Kind{disturb.ServerUnfound},
+		targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s cannot resolve names for %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    ServiceFailure,
-		Summary: "the Service that target connects to has no endpoints on its node: new connections are refused",
-		targets: roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, lasts: needed, longest: 120 * second,
+		Kind:     ServiceFailure,
+		Summary:  "the Service that target connects to has no endpoints on its node: new connections are refused",
+		Disturbs: []disturb.Kind{disturb.ServerUnfound},
+		targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, lasts: needed, longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the Service gives %s no endpoint for %s", f.Target, f.For)
 		},

@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 
 	"github.com/meshcheck/meshcheck/internal/text"
@@ -28,81 +29,90 @@ const (
 
 var replicaSpecs = []Spec{
 	{
-		Kind:    ReplicaLoss,
-		Needs:   mode.Replica,
-		Summary: "the replica's pod is gone; after for a new one starts with an empty etcd and a new etcd cluster ID",
-		targets: roles{mode.Replica}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
+		Kind:     ReplicaLoss,
+		Needs:    mode.Replica,
+		Summary:  "the replica's pod is gone; after for a new one starts with an empty etcd and a new etcd cluster ID",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s; %s later a new one starts with an empty etcd", f.Target, f.manner(), f.For)
 		},
 	},
 	{
-		Kind:    ReplicaGone,
-		Needs:   mode.Replica,
-		Summary: "the replica's pod is gone and no other takes its place",
-		targets: roles{mode.Replica}, hows: []string{Killed, Silent, Graceful},
+		Kind:     ReplicaGone,
+		Needs:    mode.Replica,
+		Summary:  "the replica's pod is gone and no other takes its place",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
+		targets:  roles{mode.Replica}, hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s for good", f.Target, f.manner())
 		},
 	},
 	{
-		Kind:    AllReplicasLoss,
-		Needs:   mode.Replica,
-		Summary: "the pods of all replicas are gone at once; after for new ones start, with empty etcds",
-		lasts:   needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
+		Kind:     AllReplicasLoss,
+		Needs:    mode.Replica,
+		Summary:  "the pods of all replicas are gone at once; after for new ones start, with empty etcds",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
+		lasts:    needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("all replicas are lost%s; %s later new ones start with empty etcds", f.manner(), f.For)
 		},
 	},
 	{
-		Kind:    RollingUpgrade,
-		Needs:   mode.Replica,
-		Summary: "replica by replica, a new pod starts on a new host (the next free r), and once it is ready the old one is stopped gracefully; maxSurge 1 and maxUnavailable 0, as in Cilium's chart",
+		Kind:     RollingUpgrade,
+		Needs:    mode.Replica,
+		Summary:  "replica by replica, a new pod starts on a new host (the next free r), and once it is ready the old one is stopped gracefully; maxSurge 1 and maxUnavailable 0, as in Cilium's chart",
+		Disturbs: []disturb.Kind{disturb.ReplicaAdded, disturb.ProcessEnded, disturb.DataLost},
 		sentence: func(*Fault) string {
 			return "a rolling upgrade replaces all replicas, one after the other, by new ones that are ready"
 		},
 	},
 	{
-		Kind:    ScaleUp,
-		Needs:   mode.Replica,
-		Summary: "count more replicas start, on new hosts (the next free r); after for they are stopped gracefully",
-		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 8, 1, 2)},
+		Kind:     ScaleUp,
+		Needs:    mode.Replica,
+		Summary:  "count more replicas start, on new hosts (the next free r); after for they are stopped gracefully",
+		Disturbs: []disturb.Kind{disturb.ReplicaAdded},
+		lasts:    orGood, longest: 120 * second, uses: []use{replicas.between(1, 8, 1, 2)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s added %s", text.Count(f.Count, "replica"), f.span())
 		},
 	},
 	{
-		Kind:    ScaleDown,
-		Needs:   mode.Replica,
-		Summary: "the count youngest replicas are stopped gracefully; after for they start again, with empty etcds",
-		lasts:   orGood, longest: 120 * second, uses: []use{replicas.between(1, 16, 1, 2)},
+		Kind:     ScaleDown,
+		Needs:    mode.Replica,
+		Summary:  "the count youngest replicas are stopped gracefully; after for they start again, with empty etcds",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
+		lasts:    orGood, longest: 120 * second, uses: []use{replicas.between(1, 16, 1, 2)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the youngest %s taken away %s", text.Count(f.Count, "replica"), f.span())
 		},
 	},
 	{
-		Kind:    WriterRestart,
-		Needs:   mode.Replica,
-		Summary: "the container of Cilium's writer stops and starts again after for; the etcd beside it and its data stay",
-		targets: roles{mode.Replica}, lasts: needed, longest: 20 * second,
+		Kind:     WriterRestart,
+		Needs:    mode.Replica,
+		Summary:  "the container of Cilium's writer stops and starts again after for; the etcd beside it and its data stay",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s stops for %s; its etcd stays", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    WriterPause,
-		Needs:   mode.Replica,
-		Summary: "the writer's process is frozen: nothing goes in or out of it; longer than its lease's TTL (options.leaseTTL), its keys expire while it lives",
-		targets: roles{mode.Replica}, lasts: needed, longest: 180 * second,
+		Kind:     WriterPause,
+		Needs:    mode.Replica,
+		Summary:  "the writer's process is frozen: nothing goes in or out of it; longer than its lease's TTL (options.leaseTTL), its keys expire while it lives",
+		Disturbs: []disturb.Kind{disturb.WriterFrozen},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 180 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s is frozen for %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    EtcdRestart,
-		Needs:   mode.Replica,
-		Summary: "the container of the replica's etcd stops and starts again after for, with its data or empty; the writer beside it goes on. Empty, it has the cluster ID it had before",
-		targets: roles{mode.Replica}, lasts: needed, longest: 20 * second, uses: []use{empty.maybe()},
+		Kind:     EtcdRestart,
+		Needs:    mode.Replica,
+		Summary:  "the container of the replica's etcd stops and starts again after for, with its data or empty; the writer beside it goes on. Empty, it has the cluster ID it had before",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 20 * second, uses: []use{empty.maybe()},
 		sentence: func(f *Fault) string {
 			if f.Empty {
 				return fmt.Sprintf("the etcd in replica %s stops for %s and comes back empty; its writer goes on", f.Target, f.For)
@@ -111,47 +121,52 @@ var replicaSpecs = []Spec{
 		},
 	},
 	{
-		Kind:    EtcdSlow,
-		Needs:   mode.Replica,
-		Summary: "the etcd takes delay longer to apply each entry of its log",
-		targets: roles{mode.Replica}, lasts: needed, longest: 60 * second,
+		Kind:     EtcdSlow,
+		Needs:    mode.Replica,
+		Summary:  "the etcd takes delay longer to apply each entry of its log",
+		Disturbs: []disturb.Kind{disturb.EtcdLate},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 60 * second,
 		uses: []use{delay.between(int64(ms), int64(10*second), int64(10*ms), int64(510*ms))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s takes %s longer for each change, for %s", f.Target, f.Delay, f.For)
 		},
 	},
 	{
-		Kind:    EtcdStall,
-		Needs:   mode.Replica,
-		Summary: "the etcd applies nothing, as when its disk hangs; reads of what it has applied go on",
-		targets: roles{mode.Replica}, lasts: needed, longest: 60 * second,
+		Kind:     EtcdStall,
+		Needs:    mode.Replica,
+		Summary:  "the etcd applies nothing, as when its disk hangs; reads of what it has applied go on",
+		Disturbs: []disturb.Kind{disturb.EtcdLate},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s applies nothing for %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    EtcdQuota,
-		Needs:   mode.Replica,
-		Summary: "the etcd raises the alarm NOSPACE and refuses puts until the alarm is disarmed",
-		targets: roles{mode.Replica}, lasts: needed, longest: 60 * second,
+		Kind:     EtcdQuota,
+		Needs:    mode.Replica,
+		Summary:  "the etcd raises the alarm NOSPACE and refuses puts until the alarm is disarmed",
+		Disturbs: []disturb.Kind{disturb.EtcdFull},
+		targets:  roles{mode.Replica}, lasts: needed, longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s is out of its quota for %s", f.Target, f.For)
 		},
 	},
 	{
-		Kind:    EtcdCompaction,
-		Needs:   mode.Replica,
-		Summary: "the etcd compacts its history up to the present revision: a watch from before is refused",
-		targets: roles{mode.Replica},
+		Kind:     EtcdCompaction,
+		Needs:    mode.Replica,
+		Summary:  "the etcd compacts its history up to the present revision: a watch from before is refused",
+		Disturbs: []disturb.Kind{disturb.RevisionsLost},
+		targets:  roles{mode.Replica},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s compacts its whole history", f.Target)
 		},
 	},
 	{
-		Kind:    EtcdClock,
-		Needs:   mode.Replica,
-		Summary: "the lease clock of the etcd is ahead of its clients' by ahead: every lease is that much nearer to its expiry until it is renewed",
-		targets: roles{mode.Replica}, uses: []use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
+		Kind:     EtcdClock,
+		Needs:    mode.Replica,
+		Summary:  "the lease clock of the etcd is ahead of its clients' by ahead: every lease is that much nearer to its expiry until it is renewed",
+		Disturbs: []disturb.Kind{disturb.LeasesAged},
+		targets:  roles{mode.Replica}, uses: []use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the lease clock of the etcd in replica %s jumps ahead by %s", f.Target, f.Ahead)
 		},

@@ -42,7 +42,7 @@
 //
 // Versions 1 and 2 of the form are read as well. Version 1 has fewer verbs and names;
 // both lack source and session, and what they say of a change's origin is a guess (see
-// [See]).
+// [See]). Nor do they say what faults disturb and did.
 //
 // A fragment, as [Parse] takes it, is record lines alone, with empty lines and
 // lines that begin with "#" among them.

@@ -22,10 +22,17 @@ const (
 
 	// Fault and Heal: the fault number Rev (counted from 1 in the plan's order)
 	// of the kind Kind takes effect on, or is lifted from, the hosts Key (joined
-	// by commas, empty if it names none). Peer is the other host, if the fault has
-	// one. Value is its sentence. A fault for good is never lifted.
+	// by commas, empty if it strikes none). Peer is the other host, or hosts, if the fault
+	// has one. Value is its sentence. Op is what it disturbs, as in package disturb, joined
+	// by commas. A fault for good is never lifted.
 	Fault Verb = "fault"
 	Heal  Verb = "heal"
+
+	// Effect: the fault number Rev has done what Value says, as "what:count" separated by
+	// spaces, for each thing that it disturbs; all zeros if nothing came of it. Other
+	// fields as in Fault. It is recorded when the fault is lifted or, of a fault for good,
+	// at the end of the churn.
+	Effect Verb = "effect"
 
 	// Unfired: the fault number Rev did not happen; fields as in Fault, but Value
 	// is why: its trigger did not fire, or there was nothing to happen to.

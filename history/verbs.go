@@ -4,7 +4,7 @@ import "strings"
 
 // allVerbs is the closed set of verbs, in the order of their declaration.
 var allVerbs = []Verb{
-	Phase, Fault, Heal, Unfired, Up, Down, Ready, Unready, Write, Truth, Put, Del, Call,
+	Phase, Fault, Heal, Effect, Unfired, Up, Down, Ready, Unready, Write, Truth, Put, Del, Call,
 	Connect, Disconnect, Synced, See, Drop, Program, Unprogram, Request, Watch, Event, Unwatch, Lease, Operation, Left, Net,
 }
 

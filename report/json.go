@@ -39,6 +39,7 @@ type runJSON struct {
 	Properties     []resultJSON    `json:"properties"`
 
 	Unfired []checker.Unfired `json:"unfired,omitempty"` // faults of the plan that did not happen
+	Idle    []checker.Unfired `json:"idle,omitempty"`    // that happened and did nothing
 }
 
 type resultJSON struct {
@@ -91,6 +92,7 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 		Reruns:         r.Reruns,
 		Properties:     []resultJSON{},
 		Unfired:        r.Verdict.Unfired,
+		Idle:           r.Verdict.Idle,
 	}
 	if withPlan && r.Plan != nil {
 		form.Plan = json.RawMessage(r.Plan.Line())

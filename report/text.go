@@ -53,6 +53,7 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	for _, u := range r.Verdict.Unfired {
 		out.Row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
 	}
+	writeIdle(out, r.Verdict.Idle)
 	writeTotals(out, r)
 	for _, command := range r.Commands {
 		out.Command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
@@ -192,6 +193,18 @@ func writeAll(out Output, v checker.Verdict) {
 			}
 		}
 	}
+}
+
+// writeIdle says which faults did nothing: the run has not survived them.
+func writeIdle(out Output, idle []checker.Unfired) {
+	if len(idle) == 0 {
+		return
+	}
+	var names []string
+	for _, f := range idle {
+		names = append(names, fmt.Sprintf("%d (%s)", f.Fault, f.Kind))
+	}
+	out.Row("idle        ", "%s took effect and did nothing, so that nothing was survived: %s", text.Count(len(idle), "fault"), strings.Join(names, ", "))
 }
 
 // writePromise says which of the properties that the plan promises were kept.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // onBoth is a fault of an agent's links with both replicas.
@@ -70,6 +71,8 @@ var networkCases = []faultCase{
 			})
 			require.Equal(t, []time.Duration{2 * time.Second}, resets)
 			require.Len(t, times(h, by(history.Connect, "a0", "")), 2, "it connects again")
+			did := index.New(h).Faults
+			require.NotEqual(t, did[0].Did, did[1].Did, "it had a connection with one of the two replicas")
 		},
 	},
 	{

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // A faultCase shows the effect of a kind of fault on a small world.
@@ -50,6 +52,12 @@ func (c faultCase) run(t *testing.T) {
 	require.Empty(t, times(h, verb(history.Unfired)))
 	require.Len(t, times(h, verb(history.Fault)), len(c.faults))
 	require.Len(t, times(h, verb(history.Heal)), len(c.faults)-c.stays, "every fault is lifted that does not stay")
+	did := index.New(h).Faults
+	require.Len(t, did, len(c.faults))
+	for _, f := range did {
+		require.NotEmpty(t, f.Effect, "what fault %d did is recorded", f.Number)
+	}
+	require.True(t, slices.ContainsFunc(did, func(f *index.Fault) bool { return f.Kind == string(c.kind) && f.Did }), "one of the kind did something")
 	c.check(t, h)
 }
 

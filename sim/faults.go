@@ -58,55 +58,78 @@ func (w *world) inject(n int, f *fault.Fault) deploy.Effect {
 	return w.mode.Injection(f.Kind)(n, f) // there is one, or the fault is not applicable
 }
 
+// between says of links that they are between two hosts, or only that from one to the other.
+func between(a, b string, oneWay bool) func(from, to string) bool {
+	return func(from, to string) bool { return from == a && to == b || !oneWay && from == b && to == a }
+}
+
+// around says of links that they are between hosts and all others, or only those to others.
+func around(hosts []string, oneWay bool) func(from, to string) bool {
+	inside := map[string]bool{}
+	for _, host := range hosts {
+		inside[host] = true
+	}
+	return func(from, to string) bool {
+		return inside[from] && !inside[to] || !oneWay && inside[to] && !inside[from]
+	}
+}
+
 func pause(w *world, _ int, f *fault.Fault) deploy.Effect {
-	return deploy.Effect{Lift: w.net.Pause(f.Target)}
+	return deploy.Cut(w.net, w.net.Pause(f.Target), around(f.Hosts(), false))
 }
 
 func partition(w *world, _ int, f *fault.Fault) deploy.Effect {
-	return deploy.Effect{Lift: w.net.Partition(f.Target, f.Peer, f.OneWay)}
+	return deploy.Cut(w.net, w.net.Partition(f.Target, f.Peer, f.OneWay), between(f.Target, f.Peer, f.OneWay))
+}
+
+// cut keeps messages from arriving on the links between hosts that it says, of pairs that
+// are cut in both directions at once.
+func (w *world) cut(from, to []string, oneWay bool, cuts func(from, to string) bool) deploy.Effect {
+	var lifts []func()
+	for _, a := range from {
+		for _, b := range to {
+			if cuts(a, b) {
+				lifts = append(lifts, w.net.Partition(a, b, oneWay))
+			}
+		}
+	}
+	return deploy.Cut(w.net, deploy.Together(lifts), cuts)
 }
 
 // partitionGroup cuts each target off from every host that is none.
 func partitionGroup(w *world, _ int, f *fault.Fault) deploy.Effect {
-	inside := map[string]bool{}
 	targets := w.plan.Present(f.Targets)
-	for _, host := range targets {
-		inside[host] = true
-	}
-	var lifts []func()
-	for _, from := range targets {
-		for _, to := range w.hosts() {
-			if !inside[to] {
-				lifts = append(lifts, w.net.Partition(from, to, f.OneWay))
-			}
-		}
-	}
-	return deploy.Effect{Lift: deploy.Together(lifts)}
+	e := w.cut(targets, w.hosts(), f.OneWay, around(targets, f.OneWay))
+	e.Hosts = targets
+	return e
 }
 
 // partitionRing cuts each pair of targets that are not neighbours.
 func partitionRing(w *world, _ int, f *fault.Fault) deploy.Effect {
-	var lifts []func()
 	targets := w.plan.Present(f.Targets)
-	n := len(targets)
-	for i, a := range targets {
-		for j := i + 1; j < n; j++ {
-			if neighbours := j == i+1 || i == 0 && j == n-1; !neighbours {
-				lifts = append(lifts, w.net.Partition(a, targets[j], false))
-			}
-		}
+	place := map[string]int{}
+	for i, host := range targets {
+		place[host] = i + 1
 	}
-	return deploy.Effect{Lift: deploy.Together(lifts)}
+	n := len(targets)
+	e := w.cut(targets, targets, true, func(from, to string) bool {
+		i, j := place[from], place[to]
+		return i > 0 && j > 0 && (i-j+n)%n > 1 && (j-i+n)%n > 1
+	})
+	e.Hosts = targets
+	return e
 }
 
 func blackHole(w *world, _ int, f *fault.Fault) deploy.Effect {
-	w.net.BlackHole(f.Target, f.Peer)
-	return deploy.Effect{Lift: w.net.Partition(f.Target, f.Peer, false)}
+	dead := w.net.BlackHole(f.Target, f.Peer)
+	e := partition(w, 0, f)
+	held := e.Did
+	e.Did = func() []int64 { return append([]int64{dead}, held()...) }
+	return e
 }
 
 func reset(w *world, _ int, f *fault.Fault) deploy.Effect {
-	w.net.Reset(f.Target, f.Peer)
-	return deploy.Effect{}
+	return deploy.Effect{Did: deploy.Did(w.net.Reset(f.Target, f.Peer))}
 }
 
 func slowLink(w *world, _ int, f *fault.Fault) deploy.Effect {
@@ -114,15 +137,19 @@ func slowLink(w *world, _ int, f *fault.Fault) deploy.Effect {
 	if f.Kind == fault.Clog {
 		link.LatencyMin = 0
 	}
-	return deploy.Effect{Lift: w.net.Slow(f.Target, f.Peer, link)}
+	return deploy.Effect{Lift: w.net.Slow(f.Target, f.Peer, link), Did: deploy.Since(func() int64 {
+		sent, _ := w.net.Sent(between(f.Target, f.Peer, false))
+		return sent
+	})}
 }
 
 func resolution(w *world, _ int, f *fault.Fault) deploy.Effect {
 	service := w.serviceOf(f.Target)
+	fails := service.Withhold
 	if f.Kind == fault.DNSFailure {
-		return deploy.Effect{Lift: service.Unresolve(f.Target)}
+		fails = service.Unresolve
 	}
-	return deploy.Effect{Lift: service.Withhold(f.Target)}
+	return deploy.Effect{Lift: fails(f.Target), Did: deploy.Since(func() int64 { return service.Failed(f.Target) })}
 }
 
 // serviceOf returns the Service by which a client finds its servers.

@@ -13,8 +13,16 @@ import (
 
 func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
-	k.stop()
-	return deploy.Effect{Lift: func() { k.start(f.Lag.Std()) }}
+	ended, behind := k.stop(), int64(0)
+	return deploy.Effect{
+		Lift: func() { behind = k.start(f.Lag.Std()) },
+		Did: func() []int64 {
+			if f.Lag == 0 {
+				return []int64{ended}
+			}
+			return []int64{ended, behind}
+		},
+	}
 }
 
 // kubeLoss takes a kube-apiserver away. In silence, its Service goes on naming it
@@ -22,12 +30,10 @@ func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 func kubeLoss(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
 	if f.How != fault.Silent {
-		k.stop()
-		return deploy.Effect{Lift: func() { k.start(0) }}
+		return deploy.Effect{Did: deploy.Did(k.stop()), Lift: func() { k.start(0) }}
 	}
 	up := w.net.Down(f.Target)
-	k.stopUnnoticed()
-	return deploy.Effect{Lift: func() {
+	return deploy.Effect{Did: deploy.Did(k.stopUnnoticed()), Lift: func() {
 		up()
 		k.start(0)
 	}}
@@ -41,7 +47,8 @@ func kubeLag(w *world, _ int, f *fault.Fault) deploy.Effect {
 	if f.Kind == fault.KubeFreeze {
 		lag = frozen
 	}
-	return deploy.Effect{Lift: w.apiserver(f.Target).addLag(lag)}
+	k := w.apiserver(f.Target)
+	return deploy.Effect{Lift: k.addLag(lag), Did: deploy.Since(k.late)}
 }
 
 func kubeWatches(w *world, _ int, f *fault.Fault) deploy.Effect {
@@ -50,11 +57,9 @@ func kubeWatches(w *world, _ int, f *fault.Fault) deploy.Effect {
 		return deploy.Void(f.Target + " was down")
 	}
 	if f.Kind == fault.KubeExpire {
-		k.server.ExpireWatches()
-	} else {
-		k.server.CloseWatches()
+		return deploy.Effect{Did: deploy.Did(k.server.ExpireWatches())}
 	}
-	return deploy.Effect{}
+	return deploy.Effect{Did: deploy.Did(k.server.CloseWatches())}
 }
 
 // kubeRule makes a kube-apiserver treat some requests badly, over its restarts.
@@ -70,7 +75,7 @@ func kubeRule(w *world, n int, f *fault.Fault) deploy.Effect {
 	case fault.KubeConflicts:
 		r.only, r.fail = updates, kube.Fail{Code: 409}
 	}
-	return deploy.Effect{Lift: w.apiserver(f.Target).addRule(r)}
+	return deploy.Lasting(w.apiserver(f.Target).addRule(r))
 }
 
 // rule says what becomes of some requests. Which ones is drawn from a stream of
@@ -82,6 +87,7 @@ type rule struct {
 	only  func(*kube.Request) bool // nil: all
 	fail  kube.Fail
 	asked int // so far
+	hit   int64
 }
 
 func (r *rule) catches(q *kube.Request) bool {
@@ -90,19 +96,25 @@ func (r *rule) catches(q *kube.Request) bool {
 	}
 	r.asked++
 	draw := stream.New().Number(r.seed).Number(uint64(r.asked)).Text("rule").Text("\x00").Text(r.name).Draw()
-	return draw%100 < uint64(r.share)
+	if draw%100 >= uint64(r.share) {
+		return false
+	}
+	r.hit++
+	return true
 }
 
 func updates(q *kube.Request) bool { return q.Verb == "update" || q.Verb == "patch" }
 
-func (k *apiserver) addRule(r *rule) (remove func()) {
+// addRule puts a rule in force. remove returns how many requests it has caught.
+func (k *apiserver) addRule(r *rule) (remove func() int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.rules = append(k.rules, r)
-	return func() {
+	return func() int64 {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.rules = slices.DeleteFunc(k.rules, func(other *rule) bool { return other == r })
+		return r.hit
 	}
 }
 
@@ -133,6 +145,14 @@ func (k *apiserver) updateLag() {
 	if k.down == 0 {
 		k.server.SetLag(k.lag())
 	}
+}
+
+// late returns how many writes came late to the watch caches that it had so far.
+func (k *apiserver) late() int64 {
+	if k.down > 0 {
+		return k.lateBefore
+	}
+	return k.lateBefore + k.server.Late()
 }
 
 func (k *apiserver) lag() time.Duration {

@@ -31,22 +31,25 @@ type host struct {
 // slowness makes an agent read slowly, over its restarts.
 type slowness struct {
 	bytesPerSecond int
-	lift           func() // for the running process
+	lift           func() int64 // for the running process
+	did            int64        // reads of earlier processes that it held up
 }
 
-func (h *host) stop(graceful bool) {
+// stop returns how many processes it ends, as those of other hosts do.
+func (h *host) stop(graceful bool) int64 {
 	if h.down++; h.down > 1 {
-		return
+		return 0
 	}
 	if !graceful {
 		h.Kill()
-		return
+		return 1
 	}
 	h.stopped = make(chan struct{})
 	go func() {
 		defer close(h.stopped)
 		h.Stop(agent.DefaultGrace)
 	}()
+	return 1
 }
 
 func (h *host) start() {
@@ -59,6 +62,7 @@ func (h *host) start() {
 	}
 	deploy.Must(h.Start())
 	for _, s := range h.slow {
+		s.did += s.lift()
 		s.lift = h.SlowReads(s.bytesPerSecond)
 	}
 }
@@ -89,15 +93,16 @@ func (w *world) agentExits(h *host, incarnation int, reason error) {
 	})
 }
 
-func (h *host) slowDown(bytesPerSecond int) (lift func()) {
-	s := &slowness{bytesPerSecond: bytesPerSecond, lift: func() {}}
+// slowDown makes the agent read slowly. lift returns how many reads had to wait.
+func (h *host) slowDown(bytesPerSecond int) (lift func() int64) {
+	s := &slowness{bytesPerSecond: bytesPerSecond, lift: func() int64 { return 0 }}
 	if h.down == 0 {
 		s.lift = h.SlowReads(bytesPerSecond)
 	}
 	h.slow = append(h.slow, s)
-	return func() {
+	return func() int64 {
 		h.slow = slices.DeleteFunc(h.slow, func(other *slowness) bool { return other == s })
-		s.lift()
+		return s.did + s.lift()
 	}
 }
 
@@ -108,15 +113,16 @@ type operatorHost struct {
 	down int // faults that hold the operator down
 }
 
-func (o *operatorHost) stop(graceful bool) {
+func (o *operatorHost) stop(graceful bool) int64 {
 	if o.down++; o.down > 1 {
-		return
+		return 0
 	}
 	if graceful {
 		o.Stop()
 	} else {
 		o.Kill()
 	}
+	return 1
 }
 
 func (o *operatorHost) start() {
@@ -133,6 +139,7 @@ type apiserver struct {
 	incarnation int
 	down        int             // faults that hold it down
 	lags        []time.Duration // of its watch cache, in force
+	lateBefore  int64           // writes that came late to the watch caches of ended processes
 
 	mu    sync.Mutex
 	rules []*rule // in force, the eldest first
@@ -140,13 +147,13 @@ type apiserver struct {
 
 func newAPIServer(w *world, name string) *apiserver { return &apiserver{w: w, name: name, down: 1} }
 
-func (k *apiserver) stop() {
+func (k *apiserver) stop() int64 {
 	if k.down++; k.down > 1 {
-		return
+		return 0
 	}
 	k.w.kubeSvc.SetReady(k.name, false)
 	k.w.net.Kill(k.name)
-	k.close()
+	return k.close()
 }
 
 // leaseOfEndpoint is how long a kube-apiserver that is gone without a word stays
@@ -154,9 +161,9 @@ func (k *apiserver) stop() {
 const leaseOfEndpoint = 15 * time.Second
 
 // stopUnnoticed ends the process of a host that is down.
-func (k *apiserver) stopUnnoticed() {
+func (k *apiserver) stopUnnoticed() int64 {
 	if k.down++; k.down > 1 {
-		return
+		return 0
 	}
 	incarnation := k.incarnation
 	go func() {
@@ -167,18 +174,21 @@ func (k *apiserver) stopUnnoticed() {
 			}
 		})
 	}()
-	k.close()
+	return k.close()
 }
 
-func (k *apiserver) close() {
+func (k *apiserver) close() int64 {
 	k.server.Close()
+	k.lateBefore += k.server.Late()
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Down, Kind: "kube", Inc: k.incarnation})
+	return 1
 }
 
-// start starts the process with a watch cache that begins lag behind the store.
-func (k *apiserver) start(lag time.Duration) {
+// start starts the process with a watch cache that begins lag behind the store, and
+// returns how many writes that are.
+func (k *apiserver) start(lag time.Duration) (behind int64) {
 	if k.down--; k.down > 0 {
-		return
+		return 0
 	}
 	lis, err := k.w.net.Host(k.name).Listen(kubePort)
 	deploy.Must(err)
@@ -186,6 +196,7 @@ func (k *apiserver) start(lag time.Duration) {
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
 	hosts.Run(k.name, func() error { return k.run(lis, lag) }) //nolint:errcheck // it returns none
 	k.w.kubeSvc.SetReady(k.name, true)
+	return k.server.Late()
 }
 
 func (k *apiserver) run(lis net.Listener, lag time.Duration) error {

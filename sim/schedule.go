@@ -2,10 +2,12 @@ package sim
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -17,7 +19,8 @@ type schedule struct {
 	churn    time.Time // the start of the phase
 	triggers *triggers
 	fired    chan firing
-	steps    []step // in order of time, those of one instant in the order in which they were added
+	stay     []func() // what records what faults did that are never lifted
+	steps    []step   // in order of time, those of one instant in the order in which they were added
 }
 
 // step is what is due at a time.
@@ -86,6 +89,9 @@ func (s *schedule) run() {
 	for _, step := range s.steps { // what would end later
 		s.w.do(step.run)
 	}
+	for _, did := range s.stay {
+		did()
+	}
 }
 
 func (s *schedule) now() time.Duration { return time.Since(s.churn) }
@@ -104,30 +110,55 @@ func (s *schedule) begin(i int) {
 		s.unfired(i, effect.Void)
 		return
 	}
-	s.record(history.Fault, i, f.Sentence())
+	r := s.about(history.Fault, i, f.Sentence())
+	if effect.Hosts != nil {
+		r.Key = strings.Join(effect.Hosts, ",")
+	}
+	if effect.Peers != nil {
+		r.Peer = strings.Join(effect.Peers, ",")
+	}
+	for _, what := range f.Disturbs() {
+		r.Op = strings.TrimPrefix(r.Op+","+string(what), ",")
+	}
+	s.w.rec.record(r)
 	end := func() {
 		if effect.Lift != nil {
 			effect.Lift()
 		}
-		s.record(history.Heal, i, f.Sentence())
+		r.Verb = history.Heal
+		s.w.rec.record(r)
+		s.did(r, f, effect.Did())
 	}
 	switch {
 	case effect.Over != nil:
 		go func() {
 			<-effect.Over
-			s.record(history.Heal, i, f.Sentence())
+			end()
 		}()
-	case !effect.Stays:
+	case effect.Stays:
+		s.stay = append(s.stay, func() { s.did(r, f, effect.Did()) })
+	default:
 		s.add(start+f.For.Std(), end)
 	}
 }
 
-// unfired records that a fault of the plan has not happened, and why.
-func (s *schedule) unfired(i int, why string) {
-	s.record(history.Unfired, i, why)
+// did records what a fault has done.
+func (s *schedule) did(r history.Record, f *fault.Fault, counts []int64) {
+	var did []string
+	for i, what := range f.Disturbs() {
+		did = append(did, fmt.Sprintf("%s:%d", what, counts[i]))
+	}
+	r.Verb, r.Value = history.Effect, strings.Join(did, " ")
+	s.w.rec.record(r)
 }
 
-func (s *schedule) record(verb history.Verb, i int, value string) {
+// unfired records that a fault of the plan has not happened, and why.
+func (s *schedule) unfired(i int, why string) {
+	s.w.rec.record(s.about(history.Unfired, i, why))
+}
+
+// about returns a record about a fault of the plan.
+func (s *schedule) about(verb history.Verb, i int, value string) history.Record {
 	f := &s.w.plan.Faults[i]
-	s.w.rec.record(history.Record{Actor: "world", Verb: verb, Kind: string(f.Kind), Key: strings.Join(f.Hosts(), ","), Peer: f.Peer, Rev: int64(i + 1), Value: value})
+	return history.Record{Actor: "world", Verb: verb, Kind: string(f.Kind), Key: strings.Join(f.Hosts(), ","), Peer: f.Peer, Rev: int64(i + 1), Value: value}
 }

@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -15,13 +16,14 @@ func (w *world) apply(r *history.Record) {
 			w.churn = r.At
 		}
 	case history.Fault:
-		w.faults.begin(r)
-		if r.Kind == "etcd-compaction" {
-			w.makeReplica(r.Key).compacted = r.At
+		if f := w.faults.begin(); f.Is(disturb.RevisionsLost) {
+			for _, host := range f.Hosts {
+				w.makeReplica(host).compacted = r.At
+			}
 		}
 		w.updateReach()
 	case history.Heal:
-		w.faults.end(r)
+		w.faults.end(r.Rev)
 		w.updateReach()
 	case history.Up, history.Down:
 		w.applyProcess(r)

@@ -78,8 +78,8 @@ const (
 	ipGone    = "6 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/ns/one rv=6\n"
 	inView    = "3.5 a0 see endpoint 10.0.0.1 value=one peer=r0 store=s0 inc=1\n"
 	ipOfOther = "6.5 k0 truth endpoint 10.0.0.1 value=two op=put owner=CiliumEndpoint/ns/two rv=7\n"
-	cutOff    = "4 world fault partition-group k0,k1 value=x rev=1\n"
-	cutOne    = "4 world fault partition r1 peer=k0 value=x rev=1\n"
+	cutOff    = "4 world fault partition-group k0,k1 value=x op=cut rev=1\n"
+	cutOne    = "4 world fault partition r1 peer=k0 value=x op=cut rev=1\n"
 )
 
 func tell(t *testing.T, stories map[string]story) {

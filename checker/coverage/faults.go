@@ -2,103 +2,82 @@ package coverage
 
 import (
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// faults are the faults in force.
+// faults are the faults of a run, as far as it has come.
 type faults struct {
-	force map[int64]inForce        // by number
-	last  map[string]time.Duration // by kind: when one last took effect
-	kinds map[string]int           // by kind: how many are in force
+	ahead []*index.Fault
+	force []*index.Fault           // in force
+	last  map[string]time.Duration // by kind: when one last took effect that did something
 }
 
-type inForce struct {
-	kind  string
-	hosts []string
-	peer  string
-}
-
-func newFaults() faults {
-	return faults{force: map[int64]inForce{}, last: map[string]time.Duration{}, kinds: map[string]int{}}
-}
-
-func (f *faults) begin(r *history.Record) {
-	var hosts []string
-	if r.Key != "" {
-		hosts = strings.Split(r.Key, ",")
+func (f *faults) begin() *index.Fault {
+	begun := f.ahead[0]
+	f.ahead, f.force = f.ahead[1:], append(f.force, begun)
+	if begun.Did {
+		f.last[begun.Kind] = begun.From
 	}
-	f.force[r.Rev] = inForce{r.Kind, hosts, r.Peer}
-	f.last[r.Kind] = r.At
-	f.kinds[r.Kind]++
+	return begun
 }
 
-func (f *faults) end(r *history.Record) {
-	if _, known := f.force[r.Rev]; known {
-		delete(f.force, r.Rev)
-		f.kinds[r.Kind]--
-	}
+func (f *faults) end(number int64) {
+	f.force = slices.DeleteFunc(f.force, func(one *index.Fault) bool { return one.Number == number })
 }
 
 // cut tells whether messages between two hosts are lost, in one direction or both.
 func (f *faults) cut(a, b string) bool {
-	for _, one := range f.force {
-		if one.cuts(a, b) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.force, func(one *index.Fault) bool { return cuts(one, a, b) })
 }
 
-func (f inForce) cuts(a, b string) bool {
-	names := func(host string) bool { return slices.Contains(f.hosts, host) }
-	switch f.kind {
-	case "partition", "black-hole":
-		return names(a) && f.peer == b || names(b) && f.peer == a
-	case "partition-group":
-		return names(a) != names(b)
-	case "partition-ring":
-		i, j, n := slices.Index(f.hosts, a), slices.Index(f.hosts, b), len(f.hosts)
+func cuts(f *index.Fault, a, b string) bool {
+	names := func(host string) bool { return slices.Contains(f.Hosts, host) }
+	switch {
+	case f.Is(disturb.CutRing):
+		i, j, n := slices.Index(f.Hosts, a), slices.Index(f.Hosts, b), len(f.Hosts)
 		return i >= 0 && j >= 0 && (i-j+n)%n > 1 && (j-i+n)%n > 1
-	case "pause":
-		return names(a) || names(b)
+	case !f.Is(disturb.Cut, disturb.CutOneWay):
+		return false
+	case len(f.Peers) == 0:
+		return names(a) != names(b)
 	}
-	return false
+	return names(a) && slices.Contains(f.Peers, b) || names(b) && slices.Contains(f.Peers, a)
 }
 
 // frozen tells whether the writer of a replica is frozen.
 func (f *faults) frozen(host string) bool {
-	for _, one := range f.force {
-		if one.kind == "writer-pause" && slices.Contains(one.hosts, host) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.force, func(one *index.Fault) bool {
+		return one.Is(disturb.WriterFrozen) && slices.Contains(one.Hosts, host)
+	})
 }
 
-// strikes tells whether a fault in force names a host of the role.
-func (f *faults) strikes(role mode.Role) bool {
+// felt are the faults in force that do something.
+func (f *faults) felt() (all []*index.Fault) {
 	for _, one := range f.force {
-		if role.Is(one.peer) {
-			return true
-		}
-		for _, host := range one.hosts {
-			if role.Is(host) {
-				return true
-			}
+		if one.Did {
+			all = append(all, one)
 		}
 	}
-	return false
+	return all
+}
+
+// strikes tells whether a fault in force that does something strikes a host of the role.
+func (f *faults) strikes(role mode.Role) bool {
+	return slices.ContainsFunc(f.felt(), func(one *index.Fault) bool {
+		return slices.ContainsFunc(one.Peers, role.Is) || slices.ContainsFunc(one.Hosts, role.Is)
+	})
 }
 
 // aftermath is how long a fault is felt that takes effect at one instant.
 const aftermath = 10 * time.Second
 
-// felt tells whether a fault of the kind is in force, or was a moment ago.
-func (f *faults) felt(kind string, now time.Duration) bool {
+// feels tells whether a fault of the kind that does something is in force, or was a moment
+// ago.
+func (f *faults) feels(kind string, now time.Duration) bool {
 	at, happened := f.last[kind]
-	return f.kinds[kind] > 0 || happened && now-at <= aftermath
+	return happened && now-at <= aftermath || slices.ContainsFunc(f.felt(), func(one *index.Fault) bool { return one.Kind == kind })
 }

@@ -7,15 +7,19 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// together tells whether a fault begins so that so many are in force.
+// together tells whether a fault begins so that so many are in force, as everywhere not
+// counting those that do nothing.
 func together(n int) predicate {
-	return func(w *world, _ *history.Record) bool { return len(w.faults.force) == n }
+	return func(w *world, r *history.Record) bool {
+		felt := w.faults.felt()
+		return len(felt) == n && felt[n-1].Number == r.Rev
+	}
 }
 
 // strike tells whether a fault begins so that hosts of both roles are struck.
 func strike(one, other mode.Role) predicate {
 	return func(w *world, _ *history.Record) bool {
-		return len(w.faults.force) > 1 && w.faults.strikes(one) && w.faults.strikes(other)
+		return len(w.faults.felt()) > 1 && w.faults.strikes(one) && w.faults.strikes(other)
 	}
 }
 
@@ -77,15 +81,15 @@ func kindMarks(kinds []string) (all []Mark) {
 	for _, kind := range kinds {
 		all = append(all, Mark{
 			Name: "happened." + kind, verbs: on(history.Fault),
-			Sentence: "a fault of the kind " + kind + " took effect",
-			before:   func(_ *world, r *history.Record) bool { return r.Kind == kind },
+			Sentence: "a fault of the kind " + kind + " took effect and did something",
+			before:   func(w *world, r *history.Record) bool { return r.Kind == kind && w.faults.ahead[0].Did },
 		})
 	}
 	for _, kind := range kinds {
 		all = append(all, Mark{
 			Name: "connected-under." + kind, verbs: on(history.Connect),
-			Sentence: "an agent connected with a replica while a fault of the kind " + kind + " was in force, or within 10 s of its instant",
-			before:   func(w *world, r *history.Record) bool { return w.faults.felt(kind, r.At) },
+			Sentence: "an agent connected with a replica while a fault of the kind " + kind + " that did something was in force, or within 10 s of its instant",
+			before:   func(w *world, r *history.Record) bool { return w.faults.feels(kind, r.At) },
 		})
 	}
 	return all

@@ -118,8 +118,8 @@ var replicaMarks = []Mark{
 	},
 	{
 		Name: "canary-under-fault", verbs: on(history.Put),
-		Sentence: "a canary was put while a fault was in force",
-		before:   func(w *world, r *history.Record) bool { return canary(r) && len(w.faults.force) > 0 },
+		Sentence: "a canary was put while a fault that did something was in force",
+		before:   func(w *world, r *history.Record) bool { return canary(r) && len(w.faults.felt()) > 0 },
 	},
 	{
 		Name: "canary-cut-off", verbs: on(history.Put),

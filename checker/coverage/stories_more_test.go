@@ -58,8 +58,8 @@ var storeStories = map[string]story{
 		full + connected + listed + "5 r1 call meta cilium/state/ip/v1/default/ op=range end=x peer=a0 store=s1 rev=1\n",
 	},
 	"list-again-after-compaction": {
-		full + connected + listed + "4 world fault etcd-compaction r0 value=x rev=1\n5 r0 call meta cilium/state/ip/v1/default/ op=range end=x peer=a0 store=s0 rev=1\n",
-		full + connected + listed + "4 world fault etcd-compaction r1 value=x rev=1\n5 r0 call meta cilium/state/ip/v1/default/ op=range end=x peer=a0 store=s0 rev=1\n",
+		full + connected + listed + "4 world fault etcd-compaction r0 value=x op=revisions-lost rev=1\n5 r0 call meta cilium/state/ip/v1/default/ op=range end=x peer=a0 store=s0 rev=1\n",
+		full + connected + listed + "4 world fault etcd-compaction r1 value=x op=revisions-lost rev=1\n5 r0 call meta cilium/state/ip/v1/default/ op=range end=x peer=a0 store=s0 rev=1\n",
 	},
 	"list-in-pages": {
 		full + "2 r0 call meta cilium/state/ip/v1/default/ op=range end=x peer=a0 store=s0 rev=1 more=true\n",
@@ -243,21 +243,21 @@ var kubeStories = map[string]story{
 
 // Faults that name hosts of two letters.
 func pair(one, other string) string {
-	return "1 world fault pause " + one + " value=x rev=1\n1 world fault pause " + other + " value=x rev=2\n"
+	return "1 world fault pause " + one + " value=x op=cut rev=1\n1 world fault pause " + other + " value=x op=cut rev=2\n"
 }
 
 var faultStories = func() map[string]story {
-	three := pair("r0", "r1") + "1 world fault pause a0 value=x rev=3\n"
+	three := pair("r0", "r1") + "1 world fault pause a0 value=x op=cut rev=3\n"
 	stories := map[string]story{
-		"faults-two":                  {pair("r0", "r1"), "1 world fault pause r0 value=x rev=1\n1 world heal pause r0 value=x rev=1\n1 world fault pause r1 value=x rev=2\n"},
+		"faults-two":                  {pair("r0", "r1"), "1 world fault pause r0 value=x op=cut rev=1\n1 world heal pause r0 value=x rev=1\n1 world fault pause r1 value=x op=cut rev=2\n"},
 		"faults-three":                {three, pair("r0", "r1")},
-		"faults-five":                 {three + "1 world fault pause a1 value=x rev=4\n1 world fault pause a2 value=x rev=5\n", three},
+		"faults-five":                 {three + "1 world fault pause a1 value=x op=cut rev=4\n1 world fault pause a2 value=x op=cut rev=5\n", three},
 		"faults-replica-and-kube":     {pair("r0", "k0"), pair("r0", "a0")},
 		"faults-replica-and-agent":    {pair("r0", "a0"), pair("r0", "k0")},
 		"faults-agent-and-kube":       {pair("k0", "a0"), pair("r0", "k0")},
 		"faults-operator-and-replica": {pair("o0", "r0"), pair("o0", "k0")},
-		"fault-by-trigger":            {`1 world fault pause r0 value="when a0 connects: r0 is paused" rev=1` + "\n", pair("r0", "r1")},
-		"fault-before-complete-boot":  {agents + "4 world fault pause r0 value=x rev=1\n", full + "3 a0 up agent - inc=1\n3 a0 synced endpoint - value=synced inc=1\n4 world fault pause r0 value=x rev=1\n"},
+		"fault-by-trigger":            {`1 world fault pause r0 value="when a0 connects: r0 is paused" op=cut rev=1` + "\n", pair("r0", "r1")},
+		"fault-before-complete-boot":  {agents + "4 world fault pause r0 value=x op=cut rev=1\n", full + "3 a0 up agent - inc=1\n3 a0 synced endpoint - value=synced inc=1\n4 world fault pause r0 value=x op=cut rev=1\n"},
 		"fault-unfired":               {"1 world unfired pause r0 value=x rev=1\n", pair("r0", "r1")},
 		"end-unsettled":               {"1 world phase - end value=bound\n", "1 world phase - end value=settled\n"},
 	}

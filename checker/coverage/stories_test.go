@@ -40,8 +40,8 @@ var failoverStories = map[string]story{
 		full + second + connected + cutOne + toSecond,
 	},
 	"failover-to-frozen-writer": {
-		full + second + connected + "4 world fault writer-pause r1 value=x rev=1\n" + toSecond,
-		full + second + connected + "4 world fault writer-pause r0 value=x rev=1\n" + toSecond,
+		full + second + connected + "4 world fault writer-pause r1 value=x op=writer-frozen rev=1\n" + toSecond,
+		full + second + connected + "4 world fault writer-pause r0 value=x op=writer-frozen rev=1\n" + toSecond,
 	},
 	"failover-to-smaller-store": {
 		full + connected + inView + toSecond,
@@ -140,8 +140,8 @@ var replicaStories = map[string]story{
 		full + "2 r0 down etcd - store=s0 inc=1\n",
 	},
 	"canary-under-fault": {
-		full + "2 world fault reset a0 peer=r0 value=x rev=1\n2 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=s1 rev=4\n",
-		full + "2 world fault reset a0 peer=r0 value=x rev=1\n2 world heal reset a0 peer=r0 value=x rev=1\n2 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=s1 rev=4\n",
+		full + "2 world fault reset a0 peer=r0 value=x op=connections-reset rev=1\n2 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=s1 rev=4\n",
+		full + "2 world fault reset a0 peer=r0 value=x op=connections-reset rev=1\n2 world heal reset a0 peer=r0 value=x rev=1\n2 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=s1 rev=4\n",
 	},
 	"canary-cut-off": {
 		full + cutOff + "5 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=s1 rev=4\n",

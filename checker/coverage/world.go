@@ -118,7 +118,7 @@ func canaryOf(key string) (int, bool) {
 func newWorld(x *index.Index) *world {
 	return &world{
 		history: x, replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
-		leaders: map[string]bool{}, faults: newFaults(), entries: map[int32]*entry{}, views: index.NewEnding(x.Views), events: x.Views.Events,
+		leaders: map[string]bool{}, faults: faults{ahead: x.Faults, last: map[string]time.Duration{}}, entries: map[int32]*entry{}, views: index.NewEnding(x.Views), events: x.Views.Events,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -31,7 +32,7 @@ const (
 )
 
 func checkLeases(in *property.Input) property.Result {
-	c := leaseCheck{in: in, leases: map[leaseKey]*leaseLife{}, disturbed: index.Disturbances(in.Records, hindersWriter, "writer", "etcd")}
+	c := leaseCheck{in: in, leases: map[leaseKey]*leaseLife{}, disturbed: in.Disturbances(hindersWriter, "writer", "etcd")}
 	for i := range in.Records {
 		if r := &in.Records[i]; r.Verb == history.Lease {
 			c.lease(i, r)
@@ -243,18 +244,11 @@ func (c *leaseCheck) restarted(granted int, end *history.Record) bool {
 	return false
 }
 
-// clockJump is a fault of an instant: it makes leases end early that are not renewed
-// after it.
-const clockJump = "etcd-clock"
-
-// hindersWriter reports whether a kind of fault leaves a replica's processes up and keeps
-// them from renewing leases or from putting keys back.
-func hindersWriter(kind string) bool {
-	switch kind {
-	case "writer-pause", "etcd-slow", "etcd-stall", "etcd-quota", clockJump:
-		return true
-	}
-	return false
+// hindersWriter reports whether a fault leaves a replica's processes up and keeps them
+// from renewing leases or from putting keys back. A clock that jumps does so in an
+// instant: it makes leases end early that are not renewed after it.
+func hindersWriter(f *index.Fault) bool {
+	return f.Is(disturb.WriterFrozen, disturb.EtcdLate, disturb.EtcdFull, disturb.LeasesAged)
 }
 
 // undisturbed reports whether nothing disturbed a replica from an instant to another.
@@ -264,7 +258,9 @@ func (c *leaseCheck) undisturbed(host string, from, to time.Duration) bool {
 
 // clockJumped reports whether the lease clock of a replica's etcd jumped in a time.
 func (c *leaseCheck) clockJumped(host string, from, to time.Duration) bool {
-	return slices.ContainsFunc(c.disturbed[host], func(d index.Disturbance) bool { return d.Kind == clockJump && d.From <= to && d.To >= from })
+	return slices.ContainsFunc(c.disturbed[host], func(d index.Disturbance) bool {
+		return d.Fault != nil && d.Fault.Is(disturb.LeasesAged) && d.From <= to && d.To >= from
+	})
 }
 
 // quietFor returns the instant when nothing has disturbed a replica for so long, not
@@ -274,7 +270,7 @@ func (c *leaseCheck) quietFor(host string, from, long time.Duration) (time.Durat
 		if d.To < from || d.From > from+long {
 			continue
 		}
-		if d.Kind == index.Down {
+		if d.Fault == nil {
 			return 0, false
 		}
 		from = d.To

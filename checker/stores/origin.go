@@ -30,7 +30,7 @@ const refusal = 10 * time.Second
 func checkRevisionOrigin(in *property.Input) property.Result {
 	c := originCheck{
 		in: in, told: map[string]map[string]lastTold{}, open: map[int64]*index.Watching{},
-		faults: index.Disturbances(in.Records, func(string) bool { return true }), departures: index.Departures(in.Records),
+		faults: in.Disturbances(func(*index.Fault) bool { return true }), departures: index.Departures(in.Records),
 	}
 	for _, w := range in.Watches.Etcd {
 		c.open[in.Records[w.Open].ID] = w

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/disturb"
 )
 
 // Verdict is what became of a history.
@@ -106,9 +107,9 @@ func (k *keyRun) number(value string) uint8 {
 	return n
 }
 
-// struck reports whether one of the faults happened before a record.
-func (c *checker) struck(i int32, kinds []string) bool {
-	return slices.ContainsFunc(c.Faults, func(f int32) bool { return f < i && slices.Contains(kinds, c.Records[f].Kind) })
+// struck reports whether a fault disturbed something so before a record.
+func (c *checker) struck(i int32, how disturb.Kind) bool {
+	return slices.ContainsFunc(c.Faults, func(f *index.Fault) bool { return f.Begin < i && f.Is(how) })
 }
 
 // madeNamespace reports whether a namespace was created between two records.

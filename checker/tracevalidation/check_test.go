@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/model/disturb"
+
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -155,7 +157,7 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 	staleList := func(cause bool) func(*script) {
 		return func(t *script) {
 			if cause {
-				t.fault("kube-lag")
+				t.fault(disturb.CacheBehind)
 			}
 			t.claim("web", "web2")
 			t.put("r0", "s0", "web2")
@@ -190,7 +192,7 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 	stalled := func(cause bool) func(*script) {
 		return func(t *script) {
 			if cause {
-				t.fault("etcd-stall")
+				t.fault(disturb.EtcdLate)
 			}
 			t.claim("web", "web2")
 			t.claim("web", "web3")

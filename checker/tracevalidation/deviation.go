@@ -5,6 +5,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -44,7 +45,7 @@ var stalledRequest = deviation{
 	name:  "stalled-request",
 	what:  "an etcd that applies nothing, or slowly, applies what the writer before the present one had asked for",
 	needs: "a fault that stalls an etcd or makes it slow",
-	cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, slowEtcd) },
+	cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, disturb.EtcdLate) },
 	step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
 		log = log[:min(int(f.before), len(log))]
 		late := images{l: f.run.log}
@@ -95,7 +96,7 @@ var deviations = []*deviation{
 		name:  "stale-list",
 		what:  "the writer's list is from a watch cache that lags behind what was acknowledged when the writer started",
 		needs: "a fault that keeps a watch cache behind",
-		cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, laggingCache) },
+		cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, disturb.CacheBehind) },
 		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
 			if f.sent && !m.emptied() && m.replica.Phase != mesh.Serving {
 				for m := range lists(m, 0, log) {
@@ -201,10 +202,3 @@ var canaryFirst = deviation{
 func allDeviations() []*deviation {
 	return append(slices.Clone(deviations), &canaryFirst, &hearsAgain, &drainsPartOfList)
 }
-
-// laggingCache are the faults with which a kube-apiserver answers a list from a
-// watch cache that is behind.
-var laggingCache = []string{"kube-lag", "kube-freeze", "kube-restart", "kube-loss"}
-
-// slowEtcd are the faults with which an etcd applies late what it was asked for.
-var slowEtcd = []string{"etcd-stall", "etcd-slow"}

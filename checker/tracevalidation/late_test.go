@@ -4,16 +4,18 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/model/disturb"
 )
 
 // What a writer puts has a lease of its own, so a put with an older one tells of what
 // the etcd had not applied in time, even where the present writer might have put the
 // same: it has yet to list, and nobody deletes what it then does not know of.
 func TestAPutWithAnOlderLeaseIsOfAnEarlierWriter(t *testing.T) {
-	late := func(fault string) func(*script) {
+	late := func(how disturb.Kind) func(*script) {
 		return func(t *script) {
 			t.grant("r0", "s0")
-			t.fault(fault)
+			t.fault(how)
 			t.claim("web", "web2")
 			t.down("writer", "r0")
 			t.up("writer", "r0", "")
@@ -23,11 +25,11 @@ func TestAPutWithAnOlderLeaseIsOfAnEarlierWriter(t *testing.T) {
 			t.see("a0", "web2")
 		}
 	}
-	v := told(t, late("etcd-stall"))
+	v := told(t, late(disturb.EtcdLate))
 	require.Empty(t, v.Unexplained)
 	require.Equal(t, []string{"stalled-request"}, needed(v))
 
-	v = told(t, late("kube-freeze"))
+	v = told(t, late(disturb.CacheBehind))
 	require.NotEmpty(t, v.Unexplained)
 	require.Contains(t, v.Unexplained[0].Sentence, `the etcd of r0 (store s0) gets "web2"`)
 	require.Equal(t, Candidate{"a writer before the present one asked for it", "its lease, lease1, is older than the present writer"}, v.Unexplained[0].Candidates[0])
@@ -38,8 +40,8 @@ func TestAPutWithAnOlderLeaseIsOfAnEarlierWriter(t *testing.T) {
 func TestADeletionMayBeOfAnEarlierWriter(t *testing.T) {
 	v := told(t, func(t *script) {
 		t.grant("r0", "s0")
-		t.fault("etcd-stall")
-		t.fault("kube-lag")
+		t.fault(disturb.EtcdLate)
+		t.fault(disturb.CacheBehind)
 		t.release("web", "web")
 		t.claim("web", "web2")
 		t.down("writer", "r0")
@@ -61,7 +63,7 @@ func TestAnEtcdThatWasStalledFromTheStart(t *testing.T) {
 		t.up("etcd", "r1", "s1")
 		t.up("writer", "r1", "")
 		t.grant("r1", "s1")
-		t.fault("etcd-stall")
+		t.fault(disturb.EtcdLate)
 		t.down("writer", "r1")
 		t.release("web", "web")
 		t.del("r0", "s0")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/disturb"
 )
 
 // script writes a history about the address 10.0.0.1, a record each tenth of a
@@ -96,9 +97,9 @@ func (t *script) listed() {
 	t.add("r0 watch meta cilium/state/identities/v1/id peer=a0 store=s0 end=cilium/state/identities/v1/ie rev=%d ask=%d id=%d", t.n, t.n, t.n)
 }
 
-func (t *script) fault(kind string) { t.add("world fault %s k0 value=x rev=1", kind) }
-func (t *script) namespace()        { t.add("k0 write Namespace ns op=create rv=%d", t.n) }
-func (t *script) end()              { t.add("world phase - end value=bound") }
+func (t *script) fault(how disturb.Kind) { t.add("world fault some k0 value=x op=%s rev=1", how) }
+func (t *script) namespace()             { t.add("k0 write Namespace ns op=create rv=%d", t.n) }
+func (t *script) end()                   { t.add("world phase - end value=bound") }
 
 // start brings up the replica r0 with the store s0, which has what is claimed by web,
 // and the agent a0, which reads it.

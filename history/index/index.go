@@ -20,6 +20,7 @@ type Index struct {
 	Left    []history.Record // what was counted after it
 	Views   *Views
 	Stores  []*Store // in the order in which they first occur
+	Faults  []*Fault // in order of their beginning
 	Watches Watches
 	kube    map[string]*KubeKind // by name of the kind
 
@@ -35,7 +36,7 @@ func New(h *history.History) *Index {
 	records := withSessions(h.Records[:end])
 	return &Index{
 		History: h, Records: records, Left: h.Records[end:], Views: indexViews(records), Stores: indexStores(records),
-		Watches: indexWatches(records), kube: indexKube(records),
+		Faults: indexFaults(records), Watches: indexWatches(records), kube: indexKube(records),
 	}
 }
 

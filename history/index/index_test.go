@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/disturb"
 )
 
 const (
@@ -105,19 +106,50 @@ func TestPhases(t *testing.T) {
 }
 
 func TestDisturbances(t *testing.T) {
-	records := []history.Record{
-		{At: second(1), Actor: "world", Verb: history.Fault, Kind: "partition", Key: "r0", Peer: "k0", Rev: 1},
-		{At: second(2), Actor: "r0", Verb: history.Down, Kind: "writer"},
-		{At: second(3), Actor: "r0", Verb: history.Down, Kind: "etcd"},
-		{At: second(4), Actor: "world", Verb: history.Heal, Kind: "partition", Key: "r0", Peer: "k0", Rev: 1},
-		{At: second(5), Actor: "world", Verb: history.Fault, Kind: "reset", Key: "r0", Rev: 2},
-		{At: second(6), Actor: "r0", Verb: history.Up, Kind: "writer"},
-	}
-	counts := func(kind string) bool { return kind == "partition" }
+	x := parsed(t, `
+1 world fault partition r0 value=x op=cut peer=k0 rev=1
+2 r0 down writer - inc=1
+3 r0 down etcd - inc=1
+4 world heal partition r0 value=x op=cut peer=k0 rev=1
+4 world effect partition r0 value=cut:0 op=cut peer=k0 rev=1
+5 world fault reset r0 value=x op=connections-reset rev=2
+6 r0 up writer - inc=2
+`)
+	require.Len(t, x.Faults, 2)
+	cut := x.Faults[0]
 	require.Equal(t, map[string][]Disturbance{
-		"r0": {{"partition", second(1), second(4)}, {Down, second(2), second(6)}},
-		"k0": {{"partition", second(1), second(4)}},
-	}, Disturbances(records, counts, "writer"))
+		"r0": {{cut, second(1), second(4)}, {nil, second(2), second(6)}},
+		"k0": {{cut, second(1), second(4)}},
+	}, x.Disturbances(func(f *Fault) bool { return f.Is(disturb.Cut) }, "writer"))
+}
+
+func TestFaults(t *testing.T) {
+	all := parsed(t, `
+1 world fault black-hole r0 value=x op=connections-dead,cut peer=k0,k1 rev=4
+2 world fault scale-down r1,r2 value=x op=process-ended rev=1
+3 world heal black-hole r0 value=x op=connections-dead,cut peer=k0,k1 rev=4
+3 world effect black-hole r0 value="connections-dead:0 cut:0" peer=k0,k1 rev=4
+4 world effect scale-down r1,r2 value="process-ended:4" rev=1
+5 world fault leader-change - value=x op=cut rev=2
+`).Faults
+	require.Equal(t, []*Fault{
+		{Number: 4, Kind: "black-hole", Disturbs: []disturb.Kind{disturb.ConnectionsDead, disturb.Cut}, Hosts: []string{"r0"}, Peers: []string{"k0", "k1"},
+			From: second(1), To: second(3), Effect: "connections-dead:0 cut:0"},
+		{Number: 1, Begin: 1, Kind: "scale-down", Disturbs: []disturb.Kind{disturb.ProcessEnded}, Hosts: []string{"r1", "r2"},
+			From: second(2), To: second(2), Effect: "process-ended:4", Did: true},
+		{Number: 2, Begin: 5, Kind: "leader-change", Disturbs: []disturb.Kind{disturb.Cut}, From: second(5), To: second(5), Did: true},
+	}, all)
+	require.True(t, all[0].Is(disturb.EtcdFull, disturb.Cut))
+	require.False(t, all[0].Is(disturb.EtcdFull))
+}
+
+// Versions 1 and 2 of the file form do not say what a fault disturbs.
+func TestWhatAFaultDisturbsIsGuessedWhereItIsNotSaid(t *testing.T) {
+	for kind, want := range guessed {
+		f := parsed(t, "1 world fault "+kind+" r0 value=x rev=1\n").Faults[0]
+		require.Equal(t, want, f.Disturbs)
+		require.True(t, f.Did, "what it did is not said either")
+	}
 }
 
 func TestConnections(t *testing.T) {

@@ -2,7 +2,6 @@ package index
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -46,53 +45,38 @@ func ProcessAt(all []Process, at time.Duration) (Process, bool) {
 // Disturbance is a time in which something keeps a host, or a process on it, from its
 // work.
 type Disturbance struct {
-	Kind     string // of the fault, or "down" of a process
+	Fault    *Fault // nil if a process is down
 	From, To time.Duration
 }
 
-// Down is the kind of a disturbance in which a process is down.
-const Down = "down"
-
-// Disturbances returns those of each host in order of their beginning: the faults of the
-// kinds that count, which name the host, and the times between the end and the start of
-// the processes. A fault that is never lifted is taken for one of an instant.
-func Disturbances(records []history.Record, counts func(kind string) bool, processes ...string) map[string][]Disturbance {
+// Disturbances returns those of each host in order of their beginning: the faults that
+// count, which strike the host, and the times between the end and the start of the
+// processes. A fault that is never lifted is taken for one of an instant.
+func (x *Index) Disturbances(counts func(*Fault) bool, processes ...string) map[string][]Disturbance {
 	all := map[string][]Disturbance{}
-	type place struct {
-		host, kind, process string
-		fault               int64
-	}
-	begun := map[place]int{} // index in the host's disturbances
-	begin := func(p place, at, to time.Duration) {
-		begun[p] = len(all[p.host])
-		all[p.host] = append(all[p.host], Disturbance{p.kind, at, to})
-	}
-	end := func(p place, at time.Duration) {
-		if i, ok := begun[p]; ok {
-			all[p.host][i].To = at
-			delete(begun, p)
-		}
-	}
-	for i := range records {
-		r := &records[i]
-		switch r.Verb {
+	down := map[[2]string]int{} // by host and process: index in the host's disturbances
+	faults := x.Faults
+	for i := range x.Records {
+		r := &x.Records[i]
+		switch process := [2]string{r.Actor, r.Kind}; r.Verb {
 		case history.Up:
-			end(place{host: r.Actor, kind: Down, process: r.Kind}, r.At)
+			if i, ok := down[process]; ok {
+				all[r.Actor][i].To = r.At
+				delete(down, process)
+			}
 		case history.Down:
 			if slices.Contains(processes, r.Kind) {
-				begin(place{host: r.Actor, kind: Down, process: r.Kind}, r.At, Forever)
+				down[process] = len(all[r.Actor])
+				all[r.Actor] = append(all[r.Actor], Disturbance{nil, r.At, Forever})
 			}
-		case history.Fault, history.Heal:
-			if !counts(r.Kind) {
+		case history.Fault:
+			f := faults[0]
+			faults = faults[1:]
+			if !counts(f) {
 				continue
 			}
-			for host := range strings.SplitSeq(r.Key+","+r.Peer, ",") {
-				p := place{host: host, kind: r.Kind, fault: r.Rev}
-				if r.Verb == history.Heal {
-					end(p, r.At)
-				} else if host != "" {
-					begin(p, r.At, r.At)
-				}
+			for _, host := range slices.Concat(f.Hosts, f.Peers) {
+				all[host] = append(all[host], Disturbance{f, f.From, f.To})
 			}
 		}
 	}

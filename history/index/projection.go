@@ -13,7 +13,6 @@ type Projections struct {
 	Replicas   []*Replica
 	Agents     []*Agent
 	Leases     Leases
-	Faults     []int32 // Fault records
 	Namespaces []int32 // Write records that created one
 	End        int32   // the record of the phase "end"; -1 if the run was cut short
 }
@@ -120,8 +119,6 @@ func (b *projector) add(i int32, r *history.Record) {
 		if r.Kind == "Namespace" && r.Op == "create" {
 			b.Namespaces = append(b.Namespaces, i)
 		}
-	case history.Fault:
-		b.Faults = append(b.Faults, i)
 	case history.Phase:
 		if r.Key == "end" {
 			b.End = i

@@ -41,7 +41,6 @@ func TestProjections(t *testing.T) {
 	p := x.Projections()
 	require.Same(t, p, x.Projections(), "they are made once")
 	require.Equal(t, []int32{2}, p.Namespaces)
-	require.Equal(t, []int32{11}, p.Faults)
 	require.EqualValues(t, 17, p.End)
 	require.Equal(t, Leases{true, map[InStore]int32{{"s0", "77"}: 3}, map[InStore]bool{{"s0", "77"}: true}}, p.Leases)
 	require.Equal(t, []*Replica{{"r0", []int32{0, 1, 5}}}, p.Replicas)

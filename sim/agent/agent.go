@@ -152,8 +152,9 @@ func (h *Host) end(reason string, stop func()) {
 
 // SlowReads lets the agent's process read only that many bytes per second from its
 // connections, as one that is short of CPU: what a server sends it backs up there
-// (see proc.Process.SlowReads). It ends with the process, or when lift is called.
-func (h *Host) SlowReads(bytesPerSecond int) (lift func()) {
+// (see proc.Process.SlowReads). It ends with the process, or when lift is called, which
+// returns how many reads had to wait.
+func (h *Host) SlowReads(bytesPerSecond int) (lift func() int64) {
 	return h.agent.process.SlowReads(bytesPerSecond)
 }
 

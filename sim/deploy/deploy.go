@@ -96,9 +96,40 @@ type Deployment interface {
 // Effect is what has become of a fault that was to begin.
 type Effect struct {
 	Void  string          // why nothing happened, or empty
+	Hosts []string        // that it strikes, if not those that it names
+	Peers []string        // of these, if not the one that it names
 	Lift  func()          // what ends it; nil if there is nothing to end
 	Stays bool            // it is never lifted
 	Over  <-chan struct{} // closed when it ends by itself
+
+	// Did returns how much it did of each thing that it disturbs, in the order of
+	// fault.Fault.Disturbs, when it has been lifted, is over, or stays.
+	Did func() []int64
+}
+
+// Did is what a fault did whose effect is known at its beginning.
+func Did(counts ...int64) func() []int64 { return func() []int64 { return counts } }
+
+// Since returns how much a count that only grows has grown since this call.
+func Since(count func() int64) func() []int64 {
+	before := count()
+	return func() []int64 { return []int64{count() - before} }
+}
+
+// Lasting is the effect of a fault whose end says what it did.
+func Lasting(lift func() int64) Effect {
+	var did int64
+	return Effect{Lift: func() { did = lift() }, Did: func() []int64 { return []int64{did} }}
+}
+
+// Cut is the effect of a fault that keeps messages from arriving, on the links that it
+// says: those are held that are sent until lift, or under way now.
+func Cut(net *simnet.Network, lift func(), cuts func(from, to string) bool) Effect {
+	all, underWay := net.Sent(cuts)
+	return Effect{Lift: lift, Did: func() []int64 {
+		now, _ := net.Sent(cuts)
+		return []int64{now - all + underWay}
+	}}
 }
 
 // Void is the effect of a fault to which nothing could happen.

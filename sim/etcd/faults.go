@@ -37,15 +37,31 @@ func (s *Server) alarm(ctx context.Context, action pb.AlarmRequest_AlarmAction) 
 // Compact makes the server forget every revision before the present one, as the
 // hourly compaction does with those of an hour ago: who wants to watch from one,
 // or to read at one, is told that it is compacted. It returns when that is so;
-// the database shrinks later.
-func (s *Server) Compact(ctx context.Context) error {
-	_, err := s.server.Compact(ctx, &pb.CompactionRequest{Revision: s.server.KV().Rev()})
-	if err != nil && !errors.Is(err, mvcc.ErrCompacted) { // it was done before
-		return fmt.Errorf("etcd of %s: compaction: %w", s.cfg.Host, err)
+// the database shrinks later. It returns how many revisions are forgotten.
+func (s *Server) Compact(ctx context.Context) (forgotten int64, err error) {
+	kv := s.server.KV()
+	from, to := kv.FirstRev(), kv.Rev()
+	_, err = s.server.Compact(ctx, &pb.CompactionRequest{Revision: to})
+	switch {
+	case errors.Is(err, mvcc.ErrCompacted): // it was done before
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("etcd of %s: compaction: %w", s.cfg.Host, err)
 	}
-	return nil
+	return to - max(from, 1), nil
 }
 
 // AdvanceLeases brings all leases nearer to their expiry, by zero or more, as when
-// etcd's clock is ahead of its clients'.
-func (s *Server) AdvanceLeases(by time.Duration) { cilium.AdvanceLeases(cilium.Lessor(s.server), by) }
+// etcd's clock is ahead of its clients'. It returns how many there are.
+func (s *Server) AdvanceLeases(by time.Duration) (leases int64) {
+	return cilium.AdvanceLeases(cilium.Lessor(s.server), by)
+}
+
+// Keys returns how many keys the server has.
+func (s *Server) Keys() int64 {
+	all, err := s.server.KV().Range(context.Background(), []byte{0}, []byte{}, mvcc.RangeOptions{CountOnly: true})
+	if err != nil {
+		panic(fmt.Sprintf("etcd of %s: counting its keys: %v", s.cfg.Host, err))
+	}
+	return int64(all.Count)
+}

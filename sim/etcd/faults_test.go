@@ -109,7 +109,8 @@ func TestAlarmOfAStoppedServer(t *testing.T) {
 		s := w.start(Config{})
 		w.etcd.Kill()
 		require.ErrorContains(t, s.RaiseNoSpace(t.Context()), "etcd of r0: ACTIVATE of the alarm NOSPACE: ")
-		require.ErrorContains(t, s.Compact(t.Context()), "etcd of r0: compaction: ")
+		_, err := s.Compact(t.Context())
+		require.ErrorContains(t, err, "etcd of r0: compaction: ")
 	})
 }
 
@@ -120,9 +121,13 @@ func TestCompact(t *testing.T) {
 		for range 4 {
 			put(t, c, "a") // up to revision 5
 		}
-		require.NoError(t, s.Compact(t.Context()))
-		require.NoError(t, s.Compact(t.Context()), "nothing is left to compact")
-		_, err := c.Get(t.Context(), "a", clientv3.WithRev(4))
+		forgotten, err := s.Compact(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 4, forgotten)
+		forgotten, err = s.Compact(t.Context())
+		require.NoError(t, err, "nothing is left to compact")
+		require.Zero(t, forgotten)
+		_, err = c.Get(t.Context(), "a", clientv3.WithRev(4))
 		require.ErrorIs(t, err, rpctypes.ErrCompacted)
 		require.Equal(t, 1, count(t, c, clientv3.WithRev(5)))
 		r := <-c.Watch(t.Context(), "a", clientv3.WithRev(3))
@@ -149,7 +154,7 @@ func TestAdvanceLeases(t *testing.T) {
 		put(t, c, "long", clientv3.WithLease(long))
 		time.Sleep(30 * time.Second)
 
-		s.AdvanceLeases(50 * time.Second)
+		require.EqualValues(t, 2, s.AdvanceLeases(50*time.Second))
 		require.InDelta(t, 20, left(short), 1)
 		require.InDelta(t, 920, left(long), 1)
 		_, err := c.KeepAliveOnce(t.Context(), long)

@@ -17,8 +17,9 @@ import (
 // delay of zero or less none is applied. Writes and linearizable reads wait
 // behind it; watches, serializable reads and the lease clock go on. Stalls add
 // up. A lifted stall is over for the entry that waits, too. A stall ends with the
-// server; lift may be called again, and after that.
-func (s *Server) StallApply(delay time.Duration) (lift func()) {
+// server; lift may be called again, and after that, and returns how many entries came up
+// under it.
+func (s *Server) StallApply(delay time.Duration) (lift func() int64) {
 	return s.applier.stall(delay)
 }
 
@@ -30,8 +31,13 @@ type applier struct {
 	server *etcdserver.EtcdServer
 
 	mu      sync.Mutex
-	stalls  []*time.Duration // in force
-	changed chan struct{}    // closed when stalls change; nil while nobody waits
+	stalls  []*stall      // in force
+	changed chan struct{} // closed when stalls change; nil while nobody waits
+}
+
+type stall struct {
+	delay   time.Duration
+	entries int64 // that came up while it was in force
 }
 
 // wrapApplier puts an applier into a server that has not started.
@@ -55,6 +61,11 @@ func (a *applier) Apply(r *apply.InternalRaftRequestWrapper, shouldApplyV3 membe
 // when the server stops, which waits for the applier.
 func (a *applier) hold() {
 	start := time.Now()
+	a.change(func() {
+		for _, s := range a.stalls {
+			s.entries++
+		}
+	})
 	for {
 		delay, forever, changed := a.inForce()
 		var over <-chan time.Time
@@ -82,9 +93,9 @@ func (a *applier) hold() {
 func (a *applier) inForce() (delay time.Duration, forever bool, changed <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, d := range a.stalls {
-		delay += *d
-		forever = forever || *d <= 0
+	for _, s := range a.stalls {
+		delay += s.delay
+		forever = forever || s.delay <= 0
 	}
 	if len(a.stalls) > 0 && a.changed == nil {
 		a.changed = make(chan struct{})
@@ -92,13 +103,16 @@ func (a *applier) inForce() (delay time.Duration, forever bool, changed <-chan s
 	return delay, forever, a.changed
 }
 
-func (a *applier) stall(delay time.Duration) (lift func()) {
-	a.change(func() { a.stalls = append(a.stalls, &delay) })
-	return sync.OnceFunc(func() {
+func (a *applier) stall(delay time.Duration) (lift func() int64) {
+	s := &stall{delay: delay}
+	a.change(func() { a.stalls = append(a.stalls, s) })
+	return sync.OnceValue(func() (entries int64) {
 		a.change(func() {
-			i := slices.Index(a.stalls, &delay)
+			i := slices.Index(a.stalls, s)
 			a.stalls = slices.Delete(a.stalls, i, i+1)
+			entries = s.entries
 		})
+		return entries
 	})
 }
 

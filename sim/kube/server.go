@@ -111,12 +111,15 @@ func (s *Server) Close() error {
 func (s *Server) SetLag(lag time.Duration) { s.cache.SetLag(lag) }
 
 // ExpireWatches ends every open watch with an error event of code 410: the
-// client has to list again.
-func (s *Server) ExpireWatches() { s.cache.EndWatches(cacher.EndExpired) }
+// client has to list again. It returns how many there were.
+func (s *Server) ExpireWatches() int64 { return s.cache.EndWatches(cacher.EndExpired) }
 
 // CloseWatches ends every open watch as a timeout does: the client goes on from
-// the version it has seen.
-func (s *Server) CloseWatches() { s.cache.EndWatches(cacher.EndClosed) }
+// the version it has seen. It returns how many there were.
+func (s *Server) CloseWatches() int64 { return s.cache.EndWatches(cacher.EndClosed) }
+
+// Late returns how many writes the watch cache did not have at once.
+func (s *Server) Late() int64 { return s.cache.Late() }
 
 func (s *Server) isClosed() bool {
 	s.mu.Lock()

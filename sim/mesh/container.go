@@ -146,12 +146,12 @@ func (r *Replica) terminateWriter(ctx context.Context, c *container) {
 // cgroup freezer does, seen from outside (see proc.Process.Pause): its etcd and
 // the kube-apiserver hear nothing of it, so its leases expire while it lives, and
 // its readiness probe fails. It ends with that process, or when resume is called.
-// Without a process nothing happens.
-func (r *Replica) PauseWriter() (resume func()) {
+// Without a process nothing happens. resume returns what was held up.
+func (r *Replica) PauseWriter() (resume func() int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.writer == nil {
-		return func() {}
+		return func() int64 { return 0 }
 	}
 	return r.writer.writer.process.Pause()
 }

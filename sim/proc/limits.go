@@ -10,16 +10,18 @@ import (
 // Pause freezes the process as the cgroup freezer does, as far as others can see:
 // nothing is read from or written to its connections, no dial completes, and none
 // is closed, until resume is called. Pauses add up. Kill ends a paused process at
-// once.
+// once. resume returns how much was held up: reads, writes and dials.
 //
 // Its goroutines run on, and so do its timers: what they do shows when it
 // resumes. What a read or a write that was waiting at the time of the pause moves
 // still crosses the connection; they return on resumption.
-func (p *Process) Pause() (resume func()) {
-	p.change(func() { p.pauses++ })
-	return sync.OnceFunc(func() {
-		p.change(func() { p.pauses-- })
+func (p *Process) Pause() (resume func() int64) {
+	var before int64
+	p.change(func() { p.pauses++; before = p.held })
+	return sync.OnceValue(func() (held int64) {
+		p.change(func() { p.pauses--; held = p.held - before })
 		p.closeDeferred()
+		return held
 	})
 }
 
@@ -32,18 +34,22 @@ func (p *Process) AwaitRunning() { p.awaitRunning(nil) }
 // SlowReads lets the process read only that many bytes per second, one at least,
 // from all its connections together, as one that cannot keep up with what it
 // gets: what is not read fills the windows of its connections and holds their
-// senders up. With several in force the slowest counts.
-func (p *Process) SlowReads(bytesPerSecond int) (lift func()) {
+// senders up. With several in force the slowest counts. lift returns how many reads had
+// to wait.
+func (p *Process) SlowReads(bytesPerSecond int) (lift func() int64) {
 	if bytesPerSecond < 1 {
 		panic(fmt.Sprintf("proc: a process cannot read %d bytes per second; it must be 1 or more", bytesPerSecond))
 	}
 	rate := &bytesPerSecond
-	p.change(func() { p.rates = append(p.rates, rate) })
-	return sync.OnceFunc(func() {
+	var before int64
+	p.change(func() { p.rates = append(p.rates, rate); before = p.slowed })
+	return sync.OnceValue(func() (slowed int64) {
 		p.change(func() {
 			i := slices.Index(p.rates, rate)
 			p.rates = slices.Delete(p.rates, i, i+1)
+			slowed = p.slowed - before
 		})
+		return slowed
 	})
 }
 
@@ -81,9 +87,12 @@ func (p *Process) isPaused() bool {
 // awaitRunning waits while the process is paused and alive, but no longer than
 // until done is closed.
 func (p *Process) awaitRunning(done <-chan struct{}) {
-	for p.limited.Load() {
+	for first := true; p.limited.Load(); first = false {
 		p.mu.Lock()
 		paused, changed := p.pauses > 0 && !p.dead, p.wait()
+		if first && paused {
+			p.held++
+		}
 		p.mu.Unlock()
 		if !paused {
 			return
@@ -102,11 +111,14 @@ const chunk = 10 // 1/10
 // turn waits until the process may read from a connection, or the connection is
 // closed, and returns how many of size bytes it may read.
 func (p *Process) turn(c *conn, size int) int {
-	for {
+	for first := true; ; {
 		p.awaitRunning(c.closing)
 		p.mu.Lock()
 		rate, slow := p.rate()
 		busy, changed := time.Until(p.reading), p.wait()
+		if slow && busy > 0 && first {
+			p.slowed, first = p.slowed+1, false
+		}
 		p.mu.Unlock()
 		switch {
 		case !slow || c.isClosing():

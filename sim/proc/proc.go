@@ -30,6 +30,8 @@ type Process struct {
 	conns   []*conn       // in the order they were made
 	pauses  int           // in force
 	rates   []*int        // of slow reads in force, in bytes per second
+	held    int64         // reads, writes and dials that waited for the end of a pause
+	slowed  int64         // reads that waited because of a rate
 	reading time.Time     // until when the process is busy reading what it has got
 	changed chan struct{} // closed when any of these changes; nil while nobody waits
 }

@@ -28,14 +28,15 @@ type Service struct {
 	ready   []string // hosts, in order of name
 	chosen  map[string]string
 	choices map[string]int
-	lost    map[string]int // by host: faults for which the name does not resolve there
-	empty   map[string]int // by host: faults for which it has no endpoints there
+	lost    map[string]int   // by host: faults for which the name does not resolve there
+	empty   map[string]int   // by host: faults for which it has no endpoints there
+	failed  map[string]int64 // by host: dials that failed for one of these
 }
 
 // New returns a Service without endpoints. Its name is for errors.
 func New(name string, seed uint64, port int, affinity bool) *Service {
 	return &Service{name: name, seed: seed, port: port, affinity: affinity, chosen: map[string]string{}, choices: map[string]int{},
-		lost: map[string]int{}, empty: map[string]int{}}
+		lost: map[string]int{}, empty: map[string]int{}, failed: map[string]int64{}}
 }
 
 // SetReady makes a host enter or leave the endpoints.
@@ -103,16 +104,22 @@ func (s *Service) mark(marks map[string]int, host string) (unmark func()) {
 	return func() { change(-1) }
 }
 
-func (s *Service) resolves(host string) bool {
+// marked reports whether a host is marked, for a dial that fails if it is.
+func (s *Service) marked(marks map[string]int, host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lost[host] == 0
+	if marks[host] == 0 {
+		return false
+	}
+	s.failed[host]++
+	return true
 }
 
-func (s *Service) withheld(host string) bool {
+// Failed returns how many dials of a host have failed because of a fault.
+func (s *Service) Failed(host string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.empty[host] > 0
+	return s.failed[host]
 }
 
 // Dialer returns a dialer for the host on, or for one of its processes that chooses
@@ -121,11 +128,11 @@ func (s *Service) withheld(host string) bool {
 func (s *Service) Dialer(on, process string, dial proc.Dialer) proc.Dialer {
 	client := on + process
 	return func(ctx context.Context, _ string) (net.Conn, error) {
-		if !s.resolves(on) {
+		if s.marked(s.lost, on) {
 			return nil, &net.OpError{Op: "dial", Net: "sim", Err: &net.DNSError{Err: "server misbehaving", Name: s.name, IsTemporary: true}}
 		}
 		host, ok := "", false
-		if !s.withheld(on) {
+		if !s.marked(s.empty, on) {
 			host, ok = s.pick(client)
 		}
 		if !ok {

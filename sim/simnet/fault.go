@@ -79,9 +79,9 @@ func (n *Network) Slow(a, b string, cfg LinkConfig) (lift func()) {
 
 // BlackHole makes the connections that are open or being opened between two
 // hosts dead for good: what is sent vanishes, and neither end is told. New
-// connections work.
-func (n *Network) BlackHole(a, b string) {
-	n.each(a, b, func(c *conn) {
+// connections work. It returns how many connections that were.
+func (n *Network) BlackHole(a, b string) int64 {
+	return n.each(a, b, func(c *conn) {
 		c.dark, c.peer.dark = true, true
 		c.linkChanged()
 		c.peer.linkChanged()
@@ -89,9 +89,10 @@ func (n *Network) BlackHole(a, b string) {
 }
 
 // Reset resets both ends of the connections that are open between two hosts, at
-// once: ECONNRESET. Dials under way fail with ECONNREFUSED, as in Linux.
-func (n *Network) Reset(a, b string) {
-	n.each(a, b, func(c *conn) {
+// once: ECONNRESET. Dials under way fail with ECONNREFUSED, as in Linux. It returns how
+// many connections that were.
+func (n *Network) Reset(a, b string) int64 {
+	return n.each(a, b, func(c *conn) {
 		c.reset()
 		c.peer.reset()
 	})
@@ -131,15 +132,17 @@ func (n *Network) last(change func(step int)) (end func()) {
 	return sync.OnceFunc(func() { locked(-1) })
 }
 
-// each calls f with one end of every connection between two hosts.
-func (n *Network) each(a, b string, f func(*conn)) {
+// each calls f with one end of every connection between two hosts, and counts them.
+func (n *Network) each(a, b string, f func(*conn)) (count int64) {
 	n.mu.Lock()
 	defer n.unlock()
 	for _, c := range slices.Clone(n.link(n.host(a), n.host(b)).conns) {
 		if a != b || c.client { // a loopback has both ends
 			f(c)
+			count++
 		}
 	}
+	return count
 }
 
 // process returns the host of an address and its port, or zero if it has none.

@@ -53,6 +53,23 @@ func (n *Network) Stats() []LinkStats {
 	return stats
 }
 
+// Sent returns how many segments were sent so far over the links that count, by the names
+// of their hosts, and how many of them have not arrived.
+func (n *Network) Sent(counts func(from, to string) bool) (all, underWay int64) {
+	n.mu.Lock()
+	defer n.unlock()
+	for l := n.lastLink; l != nil; l = l.older {
+		if l.from == l.to || !counts(l.from.name, l.to.name) {
+			continue
+		}
+		all += l.stats.Segments
+		for _, c := range l.conns {
+			underWay += int64(c.segments.len())
+		}
+	}
+	return all, underWay
+}
+
 // link is one direction between two hosts, or a host's loopback.
 type link struct {
 	from, to *Host

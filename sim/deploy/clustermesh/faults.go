@@ -6,15 +6,16 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim/deploy"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 )
 
 // Injection returns how the faults of replicas and of their Service take effect.
 func (m *Mesh) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect {
 	switch kind {
 	case fault.ReplicaLoss:
-		return m.replicaLoss
+		return m.onReplica(replicaLoss)
 	case fault.ReplicaGone:
-		return m.replicaGone
+		return m.onReplica(replicaGone)
 	case fault.AllReplicasLoss:
 		return m.allReplicasLoss
 	case fault.RollingUpgrade:
@@ -24,57 +25,85 @@ func (m *Mesh) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect 
 	case fault.ScaleDown:
 		return m.scaleDown
 	case fault.WriterRestart:
-		return m.writerRestart
+		return m.onReplica(writerRestart)
 	case fault.WriterPause:
-		return m.writerPause
+		return m.onReplica(writerPause)
 	case fault.EtcdRestart:
-		return m.etcdRestart
+		return m.onReplica(etcdRestart)
 	case fault.EtcdSlow, fault.EtcdStall:
-		return m.etcdSlow
+		return m.onEtcd(etcdSlow)
 	case fault.EtcdQuota:
-		return m.etcdQuota
+		return m.onEtcd(etcdQuota)
 	case fault.EtcdCompaction:
-		return m.etcdCompaction
+		return m.onEtcd(etcdCompaction)
 	case fault.EtcdClock:
-		return m.etcdClock
+		return m.onEtcd(etcdClock)
 	case fault.Move:
 		return m.move
 	}
 	return nil
 }
 
-func (m *Mesh) replicaLoss(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if !r.exists() {
-		return deploy.Void(f.Target + " did not exist")
+// onReplica injects a fault of a replica that exists.
+func (m *Mesh) onReplica(strike func(*replica, *fault.Fault) deploy.Effect) func(int, *fault.Fault) deploy.Effect {
+	return func(_ int, f *fault.Fault) deploy.Effect {
+		r := m.replica(f.Target)
+		if !r.exists() {
+			return deploy.Void(f.Target + " did not exist")
+		}
+		return strike(r, f)
 	}
-	r.lose(f.How)
-	return deploy.Effect{Lift: func() { r.replace(f.How) }}
 }
 
-func (m *Mesh) replicaGone(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if !r.exists() {
-		return deploy.Void(f.Target + " did not exist")
+// onEtcd injects a fault of an etcd that runs.
+func (m *Mesh) onEtcd(strike func(*replica, *etcd.Server, *fault.Fault) deploy.Effect) func(int, *fault.Fault) deploy.Effect {
+	return func(_ int, f *fault.Fault) deploy.Effect {
+		r := m.replica(f.Target)
+		server := r.Etcd.Server()
+		if server == nil {
+			return deploy.Void("there was no etcd in " + f.Target)
+		}
+		return strike(r, server, f)
 	}
-	if len(m.existing()) == 1 {
+}
+
+func replicaLoss(r *replica, f *fault.Fault) deploy.Effect {
+	return r.m.loss([]*replica{r}, f.How)
+}
+
+func replicaGone(r *replica, f *fault.Fault) deploy.Effect {
+	if len(r.m.existing()) == 1 {
 		return deploy.Void(f.Target + " was the only replica")
 	}
 	r.gone = true
-	r.lose(f.How)
-	return deploy.Effect{Stays: true}
+	e := r.m.loss([]*replica{r}, f.How)
+	e.Stays = true
+	return e
 }
 
 func (m *Mesh) allReplicasLoss(_ int, f *fault.Fault) deploy.Effect {
-	lost := m.existing()
+	return m.loss(m.existing(), f.How)
+}
+
+// loss ends the pods of replicas; new ones start when it is lifted.
+func (m *Mesh) loss(lost []*replica, how string) deploy.Effect {
+	var processes, keys int64
 	for _, r := range lost {
-		r.lose(f.How)
+		p, k := r.lose(how)
+		processes, keys = processes+p, keys+k
 	}
-	return deploy.Effect{Lift: func() {
+	return deploy.Effect{Hosts: names(lost), Did: deploy.Did(processes, keys), Lift: func() {
 		for _, r := range lost {
-			r.replace(f.How)
+			r.replace(how)
 		}
 	}}
+}
+
+func names(replicas []*replica) (all []string) {
+	for _, r := range replicas {
+		all = append(all, r.name)
+	}
+	return all
 }
 
 func (m *Mesh) scaleUp(_ int, f *fault.Fault) deploy.Effect {
@@ -82,7 +111,7 @@ func (m *Mesh) scaleUp(_ int, f *fault.Fault) deploy.Effect {
 	for range f.Count {
 		added = append(added, m.addReplica())
 	}
-	return deploy.Effect{Stays: f.For == 0, Lift: func() {
+	return deploy.Effect{Stays: f.For == 0, Hosts: names(added), Did: deploy.Did(int64(len(added))), Lift: func() {
 		for _, r := range added {
 			r.latest().remove()
 		}
@@ -102,13 +131,10 @@ func (m *Mesh) scaleDown(_ int, f *fault.Fault) deploy.Effect {
 	}
 	for _, r := range taken {
 		r.gone = f.For == 0
-		r.lose(fault.Graceful)
 	}
-	return deploy.Effect{Stays: f.For == 0, Lift: func() {
-		for _, r := range taken {
-			r.replace(fault.Graceful)
-		}
-	}}
+	e := m.loss(taken, fault.Graceful)
+	e.Stays = f.For == 0
+	return e
 }
 
 // rollingUpgrade replaces replica after replica by a new one that is ready, as a
@@ -120,14 +146,19 @@ func (m *Mesh) rollingUpgrade(_ int, _ *fault.Fault) deploy.Effect {
 	m.upgrading = true
 	old := m.existing()
 	over := make(chan struct{})
+	var added, processes, keys int64
 	go func() {
 		defer close(over)
 		for _, r := range old {
 			m.upgrade(r)
+			if r.successor != nil {
+				added++
+			}
+			processes, keys = processes+r.endedProcesses, keys+r.lostKeys
 		}
 		m.Step(func() { m.upgrading = false })
 	}()
-	return deploy.Effect{Over: over}
+	return deploy.Effect{Hosts: names(old), Over: over, Did: func() []int64 { return []int64{added, processes, keys} }}
 }
 
 func (m *Mesh) upgrade(old *replica) {
@@ -148,74 +179,56 @@ func (m *Mesh) upgrade(old *replica) {
 	m.Step(old.remove)
 }
 
-func (m *Mesh) writerRestart(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if !r.exists() {
-		return deploy.Void(f.Target + " did not exist")
-	}
-	r.stopWriter()
-	return deploy.Effect{Lift: r.startWriter}
+func writerRestart(r *replica, _ *fault.Fault) deploy.Effect {
+	return deploy.Effect{Did: deploy.Did(r.stopWriter()), Lift: r.startWriter}
 }
 
-func (m *Mesh) writerPause(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if r.podDown+r.writerDown > 0 || !r.exists() {
+func writerPause(r *replica, f *fault.Fault) deploy.Effect {
+	if r.podDown+r.writerDown > 0 {
 		return deploy.Void("there was no writer in " + f.Target)
 	}
-	return deploy.Effect{Lift: r.PauseWriter()}
+	return deploy.Lasting(r.PauseWriter())
 }
 
-func (m *Mesh) etcdRestart(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if !r.exists() {
-		return deploy.Void(f.Target + " did not exist")
+func etcdRestart(r *replica, f *fault.Fault) deploy.Effect {
+	processes, keys := r.stopEtcd(f.Empty)
+	e := deploy.Effect{Did: deploy.Did(processes), Lift: r.startEtcd}
+	if f.Empty {
+		e.Did = deploy.Did(processes, keys)
 	}
-	r.stopEtcd(f.Empty)
-	return deploy.Effect{Lift: r.startEtcd}
+	return e
 }
 
-func (m *Mesh) etcdSlow(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if r.Etcd.Server() == nil {
-		return deploy.Void("there was no etcd in " + f.Target)
-	}
-	return deploy.Effect{Lift: r.Etcd.Server().StallApply(f.Delay.Std())}
+func etcdSlow(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
+	return deploy.Lasting(server.StallApply(f.Delay.Std()))
 }
 
 // etcdQuota raises an alarm, which is data and so outlives a restart of the
 // etcd: the one that runs at the end has to be told that it is over.
-func (m *Mesh) etcdQuota(_ int, f *fault.Fault) deploy.Effect {
-	r := m.replica(f.Target)
-	if r.Etcd.Server() == nil {
-		return deploy.Void("there was no etcd in " + f.Target)
-	}
+func etcdQuota(r *replica, _ *etcd.Server, _ *fault.Fault) deploy.Effect {
 	r.noSpace++
 	r.updateAlarm()
-	return deploy.Effect{Lift: func() {
+	return deploy.Effect{Did: deploy.Since(r.refused.Load), Lift: func() {
 		if r.noSpace--; r.noSpace == 0 { // else two changes of one instant, in no order
 			r.updateAlarm()
 		}
 	}}
 }
 
-// A change of the etcd goes through its log, which may be stalled: nobody waits
-// for it. It fails if the etcd ends before it is applied.
-func (m *Mesh) etcdCompaction(_ int, f *fault.Fault) deploy.Effect {
-	server := m.replica(f.Target).Etcd.Server()
-	if server == nil {
-		return deploy.Void("there was no etcd in " + f.Target)
-	}
-	go server.Compact(context.Background()) //nolint:errcheck
-	return deploy.Effect{}
+// etcdCompaction is over when the change has gone through the etcd's log, which may be
+// stalled. It fails if the etcd ends before it is applied.
+func etcdCompaction(_ *replica, server *etcd.Server, _ *fault.Fault) deploy.Effect {
+	over := make(chan struct{})
+	var forgotten int64
+	go func() {
+		defer close(over)
+		forgotten, _ = server.Compact(context.Background())
+	}()
+	return deploy.Effect{Over: over, Did: func() []int64 { return []int64{forgotten} }}
 }
 
-func (m *Mesh) etcdClock(_ int, f *fault.Fault) deploy.Effect {
-	server := m.replica(f.Target).Etcd.Server()
-	if server == nil {
-		return deploy.Void("there was no etcd in " + f.Target)
-	}
-	server.AdvanceLeases(f.Ahead.Std())
-	return deploy.Effect{}
+func etcdClock(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
+	return deploy.Effect{Did: deploy.Did(server.AdvanceLeases(f.Ahead.Std()))}
 }
 
 // move makes the load balancer send an agent to another replica. What the agent
@@ -228,5 +241,5 @@ func (m *Mesh) move(_ int, f *fault.Fault) deploy.Effect {
 	if from != "" {
 		m.Net.Reset(f.Target, from)
 	}
-	return deploy.Effect{}
+	return deploy.Effect{Did: deploy.Did(1)}
 }

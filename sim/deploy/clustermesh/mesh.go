@@ -11,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -30,6 +33,9 @@ const (
 	// makes.
 	serviceAddress = "clustermesh-apiserver.kube-system.svc:2379"
 )
+
+// noSpace is what an etcd says to those for whom it has no space.
+var noSpace = rpctypes.ErrNoSpace.Error()
 
 // Mesh is the deployment.
 type Mesh struct {
@@ -90,8 +96,11 @@ func (m *Mesh) newReplica(name string) *replica {
 // recordOfReplica records what happens in a replica.
 func (m *Mesh) recordOfReplica(r history.Record) {
 	m.Record(r)
-	if r.Verb == history.Up && r.Kind == "etcd" {
+	switch {
+	case r.Verb == history.Up && r.Kind == "etcd":
 		m.links.etcdUp(r.Actor, r.Store)
+	case r.Err != "" && strings.Contains(r.Err, noSpace):
+		m.replica(r.Actor).refused.Add(1)
 	}
 }
 

@@ -32,6 +32,10 @@ type replica struct {
 	stopped                       chan struct{} // closed when the graceful stop has ended; nil if there was none
 	up                            []func()      // what brings the node back
 
+	endedProcesses, lostKeys int64        // by its removal
+	keys                     int64        // that its etcd had when it was last ended
+	refused                  atomic.Int64 // requests for which the etcd had no space
+
 	ready atomic.Bool // it is among the endpoints of the Service
 }
 
@@ -60,16 +64,27 @@ func (r *replica) remove() {
 		return
 	}
 	r.gone = true
-	r.lose(fault.Graceful)
+	r.endedProcesses, r.lostKeys = r.lose(fault.Graceful)
 }
 
-// lose ends the pod, in one of the ways of fault.Fault.How.
-func (r *replica) lose(how string) {
+// lose ends the pod, in one of the ways of fault.Fault.How. It returns how many processes
+// end and how many keys are lost with them.
+func (r *replica) lose(how string) (processes, keys int64) {
 	if how == fault.Silent {
 		r.up = append(r.up, r.m.Net.Down(r.name))
 	}
 	if r.podDown++; r.podDown > 1 {
-		return
+		return 0, 0
+	}
+	if r.writerDown == 0 {
+		processes++
+	}
+	if r.etcdDown == 0 {
+		processes++
+		r.countKeys()
+	}
+	if !r.emptied {
+		keys = r.keys
 	}
 	switch how {
 	case fault.Silent:
@@ -87,6 +102,7 @@ func (r *replica) lose(how string) {
 	default:
 		r.KillPod()
 	}
+	return processes, keys
 }
 
 // replace ends what lose has begun; a new pod starts when nothing else holds it
@@ -115,10 +131,12 @@ func (r *replica) startPod() {
 	r.updateAlarm()
 }
 
-func (r *replica) stopWriter() {
-	if r.writerDown++; r.writerDown == 1 && r.podDown == 0 {
-		r.KillWriter()
+func (r *replica) stopWriter() (processes int64) {
+	if r.writerDown++; r.writerDown > 1 || r.podDown > 0 {
+		return 0
 	}
+	r.KillWriter()
+	return 1
 }
 
 func (r *replica) startWriter() {
@@ -127,11 +145,24 @@ func (r *replica) startWriter() {
 	}
 }
 
-func (r *replica) stopEtcd(empty bool) {
+// stopEtcd ends the etcd, whose data is gone with empty. It returns how many processes
+// end, and how many keys are lost then.
+func (r *replica) stopEtcd(empty bool) (processes, keys int64) {
+	emptied := r.emptied
 	r.emptied = r.emptied || empty
-	if r.etcdDown++; r.etcdDown == 1 && r.podDown == 0 {
-		r.Etcd.Kill()
+	r.etcdDown++
+	if r.podDown > 0 {
+		return 0, 0
 	}
+	if r.etcdDown == 1 {
+		r.countKeys()
+		r.Etcd.Kill()
+		processes = 1
+	}
+	if !emptied {
+		keys = r.keys
+	}
+	return processes, keys
 }
 
 func (r *replica) startEtcd() {
@@ -147,6 +178,13 @@ func (r *replica) startEtcd() {
 		r.updateAlarm()
 	}
 	r.emptied = false
+}
+
+// countKeys notes how many keys the etcd has that is about to end.
+func (r *replica) countKeys() {
+	if server := r.Etcd.Server(); server != nil {
+		r.keys = server.Keys()
+	}
 }
 
 // updateAlarm raises or disarms the alarm of the running etcd. The change goes

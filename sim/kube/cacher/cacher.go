@@ -40,6 +40,7 @@ type Cacher struct {
 	begun    int64 // the version it started from
 	kinds    []kindCache
 	pending  []*storage.Commit // not yet arrived
+	late     int64             // commits that did not arrive at once, so far
 	timer    *time.Timer
 	advanced chan struct{} // closed when rv grows; nil while nobody waits
 }
@@ -73,7 +74,15 @@ func New(s *storage.Store, config Config) *Cacher {
 		c.kinds[i].table = t
 	}
 	c.drain()
+	c.late = int64(len(c.pending))
 	return c
+}
+
+// Late returns how many commits the cache did not have at once.
+func (c *Cacher) Late() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late
 }
 
 // Close ends the cache and all its watches.
@@ -107,6 +116,9 @@ func (c *Cacher) receive(ev *storage.Commit) {
 	c.pending = append(c.pending, ev)
 	if len(c.pending) == 1 {
 		c.drain()
+	}
+	if len(c.pending) > 0 {
+		c.late++
 	}
 }
 

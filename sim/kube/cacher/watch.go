@@ -87,14 +87,16 @@ func (c *Cacher) Watches() (n int) {
 	return n
 }
 
-// EndWatches ends all open watches, and says why.
-func (c *Cacher) EndWatches(why string) {
+// EndWatches ends all open watches, and says why. It returns how many there were.
+func (c *Cacher) EndWatches(why string) (count int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.kinds {
 		for _, w := range c.kinds[i].watches {
 			w.end = why
 			w.signal()
+			count++
 		}
 	}
+	return count
 }

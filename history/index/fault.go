@@ -1,0 +1,94 @@
+package index
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/disturb"
+)
+
+// Fault is a fault that took effect.
+type Fault struct {
+	Number   int64
+	Begin    int32 // the record
+	Kind     string
+	Disturbs []disturb.Kind
+	Hosts    []string
+	Peers    []string
+	From, To time.Duration // one instant if it was never lifted
+
+	Effect string // what it did, as history.Effect says it; "" if the history does not
+	Did    bool   // it did something; true if the history does not say
+}
+
+// Is reports whether the fault disturbs one of these.
+func (f *Fault) Is(kinds ...disturb.Kind) bool {
+	return slices.ContainsFunc(f.Disturbs, func(k disturb.Kind) bool { return slices.Contains(kinds, k) })
+}
+
+// indexFaults returns the faults in order of their beginning.
+func indexFaults(records []history.Record) (all []*Fault) {
+	begun := map[int64]*Fault{}
+	for i := range records {
+		r := &records[i]
+		switch f := begun[r.Rev]; {
+		case r.Verb == history.Fault:
+			f = &Fault{Number: r.Rev, Begin: int32(i), Kind: r.Kind, Hosts: list(r.Key), Peers: list(r.Peer), From: r.At, To: r.At, Did: true}
+			for _, what := range list(r.Op) {
+				f.Disturbs = append(f.Disturbs, disturb.Kind(what))
+			}
+			if r.Op == "" {
+				f.Disturbs = guessed[r.Kind]
+			}
+			begun[r.Rev] = f
+			all = append(all, f)
+		case f == nil:
+		case r.Verb == history.Heal:
+			f.To = r.At
+		case r.Verb == history.Effect:
+			f.Effect, f.Did = r.Value, did(r.Value)
+		}
+	}
+	return all
+}
+
+// list takes names apart that are joined by commas.
+func list(names string) []string {
+	if names == "" {
+		return nil
+	}
+	return strings.Split(names, ",")
+}
+
+// did reports whether one of the counts of an effect is not zero.
+func did(effect string) bool {
+	for count := range strings.FieldsSeq(effect) {
+		_, number, _ := strings.Cut(count, ":")
+		if n, err := strconv.ParseInt(number, 10, 64); err != nil || n != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// guessed is what faults disturb in histories that do not say so: those of versions 1
+// and 2 of the file form. This is the only place that concludes it from a fault's kind.
+var guessed = map[string][]disturb.Kind{
+	"writer-pause":    {disturb.WriterFrozen},
+	"etcd-slow":       {disturb.EtcdLate},
+	"etcd-stall":      {disturb.EtcdLate},
+	"etcd-quota":      {disturb.EtcdFull},
+	"etcd-compaction": {disturb.RevisionsLost},
+	"etcd-clock":      {disturb.LeasesAged},
+	"kube-restart":    {disturb.ProcessEnded, disturb.CacheBehind},
+	"kube-lag":        {disturb.CacheBehind},
+	"kube-freeze":     {disturb.CacheBehind},
+	"pause":           {disturb.Cut},
+	"partition":       {disturb.Cut},
+	"partition-group": {disturb.Cut},
+	"partition-ring":  {disturb.CutRing},
+	"black-hole":      {disturb.ConnectionsDead, disturb.Cut},
+}

@@ -1,13 +1,7 @@
-// Package spec holds sequential specifications, in porcupine's form, of the
-// systems that a run is judged against. A specification says what one client
-// alone could observe; porcupine decides whether a concurrent history could have
-// happened in some such order.
 package spec
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -75,16 +69,7 @@ func KV() porcupine.Model { return KVFrom(KVState{}) }
 // KVFrom is KV for histories of which the beginning is cut off: every key starts
 // in the state s.
 func KVFrom(s KVState) porcupine.Model {
-	return porcupine.Model{
-		Partition: partition,
-		Init:      func() any { return s },
-		Step: func(state, input, output any) (bool, any) {
-			return state.(KVState).step(input.(KVInput), output.(KVOutput))
-		},
-		DescribeOperation: func(input, output any) string {
-			return Describe(input.(KVInput), output.(KVOutput))
-		},
-	}
+	return model(s, KVState.step, func(in KVInput) place { return place{in.Store, in.Key} }, Describe)
 }
 
 func (s KVState) step(in KVInput, out KVOutput) (bool, KVState) {
@@ -149,29 +134,6 @@ func (s KVState) After(ops []porcupine.Operation) KVState {
 		s.Shown = shown
 	}
 	return s
-}
-
-// partition splits a history by store and key, in the order of both.
-func partition(history []porcupine.Operation) [][]porcupine.Operation {
-	type place struct{ store, key string }
-	byPlace := map[place][]porcupine.Operation{}
-	var places []place
-	for _, op := range history {
-		in := op.Input.(KVInput)
-		p := place{in.Store, in.Key}
-		if byPlace[p] == nil {
-			places = append(places, p)
-		}
-		byPlace[p] = append(byPlace[p], op)
-	}
-	slices.SortFunc(places, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.store, b.store), cmp.Compare(a.key, b.key))
-	})
-	parts := make([][]porcupine.Operation, len(places))
-	for i, p := range places {
-		parts[i] = byPlace[p]
-	}
-	return parts
 }
 
 // Describe is an operation and its answer in the manner of a protocol's trace,

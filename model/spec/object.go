@@ -1,9 +1,7 @@
 package spec
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -57,16 +55,7 @@ func Object() porcupine.Model { return ObjectFrom(ObjectState{}) }
 // ObjectFrom is Object for histories of which the beginning is cut off: every object
 // starts in the state s.
 func ObjectFrom(s ObjectState) porcupine.Model {
-	return porcupine.Model{
-		Partition: partitionObjects,
-		Init:      func() any { return s },
-		Step: func(state, input, output any) (bool, any) {
-			return state.(ObjectState).step(input.(ObjectInput), output.(ObjectOutput))
-		},
-		DescribeOperation: func(input, output any) string {
-			return DescribeObject(input.(ObjectInput), output.(ObjectOutput))
-		},
-	}
+	return model(s, ObjectState.step, func(in ObjectInput) place { return place{in.Kind, in.Key} }, DescribeObject)
 }
 
 func (s ObjectState) step(in ObjectInput, out ObjectOutput) (bool, ObjectState) {
@@ -90,29 +79,6 @@ func (s ObjectState) After(ops []porcupine.Operation) ObjectState {
 		s.Shown = max(s.Shown, out.Shown)
 	}
 	return s
-}
-
-// partitionObjects splits a history by kind and key, in the order of both.
-func partitionObjects(history []porcupine.Operation) [][]porcupine.Operation {
-	type object struct{ kind, key string }
-	byObject := map[object][]porcupine.Operation{}
-	var objects []object
-	for _, op := range history {
-		in := op.Input.(ObjectInput)
-		o := object{in.Kind, in.Key}
-		if byObject[o] == nil {
-			objects = append(objects, o)
-		}
-		byObject[o] = append(byObject[o], op)
-	}
-	slices.SortFunc(objects, func(a, b object) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key))
-	})
-	parts := make([][]porcupine.Operation, len(objects))
-	for i, o := range objects {
-		parts[i] = byObject[o]
-	}
-	return parts
 }
 
 // DescribeObject is an operation and its answer, such as "update -> rv 57".

@@ -54,22 +54,15 @@ const registerSeparator = "\x00"
 // Relaxed reads overlap, which is why the order of reads is a part of the
 // specification and not left to their intervals.
 func Register() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return registerState{} },
-		Step: func(state, input, output any) (bool, any) {
-			return state.(registerState).step(input.(RegisterInput), output.(RegisterOutput))
-		},
-		DescribeOperation: func(input, output any) string {
-			in, out := input.(RegisterInput), output.(RegisterOutput)
-			switch {
-			case in.Op == RegisterWrite:
-				return fmt.Sprintf("write %d of %q", in.Seq, in.Contents)
-			case out.Present:
-				return fmt.Sprintf("read %d -> %q", in.Seq, out.Content)
-			}
-			return fmt.Sprintf("read %d -> nothing", in.Seq)
-		},
-	}
+	return model(registerState{}, registerState.step, nil, func(in RegisterInput, out RegisterOutput) string {
+		switch {
+		case in.Op == RegisterWrite:
+			return fmt.Sprintf("write %d of %q", in.Seq, in.Contents)
+		case out.Present:
+			return fmt.Sprintf("read %d -> %q", in.Seq, out.Content)
+		}
+		return fmt.Sprintf("read %d -> nothing", in.Seq)
+	})
 }
 
 func (s registerState) step(in RegisterInput, out RegisterOutput) (bool, registerState) {

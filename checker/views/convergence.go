@@ -29,21 +29,21 @@ func checkConvergence(in *property.Input) property.Result {
 	if len(in.Views.Entries) == 0 {
 		return property.Undecided("nothing was ever true and nothing was seen: there is nothing to converge to")
 	}
-	demanded, agents := follow(in.Views)
+	demanded, agents := progressOf(in.Views)
 	var took []lag
 	var late, stuck []int32
 	down := 0
 	for id, a := range agents {
 		switch {
-		case a.starts == 0:
+		case a.start == nil:
 		case !a.up:
 			down++
 			stuck = append(stuck, int32(id))
-		case a.wrong > 0:
+		case a.wrong:
 			stuck = append(stuck, int32(id))
 		default:
-			took = append(took, lag{max(0, a.rightSince-in.Records[h.Heal].At), in.Views.Agents[id]})
-			if a.rightSince > h.Deadline {
+			took = append(took, lag{max(0, a.became.At-in.Records[h.Heal].At), in.Views.Agents[id]})
+			if a.became.At > h.Deadline {
 				late = append(late, int32(id))
 			}
 		}
@@ -62,65 +62,54 @@ func checkConvergence(in *property.Input) property.Result {
 	return property.Judged(evidence, violations)
 }
 
-// follower is how far an agent's view is from what the final truth demands.
-type follower struct {
-	up         bool
-	starts     int32
-	wrong      int           // entries that are missing, too many or different
-	rightSince time.Duration // when wrong last became zero
-	lastWrong  int32         // the event that made it so
+// progress is how far an agent's view has come to what the final truth demands.
+type progress struct {
+	up     bool
+	start  *index.Event // the last one
+	wrong  bool         // an entry is missing, too much or different
+	became *index.Event // by which the view last became right; its start if it always was
 }
 
-// place is an entry in one agent's view.
-type place struct {
-	start int32 // the agent's start in which the entry was last touched
-	right bool  // what it is now is what the final truth demands
-}
-
-// follow plays the views through and returns how many entries the final truth
-// demands and what became of each agent.
-func follow(v *index.Views) (demanded int, agents []follower) {
+// progressOf returns how many entries the final truth demands and what became of each agent:
+// nothing of one that never started.
+func progressOf(v *index.Views) (demanded int, agents []progress) {
 	for i := range v.Entries {
 		if !index.Lasts(v.Entries[i].Absent) {
 			demanded++
 		}
 	}
-	agents = make([]follower, len(v.Agents))
-	places := make([]place, v.Slots)
-	for i, ev := range v.Events {
-		a := &agents[ev.Agent]
-		before := a.wrong
-		switch {
-		case ev.What == index.Start:
-			a.up, a.wrong = true, demanded
-			a.starts++
-			before = -1
-		case ev.What == index.Stop:
-			a.up = false
-			continue
-		case ev.Layer == index.Datapath:
-			continue
-		default:
-			p := &places[ev.Slot]
-			was := p.right
-			if p.start != a.starts { // not touched yet: absent
-				was = index.Lasts(v.Entries[ev.Entry].Absent)
-			}
-			*p = place{start: a.starts, right: v.Entries[ev.Entry].Demands(ev.What == index.Seen, ev.Claim)}
-			a.wrong += divergence(p.right) - divergence(was)
+	agents = make([]progress, len(v.Agents))
+	for i := range v.Events {
+		switch ev := &v.Events[i]; ev.What {
+		case index.Start:
+			agents[ev.Agent] = progress{up: true, start: ev, became: ev}
+		case index.Stop:
+			agents[ev.Agent].up = false
 		}
-		if a.wrong == 0 && before != 0 {
-			a.rightSince, a.lastWrong = ev.At, int32(i)
+	}
+	changes := v.Changes()
+	for agent := range agents {
+		a := &agents[agent]
+		for id := 0; id < len(v.Entries) && a.up; id++ {
+			e := &v.Entries[id]
+			right, became := index.Lasts(e.Absent), a.start
+			of := changes.Of(int32(agent), index.View, int32(id))
+			for i := range of {
+				if of[i].Record < a.start.Record {
+					continue
+				}
+				was := right
+				if right = e.Demands(of[i].What == index.Seen, of[i].Claim); right && !was {
+					became = &of[i]
+				}
+			}
+			a.wrong = a.wrong || !right
+			if became.Record > a.became.Record {
+				a.became = became
+			}
 		}
 	}
 	return demanded, agents
-}
-
-func divergence(right bool) int {
-	if right {
-		return 0
-	}
-	return 1
 }
 
 // lag is how long after the heal an agent converged.
@@ -148,10 +137,9 @@ var convergedLate = &property.Rule{Name: "late", Text: func(f *property.Facts) s
 		f.Agent, text.Seconds(f.At), text.Seconds(f.After), f.Allowed, what)
 }}
 
-func lateViolation(in *property.Input, id int32, a follower, h index.Horizon) property.Violation {
-	record := in.Views.Events[a.lastWrong].Record
-	r := &in.Records[record]
-	v := property.Violation{Rule: convergedLate, Records: []int{h.Heal, int(record)}, Facts: property.Facts{
+func lateViolation(in *property.Input, id int32, a progress, h index.Horizon) property.Violation {
+	r := &in.Records[a.became.Record]
+	v := property.Violation{Rule: convergedLate, Records: []int{h.Heal, int(a.became.Record)}, Facts: property.Facts{
 		Agent: in.Views.Agents[id], At: r.At, After: r.At - in.Records[h.Heal].At, Allowed: h.Bound}}
 	if r.Verb != history.Up {
 		v.Shown = &property.Version{Kind: r.Kind, Key: r.Key, Gone: r.Verb == history.Drop}

@@ -74,7 +74,7 @@ func wrongKeys(f *property.Facts) string {
 // explainStuck returns a violation for each agent that is down or does not have
 // the final truth when the run ends, with the keys and, as far as the history
 // tells, the reason.
-func explainStuck(in *property.Input, stuck []int32, agents []follower, h index.Horizon) []property.Violation {
+func explainStuck(in *property.Input, stuck []int32, agents []progress, h index.Horizon) []property.Violation {
 	if len(stuck) == 0 {
 		return nil
 	}

@@ -35,7 +35,7 @@ type limitFlags struct {
 func (l *limitFlags) add(f *flags) {
 	f.add(&l.wall, "wall TIME", "the longest that one run may take; 10m, or more for a large plan")
 	f.add(&l.stall, "stall TIME", "how long a run may go on with neither virtual time passing nor records being written, until it counts as hanging; 1m")
-	f.add(&l.memory, "memory MIB", "the most memory that a worker may take; 2048, or more for a large plan")
+	f.add(&l.memory, "memory MIB", "the most memory that a worker may take; 2048 and 8 for each agent, or more for a large plan")
 }
 
 func (l *limitFlags) config() det.RunConfig {

@@ -91,21 +91,18 @@ func (w *Writer) Campaign(kept *corpus.Corpus, state *corpus.State, result Resul
 func (w *Writer) Replays(all []Replayed) error {
 	lost := 0
 	for _, r := range all {
-		path := corpus.PlanPath(w.Dir, r.Finding)
-		if w.JSON {
-			if err := report.WriteLine(w.Out, replayLine{report.Head("replay"), r.Finding.Name(), path, r.Shows, r.Says}); err != nil {
-				return err
-			}
-		}
 		word := "shows"
 		if !r.Shows {
 			word = "LOST"
 			lost++
 		}
+		var err error
 		if w.JSON {
-			continue
+			err = report.WriteLine(w.Out, replayLine{report.Head("replay"), r.Finding.Name(), corpus.PlanPath(w.Dir, r.Finding), r.Shows, r.Says})
+		} else {
+			_, err = fmt.Fprintf(w.Out, "%-9s %s: %s\n", word, r.Finding.Name(), r.Says)
 		}
-		if _, err := fmt.Fprintf(w.Out, "%-9s %s: %s\n", word, r.Finding.Name(), r.Says); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func (e *TooLarge) Error() string {
 }
 
 // bounds returns the simulator's limits for a plan: those that are not set leave room for
-// twice the memory and four times the time that it is estimated to take. The error is a
+// twice the memory and four times the time that it is estimated to take, at least. The error is a
 // *TooLarge.
 func (r *Simulator) bounds(p *fault.Plan, machine int64) (wall time.Duration, memory int64, err error) {
 	cost := CostOf(p)
@@ -57,7 +57,7 @@ func (r *Simulator) bounds(p *fault.Plan, machine int64) (wall time.Duration, me
 		if cost.Memory > machine {
 			return 0, 0, &TooLarge{p, cost, machine}
 		}
-		memory = max(2<<30, 2*cost.Memory)
+		memory = max(2<<30+int64(p.Topology.Agents)*8<<20, 2*cost.Memory)
 	}
 	return wall, memory, nil
 }

@@ -31,6 +31,7 @@ func TestCost(t *testing.T) {
 		{sized(2, 50, 1_000, 1_000, 600), 268_126, 463},
 		{sized(2, 100, 100, 2_000, 60), 457_106, 680},
 		{sized(2, 10, 10, 10_000, 0), 272_762, 498},
+		{sized(4, 200, 200, 500, 60), 310_716, 640},
 	} {
 		c := CostOf(measured.plan)
 		require.InEpsilon(t, measured.records, c.Records, 0.5)
@@ -44,7 +45,7 @@ func TestBounds(t *testing.T) {
 	wall, memory, err := r.bounds(sized(2, 6, 20, 40, 300), machine)
 	require.NoError(t, err)
 	require.Equal(t, 10*time.Minute, wall)
-	require.Equal(t, int64(2<<30), memory)
+	require.Equal(t, int64(2<<30+6*8<<20), memory)
 
 	wall, memory, err = r.bounds(sized(16, 1_000, 1_000, 1_000, 600), machine) // the most agents and replicas
 	require.NoError(t, err)

@@ -45,7 +45,7 @@ func Check(x *index.Index, cfg Config) Verdict {
 		cfg.Deadline = 10 * time.Second
 	}
 	in := &property.Input{Index: x, Deadline: cfg.Deadline}
-	v := Verdict{Unfired: unfired(x.History.Records), Idle: idle(x.Faults)}
+	v := Verdict{Unfired: unfired(x.History.Records), Idle: idle(x.Faults), Stalls: stalls(x.History.Records)}
 	explainer := mechanism.New(in)
 	m, known := modeOf(x.History)
 	for _, p := range Properties() {

@@ -21,6 +21,7 @@ type Verdict struct {
 	Results []property.Result `json:"results"`
 	Unfired []Unfired         `json:"unfired,omitempty"` // in order of time
 	Idle    []Unfired         `json:"idle,omitempty"`    // faults that happened and did nothing, in order of time
+	Stalls  *Stalls           `json:"stalls,omitempty"`
 }
 
 // Unfired is a fault of the plan that did not happen, or did nothing: the run did

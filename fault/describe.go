@@ -22,7 +22,14 @@ func Describe(p *Plan) string {
 	if p.Options.Preempt > 0 {
 		preempt = fmt.Sprintf("1 in %d", p.Options.Preempt)
 	}
-	fmt.Fprintf(&b, "mode      %s, cluster %d, endpoints as %s; seed %d, preemption %s\n", p.Mode, p.Options.ClusterID, endpoints, p.Seed, preempt)
+	stalls := ""
+	switch {
+	case p.Options.Stall > 0:
+		stalls = fmt.Sprintf(", stalls at 1 place in %d", p.Options.Stall)
+	case len(p.Stalls) > 0:
+		stalls = ", " + text.Count(len(p.Stalls), "stall")
+	}
+	fmt.Fprintf(&b, "mode      %s, cluster %d, endpoints as %s; seed %d, preemption %s%s\n", p.Mode, p.Options.ClusterID, endpoints, p.Seed, preempt, stalls)
 	operators := ""
 	if p.Topology.Operators > 0 {
 		operators = ", " + text.Count(p.Topology.Operators, "operator")
@@ -44,6 +51,9 @@ func Describe(p *Plan) string {
 	fmt.Fprintf(&b, "faults    %d; then the heal, and all views must converge within %s", len(p.Faults), p.Settle)
 	for i := range p.Faults {
 		fmt.Fprintf(&b, "\n%10.3fs  %s", seconds(p.Faults[i].At), p.Faults[i].Sentence())
+	}
+	for _, s := range p.Stalls {
+		fmt.Fprintf(&b, "\n%11s  %s", "stall", s.Sentence())
 	}
 	if len(p.Promise) > 0 {
 		fmt.Fprintf(&b, "\npromise   %s", strings.Join(p.Promise, ", "))

@@ -36,6 +36,7 @@ func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 	s := reference
 	if !cfg.Reference {
 		s = draw(from, swarm, "shape")
+		s.stall = draw(from, stalls, "stall")
 	}
 	p := drawPlan(from, s, cmp.Or(cfg.Mode, mode.Default.String()), cfg.Objects, objects)
 	if err := p.Validate(); err != nil {
@@ -53,6 +54,7 @@ func Plans() *rapid.Generator[*Plan] {
 		s.pods = min(s.pods, 10)
 		s.faults = min(s.faults, 6)
 		s.opEvery = max(s.opEvery, 2*second)
+		s.stall = stalls.Draw(t, "stall")
 		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, mode.Default.String(), nil, given{})
 		if err := p.Validate(); err != nil {
 			panic(fmt.Sprintf("fault: a drawn plan is not valid: %v", err))
@@ -73,7 +75,7 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 		Settle:   settle,
 		Objects:  raw,
 	}
-	p.Options.LeaseTTL = s.leaseTTL
+	p.Options.LeaseTTL, p.Options.Stall = s.leaseTTL, s.stall
 	if !p.InMode().Runs(mode.Replica) {
 		p.Topology.Replicas, p.Options.LeaseTTL = 0, 0
 		s.kinds = possibleIn(p.InMode(), from, s.kinds, p.Topology)
@@ -107,6 +109,11 @@ var networks = rapid.Custom(func(t *rapid.T) Network {
 		LatencyMin: Duration(min(a, b)) * ms / 1000,
 		LatencyMax: Duration(max(a, b)) * ms / 1000,
 	}
+})
+
+// stalls draws in how many places one is at which goroutines stall.
+var stalls = rapid.Custom(func(t *rapid.T) int {
+	return []int{0, 0, 0, 16, 8, 4}[uniform(t, 6, "stall")]
 })
 
 // options draws what changes the order of events or the code that runs, and

@@ -27,6 +27,7 @@ type shape struct {
 	namespaces int
 	apps       int
 	leaseTTL   Duration
+	stall      int // 1 place in so many is one at which goroutines stall; 0: none
 
 	kinds    []Kind   // that exist
 	faults   int      // how many there are

@@ -123,8 +123,9 @@ func TestDrawReachesEverything(t *testing.T) {
 
 // The swarm: seeds differ in how many faults there are and in how many kinds.
 func TestSwarm(t *testing.T) {
-	counts, kinds := map[int]int{}, map[int]int{}
+	counts, kinds, stalls := map[int]int{}, map[int]int{}, map[int]int{}
 	for _, p := range drawn() {
+		stalls[p.Options.Stall]++
 		counts[len(p.Faults)]++
 		distinct := map[Kind]bool{}
 		for i := range p.Faults {
@@ -138,6 +139,10 @@ func TestSwarm(t *testing.T) {
 	require.Greater(t, counts[19]+counts[20]+counts[21], 2)
 	require.Greater(t, kinds[1], drawnSeeds/10)
 	require.Greater(t, kinds[8]+kinds[9]+kinds[10], 5)
+	require.InDelta(t, drawnSeeds/2, stalls[0], float64(drawnSeeds/8), "goroutines stall in half of the seeds")
+	for _, places := range []int{4, 8, 16} {
+		require.Greater(t, stalls[places], drawnSeeds/12, "stalls at one place in %d", places)
+	}
 }
 
 // Plans that rapid draws from its own bits are valid, as Plans itself checks, and small.

@@ -28,6 +28,7 @@ type Plan struct {
 	Pods   []Pod   `json:"pods,omitempty"`   // pods present at the start; their namespaces too
 	Ops    []Op    `json:"ops,omitempty"`    // workload, in order of time
 	Faults []Fault `json:"faults,omitempty"` // in order of time
+	Stalls []Stall `json:"stalls,omitempty"` // in place of those that options.stall draws
 
 	// Objects are Kubernetes objects present at the start, as given by
 	// -objects: CiliumIdentities, CiliumEndpoints, CiliumEndpointSlices,
@@ -64,6 +65,9 @@ type Options struct {
 	ClusterName        string   `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
 	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of the writer's leases in its etcd; 25 s or more; zero: 15 minutes, Cilium's default
 	Preempt            int      `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
+	// Stall makes one in so many places in the code one at which goroutines lose their
+	// CPU for 50 µs to 100 ms, until the heal; 0: none, or those of Plan.Stalls.
+	Stall int `json:"stall,omitempty"`
 }
 
 // Pod is a workload pod. Its identity is that of its namespace and app.

@@ -28,7 +28,7 @@ func validate(p *Plan) *flaw {
 	if problem != nil {
 		return problem
 	}
-	for _, check := range []func(*Plan, given) *flaw{checkTopology, checkNetwork, checkOptions, checkPhases, checkWorkload, checkFaults} {
+	for _, check := range []func(*Plan, given) *flaw{checkTopology, checkNetwork, checkOptions, checkPhases, checkWorkload, checkFaults, checkStalls} {
 		if problem := check(p, objects); problem != nil {
 			return problem
 		}

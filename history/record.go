@@ -183,6 +183,11 @@ const (
 	// the operation was not over when the run ended.
 	Operation Verb = "op"
 
+	// Stall: a goroutine on the host Actor that lost its CPU at From has it again: at the
+	// place Bytes bytes behind the start of the function Key, at its visit Rev, from 1.
+	// Value is the line of the source, Owner the function that started the goroutine.
+	Stall Verb = "stall"
+
 	// Left: when the world had stopped every process, after its end, Rev goroutines that
 	// the function Key had started were still there. The last one has no Key and counts
 	// them all: of a run that leaks nothing it is the only one, with a Rev of zero.

@@ -40,6 +40,7 @@ type runJSON struct {
 
 	Unfired []checker.Unfired `json:"unfired,omitempty"` // faults of the plan that did not happen
 	Idle    []checker.Unfired `json:"idle,omitempty"`    // that happened and did nothing
+	Stalls  *checker.Stalls   `json:"stalls,omitempty"`
 }
 
 type resultJSON struct {
@@ -93,6 +94,7 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 		Properties:     []resultJSON{},
 		Unfired:        r.Verdict.Unfired,
 		Idle:           r.Verdict.Idle,
+		Stalls:         r.Verdict.Stalls,
 	}
 	if withPlan && r.Plan != nil {
 		form.Plan = json.RawMessage(r.Plan.Line())

@@ -54,6 +54,9 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 		out.Row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
 	}
 	writeIdle(out, r.Verdict.Idle)
+	if r.Verdict.Stalls != nil {
+		out.Row("stalls      ", "%s", r.Verdict.Stalls)
+	}
 	writeTotals(out, r)
 	for _, command := range r.Commands {
 		out.Command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)

@@ -7,6 +7,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/hosts"
+	"github.com/meshcheck/meshcheck/sim/stall"
 )
 
 const (
@@ -23,6 +24,7 @@ const (
 // live is the run: start, churn, heal, end.
 func (w *world) live() {
 	w.phase("start", "")
+	stall.Begin(w.plan, w.stalled)
 	w.boot()
 	w.phase("churn", "")
 	start := w.rec.now()
@@ -31,6 +33,7 @@ func (w *world) live() {
 		deploy.Must(hosts.Run(mode.Client.Host(0), func() error { return w.workload.Run(w.ctx, start) }))
 	}()
 	w.schedule.run()
+	stall.End()
 	w.phase("heal", time.Duration(w.plan.Settle).String())
 	why := w.settle()
 	w.workload.End()
@@ -39,6 +42,15 @@ func (w *world) live() {
 
 func (w *world) phase(name, value string) {
 	w.rec.record(history.Record{Actor: "world", Verb: history.Phase, Key: name, Value: value})
+}
+
+// stalled records a stall that is over.
+func (w *world) stalled(e stall.Event) {
+	host, _ := hosts.Current()
+	w.rec.record(history.Record{
+		Actor: host, Verb: history.Stall, Key: e.Function, Value: e.Line, Owner: e.Starter,
+		Rev: int64(e.Visit), From: w.rec.now() - time.Duration(e.For), Bytes: int64(e.Offset),
+	})
 }
 
 // boot starts every process and waits until every agent knows everything.

@@ -342,7 +342,7 @@ func TestBadUsage(t *testing.T) {
 		"-plan nowhere.json":               "nowhere.json: cannot read the plan: no such file or directory",
 		"-plan garbage":                    "garbage: this is not a plan but binary data; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one",
 		"-plan empty":                      "empty: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one",
-		"-plan plan.json":                  `plan.json:3: a plan has no field "sed"; its fields are version, seed, mode, topology, network, options, churn, settle, promise, pods, ops, faults, objects`,
+		"-plan plan.json":                  `plan.json:3: a plan has no field "sed"; its fields are version, seed, mode, topology, network, options, churn, settle, promise, pods, ops, faults, stalls, objects`,
 		"-plan plan.json -objects a.yaml":  "-plan and -objects exclude each other: a plan carries its objects",
 		"-seed 1 -mode mesh":               `invalid value "mesh" for flag -mode: the modes that plans are drawn for are clustermesh, crd; simrun help lists the flags`,
 		"verify -seeds 1 -mode kvstore":    `invalid value "kvstore" for flag -mode: the modes that plans are drawn for are clustermesh, crd; simrun help verify lists the flags`,

@@ -58,6 +58,25 @@ func dropFrom[T any](s *search, list func(*fault.Plan) *[]T) {
 		})
 }
 
+// dropStalls leaves out stalls: all, or all but those that a run had until the finding
+// showed, and of these what is not needed. Where the finding hangs on the schedule
+// that the drawn ones make, they stay drawn.
+func dropStalls(s *search) {
+	if s.best.Options.Stall > 0 {
+		seen := s.seen.Stalls
+		s.first(2, func(i int) *fault.Plan {
+			p := clone(s.best)
+			p.Options.Stall, p.Stalls = 0, [][]fault.Stall{nil, seen}[i]
+			return p
+		})
+	}
+	s.reduce(func(p *fault.Plan) int { return len(p.Stalls) },
+		func(p *fault.Plan, from, end int) *fault.Plan {
+			p.Stalls = slices.Delete(p.Stalls, from, end)
+			return p
+		})
+}
+
 func dropFaults(s *search) {
 	dropFrom(s, func(p *fault.Plan) *[]fault.Fault { return &p.Faults })
 }

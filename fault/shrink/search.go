@@ -170,6 +170,7 @@ func clone(p *fault.Plan) *fault.Plan {
 			c.Ops[i].Pod = &copied
 		}
 	}
+	c.Stalls = slices.Clone(p.Stalls)
 	c.Faults = slices.Clone(p.Faults)
 	for i := range c.Faults {
 		f := &c.Faults[i]

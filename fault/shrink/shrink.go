@@ -27,6 +27,8 @@ type Outcome struct {
 	// Begun is when each fault of the plan began, since the start of the churn, or
 	// Never. It may be nil if that is not known.
 	Begun []fault.Duration
+	// Stalls are those that options.stall has drawn, until the first instance.
+	Stalls []fault.Stall
 }
 
 // Never is when a fault began that did not happen.
@@ -92,7 +94,7 @@ type pass func(s *search)
 // cheaper, and is stable before details are tried, each of which costs runs too.
 var (
 	structure = []pass{
-		cutAfter, dropUnfired, dropAgents, dropServers, dropNodes, cutEnds, dropFaults, dropTargets,
+		cutAfter, dropStalls, dropUnfired, dropAgents, dropServers, dropNodes, cutEnds, dropFaults, dropTargets,
 		dropNamespaces, dropPods, dropWorkload, dropPairs, dropObjects,
 	}
 	withLuck = append([]pass{cutWindow}, structure...)

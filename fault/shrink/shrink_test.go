@@ -100,6 +100,35 @@ func (w world) config(t require.TestingT) Config {
 	}}
 }
 
+// Of drawn stalls, which a plan cannot be without one by one, those are named that a
+// run had and that it needs.
+func TestStallsAreNamed(t *testing.T) {
+	plan := fault.Plans().Example(1)
+	plan.Options.Stall, plan.Faults = 8, nil
+	var drawn []fault.Stall
+	for visit := range 40 {
+		drawn = append(drawn, fault.Stall{Function: "f", Offset: 7, Visit: 1 + visit, For: ms})
+	}
+	needed := []fault.Stall{drawn[3], drawn[31]}
+	run := func(_ context.Context, p *fault.Plan) (Outcome, error) {
+		require.NoError(t, p.Validate())
+		stalls := p.Stalls
+		if p.Options.Stall > 0 {
+			stalls = drawn
+		}
+		shows := true
+		for _, s := range needed {
+			shows = shows && slices.Contains(stalls, s)
+		}
+		return Outcome{Shows: shows, Stalls: stalls}, nil
+	}
+	seen, _ := run(t.Context(), plan)
+	result, err := Shrink(t.Context(), plan, seen, Config{Run: run})
+	require.NoError(t, err)
+	require.Zero(t, result.Plan.Options.Stall)
+	require.Equal(t, needed, result.Plan.Stalls)
+}
+
 func TestResultIsValidAndMinimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plan, w := drawWorld(t)

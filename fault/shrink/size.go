@@ -5,6 +5,7 @@ import "github.com/meshcheck/meshcheck/fault"
 // Size says how much there is in a plan to understand.
 type Size struct {
 	Faults  int `json:"faults"`
+	Stalls  int `json:"stalls,omitempty"` // that are named
 	Ops     int `json:"ops"`
 	Pods    int `json:"pods"`    // at the start
 	Objects int `json:"objects"` // given
@@ -21,12 +22,12 @@ type Size struct {
 func SizeOf(p *fault.Plan) Size {
 	t := p.Topology
 	return Size{
-		Faults: len(p.Faults), Ops: len(p.Ops), Pods: len(p.Pods), Objects: len(p.Objects),
+		Faults: len(p.Faults), Stalls: len(p.Stalls), Ops: len(p.Ops), Pods: len(p.Pods), Objects: len(p.Objects),
 		APIServers: t.APIServers, Replicas: t.Replicas, Agents: t.Agents, Operators: t.Operators, Nodes: t.Nodes,
 		Churn: p.Churn,
 	}
 }
 
 // Decisions is what had to be decided besides the topology and the options:
-// faults, ops, pods at the start and objects.
-func (s Size) Decisions() int { return s.Faults + s.Ops + s.Pods + s.Objects }
+// faults, stalls, ops, pods at the start and objects.
+func (s Size) Decisions() int { return s.Faults + s.Stalls + s.Ops + s.Pods + s.Objects }

@@ -97,6 +97,8 @@ func (o *oracle) outcome(x *index.Index, run *report.Run) (seen shrink.Outcome) 
 			churn = r.At
 		case r.Verb == history.Fault:
 			seen.Begun[r.Rev-1] = fault.Duration(r.At - churn)
+		case r.Verb == history.Stall && r.From <= violation.At:
+			seen.Stalls = append(seen.Stalls, fault.Stall{Function: r.Key, Offset: int(r.Bytes), Visit: int(r.Rev), For: fault.Duration(r.At - r.From)})
 		}
 	}
 	seen.Shows, seen.First = true, fault.Duration(violation.At-churn)

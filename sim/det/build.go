@@ -3,6 +3,7 @@ package det
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -226,22 +227,20 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	if err := b.hashOutside(key); err != nil {
 		return "", err
 	}
-	out := b.cfg.Out
-	if out == "" {
-		out = filepath.Join(b.cache, fmt.Sprintf("worker-%s-%x", name, key.Sum(nil)[:8]))
-		if b.isBuilt(out) {
-			return out, nil
-		}
-		unlock, err := b.lock(ctx)
-		if err != nil {
-			return "", err
-		}
-		defer unlock()
-		if b.isBuilt(out) { // meanwhile, by who had the lock
-			return out, nil
-		}
+	cached := filepath.Join(b.cache, fmt.Sprintf("worker-%s-%x", name, key.Sum(nil)[:8]))
+	out := cmp.Or(b.cfg.Out, cached)
+	if out == cached && b.isBuilt(out) {
+		return out, nil
 	}
-	out, err := filepath.Abs(out)
+	unlock, err := b.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if out == cached && b.isBuilt(out) { // meanwhile, by who had the lock
+		return out, nil
+	}
+	out, err = filepath.Abs(out)
 	if err != nil {
 		return "", err
 	}
@@ -318,7 +317,7 @@ func (b *builder) overlay(ctx context.Context, worker string) (flags []string, e
 	if b.cfg.Runtime == Stock {
 		return nil, nil
 	}
-	overlay, err := WriteOverlay(b.goroot, filepath.Join(b.cache, "overlay-"+b.goversion))
+	overlay, err := WriteOverlay(b.goroot, filepath.Join(b.cache, overlayDir(b.goversion)))
 	if err != nil {
 		return nil, err
 	}

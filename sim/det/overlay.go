@@ -1,6 +1,7 @@
 package det
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -77,6 +78,13 @@ func (e edit) apply(text string) (string, error) {
 		return strings.ReplaceAll(text, e.old, e.new), nil
 	}
 	return text[:from] + strings.Replace(text[from:], e.old, e.new, 1), nil
+}
+
+// overlayDir names the directory of an overlay by what is in it: another version of
+// this package may be building at the same time.
+func overlayDir(goversion string) string {
+	sum := sha256.Sum256([]byte(editsText + detrtSource))
+	return fmt.Sprintf("overlay-%s-%x", goversion, sum[:8])
 }
 
 // WriteOverlay writes the edited copies of the toolchain's files and an overlay

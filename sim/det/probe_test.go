@@ -21,4 +21,6 @@ func TestProbe(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: TestLoopOverALockGivesOthersATurn")
 	require.Contains(t, string(out), "--- PASS: TestHostIsPassedOn")
 	require.Contains(t, string(out), "--- PASS: TestNoCleanupRunsInABubble")
+	require.Contains(t, string(out), "--- PASS: TestTimePassesForALoopOverALock")
+	require.Contains(t, string(out), "--- PASS: TestStall")
 }

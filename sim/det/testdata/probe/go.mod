@@ -1,3 +1,3 @@
-module probe
+module example.test/probe
 
 go 1.26

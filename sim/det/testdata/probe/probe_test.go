@@ -117,3 +117,100 @@ func TestNoCleanupRunsInABubble(t *testing.T) {
 		}
 	})
 }
+
+// A loop that never blocks, and waits for something that takes time, lets it pass.
+func TestTimePassesForALoopOverALock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lock sync.Mutex
+		for start := time.Now(); time.Since(start) < time.Millisecond; {
+			lock.Lock()
+			lock.Unlock()
+		}
+	})
+}
+
+type stalled struct {
+	function string
+	offset   uintptr
+	visit    uint32
+	ns       int64
+}
+
+type stallHook = func(function string, offset, pc, starter uintptr, visit uint32, ns int64)
+
+//go:linkname detrtStalls runtime.detrtStalls
+func detrtStalls(places uint32, list []stalled, hook stallHook)
+
+// sessions is a map of what is open, as Cilium's leases are.
+type sessions struct {
+	sync.Mutex
+	open map[int]bool
+	wg   sync.WaitGroup
+}
+
+// start lets somebody wait for the session's end before the session is entered: where
+// the end comes first, the entry stays for ever.
+//
+//go:noinline
+func (s *sessions) start(id int, end time.Duration) {
+	ended := make(chan struct{})
+	time.AfterFunc(end, func() { close(ended) })
+	s.wg.Add(1)
+	go s.waitFor(id, ended)
+	s.Lock()
+	s.open[id] = true
+	s.Unlock()
+}
+
+//go:noinline
+func (s *sessions) waitFor(id int, ended chan struct{}) {
+	defer s.wg.Done()
+	<-ended
+	s.Lock()
+	delete(s.open, id)
+	s.Unlock()
+}
+
+// race opens a session that ends 2 ms later, and reports whether its entry stayed.
+func race(places uint32, list []stalled, hook stallHook) bool {
+	s := sessions{open: map[int]bool{}}
+	detrtStalls(places, list, hook)
+	s.start(1, 2*time.Millisecond)
+	detrtStalls(0, nil, nil)
+	s.wg.Wait()
+	return s.open[1]
+}
+
+// A few instructions lose a race against something that takes time, where the
+// goroutine stalls, and nowhere else.
+func TestStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if race(0, nil, nil) {
+			t.Error("lost without a stall")
+		}
+		var drawn []stalled
+		race(1, nil, func(function string, offset, _, _ uintptr, visit uint32, ns int64) {
+			drawn = append(drawn, stalled{function, offset, visit, ns})
+			if ns < int64(50*time.Microsecond) || ns > int64(103*time.Millisecond) {
+				t.Errorf("a stall of %d ns", ns)
+			}
+		})
+		lost := 0
+		for _, s := range drawn {
+			if s.function != "example.test/probe.(*sessions).start" {
+				continue
+			}
+			s.ns = 5e6
+			n := 0
+			if race(0, []stalled{s}, func(string, uintptr, uintptr, uintptr, uint32, int64) { n++ }) {
+				lost++
+			}
+			if n != 1 {
+				t.Errorf("%d stalls in place of one", n)
+			}
+		}
+		if lost == 0 {
+			t.Errorf("lost with none of the stalls %v", drawn)
+		}
+	})
+}

@@ -9,34 +9,34 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
-// reading is a state of the model in which an agent may be, as far as one key and
+// agentState is a state of the model in which an agent may be, as far as one key and
 // the records up to now tell.
-type reading struct {
+type agentState struct {
 	agent      mesh.Agent
 	connection int // the connection in whose store the agent last took something over, or after which it has none; -1: none
 	at         int // the version in that store's timeline that it took over
 }
 
-// readings is a set of them.
-type readings struct{ all []reading }
+// agentStates is a set of them.
+type agentStates struct{ all []agentState }
 
-// add adds a reading of the agent. Of two of the same store, the one that is of no
+// add adds a state of the agent. Of two of the same store, the one that is of no
 // later connection and has taken over no more can do all that the other one can.
-func (f *agentRun) add(s *readings, m reading) {
+func (f *agentRun) add(s *agentStates, m agentState) {
 	for _, o := range s.all {
 		if f.covers(o, m) {
 			return
 		}
 	}
-	s.all = append(slices.DeleteFunc(s.all, func(o reading) bool { return f.covers(m, o) }), m)
+	s.all = append(slices.DeleteFunc(s.all, func(o agentState) bool { return f.covers(m, o) }), m)
 }
 
-func (f *agentRun) covers(a, b reading) bool {
+func (f *agentRun) covers(a, b agentState) bool {
 	return a.connection <= b.connection && a.at <= b.at && a.agent == b.agent && f.store(a) == f.store(b)
 }
 
-// store is the one that a reading took something over from; "" if none.
-func (f *agentRun) store(m reading) string {
+// store is the one that an agent in a state took something over from; "" if none.
+func (f *agentRun) store(m agentState) string {
 	if m.agent.At == 0 {
 		return ""
 	}
@@ -49,7 +49,7 @@ func (f *agentRun) store(m reading) string {
 type agentRun struct {
 	run   *keyRun
 	agent *index.Agent
-	set   readings
+	set   agentStates
 	shown uint8 // the content of the key in its view, as recorded
 	since int32 // the record with which the key entered the view
 }
@@ -57,7 +57,7 @@ type agentRun struct {
 // follow goes through the See and Drop records of the key. It returns the first
 // one that nothing explains, or nil.
 func (f *agentRun) follow(views []int32) *Unexplained {
-	f.add(&f.set, reading{connection: -1})
+	f.add(&f.set, agentState{connection: -1})
 	for _, i := range views {
 		r := &f.run.Records[i]
 		content := uint8(0)
@@ -83,7 +83,7 @@ func (f *agentRun) follow(views []int32) *Unexplained {
 // next are the states after the agent has, by the record i, taken over an etcd in
 // which the key has the content: its watch delivered it, or it connected; or it had
 // connected before, which changed nothing, and then its watch delivered it.
-func (f *agentRun) next(i int32, content uint8) (next readings, by *deviation) {
+func (f *agentRun) next(i int32, content uint8) (next agentStates, by *deviation) {
 	now := f.silent(i)
 	for _, m := range now.all {
 		f.see(&next, m, i, content)
@@ -103,14 +103,14 @@ func (f *agentRun) next(i int32, content uint8) (next readings, by *deviation) {
 		return next, &hearsAgain
 	}
 	if s, ok := f.unlisted(i); ok {
-		f.add(&next, reading{connection: s})
+		f.add(&next, agentState{connection: s})
 	}
 	return next, &drainsPartOfList
 }
 
 // silent are the states in which the agent may be before the record i: as after the
 // last one, or connected since with an etcd that has what the view shows.
-func (f *agentRun) silent(i int32) (now readings) {
+func (f *agentRun) silent(i int32) (now agentStates) {
 	for _, m := range f.set.all {
 		f.add(&now, m)
 		for s := range f.later(m, i) {
@@ -122,7 +122,7 @@ func (f *agentRun) silent(i int32) (now readings) {
 
 // later are the connections after m's that began before the record i, with other stores:
 // one with the same store has nothing that m's watch would not deliver.
-func (f *agentRun) later(m reading, i int32) iter.Seq[int] {
+func (f *agentRun) later(m agentState, i int32) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for s := m.connection + 1; s < len(f.agent.Connections) && f.agent.Connections[s].From < i; s++ {
 			if f.agent.Connections[s].Store != f.store(m) && !yield(s) {
@@ -133,7 +133,7 @@ func (f *agentRun) later(m reading, i int32) iter.Seq[int] {
 }
 
 // see adds what m becomes when its watch delivers what is new.
-func (f *agentRun) see(next *readings, m reading, i int32, content uint8) {
+func (f *agentRun) see(next *agentStates, m agentState, i int32, content uint8) {
 	if m.agent.Listens() != "" {
 		return
 	}
@@ -153,7 +153,7 @@ func (f *agentRun) lasts(store string, i int32) (until int32) {
 
 // connect adds what m becomes when it makes the connection s, finds the canary,
 // and makes its view what the etcd has.
-func (f *agentRun) connect(next *readings, m reading, s int, i int32, content uint8) {
+func (f *agentRun) connect(next *agentStates, m agentState, s int, i int32, content uint8) {
 	c := f.agent.Connections[s]
 	from, until := c.From, min(c.To, i)
 	first, ok := f.run.Store(c.Store).Canaries[f.run.key.Kind]
@@ -172,7 +172,7 @@ func (f *agentRun) connect(next *readings, m reading, s int, i int32, content ui
 // take adds m with the view that it has once it has taken over the first version,
 // from the one number at on and before the record until, in which the key has the
 // content.
-func (f *agentRun) take(next *readings, m reading, store string, at int, until int32, content uint8) {
+func (f *agentRun) take(next *agentStates, m agentState, store string, at int, until int32, content uint8) {
 	t := f.run.timelines[store]
 	for ; at < len(t) && t[at].record < until; at++ {
 		etcd := mesh.Replica{Phase: mesh.Serving}

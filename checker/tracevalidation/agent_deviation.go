@@ -15,7 +15,7 @@ var hearsAgain = deviation{
 
 // hearAgain adds what m becomes if it was orphaned by an etcd that was emptied in
 // the same pod, and that etcd has come to the revision that m waits for.
-func (f *agentRun) hearAgain(next *readings, m reading, i int32, content uint8) {
+func (f *agentRun) hearAgain(next *agentStates, m agentState, i int32, content uint8) {
 	if m.agent.At == 0 {
 		return
 	}

@@ -33,7 +33,7 @@ func Check(x *index.Index) *Verdict {
 		c.check(k)
 	}
 	v := &c.verdict
-	v.Unexplained = append(v.Unexplained, c.adrift()...)
+	v.Unexplained = append(v.Unexplained, c.unconnected()...)
 	slices.SortStableFunc(v.Unexplained, func(a, b Unexplained) int { return cmp.Compare(a.Record, b.Record) })
 	for _, d := range allDeviations() {
 		if n := c.needed[d]; n > 0 {
@@ -107,8 +107,8 @@ func (k *keyRun) number(value string) uint8 {
 	return n
 }
 
-// struck reports whether a fault disturbed something so before a record.
-func (c *checker) struck(i int32, how disturb.Kind) bool {
+// disturbed reports whether a fault disturbed something so before a record.
+func (c *checker) disturbed(i int32, how disturb.Kind) bool {
 	return slices.ContainsFunc(c.Faults, func(f *index.Fault) bool { return f.Begin < i && f.Is(how) })
 }
 

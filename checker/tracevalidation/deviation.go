@@ -18,7 +18,7 @@ type deviation struct {
 
 	needs string // what the history has to have, for the report of a record that nothing explains
 	cause func(f *replicaRun, i int32) bool
-	step  func(f *replicaRun, next *images, m image, log mesh.Log, content uint8)
+	step  func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8)
 }
 
 // leaseExpires is certain where its cause is: who asked for a deletion is known.
@@ -31,9 +31,9 @@ var leaseExpires = deviation{
 		if r.Verb != history.Del || f.run.Store(r.Store).Requested[r.Rev] {
 			return false
 		}
-		return !f.run.Leases.Told || f.run.Leases.Ended[index.InStore{Store: r.Store, Name: f.lease}] // files of version 1 do not say
+		return !f.run.Leases.Recorded || f.run.Leases.Ended[index.InStore{Store: r.Store, Name: f.lease}] // files of version 1 do not say
 	},
-	step: func(f *replicaRun, next *images, m image, _ mesh.Log, _ uint8) {
+	step: func(f *replicaRun, next *replicaStates, m replicaState, _ mesh.Log, _ uint8) {
 		m.replica.Etcd[0], m.other, m.again = 0, 0, true
 		next.add(m)
 	},
@@ -45,10 +45,10 @@ var stalledRequest = deviation{
 	name:  "stalled-request",
 	what:  "an etcd that applies nothing, or slowly, applies what the writer before the present one had asked for",
 	needs: "a fault that stalls an etcd or makes it slow",
-	cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, disturb.EtcdLate) },
-	step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
+	cause: func(f *replicaRun, i int32) bool { return f.run.disturbed(i, disturb.EtcdLate) },
+	step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 		log = log[:min(int(f.before), len(log))]
-		late := images{l: f.run.log}
+		late := replicaStates{l: f.run.log}
 		switch {
 		case m.replica.Phase == mesh.Writerless:
 			m.replica.Phase = mesh.Serving
@@ -74,9 +74,9 @@ var deviations = []*deviation{
 		what:  "the writer puts again what its etcd has lost, as it was when the writer last heard of it",
 		needs: "a lease that expired, or an etcd that was emptied beside a writer that lived on",
 		cause: func(f *replicaRun, _ int32) bool {
-			return slices.ContainsFunc(f.set.all, func(m image) bool { return m.again })
+			return slices.ContainsFunc(f.set.all, func(m replicaState) bool { return m.again })
 		},
-		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
+		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 			switch {
 			case !m.again:
 			case m.emptied():
@@ -96,8 +96,8 @@ var deviations = []*deviation{
 		name:  "stale-list",
 		what:  "the writer's list is from a watch cache that lags behind what was acknowledged when the writer started",
 		needs: "a fault that keeps a watch cache behind",
-		cause: func(f *replicaRun, i int32) bool { return f.run.struck(i, disturb.CacheBehind) },
-		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
+		cause: func(f *replicaRun, i int32) bool { return f.run.disturbed(i, disturb.CacheBehind) },
+		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 			if f.sent && !m.emptied() && m.replica.Phase != mesh.Serving {
 				for m := range lists(m, 0, log) {
 					next.deliver(m, log, content)
@@ -112,8 +112,8 @@ var deviations = []*deviation{
 		cause: func(f *replicaRun, i int32) bool {
 			return f.run.Records[i].Verb == history.Del && len(f.run.log.lapsed) > 0
 		},
-		step: func(f *replicaRun, next *images, m image, log mesh.Log, _ uint8) {
-			f.served(m, log, func(m image) {
+		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, _ uint8) {
+			f.served(m, log, func(m replicaState) {
 				for _, p := range f.run.log.lapsed {
 					if p.at > m.replica.RV && int(p.at) <= len(log) && slices.Contains(p.contents, m.shown(f.run.log)) {
 						m.replica.Etcd[0], m.other = 0, 0
@@ -131,16 +131,13 @@ var deviations = []*deviation{
 		cause: func(f *replicaRun, _ int32) bool {
 			return slices.ContainsFunc(f.run.log.claimed, func(all []uint8) bool { return all != nil })
 		},
-		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
-			f.served(m, log, func(m image) {
-				for ; content != 0; m.other, m.again, m.stale = 0, false, false {
+		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
+			f.served(m, log, func(m replicaState) {
+				for more := content != 0; more; more = m.deliver(log) {
 					if rv := m.replica.RV; rv > 0 && slices.Contains(f.run.log.claimed[rv-1], content) {
 						shows := m
 						shows.other, shows.replica.Etcd[0] = content, rv
 						next.add(shows)
-					}
-					if m.replica.Deliver(log) != "" {
-						return
 					}
 				}
 			})
@@ -151,12 +148,12 @@ var deviations = []*deviation{
 		what:  "a namespace is made again, and the writer puts what its other informer still has there, although it is gone; or learns later that it is",
 		needs: "a namespace that was created after the content was deleted",
 		cause: func(f *replicaRun, i int32) bool { return f.run.key.Kind != history.Node && f.run.madeNamespace(0, i) },
-		step: func(f *replicaRun, next *images, m image, log mesh.Log, content uint8) {
+		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 			if m.replica.Phase != mesh.Serving {
 				return
 			}
 			if m.stale {
-				now := image{replica: m.replica}
+				now := replicaState{replica: m.replica}
 				now.replica.Etcd[0] = 0
 				if f.run.log.after(now.replica.RV) != 0 {
 					now.replica.Etcd[0] = now.replica.RV
@@ -175,7 +172,7 @@ var deviations = []*deviation{
 }
 
 // served calls try with m if it serves, else with what it may be after its list.
-func (f *replicaRun) served(m image, log mesh.Log, try func(image)) {
+func (f *replicaRun) served(m replicaState, log mesh.Log, try func(replicaState)) {
 	if m.replica.Phase == mesh.Serving {
 		try(m)
 		return

@@ -34,7 +34,7 @@
 // writer whose queue is slow puts the last of several contents, and the model then
 // delivers several writes before anybody looks. An agent sees late what its watch sent:
 // its step happened when the etcd had that. So after each record there is a set of
-// states in which the model may be (image.go), and a record is unexplained if no
+// states in which the model may be (state.go), and a record is unexplained if no
 // action leads from any of them to what it says.
 //
 // # Deviations

@@ -124,6 +124,3 @@ func (l *keyLog) after(writes uint8) uint8 {
 	}
 	return l.content[writes-1]
 }
-
-// shown is the content of the key in a replica's etcd.
-func (l *keyLog) shown(p *mesh.Replica) uint8 { return l.after(p.Etcd[0]) }

@@ -14,7 +14,7 @@ type replicaRun struct {
 	name string
 
 	record int32 // that is being explained
-	set    images
+	set    replicaStates
 	shown  uint8  // the content of the key in the etcd, as recorded
 	lease  string // that it has there
 	store  string // of the etcd; "" before the first
@@ -29,7 +29,7 @@ type replicaRun struct {
 // follow goes through the records of the replica that concern the key. It returns
 // the first one that nothing explains, or nil.
 func (f *replicaRun) follow(life, changes []int32) *Unexplained {
-	f.set = images{l: f.run.log, all: []image{{}}}
+	f.set = replicaStates{l: f.run.log, all: []replicaState{{}}}
 	for len(life)+len(changes) > 0 {
 		var u *Unexplained
 		if len(changes) == 0 || len(life) > 0 && life[0] < changes[0] {
@@ -56,7 +56,7 @@ func (f *replicaRun) lives(i int32) *Unexplained {
 		f.writer, f.until = false, f.run.log.by(i)
 	case r.Kind == "writer":
 		// What the writer before this one sent may have reached the etcd until now.
-		f.each(func(m *image) {
+		f.each(func(m *replicaState) {
 			m.replica.RestartWriter()
 			m.again, m.held = false, 0
 		})
@@ -70,19 +70,19 @@ func (f *replicaRun) lives(i int32) *Unexplained {
 
 // emptied is the loss of the etcd. If the writer lives on, as beside an etcd that
 // restarts empty, it knows still what it had put.
-func (f *replicaRun) emptied(m *image) {
+func (f *replicaRun) emptied(m *replicaState) {
 	held := m.replica.RV
 	if m.replica.Phase != mesh.Serving {
 		held = f.since
 	}
 	m.replica.Crash()
-	*m = image{replica: m.replica}
+	*m = replicaState{replica: m.replica}
 	if f.writer {
 		m.again, m.held = true, held
 	}
 }
 
-func (f *replicaRun) each(change func(*image)) {
+func (f *replicaRun) each(change func(*replicaState)) {
 	before := f.set.all
 	f.set.all = nil
 	for _, m := range before {
@@ -98,7 +98,7 @@ func (f *replicaRun) changes(i int32) *Unexplained {
 	if r.Verb == history.Put {
 		content = f.run.number(r.Value)
 	}
-	next, by := f.next(i, content, func(image) bool { return true })
+	next, by := f.next(i, content, func(replicaState) bool { return true })
 	if len(next.all) == 0 {
 		return f.refuse(i, content)
 	}
@@ -109,10 +109,10 @@ func (f *replicaRun) changes(i int32) *Unexplained {
 
 // next are the states after a record in which the key has the content, and which
 // will do; and the deviation that led there, if none of the model's own actions do.
-func (f *replicaRun) next(i int32, content uint8, will func(image) bool) (images, *deviation) {
+func (f *replicaRun) next(i int32, content uint8, will func(replicaState) bool) (replicaStates, *deviation) {
 	f.record = i
 	log := f.known(i)
-	next, tried := images{l: f.run.log}, deviations
+	next, tried := replicaStates{l: f.run.log}, deviations
 	switch {
 	case leaseExpires.cause(f, i): // it was no writer
 	case f.outlived(i):
@@ -157,9 +157,9 @@ func (f *replicaRun) known(i int32) mesh.Log {
 	return f.run.log.log[:writes]
 }
 
-// step adds what the model's actions make of an image: a list, if there is a
+// step adds what the model's actions make of a state: a list, if there is a
 // writer that has not listed yet, and then deliveries; or deliveries alone.
-func (f *replicaRun) step(next *images, m image, log mesh.Log, content uint8) {
+func (f *replicaRun) step(next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 	if m.replica.Phase == mesh.Serving {
 		next.deliver(m, log, content)
 	} else if f.sent && !m.emptied() {
@@ -176,7 +176,7 @@ func (f *replicaRun) canary(i int32, r *history.Record) *Unexplained {
 	if !schema.IsCanaryOf(r.Key, f.run.key.Kind) {
 		return nil
 	}
-	served, by := f.next(i, f.shown, func(m image) bool { return m.replica.Phase == mesh.Serving || f.outlived(i) })
+	served, by := f.next(i, f.shown, func(m replicaState) bool { return m.replica.Phase == mesh.Serving || f.outlived(i) })
 	if len(served.all) == 0 {
 		by = &canaryFirst
 	}
@@ -201,7 +201,7 @@ func (f *replicaRun) ends() *Unexplained {
 		return nil
 	}
 	log := f.known(end)
-	settled, by := f.next(end, f.shown, func(m image) bool { return m.settled(f.run.log, log) })
+	settled, by := f.next(end, f.shown, func(m replicaState) bool { return m.settled(f.run.log, log) })
 	if len(settled.all) == 0 {
 		return f.refuse(end, f.shown)
 	}

@@ -100,7 +100,7 @@ func isCanary(r *history.Record) bool {
 	return kind != nil
 }
 
-func (f *replicaRun) refuseDelivery(u *Unexplained, m image, log mesh.Log, content uint8) {
+func (f *replicaRun) refuseDelivery(u *Unexplained, m replicaState, log mesh.Log, content uint8) {
 	const action = "the replica's watch delivers the next write"
 	next := m
 	if refused := next.replica.Deliver(log); refused != "" {
@@ -110,7 +110,7 @@ func (f *replicaRun) refuseDelivery(u *Unexplained, m image, log mesh.Log, conte
 	u.add(action, "%s%s; none leaves %s", f.run.due(u), f.writes(m.replica.RV, log), f.run.has(content))
 }
 
-func (f *replicaRun) refuseList(u *Unexplained, m image, log mesh.Log, content uint8) {
+func (f *replicaRun) refuseList(u *Unexplained, m replicaState, log mesh.Log, content uint8) {
 	for _, c := range []struct {
 		action string
 		step   func(*mesh.Replica) mesh.Refusal
@@ -201,7 +201,7 @@ func (f *agentRun) refuseEnd(u *Unexplained) {
 	u.add("the agent waits for a revision of its etcd", "it needs an etcd that was emptied in the same pod while the agent read it, and there is none")
 }
 
-func (f *agentRun) refuseObservation(u *Unexplained, m reading, i int32, content uint8) {
+func (f *agentRun) refuseObservation(u *Unexplained, m agentState, i int32, content uint8) {
 	if refused := m.agent.Listens(); refused != "" {
 		u.add(delivery, "%s %s", f.agent.Name, refused)
 		return

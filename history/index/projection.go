@@ -49,9 +49,9 @@ type Connection struct {
 
 // Leases are those of the etcds.
 type Leases struct {
-	Told    bool              // the history says what became of leases
-	Granted map[InStore]int32 // the records
-	Ended   map[InStore]bool  // that expired or were revoked
+	Recorded bool              // the history says what became of leases
+	Granted  map[InStore]int32 // the records
+	Ended    map[InStore]bool  // that expired or were revoked
 }
 
 // InStore is something of a store, by its name there.
@@ -148,7 +148,7 @@ func (b *projector) change(i int32, r *history.Record) {
 }
 
 func (b *projector) lease(i int32, r *history.Record) {
-	b.Leases.Told = true
+	b.Leases.Recorded = true
 	switch {
 	case r.Op == "grant" && r.Err == "":
 		b.Leases.Granted[InStore{r.Store, r.Key}] = i

@@ -68,7 +68,7 @@ func TestAConnectionIsWithTheStoreThatComesAfterIt(t *testing.T) {
 `).Projections()
 	require.Equal(t, []Connection{{Replica: "r0", Store: "s0", From: 2, To: 4}}, p.Agents[0].Connections)
 	require.EqualValues(t, -1, p.End, "the run was cut short")
-	require.False(t, p.Leases.Told)
+	require.False(t, p.Leases.Recorded)
 }
 
 func TestAStoreKnowsItsCanariesAndWhatBecameOfDeletions(t *testing.T) {

@@ -51,7 +51,7 @@ func (m *mesh) addReader(a int) {
 		count: func(*State) int { return m.Replicas },
 		do: func(s *State, r int) bool {
 			g := &s.Agents[a]
-			if g.Connect(r, &s.Replicas[r], s.adrift(g)) != "" {
+			if g.Connect(r, &s.Replicas[r], s.unconnected(g)) != "" {
 				return false
 			}
 			if m.mode.Has(mode.Cutover) {

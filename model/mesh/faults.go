@@ -33,9 +33,9 @@ func (m *mesh) addEmptying(r int) {
 	})
 }
 
-// adrift reports whether the agent has no etcd to read from, be it that it waits
+// unconnected reports whether the agent has no etcd to read from, be it that it waits
 // for one to come back.
-func (s *State) adrift(g *agent) bool {
+func (s *State) unconnected(g *agent) bool {
 	return g.At == 0 || g.Deaf && s.Replicas[g.At-1].Phase == lost
 }
 

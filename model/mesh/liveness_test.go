@@ -49,7 +49,7 @@ func (m *mesh) rank(s *State) []int {
 		g := &s.Agents[a]
 		// No source, CRDs, both, the etcd alone; then what the source has.
 		switch {
-		case s.adrift(g) && g.CRD == 0:
+		case s.unconnected(g) && g.CRD == 0:
 		case g.At == 0:
 			rank[3] += 100 + 2*int(g.CRD)
 		case g.CRD != 0:

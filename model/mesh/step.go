@@ -137,10 +137,10 @@ func (p *replica) Crash() Refusal {
 }
 
 // Connect is the agent's connection with a replica that has the number at, beside
-// whatever other source it has. The agent must be adrift, that is have no etcd to
+// whatever other source it has. The agent must be unconnected, that is have no etcd to
 // read from.
-func (g *agent) Connect(at int, p *replica, adrift bool) Refusal {
-	if !adrift {
+func (g *agent) Connect(at int, p *replica, unconnected bool) Refusal {
+	if !unconnected {
 		return hasSource
 	}
 	if refused := g.accepts(p); refused != "" {

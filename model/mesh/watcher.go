@@ -17,7 +17,7 @@ func (m *mesh) addWatcher(a int) {
 		name: fmt.Sprintf("List(a%d)", a), kind: progress,
 		do: func(s *State, _ int) bool {
 			g := &s.Agents[a]
-			if !s.adrift(g) || g.CRD != 0 || m.anyReachable(s) {
+			if !s.unconnected(g) || g.CRD != 0 || m.anyReachable(s) {
 				return false
 			}
 			g.At, g.Deaf, g.CRD = 0, false, s.RV

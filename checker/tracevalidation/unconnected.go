@@ -8,9 +8,9 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// adrift reports the agents that live to see the end of the run without a
+// unconnected reports the agents that live to see the end of the run without a
 // connection, although there is a replica to connect with. They concern no key.
-func (c *checker) adrift() (all []Unexplained) {
+func (c *checker) unconnected() (all []Unexplained) {
 	if c.End < 0 {
 		return nil
 	}

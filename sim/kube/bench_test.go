@@ -14,6 +14,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // BenchmarkWatch measures changes that reach one reflector through HTTP: one
@@ -68,8 +69,8 @@ func BenchmarkRun(b *testing.B) {
 		synctest.Test(&testing.T{}, func(*testing.T) {
 			store := storage.New(storage.Config{})
 			server := kube.NewServer(store, kube.Config{})
-			w := &world{t: b, store: store, server: server, net: &network{}}
-			l := w.net.listen()
+			w := &world{t: b, store: store, server: server, net: simnet.New(simnet.Config{})}
+			l := w.listen()
 			done := make(chan error, 1)
 			go func() { done <- server.Serve(l) }()
 			ctx, cancel := context.WithCancel(context.Background())
@@ -92,7 +93,7 @@ func BenchmarkRun(b *testing.B) {
 			}
 			require.NoError(b, server.Close())
 			require.NoError(b, <-done)
-			w.net.reset()
+			w.reset()
 		})
 	}
 	b.ReportMetric(300*float64(b.N)/b.Elapsed().Seconds(), "virtual-s/s")

@@ -25,6 +25,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // protobufClientset talks as Cilium's client does to built-in kinds.
@@ -197,7 +198,7 @@ func TestServiceExportsIfServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		require.Equal(t, http.StatusNotFound, w.do("GET", "/apis/multicluster.x-k8s.io/v1alpha1/serviceexports", "").code)
-		other := &world{t: t, store: storage.New(storage.Config{Resources: append(storage.DefaultResources(), storage.ServiceExports())}), net: &network{}}
+		other := &world{t: t, store: storage.New(storage.Config{Resources: append(storage.DefaultResources(), storage.ServiceExports())}), net: simnet.New(simnet.Config{})}
 		other.start(kube.Config{})
 		t.Cleanup(other.stop)
 		require.Empty(t, other.do("GET", "/apis/multicluster.x-k8s.io/v1alpha1/serviceexports", "").list().Items)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // A step of a script that runs on this package's server and on client-go's fake
@@ -113,7 +114,7 @@ type realSource struct {
 }
 
 func newRealSource(t testing.TB, kind string) source {
-	w := &world{t: t, store: storage.New(storage.Config{Resources: []storage.Resource{scriptKinds[kind].resource}}), net: &network{}}
+	w := &world{t: t, store: storage.New(storage.Config{Resources: []storage.Resource{scriptKinds[kind].resource}}), net: simnet.New(simnet.Config{})}
 	w.start(kube.Config{})
 	c := w.clientset().CoreV1()
 	lw := &cache.ListWatch{

@@ -2,10 +2,10 @@ package kube_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +26,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestMain(m *testing.M) {
@@ -33,22 +34,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is a store with one server behind an in-memory network.
+// world is a store with one server, k0, behind a network without delays, and clients on w0.
 type world struct {
 	t      testing.TB
 	store  *storage.Store
 	server *kube.Server
-	net    *network
+	net    *simnet.Network
 	done   []chan error
 
 	begun   time.Time
 	mu      sync.Mutex
+	host    string   // of the server; k0 if empty
 	records []string // lines of the history since the last call of recorded
 	watches int64    // numbers given out
 }
 
 func newWorld(t testing.TB, config kube.Config) *world {
-	w := &world{t: t, store: storage.New(storage.Config{Seed: 1}), net: &network{}, begun: time.Now()}
+	return newWorldOn(t, simnet.Config{}, config)
+}
+
+func newWorldOn(t testing.TB, network simnet.Config, config kube.Config) *world {
+	w := &world{t: t, store: storage.New(storage.Config{Seed: 1}), net: simnet.New(network), begun: time.Now()}
 	require.NoError(t, w.store.CreateSystemNamespaces())
 	w.start(config)
 	t.Cleanup(w.stop)
@@ -66,7 +72,7 @@ func (w *world) start(config kube.Config) {
 		return w.watches
 	}
 	w.server = kube.NewServer(w.store, config)
-	l := w.net.listen()
+	l := w.listen()
 	done := make(chan error, 1)
 	w.done = append(w.done, done)
 	server := w.server
@@ -93,7 +99,7 @@ func (w *world) recorded() []string {
 func (w *world) stop() {
 	require.NoError(w.t, w.server.Close())
 	require.NoError(w.t, <-w.done[len(w.done)-1])
-	w.net.reset()
+	w.reset()
 }
 
 func (w *world) restart(config kube.Config) {
@@ -102,7 +108,7 @@ func (w *world) restart(config kube.Config) {
 }
 
 func (w *world) restConfig() *rest.Config {
-	return &rest.Config{Host: "http://kube", Dial: w.net.dial, QPS: -1, UserAgent: "meshcheck-test"}
+	return &rest.Config{Host: "http://kube", Dial: w.dial, QPS: -1, UserAgent: "meshcheck-test"}
 }
 
 func (w *world) clientset() *kubernetes.Clientset {
@@ -219,7 +225,7 @@ type watched struct {
 func (w *world) watch(path string) *watcher {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.net.dial}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.dial}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kube"+path, nil)
 	require.NoError(w.t, err)
 	resp, err := client.Do(r)
@@ -269,69 +275,35 @@ func (o *watcher) got() []string {
 	}
 }
 
-// network is a listener and the connections made to it, in memory.
-type network struct {
-	mu      sync.Mutex
-	current *memoryListener
-	conns   []net.Conn
+func (w *world) listen() net.Listener {
+	l, err := w.net.Host(w.serving()).Listen(6443)
+	require.NoError(w.t, err)
+	return l
 }
 
-func (n *network) listen() net.Listener {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.current = &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	return n.current
+func (w *world) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return w.net.Host("w0").Dial(ctx, w.serving()+":6443")
 }
 
-func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	n.mu.Lock()
-	l := n.current
-	n.mu.Unlock()
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.conns = append(n.conns, client, server)
-		return client, nil
-	case <-l.closed:
-		return nil, &net.OpError{Op: "dial", Err: io.ErrClosedPipe}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+// serving is the host that clients are sent to.
+func (w *world) serving() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cmp.Or(w.host, "k0")
+}
+
+// move sends clients to another host from now on.
+func (w *world) move(host string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.host = host
 }
 
 // reset breaks all connections.
-func (n *network) reset() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.conns {
-		c.Close()
-	}
-	n.conns = nil
+func (w *world) reset() {
+	w.net.Host("w0")
+	w.net.Reset("w0", w.serving())
 }
-
-type memoryListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *memoryListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *memoryListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *memoryListener) Addr() net.Addr { return &net.UnixAddr{Name: "kube", Net: "memory"} }
 
 // settle lets everything happen that happens within a span of virtual time.
 func settle(d time.Duration) {

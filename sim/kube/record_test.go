@@ -212,7 +212,7 @@ func TestRecordsOfAWatchThatIsCut(t *testing.T) {
 		w.create(identity("100", "web")) // 6
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.net.dial}}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.dial}}
 		path := "http://kube" + identities + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, path, nil)
 		require.NoError(t, err)

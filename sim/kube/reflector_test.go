@@ -136,10 +136,10 @@ func TestReflectorConverges(t *testing.T) {
 			w.server.SetLag(0)
 		}},
 		{name: "watches closed", fault: func(w *world, _ int) { w.server.CloseWatches() }},
-		{name: "connections reset", fault: func(w *world, _ int) { w.net.reset() }},
-		{name: "connections reset and history compacted", fault: func(w *world, _ int) { w.store.Compact(); w.net.reset() }},
+		{name: "connections reset", fault: func(w *world, _ int) { w.reset() }},
+		{name: "connections reset and history compacted", fault: func(w *world, _ int) { w.store.Compact(); w.reset() }},
 		{name: "429 at first", config: func() kube.Config { return rejecting(http.StatusTooManyRequests) }, fault: func(*world, int) {}},
-		{name: "503 at first", config: func() kube.Config { return rejecting(http.StatusServiceUnavailable) }, fault: func(w *world, _ int) { w.net.reset() }},
+		{name: "503 at first", config: func() kube.Config { return rejecting(http.StatusServiceUnavailable) }, fault: func(w *world, _ int) { w.reset() }},
 		{name: "restart", fault: func(w *world, _ int) { w.restart(kube.Config{}) }},
 		{name: "restart with a stale cache", fault: func(w *world, _ int) { w.restart(kube.Config{Cache: cacher.Config{StartBehind: 30 * time.Second}}) }},
 		{name: "restart with a stale, lagging cache", fault: func(w *world, _ int) {
@@ -182,7 +182,7 @@ func TestReflectorConverges(t *testing.T) {
 func TestMoveToAStaleReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fresh := newWorld(t, kube.Config{Name: "k0"})
-		stale := &world{t: t, store: fresh.store, net: &network{}}
+		stale := &world{t: t, store: fresh.store, net: fresh.net, host: "k1"}
 		stale.start(kube.Config{Name: "k1", Cache: cacher.Config{Lag: 10 * time.Minute}})
 		t.Cleanup(stale.stop)
 		settle(time.Hour)
@@ -199,10 +199,8 @@ func TestMoveToAStaleReplica(t *testing.T) {
 		require.Equal(t, want, contents(running))
 
 		// The load balancer moves everybody.
-		fresh.net.mu.Lock()
-		fresh.net.current = stale.net.current
-		fresh.net.mu.Unlock()
-		fresh.net.reset()
+		fresh.move("k1")
+		fresh.net.Reset("w0", "k0")
 		restarted := reflect(t, podListerWatcher(fresh.clientset()), &corev1.Pod{}, plain)
 		restartedStreaming := reflect(t, podListerWatcher(fresh.clientset()), &corev1.Pod{}, streaming)
 		settle(time.Minute)

@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 func TestWatchFromVersions(t *testing.T) {
@@ -167,7 +168,7 @@ func TestFaultsEndWatches(t *testing.T) {
 		w.server.CloseWatches()
 		require.Equal(t, []string{"end"}, c.got())
 		d := w.watch(identities + "?watch=true")
-		w.net.reset()
+		w.reset()
 		require.Equal(t, []string{"end"}, d.got())
 		require.Zero(t, w.server.OpenWatches())
 	})
@@ -244,8 +245,8 @@ func TestIntercept(t *testing.T) {
 // window of the cache.
 func TestWatchOfASleepingClientIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, kube.Config{Cache: cacher.Config{HistoryEvents: 2, HistoryAge: time.Second}})
-		conn, err := w.net.dial(t.Context(), "", "")
+		w := newWorldOn(t, simnet.Config{Window: 1}, kube.Config{Cache: cacher.Config{HistoryEvents: 2, HistoryAge: time.Second}})
+		conn, err := w.dial(t.Context(), "", "")
 		require.NoError(t, err)
 		defer conn.Close()
 		_, err = conn.Write([]byte("GET " + identities + "?watch=true&resourceVersion=5 HTTP/1.1\r\nHost: kube\r\n\r\n"))
@@ -268,7 +269,7 @@ func TestServerLifeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := storage.New(storage.Config{})
 		server := kube.NewServer(store, kube.Config{Name: "k0", Cache: cacher.Config{Lag: time.Second}})
-		l := (&network{}).listen()
+		l := (&world{t: t, net: simnet.New(simnet.Config{})}).listen()
 		require.NoError(t, l.Close())
 		require.ErrorContains(t, server.Serve(l), "kube-apiserver k0: ")
 		_, err := store.Create([]byte(identity("100", "web"))) // on its way to the cache
@@ -290,7 +291,7 @@ func TestCloseCutsRequestsOff(t *testing.T) {
 			return nil
 		}})
 		w.create(identity("100", "web"))
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.net.dial}}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: w.dial}}
 		errs := make(chan error, 2)
 		for _, path := range []string{identities + "/100", identities + "?resourceVersion=6"} {
 			go func() {

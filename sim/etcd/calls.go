@@ -56,20 +56,19 @@ type call struct {
 // record writes the records of the call: one, or one for each operation of a
 // transaction, the size of the answer on the first.
 func (c *call) record() {
+	var records []history.Record
 	switch req := c.req.(type) {
 	case *pb.LeaseGrantRequest:
-		c.recordGrant(req)
-		return
+		records = []history.Record{c.grant(req)}
 	case *pb.LeaseRevokeRequest:
-		c.recordRevoke(req)
-		return
-	}
-	records := c.operations()
-	if len(records) == 0 {
-		records = []history.Record{c.other()}
-	}
-	if m, ok := c.resp.(proto.Message); ok && c.err == nil {
-		records[0].Bytes = int64(proto.Size(m))
+		records = []history.Record{c.lease("revoke", req.ID)}
+	default:
+		if records = c.operations(); len(records) == 0 {
+			records = []history.Record{c.other()}
+		}
+		if m, ok := c.resp.(proto.Message); ok && c.err == nil {
+			records[0].Bytes = int64(proto.Size(m))
+		}
 	}
 	for _, r := range records {
 		c.server.cfg.Record(r)
@@ -79,19 +78,15 @@ func (c *call) record() {
 func (c *call) new(verb history.Verb) history.Record {
 	r := c.server.newRecord(verb, c.client)
 	r.From = c.from
-	return r
-}
-
-// other is the record of a call that is none of the operations that the history
-// knows.
-func (c *call) other() history.Record {
-	r := c.new(history.Call)
-	r.Kind, r.Op, r.Key, r.Rev = history.Meta, "other", c.method, c.revision()
 	if c.err != nil {
 		r.Err = c.err.Error()
 	}
 	return r
 }
+
+// other is the record of a call that is none of the operations that the history
+// knows.
+func (c *call) other() history.Record { return c.operation("other", []byte(c.method), nil) }
 
 // revision is that in the header of the answer, zero if it has none.
 func (c *call) revision() int64 {
@@ -138,9 +133,6 @@ func refused(err error) bool {
 func (c *call) operation(op string, key, end []byte) history.Record {
 	r := c.new(history.Call)
 	r.Kind, r.Op, r.Key, r.End, r.Rev = history.Meta, op, string(key), string(end), c.revision()
-	if c.err != nil {
-		r.Err = c.err.Error()
-	}
 	return r
 }
 

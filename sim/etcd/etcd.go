@@ -82,8 +82,7 @@ func start(cfg Config, data data) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, data: data, server: srv, store: storeName(srv.Cluster().ID(), data.store)}
 	s.watches.server = s
-	recordLeaseEnds(s)
-	s.applier = wrapApplier(srv)
+	s.applier = wrapApplier(s)
 	// Before the server starts: it goes on with what a stopped server had
 	// committed but not applied.
 	if s.tap, err = startTap(s); err != nil {

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 	"go.etcd.io/etcd/server/v3/etcdserver/apply"
 
@@ -23,12 +22,12 @@ func (s *Server) StallApply(delay time.Duration) (lift func() int64) {
 	return s.applier.stall(delay)
 }
 
-// applier holds the entries that the server's own applier then applies. The
-// server's alarms change what is inside that one, so they work as ever; only a
+// applier holds the entries that the server's own applier then applies, and records
+// the leases that end by them without a client's call. The server's alarms change what is inside that one, so they work as ever; only a
 // raft snapshot from another member, which there is none, would replace it.
 type applier struct {
 	apply.UberApplier
-	server *etcdserver.EtcdServer
+	server *Server
 
 	mu      sync.Mutex
 	stalls  []*stall      // in force
@@ -41,8 +40,8 @@ type stall struct {
 }
 
 // wrapApplier puts an applier into a server that has not started.
-func wrapApplier(s *etcdserver.EtcdServer) *applier {
-	field := cilium.Applier(s)
+func wrapApplier(s *Server) *applier {
+	field := cilium.Applier(s.server)
 	a := &applier{UberApplier: *field, server: s}
 	*field = a
 	return a
@@ -53,6 +52,9 @@ func wrapApplier(s *etcdserver.EtcdServer) *applier {
 func (a *applier) Apply(r *apply.InternalRaftRequestWrapper, shouldApplyV3 membership.ShouldApplyV3) *apply.Result {
 	if shouldApplyV3 {
 		a.hold()
+		if r.LeaseRevoke != nil {
+			a.server.recordLeaseEnd(r.LeaseRevoke)
+		}
 	}
 	return a.UberApplier.Apply(r, shouldApplyV3)
 }
@@ -82,7 +84,7 @@ func (a *applier) hold() {
 		case <-over:
 			return
 		case <-changed:
-		case <-a.server.StoppingNotify():
+		case <-a.server.server.StoppingNotify():
 			return
 		}
 	}

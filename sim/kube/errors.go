@@ -41,13 +41,7 @@ func statusOf(err error) metav1.Status {
 }
 
 func errNoResource() error {
-	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status:  metav1.StatusFailure,
-		Reason:  metav1.StatusReasonNotFound,
-		Message: "the server could not find the requested resource",
-		Details: &metav1.StatusDetails{},
-		Code:    http.StatusNotFound,
-	}}
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "", 0, false)
 }
 
 // errContinueExpired carries the token with which a client may go on in the

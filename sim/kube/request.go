@@ -1,7 +1,7 @@
 package kube
 
 import (
-	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metascheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme"
 	metavalidation "k8s.io/apimachinery/pkg/apis/meta/internalversion/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -203,12 +204,7 @@ func (q *Request) check(r *storage.Resource) error {
 			return apierrors.NewMethodNotSupported(r.GR(), q.Verb)
 		}
 	}
-	names := make([]string, 0, len(q.query))
-	for name := range q.query {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(q.query)) {
 		value := q.query.Get(name)
 		known := slices.Contains(parameters[q.Verb], name) || slices.Contains(parameters[q.Verb], name+"="+value)
 		if !known && value != "" {
@@ -218,46 +214,13 @@ func (q *Request) check(r *storage.Resource) error {
 	return nil
 }
 
-// listOptions reads the parameters of a list or watch.
+// listOptions reads the parameters of a list or watch, as the real kube-apiserver does.
 func (q *Request) listOptions() (internalversion.ListOptions, error) {
-	o := internalversion.ListOptions{
-		Watch:                q.Verb == "watch",
-		ResourceVersion:      q.query.Get("resourceVersion"),
-		ResourceVersionMatch: metav1.ResourceVersionMatch(q.query.Get("resourceVersionMatch")),
-		Continue:             q.query.Get("continue"),
+	var o internalversion.ListOptions
+	if err := metascheme.ParameterCodec.DecodeParameters(q.query, metav1.SchemeGroupVersion, &o); err != nil {
+		return o, apierrors.NewBadRequest(err.Error())
 	}
-	problem := func(name string, err error) error {
-		return apierrors.NewBadRequest(fmt.Sprintf("the parameter %s=%s cannot be read: %v", name, q.query.Get(name), err))
-	}
-	if s := q.query.Get("limit"); s != "" {
-		limit, err := strconv.ParseUint(s, 10, 63)
-		if err != nil {
-			return o, problem("limit", err)
-		}
-		o.Limit = int64(limit)
-	}
-	if s := q.query.Get("timeoutSeconds"); s != "" {
-		seconds, err := strconv.ParseUint(s, 10, 32)
-		if err != nil {
-			return o, problem("timeoutSeconds", err)
-		}
-		timeout := int64(seconds)
-		o.TimeoutSeconds = &timeout
-	}
-	if s := q.query.Get("allowWatchBookmarks"); s != "" {
-		allow, err := strconv.ParseBool(s)
-		if err != nil {
-			return o, problem("allowWatchBookmarks", err)
-		}
-		o.AllowWatchBookmarks = allow
-	}
-	if s := q.query.Get("sendInitialEvents"); s != "" {
-		send, err := strconv.ParseBool(s)
-		if err != nil {
-			return o, problem("sendInitialEvents", err)
-		}
-		o.SendInitialEvents = &send
-	}
+	o.Watch = q.Verb == "watch"
 	if errs := metavalidation.ValidateListOptions(&o, true); len(errs) > 0 {
 		return o, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
 	}

@@ -2,11 +2,6 @@ package crd
 
 import (
 	"context"
-	"io"
-	"log/slog"
-	"slices"
-
-	"github.com/cilium/hive/cell"
 
 	"github.com/cilium/cilium/pkg/endpoint"
 	nodestore "github.com/cilium/cilium/pkg/node/store"
@@ -39,27 +34,3 @@ func (noEncryption) DNSProxyInsecureSkipTransparentModeCheckEnabled() bool { ret
 type nodes struct{ nodestore.NodeManager }
 
 func (nodes) NodeSync() {}
-
-// hooks is the lifecycle of the informers.
-type hooks struct{ list []cell.HookInterface }
-
-func (h *hooks) Append(hook cell.HookInterface) { h.list = append(h.list, hook) }
-func (h *hooks) PrintHooks(io.Writer)           {}
-
-func (h *hooks) Start(_ *slog.Logger, ctx context.Context) error {
-	for _, hook := range h.list {
-		if err := hook.Start(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *hooks) Stop(_ *slog.Logger, ctx context.Context) error {
-	for _, hook := range slices.Backward(h.list) {
-		if err := hook.Stop(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}

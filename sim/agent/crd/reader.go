@@ -16,8 +16,6 @@
 package crd
 
 import (
-	"github.com/meshcheck/meshcheck/sim/cilium"
-
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +23,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cilium/hive/cell"
 
 	"github.com/cilium/cilium/pkg/allocator"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
@@ -44,6 +44,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
@@ -74,7 +75,7 @@ type reader struct {
 	cancel     context.CancelFunc
 	stopped    <-chan struct{} // closed by cancel
 	closeIdle  func()          // connections of the client
-	informers  *hooks
+	informers  cell.DefaultLifecycle
 	caches     *synced.Resources
 	identities *agent.IdentityCache
 	allocator  *allocator.Allocator // of identities
@@ -85,7 +86,7 @@ type reader struct {
 }
 
 // New returns a source of one incarnation of an agent.
-func New(cfg Config) agent.Source { return &reader{cfg: cfg, informers: &hooks{}} }
+func New(cfg Config) agent.Source { return &reader{cfg: cfg} }
 
 // Start implements agent.Source.
 func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
@@ -115,7 +116,7 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	r.caches = cilium.NewSyncedResources(r.cfg.Log)
 
 	local := node.NewTestLocalNodeStore(node.LocalNode{Node: nodeTypes.Node{Name: r.cfg.Node}})
-	params := k8s.CiliumResourceParams{Logger: r.cfg.Log, Lifecycle: r.informers, ClientSet: clients}
+	params := k8s.CiliumResourceParams{Logger: r.cfg.Log, Lifecycle: &r.informers, ClientSet: clients}
 	nodeResource, err := k8s.CiliumNodeResource(params)
 	if err != nil {
 		return err

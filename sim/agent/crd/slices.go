@@ -1,13 +1,13 @@
 package crd
 
 import (
-	"github.com/meshcheck/meshcheck/sim/cilium"
-
 	"context"
 	"sync/atomic"
 
 	"github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 	"github.com/cilium/cilium/pkg/k8s/resource"
+
+	"github.com/meshcheck/meshcheck/sim/cilium"
 )
 
 // watchSlices is what ciliumEndpointSliceInit does

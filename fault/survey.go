@@ -2,6 +2,7 @@ package fault
 
 import (
 	"encoding/json"
+	"net/netip"
 	"strconv"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
@@ -90,9 +91,7 @@ func (g *given) add(object givenObject) *flaw {
 		}
 	case "Pod", "CiliumEndpoint":
 		g.pods[object.Metadata.Namespace+"/"+name] = true
-		if object.Status.PodIP != "" {
-			g.ips[object.Status.PodIP] = true
-		}
+		g.address(object.Status.PodIP)
 		g.addresses(object.Status.Networking)
 	case "CiliumEndpointSlice":
 		g.slices = true
@@ -109,9 +108,15 @@ func (g *given) add(object givenObject) *flaw {
 func (g *given) addresses(networking givenNetworking) {
 	for _, pair := range networking.Addressing {
 		for _, ip := range []string{pair.IPv4, pair.IPv6} {
-			if ip != "" {
-				g.ips[ip] = true
-			}
+			g.address(ip)
 		}
 	}
+}
+
+// address notes that an address is taken, however it is written.
+func (g *given) address(text string) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		text = ip.Unmap().String()
+	}
+	g.ips[text] = true
 }

@@ -157,7 +157,7 @@ func TestAgentsAreSeparate(t *testing.T) {
 }
 
 func TestSampleObjects(t *testing.T) {
-	loaded, _, err := objects.Load("../testdata/objects/sample.yaml")
+	loaded, _, err := objects.Load(objects.Config{}, "../testdata/objects/sample.yaml")
 	require.NoError(t, err)
 	p, err := fault.Draw(3, fault.DrawConfig{Objects: loaded})
 	require.NoError(t, err)

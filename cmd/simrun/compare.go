@@ -121,7 +121,7 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 		return 0, err
 	}
 	if stopped != nil {
-		return 0, refused(stopped)
+		return 0, to.refused(stopped)
 	}
 	if result.Count(compare.Regressed)+result.Count(compare.Undecided) > 0 {
 		return statusBroken, nil
@@ -130,10 +130,10 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 }
 
 // refused makes a usage error of a plan that a worker refuses.
-func refused(err error) error {
+func (c *console) refused(err error) error {
 	var failure *det.Failure
 	if errors.As(err, &failure) && failure.Kind == det.Input {
-		return usageErrorf("the worker refuses the plan: %s", failure.Message)
+		return c.refusal(failure)
 	}
 	return err
 }

@@ -49,7 +49,8 @@ type console struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	progress *progress
-	width    int // of the terminal that stdout is; zero: it is none
+	places   []string // of the objects that were loaded, in their order
+	width    int      // of the terminal that stdout is; zero: it is none
 }
 
 // style is how text is laid out for the user.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -27,12 +28,14 @@ type familyFlags struct {
 	scenario string
 	mode     modeFlag
 	objects  list
+	leaveOut bool
 }
 
 func (p *familyFlags) add(f *flags) {
 	f.add(&p.scenario, "scenario NAME", "a scenario, or with seeds the members of its family; simrun faults lists them")
 	f.add(&p.mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, or crd, the kube-apiserver; a seed has the same workload in both")
 	f.add(&p.objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml) in place of drawn pods and nodes")
+	f.add(&p.leaveOut, "leave-out", "leave objects of other kinds out of -objects, with a count, in place of refusing them")
 }
 
 // family returns the plans that the flags draw from.
@@ -41,9 +44,10 @@ func (c *console) family(p *familyFlags) (*family.Family, error) {
 	if len(p.objects) > 0 {
 		var summary *objects.Summary
 		var err error
-		if loaded, summary, err = objects.Load(p.objects...); err != nil {
+		if loaded, summary, err = objects.Load(objects.Config{LeaveOut: p.leaveOut}, p.objects...); err != nil {
 			return nil, &usageError{err}
 		}
+		c.places = summary.Places
 		for _, line := range summary.Lines() {
 			fmt.Fprintf(c.stderr, "objects: %s\n", line)
 		}
@@ -222,9 +226,24 @@ func (c *console) failed(asJSON bool, plan *fault.Plan, err error) (int, error) 
 func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
 	var failure *det.Failure
 	if errors.As(err, &failure) && failure.Kind == det.Input {
-		return report.Failure{}, usageErrorf("the worker refuses the plan: %s", failure.Message)
+		return report.Failure{}, c.refusal(failure)
 	}
 	return drive.Keep(plan, err)
+}
+
+// placeOf finds where a worker's refusal names an object of a plan.
+var placeOf = regexp.MustCompile(`objects\[(\d+)\]`)
+
+// refusal is the error of a plan that the worker refuses. Objects that came from files are
+// named by their places there.
+func (c *console) refusal(failure *det.Failure) error {
+	message := placeOf.ReplaceAllStringFunc(failure.Message, func(path string) string {
+		if i, err := strconv.Atoi(placeOf.FindStringSubmatch(path)[1]); err == nil && i < len(c.places) {
+			return c.places[i]
+		}
+		return path
+	})
+	return usageErrorf("the worker refuses the plan: %s", message)
 }
 
 // runProgress shows how far a run is, and what is left if the views converge at once: the
@@ -290,6 +309,9 @@ func (s *simulate) arguments(seed uint64) (args []string) {
 	}
 	if len(s.objects) > 0 {
 		args = append(append(args, "-objects"), s.objects...)
+		if s.leaveOut {
+			args = append(args, "-leave-out")
+		}
 	}
 	return slices.Concat(args, s.mode.arguments(), s.worker.arguments())
 }

@@ -2,6 +2,8 @@ package objects
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,25 +19,39 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(`--- {apiVersion: cilium.io/v2, kind: CiliumEndpoint, metadata: {name: e, namespace: d}, status: {identity: {id: 1000, labels: [a]}, networking: {addressing: [{ipv4: 10.0.0.1}]}}}`))
 	f.Add([]byte(`--- {apiVersion: cilium.io/v2alpha1, kind: CiliumEndpointSlice, metadata: {name: s}, namespace: d, endpoints: [{name: e, id: 1000, networking: {addressing: [{ipv4: 10.0.0.1}]}}]}`))
 	f.Add([]byte(`--- {apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: n}, spec: {addresses: [{ip: 10.0.0.1}]}}`))
+	cases, err := filepath.Glob("testdata/*.json")
+	require.NoError(f, err)
+	require.NotEmpty(f, cases)
+	for _, file := range cases {
+		data, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l := newLoader()
-		if err := l.file("f", data); err != nil {
+		l.file("f", data)
+		for _, err := range l.refused {
 			require.NotContains(t, err.Error(), "\n")
+		}
+		if len(l.refused) > 0 {
+			require.Error(t, l.refusals())
 			return
 		}
-		if len(l.objects) == 0 {
-			return
-		}
-		all, _, err := l.finish()
+		all, summary, err := l.finish()
 		require.NoError(t, err)
+		require.Len(t, summary.Places, len(all))
+		if len(all) == 0 {
+			return
+		}
 		_, err = fault.Draw(1, fault.DrawConfig{Objects: all})
 		if err != nil {
 			require.NotContains(t, err.Error(), "\n")
 		}
 		again := newLoader()
 		for _, raw := range all {
-			require.NoError(t, again.file("again", raw))
+			again.file("again", raw)
 		}
+		require.Empty(t, again.refused)
 		reloaded, _, err := again.finish()
 		require.NoError(t, err)
 		require.Equal(t, texts(all), texts(reloaded))

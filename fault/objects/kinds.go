@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +18,9 @@ const (
 	clusterIDShift = 16
 	lowestIdentity = 256
 )
+
+// namespaceLabel is the label of an identity that names its pods' namespace.
+const namespaceLabel = "k8s:io.kubernetes.pod.namespace"
 
 // A kind is how the loader treats the objects of one kind.
 type kind struct {
@@ -36,6 +41,13 @@ var kinds = map[string]kind{
 // object checks one object and takes it in.
 func (l *loader) object(o object, kindName string, at place) error {
 	k, known := kinds[kindName]
+	if !known && l.leaveOut && kindName != "" {
+		l.summary.LeftOut[kindName]++
+		return nil
+	}
+	if !known && kindName != "" {
+		return fmt.Errorf("kind: found %s; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod (-leave-out leaves others out)", describe(o["kind"]))
+	}
 	if !known {
 		return fmt.Errorf("kind: found %s; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod", describe(o["kind"]))
 	}
@@ -45,6 +57,11 @@ func (l *loader) object(o object, kindName string, at place) error {
 	metadata, ok := o["metadata"].(object)
 	if !ok {
 		return fmt.Errorf("metadata: found %s; want an object with the name", describe(o["metadata"]))
+	}
+	for _, field := range []string{"labels", "annotations"} {
+		if err := checkTexts("metadata."+field, metadata[field]); err != nil {
+			return err
+		}
 	}
 	name, namespace := metadata.text("name"), metadata.text("namespace")
 	if name == "" {
@@ -70,6 +87,7 @@ func (l *loader) object(o object, kindName string, at place) error {
 	l.strip(metadata)
 	l.summary.Counts[kindName]++
 	l.objects = append(l.objects, o)
+	l.places = append(l.places, at)
 	return nil
 }
 
@@ -103,10 +121,11 @@ func (l *loader) identity(o object, at place) error {
 	if !ok || len(labels) == 0 {
 		return fmt.Errorf("security-labels: found %s; an identity is made of labels, and agents ignore one without", emptyOr(o["security-labels"]))
 	}
-	for label, value := range labels {
-		if _, ok := value.(string); !ok {
-			return fmt.Errorf("security-labels.%s: found %s; want text, in quotes if it looks like something else", label, describe(value))
-		}
+	if err := checkTexts("security-labels", labels); err != nil {
+		return err
+	}
+	if labels.text(namespaceLabel) == "" {
+		l.summary.NoNamespace++
 	}
 	name, hasCluster := labels[clusterLabel].(string)
 	if !hasCluster || name == "" {
@@ -119,6 +138,23 @@ func (l *loader) identity(o object, at place) error {
 		return fmt.Errorf("security-labels.%s: found %q, but the identities before have %q; the objects must be of one cluster", clusterLabel, name, l.name)
 	}
 	l.identities[id] = true
+	return nil
+}
+
+// checkTexts checks fields, if there are any, that are all text.
+func checkTexts(path string, value any) error {
+	if value == nil {
+		return nil
+	}
+	texts, ok := value.(object)
+	if !ok {
+		return fmt.Errorf("%s: found %s; want an object with text in its fields", path, describe(value))
+	}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if _, ok := texts[name].(string); !ok {
+			return fmt.Errorf("%s.%s: found %s; want text, in quotes if it looks like something else", path, name, describe(texts[name]))
+		}
+	}
 	return nil
 }
 
@@ -135,9 +171,15 @@ func (l *loader) sameCluster(id int64, at place) error {
 }
 
 func (l *loader) endpoint(o object, at place) error {
+	if o["status"] == nil {
+		return nil // it has just been made: it is left out at the end
+	}
 	status, ok := o["status"].(object)
 	if !ok {
 		return fmt.Errorf("status: found %s; an endpoint has its IPs and its identity there", describe(o["status"]))
+	}
+	if status["identity"] == nil {
+		return nil // it waits for one: it is left out at the end
 	}
 	identity, ok := status["identity"].(object)
 	if !ok {
@@ -178,9 +220,12 @@ func (l *loader) slice(o object, at place) error {
 }
 
 func (l *loader) useIdentity(path string, value any, at place) error {
+	if value == nil {
+		return nil // none yet
+	}
 	number, ok := value.(json.Number)
 	id, err := strconv.ParseInt(number.String(), 10, 64)
-	if !ok || err != nil || id <= 0 {
+	if !ok || err != nil || id < 0 {
 		return fmt.Errorf("%s: found %s; want the number of an identity", path, describe(value))
 	}
 	if id < lowestIdentity {
@@ -189,7 +234,6 @@ func (l *loader) useIdentity(path string, value any, at place) error {
 	if err := l.sameCluster(id, at); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	l.used[id] = true
 	return nil
 }
 
@@ -224,6 +268,9 @@ func checkIP(path string, value any) error {
 	}
 	text, _ := value.(string)
 	ip, err := netip.ParseAddr(text)
+	if err == nil && ip.Zone() != "" {
+		return fmt.Errorf("%s: found %s; Cilium reads no address with a zone", path, describe(value))
+	}
 	wrongFamily := strings.HasSuffix(path, ".ipv4") && !ip.Is4() || strings.HasSuffix(path, ".ipv6") && !ip.Is6()
 	if err != nil || wrongFamily {
 		return fmt.Errorf("%s: found %s; want an IP address", path, describe(value))
@@ -281,4 +328,41 @@ func emptyOr(value any) string {
 		}
 	}
 	return describe(value)
+}
+
+// leaveOutUnidentified leaves out, and counts, endpoints that have no identity yet, as
+// every large cluster has some, and those whose identity is in no file: lists are not
+// taken at one instant.
+func (l *loader) leaveOutUnidentified() {
+	objects, places := l.objects, l.places
+	l.objects, l.places = nil, nil
+	for i, o := range objects {
+		switch o.text("kind") {
+		case "CiliumEndpoint":
+			status, _ := o["status"].(object)
+			identity, _ := status["identity"].(object)
+			if !l.identified(identity["id"]) {
+				l.summary.Counts["CiliumEndpoint"]--
+				continue
+			}
+		case "CiliumEndpointSlice":
+			o["endpoints"] = slices.DeleteFunc(o["endpoints"].([]any), func(endpoint any) bool { return !l.identified(endpoint.(object)["id"]) })
+		}
+		l.objects, l.places = append(l.objects, o), append(l.places, places[i])
+	}
+}
+
+// identified reports whether the identity of an endpoint is reserved or given, and counts
+// it if not.
+func (l *loader) identified(value any) bool {
+	number, _ := value.(json.Number)
+	switch id, _ := number.Int64(); {
+	case id == 0:
+		l.summary.NoIdentity++
+	case id >= lowestIdentity && !l.identities[id]:
+		l.summary.UnknownIdentities++
+	default:
+		return true
+	}
+	return false
 }

@@ -4,13 +4,18 @@
 //
 // prints them: YAML or JSON, one or several documents, lists in lists.
 //
-// Every object is used or refused; none is skipped. A refusal names file,
-// document, item, object, field and reason. What the loader changes is in the
-// Summary that it returns.
+// Every object is used, refused, or left out and counted. A refusal names file,
+// document, item, object, field and reason, and all refusals come at once. What the
+// loader changes and leaves out is in the Summary that it returns.
+//
+// What an agent could not read is refused here as far as that needs no types of Cilium
+// and Kubernetes, which this package may not link; the worker, which has them, refuses
+// the rest before its run begins (sim/workload, CheckObjects).
 package objects
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,28 +26,54 @@ import (
 // mostBytes is the most that a file of objects may have.
 const mostBytes = 1 << 30
 
+// Config says how to load. The zero value refuses objects of other kinds.
+type Config struct {
+	LeaveOut bool // objects of other kinds, with a count
+}
+
 // Load reads the objects of all files, which together must be from one cluster.
 // The objects are in the files' order, each on one line of JSON with its
 // apiVersion and kind and without what a server fills in (resourceVersion, uid,
 // creationTimestamp, generation, managedFields, ownerReferences, finalizers,
 // deletion times).
-// Namespaces that are missing come first.
-func Load(paths ...string) ([]json.RawMessage, *Summary, error) {
+// Namespaces that are missing come first. The error is a line for each refusal.
+func Load(cfg Config, paths ...string) ([]json.RawMessage, *Summary, error) {
 	l := newLoader()
+	l.leaveOut = cfg.LeaveOut
 	for _, file := range paths {
 		data, err := files.Read(file, mostBytes)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: cannot read the objects: %w", file, err)
+			l.refuse(fmt.Errorf("%s: cannot read the objects: %w", file, err))
+			continue
 		}
-		if err := l.file(file, data); err != nil {
-			return nil, nil, err
-		}
+		l.file(file, data)
 	}
-	if len(l.objects) == 0 {
-		return nil, nil, fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(paths, ", "))
+	if len(l.refused) == 0 && len(l.objects) == 0 {
+		l.refuse(fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(paths, ", ")))
 	}
-	return l.finish()
+	if len(l.refused) > 0 {
+		return nil, nil, l.refusals()
+	}
+	all, summary, err := l.finish()
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s: nothing of it is left to start from: %s", strings.Join(paths, ", "), strings.Join(summary.Lines()[1:], "; "))
+	}
+	return all, summary, err
 }
+
+// mostRefusals is how many refusals are said one by one.
+const mostRefusals = 50
+
+// refusals are all in one error, a line for each.
+func (l *loader) refusals() error {
+	said := l.refused[:min(len(l.refused), mostRefusals)]
+	if more := len(l.refused) - len(said); more > 0 {
+		said = append(slices.Clone(said), fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(said...)
+}
+
+func (l *loader) refuse(err error) { l.refused = append(l.refused, err) }
 
 // A place is where an object stands, for errors.
 type place struct {
@@ -59,10 +90,12 @@ func (p place) String() string {
 }
 
 type loader struct {
+	leaveOut   bool
+	refused    []error
 	objects    []object
+	places     []place          // of the objects
 	seen       map[string]place // kind, namespace and name of an object -> where it is
 	identities map[int64]bool   // given, as in the files
-	used       map[int64]bool   // by endpoints, as in the files
 	namespaces map[string]bool  // given
 	cluster    int64            // of all identities so far; -1: not known yet
 	clusterOf  place            // that told the cluster
@@ -74,58 +107,55 @@ func newLoader() *loader {
 	return &loader{
 		seen:       map[string]place{},
 		identities: map[int64]bool{},
-		used:       map[int64]bool{},
 		namespaces: map[string]bool{},
 		cluster:    -1,
-		summary:    Summary{Counts: map[string]int{}},
+		summary:    Summary{Counts: map[string]int{}, LeftOut: map[string]int{}},
 	}
 }
 
-func (l *loader) file(file string, data []byte) error {
+func (l *loader) file(file string, data []byte) {
 	documents, err := parse(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		l.refuse(fmt.Errorf("%s: %w", file, err))
+		return
 	}
 	for i, document := range documents {
 		item := 0
-		if err := l.add(place{file: file, document: i + 1}, document, &item); err != nil {
-			return err
-		}
+		l.add(place{file: file, document: i + 1}, document, &item)
 	}
-	return nil
 }
 
 // add takes in an object, or the items of a list; item counts the items of the
 // document so far.
-func (l *loader) add(at place, value any, item *int) error {
+func (l *loader) add(at place, value any, item *int) {
 	o, ok := value.(object)
 	if !ok {
-		return fmt.Errorf("%s: found %s where an object with apiVersion and kind belongs", at, describe(value))
+		l.refuse(fmt.Errorf("%s: found %s where an object with apiVersion and kind belongs", at, describe(value)))
+		return
 	}
 	kind, _ := o["kind"].(string)
 	if !strings.HasSuffix(kind, "List") {
 		if err := l.object(o, kind, at); err != nil {
-			return fmt.Errorf("%s%s: %w", at, title(o, kind), err)
+			l.refuse(fmt.Errorf("%s%s: %w", at, title(o, kind), err))
 		}
-		return nil
+		return
 	}
 	items, ok := o["items"].([]any)
 	if !ok {
-		return fmt.Errorf("%s: items: found %s in the %s; want a list", at, describe(o["items"]), kind)
+		l.refuse(fmt.Errorf("%s: items: found %s in the %s; want a list", at, describe(o["items"]), kind))
+		return
 	}
 	for _, value := range items {
 		if nested, _ := value.(object); nested == nil || !strings.HasSuffix(nested.text("kind"), "List") {
 			*item++
 		}
-		if err := l.add(place{at.file, at.document, *item}, value, item); err != nil {
-			return err
-		}
+		l.add(place{at.file, at.document, *item}, value, item)
 	}
-	return nil
 }
 
 // finish makes the output of what was read.
 func (l *loader) finish() ([]json.RawMessage, *Summary, error) {
+	l.leaveOutUnidentified()
 	if l.cluster == 0 {
 		l.summary.Moved = true
 		l.cluster = 1
@@ -140,18 +170,15 @@ func (l *loader) finish() ([]json.RawMessage, *Summary, error) {
 		}
 	}
 	l.summary.ClusterID = int(max(l.cluster, 0))
-	for id := range l.used {
-		if !l.identities[id] {
-			l.summary.UnknownIdentities++
-		}
-	}
 	slices.Sort(l.summary.CreatedNamespaces)
 	var all []json.RawMessage
 	for _, name := range l.summary.CreatedNamespaces {
 		all = append(all, encode(object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": name}}))
+		l.summary.Places = append(l.summary.Places, "namespace "+name)
 	}
-	for _, o := range l.objects {
+	for i, o := range l.objects {
 		all = append(all, encode(o))
+		l.summary.Places = append(l.summary.Places, l.places[i].String()+title(o, o.text("kind")))
 	}
 	return all, &l.summary, nil
 }

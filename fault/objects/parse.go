@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -37,41 +38,76 @@ func parse(data []byte) ([]any, error) {
 }
 
 func parseJSON(text []byte) (documents []any, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
+	decoder := jsontext.NewDecoder(bytes.NewReader(text))
 	for {
-		var value any
-		err := decoder.Decode(&value)
-		if err == io.EOF {
+		value, err := fromJSON(decoder)
+		if errors.Is(err, io.EOF) {
 			return documents, nil
 		}
 		if err != nil {
-			offset := int64(len(text))
-			var syntax *json.SyntaxError
-			if errors.As(err, &syntax) {
-				offset = min(offset, syntax.Offset)
+			var flaw *jsontext.SyntacticError
+			line := 1 + bytes.Count(text[:decoder.InputOffset()], []byte("\n"))
+			if errors.As(err, &flaw) {
+				line = 1 + bytes.Count(text[:flaw.ByteOffset], []byte("\n"))
+				if flaw.Err == jsontext.ErrDuplicateName {
+					return nil, fmt.Errorf("document %d: line %d: the field %q is given twice", len(documents)+1, line, flaw.JSONPointer.LastToken())
+				}
+				err = flaw.Err
 			}
-			line := 1 + bytes.Count(text[:offset], []byte("\n"))
 			return nil, fmt.Errorf("document %d: line %d: the JSON is wrong: %w", len(documents)+1, line, err)
 		}
-		documents = append(documents, fromJSON(value))
+		documents = append(documents, value)
 	}
 }
 
-// fromJSON gives the maps of decoded JSON the type object.
-func fromJSON(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		for k, v := range value {
-			value[k] = fromJSON(v)
-		}
-		return object(value)
-	case []any:
-		for i, v := range value {
-			value[i] = fromJSON(v)
-		}
+// fromJSON reads a value: a number as it is written, since a float cannot hold each.
+func fromJSON(d *jsontext.Decoder) (any, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return nil, err
 	}
-	return value
+	switch token.Kind() {
+	case '{':
+		o := object{}
+		for d.PeekKind() != '}' {
+			name, err := d.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String() // the next token overwrites this one
+			if o[key], err = fromJSON(d); err != nil {
+				return nil, unfinished(err)
+			}
+		}
+		_, err = d.ReadToken()
+		return o, err
+	case '[':
+		list := []any{}
+		for d.PeekKind() != ']' {
+			value, err := fromJSON(d)
+			if err != nil {
+				return nil, unfinished(err)
+			}
+			list = append(list, value)
+		}
+		_, err = d.ReadToken()
+		return list, err
+	case '"':
+		return token.String(), nil
+	case '0':
+		return json.Number(token.String()), nil
+	case 'n':
+		return nil, nil
+	}
+	return token.Bool(), nil
+}
+
+// unfinished is the error of a value that ends before its time, which is no end of a file.
+func unfinished(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 func parseYAML(data []byte) (documents []any, err error) {

@@ -33,7 +33,7 @@ func TestSampleIsUpToDate(t *testing.T) {
 }
 
 func TestSampleLoadsAndPlansCanBeDrawnFromIt(t *testing.T) {
-	loaded, summary, err := objects.Load(samplePath)
+	loaded, summary, err := objects.Load(objects.Config{}, samplePath)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"7 Namespaces, 24 CiliumNodes, 41 CiliumIdentities, 300 Pods, 299 CiliumEndpoints, 9 CiliumEndpointSlices",

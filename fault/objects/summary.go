@@ -2,6 +2,8 @@ package objects
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +15,11 @@ type Summary struct {
 	Renamed           bool           // the cluster was called "default" and is now called "c1"
 	CreatedNamespaces []string       // used by objects and not given, sorted
 	Terminating       int            // objects that were being deleted and are taken as alive
-	UnknownIdentities int            // used by endpoints and not given
+	NoIdentity        int            // endpoints without an identity, which are left out
+	UnknownIdentities int            // endpoints whose identity is not given, which are left out
+	NoNamespace       int            // identities that do not say their namespace
+	LeftOut           map[string]int // objects of other kinds, by kind
+	Places            []string       // where each of the objects stands, and its name
 }
 
 // Lines returns the summary as text: first the counts, then one sentence for each
@@ -45,8 +51,24 @@ func (s *Summary) Lines() []string {
 	if s.Terminating > 0 {
 		lines = append(lines, fmt.Sprintf("objects that were being deleted and are taken as alive: %d", s.Terminating))
 	}
-	if s.UnknownIdentities > 0 {
-		lines = append(lines, fmt.Sprintf("identities that endpoints use and that are not given: %d; agents will see these endpoints without labels", s.UnknownIdentities))
+	for _, left := range []struct {
+		n    int
+		what string
+	}{
+		{s.NoIdentity, "endpoints that have no identity yet and are left out: %d"},
+		{s.UnknownIdentities, "endpoints whose identity is in no file and that are left out: %d"},
+		{s.NoNamespace, "identities without the label " + namespaceLabel + ", which a ClusterMesh API server skips: %d"},
+	} {
+		if left.n > 0 {
+			lines = append(lines, fmt.Sprintf(left.what, left.n))
+		}
+	}
+	var others []string
+	for _, kind := range slices.Sorted(maps.Keys(s.LeftOut)) {
+		others = append(others, fmt.Sprintf("%d %s", s.LeftOut[kind], kind))
+	}
+	if len(others) > 0 {
+		lines = append(lines, "objects of other kinds, left out: "+strings.Join(others, ", "))
 	}
 	return lines
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 )
@@ -55,7 +56,8 @@ func (s *Scope) Apply(kind, key string, content []byte) ([]history.Record, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", owner, err)
 	}
-	if len(entries) == 0 {
+	// A ClusterMesh API server skips an identity that does not say its namespace.
+	if len(entries) == 0 || s.exported && kind == "CiliumIdentity" && namespace == "" {
 		delete(s.objects, owner)
 	} else {
 		s.objects[owner] = object{namespace, entries}
@@ -125,7 +127,9 @@ func (s *Scope) applyNamespace(name string, content []byte) ([]history.Record, e
 		if err := json.Unmarshal(content, &o); err != nil {
 			return nil, fmt.Errorf("namespace %s: %w", name, err)
 		}
-		exported = o.Metadata.Annotations[globalAnnotation] != "false"
+		if value, said := o.Metadata.Annotations[globalAnnotation]; said {
+			exported = strings.EqualFold(value, "true") // as Cilium reads it
+		}
 	}
 	if s.namespaces[name] == exported {
 		return nil, nil

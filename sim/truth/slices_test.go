@@ -24,8 +24,8 @@ func sliceOf(endpoints ...string) string {
 // two for a while, and an address may pass from one pod to another in any order of
 // the two writes.
 func TestEndpointsOfSlices(t *testing.T) {
-	a1, a2, b := Entry{"endpoint", "10.0.0.1", "id=1 host=h pod=ns1/a"}, Entry{"endpoint", "10.0.0.1", "id=2 host=h pod=ns1/a"}, Entry{"endpoint", "10.0.0.1", "id=1 host=h pod=ns1/b"}
-	other := Entry{"endpoint", "10.0.0.2", "id=1 host=h pod=ns1/c"}
+	a1, a2, b := Entry{"endpoint", "10.0.0.1", "id=100 host=h pod=ns1/a"}, Entry{"endpoint", "10.0.0.1", "id=2 host=h pod=ns1/a"}, Entry{"endpoint", "10.0.0.1", "id=100 host=h pod=ns1/b"}
+	other := Entry{"endpoint", "10.0.0.2", "id=100 host=h pod=ns1/c"}
 	s := NewScope(true, true)
 	apply := func(slice, content string) (said []string) {
 		var raw []byte
@@ -43,28 +43,28 @@ func TestEndpointsOfSlices(t *testing.T) {
 	require.NoError(t, err)
 
 	require.Equal(t, []string{
-		"put 10.0.0.1 CiliumEndpointSlice/x id=1 host=h pod=ns1/a",
-		"put 10.0.0.2 CiliumEndpointSlice/x id=1 host=h pod=ns1/c",
-	}, apply("x", sliceOf("a 10.0.0.1 1", "c 10.0.0.2 1")))
+		"put 10.0.0.1 CiliumEndpointSlice/x id=100 host=h pod=ns1/a",
+		"put 10.0.0.2 CiliumEndpointSlice/x id=100 host=h pod=ns1/c",
+	}, apply("x", sliceOf("a 10.0.0.1 100", "c 10.0.0.2 100")))
 
 	// a is in two slices, with the same content, and leaves the first one.
-	require.Equal(t, []string{"put 10.0.0.1 CiliumEndpointSlice/y id=1 host=h pod=ns1/a"}, apply("y", sliceOf("a 10.0.0.1 1")))
+	require.Equal(t, []string{"put 10.0.0.1 CiliumEndpointSlice/y id=100 host=h pod=ns1/a"}, apply("y", sliceOf("a 10.0.0.1 100")))
 	require.Equal(t, 2, s.Ledger.Keys())
-	require.Equal(t, []string{"del 10.0.0.1 CiliumEndpointSlice/x id=1 host=h pod=ns1/a"}, apply("x", sliceOf("c 10.0.0.2 1")))
+	require.Equal(t, []string{"del 10.0.0.1 CiliumEndpointSlice/x id=100 host=h pod=ns1/a"}, apply("x", sliceOf("c 10.0.0.2 100")))
 	require.True(t, s.Ledger.Claimed(a1), "the other slice claims it still")
 
 	// a is in two slices with different contents: both are claimed until one yields.
-	require.Equal(t, []string{"put 10.0.0.1 CiliumEndpointSlice/x id=2 host=h pod=ns1/a"}, apply("x", sliceOf("c 10.0.0.2 1", "a 10.0.0.1 2")))
+	require.Equal(t, []string{"put 10.0.0.1 CiliumEndpointSlice/x id=2 host=h pod=ns1/a"}, apply("x", sliceOf("c 10.0.0.2 100", "a 10.0.0.1 2")))
 	require.True(t, s.Ledger.Claimed(a1))
 	require.True(t, s.Ledger.Claimed(a2))
-	require.Equal(t, []string{"del 10.0.0.1 CiliumEndpointSlice/y id=1 host=h pod=ns1/a"}, apply("y", ""))
+	require.Equal(t, []string{"del 10.0.0.1 CiliumEndpointSlice/y id=100 host=h pod=ns1/a"}, apply("y", ""))
 	require.False(t, s.Ledger.Claimed(a1))
 
 	// b takes the address of a in another slice before a has left.
-	require.Equal(t, []string{"put 10.0.0.1 CiliumEndpointSlice/z id=1 host=h pod=ns1/b"}, apply("z", sliceOf("b 10.0.0.1 1")))
+	require.Equal(t, []string{"put 10.0.0.1 CiliumEndpointSlice/z id=100 host=h pod=ns1/b"}, apply("z", sliceOf("b 10.0.0.1 100")))
 	require.True(t, s.Ledger.Claimed(a2))
 	require.True(t, s.Ledger.Claimed(b))
-	require.Equal(t, []string{"del 10.0.0.1 CiliumEndpointSlice/x id=2 host=h pod=ns1/a"}, apply("x", sliceOf("c 10.0.0.2 1")))
+	require.Equal(t, []string{"del 10.0.0.1 CiliumEndpointSlice/x id=2 host=h pod=ns1/a"}, apply("x", sliceOf("c 10.0.0.2 100")))
 	require.True(t, s.Ledger.Claimed(b))
 	require.False(t, s.Ledger.Claimed(a2))
 	require.True(t, s.Ledger.Claimed(other))
@@ -74,10 +74,10 @@ func TestEndpointsOfSlices(t *testing.T) {
 	// and reordering them says nothing.
 	require.Equal(t, []string{
 		"put 10.0.0.1 CiliumEndpointSlice/z#2 id=2 host=h pod=ns1/a",
-	}, apply("z", sliceOf("b 10.0.0.1 1", "a 10.0.0.1 2")))
+	}, apply("z", sliceOf("b 10.0.0.1 100", "a 10.0.0.1 2")))
 	require.True(t, s.Ledger.Claimed(a2))
 	require.True(t, s.Ledger.Claimed(b))
-	require.Empty(t, apply("z", sliceOf("a 10.0.0.1 2", "b 10.0.0.1 1")))
+	require.Empty(t, apply("z", sliceOf("a 10.0.0.1 2", "b 10.0.0.1 100")))
 	require.Equal(t, []string{
 		"put 10.0.0.1 CiliumEndpointSlice/z id=2 host=h pod=ns1/a",
 		"del 10.0.0.1 CiliumEndpointSlice/z#2 id=2 host=h pod=ns1/a",

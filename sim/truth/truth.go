@@ -23,17 +23,36 @@ import (
 type Entry struct{ Kind, Key, Value string }
 
 // Identity returns the entry of a numeric identity with labels, each
-// "source:key=value".
+// "source:key=value", or "source:key" where the value is empty: Cilium writes it in both
+// ways.
 func Identity(id string, labels []string) Entry {
 	labels = slices.Clone(labels)
+	for i, label := range labels {
+		if key, value, _ := strings.Cut(label, "="); value == "" {
+			labels[i] = key
+		}
+	}
 	slices.Sort(labels)
 	return Entry{history.Identity, id, strings.Join(labels, ";")}
 }
 
+// The reserved identities of a host and of another one
+// (Cilium: pkg/identity/numericidentity.go).
+const (
+	hostIdentity       = 1
+	remoteNodeIdentity = 6
+)
+
 // Endpoint returns the entry of an endpoint's address. The namespace, the pod's
-// name and the host are empty where they are not known.
+// name and the host are empty where they are not known. What one cluster knows as its
+// host is a remote node to those who read it (Cilium: pkg/ipcache/kvstore.go, OnUpdate),
+// so both are one content.
 func Endpoint(ip netip.Addr, id uint32, host, namespace, pod string) Entry {
-	return Entry{history.Endpoint, ip.String(), fmt.Sprintf("id=%d host=%s pod=%s/%s", id, host, namespace, pod)}
+	if id == hostIdentity {
+		id = remoteNodeIdentity
+	}
+	host = canonical(host)
+	return Entry{history.Endpoint, ip.Unmap().String(), fmt.Sprintf("id=%d host=%s pod=%s/%s", id, host, namespace, pod)}
 }
 
 // Address is an address of a node.
@@ -42,11 +61,20 @@ type Address struct {
 	IP   string `json:"ip"`
 }
 
+// canonical is an address as Cilium prints it, however it was written; what is none
+// stays.
+func canonical(address string) string {
+	if ip, err := netip.ParseAddr(address); err == nil {
+		return ip.Unmap().String()
+	}
+	return address
+}
+
 // Node returns the entry of a node.
 func Node(name string, addresses []Address) Entry {
 	var s []string
 	for _, a := range addresses {
-		s = append(s, a.Type+"="+a.IP)
+		s = append(s, a.Type+"="+canonical(a.IP))
 	}
 	slices.Sort(s)
 	return Entry{history.Node, name, strings.Join(s, " ")}

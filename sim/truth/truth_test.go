@@ -121,3 +121,37 @@ func TestScopeOfObjectsThemselves(t *testing.T) {
 		require.Empty(t, changes)
 	}
 }
+
+// However an object writes it, it is what Cilium shows.
+func TestCanonicalContent(t *testing.T) {
+	identity := `{"metadata":{"name":"65800"},"security-labels":{"k8s:flag":"","k8s:app":"a","k8s:io.kubernetes.pod.namespace":"ns0"}}`
+	_, entries, err := FromObject("CiliumIdentity", []byte(identity), false)
+	require.NoError(t, err)
+	_, stored := FromEtcd("cilium/state/identities/v1/id/65800", []byte("k8s:app=a;k8s:flag=;k8s:io.kubernetes.pod.namespace=ns0;"))
+	require.Equal(t, stored, entries[0].Value)
+	require.Equal(t, "k8s:app=a;k8s:flag;k8s:io.kubernetes.pod.namespace=ns0", entries[0].Value)
+
+	_, entries, err = FromObject("CiliumNode", []byte(`{"metadata":{"name":"n6"},"spec":{"addresses":[{"type":"InternalIP","ip":"FD00::1"}]}}`), false)
+	require.NoError(t, err)
+	require.Equal(t, []Entry{{"node", "n6", "InternalIP=fd00::1"}}, entries)
+
+	endpoint := `{"metadata":{"name":"b","namespace":"ns0"},"status":{"identity":{"id":1},"networking":{"addressing":[{"ipv6":"::ffff:10.0.0.9"}],"node":"FD00:0::1"}}}`
+	_, entries, err = FromObject("CiliumEndpoint", []byte(endpoint), false)
+	require.NoError(t, err)
+	require.Equal(t, []Entry{{"endpoint", "10.0.0.9", "id=6 host=fd00::1 pod=ns0/b"}}, entries, "a host is a remote node to others")
+}
+
+func TestWhatIsNotExported(t *testing.T) {
+	for value, exported := range map[string]bool{"False": false, "no": false, "true": true, "TRUE": true, "": false} {
+		s := NewScope(false, true)
+		_, err := s.Apply("Namespace", "ns0", []byte(`{"metadata":{"annotations":{"clustermesh.cilium.io/global":"`+value+`"}}}`))
+		require.NoError(t, err)
+		require.Equal(t, exported, s.namespaces["ns0"], value)
+	}
+	identity := []byte(`{"metadata":{"name":"65801"},"security-labels":{"k8s:app":"x"}}`)
+	for exported, want := range map[bool]int{true: 0, false: 1} {
+		changes, err := NewScope(false, exported).Apply("CiliumIdentity", "65801", identity)
+		require.NoError(t, err)
+		require.Len(t, changes, want, "an identity that does not say its namespace, exported %v", exported)
+	}
+}

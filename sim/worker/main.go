@@ -25,6 +25,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/det"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/workload"
 )
 
 func main() {
@@ -34,6 +35,9 @@ func main() {
 		fatal(err)
 	}
 	plan, err := fault.Read(det.PlanFile, data)
+	if err == nil {
+		err = workload.CheckObjects(plan.Objects)
+	}
 	if err != nil {
 		report(det.Status{Refused: err.Error()})
 		os.Exit(2)

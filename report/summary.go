@@ -25,6 +25,7 @@ type Summary struct {
 	Replay func(seed uint64) string
 
 	judged      int
+	panics      int // seeds that the code under test ended by a panic
 	outcomes    map[checker.Outcome]int
 	properties  []property // in the order in which the checker gave them
 	findings    []*seedsOf
@@ -59,9 +60,11 @@ type property struct {
 // Failure is a seed whose run gave no history to judge.
 type Failure struct {
 	Seed    uint64 `json:"seed"`
-	Kind    string `json:"failure"` // crash, hang, memory, or harness
+	Kind    string `json:"failure"` // panic, crash, hang, memory, or harness
 	Message string `json:"message"` // one sentence
 	Kept    string `json:"kept"`    // where the plan and what the worker printed are
+
+	Panic *Panic `json:"panic,omitempty"` // of the code under test: what the run has found
 }
 
 // Add counts the run of a seed.
@@ -188,15 +191,22 @@ func (p *property) measures() []checker.Measure {
 	return all
 }
 
-// AddFailure counts a seed whose run failed.
-func (s *Summary) AddFailure(f Failure) { s.failures = append(s.failures, f) }
+// AddFailure counts a seed whose run failed. A panic of the code under test is a finding.
+func (s *Summary) AddFailure(f Failure) {
+	if f.Panic == nil {
+		s.failures = append(s.failures, f)
+		return
+	}
+	s.panics++
+	s.addGroups(f.Seed, []Group{f.Panic.group()})
+}
 
 // Done is how many seeds were counted.
-func (s *Summary) Done() int { return s.judged + len(s.failures) }
+func (s *Summary) Done() int { return s.judged + s.panics + len(s.failures) }
 
 // Failing is how many seeds broke a property, Undecided how many broke none but
 // left one undecided, and Failed how many gave no history.
-func (s *Summary) Failing() int   { return s.outcomes[checker.Fail] }
+func (s *Summary) Failing() int   { return s.outcomes[checker.Fail] + s.panics }
 func (s *Summary) Undecided() int { return s.outcomes[checker.Unknown] }
 func (s *Summary) Failed() int    { return len(s.failures) }
 
@@ -227,7 +237,7 @@ func (s *Summary) WriteText(w io.Writer, style Style) error {
 // writeFindings writes the news, and by which known mechanisms seeds fail; then each with
 // its seeds, its first violation and the command that replays it.
 func (s *Summary) writeFindings(out Output) {
-	if s.judged == 0 {
+	if s.judged+s.panics == 0 {
 		return
 	}
 	var known []string

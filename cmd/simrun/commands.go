@@ -97,8 +97,9 @@ Examples:
 
 Exit status:
   0    every property holds that applies to the mode
-  1    a property is broken (with -fail-on news: in a way that is not known); or one
-       could not be decided, or none was judged, which is not a pass
+  1    a property is broken (with -fail-on news: in a way that is not known), or the
+       code under test panicked; or one could not be decided, or none was judged,
+       which is not a pass
   2    bad flags or bad input
   3    the harness failed: the worker could not be built, crashed, hung or grew
        too large, and the plan is kept and its place printed; or meshcheck was

@@ -38,11 +38,12 @@ const (
 	seedCrashes     = 102
 	seedSlow        = 7_310_000_103 // until it is killed; a seed that nobody else runs
 	seedRefuses     = 104
-	seedNoHistory   = 105 // says that it is done and has written rubbish
-	seedFlaky       = 106 // two runs differ
-	seedUnseeded    = 107 // the seed never determines every event
-	seedUnseededOne = 108 // the seed determines every event of about every other run
-	seedEmpty       = 109 // nothing happens, so nothing can be decided
+	seedNoHistory   = 105           // says that it is done and has written rubbish
+	seedFlaky       = 106           // two runs differ
+	seedUnseeded    = 107           // the seed never determines every event
+	seedUnseededOne = 108           // the seed determines every event of about every other run
+	seedEmpty       = 109           // nothing happens, so nothing can be decided
+	seedPanics      = 7_310_000_110 // in the code under test
 
 	// A planted worker's agent sees what never was; so does another's, if nothing is
 	// there at the start. No search tries it as another seed.
@@ -65,6 +66,9 @@ func fakeWorker() {
 	status.Progress = det.Progress{Virtual: time.Second, Records: 1, Phase: "churn"}
 	report()
 	switch plan.Seed {
+	case seedPanics:
+		fmt.Fprint(os.Stderr, "panic: nil pointer\n\ngoroutine 9 [running]:\ngithub.com/cilium/cilium/operator/pkg/ciliumendpointslice.(*CESCache).clearStaleState(0x1)\n\tgithub.com/cilium/cilium@v1/cescache.go:143 +0x1\n")
+		os.Exit(2)
 	case seedCrashes:
 		panic("the fake worker crashes")
 	case seedSlow:

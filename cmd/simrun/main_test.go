@@ -168,6 +168,29 @@ func TestHarnessFailuresAreKept(t *testing.T) {
 	}
 }
 
+// A panic of the code under test is what a run has found, and no failure of the harness.
+func TestPanicOfTheCodeUnderTest(t *testing.T) {
+	scene(t)
+	seed := fmt.Sprint(seedPanics)
+	status, stdout, stderr := simrun(t, "-seed", seed, "-worker", "WORKER")
+	require.Empty(t, stderr)
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `(?m)^verdict     FAIL: the code under test panicked, and nothing else is judged; no news: a known mechanism explains it
+panic       slim-operator-dies-of-a-deleted-node \(testdata/findings/slim-operator-dies-of-a-deleted-node.md\): ciliumendpointslice.\(\*CESCache\).clearStaleState panicked at github.com/cilium/cilium@v1/cescache.go:143: nil pointer
+ +the worker ended at .*
+kept        \S+ has the plan, .*
+replay      simrun -seed `+seed+` -worker /\S+$`, stdout)
+	status, stdout, _ = simrun(t, "-seeds", seed, "-worker", "WORKER")
+	require.Equal(t, statusBroken, status)
+	require.Contains(t, stdout, "news      none; 1 of 1 fail by 1 known finding: slim-operator-dies-of-a-deleted-node 1\n")
+	require.Contains(t, stdout, "seeds     1 of 1: 0 pass, 1 fail, 0 unknown, 0 without a history\n")
+	status, _, _ = simrun(t, "-seeds", seed, "-worker", "WORKER", "-fail-on", "news")
+	require.Equal(t, statusHold, status)
+	status, stdout, _ = simrun(t, "-seed", seed, "-worker", "WORKER", "-json", "-fail-on", "news")
+	require.Equal(t, statusHold, status)
+	require.Contains(t, stdout, `"panic":{"value":"nil pointer","function":"ciliumendpointslice.(*CESCache).clearStaleState"`)
+}
+
 func TestRefusedPlanIsBadInput(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "-seed", fmt.Sprint(seedRefuses), "-worker", "WORKER")

@@ -191,7 +191,7 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = c.runProgress(plan), s.cpuProfile, s.memProfile
 	run, err := runner.Run(ctx, plan)
 	if err != nil {
-		return c.failed(s.json, plan, err)
+		return s.failed(c, plan, err)
 	}
 	if err := writeTarget("write-history", s.writeHistory, run.File); err != nil {
 		return 0, err
@@ -204,6 +204,29 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 		return status, run.WriteJSON(c.stdout, true)
 	}
 	return status, report.WriteVerdict(c.stdout, run.Run, c.style(s.all))
+}
+
+// failed reports a run that gave no verdict. If it was ended by a panic of the code under
+// test, that is what it has found.
+func (s *simulate) failed(c *console, plan *fault.Plan, err error) (int, error) {
+	var failure *det.Failure
+	if !errors.As(err, &failure) || failure.Kind != det.Crash || drive.PanicOf(failure.Output) == nil {
+		return c.failed(s.json, plan, err)
+	}
+	kept, err := c.failure(plan, err)
+	if err != nil {
+		return 0, err
+	}
+	status := statusBroken
+	if s.failOn.news && kept.Panic.Page != "" {
+		status = statusHold
+	}
+	if s.json {
+		return status, kept.WriteJSON(c.stdout)
+	}
+	return status, kept.WritePanic(c.stdout, c.style(s.all), []report.Command{
+		{Purpose: "replay", Line: commandLine(c.name, s.arguments(plan.Seed)...)},
+	})
 }
 
 // failed reports a run that gave no history to judge.

@@ -39,31 +39,8 @@ func symptom(failure *det.Failure) string {
 		what = failure.Output // the property
 	}
 	name := strings.TrimSuffix(string(failure.Kind)+"-"+corpus.Slug(what), "-")
-	if function := panicked(failure.Output); failure.Kind == det.Crash && function != "" {
-		name += "-in-" + corpus.Slug(function)
+	if p := drive.PanicOf(failure.Output); failure.Kind == det.Crash && p != nil {
+		name += "-in-" + corpus.Slug(p.Function)
 	}
 	return name
-}
-
-// panicked is the function of a library that a panic came from, such as
-// "ciliumendpointslice.(*CESCache).clearStaleState", by the first stack in an output;
-// empty if there is none.
-func panicked(output string) string {
-	_, stack, found := strings.Cut(output, " [running")
-	if !found {
-		return ""
-	}
-	_, stack, _ = strings.Cut(stack, "\n")
-	for line := range strings.Lines(stack) {
-		frame := strings.TrimSpace(line)
-		switch {
-		case frame == "" || strings.HasPrefix(frame, "main."):
-			return ""
-		case line[0] == '\t' || strings.HasPrefix(frame, "panic(") || strings.HasPrefix(frame, "runtime."):
-			continue
-		}
-		function := frame[strings.LastIndex(frame[:strings.LastIndex(frame, "(")], "/")+1:]
-		return function[:strings.LastIndex(function, "(")]
-	}
-	return ""
 }

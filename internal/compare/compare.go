@@ -163,8 +163,11 @@ func observe(ctx context.Context, runner drive.Runner, plan *fault.Plan) (o Obse
 	var failure *det.Failure
 	switch {
 	case errors.As(err, &failure) && failure.Kind == det.Crash:
-		sentence := cmp.Or(drive.Cause(failure.Output), failure.Message)
-		o.Ways = []Way{{Name: "the worker ends: " + sentence, Sentence: failure.Message}}
+		w := Way{Name: "the worker ends: " + cmp.Or(drive.Cause(failure.Output), failure.Message), Sentence: failure.Message}
+		if p := drive.PanicOf(failure.Output); p != nil {
+			w = Way{Name: cmp.Or(p.Page, "panic in "+p.Function), Known: p.Page != "", Sentence: p.Value + " at " + p.At}
+		}
+		o.Ways = []Way{w}
 		o.Broken = []string{"the run"}
 		return o, nil
 	case errors.As(err, &failure) && failure.Kind != det.Input:

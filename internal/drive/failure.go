@@ -38,7 +38,13 @@ func Keep(plan *fault.Plan, err error) (report.Failure, error) {
 	if cause := Cause(failure.Output); cause != "" {
 		message += " (" + cause + ")"
 	}
-	return report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: message, Kept: dir}, errors.Join(
+	kept := report.Failure{Seed: plan.Seed, Kind: string(failure.Kind), Message: message, Kept: dir}
+	if failure.Kind == det.Crash {
+		if kept.Panic = PanicOf(failure.Output); kept.Panic != nil {
+			kept.Kind = "panic"
+		}
+	}
+	return kept, errors.Join(
 		files.Write(filepath.Join(dir, "plan.json"), plan.Encode()),
 		files.Write(filepath.Join(dir, "output.txt"), []byte(failure.Message+"\n"+failure.Output)),
 		files.Write(filepath.Join(dir, "history"), failure.History),

@@ -25,15 +25,15 @@ func TestEveryKindHasASentence(t *testing.T) {
 		s := &Specs[i]
 		f := Fault{Kind: s.Kind, Peer: "y9", For: 5, Count: 3}
 		switch {
-		case s.group == many:
+		case s.Group == Many:
 			f.Targets = []string{"x9", "x8"}
-		case len(s.targets) > 0:
+		case len(s.Targets) > 0:
 			f.Target = "x9"
 		}
-		if len(s.targets) > 0 {
+		if len(s.Targets) > 0 {
 			require.Contains(t, f.Sentence(), "x9", s.Kind)
 		}
-		if s.link {
+		if s.Link {
 			require.Contains(t, f.Sentence(), "y9", s.Kind)
 		}
 		require.NotContains(t, f.Sentence(), string(s.Kind)+" on", s.Kind)

@@ -39,7 +39,7 @@ func markdown() string {
 	b.WriteString("\n## Events that a trigger can wait for\n\n| event | when | actor | kind |\n|---|---|---|---|\n")
 	for i := range Events {
 		e := &Events[i]
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Event, e.Summary, e.actors.letters(), strings.Join(e.kinds, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Event, e.Summary, e.actors.letters(), strings.Join(e.Kinds, ", "))
 	}
 	return b.String()
 }

@@ -34,33 +34,36 @@ type Spec struct {
 
 	Disturbs []disturb.Kind // what it disturbs; one of the kind may disturb less (Fault.Disturbs)
 
-	targets  roles    // of the hosts that it can happen to; empty: it names none
-	group    group    // whether it names several hosts in targets
-	link     bool     // it concerns a link and has a peer
-	peers    roles    // of the peers, if not those that talk with the target; may be left out
-	lasts    lasts    // whether it has a length
-	longest  Duration // that is drawn
-	hows     []string // values of how, the default first
-	uses     []use
+	Targets roles    // of the hosts that it can happen to; empty: it names none
+	Group   Group    // whether it names several hosts in targets
+	Link    bool     // it concerns a link and has a peer
+	Peers   roles    // of the peers, if not those that talk with the target; may be left out
+	Lasts   Lasts    // whether it has a length
+	Longest Duration // that is drawn
+	Hows    []string // values of how, the default first
+	Uses    []Use
+
 	sentence func(*Fault) string
 }
 
-// group says whether a fault names one host or several.
-type group int
+// Group says whether a fault names one host or several.
+type Group int
 
+// How many hosts a fault names, and in which field.
 const (
-	one       group = iota // target
-	oneOrMore              // target, or targets
-	many                   // targets
+	One       Group = iota // target
+	OneOrMore              // target, or targets
+	Many                   // targets
 )
 
-// lasts says whether a fault has a length.
-type lasts int
+// Lasts says whether a fault has a length.
+type Lasts int
 
+// Whether a fault has a length.
 const (
-	instant lasts = iota // no
-	needed               // yes
-	orGood               // yes, or it lasts for good
+	Instant Lasts = iota // no
+	Needed               // yes
+	OrGood               // yes, or it lasts for good
 )
 
 const (
@@ -93,29 +96,32 @@ var specs = func() map[Kind]*Spec {
 	return byKind
 }()
 
+// SpecOf returns what a kind of fault is, which must be known.
+func SpecOf(k Kind) *Spec { return specs[k] }
+
 // Fields says in one line what a fault of the kind takes besides at and when.
 func (s *Spec) Fields() string {
 	var parts []string
-	if len(s.targets) > 0 {
-		name := map[group]string{one: "target", oneOrMore: "target or targets", many: "targets"}[s.group]
-		parts = append(parts, name+" "+s.targets.letters())
+	if len(s.Targets) > 0 {
+		name := map[Group]string{One: "target", OneOrMore: "target or targets", Many: "targets"}[s.Group]
+		parts = append(parts, name+" "+s.Targets.letters())
 	}
-	if s.link {
+	if s.Link {
 		parts = append(parts, "peer")
 	}
-	if len(s.peers) > 0 {
-		parts = append(parts, "peer "+s.peers.letters()+" (optional)")
+	if len(s.Peers) > 0 {
+		parts = append(parts, "peer "+s.Peers.letters()+" (optional)")
 	}
-	switch s.lasts {
-	case needed:
+	switch s.Lasts {
+	case Needed:
 		parts = append(parts, "for")
-	case orGood:
+	case OrGood:
 		parts = append(parts, "for (optional)")
 	}
-	if len(s.hows) > 0 {
-		parts = append(parts, "how "+strings.Join(s.hows, ", ")+" (optional)")
+	if len(s.Hows) > 0 {
+		parts = append(parts, "how "+strings.Join(s.Hows, ", ")+" (optional)")
 	}
-	for _, u := range s.uses {
+	for _, u := range s.Uses {
 		parts = append(parts, u.describe())
 	}
 	if len(parts) == 0 {
@@ -186,8 +192,8 @@ func Text() string {
 	for i := range Events {
 		e := &Events[i]
 		fmt.Fprintf(&b, "  %s\n      %s\n      actor %s", e.Event, e.Summary, e.actors.letters())
-		if len(e.kinds) > 0 {
-			fmt.Fprintf(&b, "; kind %s, or none for any", strings.Join(e.kinds, ", "))
+		if len(e.Kinds) > 0 {
+			fmt.Fprintf(&b, "; kind %s, or none for any", strings.Join(e.Kinds, ", "))
 		}
 		if e.Event == EtcdSync {
 			b.WriteString("; percent 1 to 100\n\n")

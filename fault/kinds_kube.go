@@ -33,8 +33,8 @@ var kubeSpecs = []Spec{
 		Kind:     KubeRestart,
 		Summary:  "a kube-apiserver stops and starts again after for; its watch cache begins lag behind the store and catches up",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.CacheBehind},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 20 * second,
-		uses: []use{lag.between(int64(ms), int64(longestPhase), 0, int64(30*second)).orNone()},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 20 * second,
+		Uses: []Use{lag.between(int64(ms), int64(longestPhase), 0, int64(30*second)).orNone()},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("kube-apiserver %s restarts after %s; its watch cache starts %s behind", f.Target, f.For, f.Lag)
 		},
@@ -43,7 +43,7 @@ var kubeSpecs = []Spec{
 		Kind:     KubeLoss,
 		Summary:  "a kube-apiserver is gone; after for it is back with a fresh watch cache",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 120 * second, Hows: []string{Killed, Silent},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("kube-apiserver %s is lost%s for %s", f.Target, f.manner(), f.For)
 		},
@@ -52,8 +52,8 @@ var kubeSpecs = []Spec{
 		Kind:     KubeLag,
 		Summary:  "the watch cache of a kube-apiserver sees each write lag later",
 		Disturbs: []disturb.Kind{disturb.CacheBehind},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 120 * second,
-		uses: []use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s is %s behind for %s", f.Target, f.Lag, f.For)
 		},
@@ -62,7 +62,7 @@ var kubeSpecs = []Spec{
 		Kind:     KubeFreeze,
 		Summary:  "the watch cache of a kube-apiserver sees no write",
 		Disturbs: []disturb.Kind{disturb.CacheBehind},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s is frozen for %s", f.Target, f.For)
 		},
@@ -71,7 +71,7 @@ var kubeSpecs = []Spec{
 		Kind:     KubeExpire,
 		Summary:  "a kube-apiserver ends every open watch with 410: the clients must list again",
 		Disturbs: []disturb.Kind{disturb.WatchesEnded},
-		targets:  roles{mode.APIServer},
+		Targets:  roles{mode.APIServer},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s ends every watch with 410 (expired)", f.Target)
 		},
@@ -80,7 +80,7 @@ var kubeSpecs = []Spec{
 		Kind:     KubeCloseWatches,
 		Summary:  "a kube-apiserver closes every open watch early, as at a timeout: the clients go on from what they have seen",
 		Disturbs: []disturb.Kind{disturb.WatchesEnded},
-		targets:  roles{mode.APIServer},
+		Targets:  roles{mode.APIServer},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s closes every watch", f.Target)
 		},
@@ -89,8 +89,8 @@ var kubeSpecs = []Spec{
 		Kind:     KubeThrottle,
 		Summary:  "a kube-apiserver answers share percent of the requests with 429 and a Retry-After",
 		Disturbs: []disturb.Kind{disturb.RequestsFailed},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
-		uses: []use{share.between(1, 100, 10, 100), retryAfter.between(int64(second), int64(3600*second), int64(second), int64(second)).orNone()},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{share.between(1, 100, 10, 100), retryAfter.between(int64(second), int64(3600*second), int64(second), int64(second)).orNone()},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the requests with 429, Retry-After %s, for %s", f.Target, f.Share, f.RetryAfter, f.For)
 		},
@@ -99,8 +99,8 @@ var kubeSpecs = []Spec{
 		Kind:     KubeErrors,
 		Summary:  "a kube-apiserver answers share percent of the requests with code",
 		Disturbs: []disturb.Kind{disturb.RequestsFailed},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
-		uses: []use{share.between(1, 100, 10, 100), code.among(500, 502, 503, 504)},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{share.between(1, 100, 10, 100), code.among(500, 502, 503, 504)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the requests with %d for %s", f.Target, f.Share, f.Code, f.For)
 		},
@@ -109,8 +109,8 @@ var kubeSpecs = []Spec{
 		Kind:     KubeSlowLists,
 		Summary:  "a kube-apiserver takes delay longer for each list, streaming lists included",
 		Disturbs: []disturb.Kind{disturb.ListsSlow},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
-		uses: []use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second))},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s takes %s longer for each list, for %s", f.Target, f.Delay, f.For)
 		},
@@ -119,8 +119,8 @@ var kubeSpecs = []Spec{
 		Kind:     KubeConflicts,
 		Summary:  "a kube-apiserver answers share percent of the updates and patches with 409, as if somebody else had been faster",
 		Disturbs: []disturb.Kind{disturb.RequestsFailed},
-		targets:  roles{mode.APIServer}, lasts: needed, longest: 60 * second,
-		uses: []use{share.between(1, 100, 10, 90)},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{share.between(1, 100, 10, 90)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s answers %d %% of the updates with 409 (conflict) for %s", f.Target, f.Share, f.For)
 		},
@@ -133,7 +133,7 @@ var operatorSpecs = []Spec{
 		Needs:    mode.Operator,
 		Summary:  "an operator is stopped gracefully and starts again after for; with a long for, it is absent for long",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		targets:  roles{mode.Operator}, lasts: needed, longest: 240 * second,
+		Targets:  roles{mode.Operator}, Lasts: Needed, Longest: 240 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s restarts after %s", f.Target, f.For)
 		},
@@ -143,7 +143,7 @@ var operatorSpecs = []Spec{
 		Needs:    mode.Operator,
 		Summary:  "an operator is killed and starts again after for; with a trigger on its writes, between two of them",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		targets:  roles{mode.Operator}, lasts: needed, longest: 60 * second,
+		Targets:  roles{mode.Operator}, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s crashes and starts again after %s", f.Target, f.For)
 		},
@@ -153,7 +153,7 @@ var operatorSpecs = []Spec{
 		Needs:    mode.Operator,
 		Summary:  "the operator that leads is cut off from all kube-apiservers; when it cannot renew its lease another one, if there is one, leads",
 		Disturbs: []disturb.Kind{disturb.Cut},
-		lasts:    needed, longest: 60 * second,
+		Lasts:    Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the leading operator is cut off from the kube-apiservers for %s", f.For)
 		},

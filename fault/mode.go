@@ -48,13 +48,13 @@ func (p *Plan) NotApplicable(f *Fault) string {
 		return lacks(mode.RoleOf(f.Peer))
 	case len(f.Targets) > 0 && len(p.Present(f.Targets)) < spec.fewest():
 		return fmt.Sprintf("not applicable: in the mode %s too few of its hosts exist", m)
-	case spec.link && !m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):
+	case spec.Link && !m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):
 		return fmt.Sprintf("not applicable: in the mode %s %s and %s never talk", m, f.Target, f.Peer)
 	case f.When != nil && missing(f.When.Actor):
 		return lacks(mode.RoleOf(f.When.Actor))
 	}
 	if f.When != nil {
-		if event, known := eventSpec(f.When.Event); known && !slices.Contains(event.actorsIn(m), mode.RoleOf(f.When.Actor)) {
+		if event, known := eventSpec(f.When.Event); known && !slices.Contains(event.ActorsIn(m), mode.RoleOf(f.When.Actor)) {
 			return fmt.Sprintf("not applicable: in the mode %s %s never causes %s", m, f.When.Actor, f.When.Event)
 		}
 	}

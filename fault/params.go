@@ -41,7 +41,8 @@ var (
 	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, oneWay, empty}
 )
 
-func (p param) get(f *Fault) int64 {
+// Get returns the param's value in a fault.
+func (p param) Get(f *Fault) int64 {
 	switch {
 	case p.at != nil:
 		return *p.at(f)
@@ -53,7 +54,8 @@ func (p param) get(f *Fault) int64 {
 	return 0
 }
 
-func (p param) set(f *Fault, value int64) {
+// Set gives the param a value in a fault.
+func (p param) Set(f *Fault, value int64) {
 	switch {
 	case p.at != nil:
 		*p.at(f) = value
@@ -76,39 +78,61 @@ func (p param) text(value int64) string {
 	return strconv.FormatInt(value, 10)
 }
 
-// A use is a param of a kind of fault: the values that it may have, from least to
+// A Use is a param of a kind of fault: the values that it may have, from least to
 // most, and those that are drawn.
-type use struct {
+type Use struct {
 	param
 	optional    bool // may be left out, which is zero
 	least, most int64
 	draw        []int64 // two values and all between them in steps, or more than two to choose from
 }
 
+// Name is that of the field in the file form.
+func (u Use) Name() string { return u.name }
+
+// Drawn returns the values that are drawn, each as likely as another: durations below a
+// second in milliseconds, and others in whole seconds.
+func (u Use) Drawn() []int64 {
+	if len(u.draw) != 2 {
+		return u.draw
+	}
+	low, high := u.draw[0], u.draw[1]
+	const steps = 100
+	step := max(1, (high-low)/steps)
+	if u.unit == duration && high > int64(10*second) {
+		step = int64(second)
+	}
+	var values []int64
+	for value := low; value <= high; value += step {
+		values = append(values, value)
+	}
+	return values
+}
+
 // between is a use that is drawn evenly from low to high in a hundred steps.
-func (p param) between(least, most, low, high int64) use {
-	return use{param: p, least: least, most: most, draw: []int64{low, high}}
+func (p param) between(least, most, low, high int64) Use {
+	return Use{param: p, least: least, most: most, draw: []int64{low, high}}
 }
 
 // among is a use that is one of a few values.
-func (p param) among(values ...int64) use {
-	return use{param: p, least: values[0], most: values[len(values)-1], draw: values}
+func (p param) among(values ...int64) Use {
+	return Use{param: p, least: values[0], most: values[len(values)-1], draw: values}
 }
 
 // maybe is a use of a yes or no.
-func (p param) maybe() use {
-	return use{param: p, optional: true, least: 1, most: 1, draw: []int64{0, 1}}
+func (p param) maybe() Use {
+	return Use{param: p, optional: true, least: 1, most: 1, draw: []int64{0, 1}}
 }
 
 // orNone allows the param to be left out.
-func (u use) orNone() use {
+func (u Use) orNone() Use {
 	u.optional = true
 	return u
 }
 
 // check returns what is wrong with the param's value in a fault.
-func (u use) check(path string, f *Fault) *flaw {
-	value := u.get(f)
+func (u Use) check(path string, f *Fault) *flaw {
+	value := u.Get(f)
 	switch {
 	case value == 0 && u.optional:
 		return nil
@@ -122,7 +146,7 @@ func (u use) check(path string, f *Fault) *flaw {
 	return nil
 }
 
-func (u use) lists(value int64) bool {
+func (u Use) lists(value int64) bool {
 	for _, v := range u.draw {
 		if v == value {
 			return true
@@ -131,7 +155,7 @@ func (u use) lists(value int64) bool {
 	return false
 }
 
-func (u use) values() string {
+func (u Use) values() string {
 	texts := make([]string, len(u.draw))
 	for i, v := range u.draw {
 		texts[i] = u.text(v)
@@ -140,7 +164,7 @@ func (u use) values() string {
 }
 
 // describe says what values the param may have, for the reference.
-func (u use) describe() string {
+func (u Use) describe() string {
 	text := u.name
 	switch {
 	case u.unit == yesNo:

@@ -18,7 +18,7 @@ type Stall struct {
 // fault of its own, pause.
 const longestStall = 60 * second
 
-func checkStalls(p *Plan, _ given) *flaw {
+func checkStalls(p *Plan, _ Given) *flaw {
 	if p.Options.Stall < 0 {
 		return flawf("options.stall", "found %d; want 0 for never, or N for one place in N", p.Options.Stall)
 	}

@@ -8,15 +8,25 @@ import (
 	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
-// given is what a plan's Objects bring into the world.
-type given struct {
-	clusterID  int    // of the identities, or zero if there are none
-	cluster    string // the cluster's name, as in the identities' labels, if they have it
-	slices     bool
-	namespaces []string
-	nodes      []string
-	pods       map[string]bool // namespace/name of Pods and CiliumEndpoints
-	ips        map[string]bool // of pods and endpoints
+// Given is what a plan's Objects bring into the world.
+type Given struct {
+	ClusterID  int    // of the identities, or zero if there are none
+	Cluster    string // the cluster's name, as in the identities' labels, if they have it
+	Slices     bool
+	Namespaces []string
+	Nodes      []string
+	Pods       map[string]bool // namespace/name of Pods and CiliumEndpoints
+	IPs        map[string]bool // of pods and endpoints
+}
+
+// Survey returns what objects bring into the world. Its error says which of them cannot be
+// part of a plan.
+func Survey(objects []json.RawMessage) (Given, error) {
+	g, problem := survey(objects)
+	if problem != nil {
+		return g, problem
+	}
+	return g, nil
 }
 
 // clusterLabel is the security label that tells the cluster's name.
@@ -50,8 +60,8 @@ type givenNetworking struct {
 
 // survey reads the objects of a plan. It asks of each only what it needs: that
 // it is an object with a known kind and a name; package objects checks the rest.
-func survey(objects []json.RawMessage) (given, *flaw) {
-	g := given{pods: map[string]bool{}, ips: map[string]bool{}}
+func survey(objects []json.RawMessage) (Given, *flaw) {
+	g := Given{Pods: map[string]bool{}, IPs: map[string]bool{}}
 	for i, raw := range objects {
 		var object givenObject
 		if err := json.Unmarshal(raw, &object); err != nil {
@@ -65,38 +75,38 @@ func survey(objects []json.RawMessage) (given, *flaw) {
 	return g, nil
 }
 
-func (g *given) add(object givenObject) *flaw {
+func (g *Given) add(object givenObject) *flaw {
 	name := object.Metadata.Name
 	if name == "" {
 		return flawf("", "metadata.name is missing")
 	}
 	switch object.Kind {
 	case "Namespace":
-		g.namespaces = append(g.namespaces, name)
+		g.Namespaces = append(g.Namespaces, name)
 	case "CiliumNode":
-		g.nodes = append(g.nodes, name)
+		g.Nodes = append(g.Nodes, name)
 	case "CiliumIdentity":
 		id, err := strconv.Atoi(name)
 		if err != nil {
 			return flawf("", "the CiliumIdentity's name %s is not a number", strictjson.Quote(name))
 		}
-		if g.clusterID == 0 {
-			g.clusterID = id >> 16
+		if g.ClusterID == 0 {
+			g.ClusterID = id >> 16
 		}
-		if g.cluster == "" {
-			g.cluster = object.SecurityLabels[clusterLabel]
+		if g.Cluster == "" {
+			g.Cluster = object.SecurityLabels[clusterLabel]
 		}
-		if id>>16 != g.clusterID {
-			return flawf("", "identity %d belongs to cluster %d and those before it to cluster %d; a plan has one cluster", id, id>>16, g.clusterID)
+		if id>>16 != g.ClusterID {
+			return flawf("", "identity %d belongs to cluster %d and those before it to cluster %d; a plan has one cluster", id, id>>16, g.ClusterID)
 		}
 	case "Pod", "CiliumEndpoint":
-		g.pods[object.Metadata.Namespace+"/"+name] = true
+		g.Pods[object.Metadata.Namespace+"/"+name] = true
 		g.address(object.Status.PodIP)
 		g.addresses(object.Status.Networking)
 	case "CiliumEndpointSlice":
-		g.slices = true
+		g.Slices = true
 		for _, endpoint := range object.Endpoints {
-			g.pods[object.Namespace+"/"+endpoint.Name] = true
+			g.Pods[object.Namespace+"/"+endpoint.Name] = true
 			g.addresses(endpoint.Networking)
 		}
 	default:
@@ -105,7 +115,7 @@ func (g *given) add(object givenObject) *flaw {
 	return nil
 }
 
-func (g *given) addresses(networking givenNetworking) {
+func (g *Given) addresses(networking givenNetworking) {
 	for _, pair := range networking.Addressing {
 		for _, ip := range []string{pair.IPv4, pair.IPv6} {
 			g.address(ip)
@@ -114,9 +124,9 @@ func (g *given) addresses(networking givenNetworking) {
 }
 
 // address notes that an address is taken, however it is written.
-func (g *given) address(text string) {
+func (g *Given) address(text string) {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		text = ip.Unmap().String()
 	}
-	g.ips[text] = true
+	g.IPs[text] = true
 }

@@ -48,7 +48,7 @@ type EventSpec struct {
 
 	actors roles
 	server mode.Role // where it happens, if a client asks for it there; empty: at the actor
-	kinds  []string
+	Kinds  []string
 	verb   string // of the sentence
 }
 
@@ -93,11 +93,14 @@ func canaries(kinds []string) (all []string) {
 
 // actorsIn returns the roles that can cause the event in a mode: those that exist there
 // and reach the server where it happens.
-func (s *EventSpec) actorsIn(m mode.Mode) roles {
+func (s *EventSpec) ActorsIn(m mode.Mode) roles {
 	return slices.DeleteFunc(slices.Clone(s.actors), func(r mode.Role) bool {
 		return !m.Runs(r) || s.server != "" && !m.Runs(s.server) || s.server != "" && s.server != r && !m.Talk(r, s.server)
 	})
 }
+
+// CanFire reports whether the plan can cause what a trigger waits for.
+func CanFire(p *Plan, t *Trigger) bool { return checkTrigger(p, "", t) == nil }
 
 func eventSpec(e Event) (*EventSpec, bool) {
 	i := slices.IndexFunc(Events, func(s EventSpec) bool { return s.Event == e })
@@ -120,7 +123,7 @@ func (t *Trigger) String() string {
 		return "when " + string(t.Event)
 	}
 	sentence := "when " + t.Actor + " " + spec.verb
-	if len(spec.kinds) > 0 {
+	if len(spec.Kinds) > 0 {
 		what := t.Kind
 		if what == "" {
 			what = "something"
@@ -148,11 +151,11 @@ func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 	if !spec.actors.has(t.Actor) {
 		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, spec.actors.enumerate())
 	}
-	if t.Kind != "" && !slices.Contains(spec.kinds, t.Kind) {
-		if len(spec.kinds) == 0 {
+	if t.Kind != "" && !slices.Contains(spec.Kinds, t.Kind) {
+		if len(spec.Kinds) == 0 {
 			return flawf(path+".kind", "the event %s has no kinds", t.Event)
 		}
-		return flawf(path+".kind", "the trigger can never fire: %s is never of the kind %s, only of %s", t.Event, strictjson.Quote(t.Kind), strings.Join(spec.kinds, ", "))
+		return flawf(path+".kind", "the trigger can never fire: %s is never of the kind %s, only of %s", t.Event, strictjson.Quote(t.Kind), strings.Join(spec.Kinds, ", "))
 	}
 	switch {
 	case t.Nth < 0:

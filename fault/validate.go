@@ -28,7 +28,7 @@ func validate(p *Plan) *flaw {
 	if problem != nil {
 		return problem
 	}
-	for _, check := range []func(*Plan, given) *flaw{checkTopology, checkNetwork, checkOptions, checkPhases, checkWorkload, checkFaults, checkStalls} {
+	for _, check := range []func(*Plan, Given) *flaw{checkTopology, checkNetwork, checkOptions, checkPhases, checkWorkload, checkFaults, checkStalls} {
 		if problem := check(p, objects); problem != nil {
 			return problem
 		}
@@ -36,7 +36,7 @@ func validate(p *Plan) *flaw {
 	return nil
 }
 
-func checkTopology(p *Plan, objects given) *flaw {
+func checkTopology(p *Plan, objects Given) *flaw {
 	t := p.Topology
 	replicas := 1
 	if !p.InMode().Runs(mode.Replica) {
@@ -59,13 +59,13 @@ func checkTopology(p *Plan, objects given) *flaw {
 	if t.Operators > 0 && len(p.Objects) > 0 {
 		return flawf("topology.operators", "operators and objects exclude each other: an operator would make the given slices anew from the Pods")
 	}
-	if len(objects.nodes) == 0 && t.Nodes < t.Agents {
+	if len(objects.Nodes) == 0 && t.Nodes < t.Agents {
 		return flawf("topology.nodes", "there are %d agents and only %d nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes", t.Agents, t.Nodes)
 	}
 	return nil
 }
 
-func checkNetwork(p *Plan, _ given) *flaw {
+func checkNetwork(p *Plan, _ Given) *flaw {
 	n := p.Network
 	if n.LatencyMin <= 0 {
 		return flawf("network.latencyMin", "found %s; a message takes some time, such as \"200us\"", n.LatencyMin)
@@ -76,7 +76,7 @@ func checkNetwork(p *Plan, _ given) *flaw {
 	return nil
 }
 
-func checkOptions(p *Plan, objects given) *flaw {
+func checkOptions(p *Plan, objects Given) *flaw {
 	o := p.Options
 	for _, qps := range []struct {
 		path string
@@ -93,8 +93,8 @@ func checkOptions(p *Plan, objects given) *flaw {
 	if o.ClusterID < 1 || o.ClusterID > 255 {
 		return flawf("options.clusterID", "found %d; ClusterMesh takes 1 to 255", o.ClusterID)
 	}
-	if objects.clusterID != 0 && objects.clusterID != o.ClusterID {
-		return flawf("options.clusterID", "found %d, but the identities among the objects belong to cluster %d", o.ClusterID, objects.clusterID)
+	if objects.ClusterID != 0 && objects.ClusterID != o.ClusterID {
+		return flawf("options.clusterID", "found %d, but the identities among the objects belong to cluster %d", o.ClusterID, objects.ClusterID)
 	}
 	if o.ClusterName != "" {
 		if problem := checkName("options.clusterName", o.ClusterName); problem != nil {
@@ -116,7 +116,7 @@ func checkOptions(p *Plan, objects given) *flaw {
 	return nil
 }
 
-func checkPhases(p *Plan, _ given) *flaw {
+func checkPhases(p *Plan, _ Given) *flaw {
 	if p.Churn < Duration(time.Second) || p.Churn > longestPhase {
 		return flawf("churn", "found %s; want 1s to %s", p.Churn, longestPhase)
 	}

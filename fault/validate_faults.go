@@ -15,7 +15,7 @@ import (
 // checkFaults returns the first fault that cannot happen. Faults may overlap: a
 // process that two faults hold down starts when both have ended, and a link that
 // two faults cut is whole again when both have ended.
-func checkFaults(p *Plan, _ given) *flaw {
+func checkFaults(p *Plan, _ Given) *flaw {
 	previous := Duration(0)
 	for i := range p.Faults {
 		f, path := &p.Faults[i], "faults["+strconv.Itoa(i)+"]"
@@ -49,7 +49,7 @@ func checkFault(p *Plan, path string, f *Fault) *flaw {
 }
 
 func checkTargets(p *Plan, path string, f *Fault, spec *Spec) *flaw {
-	if len(spec.targets) == 0 {
+	if len(spec.Targets) == 0 {
 		if f.Target != "" {
 			return flawf(path+".target", "a %s has no target", f.Kind)
 		}
@@ -61,12 +61,12 @@ func checkTargets(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
 	case f.Target != "" && len(f.Targets) > 0:
 		return flawf(path+".targets", "target and targets exclude each other")
-	case spec.group == one && len(f.Targets) > 0:
+	case spec.Group == One && len(f.Targets) > 0:
 		return flawf(path+".targets", "a %s happens to one host, named in target", f.Kind)
-	case spec.group == many && len(f.Targets) == 0:
+	case spec.Group == Many && len(f.Targets) == 0:
 		return flawf(path+".targets", "a %s needs targets, a list of hosts", f.Kind)
 	}
-	if spec.group == one || f.Target != "" {
+	if spec.Group == One || f.Target != "" {
 		return checkTarget(p, path+".target", f.Target, f.Kind, spec)
 	}
 	if len(f.Targets) == 0 {
@@ -97,25 +97,25 @@ func checkTarget(p *Plan, path, host string, kind Kind, spec *Spec) *flaw {
 	if problem := checkHost(p, path, host); problem != nil {
 		return problem
 	}
-	if !spec.targets.has(host) {
-		return flawf(path, "a %s does not happen to %s, only to %s", kind, host, spec.targets.enumerate())
+	if !spec.Targets.has(host) {
+		return flawf(path, "a %s does not happen to %s, only to %s", kind, host, spec.Targets.enumerate())
 	}
 	return nil
 }
 
 func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
-	case !spec.link && len(spec.peers) == 0 && f.Peer != "":
+	case !spec.Link && len(spec.Peers) == 0 && f.Peer != "":
 		return flawf(path+".peer", "a %s has no peer", f.Kind)
-	case !spec.link && f.Peer == "":
+	case !spec.Link && f.Peer == "":
 		return nil
 	}
 	if problem := checkHost(p, path+".peer", f.Peer); problem != nil {
 		return problem
 	}
-	if len(spec.peers) > 0 {
-		if !spec.peers.has(f.Peer) {
-			return flawf(path+".peer", "the peer of a %s is one of %s, not %s", f.Kind, spec.peers.enumerate(), f.Peer)
+	if len(spec.Peers) > 0 {
+		if !spec.Peers.has(f.Peer) {
+			return flawf(path+".peer", "the peer of a %s is one of %s, not %s", f.Kind, spec.Peers.enumerate(), f.Peer)
 		}
 		return nil
 	}
@@ -129,24 +129,24 @@ func checkFields(_ *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
 	case f.For < 0:
 		return flawf(path+".for", "found %s; a fault cannot last less than no time", f.For)
-	case spec.lasts == needed && f.For == 0:
+	case spec.Lasts == Needed && f.For == 0:
 		return flawf(path+".for", "a %s needs a length, such as \"30s\"", f.Kind)
-	case spec.lasts == instant && f.For != 0:
+	case spec.Lasts == Instant && f.For != 0:
 		return flawf(path+".for", "a %s has no length", f.Kind)
-	case f.How != "" && len(spec.hows) == 0:
+	case f.How != "" && len(spec.Hows) == 0:
 		return flawf(path+".how", "a %s has no how", f.Kind)
-	case f.How != "" && !slices.Contains(spec.hows, f.How):
-		return flawf(path+".how", "found %s; want one of %s", strictjson.Quote(f.How), strings.Join(spec.hows, ", "))
+	case f.How != "" && !slices.Contains(spec.Hows, f.How):
+		return flawf(path+".how", "found %s; want one of %s", strictjson.Quote(f.How), strings.Join(spec.Hows, ", "))
 	}
 	for _, p := range params {
-		i := slices.IndexFunc(spec.uses, func(u use) bool { return u.name == p.name })
+		i := slices.IndexFunc(spec.Uses, func(u Use) bool { return u.name == p.name })
 		if i < 0 {
-			if p.get(f) != 0 {
+			if p.Get(f) != 0 {
 				return flawf(path+"."+p.name, "a %s has no %s", f.Kind, p.name)
 			}
 			continue
 		}
-		if problem := spec.uses[i].check(path, f); problem != nil {
+		if problem := spec.Uses[i].check(path, f); problem != nil {
 			return problem
 		}
 	}
@@ -280,3 +280,6 @@ func (r roles) enumerate() string {
 	}
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
+
+// Fits reports whether the plan's faults are possible side by side.
+func Fits(p *Plan) bool { return checkFaults(p, Given{}) == nil }

@@ -13,7 +13,7 @@ import (
 // may have the same IP: a cluster shows this when an IP is given to a new pod
 // before the old pod's endpoint is gone.
 type cluster struct {
-	given      given
+	given      Given
 	startNodes int
 	agents     int
 	namespaces map[string]bool
@@ -23,9 +23,9 @@ type cluster struct {
 
 // checkWorkload plays the workload on names alone and returns its first step
 // that cannot be done.
-func checkWorkload(p *Plan, objects given) *flaw {
+func checkWorkload(p *Plan, objects Given) *flaw {
 	c := newCluster(p, objects)
-	for _, node := range objects.nodes {
+	for _, node := range objects.Nodes {
 		if number, ok := NodeNumber(node); ok && number < p.Topology.Nodes {
 			return flawf("topology.nodes", "the node %s is among the %d nodes named n0, n1, ... and among the objects", node, p.Topology.Nodes)
 		}
@@ -50,7 +50,7 @@ func checkWorkload(p *Plan, objects given) *flaw {
 }
 
 // newCluster is what exists before the pods at the start.
-func newCluster(p *Plan, objects given) *cluster {
+func newCluster(p *Plan, objects Given) *cluster {
 	c := &cluster{
 		given:      objects,
 		startNodes: p.Topology.Nodes,
@@ -62,10 +62,10 @@ func newCluster(p *Plan, objects given) *cluster {
 	for i := range p.Topology.Nodes {
 		c.nodes[NodeName(i)] = true
 	}
-	for _, node := range objects.nodes {
+	for _, node := range objects.Nodes {
 		c.nodes[node] = true
 	}
-	for _, namespace := range objects.namespaces {
+	for _, namespace := range objects.Namespaces {
 		c.namespaces[namespace] = true
 	}
 	return c
@@ -78,8 +78,8 @@ func (p *Plan) Repair() {
 	objects, _ := survey(p.Objects)
 	c := newCluster(p, objects)
 	refuge := NodeName(0)
-	if p.Topology.Nodes == 0 && len(objects.nodes) > 0 {
-		refuge = objects.nodes[len(objects.nodes)-1]
+	if p.Topology.Nodes == 0 && len(objects.Nodes) > 0 {
+		refuge = objects.Nodes[len(objects.Nodes)-1]
 	}
 	settle := func(pod *Pod) {
 		if !c.nodes[pod.Node] {
@@ -157,8 +157,8 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 	if _, exists := c.pods[key]; exists {
 		return flawf(path+".name", "the pod %s exists already at that time", key)
 	}
-	if c.given.pods[key] {
-		return flawf(path+".name", "the pod %s is among the objects given", key)
+	if c.given.Pods[key] {
+		return flawf(path+".name", "the pod %s is among the objects Given", key)
 	}
 	if !c.nodes[pod.Node] {
 		return flawf(path+".node", "the node %s does not exist at that time; the plan starts with %s", pod.Node, c.nodesAtTheStart())
@@ -194,8 +194,8 @@ func (c *cluster) existing(path string, pod *Pod) *flaw {
 	if _, exists := c.pods[key]; exists {
 		return nil
 	}
-	if c.given.pods[key] {
-		return flawf(path+".name", "the pod %s is among the objects given, which the workload leaves alone", key)
+	if c.given.Pods[key] {
+		return flawf(path+".name", "the pod %s is among the objects Given, which the workload leaves alone", key)
 	}
 	return flawf(path+".name", "the pod %s does not exist at that time", key)
 }
@@ -225,9 +225,9 @@ func (c *cluster) deleteNamespace(path, name string) *flaw {
 	if !c.namespaces[name] {
 		return flawf(path, "the namespace %s does not exist at that time", name)
 	}
-	for _, namespace := range c.given.namespaces {
+	for _, namespace := range c.given.Namespaces {
 		if namespace == name {
-			return flawf(path, "the namespace %s is among the objects given, which the workload leaves alone", name)
+			return flawf(path, "the namespace %s is among the objects Given, which the workload leaves alone", name)
 		}
 	}
 	delete(c.namespaces, name)
@@ -244,7 +244,7 @@ func (c *cluster) nodesAtTheStart() string {
 	if c.startNodes > 0 {
 		parts = append(parts, fmt.Sprintf("n0 to %s", NodeName(c.startNodes-1)))
 	}
-	if n := len(c.given.nodes); n > 0 {
+	if n := len(c.given.Nodes); n > 0 {
 		parts = append(parts, fmt.Sprintf("the %d among its objects", n))
 	}
 	return strings.Join(parts, " and ")

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/drive"
 )
 
@@ -17,7 +17,7 @@ import (
 type total struct{ virtual, wall, check, peak atomic.Int64 }
 
 func (s *total) add(b *testing.B, simulator *drive.Simulator, seed uint64) error {
-	p, err := fault.Draw(seed, fault.DrawConfig{})
+	p, err := draw.Plan(seed, draw.Config{})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -107,7 +108,7 @@ func ends(t *testing.T, h *history.History) string {
 func TestSameSeedSameHistory(t *testing.T) {
 	traces := map[string]uint64{}
 	for seed := range uint64(4) {
-		p, err := fault.Draw(seed, fault.DrawConfig{})
+		p, err := draw.Plan(seed, draw.Config{})
 		require.NoError(t, err)
 		p.Options.Preempt = []int{0, 10, 50, 200}[seed] // also where goroutines are preempted
 		first := run(t, p)
@@ -159,7 +160,7 @@ func TestAgentsAreSeparate(t *testing.T) {
 func TestSampleObjects(t *testing.T) {
 	loaded, _, err := objects.Load(objects.Config{}, "../testdata/objects/sample.yaml")
 	require.NoError(t, err)
-	p, err := fault.Draw(3, fault.DrawConfig{Objects: loaded})
+	p, err := draw.Plan(3, draw.Config{Objects: loaded})
 	require.NoError(t, err)
 	p.Faults = nil
 	h := play(t, p)

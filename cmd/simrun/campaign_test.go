@@ -14,6 +14,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 )
@@ -26,7 +27,7 @@ const brief = "100ms"
 func seedWith(t *testing.T, kind, without fault.Kind) string {
 	t.Helper()
 	for seed := uint64(seedsOfRestarts); ; seed++ {
-		plan, err := fault.Draw(seed, fault.DrawConfig{Reference: true})
+		plan, err := draw.Plan(seed, draw.Config{Reference: true})
 		require.NoError(t, err)
 		if hasFault(plan, kind) && !hasFault(plan, without) {
 			return fmt.Sprint(seed)
@@ -102,7 +103,7 @@ func TestCampaignCountsAWorkerThatDies(t *testing.T) {
 
 func TestCampaignReplay(t *testing.T) {
 	scene(t)
-	plan, err := fault.Draw(seedsOfRestarts, fault.DrawConfig{Reference: true})
+	plan, err := draw.Plan(seedsOfRestarts, draw.Config{Reference: true})
 	require.NoError(t, err)
 	plan.Faults = []fault.Fault{{Kind: fault.WriterRestart, Target: "r0", For: 1e9}}
 	kept, err := corpus.Open("corpus")

@@ -14,6 +14,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -41,7 +42,7 @@ func FuzzPlan(f *testing.F) {
 		f.Add(fuzzInput(seed))
 	}
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
-		plan := fault.Plans().Draw(t, "plan")
+		plan := draw.Plans().Draw(t, "plan")
 		run, err := runner.Run(t.Context(), plan)
 		var failure *det.Failure
 		if errors.As(err, &failure) {
@@ -111,7 +112,7 @@ func TestFuzzInputsAreLongEnough(t *testing.T) {
 		input := fuzzInput(seed)
 		drawn := false
 		rapid.MakeFuzz(func(t *rapid.T) {
-			require.NoError(t, fault.Plans().Draw(t, "plan").Validate())
+			require.NoError(t, draw.Plans().Draw(t, "plan").Validate())
 			drawn = true
 		})(t, input[:len(input)/2])
 		require.True(t, drawn)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -535,7 +536,7 @@ func TestMismatchAndTooLarge(t *testing.T) {
 	require.Equal(t, statusUsage, status)
 	require.Contains(t, stderr, "is of another version of meshcheck: it says no version, as earlier ones, and this simrun understands version 1")
 
-	plan, err := fault.Draw(7, fault.DrawConfig{})
+	plan, err := draw.Plan(7, draw.Config{})
 	require.NoError(t, err)
 	plan.Topology.Agents, plan.Topology.Replicas, plan.Topology.Nodes, plan.Ops, plan.Faults = 1000, 16, 1000, nil, nil
 	for i := range 100_000 {

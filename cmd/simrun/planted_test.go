@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -47,7 +48,7 @@ func plantedBugs() fstest.MapFS {
 }
 
 func reference() *fault.Plan {
-	plan, err := fault.Draw(1, fault.DrawConfig{Reference: true})
+	plan, err := draw.Plan(1, draw.Config{Reference: true})
 	must(err)
 	return plan
 }
@@ -102,14 +103,14 @@ func TestPlanted(t *testing.T) {
 
 func TestPlanOfABugsOwn(t *testing.T) {
 	bug := &planted.Bug{Hunt: planted.Hunt{Plan: "plan.json"}}
-	draw, err := bug.Plans(plantedBugs())
+	member, err := bug.Plans(plantedBugs())
 	require.NoError(t, err)
-	itself, err := draw(0)
+	itself, err := member(0)
 	require.NoError(t, err)
 	require.Equal(t, reference(), itself)
-	varied, err := draw(3)
+	varied, err := member(3)
 	require.NoError(t, err)
-	require.Equal(t, fault.Vary(reference(), 3), varied)
+	require.Equal(t, draw.Vary(reference(), 3), varied)
 }
 
 func TestPlantedReplay(t *testing.T) {

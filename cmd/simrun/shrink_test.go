@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/family"
 )
 
@@ -19,7 +20,7 @@ import (
 // restarts, and in which nothing else matters.
 func writeRestarts(t *testing.T, file string) {
 	t.Helper()
-	plan, err := fault.Draw(seedsOfRestarts+1, fault.DrawConfig{Reference: true})
+	plan, err := draw.Plan(seedsOfRestarts+1, draw.Config{Reference: true})
 	require.NoError(t, err)
 	plan.Faults = []fault.Fault{
 		{At: 3_700_000_000, Kind: fault.Partition, Target: "r0", Peer: "k0", For: 20_000_000_000},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 )
 
 // Whatever is in a file, it is refused in one sentence or gives objects that a
@@ -43,7 +43,7 @@ func FuzzLoad(f *testing.F) {
 		if len(all) == 0 {
 			return
 		}
-		_, err = fault.Draw(1, fault.DrawConfig{Objects: all})
+		_, err = draw.Plan(1, draw.Config{Objects: all})
 		if err != nil {
 			require.NotContains(t, err.Error(), "\n")
 		}

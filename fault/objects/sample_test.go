@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/objects"
 )
 
@@ -42,7 +43,7 @@ func TestSampleLoadsAndPlansCanBeDrawnFromIt(t *testing.T) {
 		"objects that were being deleted and are taken as alive: 1",
 	}, summary.Lines())
 	for seed := range uint64(20) {
-		p, err := fault.Draw(seed, fault.DrawConfig{Objects: loaded})
+		p, err := draw.Plan(seed, draw.Config{Objects: loaded})
 		require.NoError(t, err, "seed %d", seed)
 		require.True(t, p.Options.EndpointSlices)
 		require.Equal(t, 1, p.Options.ClusterID)

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -125,7 +126,7 @@ func TestCut(t *testing.T) {
 // A cut of any drawn plan can be run.
 func TestCutsAreValid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		plan := fault.Plans().Draw(t, "plan")
+		plan := draw.Plans().Draw(t, "plan")
 		given := plan.Line()
 		start := fault.Duration(rapid.Int64Range(0, int64(plan.Churn)).Draw(t, "start"))
 		end := fault.Duration(rapid.Int64Range(int64(start), int64(plan.Churn)).Draw(t, "end"))

@@ -11,7 +11,7 @@ import (
 // What is left of a reference plan of 350 decisions for a finding that needs a
 // writer's restart, two agents and the creation of one pod.
 func TestReach(t *testing.T) {
-	plan := draw(t, 5)
+	plan := drawn(t, 5)
 	w := world{kinds: map[fault.Kind]int{fault.WriterRestart: 1}, ops: map[fault.OpKind]int{fault.PodCreate: 1}, agents: 2}
 	require.True(t, w.shows(plan))
 	result, err := Shrink(t.Context(), plan, Outcome{Shows: true, First: Never}, w.config(t))

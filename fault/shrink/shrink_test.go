@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 )
 
 // A world is what a finding needs, for tests: a run shows it if the plan has all
@@ -62,7 +63,7 @@ func (w world) shows(p *fault.Plan) bool {
 
 // drawWorld draws a plan and a finding that it has.
 func drawWorld(t *rapid.T) (*fault.Plan, world) {
-	p := fault.Plans().Draw(t, "plan")
+	p := draw.Plans().Draw(t, "plan")
 	w := world{kinds: map[fault.Kind]int{}, ops: map[fault.OpKind]int{}}
 	for i := range p.Faults {
 		if rapid.IntRange(0, 2).Draw(t, "needed") == 0 {
@@ -195,15 +196,15 @@ func TestResultDoesNotDependOnTiming(t *testing.T) {
 	})
 }
 
-func draw(t *testing.T, seed uint64) *fault.Plan {
+func drawn(t *testing.T, seed uint64) *fault.Plan {
 	t.Helper()
-	p, err := fault.Draw(seed, fault.DrawConfig{Reference: true})
+	p, err := draw.Plan(seed, draw.Config{Reference: true})
 	require.NoError(t, err)
 	return p
 }
 
 func TestBestSoFarWhenCancelled(t *testing.T) {
-	plan := draw(t, 1)
+	plan := drawn(t, 1)
 	w := world{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cfg := w.config(t)
@@ -225,7 +226,7 @@ func TestBestSoFarWhenCancelled(t *testing.T) {
 }
 
 func TestErrorEndsTheSearch(t *testing.T) {
-	plan := draw(t, 1)
+	plan := drawn(t, 1)
 	full := errors.New("the disk is full")
 	result, err := Shrink(t.Context(), plan, Outcome{Shows: true}, Config{Run: func(context.Context, *fault.Plan) (Outcome, error) {
 		return Outcome{}, full
@@ -236,7 +237,7 @@ func TestErrorEndsTheSearch(t *testing.T) {
 }
 
 func TestProgressIsToldOneCallAtATime(t *testing.T) {
-	plan := draw(t, 2)
+	plan := drawn(t, 2)
 	cfg := world{kinds: map[fault.Kind]int{plan.Faults[0].Kind: 1}}.config(t)
 	cfg.Parallel = 4
 	var told []Progress

@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/corpus"
@@ -72,7 +73,7 @@ func (l *lab) run(t *testing.T, plans int) (Result, *corpus.State) {
 
 // draw gives each seed one fault more than the seed before it, in turns.
 func (l *lab) draw(seed uint64) (*fault.Plan, error) {
-	plan, err := fault.Draw(seed, fault.DrawConfig{Reference: true})
+	plan, err := draw.Plan(seed, draw.Config{Reference: true})
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
@@ -17,7 +18,7 @@ import (
 // plan is a plan with faults of some kinds.
 func plan(t *testing.T, seed uint64, pods int, kinds ...fault.Kind) *fault.Plan {
 	t.Helper()
-	p, err := fault.Draw(seed, fault.DrawConfig{Reference: true})
+	p, err := draw.Plan(seed, draw.Config{Reference: true})
 	require.NoError(t, err)
 	p.Ops, p.Faults, p.Pods = nil, nil, p.Pods[:pods]
 	for _, kind := range kinds {

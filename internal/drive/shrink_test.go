@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -57,7 +58,7 @@ func TestChoose(t *testing.T) {
 // that breaks a property 3.5 s after the start of the churn.
 func judgedRun(t *testing.T, convergence checker.Outcome) (*index.Index, *report.Run) {
 	t.Helper()
-	plan, err := fault.Draw(1, fault.DrawConfig{Reference: true})
+	plan, err := draw.Plan(1, draw.Config{Reference: true})
 	require.NoError(t, err)
 	plan.Faults = plan.Faults[:3]
 	records, err := history.Parse(`

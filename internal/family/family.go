@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/testdata/scenarios"
 )
 
@@ -20,14 +21,14 @@ const Reference = "reference"
 type Family struct {
 	Plan   *fault.Plan // that the members are variations of; nil if they are drawn
 	title  string      // ends in a comma, for the seed
-	config fault.DrawConfig
+	config draw.Config
 }
 
 // New returns the family of a scenario, in a mode, which is the plan's own or the default
 // if it is empty; without a scenario the swarm, which starts from the objects if there are
 // any.
 func New(scenario, mode string, objects []json.RawMessage) (*Family, error) {
-	f := &Family{config: fault.DrawConfig{Mode: mode, Objects: objects, Reference: scenario == Reference}}
+	f := &Family{config: draw.Config{Mode: mode, Objects: objects, Reference: scenario == Reference}}
 	if mode != "" {
 		f.title = fmt.Sprintf("mode %s, ", mode)
 	}
@@ -62,9 +63,9 @@ func Of(plan *fault.Plan) *Family { return &Family{Plan: plan} }
 // Member returns the plan of a seed. Its error is about what all members have.
 func (f *Family) Member(seed uint64) (*fault.Plan, error) {
 	if f.Plan != nil {
-		return fault.Vary(f.Plan, seed), nil
+		return draw.Vary(f.Plan, seed), nil
 	}
-	return fault.Draw(seed, f.config)
+	return draw.Plan(seed, f.config)
 }
 
 // Name is the name of the family's own plan.

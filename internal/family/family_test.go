@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 )
 
 // Each scenario has a family whose members are valid and named after it; the swarm and the
@@ -56,11 +56,11 @@ func TestRefusals(t *testing.T) {
 
 // A family of a plan is its variations.
 func TestOf(t *testing.T) {
-	plan, err := fault.Draw(1, fault.DrawConfig{Reference: true})
+	plan, err := draw.Plan(1, draw.Config{Reference: true})
 	require.NoError(t, err)
 	member, err := Of(plan).Member(9)
 	require.NoError(t, err)
-	require.Equal(t, fault.Vary(plan, 9), member)
+	require.Equal(t, draw.Vary(plan, 9), member)
 }
 
 // The reference of scenarios has each with its faults and its promise.

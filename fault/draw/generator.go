@@ -1,8 +1,10 @@
-package fault
+package draw
 
 import (
 	"fmt"
 	"slices"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 // Pools from which names and IPs are taken. They are little larger than what is
@@ -17,33 +19,33 @@ func (s shape) mostPods() int   { return s.pods*5/4 + 1 }
 
 // A generator turns intents into ops that are possible one after the other.
 type generator struct {
-	plan       *Plan
+	plan       *fault.Plan
 	shape      shape
-	given      given
-	namespaces []string // that pods are created in
-	nodes      []string // in the order of their creation
-	fixedNodes int      // the first of nodes, on which agents run, are never deleted
-	spareNodes []string // names of nodes that can be created
-	made       int      // pods so far
-	pods       []Pod    // alive, in the order of their creation
-	freeIPs    []string // the one freed last at the end
-	replaced   *Pod     // a live pod whose IP a younger pod has; it is deleted next
+	given      fault.Given
+	namespaces []string    // that pods are created in
+	nodes      []string    // in the order of their creation
+	fixedNodes int         // the first of nodes, on which agents run, are never deleted
+	spareNodes []string    // names of nodes that can be created
+	made       int         // pods so far
+	pods       []fault.Pod // alive, in the order of their creation
+	freeIPs    []string    // the one freed last at the end
+	replaced   *fault.Pod  // a live pod whose IP a younger pod has; it is deleted next
 }
 
-func newGenerator(p *Plan, s shape, objects given) *generator {
+func newGenerator(p *fault.Plan, s shape, objects fault.Given) *generator {
 	g := &generator{plan: p, shape: s, given: objects}
 	for i := range s.namespaces {
 		g.namespaces = append(g.namespaces, namespaceName(i))
 	}
-	if len(objects.namespaces) > 0 {
-		g.namespaces = slices.Clone(objects.namespaces)
+	if len(objects.Namespaces) > 0 {
+		g.namespaces = slices.Clone(objects.Namespaces)
 	}
 	for i := range p.Topology.Nodes {
-		g.nodes = append(g.nodes, NodeName(i))
+		g.nodes = append(g.nodes, fault.NodeName(i))
 	}
 	g.fixedNodes = min(p.Topology.Agents, len(g.nodes))
-	if len(objects.nodes) > 0 {
-		g.nodes = slices.Clone(objects.nodes)
+	if len(objects.Nodes) > 0 {
+		g.nodes = slices.Clone(objects.Nodes)
 		g.fixedNodes = len(g.nodes)
 	}
 	for i := range 3 {
@@ -51,7 +53,7 @@ func newGenerator(p *Plan, s shape, objects given) *generator {
 	}
 	for i := 0; len(g.freeIPs) < s.ips(); i++ {
 		ip := fmt.Sprintf("10.%d.%d.%d", i/(250*256), i/250%256, i%250+1)
-		if !objects.ips[ip] {
+		if !objects.IPs[ip] {
 			g.freeIPs = append(g.freeIPs, ip)
 		}
 	}
@@ -76,21 +78,21 @@ func (g *generator) podStep(s step) {
 	case g.replaced != nil:
 		g.deletePod(s.at, *g.replaced)
 	case len(g.pods) <= g.shape.fewestPods() || s.verb < 40 && len(g.pods) < g.shape.mostPods():
-		g.emit(s.at, PodCreate, g.newPod(s.intent))
+		g.emit(s.at, fault.PodCreate, g.newPod(s.intent))
 	case s.verb < 80:
 		g.deletePod(s.at, g.pods[s.pick%len(g.pods)])
 	default:
 		pod := &g.pods[s.pick%len(g.pods)]
 		pod.App = g.otherApp(pod.App, s.app)
-		g.emit(s.at, PodRelabel, &Pod{Namespace: pod.Namespace, Name: pod.Name, App: pod.App})
+		g.emit(s.at, fault.PodRelabel, &fault.Pod{Namespace: pod.Namespace, Name: pod.Name, App: pod.App})
 	}
 }
 
 // newPod makes a pod of the intent. Its name is the first free one of its app,
 // or, if the app has as many pods as it may, one that is used once.
-func (g *generator) newPod(in intent) *Pod {
+func (g *generator) newPod(in intent) *fault.Pod {
 	g.made++
-	pod := Pod{
+	pod := fault.Pod{
 		Namespace: g.namespaces[in.namespace%len(g.namespaces)],
 		App:       appName(in.app % g.shape.apps),
 		Node:      g.nodes[in.node%len(g.nodes)],
@@ -116,8 +118,8 @@ func (g *generator) otherApp(app string, choice int) string {
 }
 
 func (g *generator) exists(namespace, name string) bool {
-	return g.given.pods[namespace+"/"+name] ||
-		slices.ContainsFunc(g.pods, func(p Pod) bool { return p.Namespace == namespace && p.Name == name })
+	return g.given.Pods[namespace+"/"+name] ||
+		slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.Namespace == namespace && p.Name == name })
 }
 
 // takeIP returns, with even odds, the IP that was freed last or any free one. One
@@ -137,18 +139,18 @@ func (g *generator) takeIP(in intent) string {
 	return ip
 }
 
-func (g *generator) deletePod(at Duration, pod Pod) {
+func (g *generator) deletePod(at fault.Duration, pod fault.Pod) {
 	g.forget(pod)
-	g.emit(at, PodDelete, &Pod{Namespace: pod.Namespace, Name: pod.Name})
+	g.emit(at, fault.PodDelete, &fault.Pod{Namespace: pod.Namespace, Name: pod.Name})
 }
 
 // forget takes a pod from the live ones; its IP is free unless another has it.
-func (g *generator) forget(pod Pod) {
-	g.pods = slices.DeleteFunc(g.pods, func(p Pod) bool { return p.Namespace == pod.Namespace && p.Name == pod.Name })
+func (g *generator) forget(pod fault.Pod) {
+	g.pods = slices.DeleteFunc(g.pods, func(p fault.Pod) bool { return p.Namespace == pod.Namespace && p.Name == pod.Name })
 	if g.replaced != nil && g.replaced.Namespace == pod.Namespace && g.replaced.Name == pod.Name {
 		g.replaced = nil
 	}
-	if !slices.ContainsFunc(g.pods, func(p Pod) bool { return p.IP == pod.IP }) {
+	if !slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.IP == pod.IP }) {
 		g.freeIPs = append(g.freeIPs, pod.IP)
 	}
 }
@@ -163,14 +165,14 @@ func (g *generator) nodeStep(s step) {
 		name := g.nodes[i]
 		g.nodes = slices.Delete(g.nodes, i, i+1)
 		g.spareNodes = append(g.spareNodes, name)
-		g.plan.Ops = append(g.plan.Ops, Op{At: s.at, Op: NodeDelete, Name: name})
+		g.plan.Ops = append(g.plan.Ops, fault.Op{At: s.at, Op: fault.NodeDelete, Name: name})
 		return
 	}
 	i := s.node % len(g.spareNodes)
 	name := g.spareNodes[i]
 	g.spareNodes = slices.Delete(g.spareNodes, i, i+1)
 	g.nodes = append(g.nodes, name)
-	g.plan.Ops = append(g.plan.Ops, Op{At: s.at, Op: NodeCreate, Name: name})
+	g.plan.Ops = append(g.plan.Ops, fault.Op{At: s.at, Op: fault.NodeCreate, Name: name})
 }
 
 // deleteNamespace deletes a namespace that holds pods of the workload and was not
@@ -178,8 +180,8 @@ func (g *generator) nodeStep(s step) {
 func (g *generator) deleteNamespace(s step) {
 	var candidates []string
 	for _, namespace := range g.namespaces {
-		holdsPods := slices.ContainsFunc(g.pods, func(p Pod) bool { return p.Namespace == namespace })
-		if holdsPods && !slices.Contains(g.given.namespaces, namespace) {
+		holdsPods := slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.Namespace == namespace })
+		if holdsPods && !slices.Contains(g.given.Namespaces, namespace) {
 			candidates = append(candidates, namespace)
 		}
 	}
@@ -192,9 +194,9 @@ func (g *generator) deleteNamespace(s step) {
 			g.forget(pod)
 		}
 	}
-	g.plan.Ops = append(g.plan.Ops, Op{At: s.at, Op: NamespaceDelete, Name: namespace})
+	g.plan.Ops = append(g.plan.Ops, fault.Op{At: s.at, Op: fault.NamespaceDelete, Name: namespace})
 }
 
-func (g *generator) emit(at Duration, kind OpKind, pod *Pod) {
-	g.plan.Ops = append(g.plan.Ops, Op{At: at, Op: kind, Pod: pod})
+func (g *generator) emit(at fault.Duration, kind fault.OpKind, pod *fault.Pod) {
+	g.plan.Ops = append(g.plan.Ops, fault.Op{At: at, Op: kind, Pod: pod})
 }

@@ -1,4 +1,4 @@
-package fault
+package draw
 
 import (
 	"pgregory.net/rapid"

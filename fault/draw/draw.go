@@ -1,4 +1,6 @@
-package fault
+// Package draw draws plans: of a seed, of a scenario's family, or from the bits of a
+// property test.
+package draw
 
 import (
 	"cmp"
@@ -8,11 +10,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/model/mode"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
-// DrawConfig says from what a plan is drawn besides its seed. The zero value
+const (
+	second = fault.Duration(1e9)
+	ms     = fault.Duration(1e6)
+)
+
+// Config says from what a plan is drawn besides its seed. The zero value
 // draws a plan of the swarm.
-type DrawConfig struct {
+type Config struct {
 	// Mode is how agents read; empty: mode.Default. The modes' plans of a seed have
 	// the same world and workload, but for replicas, and each the faults that it knows.
 	Mode string
@@ -25,10 +34,10 @@ type DrawConfig struct {
 	Reference bool
 }
 
-// Draw returns the plan of a seed: the same for the same arguments, and valid.
+// Plan returns the plan of a seed: the same for the same arguments, and valid.
 // Its error says which of the objects cannot be part of a plan.
-func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
-	objects, problem := survey(cfg.Objects)
+func Plan(seed uint64, cfg Config) (*fault.Plan, error) {
+	objects, problem := fault.Survey(cfg.Objects)
 	if problem != nil {
 		return nil, problem
 	}
@@ -46,16 +55,16 @@ func Draw(seed uint64, cfg DrawConfig) (*Plan, error) {
 }
 
 // Plans generates plans from rapid's stream of bits, for property tests and fuzz
-// tests: small ones, of the same kinds as Draw's.
-func Plans() *rapid.Generator[*Plan] {
-	return rapid.Custom(func(t *rapid.T) *Plan {
+// tests: small ones, of the same kinds as Plan's.
+func Plans() *rapid.Generator[*fault.Plan] {
+	return rapid.Custom(func(t *rapid.T) *fault.Plan {
 		s := swarm.Draw(t, "shape")
 		s.churn = min(s.churn, 60*second)
 		s.pods = min(s.pods, 10)
 		s.faults = min(s.faults, 6)
 		s.opEvery = max(s.opEvery, 2*second)
 		s.stall = stalls.Draw(t, "stall")
-		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, mode.Default.String(), nil, given{})
+		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, mode.Default.String(), nil, fault.Given{})
 		if err := p.Validate(); err != nil {
 			panic(fmt.Sprintf("fault: a drawn plan is not valid: %v", err))
 		}
@@ -63,9 +72,9 @@ func Plans() *rapid.Generator[*Plan] {
 	})
 }
 
-func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, objects given) *Plan {
-	p := &Plan{
-		Version:  Version,
+func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, objects fault.Given) *fault.Plan {
+	p := &fault.Plan{
+		Version:  fault.Version,
 		Seed:     from.seed,
 		Mode:     modeName,
 		Topology: s.topology,
@@ -83,17 +92,17 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	if len(raw) > 0 {
 		p.Topology.Operators = 0 // given identities and slices are nobody's to manage
 	}
-	if len(objects.nodes) > 0 {
+	if len(objects.Nodes) > 0 {
 		p.Topology.Nodes = 0
 	}
-	if objects.clusterID != 0 {
-		p.Options.ClusterID = objects.clusterID
+	if objects.ClusterID != 0 {
+		p.Options.ClusterID = objects.ClusterID
 	}
-	if objects.cluster != "" {
-		p.Options.ClusterName = objects.cluster
+	if objects.Cluster != "" {
+		p.Options.ClusterName = objects.Cluster
 	}
-	if len(objects.pods) > 0 {
-		p.Options.EndpointSlices = objects.slices
+	if len(objects.Pods) > 0 {
+		p.Options.EndpointSlices = objects.Slices
 	}
 	drawWorkload(from, p, s, objects)
 	drawFaults(from, p, s)
@@ -102,12 +111,12 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 
 // networks draws latencies between 0.2 and 2 ms, from a data centre's to a
 // region's.
-var networks = rapid.Custom(func(t *rapid.T) Network {
+var networks = rapid.Custom(func(t *rapid.T) fault.Network {
 	a := 200 + 10*uniform(t, 181, "latency")
 	b := 200 + 10*uniform(t, 181, "latency")
-	return Network{
-		LatencyMin: Duration(min(a, b)) * ms / 1000,
-		LatencyMax: Duration(max(a, b)) * ms / 1000,
+	return fault.Network{
+		LatencyMin: fault.Duration(min(a, b)) * ms / 1000,
+		LatencyMax: fault.Duration(max(a, b)) * ms / 1000,
 	}
 })
 
@@ -118,8 +127,8 @@ var stalls = rapid.Custom(func(t *rapid.T) int {
 
 // options draws what changes the order of events or the code that runs, and
 // leaves rates at the defaults of Cilium's Helm chart.
-var options = rapid.Custom(func(t *rapid.T) Options {
-	return Options{
+var options = rapid.Custom(func(t *rapid.T) fault.Options {
+	return fault.Options{
 		WriterQPS:          50,
 		WriterBootstrapQPS: 10_000,
 		AgentQPS:           20,

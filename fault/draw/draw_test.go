@@ -1,4 +1,4 @@
-package fault
+package draw
 
 import (
 	"cmp"
@@ -9,14 +9,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 const drawnSeeds = 500
 
 // drawn are the plans of the first seeds, which several tests look at.
-var drawn = sync.OnceValue(func() (plans []*Plan) {
+var drawn = sync.OnceValue(func() (plans []*fault.Plan) {
 	for seed := range uint64(drawnSeeds) {
-		p, err := Draw(seed, DrawConfig{})
+		p, err := Plan(seed, Config{})
 		if err != nil {
 			panic(err)
 		}
@@ -25,18 +27,18 @@ var drawn = sync.OnceValue(func() (plans []*Plan) {
 	return plans
 })
 
-func mustDraw(t testing.TB, seed uint64) *Plan {
+func mustDraw(t testing.TB, seed uint64) *fault.Plan {
 	t.Helper()
-	p, err := Draw(seed, DrawConfig{})
+	p, err := Plan(seed, Config{})
 	require.NoError(t, err, "seed %d", seed)
 	return p
 }
 
 func TestReferenceHasTheSizeOfTheReferencePlan(t *testing.T) {
 	for seed := range uint64(100) {
-		p, err := Draw(seed, DrawConfig{Reference: true})
+		p, err := Plan(seed, Config{Reference: true})
 		require.NoError(t, err)
-		require.Equal(t, Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}, p.Topology)
+		require.Equal(t, fault.Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}, p.Topology)
 		require.Equal(t, "300s", p.Churn.String())
 		require.Len(t, p.Pods, 40, "seed %d", seed)
 		podOps := 0
@@ -68,7 +70,7 @@ func TestDrawIsAFunctionOfTheSeed(t *testing.T) {
 
 // Whatever a plan can hold is drawn, and spread over the run.
 func TestDrawReachesEverything(t *testing.T) {
-	kinds, ops, events, hows := map[Kind]int{}, map[OpKind]int{}, map[Event]int{}, map[string]int{}
+	kinds, ops, events, hows := map[fault.Kind]int{}, map[fault.OpKind]int{}, map[fault.Event]int{}, map[string]int{}
 	letters, uses := map[byte]int{}, map[string]int{}
 	thirds := [3]int{}
 	reusedAlive := 0
@@ -86,9 +88,9 @@ func TestDrawReachesEverything(t *testing.T) {
 			if f.When != nil {
 				events[f.When.Event]++
 			}
-			for _, param := range params {
-				if param.get(f) != 0 {
-					uses[param.name]++
+			for _, use := range fault.SpecOf(f.Kind).Uses {
+				if use.Get(f) != 0 {
+					uses[use.Name()]++
 				}
 			}
 		}
@@ -97,22 +99,24 @@ func TestDrawReachesEverything(t *testing.T) {
 		}
 		reusedAlive += ipsTakenFromLivePods(p)
 	}
-	for i := range Specs {
-		require.Greater(t, kinds[Specs[i].Kind], 5, Specs[i].Kind)
+	for i := range fault.Specs {
+		require.Greater(t, kinds[fault.Specs[i].Kind], 5, fault.Specs[i].Kind)
 	}
-	for i := range Events {
-		require.Greater(t, events[Events[i].Event], 5, Events[i].Event)
+	for i := range fault.Events {
+		require.Greater(t, events[fault.Events[i].Event], 5, fault.Events[i].Event)
 	}
-	for _, kind := range []OpKind{PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete} {
+	for _, kind := range []fault.OpKind{fault.PodCreate, fault.PodDelete, fault.PodRelabel, fault.NodeCreate, fault.NodeDelete, fault.NamespaceDelete} {
 		require.Greater(t, ops[kind], drawnSeeds/8, kind)
 	}
 	for _, letter := range "kraow" {
 		require.Greater(t, letters[byte(letter)], drawnSeeds/20, string(letter))
 	}
-	for _, param := range params {
-		require.Greater(t, uses[param.name], 5, param.name)
+	for i := range fault.Specs {
+		for _, use := range fault.Specs[i].Uses {
+			require.Greater(t, uses[use.Name()], 5, use.Name())
+		}
 	}
-	for _, how := range []string{Silent, Graceful} {
+	for _, how := range []string{fault.Silent, fault.Graceful} {
 		require.Greater(t, hows[how], 5, how)
 	}
 	for i, n := range thirds {
@@ -121,13 +125,31 @@ func TestDrawReachesEverything(t *testing.T) {
 	require.Greater(t, reusedAlive, drawnSeeds, "IPs given to a new pod before the old one is deleted")
 }
 
+func TestDrawnPlansAreReadAsTheyAreWritten(t *testing.T) {
+	withObjects, err := Plan(1, Config{Objects: []json.RawMessage{json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}`)}})
+	require.NoError(t, err)
+	require.Zero(t, withObjects.Topology.Operators)
+	plans := []*fault.Plan{withObjects}
+	for seed := range uint64(50) {
+		plans = append(plans, mustDraw(t, seed))
+	}
+	for _, p := range plans {
+		for form, text := range map[string][]byte{"file": p.Encode(), "line": []byte(p.Line())} {
+			read, err := fault.Read(form, text)
+			require.NoError(t, err)
+			require.Equal(t, p, read)
+			require.Equal(t, string(p.Encode()), string(read.Encode()), "writing is stable")
+		}
+	}
+}
+
 // The swarm: seeds differ in how many faults there are and in how many kinds.
 func TestSwarm(t *testing.T) {
 	counts, kinds, stalls := map[int]int{}, map[int]int{}, map[int]int{}
 	for _, p := range drawn() {
 		stalls[p.Options.Stall]++
 		counts[len(p.Faults)]++
-		distinct := map[Kind]bool{}
+		distinct := map[fault.Kind]bool{}
 		for i := range p.Faults {
 			distinct[p.Faults[i].Kind] = true
 			require.LessOrEqual(t, p.Faults[i].At+p.Faults[i].For, p.Churn+ms, "seed %d: fault %d outlasts the churn", p.Seed, i)
@@ -154,7 +176,7 @@ func TestPlans(t *testing.T) {
 	})
 }
 
-func ipsTakenFromLivePods(p *Plan) (count int) {
+func ipsTakenFromLivePods(p *fault.Plan) (count int) {
 	ip := map[string]string{} // of each live pod
 	for _, pod := range p.Pods {
 		ip[pod.Namespace+"/"+pod.Name] = pod.IP
@@ -162,16 +184,16 @@ func ipsTakenFromLivePods(p *Plan) (count int) {
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		switch op.Op {
-		case PodCreate:
+		case fault.PodCreate:
 			for _, taken := range ip {
 				if taken == op.Pod.IP {
 					count++
 				}
 			}
 			ip[op.Pod.Namespace+"/"+op.Pod.Name] = op.Pod.IP
-		case PodDelete:
+		case fault.PodDelete:
 			delete(ip, op.Pod.Namespace+"/"+op.Pod.Name)
-		case NamespaceDelete:
+		case fault.NamespaceDelete:
 			clear(ip) // enough: it only makes the count smaller
 		}
 	}
@@ -207,7 +229,7 @@ func TestDrawWithObjects(t *testing.T) {
 		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumEndpoint","metadata":{"namespace":"shop","name":"app0-0"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.3"}]}}}`),
 	}
 	for seed := range uint64(100) {
-		p, err := Draw(seed, DrawConfig{Objects: objects})
+		p, err := Plan(seed, Config{Objects: objects})
 		require.NoError(t, err)
 		require.Empty(t, p.Pods)
 		require.Zero(t, p.Topology.Nodes)
@@ -215,7 +237,7 @@ func TestDrawWithObjects(t *testing.T) {
 		require.Equal(t, "east", p.Options.ClusterName)
 		require.False(t, p.Options.EndpointSlices, "no slices were given")
 		for i := range p.Ops {
-			if p.Ops[i].Op != PodCreate {
+			if p.Ops[i].Op != fault.PodCreate {
 				continue
 			}
 			pod := p.Ops[i].Pod
@@ -225,14 +247,14 @@ func TestDrawWithObjects(t *testing.T) {
 			require.NotRegexp(t, "^n[0-9]", pod.Node)
 		}
 	}
-	_, err := Draw(1, DrawConfig{Objects: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"s"}}`)}})
+	_, err := Plan(1, Config{Objects: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"s"}}`)}})
 	require.EqualError(t, err, `objects[0]: the kind "Secret" is not supported; a plan takes CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod`)
 }
 
 func TestOpsAreInOrderOfTime(t *testing.T) {
 	p := mustDraw(t, 3)
-	require.True(t, slices.IsSortedFunc(p.Ops, func(a, b Op) int { return cmp.Compare(a.At, b.At) }))
-	require.True(t, slices.IsSortedFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) }))
+	require.True(t, slices.IsSortedFunc(p.Ops, func(a, b fault.Op) int { return cmp.Compare(a.At, b.At) }))
+	require.True(t, slices.IsSortedFunc(p.Faults, func(a, b fault.Fault) int { return cmp.Compare(a.At, b.At) }))
 }
 
 func BenchmarkDraw(b *testing.B) {

@@ -1,4 +1,4 @@
-package fault
+package draw
 
 import (
 	"slices"
@@ -6,29 +6,31 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/model/mode"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 // Vary returns the member of a plan's family that a seed stands for: the same
 // scenario, with another workload of the same size and rate, other latencies and
 // preemption, its faults moved in time together, and other hosts in the roles of
 // those that they name. The plan must be valid.
-func Vary(plan *Plan, seed uint64) *Plan {
+func Vary(plan *fault.Plan, seed uint64) *fault.Plan {
 	from := source{seed: seed}
 	p := *plan
 	p.Seed = seed
 	p.Network = draw(from, networks, "network")
 	p.Options.Preempt = draw(from, options, "options").Preempt
 	p.Pods, p.Ops = nil, nil
-	objects, _ := survey(plan.Objects)
+	objects, _ := fault.Survey(plan.Objects)
 	drawWorkload(from, &p, shapeOf(plan), objects)
 	if len(plan.Faults) > 0 {
-		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []Fault { return varyFaults(t, plan) }), "vary")
+		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []fault.Fault { return varyFaults(t, plan) }), "vary")
 	}
 	return &p
 }
 
 // shapeOf returns the shape of a plan's workload.
-func shapeOf(p *Plan) shape {
+func shapeOf(p *fault.Plan) shape {
 	namespaces, apps := map[string]bool{}, map[string]bool{}
 	for i := range p.Pods {
 		namespaces[p.Pods[i].Namespace], apps[p.Pods[i].App] = true, true
@@ -42,7 +44,7 @@ func shapeOf(p *Plan) shape {
 	return shape{
 		topology:   p.Topology,
 		churn:      p.Churn,
-		opEvery:    p.Churn / Duration(max(1, podOps)),
+		opEvery:    p.Churn / fault.Duration(max(1, podOps)),
 		pods:       len(p.Pods),
 		namespaces: max(1, len(namespaces)),
 		apps:       max(2, len(apps)),
@@ -51,15 +53,15 @@ func shapeOf(p *Plan) shape {
 
 // varyFaults moves the faults by up to a quarter of the churn phase, as far as
 // they stay inside, and turns the numbers of replicas and agents round.
-func varyFaults(t *rapid.T, p *Plan) []Fault {
+func varyFaults(t *rapid.T, p *fault.Plan) []fault.Fault {
 	faults := slices.Clone(p.Faults)
-	first, last := faults[0].At, Duration(0)
+	first, last := faults[0].At, fault.Duration(0)
 	for i := range faults {
 		last = max(last, faults[i].At+faults[i].For)
 	}
 	quarter := p.Churn / 4
 	earliest, latest := -min(first, quarter), max(0, min(p.Churn-last, quarter))
-	move := earliest + Duration(uniform(t, int((latest-earliest)/ms)+1, "move"))*ms
+	move := earliest + fault.Duration(uniform(t, int((latest-earliest)/ms)+1, "move"))*ms
 	type circle struct{ hosts, turn int }
 	circles := map[mode.Role]circle{
 		mode.Replica: {p.Topology.Replicas, uniform(t, max(1, p.Topology.Replicas), "replica")},

@@ -1,4 +1,4 @@
-package fault
+package draw
 
 import (
 	"slices"
@@ -6,6 +6,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/model/mode"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 // An agent takes up to about two and a half minutes to notice that its replica
@@ -20,36 +22,36 @@ const settle = 360 * second
 // sooner than seeds that are all alike (swarm testing: Groce, Zhang, Eide, Chen,
 // Regehr, ISSTA 2012).
 type shape struct {
-	topology   Topology
-	churn      Duration
-	opEvery    Duration // between two pod operations
-	pods       int      // at the start, and about as many later
+	topology   fault.Topology
+	churn      fault.Duration
+	opEvery    fault.Duration // between two pod operations
+	pods       int            // at the start, and about as many later
 	namespaces int
 	apps       int
-	leaseTTL   Duration
+	leaseTTL   fault.Duration
 	stall      int // 1 place in so many is one at which goroutines stall; 0: none
 
-	kinds    []Kind   // that exist
-	faults   int      // how many there are
-	burst    Duration // if positive, all within so long
-	triggers int      // percent of the faults that have one
-	patterns int      // percent of the faults that are part of a pattern
+	kinds    []fault.Kind   // that exist
+	faults   int            // how many there are
+	burst    fault.Duration // if positive, all within so long
+	triggers int            // percent of the faults that have one
+	patterns int            // percent of the faults that are part of a pattern
 }
 
 // reference is the shape of the reference plan.
 var reference = shape{
-	topology: Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20},
+	topology: fault.Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20},
 	churn:    300 * second,
 	opEvery:  second,
 	pods:     40, namespaces: 4, apps: 8,
-	kinds:  []Kind{ReplicaLoss, WriterRestart, Partition, BlackHole, Reset, Pause, AgentCrash, KubeRestart},
+	kinds:  []fault.Kind{fault.ReplicaLoss, fault.WriterRestart, fault.Partition, fault.BlackHole, fault.Reset, fault.Pause, fault.AgentCrash, fault.KubeRestart},
 	faults: 6,
 }
 
 // swarm draws shapes. In the mean they are about as large as the reference.
 var swarm = rapid.Custom(func(t *rapid.T) shape {
 	s := shape{
-		topology: Topology{
+		topology: fault.Topology{
 			APIServers: oneOf(t, "apiservers", 1, 1, 2, 3),
 			Replicas:   oneOf(t, "replicas", 1, 2, 2, 2, 3),
 			Agents:     2 + uniform(t, 7, "agents"),
@@ -72,37 +74,37 @@ var swarm = rapid.Custom(func(t *rapid.T) shape {
 })
 
 // drawKinds draws which classes of faults exist and which kinds of each.
-func drawKinds(t *rapid.T, topology Topology) (kinds []Kind) {
-	exists := map[Class]bool{}
-	for _, class := range Classes {
-		exists[class] = coin.Draw(t, string(class)) && (class != OperatorFaults || topology.Operators > 0)
+func drawKinds(t *rapid.T, topology fault.Topology) (kinds []fault.Kind) {
+	exists := map[fault.Class]bool{}
+	for _, class := range fault.Classes {
+		exists[class] = coin.Draw(t, string(class)) && (class != fault.OperatorFaults || topology.Operators > 0)
 	}
-	for i := range Specs {
-		if chosen := coin.Draw(t, string(Specs[i].Kind)); chosen && exists[Specs[i].Class] {
-			kinds = append(kinds, Specs[i].Kind)
+	for i := range fault.Specs {
+		if chosen := coin.Draw(t, string(fault.Specs[i].Kind)); chosen && exists[fault.Specs[i].Class] {
+			kinds = append(kinds, fault.Specs[i].Kind)
 		}
 	}
 	if len(kinds) == 0 {
 		possible := possibleSpecs(topology)
-		kinds = []Kind{oneOf(t, "kind", possible...).Kind}
+		kinds = []fault.Kind{oneOf(t, "kind", possible...).Kind}
 	}
 	return kinds
 }
 
 // possibleSpecs are the kinds of faults that do not lack an operator.
-func possibleSpecs(topology Topology) []Spec {
-	return slices.DeleteFunc(slices.Clone(Specs), func(s Spec) bool { return s.Needs == mode.Operator && topology.Operators == 0 })
+func possibleSpecs(topology fault.Topology) []fault.Spec {
+	return slices.DeleteFunc(slices.Clone(fault.Specs), func(s fault.Spec) bool { return s.Needs == mode.Operator && topology.Operators == 0 })
 }
 
 // possibleIn returns those of the kinds that can happen in a mode, or one that is drawn
 // if none can.
-func possibleIn(m mode.Mode, from source, kinds []Kind, topology Topology) []Kind {
-	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !m.Runs(specs[k].Needs) })
+func possibleIn(m mode.Mode, from source, kinds []fault.Kind, topology fault.Topology) []fault.Kind {
+	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k fault.Kind) bool { return !m.Runs(fault.SpecOf(k).Needs) })
 	if len(kinds) > 0 {
 		return kinds
 	}
-	return draw(from, rapid.Custom(func(t *rapid.T) []Kind {
-		possible := slices.DeleteFunc(possibleSpecs(topology), func(s Spec) bool { return !m.Runs(s.Needs) })
-		return []Kind{oneOf(t, "kind", possible...).Kind}
+	return draw(from, rapid.Custom(func(t *rapid.T) []fault.Kind {
+		possible := slices.DeleteFunc(possibleSpecs(topology), func(s fault.Spec) bool { return !m.Runs(s.Needs) })
+		return []fault.Kind{oneOf(t, "kind", possible...).Kind}
 	}), "kind without replicas")
 }

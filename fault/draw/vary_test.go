@@ -1,20 +1,22 @@
-package fault
+package draw
 
 import (
 	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 func TestVary(t *testing.T) {
 	plan := mustDraw(t, 1)
-	plan.Topology = Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}
-	plan.Faults = []Fault{
-		{At: plan.Churn / 3, Kind: ReplicaLoss, Target: "r1", For: second},
-		{At: plan.Churn/3 + second, Kind: AgentCrash, Targets: []string{"a0", "a5"}, For: second},
+	plan.Topology = fault.Topology{APIServers: 1, Replicas: 2, Agents: 6, Nodes: 20}
+	plan.Faults = []fault.Fault{
+		{At: plan.Churn / 3, Kind: fault.ReplicaLoss, Target: "r1", For: second},
+		{At: plan.Churn/3 + second, Kind: fault.AgentCrash, Targets: []string{"a0", "a5"}, For: second},
 	}
-	targets, times := map[string]bool{}, map[Duration]bool{}
+	targets, times := map[string]bool{}, map[fault.Duration]bool{}
 	for seed := range uint64(50) {
 		p := Vary(plan, seed)
 		require.NoError(t, p.Validate(), "seed %d", seed)
@@ -46,7 +48,7 @@ func TestVaryWithObjects(t *testing.T) {
 		json.RawMessage(`{"kind":"Namespace","metadata":{"name":"shop"}}`),
 		json.RawMessage(`{"kind":"Pod","metadata":{"name":"web","namespace":"shop"},"status":{"podIP":"10.0.0.1"}}`),
 	}
-	plan, err := Draw(3, DrawConfig{Objects: objects})
+	plan, err := Plan(3, Config{Objects: objects})
 	require.NoError(t, err)
 	for seed := range uint64(20) {
 		p := Vary(plan, seed)

@@ -3,10 +3,9 @@ package fault
 import (
 	"fmt"
 
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
-
-	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Faults of replicas of the ClusterMesh API server.
@@ -33,7 +32,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the replica's pod is gone; after for a new one starts with an empty etcd and a new etcd cluster ID",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 120 * second, Hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s; %s later a new one starts with an empty etcd", f.Target, f.manner(), f.For)
 		},
@@ -43,7 +42,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the replica's pod is gone and no other takes its place",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		targets:  roles{mode.Replica}, hows: []string{Killed, Silent, Graceful},
+		Targets:  roles{mode.Replica}, Hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s for good", f.Target, f.manner())
 		},
@@ -53,7 +52,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the pods of all replicas are gone at once; after for new ones start, with empty etcds",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		lasts:    needed, longest: 120 * second, hows: []string{Killed, Silent, Graceful},
+		Lasts:    Needed, Longest: 120 * second, Hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("all replicas are lost%s; %s later new ones start with empty etcds", f.manner(), f.For)
 		},
@@ -72,7 +71,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "count more replicas start, on new hosts (the next free r); after for they are stopped gracefully",
 		Disturbs: []disturb.Kind{disturb.ReplicaAdded},
-		lasts:    orGood, longest: 120 * second, uses: []use{replicas.between(1, 8, 1, 2)},
+		Lasts:    OrGood, Longest: 120 * second, Uses: []Use{replicas.between(1, 8, 1, 2)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s added %s", text.Count(f.Count, "replica"), f.span())
 		},
@@ -82,7 +81,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the count youngest replicas are stopped gracefully; after for they start again, with empty etcds",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		lasts:    orGood, longest: 120 * second, uses: []use{replicas.between(1, 16, 1, 2)},
+		Lasts:    OrGood, Longest: 120 * second, Uses: []Use{replicas.between(1, 16, 1, 2)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the youngest %s taken away %s", text.Count(f.Count, "replica"), f.span())
 		},
@@ -92,7 +91,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the container of Cilium's writer stops and starts again after for; the etcd beside it and its data stay",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 20 * second,
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s stops for %s; its etcd stays", f.Target, f.For)
 		},
@@ -102,7 +101,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the writer's process is frozen: nothing goes in or out of it; longer than its lease's TTL (options.leaseTTL), its keys expire while it lives",
 		Disturbs: []disturb.Kind{disturb.WriterFrozen},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 180 * second,
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 180 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s is frozen for %s", f.Target, f.For)
 		},
@@ -112,7 +111,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the container of the replica's etcd stops and starts again after for, with its data or empty; the writer beside it goes on. Empty, it has the cluster ID it had before",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 20 * second, uses: []use{empty.maybe()},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 20 * second, Uses: []Use{empty.maybe()},
 		sentence: func(f *Fault) string {
 			if f.Empty {
 				return fmt.Sprintf("the etcd in replica %s stops for %s and comes back empty; its writer goes on", f.Target, f.For)
@@ -125,8 +124,8 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the etcd takes delay longer to apply each entry of its log",
 		Disturbs: []disturb.Kind{disturb.EtcdLate},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 60 * second,
-		uses: []use{delay.between(int64(ms), int64(10*second), int64(10*ms), int64(510*ms))},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{delay.between(int64(ms), int64(10*second), int64(10*ms), int64(510*ms))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s takes %s longer for each change, for %s", f.Target, f.Delay, f.For)
 		},
@@ -136,7 +135,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the etcd applies nothing, as when its disk hangs; reads of what it has applied go on",
 		Disturbs: []disturb.Kind{disturb.EtcdLate},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 60 * second,
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s applies nothing for %s", f.Target, f.For)
 		},
@@ -146,7 +145,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the etcd raises the alarm NOSPACE and refuses puts until the alarm is disarmed",
 		Disturbs: []disturb.Kind{disturb.EtcdFull},
-		targets:  roles{mode.Replica}, lasts: needed, longest: 60 * second,
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s is out of its quota for %s", f.Target, f.For)
 		},
@@ -156,7 +155,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the etcd compacts its history up to the present revision: a watch from before is refused",
 		Disturbs: []disturb.Kind{disturb.RevisionsLost},
-		targets:  roles{mode.Replica},
+		Targets:  roles{mode.Replica},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s compacts its whole history", f.Target)
 		},
@@ -166,7 +165,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the lease clock of the etcd is ahead of its clients' by ahead: every lease is that much nearer to its expiry until it is renewed",
 		Disturbs: []disturb.Kind{disturb.LeasesAged},
-		targets:  roles{mode.Replica}, uses: []use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
+		Targets:  roles{mode.Replica}, Uses: []Use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the lease clock of the etcd in replica %s jumps ahead by %s", f.Target, f.Ahead)
 		},
@@ -180,6 +179,69 @@ func (f *Fault) manner() string {
 		return " without a word, with its node"
 	case Graceful:
 		return " gracefully"
+	}
+	return ""
+}
+
+// Faults of agents and of any process's host.
+const (
+	AgentRestart Kind = "agent-restart"
+	AgentCrash   Kind = "agent-crash"
+	AgentSlow    Kind = "agent-slow"
+	Pause        Kind = "pause"
+)
+
+var agentSpecs = []Spec{
+	{
+		Kind:     AgentRestart,
+		Summary:  "agents are stopped gracefully and start again after for, with empty views; their datapaths stay",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Longest: 20 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s restart%s with an empty view after %s; the datapath stays", f.hosts(), f.s(), f.For)
+		},
+	},
+	{
+		Kind:     AgentCrash,
+		Summary:  "agents are killed and start again after for, with empty views; their datapaths stay",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Longest: 20 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s crash%s and start%s again with an empty view after %s; the datapath stays", f.hosts(), f.es(), f.s(), f.For)
+		},
+	},
+	{
+		Kind:     AgentSlow,
+		Summary:  "an agent reads only bandwidth bytes a second from its connections: a slow consumer, for which its replica has to keep events",
+		Disturbs: []disturb.Kind{disturb.ReadsSlow},
+		Targets:  roles{mode.Agent}, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{bandwidth.between(16, 1<<30, 64, 4064)},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s reads only %d bytes/s for %s", f.Target, f.Bandwidth, f.For)
+		},
+	},
+	{
+		Kind:     Pause,
+		Summary:  "a host sends and receives nothing",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Operator}, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s is paused for %s", f.Target, f.For)
+		},
+	},
+}
+
+// s and es end the verb of a sentence about the fault's hosts.
+func (f *Fault) s() string {
+	if len(f.Hosts()) == 1 {
+		return "s"
+	}
+	return ""
+}
+
+func (f *Fault) es() string {
+	if len(f.Hosts()) == 1 {
+		return "es"
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package fault
+package draw
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 // drawWorkload draws the pods at the start and the ops. What is drawn are intents
@@ -14,9 +16,9 @@ import (
 //
 // Names and IPs come from small pools so that each is used again soon: identities
 // and IPs that come back with another meaning are where agents go wrong.
-func drawWorkload(from source, p *Plan, s shape, objects given) {
+func drawWorkload(from source, p *fault.Plan, s shape, objects fault.Given) {
 	g := newGenerator(p, s, objects)
-	if len(objects.pods) == 0 {
+	if len(objects.Pods) == 0 {
 		for _, intent := range intents(from, "pods", s.pods) {
 			p.Pods = append(p.Pods, *g.newPod(intent))
 		}
@@ -35,7 +37,7 @@ type intent struct {
 	app       int
 	node      int
 	ip        int
-	late      Duration // since the start of the op's slot, if that is a second long
+	late      fault.Duration // since the start of the op's slot, if that is a second long
 }
 
 const intentsPerChunk = 20
@@ -52,7 +54,7 @@ var intentChunk = rapid.Custom(func(t *rapid.T) [intentsPerChunk]intent {
 			app:       choice.Draw(t, "app"),
 			node:      choice.Draw(t, "node"),
 			ip:        choice.Draw(t, "ip"),
-			late:      Duration(choice.Draw(t, "late")%1000) * Duration(time.Millisecond),
+			late:      fault.Duration(choice.Draw(t, "late")%1000) * fault.Duration(time.Millisecond),
 		}
 	}
 	return chunk
@@ -73,26 +75,26 @@ func intents(from source, purpose string, n int) []intent {
 
 // A step is an intent at its time, of a pod, a node or a namespace.
 type step struct {
-	at   Duration
+	at   fault.Duration
 	what string
 	intent
 }
 
 // drawSteps returns the steps of the churn phase in order of time: a pod step per
 // slot, a few node steps, and rarely the deletion of a namespace.
-func drawSteps(from source, p *Plan, s shape) []step {
+func drawSteps(from source, p *fault.Plan, s shape) []step {
 	var steps []step
 	slots := int(p.Churn / s.opEvery)
 	for i, intent := range intents(from, "ops", slots) {
-		steps = append(steps, step{Duration(i)*s.opEvery + intent.late/ms*s.opEvery/1000, "pod", intent})
+		steps = append(steps, step{fault.Duration(i)*s.opEvery + intent.late/ms*s.opEvery/1000, "pod", intent})
 	}
 	rare := draw(from, rareSteps, "rare")
 	for _, intent := range intents(from, "nodes", rare.nodes) {
-		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "node", intent})
+		steps = append(steps, step{fault.Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "node", intent})
 	}
 	if rare.namespace {
 		intent := intents(from, "namespaces", 1)[0]
-		steps = append(steps, step{Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "namespace", intent})
+		steps = append(steps, step{fault.Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "namespace", intent})
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return steps

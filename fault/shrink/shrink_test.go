@@ -104,7 +104,7 @@ func (w world) config(t require.TestingT) Config {
 // Of drawn stalls, which a plan cannot be without one by one, those are named that a
 // run had and that it needs.
 func TestStallsAreNamed(t *testing.T) {
-	plan := fault.Plans().Example(1)
+	plan := draw.Plans().Example(1)
 	plan.Options.Stall, plan.Faults = 8, nil
 	var drawn []fault.Stall
 	for visit := range 40 {

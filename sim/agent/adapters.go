@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"maps"
 	"net"
+	"slices"
 
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/identity"
@@ -29,14 +31,14 @@ type identities struct {
 }
 
 func (i identities) UpdateIdentities(added, deleted identity.IdentityMap) <-chan struct{} {
-	for _, id := range sortedIDs(deleted) {
+	for _, id := range slices.Sorted(maps.Keys(deleted)) {
 		from := i.from(id, nil, true)
 		if i.view.Has(history.Identity, id.String()) {
 			i.view.Delete(from, history.Identity, id.String())
 		}
 	}
-	for _, id := range sortedIDs(added) {
-		i.view.Set(i.from(id, added[id], false), truth.Identity(id.String(), labelStrings(added[id])))
+	for _, id := range slices.Sorted(maps.Keys(added)) {
+		i.view.Set(i.from(id, added[id], false), truth.Identity(id.String(), added[id].GetModel()))
 	}
 	done := make(chan struct{})
 	close(done)

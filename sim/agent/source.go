@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/cilium/cilium/pkg/ipcache"
 	nodestore "github.com/cilium/cilium/pkg/node/store"
@@ -37,6 +38,20 @@ type Lists struct {
 	// agent goes on without.
 	Complete  bool
 	Endpoints history.Origin // of the first complete list of endpoints, if there was one
+}
+
+// Now is how what a reader is told now was learned of.
+type Now struct{ learned atomic.Pointer[Learned] }
+
+// Set says how what comes next was learned of.
+func (n *Now) Set(from Learned) { n.learned.Store(&from) }
+
+// Learned returns what was set last.
+func (n *Now) Learned() Learned {
+	if from := n.learned.Load(); from != nil {
+		return *from
+	}
+	return Learned{}
 }
 
 // Sink is where a source hands on what it knows: the places where Cilium's readers

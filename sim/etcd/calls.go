@@ -184,28 +184,25 @@ func writeNumber(b *strings.Builder, n int64) {
 // transaction's interval. A transaction that failed may have taken either branch:
 // every write of it has an unknown outcome.
 func (c *call) txn(req *pb.TxnRequest) (records []history.Record) {
-	if c.err != nil {
-		for _, op := range slices.Concat(req.Success, req.Failure) {
-			if put := op.GetRequestPut(); put != nil {
-				records = append(records, c.put(put))
-			} else if del := op.GetRequestDeleteRange(); del != nil {
-				records = append(records, c.delete(del, nil))
-			}
+	ops := slices.Concat(req.Success, req.Failure)
+	var answers []*pb.ResponseOp
+	if c.err == nil {
+		resp := c.resp.(*pb.TxnResponse)
+		if ops, answers = req.Failure, resp.Responses; resp.Succeeded {
+			ops = req.Success
 		}
-		return records
-	}
-	resp := c.resp.(*pb.TxnResponse)
-	ops := req.Success
-	if !resp.Succeeded {
-		ops = req.Failure
 	}
 	for i, op := range ops {
+		var answer *pb.ResponseOp
+		if c.err == nil {
+			answer = answers[i]
+		}
 		if put := op.GetRequestPut(); put != nil {
 			records = append(records, c.put(put))
 		} else if del := op.GetRequestDeleteRange(); del != nil {
-			records = append(records, c.delete(del, resp.Responses[i].GetResponseDeleteRange()))
-		} else if rng := op.GetRequestRange(); rng != nil && judgeable(rng) {
-			records = append(records, c.read(rng, resp.Responses[i].GetResponseRange()))
+			records = append(records, c.delete(del, answer.GetResponseDeleteRange()))
+		} else if rng := op.GetRequestRange(); rng != nil && c.err == nil && judgeable(rng) {
+			records = append(records, c.read(rng, answer.GetResponseRange()))
 		}
 	}
 	return records

@@ -78,7 +78,7 @@ func passedOver(prefix string) kvstore.KeyValueEvent {
 // tell says how what comes next of a kind was learned of.
 func (r *reader) tell(ctx context.Context, kind string, from agent.Learned) bool {
 	if kind != history.Identity {
-		r.current[kind].Store(&from)
+		r.current[kind].Set(from)
 		return true
 	}
 	return r.announce(ctx, &announced{from: from})
@@ -139,15 +139,5 @@ type identityState struct {
 func (r *reader) listed(kind string, from history.Origin) {
 	if kind == history.Endpoint {
 		r.endpoints.CompareAndSwap(nil, &from)
-	}
-}
-
-func (r *reader) learnedNow(kind string) func() agent.Learned {
-	now := r.current[kind]
-	return func() agent.Learned {
-		if from := now.Load(); from != nil {
-			return *from
-		}
-		return agent.Learned{}
 	}
 }

@@ -63,14 +63,14 @@ type reader struct {
 	identities *agent.IdentityCache
 	ipcache    *ipcache.IPCache
 
-	current       map[string]*atomic.Pointer[agent.Learned] // by kind, without identities: of what is told now
+	current       map[string]*agent.Now // by kind, without identities: of what is told now
 	identityState identityState
 	endpoints     atomic.Pointer[history.Origin] // of their first complete list
 }
 
 // New returns a source of one incarnation of an agent.
 func New(cfg Config) agent.Source {
-	current := map[string]*atomic.Pointer[agent.Learned]{history.Endpoint: {}, history.Node: {}}
+	current := map[string]*agent.Now{history.Endpoint: {}, history.Node: {}}
 	return &reader{cfg: cfg, lifecycle: &hooks{}, current: current}
 }
 
@@ -105,7 +105,7 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 		return err
 	}
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	r.ipcache.AddListener(into.Endpoints(r.learnedNow(history.Endpoint)))
+	r.ipcache.AddListener(into.Endpoints(r.current[history.Endpoint].Learned))
 	r.mesh = clustermesh.NewClusterMesh(r.lifecycle, r.configuration(into))
 	cilium.AddRemoteCluster(r.lifecycle.list[0], r.cfg.Cluster, r.cfg.ConfigPath)
 	return nil
@@ -118,7 +118,7 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 		TimeoutConfig:         wait.TimeoutConfigDefault,
 		ClusterInfo:           cmtypes.ClusterInfo{ID: r.cfg.ownClusterID(), Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
 		RemoteClientFactory:   r.clientFactory(),
-		NodeObserver:          into.Nodes(r.learnedNow(history.Node)),
+		NodeObserver:          into.Nodes(r.current[history.Node].Learned),
 		RemoteIdentityWatcher: r.identities,
 		IPCache:               r.ipcache,
 		ServiceMerger:         noServices{},

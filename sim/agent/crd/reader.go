@@ -111,8 +111,8 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	r.allocator = r.identities.IdentityAllocator
 	r.listBy = time.Now().Add(defaults.AllocatorListTimeout)
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	var endpointsTold, nodesTold told
-	r.ipcache.AddListener(into.Endpoints(endpointsTold.learned))
+	var endpointsNow, nodesNow agent.Now
+	r.ipcache.AddListener(into.Endpoints(endpointsNow.Learned))
 	r.caches = cilium.NewSyncedResources(r.cfg.Log)
 
 	local := node.NewTestLocalNodeStore(node.LocalNode{Node: nodeTypes.Node{Name: r.cfg.Node}})
@@ -132,10 +132,10 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	if err := r.informers.Start(r.cfg.Log, ctx); err != nil {
 		return err
 	}
-	nodeResource = source[*v2.CiliumNode]{nodeResource, clients.nodes.deliveries, &nodesTold}
-	endpointResource = source[*types.CiliumEndpoint]{endpointResource, clients.endpoints.deliveries, &endpointsTold}
-	sliceResource = source[*v2alpha1.CiliumEndpointSlice]{sliceResource, clients.slices.deliveries, &endpointsTold}
-	nodeWatcher := cilium.NodeWatcher{Log: r.cfg.Log, Clients: clients, Caches: r.caches, Nodes: nodeResource, Manager: nodes{into.Nodes(nodesTold.learned)}}.New()
+	nodeResource = source[*v2.CiliumNode]{nodeResource, clients.nodes.deliveries, &nodesNow}
+	endpointResource = source[*types.CiliumEndpoint]{endpointResource, clients.endpoints.deliveries, &endpointsNow}
+	sliceResource = source[*v2alpha1.CiliumEndpointSlice]{sliceResource, clients.slices.deliveries, &endpointsNow}
+	nodeWatcher := cilium.NodeWatcher{Log: r.cfg.Log, Clients: clients, Caches: r.caches, Nodes: nodeResource, Manager: nodes{into.Nodes(nodesNow.Learned)}}.New()
 	endpointWatcher := cilium.EndpointWatcher{
 		Log: r.cfg.Log, Caches: r.caches, IPCache: r.ipcache, Local: local, Endpoints: endpointResource, Slices: sliceResource,
 		EndpointManager: noEndpoints{}, Policy: noPolicy{}, WireGuard: noEncryption{}, IPsec: noEncryption{},

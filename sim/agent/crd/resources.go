@@ -2,7 +2,6 @@ package crd
 
 import (
 	"context"
-	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -11,23 +10,13 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent"
 )
 
-// told is how what an agent is told of a kind was learned of.
-type told struct{ now atomic.Pointer[agent.Learned] }
-
-func (t *told) learned() agent.Learned {
-	if from := t.now.Load(); from != nil {
-		return *from
-	}
-	return agent.Learned{}
-}
-
 // source is a resource of Cilium's that says of each event how it was learned of, at
 // the time that its reader works on it. A reader calls Done when it has worked on an
 // event, and gets the next one then.
 type source[T runtime.Object] struct {
 	resource.Resource[T]
 	deliveries *deliveries
-	told       *told
+	now        *agent.Now
 }
 
 // Events implements resource.Resource.
@@ -63,5 +52,5 @@ func (s source[T]) tell(ev resource.Event[T]) {
 	case resource.Delete:
 		from = s.deliveries.current(ev.Key.String(), "")
 	}
-	s.told.now.Store(&from)
+	s.now.Set(from)
 }

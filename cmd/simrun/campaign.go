@@ -78,7 +78,7 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	defer kept.Close()
-	state, err := kept.LoadState()
+	state, err := corpus.ReadState(s.dir)
 	if err != nil {
 		return 0, &usageError{err}
 	}

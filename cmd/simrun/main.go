@@ -61,6 +61,14 @@ func newConsole(name string, stdout, stderr io.Writer, terminal bool) *console {
 	return &console{name: name, stdout: p.before(stdout), stderr: p.before(stderr), progress: p}
 }
 
+// text is where a command that may write JSON in place of text writes text.
+func (c *console) text(asJSON bool) io.Writer {
+	if asJSON {
+		return io.Discard
+	}
+	return c.stdout
+}
+
 // main runs a command line and returns the exit status.
 func (c *console) main(ctx context.Context, args []string) int {
 	name := ""

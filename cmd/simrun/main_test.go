@@ -507,10 +507,15 @@ func TestProgressOfARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		c := newConsole("simrun", io.Discard, &out, true)
-		show := c.runProgress(&fault.Plan{Churn: fault.Duration(300 * time.Second)})
+		plan := &fault.Plan{Churn: fault.Duration(300 * time.Second), Topology: fault.Topology{Agents: 10, Nodes: 1000}} // 11,000 records
+		show := c.runProgress(plan)
 		time.Sleep(10 * time.Second)
-		show(det.Progress{Virtual: 125 * time.Second, Records: 4000, Phase: "churn"})
-		require.Equal(t, "\rchurn: 125 of about 500 s virtual, 4,000 events, 12x real time, 30.0s left", out.String())
+		show(det.Progress{Virtual: 125 * time.Second, Records: 2000, Phase: "churn"})
+		require.Equal(t, "\rchurn: 125 of about 500 s virtual, 2,000 events, 12x real time, 30.0s left", out.String())
+		out.Reset()
+		time.Sleep(10 * time.Second)
+		show(det.Progress{Virtual: 125 * time.Second, Records: 8800, Phase: "churn"})
+		require.Contains(t, out.String(), "8,800 events, 6x real time, 5.00s left", "by its records")
 	})
 }
 
@@ -543,6 +548,9 @@ func TestMismatchAndTooLarge(t *testing.T) {
 		plan.Pods = append(plan.Pods, fault.Pod{Namespace: "many", Name: fmt.Sprintf("p%d", i), App: "app", Node: "n0", IP: "10.9.9.9"})
 	}
 	require.NoError(t, os.WriteFile("p.json", plan.Encode(), 0o666))
+	status, _, stderr = simrun(t, "-plan", "p.json", "-worker", "WORKER", "-memory", "4096")
+	require.Equal(t, statusHold, status, "as the user says")
+	require.Equal(t, "simrun: this is a large plan: it will write about 238,486,000 records, which takes some 6h37m0s and 296597 MiB of memory\n", stderr)
 	status, _, stderr = simrun(t, "-plan", "p.json", "-worker", "WORKER")
 	require.Equal(t, statusUsage, status)
 	require.Regexp(t, `^simrun: this plan is too large for this machine: with 16 replicas, 1,000 agents, 1,000 nodes, .* GiB; make it smaller, or try with -memory MIB and -wall TIME\n$`, stderr)

@@ -167,10 +167,8 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 			return 0, err
 		}
 	}
-	if !f.json {
-		fmt.Fprint(c.stdout, mesh.MatrixHeader(f.bounds))
-	}
-	status := statusHold
+	text, status := c.text(f.json), statusHold
+	fmt.Fprint(text, mesh.MatrixHeader(f.bounds))
 	for _, md := range mesh.MatrixModes() {
 		o.Progress = c.exploring(md)
 		row, err := mesh.Run(ctx, mesh.Config{Mode: md, Bounds: f.bounds}, o)
@@ -180,40 +178,28 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 		if !row.Finished {
 			status = statusBroken
 		}
-		if f.json {
+		if _, err = fmt.Fprintln(text, row.Line()); f.json {
 			err = row.WriteJSON(c.stdout)
-		} else {
-			_, err = fmt.Fprintln(c.stdout, row.Line())
 		}
-		if err != nil {
-			return 0, err
-		}
-		if real != nil {
+		if err == nil && real != nil {
 			err = c.addReal(ctx, f, real, row)
 		}
 		if err = cmp.Or(ctx.Err(), err); err != nil {
 			return 0, err
 		}
 	}
-	if !f.json {
-		fmt.Fprint(c.stdout, mesh.MatrixLegend)
-	}
+	fmt.Fprint(text, mesh.MatrixLegend)
 	if real != nil {
 		bears, err := real.Finish()
-		if err == nil && !f.json {
-			err = real.WriteLegend(c.stdout)
-		}
-		if err != nil {
+		if err := cmp.Or(err, real.WriteLegend(text)); err != nil {
 			return 0, err
 		}
 		if !bears {
 			status = statusBroken
 		}
 	}
-	if !f.json {
-		fmt.Fprintf(c.stdout, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
-	}
-	return status, nil
+	_, err := fmt.Fprintf(text, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
+	return status, err
 }
 
 // newReal builds the worker that runs counterexamples.
@@ -252,15 +238,11 @@ func (c *console) buildSweeping(ctx context.Context) (drive.Runner, error) {
 // addReal runs the counterexamples of a row and writes what became of them.
 func (c *console) addReal(ctx context.Context, f *abstract, real *conformance.Matrix, row *mesh.Row) error {
 	cells, line, err := real.Add(ctx, row)
-	if err != nil || !f.json && line == "" {
-		return err
+	if err == nil && line != "" {
+		_, err = fmt.Fprintln(c.text(f.json), line)
 	}
-	if !f.json {
-		_, err = fmt.Fprintln(c.stdout, line)
-		return err
-	}
-	for _, cell := range cells {
-		err = errors.Join(err, report.WriteLine(c.stdout, outcomeLine{report.Head("model-outcome"), cell}))
+	for i := 0; f.json && i < len(cells); i++ {
+		err = errors.Join(err, report.WriteLine(c.stdout, outcomeLine{report.Head("model-outcome"), cells[i]}))
 	}
 	return err
 }

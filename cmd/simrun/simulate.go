@@ -179,14 +179,16 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	if err := writeTarget("write-plan", s.writePlan, plan.Encode()); err != nil {
 		return 0, err
 	}
-	if !s.json {
-		if err := report.WritePlan(c.stdout, &report.Run{Name: name, Plan: plan}, c.style(s.all)); err != nil {
-			return 0, err
-		}
+	if err := report.WritePlan(c.text(s.json), &report.Run{Name: name, Plan: plan}, c.style(s.all)); err != nil {
+		return 0, err
 	}
 	runner, err := c.simulator(ctx, s.worker, s.limits)
 	if err != nil {
 		return 0, err
+	}
+	if cost := drive.CostOf(plan); cost.Wall > time.Minute {
+		c.notice(fmt.Sprintf("this is a large plan: it will write about %s, which takes some %s and %d MiB of memory",
+			text.Count(cost.Records/1000*1000, "record"), cost.Wall.Round(time.Minute), cost.Memory>>20))
 	}
 	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = c.runProgress(plan), s.cpuProfile, s.memProfile
 	run, err := runner.Run(ctx, plan)
@@ -270,13 +272,15 @@ func (c *console) refusal(failure *det.Failure) error {
 }
 
 // runProgress shows how far a run is, and what is left if the views converge at once: the
-// run ends when they have been right for some minutes.
+// run ends when they have been right for some minutes. It is as far as its virtual time is,
+// or its records: a large world has most of these before the churn.
 func (c *console) runProgress(plan *fault.Plan) func(det.Progress) {
 	const around = 200 * time.Second // from the start until the pods are there, and from the heal to the end
-	start, whole := time.Now(), plan.Churn.Std()+around
+	start, whole, records := time.Now(), plan.Churn.Std()+around, drive.CostOf(plan).Records
 	return func(p det.Progress) {
 		elapsed := time.Since(start)
-		left := time.Duration(float64(elapsed) * float64(max(0, whole-p.Virtual)) / float64(max(time.Second, p.Virtual)))
+		done := max(p.Virtual.Seconds()/whole.Seconds(), min(0.9, float64(p.Records)/float64(records)), 1e-3)
+		left := time.Duration(float64(elapsed) * max(0, 1-done) / done)
 		c.progress.show("%s: %.0f of about %.0f s virtual, %s events, %.0fx real time, %s left", p.Phase, p.Virtual.Seconds(),
 			whole.Seconds(), text.Thousands(p.Records), p.Virtual.Seconds()/max(1e-3, elapsed.Seconds()), text.Rounded(left))
 	}

@@ -53,15 +53,23 @@ func withoutHosts(p *fault.Plan, role mode.Role, from, end int) *fault.Plan {
 		if !role.Is(host) {
 			return host
 		}
-		switch number := mode.Number(host); {
-		case number < from:
-			return host
-		case number < end:
-			return ""
-		default:
-			return role.Host(number - (end - from))
+		if number, stays := renumbered(mode.Number(host), from, end); stays {
+			return role.Host(number)
 		}
+		return ""
 	})
+}
+
+// renumbered is the number that something has when those from (included) to end are gone,
+// if it is none of these.
+func renumbered(number, from, end int) (now int, stays bool) {
+	switch {
+	case number < from:
+		return number, true
+	case number < end:
+		return 0, false
+	}
+	return number - (end - from), true
 }
 
 // renameHosts renames the hosts in faults; those without a new name are gone.
@@ -128,13 +136,11 @@ func withoutNodes(p *fault.Plan, from, end int) *fault.Plan {
 	p.Topology.Nodes -= end - from
 	renameNodes(p, func(node string) string {
 		number, ok := fault.NodeNumber(node)
-		switch {
-		case !ok || number < from:
+		if !ok {
 			return node
-		case number < end:
-			return fault.NodeName(0)
 		}
-		return fault.NodeName(number - (end - from))
+		now, _ := renumbered(number, from, end) // else to the first one
+		return fault.NodeName(now)
 	})
 	return repair(p)
 }

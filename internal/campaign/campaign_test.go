@@ -57,7 +57,7 @@ func (l *lab) run(t *testing.T, plans int) (Result, *corpus.State) {
 	kept, err := corpus.Open(l.dir)
 	require.NoError(t, err)
 	defer kept.Close()
-	state, err := kept.LoadState()
+	state, err := corpus.ReadState(kept.Dir())
 	require.NoError(t, err)
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(t.Context())

@@ -79,10 +79,8 @@ type stateForm struct {
 
 var fileOfState = strictjson.Form{What: "state of a campaign", How: "simrun campaign writes one", Version: Version}
 
-// LoadState returns the state of the corpus, the zero state if there is none.
-func (c *Corpus) LoadState() (*State, error) { return ReadState(c.dir) }
-
-// ReadState returns the state of the corpus in a directory, without locking it.
+// ReadState returns the state of the corpus in a directory, without locking it: the zero
+// state if there is none.
 func ReadState(dir string) (*State, error) {
 	path := filepath.Join(dir, stateFile)
 	text, err := os.ReadFile(path)

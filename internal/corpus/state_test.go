@@ -34,7 +34,7 @@ func TestSeedsThatAreDone(t *testing.T) {
 func TestStateIsReadBack(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir)
-	s, err := c.LoadState()
+	s, err := ReadState(c.Dir())
 	require.NoError(t, err)
 	require.Equal(t, &State{}, s)
 	want := &State{
@@ -42,13 +42,13 @@ func TestStateIsReadBack(t *testing.T) {
 		Virtual: 5e9, Elapsed: 6e9, Versions: Versions{"go": "go1.26"}, Marks: []Reached{{"failover", "an agent failed over", 1, 2}},
 	}
 	require.NoError(t, c.SaveState(want))
-	s, err = c.LoadState()
+	s, err = ReadState(c.Dir())
 	require.NoError(t, err)
 	require.Equal(t, want, s)
 	require.Equal(t, 8, s.Done())
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), []byte(`{"version": 1, "nxt": 3}`), 0o666))
-	_, err = c.LoadState()
+	_, err = ReadState(c.Dir())
 	require.ErrorContains(t, err, `state.json:1: a state of a campaign has no field "nxt"; its fields are version, scenario,`)
 }
 

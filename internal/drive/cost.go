@@ -41,7 +41,7 @@ func (e *TooLarge) Error() string {
 	return fmt.Sprintf("this plan is too large for this machine: with %s, %s, %s, %s pods and objects and %s it would write about %s, "+
 		"which takes some %s and %d GiB of memory, and the machine has %d GiB; make it smaller, or try with -memory MIB and -wall TIME",
 		text.Count(t.Replicas, "replica"), text.Count(t.Agents, "agent"), text.Count(t.Nodes, "node"), text.Thousands(len(e.plan.Pods)+len(e.plan.Objects)),
-		text.Count(len(e.plan.Ops), "op"), text.Count(e.cost.Records, "record"), e.cost.Wall.Round(time.Minute), e.cost.Memory>>30, e.machine>>30)
+		text.Count(len(e.plan.Ops), "op"), text.Count(e.cost.Records/1000*1000, "record"), e.cost.Wall.Round(time.Minute), e.cost.Memory>>30, e.machine>>30)
 }
 
 // bounds returns the simulator's limits for a plan: those that are not set leave room for

@@ -186,6 +186,9 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := runner.Affords(plan); err != nil {
+		return 0, err
+	}
 	if cost := drive.CostOf(plan); cost.Wall > time.Minute {
 		c.notice(fmt.Sprintf("this is a large plan: it will write about %s, which takes some %s and %d MiB of memory",
 			text.Count(cost.Records/1000*1000, "record"), cost.Wall.Round(time.Minute), cost.Memory>>20))

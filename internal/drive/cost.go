@@ -62,6 +62,12 @@ func (r *Simulator) bounds(p *fault.Plan, machine int64) (wall time.Duration, me
 	return wall, memory, nil
 }
 
+// Affords returns a *TooLarge if the machine has no memory for a plan.
+func (r *Simulator) Affords(p *fault.Plan) error {
+	_, _, err := r.bounds(p, machineMemory())
+	return err
+}
+
 // machineMemory is how much memory the machine has, in bytes.
 func machineMemory() int64 {
 	var info syscall.Sysinfo_t

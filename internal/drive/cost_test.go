@@ -32,6 +32,8 @@ func TestCost(t *testing.T) {
 		{sized(2, 100, 100, 2_000, 60), 457_106, 680},
 		{sized(2, 10, 10, 10_000, 0), 272_762, 498},
 		{sized(4, 200, 200, 500, 60), 310_716, 640},
+		{sized(16, 1_000, 1_000, 100, 20), 1_428_234, 3_040},
+		{sized(1, 1, 10, 100_000, 0), 701_447, 1_679},
 	} {
 		c := CostOf(measured.plan)
 		require.InEpsilon(t, measured.records, c.Records, 0.5)

@@ -44,11 +44,11 @@ func Keep(plan *fault.Plan, err error) (report.Failure, error) {
 			kept.Kind = "panic"
 		}
 	}
+	files.Prune(filepath.Dir(dir), keptFor, keptBytes) // what cannot be removed stays, and hides no failure
 	return kept, errors.Join(
 		files.Write(filepath.Join(dir, "plan.json"), plan.Encode()),
 		files.Write(filepath.Join(dir, "output.txt"), []byte(failure.Message+"\n"+failure.Output)),
 		files.Write(filepath.Join(dir, "history"), failure.History),
-		files.Prune(filepath.Dir(dir), keptFor, keptBytes),
 	)
 }
 

@@ -150,6 +150,9 @@ func Prune(parent string, age time.Duration, most int64) error {
 	var all []folder
 	entries, err := os.ReadDir(parent)
 	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
 		f := folder{path: filepath.Join(parent, entry.Name())}
 		err = errors.Join(err, fs.WalkDir(os.DirFS(f.path), ".", func(_ string, d fs.DirEntry, err error) error {
 			if err != nil {

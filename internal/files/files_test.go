@@ -55,7 +55,9 @@ func TestPrune(t *testing.T) {
 		entries, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		for _, entry := range entries {
-			names = append(names, entry.Name())
+			if entry.IsDir() {
+				names = append(names, entry.Name())
+			}
 		}
 		return names
 	}
@@ -64,6 +66,7 @@ func TestPrune(t *testing.T) {
 	folder("b-middle", 200_000, 2)
 	folder("c-small", 1_000, 3)
 	folder("d-old", 10, 8)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "z-file"), []byte("no folder"), 0o666))
 	require.NoError(t, Prune(dir, week, 1<<30))
 	require.Equal(t, []string{"a-large", "b-middle", "c-small"}, left(), "by age")
 	require.NoError(t, Prune(dir, week, 600_000))

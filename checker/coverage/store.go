@@ -14,7 +14,7 @@ func (w *world) leaseEnds(r *history.Record) bool {
 		return false
 	}
 	s := w.history.Store(r.Store) // deletions are answered before or after the change
-	return !s.Requested[r.Rev] && !s.Uncertain[r.Key]
+	return !s.Requested(w.history.Records, r.Key, r.Rev) && !s.Uncertain(w.history.Records, r.Key)
 }
 
 var storeMarks = []Mark{

@@ -43,7 +43,7 @@ func (c storeObservation) ofAbsence() *property.Cause {
 	}
 	del := &c.x.in.Records[versions[i].Record]
 	if i > 0 && c.stoodFor(versions[i-1], del.At) {
-		if !c.s.Requested[versions[i].Rev] {
+		if !c.requested(versions[i]) {
 			return c.expired(versions[i])
 		}
 		return c.ofWrongDelete(i)
@@ -67,12 +67,18 @@ func (c storeObservation) ofDeletionHeard() *property.Cause {
 		if !versions[i].Deleted || del.At > c.r.At || c.x.in.Records[before.Record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
 			continue
 		}
-		if !c.s.Requested[versions[i].Rev] {
+		if !c.requested(versions[i]) {
 			return c.expired(versions[i])
 		}
 		return c.ofWrongDelete(i)
 	}
 	return nil
+}
+
+// requested reports whether a client asked for a deletion of the entry; if none did, a lease
+// has expired.
+func (c storeObservation) requested(v index.Version) bool {
+	return c.s.Requested(c.x.in.Records, c.key, v.Rev)
 }
 
 // stoodFor reports whether the entry has existed without a break from when what a version of

@@ -58,7 +58,7 @@ func (w *reader) ofLate(id int32, until time.Duration) *property.Cause {
 	}
 	for i, v := range w.store.Versions[key] {
 		at := w.x.in.Records[v.Record].At
-		if i > 0 && v.Deleted && at <= until && until-at < handling && !w.store.Requested[v.Rev] {
+		if i > 0 && v.Deleted && at <= until && until-at < handling && !w.store.Requested(w.x.in.Records, key, v.Rev) {
 			return w.x.orphan(w.store, e, w.store.Versions[key][i-1], at-1)
 		}
 	}

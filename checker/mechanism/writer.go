@@ -77,7 +77,7 @@ func (c storeObservation) ofStepBack() *property.Cause {
 	for del >= 0 && !versions[del].Deleted && c.priorIsLoss() { // what follows the loss is all back in time
 		del--
 	}
-	if del < 0 || !versions[del].Deleted || c.s.Requested[versions[del].Rev] {
+	if del < 0 || !versions[del].Deleted || c.requested(versions[del]) {
 		return nil
 	}
 	cause := c.expired(versions[del])

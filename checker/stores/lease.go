@@ -106,20 +106,9 @@ func (c *leaseCheck) lease(i int, r *history.Record) {
 // deletions gives each deletion of a store that no call asked for to the lease that the
 // key had. One without a lease is a violation: the store lost it.
 func (c *leaseCheck) deletions(s *index.Store) {
-	o := operationList{records: c.in.Records, etcd: s}
-	deletes, uncertain := map[int64][]int32{}, []int32(nil)
-	for _, i := range s.Calls {
-		switch r := &c.in.Records[i]; {
-		case r.Op != "delete":
-		case r.Err != "":
-			uncertain = append(uncertain, i)
-		default:
-			deletes[r.Rev] = append(deletes[r.Rev], i)
-		}
-	}
 	for _, i := range s.Changes {
 		r := &c.in.Records[i]
-		if r.Verb != history.Del || r.At >= s.Last || o.asked(deletes[r.Rev], r.Key) || o.asked(uncertain, r.Key) {
+		if r.Verb != history.Del || r.At >= s.Last || s.Requested(c.in.Records, r.Key, r.Rev) || s.Uncertain(c.in.Records, r.Key) {
 			continue
 		}
 		before := s.VersionBy(r.Key, r.Rev-1)

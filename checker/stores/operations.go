@@ -123,32 +123,16 @@ func sameReads(records []history.Record, calls []int32) []sameRead {
 func (o *operationList) expiries() {
 	answered := slices.DeleteFunc(slices.Clone(o.etcd.Calls), func(i int32) bool { return o.records[i].Err != "" })
 	slices.SortStableFunc(answered, func(a, b int32) int { return cmp.Compare(o.records[a].Rev, o.records[b].Rev) })
-	deletes := map[int64][]int32{} // calls that deleted something, by revision
-	for _, i := range answered {
-		if o.records[i].Op == "delete" && o.records[i].Value != "0" {
-			deletes[o.records[i].Rev] = append(deletes[o.records[i].Rev], i)
-		}
-	}
 	next, begun := 0, time.Duration(0)
 	for _, i := range o.etcd.Changes { // in order of revision, or etcd-revisions fails
 		r := &o.records[i]
 		for ; next < len(answered) && o.records[answered[next]].Rev < r.Rev; next++ {
 			begun = max(begun, o.records[answered[next]].From)
 		}
-		if r.Verb == history.Del && !o.asked(deletes[r.Rev], r.Key) {
+		if r.Verb == history.Del && !o.etcd.Requested(o.records, r.Key, r.Rev) {
 			o.add(i, min(begun, r.At), r.At, spec.KVInput{Key: r.Key, Op: spec.KVDelete}, spec.KVOutput{Rev: r.Rev, Deleted: 1})
 		}
 	}
-}
-
-// asked reports whether one of some delete calls names the key.
-func (o *operationList) asked(deletes []int32, key string) bool {
-	for _, i := range deletes {
-		if _, ok := slices.BinarySearch(o.etcd.Within(&o.records[i]), key); ok {
-			return true
-		}
-	}
-	return false
 }
 
 // likely orders operations of one instant by the revision in their answer, writes first.

@@ -90,24 +90,12 @@ func (c *etcdWatchCheck) changes(s *index.Store, r *history.Record) []int32 {
 	}
 	var changes []int32
 	for _, i := range s.Changes {
-		if inRange(c.in.Records[i].Key, r.Key, r.End) {
+		if index.InRange(c.in.Records[i].Key, r.Key, r.End) {
 			changes = append(changes, i)
 		}
 	}
 	c.ranges[k] = changes
 	return changes
-}
-
-// inRange reports whether a key is the key from, or in the range from it to end, as etcd
-// has them.
-func inRange(key, from, end string) bool {
-	switch end {
-	case "":
-		return key == from
-	case "\x00":
-		return key >= from
-	}
-	return key >= from && key < end
 }
 
 // report notes that an answer breaks a guarantee.
@@ -171,7 +159,7 @@ func (x *etcdWatcher) inBookmark(i int32, ev index.EtcdEvent) {
 
 // inFilter: filtered. Only changes of the range, and of the kinds asked for, come.
 func (x *etcdWatcher) inFilter(i int32, ev index.EtcdEvent) bool {
-	if !inRange(ev.Key, x.opened.Key, x.opened.End) || !x.wants(ev.Put) {
+	if !index.InRange(ev.Key, x.opened.Key, x.opened.End) || !x.wants(ev.Put) {
 		x.report(notAskedFor, i, property.Facts{Shown: got(ev)})
 		return false
 	}

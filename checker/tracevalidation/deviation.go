@@ -28,7 +28,7 @@ var leaseExpires = deviation{
 	needs: "a deletion that no client asked for, and the end of the lease that the key had",
 	cause: func(f *replicaRun, i int32) bool {
 		r := &f.run.Records[i]
-		if r.Verb != history.Del || f.run.Store(r.Store).Requested[r.Rev] {
+		if r.Verb != history.Del || f.run.Store(r.Store).Requested(f.run.Records, r.Key, r.Rev) {
 			return false
 		}
 		return !f.run.Leases.Recorded || f.run.Leases.Ended[index.InStore{Store: r.Store, Name: f.lease}] // files of version 1 do not say

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,10 +80,16 @@ func TestAStoreKnowsItsCanariesAndWhatBecameOfDeletions(t *testing.T) {
 2 r0 call meta cilium/state/ip/v1/default/10.0.0.1 value=1 op=delete peer=r0 store=s0 rev=5
 2 r0 call meta cilium/state/ip/v1/default/10.0.0.2 value=0 op=delete peer=r0 store=s0 rev=6
 2 r0 call meta cilium/state/ip/v1/default/10.0.0.3 op=delete peer=r0 store=s0 err=timeout
+2 r0 call meta cilium/state/ip/v1/default/ end=cilium/state/ip/v1/default0 value=2 op=delete peer=r0 store=s0 rev=9
 `)
 	s := x.Store("s0")
 	require.Equal(t, map[string]int32{history.Endpoint: 1}, s.Canaries, "the first put of each")
-	require.Equal(t, map[int64]bool{5: true}, s.Requested, "a deletion of nothing makes no revision")
-	require.Equal(t, map[string]bool{"cilium/state/ip/v1/default/10.0.0.3": true}, s.Uncertain)
-	require.False(t, x.Store("s9").Requested[5], "a store that the history has not")
+	key := func(n int) string { return fmt.Sprintf("cilium/state/ip/v1/default/10.0.0.%d", n) }
+	require.True(t, s.Requested(x.Records, key(1), 5))
+	require.False(t, s.Requested(x.Records, key(2), 5), "another key")
+	require.False(t, s.Requested(x.Records, key(2), 6), "a deletion of nothing makes no revision")
+	require.True(t, s.Uncertain(x.Records, key(3)))
+	require.False(t, s.Uncertain(x.Records, key(1)))
+	require.True(t, s.Requested(x.Records, key(7), 9), "one of a range")
+	require.False(t, x.Store("s9").Requested(x.Records, key(1), 5), "a store that the history has not")
 }

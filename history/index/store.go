@@ -20,13 +20,11 @@ type Store struct {
 	Calls   []int32  // Call records
 	Keys    []string // every key that a change, a call or an answer names, sorted
 	// Versions are the changes of each key in the order in which they were applied.
-	Versions map[string][]Version
-	Canaries map[string]int32 // by kind of entries: the record that first put its canary
-	// Requested are the revisions of deletions that a client asked for and got, and
-	// Uncertain the keys of those whose outcome their client does not know.
-	Requested map[int64]bool
-	Uncertain map[string]bool
-	Last      time.Duration // instant of the store's last record: changes after it may be missing
+	Versions  map[string][]Version
+	Canaries  map[string]int32  // by kind of entries: the record that first put its canary
+	Last      time.Duration     // instant of the store's last record: changes after it may be missing
+	deletes   map[int64][]int32 // calls that deleted something, by their revision
+	uncertain []int32           // calls of deletions of which the client does not know the outcome
 }
 
 // Version is a change of a key.
@@ -53,7 +51,7 @@ func indexStores(records []history.Record) []*Store {
 		s := byStore[r.Store]
 		if s == nil {
 			s = &Store{Name: r.Store, Actor: r.Actor, Versions: map[string][]Version{}, Canaries: map[string]int32{},
-				Requested: map[int64]bool{}, Uncertain: map[string]bool{}}
+				deletes: map[int64][]int32{}}
 			byStore[r.Store] = s
 			etcds = append(etcds, s)
 		}
@@ -67,7 +65,7 @@ func indexStores(records []history.Record) []*Store {
 			if r.Op != "other" {
 				s.Calls = append(s.Calls, int32(i))
 			}
-			s.deletion(r)
+			s.deletion(int32(i), r)
 		}
 	}
 	for _, s := range etcds {
@@ -89,14 +87,42 @@ func (s *Store) canary(i int32, r *history.Record) {
 }
 
 // deletion notes what came of a deletion that a client asked for.
-func (s *Store) deletion(r *history.Record) {
+func (s *Store) deletion(i int32, r *history.Record) {
 	switch {
 	case r.Op != "delete":
 	case r.Err != "":
-		s.Uncertain[r.Key] = true
+		s.uncertain = append(s.uncertain, i)
 	case r.Value != "0":
-		s.Requested[r.Rev] = true
+		s.deletes[r.Rev] = append(s.deletes[r.Rev], i)
 	}
+}
+
+// Requested reports whether a client asked for the deletion of a key at a revision, and got it.
+func (s *Store) Requested(records []history.Record, key string, rev int64) bool {
+	return name(records, s.deletes[rev], key)
+}
+
+// Uncertain reports whether a client asked for the deletion of a key and does not know what
+// came of it.
+func (s *Store) Uncertain(records []history.Record, key string) bool {
+	return name(records, s.uncertain, key)
+}
+
+// name reports whether one of some calls names a key.
+func name(records []history.Record, calls []int32, key string) bool {
+	return slices.ContainsFunc(calls, func(i int32) bool { return InRange(key, records[i].Key, records[i].End) })
+}
+
+// InRange reports whether a key is the key from, or in the range from it to end, as etcd
+// has them.
+func InRange(key, from, end string) bool {
+	switch end {
+	case "":
+		return key == from
+	case "\x00":
+		return key >= from
+	}
+	return key >= from && key < end
 }
 
 // nextVersion is what a change makes of a key with these versions.

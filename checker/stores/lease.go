@@ -32,75 +32,34 @@ const (
 )
 
 func checkLeases(in *property.Input) property.Result {
-	c := leaseCheck{in: in, leases: map[leaseKey]*leaseLife{}, disturbed: in.Disturbances(hindersWriter, "writer", "etcd")}
-	for i := range in.Records {
-		if r := &in.Records[i]; r.Verb == history.Lease {
-			c.lease(i, r)
-		}
-	}
-	if len(c.leases) == 0 {
+	if len(in.Leases.All) == 0 {
 		return property.Undecided("the history has no lease")
 	}
+	c := leaseCheck{in: in, lost: map[*index.Lease][]int32{}, disturbed: in.Disturbances(hindersWriter, "writer", "etcd")}
 	for _, s := range in.Stores {
 		c.deletions(s)
 	}
-	for _, l := range c.inOrder {
+	renewals, expired := 0, 0
+	for _, l := range in.Leases.All {
+		renewals += l.Renewals
+		if l.End >= 0 && in.Records[l.End].Op == "expire" {
+			expired++
+		}
 		c.judge(l)
 	}
 	return property.Judged(fmt.Sprintf("%s, renewed %s, %s; %s ended with %s, of which %s had to be put back",
-		text.Count(len(c.leases), "lease"), text.Count(c.renewals, "time"), text.Thousands(c.expired)+" expired",
+		text.Count(len(in.Leases.All), "lease"), text.Count(renewals, "time"), text.Thousands(expired)+" expired",
 		text.Thousands(c.withKeys), text.Count(c.keys, "key"), text.Thousands(c.putBack)), c.violations)
 }
 
 type leaseCheck struct {
 	in         *property.Input
-	leases     map[leaseKey]*leaseLife
-	inOrder    []*leaseLife
+	lost       map[*index.Lease][]int32 // the deletions that its end made
 	disturbed  map[string][]index.Disturbance
-	renewals   int
-	expired    int
 	withKeys   int // leases that ended with keys
 	keys       int // that they had
 	putBack    int // keys that had to be put back
 	violations []property.Violation
-}
-
-type leaseKey struct{ store, id string }
-
-// leaseLife is a lease from its grant to its end.
-type leaseLife struct {
-	leaseKey
-	granted int           // the record
-	renewed int           // the last record that gave it time
-	ttl     time.Duration // that it gave
-	end     int           // the record of its expiry or revocation, or -1
-	lost    []int32       // the deletions that its end made
-}
-
-func (c *leaseCheck) lease(i int, r *history.Record) {
-	if r.Err != "" && r.Op != "revoke" {
-		return // a revocation may have happened all the same
-	}
-	k := leaseKey{r.Store, r.Key}
-	l := c.leases[k]
-	if l == nil {
-		l = &leaseLife{leaseKey: k, granted: -1, renewed: -1, end: -1}
-		c.leases[k], c.inOrder = l, append(c.inOrder, l)
-	}
-	switch ttl := index.ParseNumber(r.Value); {
-	case r.Op == "expire":
-		l.end = i
-		c.expired++
-	case r.Op == "revoke":
-		l.end = i
-	case ttl > 0:
-		if r.Op == "grant" {
-			l.granted = i
-		} else {
-			c.renewals++
-		}
-		l.renewed, l.ttl = i, time.Duration(ttl)*time.Second
-	}
 }
 
 // deletions gives each deletion of a store that no call asked for to the lease that the
@@ -116,14 +75,14 @@ func (c *leaseCheck) deletions(s *index.Store) {
 			continue // etcd-linearizable's
 		}
 		put := &c.in.Records[before.Record]
-		l := c.leases[leaseKey{s.Name, put.Owner}]
-		if l == nil || l.end < 0 {
+		l := c.in.Leases.Of(s.Name, put.Owner)
+		if l == nil || l.End < 0 {
 			v := property.Violation{Rule: deletedUnasked, Records: []int{int(before.Record), int(i)}, Facts: property.Facts{
 				Server: s.Actor, Store: s.Name, Kind: r.Kind, Key: r.Key, At: r.At, Lease: put.Owner, Shown: &property.Version{Gone: true, Rev: r.Rev}}}
 			c.violations = append(c.violations, v)
 			continue
 		}
-		l.lost = append(l.lost, i)
+		c.lost[l] = append(c.lost[l], i)
 	}
 }
 
@@ -158,20 +117,20 @@ func expired(name string, why func(*property.Facts) string) *property.Rule {
 
 // judge judges the expiry of a lease with keys whose holder is the writer beside its
 // etcd.
-func (c *leaseCheck) judge(l *leaseLife) {
-	if l.end < 0 || len(l.lost) == 0 {
+func (c *leaseCheck) judge(l *index.Lease) {
+	if l.End < 0 || len(c.lost[l]) == 0 {
 		return
 	}
 	c.withKeys++
-	c.keys += len(l.lost)
-	end := &c.in.Records[l.end]
-	if end.Op != "expire" || l.granted < 0 || c.in.Records[l.granted].Peer != end.Actor {
+	c.keys += len(c.lost[l])
+	end := &c.in.Records[l.End]
+	if end.Op != "expire" || l.Granted < 0 || c.in.Records[l.Granted].Peer != end.Actor {
 		return
 	}
-	renewed := &c.in.Records[l.renewed]
+	renewed := &c.in.Records[l.Renewed]
 	switch {
 	case c.clockJumped(end.Actor, renewed.From, end.At):
-	case end.At < renewed.From+l.ttl:
+	case end.At < renewed.From+l.TTL:
 		c.report(expiredEarly, l, end, renewed.From)
 	case c.undisturbed(end.Actor, renewed.At, end.At):
 		c.report(expiredUndisturbed, l, end, renewed.At)
@@ -179,28 +138,31 @@ func (c *leaseCheck) judge(l *leaseLife) {
 	c.back(l, end)
 }
 
-func (c *leaseCheck) report(rule *property.Rule, l *leaseLife, end *history.Record, since time.Duration) {
-	first := &c.in.Records[l.lost[0]]
-	c.violations = append(c.violations, property.Violation{Rule: rule, Records: []int{l.granted, l.renewed, l.end, int(l.lost[0])}, Facts: property.Facts{
-		Client: c.in.Records[l.granted].Peer, Server: end.Actor, Store: l.store, Kind: first.Kind, Key: first.Key, At: end.At,
-		Lease: l.id, Since: since, Allowed: l.ttl, Others: len(l.lost) - 1}})
+func (c *leaseCheck) report(rule *property.Rule, l *index.Lease, end *history.Record, since time.Duration) {
+	first := &c.in.Records[c.lost[l][0]]
+	c.violations = append(c.violations, property.Violation{Rule: rule, Records: []int{int(l.Granted), int(l.Renewed), int(l.End), int(c.lost[l][0])}, Facts: property.Facts{
+		Client: c.in.Records[l.Granted].Peer, Server: end.Actor, Store: l.Store, Kind: first.Kind, Key: first.Key, At: end.At,
+		Lease: l.ID, Since: since, Allowed: l.TTL, Others: len(c.lost[l]) - 1}})
 }
 
 // back demands that the keys of a lease that expired are put back, once the writer, the
 // same process, has had the time undisturbed.
-func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
-	if c.restarted(l.granted, end) {
+func (c *leaseCheck) back(l *index.Lease, end *history.Record) {
+	restarted := func(r *history.Record) bool {
+		return r.Verb == history.Up && r.Kind == "writer" && r.Actor == end.Actor
+	}
+	if c.in.First(int(l.Granted), c.in.By(end.At), restarted) >= 0 {
 		return // it was the lease of a writer that is gone
 	}
-	needed := putBackTime + time.Duration(len(l.lost))*putBackPerKey
+	needed := putBackTime + time.Duration(len(c.lost[l]))*putBackPerKey
 	deadline, ok := c.quietFor(end.Actor, end.At, needed)
-	s := c.in.Store(l.store)
+	s := c.in.Store(l.Store)
 	if !ok || deadline > s.Last {
 		return
 	}
 	missing := 0
 	var v property.Violation
-	for _, i := range l.lost {
+	for _, i := range c.lost[l] {
 		r := &c.in.Records[i]
 		id, known := c.in.Views.Number(r.Kind, schema.NameIn(r.Key))
 		if !known || !c.in.Views.Entries[id].TrueThroughout(max(0, end.At-knownTrueSince), deadline) {
@@ -211,26 +173,15 @@ func (c *leaseCheck) back(l *leaseLife, end *history.Record) {
 			continue
 		}
 		if missing++; missing == 1 {
-			v = property.Violation{Rule: notPutBack, Records: []int{l.granted, l.end, int(i)}, Facts: property.Facts{
-				Client: c.in.Records[l.granted].Peer, Server: end.Actor, Store: l.store, Kind: r.Kind, Key: r.Key, At: deadline,
-				Lease: l.id, Since: end.At, Allowed: needed}}
+			v = property.Violation{Rule: notPutBack, Records: []int{int(l.Granted), int(l.End), int(i)}, Facts: property.Facts{
+				Client: c.in.Records[l.Granted].Peer, Server: end.Actor, Store: l.Store, Kind: r.Kind, Key: r.Key, At: deadline,
+				Lease: l.ID, Since: end.At, Allowed: needed}}
 		}
 	}
 	if missing > 0 {
 		v.Others = missing - 1
 		c.violations = append(c.violations, v)
 	}
-}
-
-// restarted reports whether the writer has started again since a lease was granted to
-// it and until it ended.
-func (c *leaseCheck) restarted(granted int, end *history.Record) bool {
-	for i := granted; i < len(c.in.Records) && c.in.Records[i].At <= end.At; i++ {
-		if r := &c.in.Records[i]; r.Verb == history.Up && r.Kind == "writer" && r.Actor == end.Actor {
-			return true
-		}
-	}
-	return false
 }
 
 // hindersWriter reports whether a fault leaves a replica's processes up and keeps them

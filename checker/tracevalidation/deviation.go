@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
@@ -31,7 +30,8 @@ var leaseExpires = deviation{
 		if r.Verb != history.Del || f.run.Store(r.Store).Requested(f.run.Records, r.Key, r.Rev) {
 			return false
 		}
-		return !f.run.Leases.Recorded || f.run.Leases.Ended[index.InStore{Store: r.Store, Name: f.lease}] // files of version 1 do not say
+		lease := f.run.Leases.Of(r.Store, f.lease)
+		return len(f.run.Leases.All) == 0 || lease != nil && lease.End >= 0 // files of version 1 tell of none
 	},
 	step: func(f *replicaRun, next *replicaStates, m replicaState, _ mesh.Log, _ uint8) {
 		m.replica.Etcd[0], m.other, m.again = 0, 0, true

@@ -2,7 +2,6 @@ package tracevalidation
 
 import (
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
@@ -143,8 +142,8 @@ func (f *replicaRun) next(i int32, content uint8, will func(replicaState) bool) 
 // asked for: its lease is older than the present writer, which has leases of its own.
 func (f *replicaRun) outlived(i int32) bool {
 	r := &f.run.Records[i]
-	granted, ok := f.run.Leases.Granted[index.InStore{Store: r.Store, Name: r.Owner}]
-	return r.Verb == history.Put && ok && granted < f.start
+	lease := f.run.Leases.Of(r.Store, r.Owner)
+	return r.Verb == history.Put && lease != nil && lease.Granted >= 0 && lease.Granted < f.start
 }
 
 // known is what the writer may have heard of by a record: what has been

@@ -22,6 +22,7 @@ type Index struct {
 	Stores  []*Store // in the order in which they first occur
 	Faults  []*Fault // in order of their beginning
 	Watches Watches
+	Leases  Leases
 	kube    map[string]*KubeKind // by name of the kind
 
 	projections *Projections // once they were asked for
@@ -36,7 +37,7 @@ func New(h *history.History) *Index {
 	records := withSessions(h.Records[:end])
 	return &Index{
 		History: h, Records: records, Left: h.Records[end:], Views: indexViews(records), Stores: indexStores(records),
-		Faults: indexFaults(records), Watches: indexWatches(records), kube: indexKube(records),
+		Faults: indexFaults(records), Watches: indexWatches(records), Leases: indexLeases(records), kube: indexKube(records),
 	}
 }
 

@@ -12,7 +12,6 @@ type Projections struct {
 	Keys       []*Key // by their first record
 	Replicas   []*Replica
 	Agents     []*Agent
-	Leases     Leases
 	Namespaces []int32 // Write records that created one
 	End        int32   // the record of the phase "end"; -1 if the run was cut short
 }
@@ -47,16 +46,6 @@ type Connection struct {
 	Listed         bool  // the agent watched the identities: it had listed them
 }
 
-// Leases are those of the etcds.
-type Leases struct {
-	Recorded bool              // the history says what became of leases
-	Granted  map[InStore]int32 // the records
-	Ended    map[InStore]bool  // that expired or were revoked
-}
-
-// InStore is something of a store, by its name there.
-type InStore struct{ Store, Name string }
-
 // Projections returns the projections, which are made when they are first asked for.
 func (x *Index) Projections() *Projections {
 	if x.projections == nil {
@@ -66,7 +55,7 @@ func (x *Index) Projections() *Projections {
 }
 
 func project(x *Index) *Projections {
-	p := &Projections{Index: x, Leases: Leases{Granted: map[InStore]int32{}, Ended: map[InStore]bool{}}, End: -1}
+	p := &Projections{Index: x, End: -1}
 	b := projector{Projections: p, keys: map[EntryKey]*Key{}, replicas: map[string]*Replica{}, agents: map[string]*Agent{}}
 	for i := range x.Records {
 		b.add(int32(i), &x.Records[i])
@@ -97,8 +86,6 @@ func (b *projector) add(i int32, r *history.Record) {
 		k.Truths = append(k.Truths, i)
 	case history.Put, history.Del:
 		b.change(i, r)
-	case history.Lease:
-		b.lease(i, r)
 	case history.Up, history.Down:
 		switch r.Kind {
 		case "agent":
@@ -144,16 +131,6 @@ func (b *projector) change(i int32, r *history.Record) {
 	}
 	if kind, _ := schema.CanaryOf(r.Key); kind != nil && r.Verb == history.Put {
 		b.live(i, r)
-	}
-}
-
-func (b *projector) lease(i int32, r *history.Record) {
-	b.Leases.Recorded = true
-	switch {
-	case r.Op == "grant" && r.Err == "":
-		b.Leases.Granted[InStore{r.Store, r.Key}] = i
-	case r.Op == "expire", r.Op == "revoke":
-		b.Leases.Ended[InStore{r.Store, r.Key}] = true
 	}
 }
 

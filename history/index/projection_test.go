@@ -43,7 +43,9 @@ func TestProjections(t *testing.T) {
 	require.Same(t, p, x.Projections(), "they are made once")
 	require.Equal(t, []int32{2}, p.Namespaces)
 	require.EqualValues(t, 17, p.End)
-	require.Equal(t, Leases{true, map[InStore]int32{{"s0", "77"}: 3}, map[InStore]bool{{"s0", "77"}: true}}, p.Leases)
+	require.Equal(t, []*Lease{{LeaseKey: LeaseKey{"s0", "77"}, Granted: 3, Renewed: 3, TTL: second(900), End: 9}}, x.Leases.All)
+	require.Same(t, x.Leases.All[0], x.Leases.Of("s0", "77"))
+	require.Nil(t, x.Leases.Of("s1", "77"))
 	require.Equal(t, []*Replica{{"r0", []int32{0, 1, 5}}}, p.Replicas)
 
 	require.Len(t, p.Agents, 2)
@@ -69,7 +71,6 @@ func TestAConnectionIsWithTheStoreThatComesAfterIt(t *testing.T) {
 `).Projections()
 	require.Equal(t, []Connection{{Replica: "r0", Store: "s0", From: 2, To: 4}}, p.Agents[0].Connections)
 	require.EqualValues(t, -1, p.End, "the run was cut short")
-	require.False(t, p.Leases.Recorded)
 }
 
 func TestAStoreKnowsItsCanariesAndWhatBecameOfDeletions(t *testing.T) {

@@ -85,6 +85,9 @@ func fakeWorker() {
 		}
 		writeFakeHistory(plan)
 	}
+	if slices.Contains(os.Args[1:], det.LogFlag) {
+		fmt.Fprintln(os.Stderr, det.LogFlag)
+	}
 	for flag, file := range map[string]string{det.CPUProfileFlag: det.CPUProfileFile, det.MemProfileFlag: det.MemProfileFile} {
 		if slices.Contains(os.Args[1:], flag) {
 			must(os.WriteFile(file, []byte(flag), 0o666))

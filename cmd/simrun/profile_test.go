@@ -17,10 +17,16 @@ func TestProfiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, content, string(b), "what the fake worker writes")
 	}
-	for _, flag := range []string{"-cpuprofile", "-memprofile"} {
+	status, _, stderr = simrun(t, "-seed", "7", "-worker", "WORKER", "-log", "l")
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status)
+	log, err := os.ReadFile("l")
+	require.NoError(t, err)
+	require.Equal(t, "-log\n", string(log), "what the fake worker logs where it is asked to")
+	for _, flag := range []string{"-cpuprofile", "-memprofile", "-log"} {
 		status, _, stderr := simrun(t, "-seeds", "7-8", "-worker", "WORKER", flag, "f")
 		require.Equal(t, statusUsage, status)
-		require.Equal(t, "simrun: -cpuprofile and -memprofile are of one run: give -seed N in place of -seeds\n", stderr)
+		require.Equal(t, "simrun: -cpuprofile, -memprofile and -log are of one run: give -seed N in place of -seeds\n", stderr)
 		status, _, stderr = simrun(t, "-seed", "7", "-worker", "WORKER", flag, "missing/f")
 		require.Equal(t, statusUsage, status)
 		require.Contains(t, stderr, flag+" missing/f: there is no directory missing")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -18,6 +19,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
+	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -127,6 +129,7 @@ type simulate struct {
 	writeHistory string
 	cpuProfile   string
 	memProfile   string
+	log          string
 	json         bool
 	all          bool
 	failOn       failOn
@@ -139,6 +142,7 @@ func (s *simulate) flags(f *flags) {
 	f.add(&s.writeHistory, "write-history FILE", "write the history; with -seeds, a directory for all of them")
 	f.add(&s.cpuProfile, "cpuprofile FILE", "write where the worker's CPU went, for go tool pprof")
 	f.add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
+	f.add(&s.log, "log FILE", "write the log of the code under test, by virtual time and host; it is of one run, which may have another trace than without it: the history of such a run says what happened in it")
 	f.json(&s.json)
 	f.add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
 	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, those that no known mechanism explains. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
@@ -158,8 +162,8 @@ func (s *simulate) check() error {
 	switch {
 	case !s.seed.given && !s.seeds.given && s.plan == "" && s.scenario == "":
 		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
-	case s.seeds.given && (s.cpuProfile != "" || s.memProfile != ""):
-		return usageErrorf("-cpuprofile and -memprofile are of one run: give -seed N in place of -seeds")
+	case s.seeds.given && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
+		return usageErrorf("-cpuprofile, -memprofile and -log are of one run: give -seed N in place of -seeds")
 	}
 	return cmp.Or(
 		s.sourceFlags.check(s.seeds.given),
@@ -167,6 +171,7 @@ func (s *simulate) check() error {
 		checkTarget("write-history", s.writeHistory, s.seeds.given),
 		checkTarget("cpuprofile", s.cpuProfile, false),
 		checkTarget("memprofile", s.memProfile, false),
+		checkTarget("log", s.log, false),
 	)
 }
 
@@ -194,6 +199,14 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 			text.Count(cost.Records/1000*1000, "record"), cost.Wall.Round(time.Minute), cost.Memory>>20))
 	}
 	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = c.runProgress(plan), s.cpuProfile, s.memProfile
+	if s.log != "" {
+		log, err := os.Create(s.log)
+		if err != nil {
+			return 0, usageErrorf("-log %s: cannot write it: %w", s.log, files.Plain(err))
+		}
+		defer log.Close()
+		runner.Limits.Log = log
+	}
 	run, err := runner.Run(ctx, plan)
 	if err != nil {
 		return s.failed(c, plan, err)

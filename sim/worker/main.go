@@ -83,11 +83,24 @@ func logs(on bool) (*slog.Logger, *zap.Logger) {
 		klog.SetLogger(logr.Discard())
 		return slog.New(slog.DiscardHandler), zap.NewNop()
 	}
-	encoder := zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig())
-	text := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = func(at time.Time, to zapcore.PrimitiveArrayEncoder) { to.AppendString(virtual(at)) }
+	encoder := zapcore.NewConsoleEncoder(encoding)
+	text := slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey {
+			return slog.String(slog.TimeKey, virtual(a.Value.Time()))
+		}
+		return a
+	}})
 	klog.SetLogger(logr.FromSlogHandler(byHost{text}))
 	return slog.New(text),
 		zap.New(zapcore.NewCore(encoder, zapcore.AddSync(os.Stderr), zap.InfoLevel))
+}
+
+// virtual is an instant as the history has it: since the start of the bubble, whose clock
+// begins so.
+func virtual(at time.Time) string {
+	return fmt.Sprintf("%.6fs", at.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).Seconds())
 }
 
 // byHost is for client-go's log, of which a process has only one: it says which host

@@ -183,7 +183,7 @@ const (
 	// the operation was not over when the run ended.
 	Operation Verb = "op"
 
-	// Stall: a goroutine on the host Actor that lost its CPU at From has it again: at the
+	// Stall: a goroutine on the host Actor (or "world") that lost its CPU at From has it again: at the
 	// place Bytes bytes behind the start of the function Key, at its visit Rev, from 1.
 	// Value is the line of the source, Owner the function that started the goroutine.
 	Stall Verb = "stall"

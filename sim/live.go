@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -46,9 +47,9 @@ func (w *world) phase(name, value string) {
 
 // stalled records a stall that is over.
 func (w *world) stalled(e stall.Event) {
-	host, _ := hosts.Current()
+	host, _ := hosts.Current() // none, of what is the world's and not a process's
 	w.rec.record(history.Record{
-		Actor: host, Verb: history.Stall, Key: e.Function, Value: e.Line, Owner: e.Starter,
+		Actor: cmp.Or(host, "world"), Verb: history.Stall, Key: e.Function, Value: e.Line, Owner: e.Starter,
 		Rev: int64(e.Visit), From: w.rec.now() - time.Duration(e.For), Bytes: int64(e.Offset),
 	})
 }

@@ -1,13 +1,11 @@
 package conformance
 
 import (
-	"bytes"
 	_ "embed" // for the repair
 	"fmt"
 	"slices"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/meshcheck/meshcheck/internal/planted"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -59,19 +57,9 @@ func Sweeps(c *mesh.Counterexample) bool {
 // Sweep is the repair sweep for a worker: the writer deletes what is not in its list,
 // before it writes the canary.
 func Sweep() (*det.Plant, error) {
-	var form struct {
-		Version int
-		Story   string
-		Edits   []struct{ File, Old, New string }
-	}
-	d := yaml.NewDecoder(bytes.NewReader(sweepFile))
-	d.KnownFields(true)
-	if err := d.Decode(&form); err != nil {
+	plant, err := planted.ReadPlant(sweepFile)
+	if err != nil {
 		return nil, fmt.Errorf("the repair sweep: %w", err)
-	}
-	plant := &det.Plant{Module: "github.com/cilium/cilium"}
-	for _, e := range form.Edits {
-		plant.Edits = append(plant.Edits, det.SourceEdit{File: e.File, Old: e.Old, New: e.New})
 	}
 	return plant, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/internal/strictjson"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
@@ -117,14 +118,9 @@ func (f *Finding) faultNames() string {
 	return strings.Join(names, "+")
 }
 
-// Decisions is how many things a plan decides: its faults, its workload and what
-// is there at the start.
-func Decisions(p *fault.Plan) int { return len(p.Faults) + len(p.Ops) + len(p.Pods) + len(p.Objects) }
-
 // smaller tells whether a plan is easier to read than another.
 func smaller(a, b *fault.Plan) bool {
-	size := func(p *fault.Plan) int { return len(p.Line()) }
-	return cmp.Or(cmp.Compare(Decisions(a), Decisions(b)), cmp.Compare(size(a), size(b))) < 0
+	return cmp.Or(cmp.Compare(shrink.SizeOf(a).Decisions(), shrink.SizeOf(b).Decisions()), cmp.Compare(len(a.Line()), len(b.Line()))) < 0
 }
 
 // merge returns the finding with what another occurrence of it adds.

@@ -115,12 +115,7 @@ func Load(dir fs.FS, name string) (*Bug, error) {
 // with the field and what would be right.
 func Read(name string, data []byte) (*Bug, error) {
 	b := &Bug{Name: name}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	err := decoder.Decode(b)
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the file is empty")
-	}
+	err := b.decode(data)
 	if err == nil {
 		err = b.validate()
 	}
@@ -128,6 +123,24 @@ func Read(name string, data []byte) (*Bug, error) {
 		return nil, fmt.Errorf("planted bug %s: %w", name, err)
 	}
 	return b, nil
+}
+
+// ReadPlant reads what is to be built into a worker, in the file form of a Bug without what
+// catches it.
+func ReadPlant(data []byte) (*det.Plant, error) {
+	b := new(Bug)
+	err := b.decode(data)
+	return b.Plant(), err
+}
+
+func (b *Bug) decode(data []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	err := decoder.Decode(b)
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the file is empty")
+	}
+	return err
 }
 
 func (b *Bug) validate() (err error) {

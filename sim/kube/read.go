@@ -39,11 +39,7 @@ func (s *Server) get(a *answer, r *http.Request, q *Request) error {
 
 // list serves a collection, or a page of it.
 func (s *Server) list(a *answer, r *http.Request, q *Request) error {
-	options, err := q.listOptions()
-	if err != nil {
-		return err
-	}
-	sel, err := q.selector()
+	options, sel, err := q.listOptions()
 	if err != nil {
 		return err
 	}

@@ -65,11 +65,6 @@ func (q *Request) kind() string {
 	return q.resource.Kind
 }
 
-// selector reads the selectors of a collection.
-func (q *Request) selector() (storage.Selector, error) {
-	return storage.ParseSelector(q.resource, q.Namespace, q.query.Get("labelSelector"), q.query.Get("fieldSelector"))
-}
-
 // selectors are those of a collection as the history writes them.
 func (q *Request) selectors() string {
 	var s []string
@@ -214,15 +209,15 @@ func (q *Request) check(r *storage.Resource) error {
 	return nil
 }
 
-// listOptions reads the parameters of a list or watch, as the real kube-apiserver does.
-func (q *Request) listOptions() (internalversion.ListOptions, error) {
-	var o internalversion.ListOptions
+// listOptions reads the parameters of a collection, as the real kube-apiserver does.
+func (q *Request) listOptions() (o internalversion.ListOptions, sel storage.Selector, err error) {
 	if err := metascheme.ParameterCodec.DecodeParameters(q.query, metav1.SchemeGroupVersion, &o); err != nil {
-		return o, apierrors.NewBadRequest(err.Error())
+		return o, sel, apierrors.NewBadRequest(err.Error())
 	}
 	o.Watch = q.Verb == "watch"
 	if errs := metavalidation.ValidateListOptions(&o, true); len(errs) > 0 {
-		return o, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
+		return o, sel, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
 	}
-	return o, nil
+	sel, err = storage.NewSelector(q.resource, q.Namespace, o.LabelSelector, o.FieldSelector)
+	return o, sel, err
 }

@@ -23,11 +23,7 @@ const (
 // fault ends it. Once the parameters are accepted, what goes wrong is told in an
 // event of type ERROR.
 func (s *Server) watch(a *answer, r *http.Request, q *Request) error {
-	options, err := q.listOptions()
-	if err != nil {
-		return err
-	}
-	sel, err := q.selector()
+	options, sel, err := q.listOptions()
 	if err != nil {
 		return err
 	}

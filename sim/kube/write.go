@@ -110,7 +110,7 @@ func (s *Server) serveDeleteCollection(a *answer, r *http.Request, q *Request, b
 	if err != nil {
 		return err
 	}
-	sel, err := q.selector()
+	_, sel, err := q.listOptions()
 	if err != nil {
 		return err
 	}

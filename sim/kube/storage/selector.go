@@ -17,15 +17,15 @@ type Selector struct {
 	fields    fields.Selector
 }
 
-// ParseSelector reads the selectors of a request.
-func ParseSelector(r *Resource, namespace, label, field string) (Selector, error) {
-	s := Selector{namespace: namespace}
-	var err error
-	if s.labels, err = labels.Parse(label); err != nil {
-		return s, apierrors.NewBadRequest(fmt.Sprintf("unable to parse the label selector %q: %v", label, err))
+// NewSelector returns a selector, unless a field cannot be selected by. The selectors
+// may be nil.
+func NewSelector(r *Resource, namespace string, label labels.Selector, field fields.Selector) (Selector, error) {
+	s := Selector{namespace, labels.Everything(), fields.Everything()}
+	if label != nil {
+		s.labels = label
 	}
-	if s.fields, err = fields.ParseSelector(field); err != nil {
-		return s, apierrors.NewBadRequest(fmt.Sprintf("unable to parse the field selector %q: %v", field, err))
+	if field != nil {
+		s.fields = field
 	}
 	for _, q := range s.fields.Requirements() {
 		switch {

@@ -24,36 +24,43 @@ var release = version.Info{
 func (s *Server) discover(a *answer, q *Request) error {
 	path := strings.TrimSuffix(q.Path, "/")
 	switch path {
-	case "/version":
-		a.sendJSON(http.StatusOK, storage.EncodeJSON(release))
-		return nil
 	case "/healthz", "/livez", "/readyz":
 		a.sendText(http.StatusOK, "ok")
 		return nil
+	}
+	v, err := s.discovered(path)
+	if err == nil {
+		a.sendJSON(http.StatusOK, storage.EncodeJSON(v))
+	}
+	return err
+}
+
+func (s *Server) discovered(path string) (any, error) {
+	switch path {
+	case "/version":
+		return release, nil
 	case "/api":
-		a.sendJSON(http.StatusOK, storage.EncodeJSON(metav1.APIVersions{
-			TypeMeta: metav1.TypeMeta{Kind: "APIVersions"},
-			Versions: []string{"v1"},
-		}))
-		return nil
+		return metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}}, nil
 	case "/apis":
-		a.sendJSON(http.StatusOK, storage.EncodeJSON(metav1.APIGroupList{
-			TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
-			Groups:   s.groups(),
-		}))
-		return nil
+		return metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: s.groups()}, nil
+	case "/api/v1":
+		return s.resources(schema.GroupVersion{Version: "v1"})
 	}
-	if path == "/api/v1" {
-		return s.discoverVersion(a, schema.GroupVersion{Version: "v1"})
+	rest, ok := strings.CutPrefix(path, "/apis/")
+	if !ok {
+		return nil, storage.Unmodeled("GET %s", path)
 	}
-	if rest, ok := strings.CutPrefix(path, "/apis/"); ok {
-		group, v, versioned := strings.Cut(rest, "/")
-		if versioned {
-			return s.discoverVersion(a, schema.GroupVersion{Group: group, Version: v})
+	group, version, versioned := strings.Cut(rest, "/")
+	if versioned {
+		return s.resources(schema.GroupVersion{Group: group, Version: version})
+	}
+	for _, g := range s.groups() {
+		if g.Name == group {
+			g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
+			return g, nil
 		}
-		return s.discoverGroup(a, group)
 	}
-	return storage.Unmodeled("GET %s", q.Path)
+	return nil, errNoResource()
 }
 
 // groups lists the named groups by name, with their versions.
@@ -82,18 +89,8 @@ func (s *Server) byGroup() []*storage.Resource {
 	})
 }
 
-func (s *Server) discoverGroup(a *answer, name string) error {
-	for _, g := range s.groups() {
-		if g.Name == name {
-			g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
-			a.sendJSON(http.StatusOK, storage.EncodeJSON(g))
-			return nil
-		}
-	}
-	return errNoResource()
-}
-
-func (s *Server) discoverVersion(a *answer, gv schema.GroupVersion) error {
+// resources lists those of a group and version.
+func (s *Server) resources(gv schema.GroupVersion) (any, error) {
 	list := metav1.APIResourceList{
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
 		GroupVersion: gv.String(),
@@ -114,8 +111,7 @@ func (s *Server) discoverVersion(a *answer, gv schema.GroupVersion) error {
 		}
 	}
 	if list.APIResources == nil {
-		return errNoResource()
+		return nil, errNoResource()
 	}
-	a.sendJSON(http.StatusOK, storage.EncodeJSON(list))
-	return nil
+	return list, nil
 }

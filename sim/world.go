@@ -82,7 +82,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 		return Stats{}, err
 	}
 	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
-	w := &world{plan: plan, cfg: cfg, rec: rec, scope: truth.NewScope(plan.Options.EndpointSlices, plan.InMode().Runs(mode.Replica)), worked: make(chan struct{}), turn: make(chan struct{}, 1)}
+	w := &world{plan: plan, cfg: cfg, rec: rec, worked: make(chan struct{}), turn: make(chan struct{}, 1)}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed
@@ -134,14 +134,15 @@ func (w *world) build() error {
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, mode.APIServer.Host(i)))
 	}
+	var err error
+	if w.mode, err = deployments[w.plan.InMode().Base](w.fabric()); err != nil {
+		return err
+	}
+	w.scope = truth.NewScope(w.plan.Options.EndpointSlices, w.mode.Exports())
 	if err := w.buildWorkload(); err != nil {
 		return err
 	}
 	if err := w.store.CreateSystemNamespaces(); err != nil {
-		return err
-	}
-	var err error
-	if w.mode, err = deployments[w.plan.InMode().Base](w.fabric()); err != nil {
 		return err
 	}
 	if err := w.buildOperators(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/testdata/scenarios"
 )
 
@@ -27,10 +28,10 @@ type Family struct {
 // New returns the family of a scenario, in a mode, which is the plan's own or the default
 // if it is empty; without a scenario the swarm, which starts from the objects if there are
 // any.
-func New(scenario, mode string, objects []json.RawMessage) (*Family, error) {
-	f := &Family{config: draw.Config{Mode: mode, Objects: objects, Reference: scenario == Reference}}
-	if mode != "" {
-		f.title = fmt.Sprintf("mode %s, ", mode)
+func New(scenario, inMode string, objects []json.RawMessage) (*Family, error) {
+	f := &Family{config: draw.Config{Mode: inMode, Objects: objects, Reference: scenario == Reference}}
+	if inMode != "" {
+		f.title = fmt.Sprintf("mode %s, ", inMode)
 	}
 	switch scenario {
 	case "":
@@ -45,13 +46,13 @@ func New(scenario, mode string, objects []json.RawMessage) (*Family, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-scenario %s: there is no such scenario; there are %s", scenario, strings.Join(Scenarios(), ", "))
 	}
-	if f.Plan, err = fault.Read("scenario "+file, data); err != nil || mode == "" {
+	if f.Plan, err = fault.Read("scenario "+file, data); err != nil || inMode == "" {
 		return f, err
 	}
-	f.Plan = fault.Project(f.Plan, mode)
+	f.Plan = fault.Project(f.Plan, inMode)
 	for i := range f.Plan.Faults {
 		if why := f.Plan.NotApplicable(&f.Plan.Faults[i]); why != "" {
-			return nil, fmt.Errorf("-mode %s: the scenario %s does not exist there: its %s is %s", mode, scenario, f.Plan.Faults[i].Kind, why)
+			return nil, fmt.Errorf("-mode %s: the scenario %s does not exist there: its %s is %s", inMode, scenario, f.Plan.Faults[i].Kind, why)
 		}
 	}
 	return f, nil
@@ -86,6 +87,16 @@ func Scenarios() (names []string) {
 	return append(names, Reference)
 }
 
+// modes returns the modes in which a scenario exists.
+func modes(scenario string) (all []string) {
+	for _, m := range mode.Simulated() {
+		if _, err := New(scenario, m.String(), nil); err == nil {
+			all = append(all, m.String())
+		}
+	}
+	return all
+}
+
 // Text describes the scenarios.
 func Text() (string, error) {
 	var b strings.Builder
@@ -103,7 +114,7 @@ func Text() (string, error) {
 		for i := range f.Plan.Faults {
 			fmt.Fprintf(&b, "      %s\n", f.Plan.Faults[i].Sentence())
 		}
-		fmt.Fprintf(&b, "      promised: %s\n\n", strings.Join(f.Plan.Promise, ", "))
+		fmt.Fprintf(&b, "      promised: %s\n      modes: %s\n\n", strings.Join(f.Plan.Promise, ", "), strings.Join(modes(name), ", "))
 	}
 	return b.String(), nil
 }

@@ -71,4 +71,7 @@ func TestText(t *testing.T) {
 		require.Contains(t, text, "\n  "+scenario+"\n      ")
 	}
 	require.Contains(t, text, "      promised: convergence")
+	require.Equal(t, []string{"clustermesh"}, modes("scale-up"))
+	require.Equal(t, []string{"clustermesh", "crd"}, modes("agents-restart"))
+	require.Equal(t, []string{"clustermesh", "crd"}, modes("apiserver-rolling"))
 }

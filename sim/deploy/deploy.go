@@ -77,6 +77,9 @@ type Deployment interface {
 	Start()
 	// Stop stops every server gracefully, in the group's goroutines.
 	Stop(*sync.WaitGroup)
+	// Exports reports whether agents know what a ClusterMesh API server exports, and no
+	// more.
+	Exports() bool
 	// Alive reports whether the client on one of the deployment's hosts is up.
 	Alive(host string) bool
 

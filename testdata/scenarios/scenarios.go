@@ -1,6 +1,7 @@
 // Package scenarios holds the scenarios that the proposal lists (CFP-44774, under
 // load), each as a plan with what the proposal promises: agents converge to the
-// correct state, without disruption of the datapath.
+// correct state, without disruption of the datapath. Those of kube-apiservers are what
+// restarts and upgrades of replicas are where agents read the kube-apiservers.
 package scenarios
 
 import "embed"

@@ -138,6 +138,9 @@ func (m *Mesh) Stop(stops *sync.WaitGroup) {
 	}
 }
 
+// Exports says that agents know what replicas export.
+func (m *Mesh) Exports() bool { return true }
+
 // Alive reports whether the writer on a replica's host is up.
 func (m *Mesh) Alive(host string) bool {
 	r := m.replica(host)

@@ -32,6 +32,7 @@ func (d deployment) Source(name string) agent.Source {
 }
 
 func (deployment) Service() *service.Service { return nil }
+func (deployment) Exports() bool             { return false }
 func (deployment) Start()                    {}
 func (deployment) Stop(*sync.WaitGroup)      {}
 func (deployment) Alive(string) bool         { return true }

@@ -3,6 +3,7 @@ package fault
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -192,6 +193,14 @@ func TestDurations(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte(`{"version":2,"objects":[{}]}`))
+	plans, err := filepath.Glob("testdata/plans/*.json") // each has shown something
+	require.NoError(f, err)
+	require.NotEmpty(f, plans)
+	for _, file := range plans {
+		data, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Read("f", data)
 		if err != nil {
@@ -200,7 +209,8 @@ func FuzzRead(f *testing.F) {
 		}
 		again, err := Read("f", p.Encode())
 		require.NoError(t, err)
-		require.Equal(t, p, again)
+		require.Equal(t, string(p.Encode()), string(again.Encode()))
+		require.NotEmpty(t, Describe(p))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/checker/coverage"
 	"github.com/meshcheck/meshcheck/checker/tracevalidation"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -26,14 +27,17 @@ func FuzzJudge(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(recordLines(string(text)))
 	}
+	marks := coverage.New(nil)
 	f.Fuzz(func(t *testing.T, lines string) {
 		records, err := history.Parse(lines)
 		if err != nil {
 			return // not well formed
 		}
 		x := index.New(&history.History{Version: history.Version, Plan: "{}", Records: records})
-		checker.Check(x, checker.Config{})
+		verdict := checker.Check(x, checker.Config{})
+		require.NotEqual(t, checker.Mistake, verdict.Outcome(), "%+v", verdict) // a panic that was caught
 		tracevalidation.Check(x)
+		marks.Count(x)
 	})
 }
 

@@ -84,8 +84,8 @@ func (m *mesh) addReader(a int) {
 
 // look makes the agent's view what its sources say, and reports whether that
 // changed it.
-func (m *mesh) look(s *State, g *agent) bool {
-	var from *replica
+func (m *mesh) look(s *State, g *Agent) bool {
+	var from *Replica
 	if g.At != 0 {
 		from = &s.Replicas[g.At-1]
 	}
@@ -104,7 +104,7 @@ func (m *mesh) look(s *State, g *agent) bool {
 }
 
 // show replaces the view, and keeps the account of what it has shown.
-func (s *State) show(g *agent, view entries) {
+func (s *State) show(g *Agent, view entries) {
 	for address, created := range view {
 		was := g.View[address]
 		switch {

@@ -35,8 +35,8 @@ func (m *mesh) addEmptying(r int) {
 
 // unconnected reports whether the agent has no etcd to read from, be it that it waits
 // for one to come back.
-func (s *State) unconnected(g *agent) bool {
-	return g.At == 0 || g.Deaf && s.Replicas[g.At-1].Phase == lost
+func (s *State) unconnected(g *Agent) bool {
+	return g.At == 0 || g.Deaf && s.Replicas[g.At-1].Phase == Lost
 }
 
 // addHeartbeat adds the fault that the repair heartbeat is there for. In other
@@ -47,7 +47,7 @@ func (m *mesh) addHeartbeat(r int) {
 		name: fmt.Sprintf("Cut(r%d)", r),
 		do: func(s *State, _ int) bool {
 			p := &s.Replicas[r]
-			if p.Phase == lost || p.Cut || p.Quiet {
+			if p.Phase == Lost || p.Cut || p.Quiet {
 				return false
 			}
 			p.Cut = true
@@ -81,7 +81,7 @@ func (m *mesh) addHeartbeat(r int) {
 	m.step(fmt.Sprintf("ResumeHeartbeat(r%d)", r),
 		func(s *State) bool {
 			p := &s.Replicas[r]
-			if !p.Quiet || p.Cut || p.Phase != serving || p.RV != s.RV {
+			if !p.Quiet || p.Cut || p.Phase != Serving || p.RV != s.RV {
 				return false
 			}
 			p.Quiet = false

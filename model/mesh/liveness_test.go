@@ -31,7 +31,7 @@ func (m *mesh) rank(s *State) []int {
 	for r := range m.Replicas {
 		p := &s.Replicas[r]
 		// A pod starts, its writer lists, its watch delivers.
-		rank[2] += [...]int{lost: 0, writerless: 1, serving: 2}[p.Phase]*1000 + (int(p.RV)+int(p.Identities))*10
+		rank[2] += [...]int{Lost: 0, Writerless: 1, Serving: 2}[p.Phase]*1000 + (int(p.RV)+int(p.Identities))*10
 		for i := range s.RV {
 			rank[2] += int(p.Held >> i & 1 * 10)
 		}
@@ -78,7 +78,7 @@ func TestSettledIsWhatFairnessLeadsTo(t *testing.T) {
 				x.WeakFair(action)
 			}
 		}
-		x.EventuallyAlways(convergence, m.all(func(s *State, g *agent) bool { return g.View == s.truth(s.RV) }))
+		x.EventuallyAlways(convergence, m.all(func(s *State, g *Agent) bool { return g.View == s.truth(s.RV) }))
 		x.EventuallyAlways(owner, m.all(knowsOwners))
 		live, err := explore.Check(t.Context(), x, explore.Options{})
 		require.NoError(t, err)

@@ -154,7 +154,7 @@ func (m *mesh) model() *explore.Model[State] {
 func (m *mesh) starts() []State {
 	var s State
 	for i := range m.Objects {
-		s.Log[i] = write{Pod: uint8(i), Address: uint8(i)}
+		s.Log[i] = Write{Pod: uint8(i), Address: uint8(i)}
 	}
 	s.RV = uint8(m.Objects)
 	for r := range m.Replicas {

@@ -64,7 +64,7 @@ func situations(m mode.Mode) []Property {
 
 // addProperties adds the properties and situations to the explorer's model.
 func (m *mesh) addProperties(x *explore.Model[State]) {
-	x.Invariant(integrity, m.all(func(s *State, g *agent) bool {
+	x.Invariant(integrity, m.all(func(s *State, g *Agent) bool {
 		for address, created := range g.View {
 			if created != 0 && !s.genuine(address, created) {
 				return false
@@ -72,7 +72,7 @@ func (m *mesh) addProperties(x *explore.Model[State]) {
 		}
 		return true
 	}))
-	x.Transition(monotonic, m.eachStep(func(old, next *State, was, is *agent, address int) bool {
+	x.Transition(monotonic, m.eachStep(func(old, next *State, was, is *Agent, address int) bool {
 		created := is.View[address]
 		if created == 0 || !next.genuine(address, created) {
 			return true
@@ -80,12 +80,12 @@ func (m *mesh) addProperties(x *explore.Model[State]) {
 		end := next.deleted(created)
 		return end == 0 || end > was.Seen[address]
 	}))
-	x.Transition(spurious, m.eachStep(func(old, next *State, was, is *agent, address int) bool {
+	x.Transition(spurious, m.eachStep(func(old, next *State, was, is *Agent, address int) bool {
 		created := was.View[address]
 		return is.View[address] != 0 || !old.genuine(address, created) || old.deleted(created) != 0
 	}))
 	x.Invariant(convergence, func(s *State) bool {
-		return m.all(func(s *State, g *agent) bool { return g.View == s.truth(s.RV) })(s) || !m.settled(s)
+		return m.all(func(s *State, g *Agent) bool { return g.View == s.truth(s.RV) })(s) || !m.settled(s)
 	})
 	x.Invariant(owner, func(s *State) bool { return m.all(knowsOwners)(s) || !m.settled(s) })
 	x.Invariant(singleSource, m.all(oneSource))
@@ -93,7 +93,7 @@ func (m *mesh) addProperties(x *explore.Model[State]) {
 	x.Invariant(agree, m.replicasAgree)
 
 	x.Sometimes(allKnown, func(s *State) bool {
-		return s.RV == m.last() && m.all(func(s *State, g *agent) bool { return g.View == s.truth(s.RV) })(s)
+		return s.RV == m.last() && m.all(func(s *State, g *Agent) bool { return g.View == s.truth(s.RV) })(s)
 	})
 	if m.mode.Base.Copies() {
 		x.Sometimes(apart, func(s *State) bool { return s.RV == m.last() && m.answersApart(s) })
@@ -101,7 +101,7 @@ func (m *mesh) addProperties(x *explore.Model[State]) {
 }
 
 // all is true of a state if ok is of each agent in it.
-func (m *mesh) all(ok func(s *State, g *agent) bool) func(*State) bool {
+func (m *mesh) all(ok func(s *State, g *Agent) bool) func(*State) bool {
 	return func(s *State) bool {
 		for a := range m.Agents {
 			if !ok(s, &s.Agents[a]) {
@@ -113,7 +113,7 @@ func (m *mesh) all(ok func(s *State, g *agent) bool) func(*State) bool {
 }
 
 // eachStep is true of a step if ok is of each entry that changed in a view.
-func (m *mesh) eachStep(ok func(old, next *State, was, is *agent, address int) bool) func(old, next *State) bool {
+func (m *mesh) eachStep(ok func(old, next *State, was, is *Agent, address int) bool) func(old, next *State) bool {
 	return func(old, next *State) bool {
 		for a := range m.Agents {
 			was, is := &old.Agents[a], &next.Agents[a]
@@ -130,7 +130,7 @@ func (m *mesh) eachStep(ok func(old, next *State, was, is *agent, address int) b
 	}
 }
 
-func knowsOwners(s *State, g *agent) bool {
+func knowsOwners(s *State, g *Agent) bool {
 	for address, created := range s.truth(s.RV) {
 		if created != 0 && g.View[address] != created {
 			return false
@@ -141,7 +141,7 @@ func knowsOwners(s *State, g *agent) bool {
 
 // oneSource: a view that is fed by one source is made of nothing else. One that is
 // fed by two may be what one of them held by good luck.
-func oneSource(s *State, g *agent) bool {
+func oneSource(s *State, g *Agent) bool {
 	if g.At == 0 || g.CRD == 0 || g.View == s.Replicas[g.At-1].Etcd {
 		return true
 	}

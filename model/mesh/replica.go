@@ -64,7 +64,7 @@ func (m *mesh) addReplica(r int) {
 
 // listed is the end of a step in which the replica lists, if it was enabled: in
 // mode central it lists identities, too.
-func (m *mesh) listed(p *replica, refused Refusal) bool {
+func (m *mesh) listed(p *Replica, refused Refusal) bool {
 	if refused != "" {
 		return false
 	}

@@ -38,10 +38,10 @@ func (m *mesh) vars(s *State) (vars []trace.Var) {
 	return vars
 }
 
-func (m *mesh) showReplica(p *replica) string {
+func (m *mesh) showReplica(p *Replica) string {
 	text := [...]string{"lost", "at", "no writer, at"}[p.Phase]
 	switch {
-	case p.Phase == lost:
+	case p.Phase == Lost:
 		return text
 	case m.mode.Base == mode.Direct:
 		return "serving"
@@ -59,7 +59,7 @@ func (m *mesh) showReplica(p *replica) string {
 	return text
 }
 
-func (m *mesh) showSource(g *agent) string {
+func (m *mesh) showSource(g *Agent) string {
 	truth := "CRDs"
 	if m.mode.Base == mode.KVStore {
 		truth = "the shared etcd"

@@ -4,10 +4,10 @@ package mesh
 // bounds, and parts that a mode does not use, stay zero.
 type State struct {
 	RV       uint8            // of the kube-apiserver: the number of acknowledged writes
-	Log      [maxWrites]write // of which the first RV are used
+	Log      [maxWrites]Write // of which the first RV are used
 	Faults   uint8            // that have happened
-	Replicas [maxReplicas]replica
-	Agents   [maxAgents]agent
+	Replicas [maxReplicas]Replica
+	Agents   [maxAgents]Agent
 }
 
 // entries are what a view or an etcd says of each address: the resourceVersion of
@@ -18,13 +18,13 @@ type entries [maxObjects]uint8
 type phase uint8
 
 const (
-	lost       phase = iota // no pod; its etcd is gone
-	serving                 // writer and etcd at work
-	writerless              // the etcd serves what it has; the writer is starting
+	Lost       phase = iota // no pod; its etcd is gone
+	Serving                 // writer and etcd at work
+	Writerless              // the etcd serves what it has; the writer is starting
 )
 
-// replica is one replica of the ClusterMesh API server.
-type replica struct {
+// Replica is one replica of the ClusterMesh API server.
+type Replica struct {
 	Phase phase
 	RV    uint8 // the write that its watch delivered last; in the canary, with a fence
 	Etcd  entries
@@ -37,10 +37,10 @@ type replica struct {
 
 // reachable reports whether an agent can read the replica's etcd, its canary
 // included.
-func (r *replica) reachable() bool { return r.Phase != lost && !r.Quiet }
+func (r *Replica) reachable() bool { return r.Phase != Lost && !r.Quiet }
 
-// agent is an agent and the datapath of its host.
-type agent struct {
+// Agent is an agent and the datapath of its host.
+type Agent struct {
 	At    uint8   // the replica that it reads from, plus one; zero: none
 	Deaf  bool    // its watch waits for a revision that this etcd has yet to reach
 	CRD   uint8   // the write that its watch of CRDs delivered last; zero: no such watch
@@ -52,15 +52,15 @@ type agent struct {
 	Seen entries
 }
 
-// write is a write that the kube-apiserver has acknowledged, or in mode direct a
+// Write is a write that the kube-apiserver has acknowledged, or in mode direct a
 // replica: a pod is created with an address, or is deleted, which frees it.
-type write struct {
+type Write struct {
 	Pod, Address uint8
 	Delete       bool
 }
 
 // at returns the write with a resourceVersion from 1 to s.RV.
-func (s *State) at(rv uint8) write { return s.Log[rv-1] }
+func (s *State) at(rv uint8) Write { return s.Log[rv-1] }
 
 // truth returns what was true at a resourceVersion.
 func (s *State) truth(rv uint8) entries { return s.log().truth(rv) }
@@ -83,5 +83,5 @@ func (s *State) deleted(created uint8) uint8 {
 // genuine reports whether the kube-apiserver ever said that the address belongs to
 // the pod that the write created.
 func (s *State) genuine(address int, created uint8) bool {
-	return created <= s.RV && s.at(created) == write{Pod: s.at(created).Pod, Address: uint8(address)}
+	return created <= s.RV && s.at(created) == Write{Pod: s.at(created).Pod, Address: uint8(address)}
 }

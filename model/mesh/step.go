@@ -9,21 +9,7 @@ package mesh
 
 // Log is what the kube-apiserver has acknowledged, in order: the write at
 // resourceVersion rv is the entry rv-1.
-type Log []write
-
-// The types of the steps, for those who do not explore but follow a history.
-type (
-	Write   = write
-	Replica = replica
-	Agent   = agent
-)
-
-// The phases of a replica, for the same.
-const (
-	Lost       = lost
-	Serving    = serving
-	Writerless = writerless
-)
+type Log []Write
 
 // Refusal is why a step is not enabled, as a clause without its subject. It is
 // empty if the step was taken.
@@ -57,8 +43,8 @@ func (l Log) truth(rv uint8) (e entries) {
 }
 
 // Start is a new pod, with an empty etcd, whose writer lists.
-func (p *replica) Start(l Log) Refusal {
-	if p.Phase != lost {
+func (p *Replica) Start(l Log) Refusal {
+	if p.Phase != Lost {
 		return hasPod
 	}
 	p.list(l, false)
@@ -67,11 +53,11 @@ func (p *replica) Start(l Log) Refusal {
 
 // WriterLists is the list of a writer that starts beside an etcd with content.
 // With sweep it deletes what is not in the list.
-func (p *replica) WriterLists(l Log, sweep bool) Refusal {
+func (p *Replica) WriterLists(l Log, sweep bool) Refusal {
 	switch {
-	case p.Phase == lost:
+	case p.Phase == Lost:
 		return noPod
-	case p.Phase == serving:
+	case p.Phase == Serving:
 		return hasWriter
 	case p.Cut:
 		return cutOff
@@ -82,9 +68,9 @@ func (p *replica) WriterLists(l Log, sweep bool) Refusal {
 
 // list makes a replica's etcd what a list of the kube-apiserver says. Without a
 // sweep, keys stay that an earlier writer left there and that are not in the list.
-func (p *replica) list(l Log, sweep bool) {
+func (p *Replica) list(l Log, sweep bool) {
 	before := p.Etcd
-	p.Phase, p.RV = serving, uint8(len(l))
+	p.Phase, p.RV = Serving, uint8(len(l))
 	p.Etcd = l.truth(p.RV)
 	for address, created := range before {
 		if p.Etcd[address] == 0 && !sweep {
@@ -94,11 +80,11 @@ func (p *replica) list(l Log, sweep bool) {
 }
 
 // Deliver is the replica's watch: it delivers the next write.
-func (p *replica) Deliver(l Log) Refusal {
+func (p *Replica) Deliver(l Log) Refusal {
 	switch {
-	case p.Phase == lost:
+	case p.Phase == Lost:
 		return noPod
-	case p.Phase != serving:
+	case p.Phase != Serving:
 		return noWriter
 	case p.Cut:
 		return cutOff
@@ -115,31 +101,31 @@ func (p *replica) Deliver(l Log) Refusal {
 }
 
 // RestartWriter is the loss of the writer, and not of the etcd beside it.
-func (p *replica) RestartWriter() Refusal {
+func (p *Replica) RestartWriter() Refusal {
 	switch p.Phase {
-	case lost:
+	case Lost:
 		return noPod
-	case writerless:
+	case Writerless:
 		return noWriter
 	}
-	p.Phase = writerless
+	p.Phase = Writerless
 	return ""
 }
 
 // Crash is the loss of the pod and its etcd, or of the etcd's content in the same
 // pod.
-func (p *replica) Crash() Refusal {
-	if p.Phase == lost {
+func (p *Replica) Crash() Refusal {
+	if p.Phase == Lost {
 		return noPod
 	}
-	*p = replica{}
+	*p = Replica{}
 	return ""
 }
 
 // Connect is the agent's connection with a replica that has the number at, beside
 // whatever other source it has. The agent must be unconnected, that is have no etcd to
 // read from.
-func (g *agent) Connect(at int, p *replica, unconnected bool) Refusal {
+func (g *Agent) Connect(at int, p *Replica, unconnected bool) Refusal {
 	if !unconnected {
 		return hasSource
 	}
@@ -151,7 +137,7 @@ func (g *agent) Connect(at int, p *replica, unconnected bool) Refusal {
 }
 
 // accepts reports whether the agent may read from the replica.
-func (g *agent) accepts(p *replica) Refusal {
+func (g *Agent) accepts(p *Replica) Refusal {
 	switch {
 	case !p.reachable():
 		return unreachable
@@ -162,10 +148,10 @@ func (g *agent) accepts(p *replica) Refusal {
 }
 
 // Leave is the end of the agent's connection.
-func (g *agent) Leave() { g.At, g.Deaf = 0, false }
+func (g *Agent) Leave() { g.At, g.Deaf = 0, false }
 
 // Listens reports whether the agent's watch of a replica's etcd delivers.
-func (g *agent) Listens() Refusal {
+func (g *Agent) Listens() Refusal {
 	switch {
 	case g.At == 0:
 		return noSource
@@ -178,7 +164,7 @@ func (g *agent) Listens() Refusal {
 // Sources is what the agent's sources say: CRDs, as far as its watch of them has
 // come, and p, the replica that it reads, nil if none. With two sources an address
 // belongs to whom the etcd says, and if it says nothing, to whom the CRDs say.
-func (g *agent) Sources(l Log, p *replica) (view entries) {
+func (g *Agent) Sources(l Log, p *Replica) (view entries) {
 	if g.CRD != 0 {
 		view = l.truth(g.CRD)
 	}
@@ -195,7 +181,7 @@ func (g *agent) Sources(l Log, p *replica) (view entries) {
 // Orphaned is what becomes of the agent when the etcd that it reads is emptied in
 // the same pod: it takes it for the same store and waits there, or goes back to
 // CRDs.
-func (g *agent) Orphaned() {
+func (g *Agent) Orphaned() {
 	g.Deaf = g.CRD == 0
 	if !g.Deaf {
 		g.At = 0

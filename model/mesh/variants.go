@@ -14,7 +14,7 @@ func (m *mesh) addDirect(r int) {
 		count: func(s *State) int { return int(s.RV) },
 		do: func(s *State, i int) bool {
 			p := &s.Replicas[r]
-			if p.Phase == lost || p.Held&(1<<i) != 0 || !s.held(i) {
+			if p.Phase == Lost || p.Held&(1<<i) != 0 || !s.held(i) {
 				return false
 			}
 			m.hold(s, r, uint8(i+1))
@@ -42,7 +42,7 @@ func (m *mesh) hold(s *State, r int, rv uint8) {
 	m.settle(s, &s.Replicas[r])
 }
 
-func (m *mesh) settle(s *State, p *replica) {
+func (m *mesh) settle(s *State, p *Replica) {
 	p.Etcd = entries{}
 	for i := uint8(1); i <= s.RV; i++ {
 		if p.Held&(1<<(i-1)) == 0 {
@@ -60,10 +60,10 @@ func (m *mesh) settle(s *State, p *replica) {
 // what the others hold.
 func (m *mesh) startDirect(s *State, r int) bool {
 	p := &s.Replicas[r]
-	if p.Phase != lost {
+	if p.Phase != Lost {
 		return false
 	}
-	p.Phase = serving
+	p.Phase = Serving
 	for other := range s.Replicas {
 		p.Held |= s.Replicas[other].Held
 	}
@@ -75,12 +75,12 @@ func (m *mesh) startDirect(s *State, r int) bool {
 // which say which pod has an address, and one of identities, which say what a pod
 // may do. Kubernetes orders neither with the other.
 func (m *mesh) addCentral(r int) {
-	add := func(name, what string, position func(*replica) *uint8) {
+	add := func(name, what string, position func(*Replica) *uint8) {
 		m.add(action{
 			name: fmt.Sprintf("%s(r%d)", name, r), kind: progress,
 			do: func(s *State, _ int) bool {
 				p := &s.Replicas[r]
-				if p.Phase != serving || *position(p) == s.RV {
+				if p.Phase != Serving || *position(p) == s.RV {
 					return false
 				}
 				before := s.computed(p)
@@ -98,14 +98,14 @@ func (m *mesh) addCentral(r int) {
 			},
 		})
 	}
-	add("DeliverEndpoint", "endpoints", func(p *replica) *uint8 { return &p.RV })
-	add("DeliverIdentity", "identities", func(p *replica) *uint8 { return &p.Identities })
+	add("DeliverEndpoint", "endpoints", func(p *Replica) *uint8 { return &p.RV })
+	add("DeliverIdentity", "identities", func(p *Replica) *uint8 { return &p.Identities })
 }
 
 // computed is the join of what the replica's two watches have delivered: an
 // address has the identity of the pod that the endpoints name, as far as that pod
 // has one.
-func (s *State) computed(p *replica) (e entries) {
+func (s *State) computed(p *Replica) (e entries) {
 	var identity [maxObjects]uint8 // by pod: the write that created it
 	for i := uint8(1); i <= p.Identities; i++ {
 		w := s.at(i)

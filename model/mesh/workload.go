@@ -18,15 +18,15 @@ func (m *mesh) writes(*State) int {
 }
 
 // choice is the write number i and, in mode direct, who acknowledges it.
-func (m *mesh) choice(i int) (w write, by int) {
+func (m *mesh) choice(i int) (w Write, by int) {
 	if m.mode.Base == mode.Direct {
 		i, by = i/m.Replicas, i%m.Replicas
 	}
 	if i < m.Objects {
-		return write{Pod: uint8(i), Delete: true}, by
+		return Write{Pod: uint8(i), Delete: true}, by
 	}
 	i -= m.Objects
-	return write{Pod: uint8(i / m.Objects), Address: uint8(i % m.Objects)}, by
+	return Write{Pod: uint8(i / m.Objects), Address: uint8(i % m.Objects)}, by
 }
 
 // addWorkload adds the writes. Nobody has to write: the workload may end anywhere.
@@ -36,7 +36,7 @@ func (m *mesh) addWorkload() {
 		do: func(s *State, i int) bool {
 			w, by := m.choice(i)
 			w, possible := m.admit(s, w)
-			if !possible || m.mode.Base == mode.Direct && s.Replicas[by].Phase == lost {
+			if !possible || m.mode.Base == mode.Direct && s.Replicas[by].Phase == Lost {
 				return false
 			}
 			s.Log[s.RV] = w
@@ -70,7 +70,7 @@ func (m *mesh) addWorkload() {
 // are interchangeable, so they are deleted in the order of their numbers. What
 // a pod is called matters only where replicas find its identity by its name, so
 // elsewhere the first of those that do not live is created.
-func (m *mesh) admit(s *State, w write) (write, bool) {
+func (m *mesh) admit(s *State, w Write) (Write, bool) {
 	now := s.truth(s.RV)
 	var lives [maxObjects]bool
 	deletes := 0
@@ -102,7 +102,7 @@ func (m *mesh) admit(s *State, w write) (write, bool) {
 // last is the resourceVersion of the last write that the bounds allow.
 func (b Bounds) last() uint8 { return uint8(2*b.Objects + b.Reuses) }
 
-func (w write) String() string {
+func (w Write) String() string {
 	if w.Delete {
 		return fmt.Sprintf("pod p%d is deleted, %s is free", w.Pod, ip(int(w.Address)))
 	}

@@ -44,3 +44,15 @@ func TestUnfiredFaultsAreNamed(t *testing.T) {
 	v := Check(index.New(&history.History{Records: records}), Config{})
 	require.Equal(t, []Unfired{{3, "replica-loss", "r2 did not exist"}}, v.Unfired)
 }
+
+// A fault that happened and did nothing is no fault that the run survived.
+func TestIdleFaultsAreNamed(t *testing.T) {
+	records, err := history.Parse(`1.0 world fault partition r0 value=x op=cut peer=k0 rev=3
+1.0 world fault reset a0 value=x op=connections-reset peer=r0 rev=4
+1.0 world effect reset a0 value=connections-reset:2 op=connections-reset peer=r0 rev=4
+2.0 world effect partition r0 value=cut:0 op=cut peer=k0 rev=3
+`)
+	require.NoError(t, err)
+	v := Check(index.New(&history.History{Records: records}), Config{})
+	require.Equal(t, []Unfired{{3, "partition", "cut:0"}}, v.Idle)
+}

@@ -32,6 +32,7 @@ func leasesBroken() *Run {
 				{Property: "load", Outcome: checker.Unknown, Evidence: "nothing", Measures: []checker.Measure{{Name: "requests", N: 3, P50: 1.5, P99: 2, Max: 2}}},
 			},
 			Unfired: []checker.Unfired{{Fault: 1, Kind: "reset", Why: "nobody was there"}},
+			Idle:    []checker.Unfired{{Fault: 2, Kind: "partition", Why: "cut:0"}},
 		},
 	}
 }

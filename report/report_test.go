@@ -322,3 +322,11 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 	require.Contains(t, b.String(), "\n  n/a       leases     no lease\n  MISTAKE   staleness  wrong\n")
 	require.Contains(t, b.String(), "\npromise     leases not applicable, staleness not judged, owner not judged\n")
 }
+
+func TestIdleFaultsAreCounted(t *testing.T) {
+	run := broken()
+	run.Verdict.Idle = []checker.Unfired{{Fault: 2, Kind: "partition", Why: "cut:0"}, {Fault: 5, Kind: "reset", Why: "connections-reset:0"}}
+	var b strings.Builder
+	require.NoError(t, WriteVerdict(&b, run, Style{}))
+	require.Contains(t, b.String(), "idle        2 faults took effect and did nothing, so that nothing was survived: 2 (partition), 5 (reset)\n")
+}

@@ -70,6 +70,11 @@ var faultMarks = []Mark{
 		before:   func(*world, *history.Record) bool { return true },
 	},
 	{
+		Name: "fault-idle", verbs: on(history.Fault),
+		Sentence: "a fault took effect and did nothing",
+		before:   func(w *world, _ *history.Record) bool { return !w.faults.ahead[0].Did },
+	},
+	{
 		Name: "end-unsettled", verbs: on(history.Phase),
 		Sentence: "the run ended at its bound, without having settled",
 		before:   func(_ *world, r *history.Record) bool { return r.Key == "end" && r.Value == "bound" },

@@ -258,13 +258,14 @@ var faultStories = func() map[string]story {
 		"faults-operator-and-replica": {pair("o0", "r0"), pair("o0", "k0")},
 		"fault-by-trigger":            {`1 world fault pause r0 value="when a0 connects: r0 is paused" op=cut rev=1` + "\n", pair("r0", "r1")},
 		"fault-before-complete-boot":  {agents + "4 world fault pause r0 value=x op=cut rev=1\n", full + "3 a0 up agent - inc=1\n3 a0 synced endpoint - value=synced inc=1\n4 world fault pause r0 value=x op=cut rev=1\n"},
+		"fault-idle":                  {"1 world fault pause r0 value=x op=cut rev=1\n2 world effect pause r0 value=cut:0 rev=1\n", pair("r0", "r1")},
 		"fault-unfired":               {"1 world unfired pause r0 value=x rev=1\n", pair("r0", "r1")},
 		"end-unsettled":               {"1 world phase - end value=bound\n", "1 world phase - end value=settled\n"},
 	}
 	for _, kind := range kindsOfFaults {
 		happens := full + "4 world fault " + kind + " r0 value=x rev=1\n"
 		connects := "14 a0 connect - - peer=r0 store=s0\n"
-		stories["happened."+kind] = story{happens, full}
+		stories["happened."+kind] = story{happens, happens + "4 world effect " + kind + " r0 value=cut:0 rev=1\n"}
 		stories["connected-under."+kind] = story{
 			happens + "4 world heal " + kind + " r0 value=x rev=1\n" + connects,
 			happens + "4 world heal " + kind + " r0 value=x rev=1\n14.1 a0 connect - - peer=r0 store=s0\n",

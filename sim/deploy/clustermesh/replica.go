@@ -124,6 +124,7 @@ func (r *replica) startPod() {
 		<-r.stopped
 		r.stopped = nil
 	}
+	r.keys = 0
 	deploy.Must(r.StartPod(r.writerDown == 0))
 	if r.etcdDown > 0 {
 		r.Etcd.Kill()

@@ -8,13 +8,7 @@ import (
 
 // apply brings the world to the state after a record.
 func (w *world) apply(r *history.Record) {
-	w.now = r.At
 	switch r.Verb {
-	case history.Phase:
-		w.phase = r.Key
-		if r.Key == "churn" {
-			w.churn = r.At
-		}
 	case history.Fault:
 		if f := w.faults.begin(); f.Is(disturb.RevisionsLost) {
 			for _, host := range f.Hosts {
@@ -55,7 +49,7 @@ func (w *world) applyProcess(r *history.Record) {
 		host.store = w.makeStore(r.Store, host)
 		if up {
 			if host.etcds++; host.etcds == 1 {
-				host.born = r.At
+				host.born = w.record
 			}
 		} else {
 			host.store.left = r.At
@@ -156,7 +150,7 @@ func (w *world) updateReach() {
 		host.cutOff = !w.reachesKube(host.name)
 		away := !host.writer.up || host.cutOff || w.faults.frozen(host.name)
 		if away && !host.writer.away {
-			host.writer.since = w.now
+			host.writer.since = w.history.Records[w.record].At
 		}
 		host.writer.away = away
 	}

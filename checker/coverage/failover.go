@@ -77,7 +77,7 @@ var failoverMarks = []Mark{
 		Name: "failover-to-new-replica", verbs: on(history.Connect),
 		Sentence: "an agent failed over to a replica that was started during the churn",
 		before: failoverTo(func(w *world, host *replica) bool {
-			return w.churning() && host.born > w.churn
+			return w.churning() && host.born > int32(w.churn)
 		}),
 	},
 	{

@@ -15,9 +15,8 @@ import (
 type world struct {
 	history  *index.Index
 	record   int32 // the one that is looked at
-	now      time.Duration
-	phase    string
-	churn    time.Duration // when the churn began
+	churn    int   // the record with which the churn begins
+	heal     int   // and that with which it ends
 	replicas map[string]*replica
 	agents   map[string]*agent
 	stores   map[string]*store
@@ -39,7 +38,7 @@ type replica struct {
 	ready     bool
 	cutOff    bool          // from every kube-apiserver
 	etcds     int           // that were started
-	born      time.Duration // when the first was
+	born      int32         // the record by which the first was
 	compacted time.Duration // when a fault last made the etcd compact
 }
 
@@ -116,8 +115,9 @@ func canaryOf(key string) (int, bool) {
 
 // newWorld returns the world before the first record of a history.
 func newWorld(x *index.Index) *world {
+	churn, heal := x.Churn()
 	return &world{
-		history: x, replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
+		history: x, churn: churn, heal: heal, replicas: map[string]*replica{}, agents: map[string]*agent{}, stores: map[string]*store{}, kubes: map[string]*kube{},
 		leaders: map[string]bool{}, faults: faults{ahead: x.Faults, last: map[string]time.Duration{}}, entries: map[int32]*entry{}, views: index.NewEnding(x.Views), events: x.Views.Events,
 	}
 }
@@ -196,7 +196,7 @@ func (a *agent) connected() bool { return len(a.open) > 0 }
 // filling tells whether the first sync of the store is not complete.
 func (s *store) filling() bool { return s == nil || s.canaries != allKinds }
 
-func (w *world) churning() bool { return w.phase == "churn" }
+func (w *world) churning() bool { return int(w.record) >= w.churn && int(w.record) < w.heal }
 
 // count returns how many replicas are as asked.
 func (w *world) count(is func(*replica) bool) (n int) {

@@ -55,7 +55,7 @@ func (x *Index) Projections() *Projections {
 }
 
 func project(x *Index) *Projections {
-	p := &Projections{Index: x, End: -1}
+	p := &Projections{Index: x, End: int32(x.Phase("end"))}
 	b := projector{Projections: p, keys: map[EntryKey]*Key{}, replicas: map[string]*Replica{}, agents: map[string]*Agent{}}
 	for i := range x.Records {
 		b.add(int32(i), &x.Records[i])
@@ -105,10 +105,6 @@ func (b *projector) add(i int32, r *history.Record) {
 	case history.Write:
 		if r.Kind == "Namespace" && r.Op == "create" {
 			b.Namespaces = append(b.Namespaces, i)
-		}
-	case history.Phase:
-		if r.Key == "end" {
-			b.End = i
 		}
 	}
 }

@@ -48,7 +48,7 @@ func findings(t *testing.T, dir string) map[string]*corpus.Finding {
 
 const (
 	ghost = "integrity.identity.writer-restart"
-	crash = "harness.crash-panic-the-fake-worker-crashes-with-an-agent-in-simrun-fakeworker"
+	crash = "harness.crash-panic-the-fake-worker-crashes-with-an-agent"
 )
 
 func TestCampaign(t *testing.T) {

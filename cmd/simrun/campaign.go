@@ -71,11 +71,8 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	kept, err := corpus.Open(s.dir)
-	if errors.Is(err, corpus.ErrBusy) {
-		return 0, &usageError{err}
-	}
 	if err != nil {
-		return 0, err
+		return 0, &usageError{err}
 	}
 	defer kept.Close()
 	state, err := corpus.ReadState(s.dir)

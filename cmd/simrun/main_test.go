@@ -400,6 +400,7 @@ func TestBadUsage(t *testing.T) {
 		"campaign 7":                       `there is an argument "7" that belongs to no flag; simrun help campaign shows examples`,
 		"campaign -for 0s":                 "-for 0s: want a time such as 10m",
 		"campaign -shrink -1s":             "-shrink -1s: want a time such as 30s, or 0 to keep plans as they are drawn",
+		"campaign -corpus /proc/c":         "mkdir /proc/c: no such file or directory",
 		"campaign -corpus=":                "-corpus needs the name of a directory",
 		"campaign -replay -base 3":         "-replay and -base exclude each other: it runs the plans of the corpus, once each",
 		"campaign -replay -corpus dir":     "-corpus dir: there are no findings to replay; simrun campaign -corpus dir makes some",

@@ -26,6 +26,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // protobufClientset talks as Cilium's client does to built-in kinds.
@@ -74,7 +75,7 @@ func TestCiliumClientsetRoundTrip(t *testing.T) {
 			Endpoints: []v2alpha1.CoreCiliumEndpoint{{Name: "web-0", IdentityID: 65537}},
 		}, metav1.CreateOptions{})
 		require.NoError(t, err)
-		settle(time.Second)
+		simtest.Pass(time.Second)
 
 		gotID, err := v2.CiliumIdentities().Lister().Get("65537")
 		require.NoError(t, err)
@@ -110,7 +111,7 @@ func TestCiliumClientsetRoundTrip(t *testing.T) {
 		_, err = c.CiliumV2().CiliumNetworkPolicies("").List(ctx, metav1.ListOptions{})
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
 
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		rest, err := v2.CiliumIdentities().Lister().List(labels.Everything())
 		require.NoError(t, err)
 		require.Empty(t, rest)
@@ -229,18 +230,18 @@ func TestLeaderElection(t *testing.T) {
 			return cancel
 		}
 		first := candidate("a")
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		second := candidate("b")
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 		require.Equal(t, "a", <-leaders)
 		require.Empty(t, leaders)
 		first()
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 		require.Equal(t, "b", <-leaders)
 		var lease coordinationv1.Lease
 		require.NoError(t, w.store.Get("Lease", "kube-system", "operator").Decode(&lease))
 		require.Equal(t, "b", *lease.Spec.HolderIdentity)
 		second()
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 	})
 }

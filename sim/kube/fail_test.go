@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/meshcheck/meshcheck/sim/kube"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // What client-go makes of the failures is what its users look at.
@@ -92,7 +93,7 @@ func TestFrozenCacheThaws(t *testing.T) {
 		w.server.SetLag(1000 * time.Hour)
 		for i := range 3 {
 			w.create(identity(fmt.Sprint(100+i), "web"))
-			settle(time.Minute)
+			simtest.Pass(time.Minute)
 		}
 		require.Equal(t, http.StatusOK, w.do("DELETE", identities+"/100", "").code)
 		w.create(identity("100", "db"))

@@ -20,6 +20,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // A step of a script that runs on this package's server and on client-go's fake
@@ -174,11 +175,11 @@ func run(t testing.TB, src source, kind string, script []step, rest func(i int) 
 	for i, s := range script {
 		src.do(s)
 		if rest(i) {
-			settle(2 * time.Minute)
+			simtest.Pass(2 * time.Minute)
 			seen = append(seen, contents(store))
 		}
 	}
-	settle(2 * time.Minute)
+	simtest.Pass(2 * time.Minute)
 	seen = append(seen, contents(store))
 	cancel()
 	<-done

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -25,14 +24,11 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
-	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
-func TestMain(m *testing.M) {
-	kubeclient.Fit()
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { simtest.Main(m) }
 
 // world is a store with one server, k0, behind a network without delays, and clients on w0.
 type world struct {
@@ -303,12 +299,6 @@ func (w *world) move(host string) {
 func (w *world) reset() {
 	w.net.Host("w0")
 	w.net.Reset("w0", w.serving())
-}
-
-// settle lets everything happen that happens within a span of virtual time.
-func settle(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
 }
 
 func sorted(s []string) []string {

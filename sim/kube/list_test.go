@@ -13,6 +13,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/cacher"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // seedIdentities creates identities 100 to 100+n-1, at the versions 6 to 5+n.
@@ -25,7 +26,7 @@ func seedIdentities(w *world, n int) {
 func TestListVersions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: 2 * time.Second}})
-		settle(10 * time.Second)
+		simtest.Pass(10 * time.Second)
 		seedIdentities(w, 3) // at 6, 7, 8, seen by the cache in 2 s
 		query := func(q string) response { return w.do("GET", identities+"?"+q, "") }
 
@@ -82,16 +83,16 @@ func TestHistoryIsForgottenAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		seedIdentities(w, 1)
-		settle(3 * time.Minute)
+		simtest.Pass(3 * time.Minute)
 		w.create(identity("101", "web"))
 		exact := func(rv string) int {
 			return w.do("GET", identities+"?resourceVersionMatch=Exact&resourceVersion="+rv, "").code
 		}
 		require.Equal(t, http.StatusOK, exact("1"))
-		settle(2*time.Minute + time.Second)
+		simtest.Pass(2*time.Minute + time.Second)
 		require.Equal(t, http.StatusGone, exact("5"))
 		require.Equal(t, http.StatusOK, exact("6"))
-		settle(time.Hour)
+		simtest.Pass(time.Hour)
 		require.Equal(t, http.StatusGone, exact("6"))
 		require.Equal(t, http.StatusOK, exact("7"), "the present is never forgotten")
 	})

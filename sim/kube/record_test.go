@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // lines are the records since the last call without time, actor and client. Of the
@@ -130,7 +131,7 @@ func TestRecordsOfReads(t *testing.T) {
 func TestRecordsSayWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Name: "k0", Intercept: func(context.Context, *kube.Request) *kube.Fail { return &kube.Fail{Delay: 2 * time.Second} }})
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		body := w.do("GET", "/healthz", "").body
 		require.Len(t, body, 2)
 		require.Equal(t, []string{"3.000000000 k0 request - /healthz op=discovery peer=w0 from=1.000000000 bytes=2"}, w.recorded())
@@ -165,7 +166,7 @@ func TestRecordsOfWatches(t *testing.T) {
 			"request Pod ns2/c op=delete rv=9 bytes",
 			"event Pod - value=DELETED:ns2/c:9 id=2 bytes",
 		}, w.lines())
-		settle(90 * time.Second)
+		simtest.Pass(90 * time.Second)
 		require.Equal(t, []string{"event Pod ns1 value=BOOKMARK:9 id=1 bytes", "unwatch Pod - value=timeout id=2"}, w.lines())
 		o.cancel()
 		require.Equal(t, []string{"unwatch Pod ns1 value=client id=1"}, w.lines())

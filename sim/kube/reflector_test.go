@@ -19,6 +19,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 // A mode is how client-go's reflector gets its initial state.
@@ -158,16 +159,16 @@ func TestReflectorConverges(t *testing.T) {
 						w.create(pod("ns1", fmt.Sprint("web-", i), "n0"))
 					}
 					store := reflect(t, podListerWatcher(w.clientset()), &corev1.Pod{}, m)
-					settle(5 * time.Second)
+					simtest.Pass(5 * time.Second)
 					for round := range 4 {
 						churn(w, round)
 						s.fault(w, round)
-						settle(20 * time.Second)
+						simtest.Pass(20 * time.Second)
 					}
 					// A reflector that asks for pages lists at the version it has
 					// seen, which the store serves as long as it knows it: after a
 					// 410 it goes round in circles until that version is forgotten.
-					settle(2 * storage.DefaultHistory)
+					simtest.Pass(2 * storage.DefaultHistory)
 					require.Equal(t, present(w.store, "Pod"), contents(store))
 					require.NotEmpty(t, contents(store))
 				})
@@ -185,16 +186,16 @@ func TestMoveToAStaleReplica(t *testing.T) {
 		stale := &world{t: t, store: fresh.store, net: fresh.net, host: "k1"}
 		stale.start(kube.Config{Name: "k1", Cache: cacher.Config{Lag: 10 * time.Minute}})
 		t.Cleanup(stale.stop)
-		settle(time.Hour)
+		simtest.Pass(time.Hour)
 
 		for i := range 3 {
 			fresh.create(pod("ns1", fmt.Sprint("web-", i), "n0"))
 		}
-		settle(11 * time.Minute) // both know the three pods
+		simtest.Pass(11 * time.Minute) // both know the three pods
 		running := reflect(t, podListerWatcher(fresh.clientset()), &corev1.Pod{}, plain)
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		require.Equal(t, http.StatusOK, fresh.do("DELETE", "/api/v1/namespaces/ns1/pods/web-0", "").code)
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		want := []string{"ns1/web-1 ", "ns1/web-2 "}
 		require.Equal(t, want, contents(running))
 
@@ -203,12 +204,12 @@ func TestMoveToAStaleReplica(t *testing.T) {
 		fresh.net.Reset("w0", "k0")
 		restarted := reflect(t, podListerWatcher(fresh.clientset()), &corev1.Pod{}, plain)
 		restartedStreaming := reflect(t, podListerWatcher(fresh.clientset()), &corev1.Pod{}, streaming)
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 		require.Equal(t, want, contents(running))
 		require.Equal(t, []string{"ns1/web-0 ", "ns1/web-1 ", "ns1/web-2 "}, contents(restarted), "a deleted pod lives again")
 		require.NotEqual(t, []string{"ns1/web-0 ", "ns1/web-1 ", "ns1/web-2 "}, contents(restartedStreaming), "a streaming list is consistent")
 
-		settle(15 * time.Minute)
+		simtest.Pass(15 * time.Minute)
 		for _, s := range []cache.Store{running, restarted, restartedStreaming} {
 			require.Equal(t, want, contents(s))
 		}
@@ -243,10 +244,10 @@ func TestSharedInformerWithSelector(t *testing.T) {
 		move("b", "n0")
 		move("a", "n1")
 		move("b", "n0")
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		require.Equal(t, []string{"add a", "add b", "delete a"}, events)
 		require.Equal(t, []string{"ns1/b"}, inf.GetIndexer().ListKeys())
 		cancel()
-		settle(time.Second)
+		simtest.Pass(time.Second)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
 func TestWatchFromVersions(t *testing.T) {
@@ -76,7 +77,7 @@ func TestLeavingObjectIsShownAsItMatched(t *testing.T) {
 		w.create(identity("100", "web"))
 		o := w.watch(identities + "?watch=true&resourceVersion=6&labelSelector=app%3Dweb")
 		w.do("PATCH", identities+"/100", `{"metadata":{"labels":{"app":"db"}}}`, "Content-Type", "application/merge-patch+json")
-		settle(0)
+		simtest.Pass(0)
 		ev := <-o.events
 		require.Equal(t, "DELETED", ev.Type)
 		require.Equal(t, "7", ev.Object.Metadata.ResourceVersion, "the version of the change")
@@ -88,7 +89,7 @@ func TestStreamingList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: time.Second}})
 		const stream = identities + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 		seedIdentities(w, 2)
 		old := w.watch(stream + "&resourceVersion=0")
 		require.Equal(t, []string{"BOOKMARK 5 initial-events-end"}, old.got(), "at any version: the cache's")
@@ -104,7 +105,7 @@ func TestStreamingList(t *testing.T) {
 		none := w.watch(identities + "?watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=0")
 		require.Empty(t, none.got())
 		w.create(identity("102", "web"))
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		for _, o := range []*watcher{old, fresh, none} {
 			require.Equal(t, []string{"ADDED 102 8"}, o.got())
 		}
@@ -117,17 +118,17 @@ func TestBookmarksAndTimeout(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		with := w.watch(identities + "?watch=true&resourceVersion=5&timeoutSeconds=150&allowWatchBookmarks=true")
 		without := w.watch(identities + "?watch=true&resourceVersion=5&timeoutSeconds=150")
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 		require.Empty(t, with.got(), "nothing is newer than where the watch began")
 		w.create(pod("ns1", "a", "n0"))
-		settle(59 * time.Second)
+		simtest.Pass(59 * time.Second)
 		require.Empty(t, with.got())
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		require.Equal(t, []string{"BOOKMARK 6"}, with.got(), "also of other kinds' changes")
-		settle(28 * time.Second)
+		simtest.Pass(28 * time.Second)
 		require.Equal(t, []string{"BOOKMARK 6"}, with.got(), "shortly before the end")
 		require.Empty(t, without.got())
-		settle(2 * time.Second)
+		simtest.Pass(2 * time.Second)
 		require.Equal(t, []string{"end"}, with.got())
 		require.Equal(t, []string{"end"}, without.got())
 		require.Zero(t, w.server.OpenWatches())
@@ -140,7 +141,7 @@ func TestWatchExpiresAtOpen(t *testing.T) {
 		seedIdentities(w, 5) // 6 to 10
 		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8", "ADDED 103 9", "ADDED 104 10"},
 			w.watch(identities+"?watch=true&resourceVersion=5").got(), "young events are kept beyond the number")
-		settle(76 * time.Second)
+		simtest.Pass(76 * time.Second)
 		w.create(identity("110", "web")) // 11: the window is now 9, 10, 11
 		o := w.watch(identities + "?watch=true&resourceVersion=7")
 		require.Equal(t, http.StatusOK, o.code)
@@ -177,14 +178,14 @@ func TestFaultsEndWatches(t *testing.T) {
 func TestLagDelaysEventsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: 10 * time.Second}})
-		settle(time.Minute)
+		simtest.Pass(time.Minute)
 		o := w.watch(identities + "?watch=true")
 		w.create(identity("100", "web")) // due in 10 s
-		settle(4 * time.Second)
+		simtest.Pass(4 * time.Second)
 		w.create(identity("101", "web")) // due in 14 s
-		settle(5 * time.Second)
+		simtest.Pass(5 * time.Second)
 		require.Empty(t, o.got())
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		require.Equal(t, []string{"ADDED 100 6"}, o.got())
 		w.server.SetLag(0)
 		require.Equal(t, []string{"ADDED 101 7"}, o.got())
@@ -192,7 +193,7 @@ func TestLagDelaysEventsInOrder(t *testing.T) {
 		require.Equal(t, []string{"ADDED 102 8"}, o.got())
 		w.server.SetLag(20 * time.Minute)
 		w.create(identity("103", "web"))
-		settle(19 * time.Minute)
+		simtest.Pass(19 * time.Minute)
 		require.Empty(t, o.got())
 		w.server.SetLag(time.Minute)
 		require.Equal(t, []string{"ADDED 103 9"}, o.got())
@@ -209,11 +210,11 @@ func TestRestartBehindCatchesUp(t *testing.T) {
 		w.restart(kube.Config{Cache: cacher.Config{StartBehind: 35 * time.Second}}) // at 60 s: the state at 25 s
 		o := w.watch(identities + "?watch=true")
 		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8"}, o.got())
-		settle(2500 * time.Millisecond) // the past of 30 s, at twice the pace
+		simtest.Pass(2500 * time.Millisecond) // the past of 30 s, at twice the pace
 		require.Equal(t, []string{"ADDED 103 9"}, o.got())
-		settle(5 * time.Second)
+		simtest.Pass(5 * time.Second)
 		require.Equal(t, []string{"ADDED 104 10"}, o.got())
-		settle(27500 * time.Millisecond)
+		simtest.Pass(27500 * time.Millisecond)
 		require.Equal(t, []string{"ADDED 105 11"}, o.got())
 		w.create(identity("106", "web"))
 		require.Equal(t, []string{"ADDED 106 12"}, o.got(), "it has caught up")
@@ -253,14 +254,14 @@ func TestWatchOfASleepingClientIsCutOff(t *testing.T) {
 		require.NoError(t, err)
 		for i := range 10 {
 			w.create(identity(fmt.Sprint(100+i), "web"))
-			settle(2 * time.Second)
+			simtest.Pass(2 * time.Second)
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err)
 		body, err := io.ReadAll(resp.Body)
 		require.NoError(t, err, "the stream ends in an orderly way")
 		require.NotContains(t, string(body), `"name":"105"`)
-		settle(0)
+		simtest.Pass(0)
 		require.Zero(t, w.server.OpenWatches())
 	})
 }
@@ -300,7 +301,7 @@ func TestCloseCutsRequestsOff(t *testing.T) {
 			}()
 		}
 		o := w.watch(identities + "?watch=true")
-		settle(time.Second)
+		simtest.Pass(time.Second)
 		w.restart(kube.Config{})
 		require.Error(t, <-errs)
 		require.Error(t, <-errs)

@@ -27,6 +27,17 @@ func remove(at time.Duration, name string) fault.Op {
 	return op(at, fault.PodDelete, fault.Pod{Namespace: "ns", Name: name})
 }
 
+// slow makes the kube-apiserver take its time with the requests for a resource, of one
+// verb or, with "", of all.
+func (w *world) slow(resource, verb string, delay time.Duration) {
+	w.intercept = func(q *kube.Request) *kube.Fail {
+		if q.Resource != resource || verb != "" && q.Verb != verb {
+			return nil
+		}
+		return &kube.Fail{Delay: delay}
+	}
+}
+
 // said returns what is recorded of the operations, in order of their end.
 func (w *world) said() (all []string) {
 	for _, r := range w.Recorded() {
@@ -46,12 +57,7 @@ func (w *world) address(name string) string {
 func TestOperationsOfOtherPodsDoNotWait(t *testing.T) {
 	p := alone(create(0, "p0", "web", "10.0.0.1"), create(time.Second, "p1", "web", "10.0.0.2"), create(2*time.Second, "p2", "web", "10.0.0.3"))
 	simulate(t, p, func(w *world) {
-		w.intercept = func(q *kube.Request) *kube.Fail {
-			if q.Resource == "pods" {
-				return &kube.Fail{Delay: 5 * time.Second}
-			}
-			return nil
-		}
+		w.slow("pods", "", 5*time.Second)
 		simtest.Pass(20 * time.Second)
 		require.True(t, w.isDone())
 		require.NoError(t, w.err)
@@ -66,12 +72,7 @@ func TestOperationsOfOtherPodsDoNotWait(t *testing.T) {
 func TestOperationsOfOnePodComeOneAfterTheOther(t *testing.T) {
 	p := alone(create(0, "p0", "web", "10.0.0.1"), remove(time.Second, "p0"), create(2*time.Second, "p0", "web", "10.0.0.2"))
 	simulate(t, p, func(w *world) {
-		w.intercept = func(q *kube.Request) *kube.Fail {
-			if q.Resource == "pods" && q.Verb == "create" {
-				return &kube.Fail{Delay: 5 * time.Second}
-			}
-			return nil
-		}
+		w.slow("pods", "create", 5*time.Second)
 		simtest.Pass(30 * time.Second)
 		require.NoError(t, w.err)
 		said := w.said()
@@ -90,12 +91,7 @@ func TestNamespaceIsDeletedAfterItsPods(t *testing.T) {
 		p := alone(ops...)
 		p.Options.EndpointSlices = slices
 		simulate(t, p, func(w *world) {
-			w.intercept = func(q *kube.Request) *kube.Fail {
-				if q.Resource == "pods" {
-					return &kube.Fail{Delay: 3 * time.Second}
-				}
-				return nil
-			}
+			w.slow("pods", "", 3*time.Second)
 			simtest.Pass(5 * time.Second)
 			require.NotNil(t, w.Store.Get("Namespace", "", "ns"))
 			require.NotNil(t, w.Store.Get("Pod", "ns", "p1"))
@@ -118,12 +114,7 @@ func TestPodsWaitForTheIdentityThatTheyShare(t *testing.T) {
 	p := alone(create(0, "p0", "web", "10.0.0.1"), create(0, "p1", "web", "10.0.0.2"), remove(10*time.Second, "p0"), remove(10*time.Second, "p1"),
 		create(22*time.Second, "p2", "web", "10.0.0.3"))
 	simulate(t, p, func(w *world) {
-		w.intercept = func(q *kube.Request) *kube.Fail {
-			if q.Resource == "ciliumidentities" {
-				return &kube.Fail{Delay: 4 * time.Second}
-			}
-			return nil
-		}
+		w.slow("ciliumidentities", "", 4*time.Second)
 		simtest.Pass(3 * time.Second)
 		require.Empty(t, w.Store.List("Pod"), "the identity comes first")
 		simtest.Pass(2 * time.Second)

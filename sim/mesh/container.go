@@ -20,7 +20,7 @@ type container struct {
 	signal    <-chan struct{}    // closed by terminate
 	ended     chan struct{}      // closed when its process has ended for good
 
-	writer *writer // the running process, or the last one; guarded by Replica.mu
+	writer *writer // nil in the back-off; guarded by Replica.mu
 }
 
 // StartWriter starts the writer's container in the running pod, and keeps
@@ -80,6 +80,7 @@ func (r *Replica) writerEnded(c *container, err error) bool {
 	if c.ctx.Err() != nil {
 		return false
 	}
+	c.writer = nil
 	down := history.Record{Actor: r.cfg.Etcd.Host, Verb: history.Down, Kind: "writer", Inc: r.writers}
 	if err != nil {
 		down.Err = err.Error()
@@ -123,9 +124,15 @@ func (r *Replica) KillWriter() {
 	if c == nil {
 		return
 	}
-	c.writer.process.Kill()
+	w := c.writer
+	if w != nil {
+		w.process.Kill()
+	}
 	c.kill()
 	r.writer = nil
+	if w == nil {
+		return // it had ended, which is recorded
+	}
 	r.record(history.Record{Actor: r.cfg.Etcd.Host, Verb: history.Down, Kind: "writer", Inc: r.writers})
 	r.synced = false
 	r.updateReady()
@@ -150,7 +157,7 @@ func (r *Replica) terminateWriter(ctx context.Context, c *container) {
 func (r *Replica) PauseWriter() (resume func() int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.writer == nil {
+	if r.writer == nil || r.writer.writer == nil {
 		return func() int64 { return 0 }
 	}
 	return r.writer.writer.process.Pause()

@@ -246,3 +246,17 @@ func TestHostOfARunningServerGoesDown(t *testing.T) {
 		require.Empty(t, w.life())
 	})
 }
+
+// A writer that has ended by itself, and is killed before the kubelet starts it again,
+// ends once.
+func TestKillWriterInItsBackOff(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *testWorld) {
+		w.EndWriter()
+		time.Sleep(5 * time.Second)
+		require.Equal(t, []string{"down writer 1", "unready"}, w.life())
+		w.PauseWriter()()
+		w.KillWriter()
+		time.Sleep(time.Minute)
+		require.Empty(t, w.life())
+	})
+}

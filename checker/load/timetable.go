@@ -1,8 +1,6 @@
 package load
 
 import (
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -100,12 +98,12 @@ func (s *server) second(n int) *second {
 func (t *timetable) record(r *history.Record) {
 	n := secondOf(r.At)
 	switch r.Verb {
-	case history.Up:
-		if r.Kind == "kube" || r.Kind == "etcd" {
+	case history.Up, history.Down:
+		switch {
+		case r.Kind != "kube" && r.Kind != "etcd":
+		case r.Verb == history.Up:
 			t.server(r.Kind, r.Actor).upSince = n
-		}
-	case history.Down:
-		if r.Kind == "kube" || r.Kind == "etcd" {
+		default:
 			t.server(r.Kind, r.Actor).down(n)
 		}
 	case history.Request:
@@ -168,34 +166,26 @@ func (t *timetable) spans(name string) (all []span) {
 // secondsOf returns the seconds of a phase in which servers of a kind were up and did
 // something, and the number of those in which they were up and did nothing.
 func (t *timetable) secondsOf(kind, phase string) (busy []*second, idle int) {
+	spans := t.spans(phase)
 	for _, name := range t.names {
 		if name.kind != kind {
 			continue
 		}
 		s := t.servers[name]
 		for _, up := range s.up {
-			for _, in := range t.spans(phase) {
+			for _, in := range spans {
 				from, to := max(up.from, in.from), min(up.to, in.to)
-				if from > to {
-					continue
+				idle += max(0, to-from+1)
+				for n, did := range s.seconds { // in any order: who asks sorts them
+					if from <= n && n <= to {
+						busy = append(busy, did)
+						idle--
+					}
 				}
-				did := s.between(from, to)
-				busy = append(busy, did...)
-				idle += to - from + 1 - len(did)
 			}
 		}
 	}
 	return busy, idle
-}
-
-// between returns the seconds of a range in which the server did something.
-func (s *server) between(from, to int) (did []*second) {
-	for _, n := range slices.Sorted(maps.Keys(s.seconds)) {
-		if from <= n && n <= to {
-			did = append(did, s.seconds[n])
-		}
-	}
-	return did
 }
 
 // relists returns, for each second in which ten seconds end with a list in them, how

@@ -43,10 +43,7 @@ func (c storeObservation) ofAbsence() *property.Cause {
 	}
 	del := &c.x.in.Records[versions[i].Record]
 	if i > 0 && c.stoodFor(versions[i-1], del.At) {
-		if !c.requested(versions[i]) {
-			return c.expired(versions[i])
-		}
-		return c.ofWrongDelete(i)
+		return c.ofDeletion(i)
 	}
 	if c.prior.Store == c.s.Name {
 		return nil
@@ -67,12 +64,18 @@ func (c storeObservation) ofDeletionHeard() *property.Cause {
 		if !versions[i].Deleted || del.At > c.r.At || c.x.in.Records[before.Record].Value != c.prior.Value || !c.stoodFor(before, del.At) {
 			continue
 		}
-		if !c.requested(versions[i]) {
-			return c.expired(versions[i])
-		}
-		return c.ofWrongDelete(i)
+		return c.ofDeletion(i)
 	}
 	return nil
+}
+
+// ofDeletion explains a loss by the deletion of what was true: its lease had expired, or the
+// writer deleted it.
+func (c storeObservation) ofDeletion(i int) *property.Cause {
+	if del := c.s.Versions[c.key][i]; !c.requested(del) {
+		return c.expired(del)
+	}
+	return c.ofWrongDelete(i)
 }
 
 // requested reports whether a client asked for a deletion of the entry; if none did, a lease

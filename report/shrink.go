@@ -121,6 +121,7 @@ type shrunkJSON struct {
 	Plan           json.RawMessage   `json:"plan"`
 	File           string            `json:"file,omitempty"`
 	Hash           string            `json:"hash"`
+	Code           *Code             `json:"code,omitempty"`
 	Replays        Replays           `json:"replays"` // yes, no or untested
 	Minimal        bool              `json:"minimal"`
 	Note           string            `json:"note,omitempty"`
@@ -145,6 +146,6 @@ func (s *Shrunk) WriteJSON(w io.Writer) error {
 	return WriteLine(w, shrunkJSON{
 		Head("shrink"), s.Name, s.Finding, append([]checker.Finding{}, s.Others...), violation,
 		sizeJSON{s.Before.Decisions(), s.Before}, sizeJSON{s.After.Decisions(), s.After},
-		json.RawMessage(s.Run.Plan.Line()), s.File, s.Run.Hash, s.Replays, s.Minimal, s.Note, s.Runs, s.Failed, s.Elapsed.Seconds(),
+		json.RawMessage(s.Run.Plan.Line()), s.File, s.Run.Hash, s.Run.Code, s.Replays, s.Minimal, s.Note, s.Runs, s.Failed, s.Elapsed.Seconds(),
 	})
 }

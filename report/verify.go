@@ -27,6 +27,7 @@ type Verification struct {
 	Seeds   int           // asked for
 	Elapsed time.Duration // wall time
 	Note    string        // if not empty, why not all seeds were compared
+	Code    *Code         // what ran; nil if that is not known
 
 	equal    int
 	reruns   int
@@ -80,6 +81,9 @@ func (v *Verification) WriteText(w io.Writer) error {
 		text.Thousands(v.Done()), text.Thousands(v.Seeds), text.Thousands(v.equal), text.Thousands(len(v.differ)), text.Thousands(len(v.unsure)), text.Thousands(len(v.failures)))
 	fmt.Fprintf(out, "time      %s of virtual time in %s; runs repeated because a seed had not determined every event: %s\n",
 		v.virtual.Round(time.Second), text.Rounded(v.Elapsed), text.Thousands(v.reruns))
+	if v.Code != nil {
+		fmt.Fprintf(out, "of        %s\n", v.Code)
+	}
 	if v.Note != "" {
 		fmt.Fprintf(out, "note      %s\n", v.Note)
 	}
@@ -107,12 +111,13 @@ func (v *Verification) WriteJSON(w io.Writer) error {
 		Unsure         []Comparison `json:"unsure"`
 		Failures       []Failure    `json:"failures"`
 		Reruns         int          `json:"reruns"`
+		Code           *Code        `json:"code,omitempty"`
 		Note           string       `json:"note,omitempty"`
 		ElapsedSeconds float64      `json:"elapsedSeconds"`
 		VirtualSeconds float64      `json:"virtualSeconds"`
 	}{
 		Head("verify"), v.Seeds, v.Done(), v.equal,
 		append([]Comparison{}, v.differ...), append([]Comparison{}, v.unsure...), append([]Failure{}, v.failures...),
-		v.reruns, v.Note, v.Elapsed.Seconds(), v.virtual.Seconds(),
+		v.reruns, v.Code, v.Note, v.Elapsed.Seconds(), v.virtual.Seconds(),
 	})
 }

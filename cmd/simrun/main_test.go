@@ -271,6 +271,7 @@ func decode(t *testing.T, text string) (lines []map[string]any) {
 func TestVerify(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "verify", "-seeds", "1-4", "-worker", "WORKER")
+	require.Regexp(t, `(?m)^of +go1.*, worker /`, stdout)
 	require.Equal(t, statusHold, status)
 	require.Contains(t, stdout, "verify    4 of 4 seeds: 4 gave the same history twice, 0 gave two, 0 undecided, 0 without a history\n")
 

@@ -91,7 +91,7 @@ func (s *shrinkPlan) run(ctx context.Context, c *console) (int, error) {
 	case result == nil:
 		return c.failed(s.json, plan, err)
 	}
-	result.Name = name
+	result.Name, result.Run.Code = name, c.code(runner)
 	if err := cmp.Or(s.write(c, result), c.keepFirst(&failures)); err != nil {
 		return 0, err
 	}

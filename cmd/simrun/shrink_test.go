@@ -45,6 +45,7 @@ func TestShrink(t *testing.T) {
 	require.Regexp(t, `(?m)^breaks      integrity of identity, at 2.000s: agent a0 .*ghost`, stdout)
 	require.Regexp(t, `(?m)^size        3[0-9]{2} decisions to 1, faults 3 to 1, ops [0-9]+ to 0, pods 40 to 0, agents 6 to 1, replicas 2 to 1, nodes 20 to 1, churn 300s to 1s$`, stdout)
 	require.Regexp(t, `(?m)^search      [0-9]+ runs in .*; nothing more can be left out or simplified$`, stdout)
+	require.Regexp(t, `(?m)^of +go1.*, worker /`, stdout)
 	require.Regexp(t, `(?m)^plan        small.json$`, stdout)
 	require.Regexp(t, `(?m)^replay      simrun -plan small.json -worker /`, stdout)
 

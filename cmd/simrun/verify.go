@@ -42,7 +42,7 @@ func (v *verify) run(ctx context.Context, c *console) (int, error) {
 		virtual time.Duration
 	}
 	start := time.Now()
-	result := report.Verification{Seeds: v.seeds.Count()}
+	result := report.Verification{Seeds: v.seeds.Count(), Code: c.code(runner)}
 	show := func() error {
 		c.progress.show("%s %d of %d seeds twice, %d differ", bar(result.Done(), result.Seeds), result.Done(), result.Seeds, result.Differing())
 		return nil

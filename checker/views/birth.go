@@ -80,16 +80,16 @@ type pendingPods struct {
 	in        *property.Input
 	owners    *ownerIndex
 	Datapaths bool            // the history tells of them
-	lives     [][]index.Event // by agent: its starts and ends
+	starts    [][]index.Event // by agent: its starts and ends
 	changes   *index.Changes
 	buffer    []index.Event // what concerns the pod that is followed
 }
 
 func newPendingPods(in *property.Input, x *ownerIndex) *pendingPods {
-	n := &pendingPods{in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths, changes: in.Views.Changes(), lives: make([][]index.Event, len(in.Views.Agents))}
+	n := &pendingPods{in: in, owners: x, Datapaths: index.EndOf(in.Views).Datapaths, changes: in.Views.Changes(), starts: make([][]index.Event, len(in.Views.Agents))}
 	for _, ev := range in.Views.Events {
 		if ev.What == index.Start || ev.What == index.Stop {
-			n.lives[ev.Agent] = append(n.lives[ev.Agent], ev)
+			n.starts[ev.Agent] = append(n.starts[ev.Agent], ev)
 		}
 	}
 	return n
@@ -149,7 +149,7 @@ func (n *pendingPods) concerning(b *birth) []index.Event {
 	}
 	identity, known := n.in.Views.Number(history.Identity, b.Who.Identity)
 	for agent := range int32(len(n.in.Views.Agents)) {
-		add(n.lives[agent])
+		add(n.starts[agent])
 		add(n.changes.Of(agent, index.View, b.Entry))
 		add(n.changes.Of(agent, index.Datapath, b.Entry))
 		if known && !index.Reserved(b.Who.Identity) {

@@ -31,7 +31,7 @@ type dangle struct {
 type references struct {
 	in      *property.Input
 	slots   *index.Changes
-	lives   [][]change // by agent: its starts and ends, and when it had its complete lists
+	starts  [][]change // by agent: its starts and ends, and when it had its complete lists
 	named   [][]string // by endpoint and claim: the identity that it names
 	Dangles []dangle   // in the order in which they ended
 	shown   int        // endpoints that name an identity
@@ -60,15 +60,15 @@ const (
 // followReferences returns what dangled.
 func followReferences(in *property.Input) *references {
 	v := in.Views
-	x := &references{in: in, lives: make([][]change, len(v.Agents)), named: make([][]string, len(v.Entries)), identities: map[string]bool{}, slots: v.Changes()}
+	x := &references{in: in, starts: make([][]change, len(v.Agents)), named: make([][]string, len(v.Entries)), identities: map[string]bool{}, slots: v.Changes()}
 	for i := range v.Events {
 		if ev := &v.Events[i]; ev.What == index.Start || ev.What == index.Stop {
-			x.lives[ev.Agent] = append(x.lives[ev.Agent], change{Event: ev, of: ofAgent})
+			x.starts[ev.Agent] = append(x.starts[ev.Agent], change{Event: ev, of: ofAgent})
 		}
 	}
 	for _, m := range v.Marks {
 		if m.What == index.Complete {
-			x.lives[m.Agent] = append(x.lives[m.Agent], change{Event: &index.Event{At: m.At, Record: m.Record}, of: ofLists})
+			x.starts[m.Agent] = append(x.starts[m.Agent], change{Event: &index.Event{At: m.At, Record: m.Record}, of: ofLists})
 		}
 	}
 	for id := range v.Entries {
@@ -111,7 +111,7 @@ func (x *references) changes(d dangle) []change {
 		}
 	}
 	if len(all) > 0 {
-		all = append(all, x.lives[d.Agent]...)
+		all = append(all, x.starts[d.Agent]...)
 		slices.SortFunc(all, func(a, b change) int { return cmp.Compare(a.Record, b.Record) })
 	}
 	x.buffer = all

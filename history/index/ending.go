@@ -3,19 +3,19 @@ package index
 // Ending is what every view and datapath holds at one instant, such as when the run
 // ends.
 type Ending struct {
-	Up    []bool  // by agent
-	lives []int32 // by agent: how often it has started or stopped, which empties its view
-	holds []Held  // by slot
+	Up           []bool  // by agent
+	incarnations []int32 // by agent: how often it has started or stopped, which empties its view
+	holds        []Held  // by slot
 	// Datapaths is whether the history tells of datapaths at all.
 	Datapaths bool
 }
 
 // Held is what a slot shows.
 type Held struct {
-	Shown  bool
-	Claim  int32 // as of an event
-	Record int32 // that showed it, or removed what was shown; -1 if none did
-	life   int32 // of the agent, in which it was
+	Shown       bool
+	Claim       int32 // as of an event
+	Record      int32 // that showed it, or removed what was shown; -1 if none did
+	incarnation int32 // of the agent, in which it was
 }
 
 // EndOf plays all views through.
@@ -29,7 +29,7 @@ func EndOf(v *Views) *Ending {
 
 // NewEnding is what views and datapaths hold before anything has happened.
 func NewEnding(v *Views) *Ending {
-	end := &Ending{Up: make([]bool, len(v.Agents)), lives: make([]int32, len(v.Agents)), holds: make([]Held, v.Slots)}
+	end := &Ending{Up: make([]bool, len(v.Agents)), incarnations: make([]int32, len(v.Agents)), holds: make([]Held, v.Slots)}
 	for i := range end.holds {
 		end.holds[i].Record = -1
 	}
@@ -41,9 +41,9 @@ func (end *Ending) Play(ev *Event) {
 	switch ev.What {
 	case Start, Stop:
 		end.Up[ev.Agent] = ev.What == Start
-		end.lives[ev.Agent]++
+		end.incarnations[ev.Agent]++
 	default:
-		end.holds[ev.Slot] = Held{ev.What == Seen, ev.Claim, ev.Record, end.lives[ev.Agent]}
+		end.holds[ev.Slot] = Held{ev.What == Seen, ev.Claim, ev.Record, end.incarnations[ev.Agent]}
 		end.Datapaths = end.Datapaths || ev.Layer == Datapath
 	}
 }
@@ -55,7 +55,7 @@ func (end *Ending) Of(v *Views, agent int32, l Layer, entry int32) Held {
 		return Held{Record: -1}
 	}
 	h := end.holds[slot]
-	if l == View && h.life != end.lives[agent] { // of an incarnation that is gone
+	if l == View && h.incarnation != end.incarnations[agent] { // of an incarnation that is gone
 		return Held{Record: -1}
 	}
 	return h

@@ -61,6 +61,21 @@ func (c faultCase) run(t *testing.T) {
 	c.check(t, h)
 }
 
+// A fault of a process that is down already has done something if the process is down for
+// longer because of it, and only then.
+func TestAFaultOfAProcessThatIsDown(t *testing.T) {
+	t.Parallel()
+	p := quiet(t, 7)
+	for _, span := range [][2]int{{2, 10}, {4, 2}, {6, 20}} {
+		p.Faults = append(p.Faults, at(span[0], fault.Fault{Kind: fault.AgentCrash, Target: "a0", For: seconds(span[1])}))
+	}
+	var did []string
+	for _, f := range index.New(read(t, run(t, p))).Faults {
+		did = append(did, f.Effect)
+	}
+	require.Equal(t, []string{"process-ended:1", "process-ended:0", "process-ended:1"}, did)
+}
+
 func verb(v history.Verb) func(history.Record) bool {
 	return func(r history.Record) bool { return r.Verb == v }
 }

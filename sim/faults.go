@@ -121,11 +121,10 @@ func partitionRing(w *world, _ int, f *fault.Fault) deploy.Effect {
 }
 
 func blackHole(w *world, _ int, f *fault.Fault) deploy.Effect {
-	dead := w.net.BlackHole(f.Target, f.Peer)
+	dead := deploy.Effect{Did: deploy.Did(w.net.BlackHole(f.Target, f.Peer))}
 	e := partition(w, 0, f)
-	held := e.Did
-	e.Did = func() []int64 { return append([]int64{dead}, held()...) }
-	return e
+	dead.Lift = e.Lift
+	return dead.And(func() int64 { return e.Did()[0] })
 }
 
 func reset(w *world, _ int, f *fault.Fault) deploy.Effect {

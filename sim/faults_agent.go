@@ -7,14 +7,12 @@ import (
 )
 
 func agentRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
-	var lifts []func()
-	ended := int64(0)
+	var effects []deploy.Effect
 	for _, name := range f.Hosts() {
 		a := w.agent(name)
-		ended += a.stop(f.Kind == fault.AgentRestart)
-		lifts = append(lifts, a.start)
+		effects = append(effects, deploy.HeldDown(a.stop(f.Kind == fault.AgentRestart), a.start, a.Running))
 	}
-	return deploy.Effect{Lift: deploy.Together(lifts), Did: deploy.Did(ended)}
+	return deploy.All(effects)
 }
 
 func agentSlow(w *world, _ int, f *fault.Fault) deploy.Effect {
@@ -23,8 +21,7 @@ func agentSlow(w *world, _ int, f *fault.Fault) deploy.Effect {
 
 func operatorRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 	o := w.operator(f.Target)
-	ended := o.stop(f.Kind == fault.OperatorRestart)
-	return deploy.Effect{Lift: o.start, Did: deploy.Did(ended)}
+	return deploy.HeldDown(o.stop(f.Kind == fault.OperatorRestart), o.start, func() bool { return o.down == 0 })
 }
 
 func leaderChange(w *world, _ int, _ *fault.Fault) deploy.Effect {

@@ -13,16 +13,12 @@ import (
 
 func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
-	ended, behind := k.stop(), int64(0)
-	return deploy.Effect{
-		Lift: func() { behind = k.start(f.Lag.Std()) },
-		Did: func() []int64 {
-			if f.Lag == 0 {
-				return []int64{ended}
-			}
-			return []int64{ended, behind}
-		},
+	var behind int64
+	e := deploy.HeldDown(k.stop(), func() { behind = k.start(f.Lag.Std()) }, k.up)
+	if f.Lag > 0 {
+		e = e.And(func() int64 { return behind })
 	}
+	return e
 }
 
 // kubeLoss takes a kube-apiserver away. In silence, its Service goes on naming it
@@ -30,13 +26,13 @@ func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 func kubeLoss(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
 	if f.How != fault.Silent {
-		return deploy.Effect{Did: deploy.Did(k.stop()), Lift: func() { k.start(0) }}
+		return deploy.HeldDown(k.stop(), func() { k.start(0) }, k.up)
 	}
 	up := w.net.Down(f.Target)
-	return deploy.Effect{Did: deploy.Did(k.stopUnnoticed()), Lift: func() {
+	return deploy.HeldDown(k.stopUnnoticed(), func() {
 		up()
 		k.start(0)
-	}}
+	}, k.up)
 }
 
 // frozen is a lag that no run reaches.

@@ -147,6 +147,8 @@ type apiserver struct {
 
 func newAPIServer(w *world, name string) *apiserver { return &apiserver{w: w, name: name, down: 1} }
 
+func (k *apiserver) up() bool { return k.down == 0 }
+
 func (k *apiserver) stop() int64 {
 	if k.down++; k.down > 1 {
 		return 0

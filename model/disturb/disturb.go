@@ -9,7 +9,7 @@ type Kind string
 // What is disturbed. A fault of an instant is over at once, as what follows from it is
 // not.
 const (
-	ProcessEnded     Kind = "process-ended"     // processes are ended
+	ProcessEnded     Kind = "process-ended"     // processes are ended, or held down
 	DataLost         Kind = "data-lost"         // an etcd loses its keys
 	ReplicaAdded     Kind = "replica-added"     // there are more replicas
 	WriterFrozen     Kind = "writer-frozen"     // the writer's process lives and does nothing
@@ -34,7 +34,7 @@ const (
 
 // counted is what is counted of each kind, in the plural.
 var counted = map[Kind]string{
-	ProcessEnded:     "processes",
+	ProcessEnded:     "processes ended or held down",
 	DataLost:         "keys",
 	ReplicaAdded:     "replicas",
 	WriterFrozen:     "reads, writes and dials that waited",

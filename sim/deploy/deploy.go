@@ -110,6 +110,42 @@ type Effect struct {
 	Did func() []int64
 }
 
+// HeldDown is the effect of a fault that holds processes down: it has ended so many, or,
+// if they were down already, did something if they start only when it is lifted.
+func HeldDown(ended int64, start func(), up func() bool) Effect {
+	return Effect{
+		Lift: func() {
+			start()
+			if ended == 0 && up() {
+				ended++
+			}
+		},
+		Did: func() []int64 { return []int64{ended} },
+	}
+}
+
+// All is the effect of several that each have one count.
+func All(effects []Effect) Effect {
+	var lifts []func()
+	for _, e := range effects {
+		lifts = append(lifts, e.Lift)
+	}
+	return Effect{Lift: Together(lifts), Did: func() []int64 {
+		sum := int64(0)
+		for _, e := range effects {
+			sum += e.Did()[0]
+		}
+		return []int64{sum}
+	}}
+}
+
+// And adds what else the fault did, known at its beginning or later.
+func (e Effect) And(more func() int64) Effect {
+	did := e.Did
+	e.Did = func() []int64 { return append(did(), more()) }
+	return e
+}
+
 // Did is what a fault did whose effect is known at its beginning.
 func Did(counts ...int64) func() []int64 { return func() []int64 { return counts } }
 

@@ -87,16 +87,16 @@ func (m *Mesh) allReplicasLoss(_ int, f *fault.Fault) deploy.Effect {
 
 // loss ends the pods of replicas; new ones start when it is lifted.
 func (m *Mesh) loss(lost []*replica, how string) deploy.Effect {
-	var processes, keys int64
+	var effects []deploy.Effect
+	keys := int64(0)
 	for _, r := range lost {
-		p, k := r.lose(how)
-		processes, keys = processes+p, keys+k
+		processes, lostKeys := r.lose(how)
+		effects = append(effects, deploy.HeldDown(processes, func() { r.replace(how) }, func() bool { return r.podDown == 0 && !r.gone }))
+		keys += lostKeys
 	}
-	return deploy.Effect{Hosts: names(lost), Did: deploy.Did(processes, keys), Lift: func() {
-		for _, r := range lost {
-			r.replace(how)
-		}
-	}}
+	e := deploy.All(effects).And(func() int64 { return keys })
+	e.Hosts = names(lost)
+	return e
 }
 
 func names(replicas []*replica) (all []string) {
@@ -180,7 +180,7 @@ func (m *Mesh) upgrade(old *replica) {
 }
 
 func writerRestart(r *replica, _ *fault.Fault) deploy.Effect {
-	return deploy.Effect{Did: deploy.Did(r.stopWriter()), Lift: r.startWriter}
+	return deploy.HeldDown(r.stopWriter(), r.startWriter, func() bool { return r.podDown+r.writerDown == 0 })
 }
 
 func writerPause(r *replica, f *fault.Fault) deploy.Effect {
@@ -192,9 +192,9 @@ func writerPause(r *replica, f *fault.Fault) deploy.Effect {
 
 func etcdRestart(r *replica, f *fault.Fault) deploy.Effect {
 	processes, keys := r.stopEtcd(f.Empty)
-	e := deploy.Effect{Did: deploy.Did(processes), Lift: r.startEtcd}
+	e := deploy.HeldDown(processes, r.startEtcd, func() bool { return r.Etcd.Server() != nil })
 	if f.Empty {
-		e.Did = deploy.Did(processes, keys)
+		e = e.And(func() int64 { return keys })
 	}
 	return e
 }

@@ -70,7 +70,7 @@ func TestAFaultOfAProcessThatIsDown(t *testing.T) {
 		p.Faults = append(p.Faults, at(span[0], fault.Fault{Kind: fault.AgentCrash, Target: "a0", For: seconds(span[1])}))
 	}
 	var did []string
-	for _, f := range index.New(read(t, run(t, p))).Faults {
+	for _, f := range index.New(play(t, p)).Faults {
 		did = append(did, f.Effect)
 	}
 	require.Equal(t, []string{"process-ended:1", "process-ended:0", "process-ended:1"}, did)

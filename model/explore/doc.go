@@ -69,6 +69,8 @@
 // for a property that does not say what it reads. What a model declares is
 // believed; its tests should call Audit.
 //
+// Simulate follows random walks through models that are too large.
+//
 // # Limits
 //
 // A state is visited once, and its encoding waits in memory until then. There are

@@ -22,6 +22,7 @@ import (
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
@@ -36,6 +37,8 @@ func Main(m *testing.M) {
 	klog.SetLogger(logr.Discard()) // client-go's tales of lost connections
 	os.Exit(m.Run())
 }
+
+var apiServer = mode.APIServer.Host(0)
 
 // World is a network, in virtual time. Tests add to it what they are about.
 type World struct {
@@ -76,10 +79,10 @@ func Run(t *testing.T, f func(w *World)) {
 // ServeKube starts the kube-apiserver k0; what cfg lacks is the world's.
 func (w *World) ServeKube(cfg kube.Config) {
 	w.T.Helper()
-	cfg.Name = "k0"
+	cfg.Name = apiServer
 	w.Kube = kube.NewServer(w.Store, cfg)
 	w.T.Cleanup(func() { require.NoError(w.T, w.Kube.Close()) })
-	go w.Kube.Serve(w.Listen("k0", 6443)) //nolint:errcheck // it ends with the server or its host
+	go w.Kube.Serve(w.Listen(apiServer, 6443)) //nolint:errcheck // it ends with the server or its host
 }
 
 // Listen opens a port of a host.

@@ -75,7 +75,7 @@ type Options struct {
 	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of the writer's leases in its etcd; 25 s or more; zero: 15 minutes, Cilium's default
 	Preempt            int      `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
 	// Stall makes one in so many places in the code one at which goroutines lose their
-	// CPU for 50 µs to 100 ms, until the heal; 0: none, or those of Plan.Stalls.
+	// CPU for 50 µs to 51 ms, until the heal; 0: none, or those of Plan.Stalls.
 	Stall int `json:"stall,omitempty"`
 }
 

@@ -191,7 +191,7 @@ func TestStall(t *testing.T) {
 		var drawn []stalled
 		race(1, nil, func(function string, offset, _, _ uintptr, visit uint32, ns int64) {
 			drawn = append(drawn, stalled{function, offset, visit, ns})
-			if ns < int64(50*time.Microsecond) || ns > int64(103*time.Millisecond) {
+			if ns < int64(50*time.Microsecond) || ns > int64(52*time.Millisecond) {
 				t.Errorf("a stall of %d ns", ns)
 			}
 		})

@@ -10,8 +10,8 @@ import (
 )
 
 // Describe tells a reader in a few lines what a plan does: mode, topology,
-// workload, and one sentence for each fault at its virtual time since the start
-// of the churn phase, which is that from which its trigger is armed if it has one.
+// workload, and one sentence for each fault, with its number, at its virtual time since
+// the start of the churn phase, which is that from which its trigger is armed if it has one.
 func Describe(p *Plan) string {
 	var b strings.Builder
 	endpoints := "CiliumEndpoints"
@@ -48,9 +48,20 @@ func Describe(p *Plan) string {
 	fmt.Fprintf(&b, "limits    writer %d requests/s (%d at the start), agent %d requests/s%s\n",
 		p.Options.WriterQPS, p.Options.WriterBootstrapQPS, p.Options.AgentQPS, lease)
 	fmt.Fprintf(&b, "workload  %s\n", describeWorkload(p))
-	fmt.Fprintf(&b, "faults    %d; then the heal, and all views must converge within %s", len(p.Faults), p.Settle)
+	var hosts []string
+	for _, role := range p.InMode().Roles() {
+		if role != mode.Operator || p.Topology.Operators > 0 {
+			hosts = append(hosts, role.Host(0)+" "+role.Meaning())
+		}
+	}
+	fmt.Fprintf(&b, "hosts     %s\n", strings.Join(hosts, ", "))
+	from := ""
+	if len(p.Faults) > 0 {
+		from = ", at times from the start of the churn"
+	}
+	fmt.Fprintf(&b, "faults    %d%s; then the heal, and all views must converge within %s", len(p.Faults), from, p.Settle)
 	for i := range p.Faults {
-		fmt.Fprintf(&b, "\n%10.3fs  %s", seconds(p.Faults[i].At), p.Faults[i].Sentence())
+		fmt.Fprintf(&b, "\n%10.3fs  (%d) %s", seconds(p.Faults[i].At), i+1, p.Faults[i].Sentence())
 	}
 	for _, s := range p.Stalls {
 		fmt.Fprintf(&b, "\n%11s  %s", "stall", s.Sentence())

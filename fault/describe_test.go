@@ -13,11 +13,12 @@ func TestDescribe(t *testing.T) {
 topology  1 kube-apiserver, 2 replicas, 2 agents, 4 nodes; latency 200us to 2ms
 limits    writer 50 requests/s (10000 at the start), agent 20 requests/s
 workload  1 pod in 1 namespace at the start; 6 ops in 60s: 1 pod-create, 1 pod-delete, 1 pod-relabel, 1 node-create, 1 node-delete, 1 namespace-delete
-faults    4; then the heal, and all views must converge within 360s
-    10.000s  replica r0 is lost; 5s later a new one starts with an empty etcd
-    12.000s  messages from a0 to r1 are lost for 5s
-    20.000s  the connections between r1 and k0 are reset
-    30.000s  kube-apiserver k0 restarts after 5s; its watch cache starts 10s behind`, Describe(p))
+hosts     k0 a kube-apiserver, r0 a replica, a0 an agent, w0 the workload's clients
+faults    4, at times from the start of the churn; then the heal, and all views must converge within 360s
+    10.000s  (1) replica r0 is lost; 5s later a new one starts with an empty etcd
+    12.000s  (2) messages from a0 to r1 are lost for 5s
+    20.000s  (3) the connections between r1 and k0 are reset
+    30.000s  (4) kube-apiserver k0 restarts after 5s; its watch cache starts 10s behind`, Describe(p))
 }
 
 func TestEveryKindHasASentence(t *testing.T) {

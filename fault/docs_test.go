@@ -26,7 +26,8 @@ func TestDocs(t *testing.T) {
 func markdown() string {
 	var b strings.Builder
 	b.WriteString("# Faults and triggers\n\nWritten by `go test ./fault -run Docs -update`; `simrun faults` prints the same.\n" +
-		"[plan.md](plan.md) says how they stand in a plan.\n")
+		"[plan.md](plan.md) says how they stand in a plan,\n" +
+		"whose times count from the start of the churn.\n")
 	class := Class("")
 	for i := range Specs {
 		s := &Specs[i]

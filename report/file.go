@@ -22,7 +22,9 @@ type verdictFile struct {
 	Version   int             `json:"version"`
 	Name      string          `json:"name"` // of what was judged
 	Hash      string          `json:"hash"` // of the history
+	Churn     time.Duration   `json:"churn,omitempty"`
 	Virtual   time.Duration   `json:"virtual"`
+	Shutdown  time.Duration   `json:"shutdown,omitempty"`
 	Records   int             `json:"records"`
 	Plan      json.RawMessage `json:"plan,omitempty"`
 	PlanError string          `json:"planError,omitempty"` // why there is none
@@ -36,7 +38,7 @@ var verdictForm = strictjson.Form{
 // EncodeVerdict returns the verdict of a history in its file form, which ReadVerdict
 // reads back.
 func (r *Run) EncodeVerdict() []byte {
-	form := verdictFile{Version: FileVersion, Name: r.Name, Hash: r.Hash, Virtual: r.Virtual, Records: r.Records, Verdict: r.Verdict}
+	form := verdictFile{Version: FileVersion, Name: r.Name, Hash: r.Hash, Churn: r.Churn, Virtual: r.Virtual, Shutdown: r.Shutdown, Records: r.Records, Verdict: r.Verdict}
 	if r.Plan != nil {
 		form.Plan = json.RawMessage(r.Plan.Line())
 	}
@@ -55,7 +57,7 @@ func ReadVerdict(name string, data []byte) (*Run, error) {
 	if err := strictjson.Read(name, data, &form, verdictForm, form.resolve); err != nil {
 		return nil, err
 	}
-	run := &Run{Name: form.Name, Verdict: form.Verdict, Hash: form.Hash, Virtual: form.Virtual, Records: form.Records}
+	run := &Run{Name: form.Name, Verdict: form.Verdict, Hash: form.Hash, Churn: form.Churn, Virtual: form.Virtual, Shutdown: form.Shutdown, Records: form.Records}
 	if form.Plan == nil {
 		run.PlanErr = errors.New(form.PlanError)
 		return run, nil

@@ -39,10 +39,12 @@ func leasesBroken() *Run {
 
 func TestVerdictIsReadBack(t *testing.T) {
 	run := leasesBroken()
+	run.Churn, run.Shutdown = 5*time.Second, 6*time.Second
 	file := run.EncodeVerdict()
 	read, err := ReadVerdict("v", file)
 	require.NoError(t, err)
 	require.Equal(t, run.Verdict, read.Verdict)
+	require.Equal(t, []time.Duration{run.Churn, run.Virtual, run.Shutdown}, []time.Duration{read.Churn, read.Virtual, read.Shutdown})
 	require.EqualError(t, read.PlanErr, run.PlanErr.Error())
 	require.Equal(t, file, read.EncodeVerdict())
 	require.Equal(t, `etcd of r0 (store s0): "k" was deleted at rev 5 at 3.000s, which nobody asked for, and it had no lease`, read.Verdict.Results[1].Violations[0].Sentence())

@@ -20,7 +20,9 @@ type Run struct {
 	Hash    string          // trace hash of the history
 	Code    *Code           // what ran; nil if that is not known
 
-	Virtual  time.Duration // length of the run on the world's clock
+	Churn    time.Duration // instant of the churn's start, from which the plan's times count
+	Virtual  time.Duration // length of the run on the world's clock, without its shutdown
+	Shutdown time.Duration // what the history has after that, until goroutines that are left over are counted
 	Wall     time.Duration // of the worker, its start included
 	Checking time.Duration // wall time of reading and judging the history
 	Records  int           // events in the history

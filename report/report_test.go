@@ -103,7 +103,7 @@ func TestGroups(t *testing.T) {
 	require.NoError(t, WriteVerdict(&b, r, Style{}))
 	_, text, _ := strings.Cut(b.String(), "\nverdict     ")
 	text, _, _ = strings.Cut(text, "\nrun ")
-	require.Equal(t, `FAIL: 3 of 3 properties broken, of which the mode does not promise 1; NEWS: no known mechanism explains 2 violations
+	require.Equal(t, `FAIL: 3 of 3 properties broken (2 that the mode promises, 1 that it does not); NEWS: no known mechanism explains 2 violations
 8.000s      writer-restart-orphans (testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
             it is too old [history line 6]
             shown by: the writer restarted [history line 10]
@@ -140,7 +140,7 @@ func TestHeadlines(t *testing.T) {
 	}
 	require.Equal(t, "pass: all 2 properties hold", headline(outcomes(checker.Pass, checker.Pass)))
 	require.Equal(t, "UNKNOWN: nothing was judged", headline(outcomes()))
-	require.Equal(t, "FAIL: 1 of 2 properties broken; no news: known mechanisms explain it", headline(outcomes(checker.Pass, checker.Fail)))
+	require.Equal(t, "FAIL: 1 of 2 properties broken; no news: every violation is by a known mechanism", headline(outcomes(checker.Pass, checker.Fail)))
 	require.Equal(t, "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass", headline(outcomes(checker.Pass, checker.Unknown)))
 }
 
@@ -304,7 +304,7 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 		"not applicable":      "UNKNOWN: nothing was judged; 1 do not apply to the mode",
 		"":                    "UNKNOWN: nothing was judged",
 		"unknown,pass":        "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass",
-		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken, of which the mode does not promise 1; no news: known mechanisms explain it",
+		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken (0 that the mode promises, 1 that it does not); no news: every violation is by a known mechanism",
 	} {
 		var v checker.Verdict
 		for o := range strings.SplitSeq(outcomes, ",") {
@@ -323,10 +323,21 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 	require.Contains(t, b.String(), "\npromise     leases not applicable, staleness not judged, owner not judged\n")
 }
 
+// The plan's times count from the start of the churn, the verdict's from that of the run.
+func TestClocks(t *testing.T) {
+	run := broken()
+	run.Plan.Faults = []fault.Fault{{At: fault.Duration(198665 * time.Millisecond)}}
+	run.Churn, run.Shutdown = 17800*time.Millisecond, 1860*time.Second
+	var b strings.Builder
+	require.NoError(t, WriteVerdict(&b, run, Style{}))
+	require.Contains(t, b.String(), "\nchurn       began 17.800s into the run: what the plan has at 198.665s is at 216.465s here\n")
+	require.Contains(t, b.String(), "; then 1860.000s of shutdown, after which leftover goroutines are counted; ")
+}
+
 func TestIdleFaultsAreCounted(t *testing.T) {
 	run := broken()
 	run.Verdict.Idle = []checker.Unfired{{Fault: 2, Kind: "partition", Why: "cut:0"}, {Fault: 5, Kind: "reset", Why: "connections-reset:0"}}
 	var b strings.Builder
 	require.NoError(t, WriteVerdict(&b, run, Style{}))
-	require.Contains(t, b.String(), "idle        2 faults took effect and did nothing, so that nothing was survived: 2 (partition), 5 (reset)\n")
+	require.Contains(t, b.String(), "idle        2 faults took effect and changed nothing, so that the run says nothing about them: 2 (partition), 5 (reset)\n")
 }

@@ -50,6 +50,7 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	}
 	fmt.Fprintln(out)
 	writePromise(out, r)
+	writeClock(out, r)
 	for _, u := range r.Verdict.Unfired {
 		out.Row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
 	}
@@ -207,7 +208,16 @@ func writeIdle(out Output, idle []checker.Unfired) {
 	for _, f := range idle {
 		names = append(names, fmt.Sprintf("%d (%s)", f.Fault, f.Kind))
 	}
-	out.Row("idle        ", "%s took effect and did nothing, so that nothing was survived: %s", text.Count(len(idle), "fault"), strings.Join(names, ", "))
+	out.Row("idle        ", "%s took effect and changed nothing, so that the run says nothing about them: %s", text.Count(len(idle), "fault"), strings.Join(names, ", "))
+}
+
+// writeClock says how the times of the plan and those of the verdict go together.
+func writeClock(out Output, r *Run) {
+	if r.Churn == 0 || r.Plan == nil || len(r.Plan.Faults) == 0 {
+		return
+	}
+	at := r.Plan.Faults[0].At.Std()
+	out.Row("churn       ", "began %s into the run: what the plan has at %s is at %s here", text.Seconds(r.Churn), text.Seconds(at), text.Seconds(r.Churn+at))
 }
 
 // writePromise says which of the properties that the plan promises were kept.
@@ -231,7 +241,7 @@ func writePromise(out Output, r *Run) {
 
 func headline(v checker.Verdict) string {
 	counts := map[checker.Outcome]int{}
-	unpromised, echoes := 0, v.Echoes()
+	unpromised, echoes := 0, len(v.Echoes())
 	for _, result := range v.Results {
 		counts[result.Outcome]++
 		if result.Outcome == checker.Fail && !result.Promised {
@@ -244,15 +254,15 @@ func headline(v checker.Verdict) string {
 		parts = append(parts, fmt.Sprintf("MISTAKE: %d of %d properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium", n, applicable))
 	}
 	if fail > 0 {
-		broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail-len(echoes), applicable)
-		if len(echoes) > 0 {
-			broken += fmt.Sprintf(" and %d more by the same", len(echoes))
-		}
+		broken := fmt.Sprintf("FAIL: %d of %d properties broken", fail, applicable)
 		if unpromised > 0 {
-			broken += fmt.Sprintf(", of which the mode does not promise %d", unpromised)
+			broken += fmt.Sprintf(" (%d that the mode promises, %d that it does not)", fail-unpromised, unpromised)
+		}
+		if echoes > 0 {
+			broken += fmt.Sprintf(", %d of them only by what broke another", echoes)
 		}
 		if news := countNews(v); news == 0 {
-			broken += "; no news: known mechanisms explain it"
+			broken += "; no news: every violation is by a known mechanism"
 		} else {
 			broken += "; NEWS: no known mechanism explains " + text.Count(news, "violation")
 		}
@@ -348,6 +358,9 @@ func writeTotals(out Output, r *Run) {
 	parts := []string{fmt.Sprintf("%.3fs of virtual time", r.Virtual.Seconds())}
 	if r.Wall > 0 {
 		parts[0] += fmt.Sprintf(" in %s of wall time, %s times as fast", text.Rounded(r.Wall), text.Thousands(int(r.Virtual/r.Wall)))
+	}
+	if r.Shutdown > 0 {
+		parts = append(parts, fmt.Sprintf("then %s of shutdown, after which leftover goroutines are counted", text.Seconds(r.Shutdown)))
 	}
 	parts = append(parts, text.Thousands(r.Records)+" events")
 	if r.PeakMemory > 0 {

@@ -50,7 +50,7 @@ func TestReportRefuses(t *testing.T) {
 	require.NoError(t, os.WriteFile("v", []byte("{\n \"version\": 1,\n \"hsh\": \"\"\n}\n"), 0o644))
 	status, _, stderr = simrun(t, "report", "v")
 	require.Equal(t, statusUsage, status)
-	require.Equal(t, "simrun: v:3: a verdict has no field \"hsh\"; its fields are version, name, hash, virtual, records, plan, planError, results, unfired, idle, stalls\n", stderr)
+	require.Equal(t, "simrun: v:3: a verdict has no field \"hsh\"; its fields are version, name, hash, churn, virtual, shutdown, records, plan, planError, results, unfired, idle, stalls\n", stderr)
 	status, _, stderr = simrun(t, "check", "-verdict", "v", "a", "b")
 	require.Equal(t, statusUsage, status)
 	require.Equal(t, "simrun: -verdict FILE takes the verdict of one history, and there are 2\n", stderr)

@@ -63,7 +63,7 @@ func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) 
 		return nil, mistaken(run.Verdict, result.History)
 	}
 	run.Plan = plan
-	run.Virtual, run.Wall, run.PeakMemory = result.Virtual, result.Wall, result.PeakMemory
+	run.Wall, run.PeakMemory = result.Wall, result.PeakMemory
 	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
 	return &Judged{run, x, result.History}, nil
 }
@@ -103,9 +103,6 @@ func Judge(file []byte, cfg checker.Config) (*report.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(x.History.Records); n > 0 {
-		run.Virtual = x.History.Records[n-1].At
-	}
 	run.Plan, run.PlanErr = fault.Read("line 2", []byte(x.History.Plan))
 	return run, nil
 }
@@ -119,6 +116,15 @@ func judge(file []byte, cfg checker.Config) (*index.Index, *report.Run, error) {
 	}
 	x := index.New(h)
 	run := &report.Run{Verdict: checker.Check(x, cfg), Hash: h.Hash, Records: len(h.Records)}
+	if n := len(h.Records); n > 0 {
+		run.Virtual = h.Records[n-1].At
+	}
+	if i := x.Phase("churn"); i >= 0 {
+		run.Churn = h.Records[i].At
+	}
+	if i := x.Phase("end"); i >= 0 {
+		run.Virtual, run.Shutdown = h.Records[i].At, run.Virtual-h.Records[i].At
+	}
 	run.Checking = time.Since(start)
 	return x, run, nil
 }

@@ -30,6 +30,11 @@ func (r Role) Plural() string {
 	return map[Role]string{APIServer: "kube-apiservers", Replica: "replicas", Agent: "agents", Operator: "operators", Client: "clients"}[r]
 }
 
+// Meaning says what a host of the role is.
+func (r Role) Meaning() string {
+	return map[Role]string{APIServer: "a kube-apiserver", Replica: "a replica", Agent: "an agent", Operator: "an operator", Client: "the workload's clients"}[r]
+}
+
 // Is reports whether a host, by its name, has the role.
 func (r Role) Is(host string) bool { return strings.HasPrefix(host, string(r)) }
 

@@ -53,7 +53,7 @@ func TestAction(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
-	status, out := run(self)
+	status, out := run(otherWorker(t))
 	require.Equal(t, statusHold, status, out)
 	for file, want := range map[string]string{"output": "results=" + dir, "summary": "## meshcheck: no regression", "meshcheck/junit.xml": "<testsuite"} {
 		data, err := os.ReadFile(file)

@@ -16,7 +16,6 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/compare"
 	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -27,6 +26,8 @@ compare says what a branch of Cilium changes: it runs the same seeds with the Ci
 of go.mod, the baseline, and with the branch.
 
   simrun compare -cilium DIR -seeds 0-299
+  simrun compare -cilium DIR -plan FILE      one plan and -around other schedules
+                                             of it, such as after a fix
 
 A seed is the same, fixed, regressed, changed (both break something, in other ways)
 or undecided. Any change moves what happens when, so a known race may be lost on the
@@ -35,6 +36,16 @@ tried with other schedules of the same plans, on both sides: it is a regression 
 chance does not explain the difference (Fisher's exact test, 99 %), a change if the
 baseline breaks so too in other runs, and else undecided, which is not a pass. The plan
 of a regression is shrunk to one that passes on the baseline and fails on the branch.
+
+meshcheck runs the control plane between the kube-apiserver and the agents' views, not
+the whole of Cilium. If what the branch changes is not compiled into the worker,
+nothing is tested: compare says so, and with which packages, and runs no seed.
+
+100 green seeds exclude, at 95 %, what shows in 3 % of them or more: a bug that shows
+in a share p of the seeds is missed by N green ones with probability (1-p)^N. A swarm
+seldom has the one order of events that a race needs, so run it and the scenarios:
+simrun compare -cilium DIR -seeds 0-299, and the same with -scenario NAME and
+-seeds 0-49 for those of simrun faults that concern the change.
 
 Both workers are kept in the cache: after a change of one file, building takes
 seconds.
@@ -45,18 +56,20 @@ Examples:
   simrun compare -cilium ../cilium
   simrun compare -cilium ../cilium -seeds 0-299 -junit junit.xml -markdown summary.md
   simrun compare -cilium ../cilium -baseline v1.20.1 -mode crd
+  simrun compare -cilium ../cilium -plan compare/regressed-1.json -around 20
 
 Exit status:
   0    no seed regressed, and none is undecided
-  1    a seed regressed, or is undecided
-  2    bad flags or bad input
-  3    the harness failed: a worker could not be built
+  1    a seed regressed or is undecided, or nothing was tested
+  2    bad flags or bad input, such as a branch that does not compile
+  3    the harness failed
   130  interrupted; what was compared until then is printed
 `
 
 // comparison is the command that tells what a branch of Cilium changes.
 type comparison struct {
 	branch, baseline string
+	plan             string
 	seeds            seedsFlag
 	familyFlags
 	limits          limitFlags
@@ -73,6 +86,7 @@ func (c *comparison) flags(f *flags) {
 	f.add(&c.branch, "cilium WHICH", "the branch: a directory with the source of Cilium, a version such as v1.20.1, or a worker from build-worker")
 	f.add(&c.baseline, "baseline WHICH", "the same, of the baseline; worker, the default, is the Cilium of go.mod")
 	f.add(&c.seeds, "seeds A-B", "the seeds; 0-99")
+	f.add(&c.plan, "plan FILE", "in place of seeds: this plan and -around other schedules of it")
 	c.familyFlags.add(f)
 	c.limits.add(f)
 	f.add(&c.around, "around N", "how many other schedules of a plan to try; 12")
@@ -89,6 +103,8 @@ func (c *comparison) check() error {
 	switch {
 	case c.branch == "":
 		return usageErrorf("compare needs -cilium, the branch: a directory with the source of Cilium, a version, or a built worker")
+	case c.plan != "" && (c.seeds.given || c.scenario != "" || c.mode != "" || len(c.objects) > 0):
+		return usageErrorf("-plan excludes -seeds, -scenario, -mode and -objects: it is one plan")
 	case c.around < 0 || c.workers < 1 || c.shrink < 0:
 		return usageErrorf("-around and -shrink are not negative, and -workers is at least 1")
 	}
@@ -100,33 +116,96 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 	if err := c.check(); err != nil {
 		return 0, err
 	}
-	plans, err := to.family(&c.familyFlags)
+	cfg, err := c.plans(to)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := plans.Member(c.seeds.First); err != nil {
-		return 0, &usageError{err}
-	}
-	baseline, err := to.side(ctx, c.baseline, c.limits)
+	baseline, err := to.side(ctx, "baseline", c.baseline, c.limits)
 	if err != nil {
-		return 0, fmt.Errorf("-baseline %s: %w", c.baseline, err)
+		return 0, c.notBuilt(err)
 	}
-	branch, err := to.side(ctx, c.branch, c.limits)
+	branch, err := to.side(ctx, "cilium", c.branch, c.limits)
 	if err != nil {
-		return 0, fmt.Errorf("-cilium %s: %w", c.branch, err)
+		return 0, c.notBuilt(err)
 	}
-	result, stopped := compare.Compare(ctx, c.config(to, plans, baseline, branch))
-	result.Baseline, result.Branch = to.code(baseline), to.code(branch)
+	result := &compare.Report{Baseline: to.code(baseline), Branch: to.code(branch)} // before the directory changes
+	if result.Changes, err = c.changes(ctx); err != nil {
+		return 0, err
+	}
+	var stopped error
+	if result.Untested() == "" {
+		before := *result
+		c.configure(&cfg, to, baseline, branch)
+		result, stopped = compare.Compare(ctx, cfg)
+		result.Baseline, result.Branch, result.Changes = before.Baseline, before.Branch, before.Changes
+	}
 	if err := errors.Join(c.writePlans(result), c.writeFiles(result), c.write(to, result, baseline.Worker.Path, branch.Worker.Path)); err != nil {
 		return 0, err
 	}
-	if stopped != nil {
+	switch {
+	case stopped != nil:
 		return 0, to.refused(stopped)
-	}
-	if result.Count(compare.Regressed)+result.Count(compare.Undecided) > 0 {
+	case !result.Passes():
 		return statusBroken, nil
 	}
 	return statusHold, nil
+}
+
+// plans are what is run: of seeds, or the schedules of one plan.
+func (c *comparison) plans(to *console) (cfg compare.Config, err error) {
+	if c.plan != "" {
+		plan, err := fault.ReadFile(c.plan)
+		if err != nil {
+			return cfg, &usageError{err}
+		}
+		cfg.Seeds = drive.Seeds{First: plan.Seed, Last: plan.Seed}
+		for seed := uint64(1); len(cfg.Also) < c.around; seed++ {
+			if seed != plan.Seed {
+				cfg.Also = append(cfg.Also, seed)
+			}
+		}
+		cfg.Plan = func(seed uint64) (*fault.Plan, error) {
+			other := *plan
+			other.Seed = seed
+			return &other, nil
+		}
+		return cfg, nil
+	}
+	plans, err := to.family(&c.familyFlags)
+	if err != nil {
+		return cfg, err
+	}
+	if _, err := plans.Member(c.seeds.First); err != nil {
+		return cfg, &usageError{err}
+	}
+	cfg.Seeds, cfg.Plan = c.seeds.Seeds, plans.Member
+	return cfg, nil
+}
+
+// changes tell which packages the branch changes, if both sides are built from sources.
+func (c *comparison) changes(ctx context.Context) (*det.Changes, error) {
+	if isFile(c.baseline) || isFile(c.branch) || c.branch == "worker" {
+		return nil, nil
+	}
+	baseline := c.baseline
+	if baseline == "worker" {
+		baseline = ""
+	}
+	changes, err := det.ChangesOf(ctx, baseline, c.branch)
+	if errors.Is(err, det.ErrNoSources) {
+		return nil, nil
+	}
+	return changes, err
+}
+
+// notBuilt leaves in the files for a CI why there is nothing to compare.
+func (c *comparison) notBuilt(err error) error {
+	var bad *det.BadCilium
+	if errors.As(err, &bad) {
+		err = &usageError{err}
+		return errors.Join(err, c.writeFiles(&compare.Report{Asked: c.seeds.Count(), Failed: err.Error()}))
+	}
+	return err
 }
 
 // refused makes a usage error of a plan that a worker refuses.
@@ -138,15 +217,14 @@ func (c *console) refused(err error) error {
 	return err
 }
 
-func (c *comparison) config(to *console, plans *family.Family, baseline, branch *drive.Simulator) compare.Config {
+// configure says how the plans are run, and shows how far it is.
+func (c *comparison) configure(cfg *compare.Config, to *console, baseline, branch *drive.Simulator) {
 	start := time.Now()
-	cfg := compare.Config{
-		Baseline: baseline, Branch: branch, Seeds: c.seeds.Seeds, Plan: plans.Member, Parallel: c.workers, Around: c.around,
-		OnProgress: func(done string) { to.progress.show("%s", done) },
-		OnSeed: func(r *compare.Report) {
-			to.progress.show("%s %d of %d seeds, %d break anew, %.1f seeds/s", bar(len(r.Seeds), r.Asked), len(r.Seeds), r.Asked,
-				r.Count(compare.Regressed), float64(len(r.Seeds))/time.Since(start).Seconds())
-		},
+	cfg.Baseline, cfg.Branch, cfg.Parallel, cfg.Around = baseline, branch, c.workers, c.around
+	cfg.OnProgress = func(done string) { to.progress.show("%s", done) }
+	cfg.OnSeed = func(r *compare.Report) {
+		to.progress.show("%s %d of %d seeds, %d break anew, %.1f seeds/s", bar(len(r.Seeds), r.Asked), len(r.Seeds), r.Asked,
+			r.Count(compare.Regressed), float64(len(r.Seeds))/time.Since(start).Seconds())
 	}
 	if c.shrink > 0 {
 		cfg.Shrink = func(ctx context.Context, plan *fault.Plan, finding checker.Finding, counts func(context.Context, *report.Run) (bool, error)) (*report.Shrunk, error) {
@@ -155,22 +233,38 @@ func (c *comparison) config(to *console, plans *family.Family, baseline, branch 
 			})
 		}
 	}
-	return cfg
 }
 
 // side is what runs one side of a comparison: a built worker, or one built from a
 // directory or a version of Cilium.
-func (c *console) side(ctx context.Context, which string, limits limitFlags) (*drive.Simulator, error) {
-	info, err := os.Stat(which)
+func (c *console) side(ctx context.Context, flag, which string, limits limitFlags) (*drive.Simulator, error) {
+	cfg := det.BuildConfig{Cilium: which, Progress: c.progress.log}
 	switch {
 	case which == "worker":
-		return c.simulator(ctx, workerFlags{}, limits)
-	case err == nil && info.Mode().IsRegular():
-		given := workerFlags{path: which}
-		return c.simulatorOf(which, limits), given.check()
+		cfg.Cilium = ""
+	case isFile(which):
+		if info, err := os.Stat(which); err != nil || info.Mode()&0o111 == 0 {
+			return nil, usageErrorf("-%s %s: this is not a program; simrun build-worker -o FILE makes one", flag, which)
+		}
+		return c.simulatorOf(which, limits), nil
 	}
-	path, err := det.Build(ctx, det.BuildConfig{Cilium: which, Progress: c.progress.log})
-	return c.simulatorOf(path, limits), err
+	path, err := det.Build(ctx, cfg)
+	if errors.Is(err, det.ErrNoSources) {
+		if built := det.BuiltWorker(); which == "worker" && built != "" {
+			c.notice("there are no sources here to build the baseline from; this is with the worker " + built)
+			return c.simulatorOf(built, limits), nil
+		}
+		return nil, usageErrorf("-%s %s: a worker of it is built from meshcheck's sources: run from a directory of its checkout with the go command in PATH, or give -cilium and -baseline the workers that simrun build-worker -cilium made", flag, which)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("-%s %s: %w", flag, which, err)
+	}
+	return c.simulatorOf(path, limits), nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // writePlans writes the plan of each difference, and says in it where.

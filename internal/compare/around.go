@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"math/big"
+	"slices"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -33,8 +35,15 @@ type Around struct {
 
 // Confidence is that of the difference not being chance.
 func (a Around) Confidence() string {
-	if a.Chance < 0.0001 {
+	switch {
+	case a.BranchRuns == 0 || a.BaselineRuns == 0:
+		return "too few runs"
+	case a.Branch*a.BaselineRuns <= a.Baseline*a.BranchRuns:
+		return "no difference"
+	case a.Chance < 0.0001:
 		return "more than 99.99 %"
+	case chance(a.BranchRuns, a.BranchRuns, 0, a.BaselineRuns) >= byChance:
+		return fmt.Sprintf("%.2f %%, too few runs for the %.0f %% that a regression needs", 100*(1-a.Chance), 100*(1-byChance))
 	}
 	return fmt.Sprintf("%.2f %%", 100*(1-a.Chance))
 }
@@ -43,16 +52,34 @@ func (a Around) String() string {
 	if a.BranchRuns == 0 {
 		return "not tried with other schedules"
 	}
-	return fmt.Sprintf("with other schedules of the same plans the branch breaks so in %d of %d, the baseline in %d of %d: not by chance with a confidence of %s",
-		a.Branch, a.BranchRuns, a.Baseline, a.BaselineRuns, a.Confidence())
+	confidence := a.Confidence()
+	if strings.Contains(confidence, "%") {
+		confidence = "not by chance with a confidence of " + confidence
+	}
+	return fmt.Sprintf("with other schedules of the same plans the branch breaks so in %d of %d, the baseline in %d of %d: %s",
+		a.Branch, a.BranchRuns, a.Baseline, a.BaselineRuns, confidence)
 }
 
 // follow tells regressions from shifted schedules, and makes their plans small.
 func (r *Report) follow(ctx context.Context, cfg Config) error {
-	r.Findings = append(r.Findings, r.differences()...)
 	for _, d := range r.Findings {
 		for i := range r.Seeds {
 			d.Around.KnownBaseline = d.Around.KnownBaseline || r.Seeds[i].Baseline.way(d.Name) != nil
+		}
+	}
+	// What is known comes after what is not, of which it may be a consequence.
+	slices.SortStableFunc(r.Findings, func(a, b *Difference) int {
+		switch {
+		case a.Known == b.Known:
+			return 0
+		case b.Known:
+			return -1
+		}
+		return 1
+	})
+	for i, d := range r.Findings {
+		if d.comesWith(r.Findings[:i]) {
+			continue
 		}
 		if err := d.try(ctx, cfg); err != nil {
 			return err
@@ -64,9 +91,25 @@ func (r *Report) follow(ctx context.Context, cfg Config) error {
 	return nil
 }
 
+// comesWith finds the regression that has broken this way, too: its smallest plan does, or,
+// of a known mechanism, each run that shows it.
+func (d *Difference) comesWith(followed []*Difference) bool {
+	for _, r := range followed {
+		switch {
+		case r.Outcome != Regressed || r.Of != "":
+		case r.Shrunk != "" && slices.Contains(r.also, d.Name):
+			d.Of, d.How, d.Outcome = r.Name, "also broken by the same plan", Regressed
+			return true
+		case d.Known && !d.Around.KnownBaseline && !slices.ContainsFunc(d.Seeds, func(seed uint64) bool { return !slices.Contains(r.Seeds, seed) }):
+			d.Of, d.How, d.Outcome = r.Name, "together with the regression above", Regressed
+			return true
+		}
+	}
+	return false
+}
+
 // try runs other schedules of the plans that show it, until they tell.
 func (d *Difference) try(ctx context.Context, cfg Config) error {
-	d.Around.Chance = 1
 	for i, seed := range d.Seeds {
 		if i == mostTried || d.Outcome == Regressed {
 			break
@@ -85,6 +128,7 @@ func (d *Difference) try(ctx context.Context, cfg Config) error {
 		}, func(_ *fault.Plan, p pair) error {
 			count(&p.branch, d.Name, &d.Around.Branch, &d.Around.BranchRuns)
 			count(&p.baseline, d.Name, &d.Around.Baseline, &d.Around.BaselineRuns)
+			d.Around.Chance = chance(d.Around.Branch, d.Around.BranchRuns, d.Around.Baseline, d.Around.BaselineRuns)
 			if cfg.OnProgress != nil {
 				cfg.OnProgress(fmt.Sprintf("%s: tried %d other schedules", d.Name, d.Around.BranchRuns))
 			}
@@ -93,7 +137,6 @@ func (d *Difference) try(ctx context.Context, cfg Config) error {
 		if err != nil {
 			return err
 		}
-		d.Around.Chance = chance(d.Around.Branch, d.Around.BranchRuns, d.Around.Baseline, d.Around.BaselineRuns)
 		d.Around.KnownBaseline = d.Around.KnownBaseline || d.Around.Baseline > 0
 		d.Outcome = d.Around.outcome()
 	}
@@ -185,8 +228,11 @@ func (d *Difference) show(ctx context.Context, cfg Config) error {
 		return err
 	}
 	branch, err := observe(ctx, cfg.Branch, d.Plan)
-	d.OnBase, d.OnBranch = base.says(), branch.says()
-	return err
+	if err != nil {
+		return err
+	}
+	d.OnBase, d.OnBranch, d.also = base.says(), branch.says(), without(&branch, &base)
+	return nil
 }
 
 // says is what a run showed, in a few words.

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 type Config struct {
 	Baseline, Branch drive.Runner
 	Seeds            drive.Seeds
+	Also             []uint64 // seeds beside these
 	Plan             func(seed uint64) (*fault.Plan, error)
 	Parallel         int           // plans at once
 	Around           int           // other schedules of a plan; zero: nothing is told from chance
@@ -89,6 +91,8 @@ func (o *Observed) way(name string) *Way {
 type Report struct {
 	Baseline *report.Code  `json:"baseline,omitempty"`
 	Branch   *report.Code  `json:"branch,omitempty"`
+	Changes  *det.Changes  `json:"changes,omitempty"` // of the source, if both sides' is known
+	Failed   string        `json:"failed,omitempty"`  // why there is nothing to compare
 	Asked    int           `json:"seedsAsked"`
 	Seeds    []Seed        `json:"seeds"`              // in order
 	Findings []*Difference `json:"findings"`           // in which the branch breaks what the baseline keeps; regressions first
@@ -101,6 +105,8 @@ type Report struct {
 type Difference struct {
 	Way
 	Outcome Outcome  `json:"outcome"`
+	Of      string   `json:"of,omitempty"`  // the regression that it comes with, which is shown in its place
+	How     string   `json:"how,omitempty"` // it comes with that
 	Seeds   []uint64 `json:"seeds"`
 	Around  Around   `json:"around"`
 
@@ -109,14 +115,28 @@ type Difference struct {
 	OnBranch string      `json:"onBranch,omitempty"`   // what the plan shows there
 	OnBase   string      `json:"onBaseline,omitempty"` // and there
 	File     string      `json:"plan,omitempty"`       // that the plan is in
+
+	also []string // ways in which the plan breaks on the branch and not on the baseline
 }
 
 // Compare runs the seeds on both sides and follows what the branch breaks anew. A report
 // comes with the error of ctx, too.
 func Compare(ctx context.Context, cfg Config) (*Report, error) {
 	start := time.Now()
-	r := &Report{Asked: cfg.Seeds.Count(), Seeds: []Seed{}, Findings: []*Difference{}}
-	err := drive.Each(ctx, cfg.Seeds.All(), cfg.Parallel, func(ctx context.Context, seed uint64) (Seed, error) {
+	r := &Report{Asked: cfg.Seeds.Count() + len(cfg.Also), Seeds: []Seed{}, Findings: []*Difference{}}
+	seeds := func(yield func(uint64) bool) {
+		for seed := range cfg.Seeds.All() {
+			if !yield(seed) {
+				return
+			}
+		}
+		for _, seed := range cfg.Also {
+			if !yield(seed) {
+				return
+			}
+		}
+	}
+	err := drive.Each(ctx, seeds, cfg.Parallel, func(ctx context.Context, seed uint64) (Seed, error) {
 		return both(ctx, cfg, seed)
 	}, func(_ uint64, s Seed) error {
 		r.Seeds = append(r.Seeds, s)
@@ -126,15 +146,33 @@ func Compare(ctx context.Context, cfg Config) (*Report, error) {
 		return nil
 	})
 	slices.SortFunc(r.Seeds, func(a, b Seed) int { return cmp.Compare(a.Seed, b.Seed) })
+	r.Findings = append(r.Findings, r.differences()...)
 	if err == nil {
 		err = r.follow(ctx, cfg)
 	}
-	if err != nil {
-		r.Note = "stopped before all was compared"
-	}
 	r.settle()
+	if err != nil {
+		r.Note = r.stopped(ctx, cfg.Seeds, err)
+	}
 	r.Elapsed = time.Since(start)
 	return r, err
+}
+
+// stopped says why a comparison ended before its time, and how to go on.
+func (r *Report) stopped(ctx context.Context, seeds drive.Seeds, err error) string {
+	if ctx.Err() == nil {
+		return "stopped: " + err.Error()
+	}
+	note := "interrupted"
+	if undecided := r.of(Undecided); len(r.Seeds) == r.Asked && len(undecided) > 0 {
+		return fmt.Sprintf("%s before all differences were told from chance; go on with -seeds %d-%d", note, undecided[0].Seed, undecided[len(undecided)-1].Seed)
+	}
+	for seed := range seeds.All() {
+		if !slices.ContainsFunc(r.Seeds, func(s Seed) bool { return s.Seed == seed }) {
+			return fmt.Sprintf("%s; go on with -seeds %d-%d", note, seed, seeds.Last)
+		}
+	}
+	return note
 }
 
 // both runs a seed on both sides.

@@ -194,6 +194,119 @@ func TestChance(t *testing.T) {
 	}
 }
 
+func TestConfidence(t *testing.T) {
+	for want, a := range map[string]Around{
+		"too few runs":      {Branch: 3, BranchRuns: 3, Chance: 1},
+		"no difference":     {Branch: 4, BranchRuns: 12, Baseline: 4, BaselineRuns: 12, Chance: 0.6},
+		"more than 99.99 %": {Branch: 12, BranchRuns: 12, BaselineRuns: 12},
+		"98.57 %, too few runs for the 99 % that a regression needs": {Branch: 4, BranchRuns: 4, BaselineRuns: 4, Chance: chance(4, 4, 0, 4)},
+		"99.50 %": {Branch: 6, BranchRuns: 12, BaselineRuns: 12, Chance: 0.005},
+	} {
+		require.Equal(t, want, a.Confidence())
+	}
+	require.Equal(t, Undecided, Around{Branch: 4, BranchRuns: 4, BaselineRuns: 4, Chance: chance(4, 4, 0, 4)}.outcome())
+	require.NotContains(t, Around{Branch: 1, BranchRuns: 9, Baseline: 1, BaselineRuns: 9, Chance: 1}.String(), "%")
+}
+
+// What no seed could show is no pass, in any of the forms.
+func TestNothingTested(t *testing.T) {
+	held := func(uint64, uint64) (*report.Run, error) { return run(), nil }
+	r := compare(t, 100, held, held)
+	require.Equal(t, "no regression", r.Title())
+	require.Contains(t, r.Worth(), "(1-p)^100; this excludes, at 95 %, what shows in 3 % of them or more")
+	r.Changes = &det.Changes{Worker: []string{"pkg/ipcache"}, Outside: []string{"daemon/cmd"}, Hash: "12"}
+	require.True(t, r.Passes())
+	require.Equal(t, "changed packages that meshcheck runs: pkg/ipcache; not tested: daemon/cmd (changes 12)", r.Tested())
+	for want, change := range map[string]func(){
+		"what the branch changes is not in what meshcheck runs (packages daemon/cmd)": func() { r.Changes.Worker = nil },
+		"the source of the branch is that of the baseline":                            func() { r.Changes = &det.Changes{} },
+		"the worker of the branch is that of the baseline": func() {
+			r.Changes, r.Baseline, r.Branch = nil, &report.Code{Hash: "1"}, &report.Code{Hash: "1"}
+		},
+	} {
+		r.Changes, r.Baseline, r.Branch = &det.Changes{Outside: []string{"daemon/cmd"}}, nil, nil
+		change()
+		require.False(t, r.Passes())
+		require.Empty(t, r.Worth())
+		var out [4]bytes.Buffer
+		require.NoError(t, r.WriteText(&out[0], report.Style{}, nil))
+		require.NoError(t, r.WriteJSON(&out[1]))
+		require.NoError(t, r.WriteJUnit(&out[2]))
+		require.NoError(t, r.WriteMarkdown(&out[3]))
+		for i := range out {
+			require.Contains(t, out[i].String(), "nothing was tested: "+want)
+		}
+		require.Contains(t, out[2].String(), `errors="1"`)
+	}
+	r = &Report{Asked: 3, Failed: "pkg/x/x.go:1: syntax error"}
+	var b bytes.Buffer
+	require.NoError(t, r.WriteJUnit(&b))
+	require.Contains(t, b.String(), "pkg/x/x.go:1: syntax error</error>")
+	require.NoError(t, r.WriteMarkdown(&b))
+	require.Contains(t, b.String(), "## meshcheck: nothing was tested: it could not be built")
+}
+
+// A comparison that is interrupted says what it found and how to go on.
+func TestInterrupted(t *testing.T) {
+	held := fake(func(uint64, uint64) (*report.Run, error) { return run(), nil })
+	for stopAt, want := range map[uint64]string{4: "interrupted; go on with -seeds 4-9", 9: "interrupted before all differences were told from chance; go on with -seeds 2-2"} {
+		ctx, stop := context.WithCancel(t.Context())
+		cfg := Config{Baseline: held, Plan: plan, Parallel: 1, Around: 9, Seeds: drive.Seeds{Last: 9}}
+		cfg.Branch = fake(func(plan, schedule uint64) (*report.Run, error) {
+			if plan == stopAt && stopAt < 9 || plan != schedule {
+				stop()
+			}
+			if plan == 2 {
+				return run("owner"), nil
+			}
+			return run(), nil
+		})
+		r, err := Compare(ctx, cfg)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, want, r.Note)
+		require.Equal(t, "interrupted", r.Title())
+		require.Equal(t, Undecided, r.Seeds[2].Outcome)
+		var b bytes.Buffer
+		require.NoError(t, r.WriteText(&b, report.Style{}, func(*Difference, bool) string { return "simrun -seed 2" }))
+		require.Contains(t, b.String(), "undecided   owner (no known mechanism): seeds 2\n")
+		require.Contains(t, b.String(), "not tried with other schedules")
+		require.Contains(t, b.String(), "seed 2: the branch breaks owner; the baseline passes\n")
+	}
+}
+
+// What the smallest plan of a regression breaks besides is no regression of its own.
+func TestOneCause(t *testing.T) {
+	tried := 0
+	cfg := Config{Plan: plan, Parallel: 1, Around: 9, Seeds: drive.Seeds{Last: 2}}
+	cfg.Baseline = fake(func(uint64, uint64) (*report.Run, error) { return run(), nil })
+	cfg.Branch = fake(func(plan, _ uint64) (*report.Run, error) {
+		tried++
+		switch plan {
+		case 0:
+			return run("leases by orphans", "owner"), nil
+		case 1:
+			return run("staleness"), nil
+		case 77:
+			return run("owner", "staleness"), nil
+		}
+		return run(), nil
+	})
+	cfg.Shrink = func(context.Context, *fault.Plan, checker.Finding, func(context.Context, *report.Run) (bool, error)) (*report.Shrunk, error) {
+		smaller := run("owner")
+		smaller.Plan, _ = plan(77)
+		return &report.Shrunk{Run: smaller}, nil
+	}
+	r, err := Compare(t.Context(), cfg)
+	require.NoError(t, err)
+	require.Equal(t, 3+9+1, tried, "the seeds, the schedules of the first, its smallest plan")
+	require.Equal(t, 2, r.Count(Regressed))
+	var b bytes.Buffer
+	require.NoError(t, r.WriteText(&b, report.Style{}, func(*Difference, bool) string { return "simrun" }))
+	require.Equal(t, 1, strings.Count(b.String(), "REGRESSED"))
+	require.Contains(t, b.String(), "            also broken by the same plan: staleness: seeds 1\n")
+	require.Contains(t, b.String(), "            together with the regression above: orphans: seeds 0\n")
+}
+
 func TestWritten(t *testing.T) {
 	r := compare(t, 3, func(plan, _ uint64) (*report.Run, error) {
 		return []*report.Run{run(), run(), run("owner by orphans")}[plan], nil
@@ -213,7 +326,9 @@ func TestWritten(t *testing.T) {
             seed 1: the branch breaks no|one <sees>; the baseline passes
   branch    simrun -plan compare/regressed-1.json -worker x
   baseline  simrun -plan compare/regressed-1.json -worker w
+next        run these with -v for each violation and the records that show it, -log FILE for Cilium's log, -write-history FILE for simrun validate FILE; after a fix, simrun compare -plan FILE
 fixed       seed 2: the branch keeps what the baseline breaks: orphans
+result      1 seed regressed
 compared    3 seeds of 3: 1 regressed, 1 fixed, 1 same (1 of them with equal traces)
 baseline    cilium v1, worker w (1)
 branch      cilium ../cilium, worker x (2)

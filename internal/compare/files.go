@@ -1,12 +1,12 @@
 package compare
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 )
 
@@ -14,18 +14,26 @@ import (
 func (r *Report) WriteJSON(w io.Writer) error {
 	return report.WriteLine(w, struct {
 		report.Header
+		Title string `json:"title"`
+		Worth string `json:"worth,omitempty"`
 		*Report
-	}{report.Header{Version: report.JSONVersion, Kind: "compare"}, r})
+	}{report.Header{Version: report.JSONVersion, Kind: "compare"}, r.Title(), r.Worth(), r})
 }
 
 type suite struct {
-	XMLName  xml.Name `xml:"testsuite"`
-	Name     string   `xml:"name,attr"`
-	Tests    int      `xml:"tests,attr"`
-	Failures int      `xml:"failures,attr"`
-	Errors   int      `xml:"errors,attr"`
-	Seconds  string   `xml:"time,attr"`
-	Cases    []test   `xml:"testcase"`
+	XMLName  xml.Name   `xml:"testsuite"`
+	Name     string     `xml:"name,attr"`
+	Tests    int        `xml:"tests,attr"`
+	Failures int        `xml:"failures,attr"`
+	Errors   int        `xml:"errors,attr"`
+	Seconds  string     `xml:"time,attr"`
+	Property []property `xml:"properties>property"`
+	Cases    []test     `xml:"testcase"`
+}
+
+type property struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
 }
 
 type test struct {
@@ -45,6 +53,15 @@ type problem struct {
 // is a regression and has an error if it is undecided.
 func (r *Report) WriteJUnit(w io.Writer) error {
 	s := suite{Name: "simrun compare", Tests: len(r.Seeds), Failures: r.Count(Regressed), Errors: r.Count(Undecided), Seconds: fmt.Sprintf("%.3f", r.Elapsed.Seconds())}
+	for _, p := range []property{{"title", r.Title()}, {"baseline", r.Baseline.String()}, {"branch", r.Branch.String()}, {"tested", r.Tested()}, {"worth", r.Worth()}, {"note", r.Note}} {
+		if p.Value != "" {
+			s.Property = append(s.Property, p)
+		}
+	}
+	if !r.Passes() && s.Failures+s.Errors == 0 { // it would look like a success
+		s.Tests, s.Errors = s.Tests+1, 1
+		s.Cases = append(s.Cases, test{Class: "simrun.compare", Name: "comparison", Error: &problem{r.Title(), cmp.Or(r.Failed, r.Note, r.Title())}})
+	}
 	for i := range r.Seeds {
 		seed := &r.Seeds[i]
 		t := test{Class: "simrun.compare", Name: fmt.Sprintf("seed %d", seed.Seed)}
@@ -77,7 +94,11 @@ func (r *Report) details(s *Seed) string {
 	for _, name := range without(&s.Branch, &s.Baseline) {
 		for _, d := range r.Findings {
 			if d.Name == name {
-				fmt.Fprintf(&b, "%s: %s\n%s\n%s\n", name, d.Sentence, d.Around, d.advice())
+				told := d.Around.String()
+				if d.Of != "" {
+					told = d.How + ": " + d.Of
+				}
+				fmt.Fprintf(&b, "%s: %s\n%s\n%s\n", name, d.Sentence, told, d.advice())
 			}
 		}
 	}
@@ -87,21 +108,23 @@ func (r *Report) details(s *Seed) string {
 // WriteMarkdown writes the comparison as a summary for a page of a CI.
 func (r *Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
-	title := "no regression"
-	switch {
-	case r.Count(Regressed) > 0:
-		title = text.Count(r.Count(Regressed), "seed") + " regressed"
-	case r.Count(Undecided) > 0 || len(r.Seeds) < r.Asked:
-		title = "undecided"
+	fmt.Fprintf(&b, "## meshcheck: %s\n\n%s.\n\nBaseline: %s  \nBranch: %s\n", r.Title(), r.Heading(), r.Baseline, r.Branch)
+	for _, note := range []string{r.Note, r.Tested(), r.Worth()} {
+		if note != "" {
+			fmt.Fprintf(&b, "\nNote: %s.\n", note)
+		}
 	}
-	fmt.Fprintf(&b, "## meshcheck: %s\n\n%s.\n\nBaseline: %s  \nBranch: %s\n", title, r.Heading(), r.Baseline, r.Branch)
-	if r.Note != "" {
-		fmt.Fprintf(&b, "\nNote: %s.\n", r.Note)
+	if r.Failed != "" {
+		fmt.Fprintf(&b, "\n```\n%s\n```\n", r.Failed)
 	}
 	if len(r.Findings) > 0 {
 		b.WriteString("\n| outcome | what the branch breaks | seeds | other schedules: branch, baseline | confidence | first violation |\n|---|---|---|---|---|---|\n")
 	}
 	for _, d := range r.Findings {
+		if d.Of != "" {
+			fmt.Fprintf(&b, "| %s | %s | %s | | | %s: %s |\n", d.Outcome, cell(d.Name), seedList(d.Seeds, false), d.How, cell(d.Of))
+			continue
+		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %d of %d, %d of %d | %s | %s |\n", d.Outcome, cell(d.Name), seedList(d.Seeds, false),
 			d.Around.Branch, d.Around.BranchRuns, d.Around.Baseline, d.Around.BaselineRuns, d.Around.Confidence(), cell(d.Sentence))
 	}

@@ -2,8 +2,11 @@ package compare
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // judge compares what two runs of a plan showed. What it calls regressed is so only if
@@ -49,7 +52,7 @@ func (r *Report) differences() (all []*Difference) {
 			j := slices.IndexFunc(all, func(d *Difference) bool { return d.Name == name })
 			if j < 0 {
 				j = len(all)
-				all = append(all, &Difference{Way: *s.Branch.way(name), Outcome: Undecided})
+				all = append(all, &Difference{Way: *s.Branch.way(name), Outcome: Undecided, Around: Around{Chance: 1}, OnBranch: s.Branch.says(), OnBase: s.Baseline.says()})
 			}
 			all[j].Seeds = append(all[j].Seeds, s.Seed)
 		}
@@ -76,6 +79,71 @@ func (r *Report) settle() {
 	slices.SortStableFunc(r.Findings, func(a, b *Difference) int {
 		return slices.Index(Outcomes, a.Outcome) - slices.Index(Outcomes, b.Outcome)
 	})
+}
+
+// Untested says why no seed could show what the branch changes; empty: some could.
+func (r *Report) Untested() string {
+	switch c := r.Changes; {
+	case r.Failed != "" || c != nil && len(c.Worker) > 0:
+		return ""
+	case c != nil && len(c.Outside) > 0:
+		return "what the branch changes is not in what meshcheck runs (packages " + packages(c.Outside) + ")"
+	case c != nil:
+		return "the source of the branch is that of the baseline"
+	case r.Baseline != nil && r.Branch != nil && r.Baseline.Hash == r.Branch.Hash:
+		return "the worker of the branch is that of the baseline"
+	}
+	return ""
+}
+
+// Passes reports whether all was compared, and no seed regressed or is undecided.
+func (r *Report) Passes() bool {
+	return r.Failed == "" && r.Untested() == "" && len(r.Seeds) == r.Asked && r.Note == "" && r.Count(Regressed)+r.Count(Undecided) == 0
+}
+
+// Title says in a few words what came of it.
+func (r *Report) Title() string {
+	untested := r.Untested()
+	switch regressed := r.Count(Regressed); {
+	case r.Failed != "":
+		return "nothing was tested: it could not be built"
+	case untested != "":
+		return "nothing was tested: " + untested
+	case regressed > 0:
+		return text.Count(regressed, "seed") + " regressed"
+	case r.Passes():
+		return "no regression"
+	case strings.HasPrefix(r.Note, "interrupted"):
+		return "interrupted"
+	}
+	return "undecided"
+}
+
+// Tested says which changed packages the seeds run, and which not.
+func (r *Report) Tested() string {
+	if r.Changes == nil || len(r.Changes.Worker) == 0 {
+		return ""
+	}
+	s := "changed packages that meshcheck runs: " + packages(r.Changes.Worker)
+	if len(r.Changes.Outside) > 0 {
+		s += "; not tested: " + packages(r.Changes.Outside)
+	}
+	return s + fmt.Sprintf(" (changes %s)", r.Changes.Hash)
+}
+
+// Worth says what it means that no seed regressed.
+func (r *Report) Worth() string {
+	if !r.Passes() {
+		return ""
+	}
+	n := len(r.Seeds)
+	return fmt.Sprintf("%s without a regression: what shows in a share p of the seeds is missed with probability (1-p)^%d; this excludes, at 95 %%, what shows in %.2g %% of them or more",
+		text.Count(n, "seed"), n, 100*(1-math.Pow(0.05, 1/float64(n))))
+}
+
+func packages(dirs []string) string {
+	const few = 8
+	return text.Few(dirs[:min(few, len(dirs))], len(dirs))
 }
 
 // Count is how many seeds have an outcome.

@@ -27,6 +27,9 @@ func (r *Report) Heading() string {
 func (r *Report) WriteText(w io.Writer, style report.Style, replay func(d *Difference, branch bool) string) error {
 	out := report.NewOutput(w, style)
 	for _, d := range r.Findings {
+		if d.Of != "" {
+			continue
+		}
 		label := string(d.Outcome)
 		if d.Outcome == Regressed {
 			label = "REGRESSED"
@@ -50,14 +53,25 @@ func (r *Report) WriteText(w io.Writer, style report.Style, replay func(d *Diffe
 		out.Row(under, "%s: the branch %s; the baseline %s", plan, d.OnBranch, d.OnBase)
 		out.Command("  branch    ", replay(d, true))
 		out.Command("  baseline  ", replay(d, false))
+		for _, other := range r.Findings {
+			if other.Of == d.Name {
+				out.Row(under, "%s: %s: seeds %s", other.How, other.Name, seedList(other.Seeds, style.All))
+			}
+		}
+	}
+	if r.Count(Regressed) > 0 {
+		out.Row("next        ", "run these with -v for each violation and the records that show it, -log FILE for Cilium's log, -write-history FILE for simrun validate FILE; after a fix, simrun compare -plan FILE")
 	}
 	for _, outcome := range Outcomes {
 		r.writeSeeds(out, outcome)
 	}
-	out.Row("compared    ", "%s", r.Heading())
-	if r.Note != "" {
-		out.Row("note        ", "%s", r.Note)
+	out.Row("result      ", "%s", r.Title())
+	for _, row := range []struct{ label, text string }{{"why         ", r.Failed}, {"note        ", r.Note}, {"tested      ", r.Tested()}, {"worth       ", r.Worth()}} {
+		if row.text != "" {
+			out.Row(row.label, "%s", row.text)
+		}
 	}
+	out.Row("compared    ", "%s", r.Heading())
 	out.Row("baseline    ", "%s", r.Baseline)
 	out.Row("branch      ", "%s", r.Branch)
 	out.Row("time        ", "%s", text.Rounded(r.Elapsed))

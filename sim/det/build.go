@@ -45,30 +45,38 @@ type BuildConfig struct {
 // module files, sources and overlay, and returns its path. The first build
 // compiles Cilium, etcd and client-go: minutes on two cores.
 func Build(ctx context.Context, cfg BuildConfig) (path string, err error) {
+	b, err := newBuilder(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	return b.build(ctx)
+}
+
+func newBuilder(ctx context.Context, cfg BuildConfig) (*builder, error) {
 	if cfg.Runtime == "" {
 		cfg.Runtime = Deterministic
 	}
 	if cfg.Runtime == Stock && cfg.Plant != nil {
-		return "", errors.New("a bug is planted with the deterministic runtime only: without it, a seed that shows it does not replay")
+		return nil, errors.New("a bug is planted with the deterministic runtime only: without it, a seed that shows it does not replay")
 	}
 	if cfg.Cilium != "" && cfg.Plant != nil {
-		return "", errors.New("a bug is planted in the Cilium of go.mod, and in no other")
+		return nil, errors.New("a bug is planted in the Cilium of go.mod, and in no other")
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no cache directory to keep the worker in: %w; set HOME or XDG_CACHE_HOME, or give -worker", err)
+		return nil, fmt.Errorf("no cache directory to keep the worker in: %w; set HOME or XDG_CACHE_HOME, or give -worker", err)
 	}
-	b := builder{cfg: cfg, cache: filepath.Join(cache, "meshcheck")}
+	b := &builder{cfg: cfg, cache: filepath.Join(cache, "meshcheck")}
 	if err := b.findModule(ctx); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := b.findToolchain(ctx); err != nil {
-		return "", err
+		return nil, err
 	}
-	return b.build(ctx)
+	return b, nil
 }
 
 // ErrNoSources begins the errors of a place where no worker can be built.
@@ -418,7 +426,11 @@ func (b *builder) runBuild(ctx context.Context, args []string, total int) error 
 		b.cfg.Progress(fmt.Sprintf("building the worker: at most %d packages, compiled %d: %s", total, n, line))
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("building the worker failed: %w\n%s", err, bytes.TrimSpace(complaints.Bytes()))
+		err = fmt.Errorf("building the worker failed: %w\n%s", err, bytes.TrimSpace(complaints.Bytes()))
+		if b.cfg.Cilium != "" && ctx.Err() == nil {
+			return &BadCilium{err}
+		}
+		return err
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package det
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +25,7 @@ func (b *builder) findCilium() error {
 		return nil
 	}
 	if err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is neither a directory with the source of Cilium nor a version such as v1.20.0", b.cfg.Cilium)
+		return &BadCilium{fmt.Errorf("%s is neither a directory with the source of Cilium nor a version such as v1.20.0", b.cfg.Cilium)}
 	}
 	dir, err := filepath.Abs(b.cfg.Cilium)
 	if err != nil {
@@ -30,7 +33,7 @@ func (b *builder) findCilium() error {
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if first, _, _ := strings.Cut(string(data), "\n"); err != nil || strings.TrimSpace(first) != "module "+ciliumPath {
-		return fmt.Errorf("%s is not the root of the module %s", dir, ciliumPath)
+		return &BadCilium{fmt.Errorf("%s is not the root of the module %s", dir, ciliumPath)}
 	}
 	b.cfg.Cilium = dir
 	b.outside = append(b.outside, dir)
@@ -52,8 +55,27 @@ func (b *builder) otherCilium(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	modfile, err := b.replaceModule(ctx, ciliumPath+"="+replacement, dir)
+	if err == nil && !filepath.IsAbs(b.cfg.Cilium) {
+		err = b.getCilium(ctx, modfile)
+	}
 	return []string{"-modfile", modfile, "-mod=mod"}, err
 }
+
+// getCilium gets a version of Cilium, and says in one line if there is none.
+func (b *builder) getCilium(ctx context.Context, modfile string) error {
+	cmd := exec.CommandContext(ctx, b.goCommand, "mod", "download", "-modfile", modfile, ciliumPath)
+	cmd.Dir, cmd.Env = b.module, b.env
+	_, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && ctx.Err() == nil {
+		lines := strings.Split(string(bytes.TrimSpace(exit.Stderr)), "\n")
+		return &BadCilium{fmt.Errorf("the go command has no Cilium %s: %s", b.cfg.Cilium, strings.TrimSpace(lines[len(lines)-1]))}
+	}
+	return err
+}
+
+// notCompiled are the names of directories that nothing is compiled from.
+var notCompiled = []string{".git", "vendor", "testdata", "Documentation"}
 
 // hashOutside adds the sources that a build takes from directories elsewhere: whatever may
 // be compiled or embedded.
@@ -64,7 +86,7 @@ func (b *builder) hashOutside(w io.Writer) error {
 			switch name := d.Name(); {
 			case err != nil:
 				return err
-			case d.IsDir() && (name == ".git" || name == "vendor" || name == "testdata" || name == "Documentation"):
+			case d.IsDir() && slices.Contains(notCompiled, name):
 				return fs.SkipDir
 			case !d.Type().IsRegular() || strings.HasSuffix(name, "_test.go"):
 				return nil

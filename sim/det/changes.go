@@ -1,0 +1,157 @@
+package det
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// BadCilium is an error about the Cilium that was asked for: it is none, or does not compile.
+type BadCilium struct{ Err error }
+
+func (e *BadCilium) Error() string { return e.Err.Error() }
+func (e *BadCilium) Unwrap() error { return e.Err }
+
+// Changes tell in what the source of one Cilium differs from that of another.
+type Changes struct {
+	Worker  []string `json:"inWorker"`  // directories with changed files that the worker is compiled from
+	Outside []string `json:"notTested"` // and with other changed source files
+	Hash    string   `json:"hash"`      // of the names and contents of all changed files
+}
+
+// ChangesOf compares the sources of two workers' Cilium, each as BuildConfig has it. Both
+// workers are built already.
+func ChangesOf(ctx context.Context, baseline, branch string) (*Changes, error) {
+	var sides [2]*ciliumSource
+	for i, which := range []string{baseline, branch} {
+		b, err := newBuilder(ctx, BuildConfig{Runtime: Deterministic, Cilium: which})
+		if err != nil {
+			return nil, err
+		}
+		if sides[i], err = b.source(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return sides[0].changes(sides[1])
+}
+
+// ciliumSource is a directory with Cilium's source, and which files of it, from its root
+// and with slashes, are compiled into the worker.
+type ciliumSource struct {
+	dir      string
+	compiled map[string]bool
+}
+
+// source asks the go command where the worker's Cilium is.
+func (b *builder) source(ctx context.Context) (*ciliumSource, error) {
+	unlock, err := b.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	other, err := b.otherCilium(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const fields = "-json=Dir,Module,GoFiles,CgoFiles,CFiles,HFiles,SFiles,EmbedFiles"
+	cmd := exec.CommandContext(ctx, b.goCommand, slices.Concat([]string{"list"}, other, []string{"-deps", "-tags", "detrt", fields, "./sim/worker"})...)
+	cmd.Dir, cmd.Env = b.module, b.env
+	out, err := output(cmd)
+	if err != nil {
+		return nil, err
+	}
+	s := &ciliumSource{compiled: map[string]bool{"go.mod": true}}
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var p struct {
+			Dir                                                   string
+			Module                                                *struct{ Path, Dir string }
+			GoFiles, CgoFiles, CFiles, HFiles, SFiles, EmbedFiles []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		if p.Module == nil || p.Module.Path != ciliumPath {
+			continue
+		}
+		s.dir = p.Module.Dir
+		rel, err := filepath.Rel(s.dir, p.Dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.HFiles, p.SFiles, p.EmbedFiles) {
+			s.compiled[path.Join(filepath.ToSlash(rel), file)] = true
+		}
+	}
+	if s.dir == "" {
+		return nil, fmt.Errorf("the go command knows no package of %s in the worker", ciliumPath)
+	}
+	return s, nil
+}
+
+// changes are those from one source to another.
+func (s *ciliumSource) changes(to *ciliumSource) (*Changes, error) {
+	names := map[string]bool{}
+	if err := errors.Join(s.files(names), to.files(names)); err != nil {
+		return nil, err
+	}
+	c, key := &Changes{Worker: []string{}, Outside: []string{}}, sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		before, gone := os.ReadFile(filepath.Join(s.dir, name))
+		after, missing := os.ReadFile(filepath.Join(to.dir, name))
+		if (gone == nil) == (missing == nil) && bytes.Equal(before, after) {
+			continue
+		}
+		fmt.Fprintf(key, "%s %t %x\n", name, missing == nil, sha256.Sum256(after))
+		where, in := &c.Outside, path.Dir(name)
+		if s.compiled[name] || to.compiled[name] {
+			where = &c.Worker
+		}
+		if name == "go.mod" {
+			in = name
+		}
+		if !slices.Contains(*where, in) {
+			*where = append(*where, in)
+		}
+		c.Hash = fmt.Sprintf("%x", key.Sum(nil)[:8])
+	}
+	return c, nil
+}
+
+// files adds the source files that a user would say he has changed. What a module of the
+// module cache lacks is left out: other modules below its root, and what it vendors.
+func (s *ciliumSource) files(into map[string]bool) error {
+	return filepath.WalkDir(s.dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			_, other := os.Stat(filepath.Join(file, "go.mod"))
+			if file != s.dir && (other == nil || strings.HasPrefix(name, ".") || slices.Contains(notCompiled, name)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		rel, err := filepath.Rel(s.dir, file)
+		rel = filepath.ToSlash(rel)
+		source := slices.Contains([]string{".go", ".s", ".c", ".h", ".proto"}, path.Ext(name)) && !strings.HasSuffix(name, "_test.go")
+		if d.Type().IsRegular() && (source || s.compiled[rel]) {
+			into[rel] = true
+		}
+		return err
+	})
+}

@@ -30,6 +30,7 @@ type Run struct {
 	PeakMemory    int64  // bytes resident in the worker
 	Deterministic bool   // the worker has the deterministic runtime
 	Unseeded      uint64 // events that the seed did not determine: above 0, the run does not replay
+	Logged        bool   // the log of the code under test was written, which can change the trace
 	Reruns        int    // runs before this one that were discarded for such events
 
 	Commands []Command // how to go on from here

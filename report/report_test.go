@@ -152,6 +152,9 @@ func TestNotesBeforeRelyingOnAReplay(t *testing.T) {
 		"the seed did not determine 2 events, such as a slow system call: this run may not replay",
 		"the plan was run again 3 times because the seed had not determined every event",
 	}, notes(r))
+	logged := broken()
+	logged.Logged = true
+	require.Equal(t, []string{"writing the log can change the trace, and with it what breaks: this trace is that of the run with -log"}, notes(logged))
 	r.Deterministic, r.Reruns = false, 0
 	require.Equal(t, []string{"the stock Go runtime was used: the seed fixes the plan and not the execution, so this run does not replay"}, notes(r))
 	require.Empty(t, notes(&Run{}), "a history from a file was not run now")

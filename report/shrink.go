@@ -18,6 +18,8 @@ type Shrunk struct {
 	Finding checker.Finding
 	Others  []checker.Finding // that the given plan shows too, and that were not followed
 
+	Chosen string // why this finding is followed, if nobody named its property
+
 	Before, After shrink.Size
 	Run           *Run              // of the shrunk plan
 	Violation     checker.Violation // the finding's first instance in it
@@ -55,7 +57,11 @@ func (s *Shrunk) WriteText(w io.Writer, style Style) error {
 		for i, f := range s.Others {
 			names[i] = f.String()
 		}
-		out.Row("not followed: ", "the given plan breaks %s too; -property and -kind choose", strings.Join(names, ", "))
+		chosen := s.Finding.String() + " was asked for"
+		if s.Chosen != "" {
+			chosen = s.Finding.String() + " is followed: " + s.Chosen
+		}
+		out.Row("not followed: ", "the given plan breaks %s too; %s; -property and -kind choose", strings.Join(names, ", "), chosen)
 	}
 	out.Row("\nsize        ", "%s", changes(s.Before, s.After))
 	ended := "nothing more can be left out or simplified"

@@ -19,6 +19,7 @@ func TestShrunk(t *testing.T) {
 		Name:      "seed 7",
 		Finding:   checker.Finding{Property: "monotonic", Kind: "node"},
 		Others:    []checker.Finding{{Property: "monotonic", Kind: "endpoint"}, {Property: "convergence"}},
+		Chosen:    "it is the first that the mode promises",
 		Before:    shrink.Size{Faults: 6, Ops: 1300, Pods: 40, Agents: 6, Replicas: 2, APIServers: 1, Nodes: 20, Churn: 300e9},
 		After:     shrink.Size{Faults: 2, Ops: 8, Agents: 2, Replicas: 1, APIServers: 1, Nodes: 3, Churn: 20e9},
 		Run:       &Run{Plan: plan, Hash: "abc"},
@@ -31,7 +32,7 @@ func TestShrunk(t *testing.T) {
 	require.NoError(t, s.WriteText(&out, Style{}))
 	_, text, _ := bytes.Cut(out.Bytes(), []byte("\n\n"))
 	require.Equal(t, `breaks      monotonic of node, at 12.500s: agent a0 went back in time
-not followed: the given plan breaks monotonic of endpoint, convergence too; -property and -kind choose
+not followed: the given plan breaks monotonic of endpoint, convergence too; monotonic of node is followed: it is the first that the mode promises; -property and -kind choose
 
 size        1,346 decisions to 10, faults 6 to 2, ops 1300 to 8, pods 40 to 0, agents 6 to 2, replicas 2 to 1, nodes 20 to 3, churn 300s to 20s
 search      1,234 runs in 1m1s; interrupted

@@ -387,6 +387,9 @@ func notes(r *Run) (notes []string) {
 	} else if r.Unseeded > 0 {
 		notes = append(notes, fmt.Sprintf("the seed did not determine %d events, such as a slow system call: this run may not replay", r.Unseeded))
 	}
+	if r.Logged {
+		notes = append(notes, "writing the log can change the trace, and with it what breaks: this trace is that of the run with -log")
+	}
 	if r.Reruns > 0 {
 		notes = append(notes, fmt.Sprintf("the plan was run again %s because the seed had not determined every event", times(r.Reruns)))
 	}

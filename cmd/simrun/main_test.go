@@ -58,7 +58,7 @@ func TestSeedThatHolds(t *testing.T) {
 	require.Regexp(t, `(?m)^run         400.000s of virtual time in [0-9.]+s of wall time, [0-9,]+ times as fast; then 1800.000s of shutdown, after which leftover goroutines are counted; 44 events; [0-9]+ MiB; checked in`, stdout)
 	require.Regexp(t, `(?m)^trace       sha256 [0-9a-f]{64}$`, stdout)
 	require.Regexp(t, `(?m)^replay      simrun -seed 7 -worker /`, stdout)
-	require.Regexp(t, `(?m)^keep        simrun -seed 7 .* -write-plan seed-7.json -write-history seed-7.history$`, stdout)
+	require.NotContains(t, stdout, "\nkeep ", "both were written")
 	require.Contains(t, stdout, "judge again simrun check h\n")
 	require.Regexp(t, `verdict     pass: all [0-9]+ properties hold\n`, stdout)
 	require.Equal(t, statusHold, status)
@@ -77,6 +77,11 @@ func TestSeedThatHolds(t *testing.T) {
 	require.Equal(t, status, byPlan)
 	require.Equal(t, verdictOf(judged), verdictOf(stdout))
 	require.Contains(t, stdout, "replay      simrun -plan p.json -worker")
+	require.Regexp(t, `(?m)^keep        simrun -plan p.json .* -write-history p.history$`, stdout)
+	require.NotContains(t, stdout, "judge again", "no history was written")
+
+	_, stdout, _ = simrun(t, "-seed", "7", "-scenario", "agents-restart", "-worker", "WORKER")
+	require.Regexp(t, `(?m)^keep        simrun .* -write-plan agents-restart-seed-7.json -write-history agents-restart-seed-7.history$`, stdout)
 }
 
 // verdictOf cuts the verdict out of a report.
@@ -211,7 +216,7 @@ func TestManySeeds(t *testing.T) {
 	status, stdout, stderr := simrun(t, "-seeds", "95-105", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
 	require.Equal(t, "simrun: the worker refuses the plan: the fake worker does not like the plan\n", stderr)
 	require.Equal(t, statusUsage, status, "seed 104 is refused, which ends the campaign")
-	require.Contains(t, stdout, "note      stopped before all seeds were run\n")
+	require.Regexp(t, `(?m)^note      stopped before all seeds were run: done are 95-[0-9]+.*; to go on: simrun -seeds [0-9]+-105 -worker /`, stdout)
 
 	status, stdout, stderr = simrun(t, "-seeds", "96-102", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
 	require.Empty(t, stderr)
@@ -310,7 +315,7 @@ func TestInterrupt(t *testing.T) {
 			require.Equal(t, statusInterrupted, cmd.ProcessState.ExitCode())
 			require.Equal(t, "simrun: interrupted\n", stderr.String())
 			if name == "many" {
-				require.Contains(t, stdout.String(), "seeds     0 of 1: 0 pass, 0 fail, 0 unknown, 0 without a history\nnote      stopped before all seeds were run\n")
+				require.Contains(t, stdout.String(), "seeds     0 of 1: 0 pass, 0 fail, 0 unknown, 0 without a history\nnote      stopped before all seeds were run: none is done; to go on: go run ./cmd/simrun -seeds ")
 			}
 			require.Empty(t, leftovers(t, seedSlow), "temporary data is left behind")
 		})

@@ -23,7 +23,7 @@ func TestModeOfDrawnPlans(t *testing.T) {
 		require.Empty(t, stderr)
 		require.Regexp(t, `^mode crd, (reference plan, seed 7|scenario agents-restart(, seed 7)?|seed 7)\n  mode      crd`, stdout)
 		require.Regexp(t, `(?m)^replay      simrun .*-mode crd -worker /`, stdout)
-		require.Regexp(t, `(?m)^keep        simrun .*-mode crd -worker /`, stdout)
+		require.Regexp(t, `(?m)^keep        simrun .*-mode crd -worker /\S+ -write-history `, stdout)
 		plan, err := fault.ReadFile("p.json")
 		require.NoError(t, err)
 		require.Equal(t, string(mode.CRD), plan.Mode)
@@ -57,7 +57,7 @@ func TestModeOfManySeeds(t *testing.T) {
 func TestShrinkInAMode(t *testing.T) {
 	scene(t)
 	_, stdout, stderr := simrun(t, "shrink", "-seed", "101", "-mode", "crd", "-worker", "WORKER")
-	require.Empty(t, stderr)
+	require.Equal(t, "simrun: the smaller plan will be written to shrunk-seed-101.json\n", stderr)
 	require.Contains(t, stdout, "mode crd, seed 101, shrunk\n  mode      crd")
 }
 

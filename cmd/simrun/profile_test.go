@@ -17,8 +17,10 @@ func TestProfiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, content, string(b), "what the fake worker writes")
 	}
-	status, _, stderr = simrun(t, "-seed", "7", "-worker", "WORKER", "-log", "l")
+	status, stdout, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-log", "l")
 	require.Empty(t, stderr)
+	require.Regexp(t, `(?m)^replay      simrun -seed 7 -worker /\S+ -log l$`, stdout)
+	require.Contains(t, stdout, "\nnote        writing the log can change the trace")
 	require.Equal(t, statusHold, status)
 	log, err := os.ReadFile("l")
 	require.NoError(t, err)

@@ -76,6 +76,7 @@ func (s *shrinkPlan) run(ctx context.Context, c *console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	c.notice("the smaller plan will be written to " + s.out)
 	var failures failedPlans
 	result, err := runner.Shrink(ctx, plan, s.finding, drive.ShrinkConfig{
 		Parallel:   runtime.NumCPU(),

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestShrink(t *testing.T) {
 	scene(t)
 	writeRestarts(t, "big.json")
 	status, stdout, stderr := simrun(t, "shrink", "-plan", "big.json", "-worker", "WORKER", "-o", "small.json")
-	require.Empty(t, stderr)
+	require.Equal(t, "simrun: the smaller plan will be written to small.json\n", stderr)
 	require.Equal(t, statusHold, status)
 	require.Contains(t, stdout, "big.json, shrunk\n  mode      clustermesh")
 	require.Regexp(t, `(?m)^breaks      integrity of identity, at 2.000s: agent a0 .*ghost`, stdout)
@@ -99,7 +100,7 @@ func TestNothingToShrink(t *testing.T) {
 		fmt.Sprintf("-seed %d -kind node", seedViolates):          "seed 101: the run does not break anything of node; it breaks integrity of identity",
 	} {
 		status, stdout, stderr := simrun(t, append([]string{"shrink", "-worker", "WORKER"}, strings.Fields(line)...)...)
-		require.Equal(t, "simrun: "+want+"\n", stderr)
+		require.Regexp(t, `^simrun: the smaller plan will be written to shrunk-seed-[0-9]+.json\nsimrun: `+regexp.QuoteMeta(want)+`\n$`, stderr)
 		require.Equal(t, statusBroken, status)
 		require.Empty(t, stdout)
 	}
@@ -112,7 +113,7 @@ func TestShrinkWhenTheHarnessFails(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "shrink", "-seed", fmt.Sprint(seedCrashes), "-worker", "WORKER")
 	require.Equal(t, statusHarness, status)
-	require.Regexp(t, `^simrun: the run failed \(crash\): .* its plan and output are kept in `, stderr)
+	require.Regexp(t, `\nsimrun: the run failed \(crash\): .* its plan and output are kept in `, stderr)
 	require.NoFileExists(t, "shrunk-seed-102.json")
 
 	status, stdout, _ := simrun(t, "shrink", "-seed", fmt.Sprint(seedFlaky), "-worker", "WORKER")
@@ -146,7 +147,7 @@ func TestInterruptedShrinkWritesTheBestSoFar(t *testing.T) {
 	c := &console{name: "simrun", stdout: p.before(&stdout), stderr: p.before(&stderr), progress: p}
 	status := c.main(ctx, []string{"shrink", "-plan", "big.json", "-worker", worker, "-o", "small.json"})
 	require.Equal(t, statusInterrupted, status)
-	require.Equal(t, "simrun: interrupted\n", stderr.String())
+	require.Equal(t, "simrun: the smaller plan will be written to small.json\nsimrun: interrupted\n", stderr.String())
 	require.Regexp(t, `of 3[0-9]{2} decisions left, [0-9] agents?, [0-9] replicas?; 1 runs? in [0-9]+s`, terminal.String())
 	require.Regexp(t, `(?m)^search      [0-9]+ runs in .*; interrupted$`, stdout.String())
 	require.Contains(t, stdout.String(), "replays     not tested\n")

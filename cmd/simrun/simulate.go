@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
@@ -217,6 +218,7 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	run.Name = name
 	run.Code = c.code(runner)
 	run.Commands = s.commands(c.name, run.Run)
+	run.Logged = s.log != ""
 	status := s.failOn.status(run.Verdict)
 	if s.json {
 		return status, run.WriteJSON(c.stdout, true)
@@ -243,7 +245,7 @@ func (s *simulate) failed(c *console, plan *fault.Plan, err error) (int, error) 
 		return status, kept.WriteJSON(c.stdout)
 	}
 	return status, kept.WritePanic(c.stdout, c.style(s.all), []report.Command{
-		{Purpose: "replay", Line: commandLine(c.name, s.arguments(plan.Seed)...)},
+		{Purpose: "replay", Line: commandLine(c.name, s.oneRun(plan.Seed)...)},
 	})
 }
 
@@ -363,17 +365,52 @@ func (s *simulate) arguments(seed uint64) (args []string) {
 // and make the plan smaller; keep it, judge it again.
 func (s *simulate) commands(program string, run *report.Run) []report.Command {
 	args := s.arguments(run.Plan.Seed)
-	replay := commandLine(program, args...)
+	replay := commandLine(program, s.oneRun(run.Plan.Seed)...)
 	commands := []report.Command{{Purpose: "replay", Line: replay}}
 	if run.Verdict.Outcome() == checker.Fail {
 		commands = append(commands,
 			report.Command{Purpose: "explain", Line: replay + " -v"},
 			report.Command{Purpose: "shrink", Line: commandLine(program+" shrink", args...)})
 	}
-	planFile, historyFile := fmt.Sprintf("seed-%d.json", run.Plan.Seed), fmt.Sprintf("seed-%d.history", run.Plan.Seed)
-	return append(commands,
-		report.Command{Purpose: "keep", Line: replay + " -write-plan " + planFile + " -write-history " + historyFile},
-		report.Command{Purpose: "judge again", Line: commandLine(program, "check", cmp.Or(s.writeHistory, historyFile))})
+	var keep []string
+	name := s.fileName(run.Plan.Seed)
+	if s.writePlan == "" && s.plan == "" {
+		keep = append(keep, "-write-plan", name+".json")
+	}
+	if s.writeHistory == "" {
+		keep = append(keep, "-write-history", name+".history")
+	}
+	if len(keep) > 0 {
+		commands = append(commands, report.Command{Purpose: "keep", Line: commandLine(replay, keep...)})
+	}
+	if s.writeHistory != "" {
+		commands = append(commands, report.Command{Purpose: "judge again", Line: commandLine(program, "check", s.writeHistory)})
+	}
+	return commands
+}
+
+// oneRun are the flags that give the same run again: a log can change its trace.
+func (s *simulate) oneRun(seed uint64) []string {
+	if args := s.arguments(seed); s.log == "" {
+		return args
+	} else {
+		return append(args, "-log", s.log)
+	}
+}
+
+// fileName names the files of a run after what it is of.
+func (s *simulate) fileName(seed uint64) string {
+	if s.plan != "" {
+		return strings.TrimSuffix(filepath.Base(s.plan), ".json")
+	}
+	var parts []string
+	if s.scenario != "" {
+		parts = append(parts, s.scenario)
+	}
+	if s.seed.given {
+		parts = append(parts, fmt.Sprintf("seed-%d", seed))
+	}
+	return strings.Join(parts, "-")
 }
 
 // eachSeed runs what is to be done with the plan of each seed, as many at once as there are
@@ -425,6 +462,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	start := time.Now()
+	var done []uint64
 	summary := report.Summary{
 		Seeds: s.seeds.Count(), Code: c.code(runner),
 		Replay: func(seed uint64) string { return commandLine(c.name, s.arguments(seed)...) },
@@ -442,6 +480,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		return run.Run, s.write(seed, plan, run.File)
 	}, func(seed uint64, run *report.Run) (err error) {
 		summary.Add(seed, run)
+		done = append(done, seed)
 		if s.json {
 			err = run.WriteJSON(c.stdout, false)
 		}
@@ -449,6 +488,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		return err
 	}, func(failure report.Failure) (err error) {
 		summary.AddFailure(failure)
+		done = append(done, failure.Seed)
 		if s.json {
 			err = failure.WriteJSON(c.stdout)
 		}
@@ -457,12 +497,35 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 	})
 	summary.Elapsed = time.Since(start)
 	if stopped != nil {
-		summary.Note = "stopped before all seeds were run"
+		summary.Note = "stopped before all seeds were run" + s.rest(c.name, done)
 	}
 	if err := s.writeSummary(c, &summary); err != nil {
 		return 0, err
 	}
 	return s.failOn.summaryStatus(&summary), stopped
+}
+
+// rest says which seeds of a range that was stopped are done, and how to go on. Several
+// run at once, so that some above the first that is not done may be.
+func (s *simulate) rest(program string, done []uint64) string {
+	slices.Sort(done)
+	next, said := s.seeds.First, "none is done"
+	for len(done) > 0 && done[0] == next {
+		next, done = next+1, done[1:]
+	}
+	if next > s.seeds.First {
+		said = fmt.Sprintf("done are %d-%d", s.seeds.First, next-1)
+	}
+	if len(done) > 0 {
+		said += fmt.Sprintf(", and beyond %d %s", next, text.Count(len(done), "seed"))
+	}
+	if next > s.seeds.Last { // all are: what stopped it came after them
+		return ": " + said
+	}
+	args := s.arguments(0)
+	args[slices.Index(args, "-seed")] = "-seeds"
+	args[slices.Index(args, "-seeds")+1] = fmt.Sprintf("%d-%d", next, s.seeds.Last)
+	return fmt.Sprintf(": %s; to go on: %s", said, commandLine(program, args...))
 }
 
 // write writes the files of a seed that are asked for.

@@ -51,7 +51,7 @@ func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checke
 		return nil, err
 	}
 	all := given.Verdict.Findings()
-	i, err := choose(all, finding)
+	i, err := choose(given.Verdict, finding)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,12 @@ func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checke
 		Failed:  o.failed,
 		Replays: report.NotTested,
 	}
+	if finding.Property == "" {
+		result.Chosen = "it is the first, as the mode promises none of them"
+		if r, _ := given.Verdict.Result(o.finding.Property); r.Promised {
+			result.Chosen = "it is the first that the mode promises"
+		}
+	}
 	result.Violation, _ = result.Run.Verdict.First(o.finding)
 	switch {
 	case ctx.Err() != nil:
@@ -102,15 +108,25 @@ func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checke
 	return result, err
 }
 
-// choose returns the first of the findings that fits what was asked for, where an
-// empty property, kind or cause fits all.
-func choose(all []checker.Finding, asked checker.Finding) (int, error) {
+// choose returns which of the verdict's findings is followed: the first that fits what was
+// asked for, where an empty property, kind or cause fits all, and rather one of a property
+// that the mode promises.
+func choose(v checker.Verdict, asked checker.Finding) (int, error) {
+	all, first := v.Findings(), -1
 	var names []string
 	for i, f := range all {
 		if (asked.Property == "" || asked.Property == f.Property) && (asked.Kind == "" || asked.Kind == f.Kind) && (asked.Cause == "" || asked.Cause == f.Cause) {
-			return i, nil
+			if r, _ := v.Result(f.Property); r.Promised {
+				return i, nil
+			}
+			if first < 0 {
+				first = i
+			}
 		}
 		names = append(names, f.String())
+	}
+	if first >= 0 {
+		return first, nil
 	}
 	if len(all) == 0 {
 		return 0, &NothingToShrink{"the run breaks no property, so there is nothing to shrink"}

@@ -23,21 +23,36 @@ var (
 	allFindings = []checker.Finding{endpoints, nodes, convergent}
 )
 
+// verdictWith is one whose findings are these; monotonic is not promised.
+func verdictWith(findings ...checker.Finding) (v checker.Verdict) {
+	for _, f := range findings {
+		if n := len(v.Results); n == 0 || v.Results[n-1].Property != f.Property {
+			v.Results = append(v.Results, checker.Result{Property: f.Property, Outcome: checker.Fail, Promised: f.Property != "monotonic"})
+		}
+		r := &v.Results[len(v.Results)-1]
+		r.Violations = append(r.Violations, checker.Violation{Facts: checker.Facts{Kind: f.Kind}})
+	}
+	return v
+}
+
 func TestChoose(t *testing.T) {
 	for _, c := range []struct {
 		asked checker.Finding
 		want  int
 	}{
-		{checker.Finding{}, 0},
+		{checker.Finding{}, 2}, // the first that is promised
 		{endpoints, 0},
 		{nodes, 1},
 		{checker.Finding{Kind: "node"}, 1},
 		{checker.Finding{Property: "convergence"}, 2},
 	} {
-		i, err := choose(allFindings, c.asked)
+		i, err := choose(verdictWith(allFindings...), c.asked)
 		require.NoError(t, err)
 		require.Equal(t, c.want, i, c.asked)
 	}
+	i, err := choose(verdictWith(endpoints, nodes), checker.Finding{})
+	require.NoError(t, err)
+	require.Zero(t, i, "none is promised")
 	for _, c := range []struct {
 		all   []checker.Finding
 		asked checker.Finding
@@ -47,7 +62,7 @@ func TestChoose(t *testing.T) {
 		{allFindings, checker.Finding{Property: "integrity", Kind: "node"}, "the run does not break integrity of node; it breaks monotonic of endpoint, monotonic of node, convergence"},
 		{allFindings[:1], checker.Finding{Kind: "identity"}, "the run does not break anything of identity; it breaks monotonic of endpoint"},
 	} {
-		_, err := choose(c.all, c.asked)
+		_, err := choose(verdictWith(c.all...), c.asked)
 		var nothing *NothingToShrink
 		require.ErrorAs(t, err, &nothing)
 		require.Equal(t, c.want, err.Error())

@@ -279,11 +279,12 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		return "", err
 	}
 	b.cfg.Progress("built the worker")
-	return out, b.dropOldWorkers()
+	return out, b.dropOldWorkers(keepBytes)
 }
 
 // isBuilt reports whether the cache has the worker, of sources that are all in its name.
 func (b *builder) isBuilt(worker string) bool {
+	markUsed(worker)
 	_, err := os.Stat(worker)
 	return err == nil
 }
@@ -337,21 +338,67 @@ func (b *builder) overlay(ctx context.Context, worker string) (flags []string, e
 	return append(flags, planted...), err
 }
 
-// dropOldWorkers removes workers that were built more than a week ago, and what
-// they were planted with, from the cache: each change of the sources makes a new
-// one, of 90 MB.
-func (b *builder) dropOldWorkers() error {
-	old, err := filepath.Glob(filepath.Join(b.cache, "worker-*"))
+// The cache keeps workers for so long, and so much of them: each change of the sources
+// makes a new one, of 100 MB.
+const (
+	keepWorkers  = 7 * 24 * time.Hour
+	keepBytes    = 2 << 30
+	keepInUseFor = time.Hour // whatever the cache's size
+)
+
+// dropOldWorkers removes from the cache the workers that were not used for longest, and
+// what builds left behind that were killed: who has the lock is the only one who builds.
+func (b *builder) dropOldWorkers(most int64) error {
+	names, err := filepath.Glob(filepath.Join(b.cache, "worker-*"))
 	if err != nil {
 		return err
 	}
-	for _, name := range old {
+	type worker struct {
+		name string
+		size int64
+		used time.Time
+	}
+	var workers []worker
+	for _, name := range names {
 		info, err := os.Stat(name)
-		if err == nil && time.Since(info.ModTime()) > 7*24*time.Hour {
+		switch {
+		case err != nil:
+		case strings.Contains(filepath.Base(name), ".new-"):
+			os.RemoveAll(name)
+		case info.Mode().IsRegular():
+			workers = append(workers, worker{name, info.Size(), lastUse(info)})
+		case time.Since(info.ModTime()) > keepWorkers:
 			os.RemoveAll(name)
 		}
 	}
+	slices.SortFunc(workers, func(a, b worker) int { return b.used.Compare(a.used) })
+	var total int64
+	for _, w := range workers {
+		total += w.size
+		if age := time.Since(w.used); age > keepWorkers || total > most && age > keepInUseFor {
+			os.RemoveAll(w.name)
+			os.RemoveAll(w.name + ".source")
+		}
+	}
 	return nil
+}
+
+// markUsed notes in a worker's time of access that it is used; when it was built stays.
+func markUsed(worker string) {
+	if info, err := os.Stat(worker); err == nil {
+		os.Chtimes(worker, time.Now(), info.ModTime()) // in vain for a worker of another user
+	}
+}
+
+// lastUse is when a worker was used last, or built.
+func lastUse(info os.FileInfo) time.Time {
+	used := info.ModTime()
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		if access := time.Unix(stat.Atim.Unix()); access.After(used) {
+			return access
+		}
+	}
+	return used
 }
 
 // sourceDirs are where the worker's own packages are.

@@ -83,3 +83,35 @@ func TestOneBuildAtATime(t *testing.T) {
 	unlock()
 	require.NoError(t, <-second)
 }
+
+// The cache is bounded by age and by size, what is in use stays, and what builds left
+// behind that were killed goes.
+func TestOldWorkersAreDropped(t *testing.T) {
+	b := builder{cache: t.TempDir()}
+	for name, hours := range map[string]int{"worker-det-a": 0, "worker-det-b": 2, "worker-det-c": 3, "worker-det-d": 4, "worker-det-used": 5, "worker-det-old": 8 * 24} {
+		path, at := filepath.Join(b.cache, name), time.Now().Add(-time.Duration(hours)*time.Hour)
+		require.NoError(t, os.WriteFile(path, make([]byte, 10), 0o777))
+		require.NoError(t, os.Chtimes(path, at, at))
+	}
+	for _, dir := range []string{"worker-det-e.new-123", "worker-planted-f.source", "worker-det-d.source", "failures"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(b.cache, dir, "x"), 0o777))
+	}
+	built, err := os.Stat(filepath.Join(b.cache, "worker-det-used"))
+	require.NoError(t, err)
+	require.True(t, b.isBuilt(filepath.Join(b.cache, "worker-det-used")))
+	again, err := os.Stat(filepath.Join(b.cache, "worker-det-used"))
+	require.NoError(t, err)
+	require.Equal(t, built.ModTime(), again.ModTime())
+	names := func() (names []string) {
+		entries, err := os.ReadDir(b.cache)
+		require.NoError(t, err)
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	require.NoError(t, b.dropOldWorkers(30))
+	require.Equal(t, []string{"failures", "worker-det-a", "worker-det-b", "worker-det-used", "worker-planted-f.source"}, names())
+	require.NoError(t, b.dropOldWorkers(1))
+	require.Equal(t, []string{"failures", "worker-det-a", "worker-det-used", "worker-planted-f.source"}, names())
+}

@@ -152,6 +152,7 @@ func (w Worker) Run(ctx context.Context, plan []byte, cfg RunConfig) (*Result, e
 	}
 
 	p := process{cfg: cfg, dir: dir, start: time.Now()}
+	markUsed(path)
 	cmd := exec.Command(path) // watch sees when ctx is done
 	cmd.Args = cfg.arguments()
 	cmd.Env = settings.environment(cfg.Log != nil)

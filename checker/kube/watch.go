@@ -14,7 +14,7 @@ import (
 var Watch = property.Property{
 	Name:    "kube-watch",
 	Promise: "Each watch of a kube-apiserver gets the changes after its start in order, once and without a gap, with the type that they have for it; bookmarks and initial events keep what they say; a list or a watch is never of an older version than it asked for, and what it holds is the state of its version.",
-	Why:     "the ground that Cilium's informers stand on (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes); mission C3",
+	Why:     "the ground that Cilium's informers stand on (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes)",
 	Ground:  true,
 	Rules:   slices.Concat(watchRules, readRules),
 	Check:   checkKubeWatch,

@@ -17,7 +17,7 @@ import (
 var Load = property.Property{
 	Name:    "load",
 	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes.",
-	Why:     "mission C7, C10, C12, R4, R10: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
+	Why:     "the proposal is there to take load off the kube-apiserver: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
 	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
 }

@@ -15,7 +15,7 @@ import (
 var Canaries = property.Property{
 	Name:    "canaries",
 	Promise: "When a sync canary can be read in an etcd, everything that the source held when the writer's list was taken can be read there too, with that content or a later one, or was since deleted.",
-	Why:     "mission C2: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067",
+	Why:     "the proposal refills an etcd that is empty: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067",
 	Rules:   []*property.Rule{notVouched, olderThanVouched},
 	Check:   checkCanaries,
 }

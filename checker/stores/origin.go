@@ -14,7 +14,7 @@ import (
 var RevisionOrigin = property.Property{
 	Name:    "revision-origin",
 	Promise: "A client goes on from a revision only in the store that told it of this revision: if it asks another one, such as a rebuilt etcd, it gives that watch up within 10 s in which no fault concerns it.",
-	Why:     "mission C2 to C4: an etcd that was rebuilt, or another replica's, counts anew; cilium 30964, 32005",
+	Why:     "in the proposal agents change between etcds: an etcd that was rebuilt, or another replica's, counts anew; cilium 30964, 32005",
 	Rules:   []*property.Rule{foreignRevision},
 	Check:   checkRevisionOrigin,
 }

@@ -14,7 +14,7 @@ import (
 var Revisions = property.Property{
 	Name:    "etcd-revisions",
 	Promise: "The revisions of a store never decrease and belong to it alone, its acknowledged writes are among its changes, and what it answers at a pinned revision is the state that its changes had made by then.",
-	Why:     "the ground that the other properties stand on; mission C3, cilium 30964, 32005 for revisions that cross stores",
+	Why:     "the ground that the other properties stand on; the proposal gives each replica an etcd of its own; cilium 30964, 32005 for revisions that cross stores",
 	Ground:  true,
 	Rules:   revisionRules,
 	Check:   checkRevisions,

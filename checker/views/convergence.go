@@ -15,7 +15,7 @@ import (
 var Convergence = property.Property{
 	Name:    "convergence",
 	Promise: "After the heal every agent has, within the plan's bound, exactly the view that the final truth demands, and keeps it.",
-	Why:     "mission C8: agents converge to the correct state; cilium 24740, 19813, 29822",
+	Why:     "the proposal expects that agents converge to the correct state; cilium 24740, 19813, 29822",
 	RestsOn: []string{"revision-origin"},
 	Rules:   append(stuckRules, convergedLate),
 	Check:   checkConvergence,

@@ -11,7 +11,7 @@ import (
 var NoSpuriousDeletion = property.Property{
 	Name:    "no-spurious-deletion",
 	Promise: "Nothing leaves an agent's view or datapath that has existed without a break since the version last seen, and nothing that is not in it.",
-	Why:     "mission C7, C8: no datapath disruption while replicas restart and refill; cilium 25905, 26067, 25562, 27340",
+	Why:     "the proposal expects no datapath disruption while replicas restart and refill; cilium 25905, 26067, 25562, 27340",
 	RestsOn: []string{"canaries"},
 	Rules:   []*property.Rule{notThere, stillTrue},
 	Check:   checkDeletions,

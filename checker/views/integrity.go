@@ -12,7 +12,7 @@ import (
 var Integrity = property.Property{
 	Name:    "integrity",
 	Promise: "Whatever an agent sees or its datapath holds existed before, as a whole, for that kind and key.",
-	Why:     "mission C7, R3: a source in between may delay the truth, but not invent or mix it; cilium 16565, 30964",
+	Why:     "a source in between may delay the truth, but not invent or mix it; cilium 16565, 30964",
 	Rules:   []*property.Rule{writtenLater, neverClaimed, neverWritten},
 	Check:   checkIntegrity,
 }

@@ -11,7 +11,7 @@ import (
 var Monotonic = property.Property{
 	Name:    "monotonic",
 	Promise: "No agent's view or datapath goes back in time: each entry seen is of the same or a later version than the one before, across reconnects, fail-overs and restarts.",
-	Why:     "mission C3, C4: replicas are not consistent with each other and agents move between them; kubernetes 59848, cilium 30964, 32005",
+	Why:     "in the proposal replicas are not consistent with each other and agents move between them; kubernetes 59848, cilium 30964, 32005",
 	RestsOn: []string{"monotonic-session"},
 	Rules:   []*property.Rule{goesBack},
 	Check:   checkMonotonic,

@@ -13,7 +13,7 @@ import (
 var Owner = property.Property{
 	Name:    "owner",
 	Promise: "While an address has a live owner, no view or datapath that has shown a pod and identity as its owner shows an earlier one, across reconnects, fail-overs and restarts; and once the heal's bound has passed, each address maps to its live owner's identity.",
-	Why:     "mission R9, C8: another pod can connect subject to policy; cilium 16565, 25562, 25817",
+	Why:     "raised against the proposal: what counts is that another pod can connect subject to policy; cilium 16565, 25562, 25817",
 	RestsOn: []string{"monotonic-session", "monotonic", "convergence"},
 	Rules:   []*property.Rule{earlierOwner, wrongOwner},
 	Check:   checkOwners,

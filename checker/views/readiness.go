@@ -14,7 +14,7 @@ var Readiness = property.Property{
 	Name: "readiness",
 	Promise: "Each pod that is created during the churn and lives on has its address alone is usable once the heal's bound has passed: every agent that is up has its endpoint, in view and datapath, and its identity. " +
 		"Until when that takes from the pod's first endpoint on is measured.",
-	Why:     "mission R9: pod start latency may mislead; measure until another pod can connect subject to policy, which is until all other agents know",
+	Why:     "raised against the proposal: pod start latency may mislead; measure until another pod can connect subject to policy, which is until all other agents know",
 	RestsOn: []string{"convergence"},
 	Rules:   []*property.Rule{notUsable, usableLate, goneBefore},
 	Check:   checkReadiness,

@@ -15,7 +15,7 @@ var Referential = property.Property{
 	Name: "reference",
 	Promise: "No endpoint in a view or datapath names an identity that the agent's view lacks for longer than the heal's bound while endpoint and identity exist without a break and the agent stays connected, and none does once the bound has passed at the run's end. " +
 		"Shorter gaps are measured: identities and endpoints are separate keyspaces, of which no order is promised.",
-	Why:     "mission C7, R9: an endpoint without its identity is not subject to the right policy",
+	Why:     "an endpoint without its identity is not subject to the right policy",
 	RestsOn: []string{"convergence"},
 	Rules:   []*property.Rule{identityLacked, identityLacking},
 	Check:   checkReferences,

@@ -10,7 +10,7 @@ import (
 var MonotonicSession = property.Property{
 	Name:    "monotonic-session",
 	Promise: "Within one session, which is one incarnation of an agent on one unbroken connection, neither its view nor its host's datapath goes back in time.",
-	Why:     "mission C4, C7: the proposal names a window of stale data where an agent changes its replica, and none while it stays with one",
+	Why:     "the proposal names a window of stale data where an agent changes its replica, and none while it stays with one",
 	Rules:   []*property.Rule{goesBack},
 	Check:   checkSessions,
 }

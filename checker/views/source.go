@@ -15,7 +15,7 @@ import (
 var SingleSource = property.Property{
 	Name:    "single-source",
 	Promise: "At rest, which is when no store and no view has changed for a while at the run's end, the view of each agent that is connected equals, kind by kind, exactly what its one store holds.",
-	Why:     "mission R3: two sources are never aligned at one instant; keep a single source of truth",
+	Why:     "raised against the proposal: two sources are never aligned at one instant; keep a single source of truth",
 	RestsOn: []string{"revision-origin", "convergence"},
 	Rules:   []*property.Rule{differsFromStore},
 	Check:   checkSingleSource,

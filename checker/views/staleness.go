@@ -16,7 +16,7 @@ var Staleness = property.Property{
 	Name: "staleness",
 	Promise: "Once the heal's bound has passed, nothing that a view or a datapath shows is older than the bound: it was true at most that long before. " +
 		"Before that the age is measured: the least delta for which each entry is delta-atomic, if it is read at every instant and reads do not go back.",
-	Why:     "mission C7, R14: a window of stale data, and for how long; W. Golab, X. Li, M. A. Shah, PODC 2011",
+	Why:     "the proposal names a window of stale data, and for how long; W. Golab, X. Li, M. A. Shah, PODC 2011",
 	RestsOn: []string{"revision-origin", "convergence"},
 	Rules:   []*property.Rule{tooOld, neverTrue},
 	Check:   checkStaleness,

@@ -213,10 +213,12 @@ func TestNothingTested(t *testing.T) {
 	held := func(uint64, uint64) (*report.Run, error) { return run(), nil }
 	r := compare(t, 100, held, held)
 	require.Equal(t, "no regression", r.Title())
+	require.Contains(t, r.Worth(), "little: every seed has the same trace")
+	r.Seeds[7].Branch.Hash = "another"
 	require.Contains(t, r.Worth(), "(1-p)^100; this excludes, at 95 %, what shows in 3 % of them or more")
 	r.Changes = &det.Changes{Worker: []string{"pkg/ipcache"}, Outside: []string{"daemon/cmd"}, Hash: "12"}
 	require.True(t, r.Passes())
-	require.Equal(t, "changed packages that meshcheck runs: pkg/ipcache; not tested: daemon/cmd (changes 12)", r.Tested())
+	require.Equal(t, "changed packages in the worker, of which it may not run all code: pkg/ipcache; not tested: daemon/cmd (changes 12)", r.Tested())
 	for want, change := range map[string]func(){
 		"what the branch changes is not in what meshcheck runs (packages daemon/cmd)": func() { r.Changes.Worker = nil },
 		"the source of the branch is that of the baseline":                            func() { r.Changes = &det.Changes{} },

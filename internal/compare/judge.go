@@ -124,7 +124,7 @@ func (r *Report) Tested() string {
 	if r.Changes == nil || len(r.Changes.Worker) == 0 {
 		return ""
 	}
-	s := "changed packages that meshcheck runs: " + packages(r.Changes.Worker)
+	s := "changed packages in the worker, of which it may not run all code: " + packages(r.Changes.Worker)
 	if len(r.Changes.Outside) > 0 {
 		s += "; not tested: " + packages(r.Changes.Outside)
 	}
@@ -137,6 +137,9 @@ func (r *Report) Worth() string {
 		return ""
 	}
 	n := len(r.Seeds)
+	if r.EqualTraces() == n {
+		return "little: every seed has the same trace with and without the change, which may never have been executed; see which scenarios reach it"
+	}
 	return fmt.Sprintf("%s without a regression: what shows in a share p of the seeds is missed with probability (1-p)^%d; this excludes, at 95 %%, what shows in %.2g %% of them or more",
 		text.Count(n, "seed"), n, 100*(1-math.Pow(0.05, 1/float64(n))))
 }

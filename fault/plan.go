@@ -70,7 +70,7 @@ type Options struct {
 	WriterBootstrapQPS int      `json:"writerBootstrapQPS"` // 10000
 	AgentQPS           int      `json:"agentQPS"`           // 20, kvstore's default
 	EndpointSlices     bool     `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
-	ClusterID          int      `json:"clusterID"`          // 1 to 255
+	ClusterID          int      `json:"clusterID"`          // 1 to 511; above 255 Cilium runs with maxConnectedClusters: 511
 	ClusterName        string   `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
 	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of the writer's leases in its etcd; 25 s or more; zero: 15 minutes, Cilium's default
 	Preempt            int      `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never

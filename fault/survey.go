@@ -19,10 +19,10 @@ type Given struct {
 	IPs        map[string]bool // of pods and endpoints
 }
 
-// Survey returns what objects bring into the world. Its error says which of them cannot be
-// part of a plan.
-func Survey(objects []json.RawMessage) (Given, error) {
-	g, problem := survey(objects)
+// Survey returns what objects bring into the world of a cluster; the ID may be zero if it is
+// not above 255. Its error says which of them cannot be part of a plan.
+func Survey(objects []json.RawMessage, clusterID int) (Given, error) {
+	g, problem := survey(objects, clusterID)
 	if problem != nil {
 		return g, problem
 	}
@@ -60,14 +60,14 @@ type givenNetworking struct {
 
 // survey reads the objects of a plan. It asks of each only what it needs: that
 // it is an object with a known kind and a name; package objects checks the rest.
-func survey(objects []json.RawMessage) (Given, *flaw) {
+func survey(objects []json.RawMessage, clusterID int) (Given, *flaw) {
 	g := Given{Pods: map[string]bool{}, IPs: map[string]bool{}}
 	for i, raw := range objects {
 		var object givenObject
 		if err := json.Unmarshal(raw, &object); err != nil {
 			return g, flawf("objects["+strconv.Itoa(i)+"]", "the object does not have the form of its kind: %s", err)
 		}
-		if p := g.add(object); p != nil {
+		if p := g.add(object, IdentityShift(clusterID)); p != nil {
 			p.Path = "objects[" + strconv.Itoa(i) + "]"
 			return g, p
 		}
@@ -75,7 +75,7 @@ func survey(objects []json.RawMessage) (Given, *flaw) {
 	return g, nil
 }
 
-func (g *Given) add(object givenObject) *flaw {
+func (g *Given) add(object givenObject, identityShift int) *flaw {
 	name := object.Metadata.Name
 	if name == "" {
 		return flawf("", "metadata.name is missing")
@@ -91,13 +91,13 @@ func (g *Given) add(object givenObject) *flaw {
 			return flawf("", "the CiliumIdentity's name %s is not a number", strictjson.Quote(name))
 		}
 		if g.ClusterID == 0 {
-			g.ClusterID = id >> 16
+			g.ClusterID = id >> identityShift
 		}
 		if g.Cluster == "" {
 			g.Cluster = object.SecurityLabels[clusterLabel]
 		}
-		if id>>16 != g.ClusterID {
-			return flawf("", "identity %d belongs to cluster %d and those before it to cluster %d; a plan has one cluster", id, id>>16, g.ClusterID)
+		if cluster := id >> identityShift; cluster != g.ClusterID {
+			return flawf("", "identity %d belongs to cluster %d and those before it to cluster %d; a plan has one cluster", id, cluster, g.ClusterID)
 		}
 	case "Pod", "CiliumEndpoint":
 		g.Pods[object.Metadata.Namespace+"/"+name] = true

@@ -24,7 +24,7 @@ func validate(p *Plan) *flaw {
 	if _, known := mode.InWorld(p.Mode); !known {
 		return flawf("mode", "the mode %s does not exist; the modes are %s", strictjson.Quote(p.Mode), strings.Join(mode.SimulatedNames(), ", "))
 	}
-	objects, problem := survey(p.Objects)
+	objects, problem := survey(p.Objects, p.Options.ClusterID)
 	if problem != nil {
 		return problem
 	}
@@ -90,8 +90,8 @@ func checkOptions(p *Plan, objects Given) *flaw {
 			return flawf(qps.path, "found %d; want at least 1 request per second", qps.n)
 		}
 	}
-	if o.ClusterID < 1 || o.ClusterID > 255 {
-		return flawf("options.clusterID", "found %d; ClusterMesh takes 1 to 255", o.ClusterID)
+	if o.ClusterID < 1 || o.ClusterID > MostClusters {
+		return flawf("options.clusterID", "found %d; ClusterMesh takes 1 to %d", o.ClusterID, MostClusters)
 	}
 	if objects.ClusterID != 0 && objects.ClusterID != o.ClusterID {
 		return flawf("options.clusterID", "found %d, but the identities among the objects belong to cluster %d", o.ClusterID, objects.ClusterID)

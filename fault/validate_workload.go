@@ -75,7 +75,7 @@ func newCluster(p *Plan, objects Given) *cluster {
 // pod whose node is missing moves to another one, and a step that cannot be done is left
 // out. What it cannot repair is for [Plan.Validate] to refuse.
 func (p *Plan) Repair() {
-	objects, _ := survey(p.Objects)
+	objects, _ := survey(p.Objects, p.Options.ClusterID)
 	c := newCluster(p, objects)
 	refuge := NodeName(0)
 	if p.Topology.Nodes == 0 && len(objects.Nodes) > 0 {

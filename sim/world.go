@@ -10,10 +10,14 @@ package sim
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/identity"
+	"github.com/cilium/cilium/pkg/option"
 	"go.uber.org/zap"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -119,8 +123,29 @@ func (w *world) do(step func()) {
 	<-w.turn
 }
 
+// setClusters prepares the process's global state for a cluster ID above Cilium's default.
+// Cilium takes from it, once in a process, what the number of an identity means; the flags
+// of its processes repeat it.
+func setClusters(o fault.Options) error {
+	most := uint32(fault.MaxConnectedClusters(o.ClusterID))
+	if most == cmtypes.ClusterIDMax {
+		return nil
+	}
+	option.Config.MaxConnectedClusters = most
+	if err := (cmtypes.ClusterInfo{MaxConnectedClusters: most}).InitClusterIDMax(); err != nil {
+		return err
+	}
+	if is, want := identity.GetClusterIDShift(), fault.IdentityShift(o.ClusterID); int(is) != want {
+		return fmt.Errorf("Cilium has identities with %d bits below the cluster ID, not %d: something of it has begun before the world", is, want)
+	}
+	return nil
+}
+
 // build makes the hosts and what runs on them, without starting anything.
 func (w *world) build() error {
+	if err := setClusters(w.plan.Options); err != nil {
+		return err
+	}
 	seed := w.plan.Seed
 	w.net = simnet.New(simnet.Config{
 		Seed:       seed,

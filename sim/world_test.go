@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -11,11 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -179,4 +182,64 @@ func TestRefusedPlan(t *testing.T) {
 	require.ErrorAs(t, err, &f)
 	require.Equal(t, det.Input, f.Kind)
 	require.Contains(t, f.Message, "plan.json:1: ")
+}
+
+// Above 255 Cilium runs with maxConnectedClusters: 511, and has other numbers for
+// identities; otherwise the world is the same. All who number or check identities must
+// agree: the operators or the workload, the writers, and the agents of both modes.
+func TestClusterIDAbove255(t *testing.T) {
+	for _, inMode := range mode.Simulated() {
+		for _, operators := range []int{0, 2} {
+			p := quiet(t, 1)
+			p.Mode = inMode.String()
+			if !inMode.Runs(mode.Replica) {
+				p.Topology.Replicas = 0
+			}
+			p.Topology.Operators = operators
+			p.Options.ClusterID = 300
+			p.Ops = []fault.Op{podCreate(5, "p1", "10.0.0.2")}
+			r := run(t, p)
+			numberedFor300(t, r, p.Topology.Agents)
+			require.Equal(t, "settled", ends(t, r.Index.History))
+			require.Empty(t, r.Verdict.Broken())
+			for _, name := range []string{"convergence", "integrity"} {
+				result, _ := r.Verdict.Result(name)
+				require.Equal(t, checker.Pass, result.Outcome, "%s: %v", name, result)
+			}
+		}
+	}
+}
+
+// The objects of a cluster 300 start a world of cluster 300.
+func TestObjectsOfClusterIDAbove255(t *testing.T) {
+	loaded, summary, err := objects.Load(objects.Config{}, "../fault/objects/testdata/cluster-300.json")
+	require.NoError(t, err)
+	p, err := draw.Plan(1, draw.Config{Objects: loaded, ClusterID: summary.ClusterID})
+	require.NoError(t, err)
+	p.Faults = nil
+	r := run(t, p)
+	require.Positive(t, len(times(r.Index.History, func(r history.Record) bool {
+		return r.Verb == history.See && r.Kind == history.Identity && r.Key == "9831400"
+	})), "what the dump brings is seen")
+	numberedFor300(t, r, p.Topology.Agents)
+	require.Equal(t, "settled", ends(t, r.Index.History))
+}
+
+// numberedFor300 checks that all agents have seen identities, and each identity is where
+// Cilium has those of cluster 300 of up to 511.
+func numberedFor300(t *testing.T, r *drive.Judged, agents int) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, r := range r.Index.History.Records {
+		if r.Kind != history.Identity || r.Verb != history.Truth && r.Verb != history.See {
+			continue
+		}
+		id, err := strconv.Atoi(r.Key)
+		require.NoError(t, err)
+		require.True(t, 300<<15 <= id && id < 301<<15, "%v", r)
+		if r.Verb == history.See {
+			seen[r.Actor] = true
+		}
+	}
+	require.Len(t, seen, agents)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
@@ -32,6 +32,8 @@ type familyFlags struct {
 	mode     modeFlag
 	objects  list
 	leaveOut bool
+	// clusterID is that of the objects; zero: as the numbers of their identities say
+	clusterID int
 }
 
 func (p *familyFlags) add(f *flags) {
@@ -39,23 +41,30 @@ func (p *familyFlags) add(f *flags) {
 	f.add(&p.mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, or crd, the kube-apiserver; a seed has the same workload in both")
 	f.add(&p.objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml) in place of drawn pods and nodes")
 	f.add(&p.leaveOut, "leave-out", "leave objects of other kinds out of -objects, with a count, in place of refusing them")
+	f.add(&p.clusterID, "cluster-id N", "the cluster ID of -objects; needed above 255 (maxConnectedClusters: 511), where the number of an identity alone does not tell it")
 }
 
 // family returns the plans that the flags draw from.
 func (c *console) family(p *familyFlags) (*family.Family, error) {
-	var loaded []json.RawMessage
+	switch {
+	case p.clusterID < 0 || p.clusterID > fault.MostClusters:
+		return nil, usageErrorf("-cluster-id %d: ClusterMesh takes 1 to %d", p.clusterID, fault.MostClusters)
+	case p.clusterID != 0 && len(p.objects) == 0:
+		return nil, usageErrorf("-cluster-id is that of -objects, and there are none")
+	}
+	cfg := draw.Config{Mode: string(p.mode)}
 	if len(p.objects) > 0 {
-		var summary *objects.Summary
-		var err error
-		if loaded, summary, err = objects.Load(objects.Config{LeaveOut: p.leaveOut}, p.objects...); err != nil {
+		loaded, summary, err := objects.Load(objects.Config{LeaveOut: p.leaveOut, ClusterID: p.clusterID}, p.objects...)
+		if err != nil {
 			return nil, &usageError{err}
 		}
+		cfg.Objects, cfg.ClusterID = loaded, summary.ClusterID
 		c.places = summary.Places
 		for _, line := range summary.Lines() {
 			fmt.Fprintf(c.stderr, "objects: %s\n", line)
 		}
 	}
-	plans, err := family.New(p.scenario, string(p.mode), loaded)
+	plans, err := family.New(p.scenario, cfg)
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -94,6 +103,8 @@ func (s *sourceFlags) check(seeds bool) error {
 		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods")
 	case s.plan != "" && len(s.objects) > 0:
 		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
+	case s.plan != "" && s.clusterID != 0:
+		return usageErrorf("-plan and -cluster-id exclude each other: a plan carries its cluster ID")
 	case s.plan != "" && s.mode != "":
 		return usageErrorf("-plan and -mode exclude each other: a plan carries its mode")
 	}
@@ -356,6 +367,9 @@ func (s *simulate) arguments(seed uint64) (args []string) {
 		args = append(append(args, "-objects"), s.objects...)
 		if s.leaveOut {
 			args = append(args, "-leave-out")
+		}
+		if s.clusterID != 0 {
+			args = append(args, "-cluster-id", strconv.Itoa(s.clusterID))
 		}
 	}
 	return slices.Concat(args, s.mode.arguments(), s.worker.arguments())

@@ -29,6 +29,9 @@ type Config struct {
 	// pods and nodes, as package objects loads them. The workload then uses their
 	// namespaces and nodes, avoids their names and IPs, and leaves them alone.
 	Objects []json.RawMessage
+	// ClusterID is the cluster that the objects are of. Zero: as the numbers of their
+	// identities say, of up to 255 clusters, or 1 if there are none.
+	ClusterID int
 	// Reference draws within the reference plan's size and its eight kinds of
 	// faults, on which speeds are measured, in place of a shape of its own.
 	Reference bool
@@ -37,10 +40,11 @@ type Config struct {
 // Plan returns the plan of a seed: the same for the same arguments, and valid.
 // Its error says which of the objects cannot be part of a plan.
 func Plan(seed uint64, cfg Config) (*fault.Plan, error) {
-	objects, problem := fault.Survey(cfg.Objects)
+	objects, problem := fault.Survey(cfg.Objects, cfg.ClusterID)
 	if problem != nil {
 		return nil, problem
 	}
+	objects.ClusterID = cmp.Or(objects.ClusterID, cfg.ClusterID)
 	from := source{seed: seed}
 	s := reference
 	if !cfg.Reference {

@@ -21,7 +21,7 @@ func Vary(plan *fault.Plan, seed uint64) *fault.Plan {
 	p.Network = draw(from, networks, "network")
 	p.Options.Preempt = draw(from, options, "options").Preempt
 	p.Pods, p.Ops = nil, nil
-	objects, _ := fault.Survey(plan.Objects)
+	objects, _ := fault.Survey(plan.Objects, plan.Options.ClusterID)
 	drawWorkload(from, &p, shapeOf(plan), objects)
 	if len(plan.Faults) > 0 {
 		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []fault.Fault { return varyFaults(t, plan) }), "vary")

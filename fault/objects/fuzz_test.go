@@ -28,7 +28,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l := newLoader()
+		l := newLoader(Config{})
 		l.file("f", data)
 		for _, err := range l.refused {
 			require.NotContains(t, err.Error(), "\n")
@@ -43,11 +43,11 @@ func FuzzLoad(f *testing.F) {
 		if len(all) == 0 {
 			return
 		}
-		_, err = draw.Plan(1, draw.Config{Objects: all})
+		_, err = draw.Plan(1, draw.Config{Objects: all, ClusterID: summary.ClusterID})
 		if err != nil {
 			require.NotContains(t, err.Error(), "\n")
 		}
-		again := newLoader()
+		again := newLoader(Config{ClusterID: summary.ClusterID})
 		for _, raw := range all {
 			again.file("again", raw)
 		}

@@ -9,15 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
-// clusterIDShift is where the cluster ID begins in the number of an identity, and
-// lowestIdentity is the first number below it that is not reserved. Both as in
-// Cilium's pkg/identity.
-const (
-	clusterIDShift = 16
-	lowestIdentity = 256
-)
+// lowestIdentity is the first number of an identity that is not reserved, as in Cilium's
+// pkg/identity.
+const lowestIdentity = 256
 
 // namespaceLabel is the label of an identity that names its pods' namespace.
 const namespaceLabel = "k8s:io.kubernetes.pod.namespace"
@@ -111,8 +109,8 @@ func (l *loader) identity(o object, at place) error {
 	if err != nil || strconv.FormatInt(id, 10) != number {
 		return fmt.Errorf("metadata.name: found %q; the name of an identity is its number", number)
 	}
-	if id < lowestIdentity || id>>clusterIDShift > 255 || id&(1<<clusterIDShift-1) < lowestIdentity {
-		return fmt.Errorf("metadata.name: found %d; want a number whose lower 16 bits are %d to 65535 and whose upper bits are a cluster ID up to 255", id, lowestIdentity)
+	if cluster := id >> l.shift; id < lowestIdentity || cluster > fault.MostClusters || l.tooWide(cluster) && id&(1<<l.shift-1)>>wideShift != 0 {
+		return fmt.Errorf("metadata.name: found %d; want a number from %d to %d, the highest that Cilium gives", id, lowestIdentity, 1<<24-1)
 	}
 	if err := l.sameCluster(id, at); err != nil {
 		return fmt.Errorf("metadata.name: %w", err)
@@ -160,12 +158,15 @@ func checkTexts(path string, value any) error {
 
 // sameCluster checks that an identity is of the same cluster as those before it.
 func (l *loader) sameCluster(id int64, at place) error {
-	cluster := id >> clusterIDShift
+	cluster := id >> l.shift
+	if l.given != 0 && cluster != l.given {
+		return fmt.Errorf("identity %d is of cluster %d (its number divided by %d), but -cluster-id says %d", id, cluster, 1<<l.shift, l.given)
+	}
 	if l.cluster < 0 {
 		l.cluster, l.clusterOf = cluster, at
 	}
 	if cluster != l.cluster {
-		return fmt.Errorf("identity %d is of cluster %d (its number divided by 65536), but %s is of cluster %d; the objects must be of one cluster", id, cluster, l.clusterOf, l.cluster)
+		return fmt.Errorf("identity %d is of cluster %d (its number divided by %d), but %s is of cluster %d; the objects must be of one cluster", id, cluster, 1<<l.shift, l.clusterOf, l.cluster)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/files"
 )
 
@@ -29,6 +30,11 @@ const mostBytes = 1 << 30
 // Config says how to load. The zero value refuses objects of other kinds.
 type Config struct {
 	LeaveOut bool // objects of other kinds, with a count
+
+	// ClusterID is the cluster that the identities must be of. Zero: as their numbers say
+	// if they are of up to 255 clusters. The numbers of cluster 300 of up to 511 could as
+	// well be those of cluster 150 of up to 255.
+	ClusterID int
 }
 
 // Load reads the objects of all files, which together must be from one cluster.
@@ -38,8 +44,7 @@ type Config struct {
 // deletion times).
 // Namespaces that are missing come first. The error is a line for each refusal.
 func Load(cfg Config, paths ...string) ([]json.RawMessage, *Summary, error) {
-	l := newLoader()
-	l.leaveOut = cfg.LeaveOut
+	l := newLoader(cfg)
 	for _, file := range paths {
 		data, err := files.Read(file, mostBytes)
 		if err != nil {
@@ -91,6 +96,8 @@ func (p place) String() string {
 
 type loader struct {
 	leaveOut   bool
+	given      int64 // Config.ClusterID
+	shift      int   // where the cluster ID begins in the number of an identity
 	refused    []error
 	objects    []object
 	places     []place          // of the objects
@@ -103,8 +110,11 @@ type loader struct {
 	summary    Summary
 }
 
-func newLoader() *loader {
+func newLoader(cfg Config) *loader {
 	return &loader{
+		leaveOut:   cfg.LeaveOut,
+		given:      int64(cfg.ClusterID),
+		shift:      fault.IdentityShift(cfg.ClusterID),
 		seen:       map[string]place{},
 		identities: map[int64]bool{},
 		namespaces: map[string]bool{},
@@ -156,20 +166,14 @@ func (l *loader) add(at place, value any, item *int) {
 // finish makes the output of what was read.
 func (l *loader) finish() ([]json.RawMessage, *Summary, error) {
 	l.leaveOutUnidentified()
-	if l.cluster == 0 {
-		l.summary.Moved = true
-		l.cluster = 1
-		for _, o := range l.objects {
-			moveIdentities(o)
-		}
-	}
+	l.adopt()
 	if l.name == refusedName {
 		l.summary.Renamed = true
 		for _, o := range l.objects {
 			renameCluster(o)
 		}
 	}
-	l.summary.ClusterID = int(max(l.cluster, 0))
+	l.summary.ClusterID = int(max(l.cluster, l.given, 0))
 	slices.Sort(l.summary.CreatedNamespaces)
 	var all []json.RawMessage
 	for _, name := range l.summary.CreatedNamespaces {

@@ -1,6 +1,7 @@
 package objects_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/objects"
 )
 
@@ -39,7 +41,7 @@ func TestLoadNormalisesAndKeepsOrder(t *testing.T) {
 		`{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"a":"1"},"name":"p","namespace":"jobs"},"status":{"podIP":"10.0.0.9"}}`,
 	}, texts(loaded))
 	require.Equal(t, 1, summary.ClusterID)
-	require.False(t, summary.Moved)
+	require.Zero(t, summary.Moved)
 	require.Equal(t, []string{"jobs", "shop"}, summary.CreatedNamespaces)
 }
 
@@ -97,7 +99,9 @@ func TestLoadRefuses(t *testing.T) {
 		"an object twice":       {"kind: List\nitems:\n- " + node + "\n- " + node, "FILE: document 1, item 2 (CiliumNode n): metadata.name: the same object is given before, in FILE: document 1, item 1"},
 		"items no list":         {"kind: List\nitems: 7", "FILE: document 1: items: found 7 in the List; want a list"},
 		"a named identity":      {"{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: web}}", `FILE: document 1 (CiliumIdentity web): metadata.name: found "web"; the name of an identity is its number`},
-		"a reserved number":     {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "65540"}}`, "FILE: document 1 (CiliumIdentity 65540): metadata.name: found 65540; want a number whose lower 16 bits are 256 to 65535 and whose upper bits are a cluster ID up to 255"},
+		"a reserved number":     {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "255"}}`, "FILE: document 1 (CiliumIdentity 255): metadata.name: found 255; want a number from 256 to 16777215, the highest that Cilium gives"},
+		"a cluster 512":         {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "33555432"}}`, "FILE: document 1 (CiliumIdentity 33555432): metadata.name: found 33555432; want a number from 256 to 16777215, the highest that Cilium gives"},
+		"too wide for 300":      {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "19693568"}}`, "FILE: document 1 (CiliumIdentity 19693568): metadata.name: found 19693568; want a number from 256 to 16777215, the highest that Cilium gives"},
 		"no labels":             {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "1000"}, security-labels: {}}`, "FILE: document 1 (CiliumIdentity 1000): security-labels: found an empty object; an identity is made of labels, and agents ignore one without"},
 		"a label no text":       {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "1000"}, security-labels: {a: 7}}`, "FILE: document 1 (CiliumIdentity 1000): security-labels.a: found 7; want text, in quotes if it looks like something else"},
 		"no cluster label":      {`{apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "1000"}, security-labels: {a: b}}`, "FILE: document 1 (CiliumIdentity 1000): security-labels.k8s:io.cilium.k8s.policy.cluster: found nothing; want the cluster's name, without which agents of other clusters refuse the identity"},
@@ -152,7 +156,7 @@ func TestCases(t *testing.T) {
 		"cep-no-identity": "endpoints that have no identity yet and are left out: 1",
 		"t-enc":           "", // refused by the worker, which has Cilium's types
 		"cep-v6-zone":     `testdata/cep-v6-zone.json: document 1, item 6 (CiliumEndpoint shop/h): status.networking.addressing[0].ipv6: found "fe80::1%eth0"; Cilium reads no address with a zone`,
-		"cluster-300":     "testdata/cluster-300.json: document 1, item 2 (CiliumIdentity 19661800): metadata.name: found 19661800; want a number whose lower 16 bits are 256 to 65535 and whose upper bits are a cluster ID up to 255",
+		"cluster-300":     "the identities' numbers have more than 24 bits, which Cilium refuses: 9830400 is taken from each, to where Cilium has those of cluster ID 300 (maxConnectedClusters: 511)",
 		"bad-labels":      "testdata/bad-labels.json: document 1 (Namespace x): metadata.labels: found 5; want an object with text in its fields",
 		"dup-keys":        `testdata/dup-keys.json: document 1: line 1: the field "kind" is given twice`,
 	} {
@@ -167,6 +171,48 @@ func TestCases(t *testing.T) {
 			require.NoError(t, err, file)
 		}
 	}
+}
+
+// The first identities of cluster 1, whose lower bits are like reserved numbers, are none.
+func TestLowNumbersOfAClusterAreTaken(t *testing.T) {
+	_, summary, err := objects.Load(objects.Config{}, write(t, "low.yaml", "--- "+strings.ReplaceAll(identity, "66000", "65540")))
+	require.NoError(t, err)
+	require.Equal(t, 1, summary.ClusterID)
+	require.Zero(t, summary.Moved)
+}
+
+// 9831400 is 300<<15 + 1000 and 150<<16 + 1000.
+func TestTheClusterIDSaysWhatNumbersMean(t *testing.T) {
+	file := write(t, "c7.yaml", "--- "+strings.ReplaceAll(identity, "66000", "9831400")+"\n--- "+strings.ReplaceAll(endpoint, "66000", "9831400"))
+	for given, want := range map[int]string{
+		0:   "",
+		150: "",
+		300: "",
+		7:   "identity 9831400 is of cluster 150 (its number divided by 65536), but -cluster-id says 7",
+		301: "identity 9831400 is of cluster 300 (its number divided by 32768), but -cluster-id says 301",
+	} {
+		all, summary, err := objects.Load(objects.Config{ClusterID: given}, file)
+		if want != "" {
+			require.ErrorContains(t, err, want)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, cmp.Or(given, 150), summary.ClusterID)
+		require.Zero(t, summary.Moved)
+		require.Contains(t, texts(all)[1], `"name":"9831400"`)
+		p, err := draw.Plan(1, draw.Config{Objects: all, ClusterID: summary.ClusterID})
+		require.NoError(t, err)
+		require.Equal(t, summary.ClusterID, p.Options.ClusterID)
+	}
+}
+
+// Numbers that have the cluster ID where those up to 255 do are moved, in endpoints as well.
+func TestIdentitiesOfMoreThan24BitsAreMoved(t *testing.T) {
+	all, summary, err := objects.Load(objects.Config{}, write(t, "wide.yaml", "--- "+strings.ReplaceAll(identity, "66000", "19661800")+"\n--- "+strings.ReplaceAll(endpoint, "66000", "19661800")))
+	require.NoError(t, err)
+	require.Equal(t, 300, summary.ClusterID)
+	require.Contains(t, texts(all)[1], `"name":"9831400"`)
+	require.Contains(t, texts(all)[2], `"id":9831400`)
 }
 
 func TestOtherKindsAreLeftOutWhereAsked(t *testing.T) {

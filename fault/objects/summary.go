@@ -10,8 +10,8 @@ import (
 // Summary tells what was loaded and what the loader changed.
 type Summary struct {
 	Counts            map[string]int // objects given, by kind
-	ClusterID         int            // that the identities belong to; 0: there are no identities
-	Moved             bool           // the identities were of cluster 0 and are now of cluster 1
+	ClusterID         int            // that the identities belong to; 0: there are none, and no Config.ClusterID
+	Moved             int64          // what was added to the identities' numbers, which Cilium would have refused
 	Renamed           bool           // the cluster was called "default" and is now called "c1"
 	CreatedNamespaces []string       // used by objects and not given, sorted
 	Terminating       int            // objects that were being deleted and are taken as alive
@@ -39,8 +39,11 @@ func (s *Summary) Lines() []string {
 		}
 	}
 	lines := []string{strings.Join(counts, ", ")}
-	if s.Moved {
-		lines = append(lines, "the identities are of cluster ID 0, which ClusterMesh refuses: 65536 is added to each, as if the cluster ID were 1")
+	switch {
+	case s.Moved > 0:
+		lines = append(lines, fmt.Sprintf("the identities are of cluster ID 0, which ClusterMesh refuses: %d is added to each, as if the cluster ID were 1", s.Moved))
+	case s.Moved < 0:
+		lines = append(lines, fmt.Sprintf("the identities' numbers have more than 24 bits, which Cilium refuses: %d is taken from each, to where Cilium has those of cluster ID %d (maxConnectedClusters: 511)", -s.Moved, s.ClusterID))
 	}
 	if s.Renamed {
 		lines = append(lines, fmt.Sprintf("the cluster's name is %q, which ClusterMesh refuses: it is %q in the identities' labels", refusedName, adoptedName))

@@ -3,7 +3,6 @@
 package family
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -28,8 +27,10 @@ type Family struct {
 // New returns the family of a scenario, in a mode, which is the plan's own or the default
 // if it is empty; without a scenario the swarm, which starts from the objects if there are
 // any.
-func New(scenario, inMode string, objects []json.RawMessage) (*Family, error) {
-	f := &Family{config: draw.Config{Mode: inMode, Objects: objects, Reference: scenario == Reference}}
+func New(scenario string, cfg draw.Config) (*Family, error) {
+	inMode := cfg.Mode
+	cfg.Reference = scenario == Reference
+	f := &Family{config: cfg}
 	if inMode != "" {
 		f.title = fmt.Sprintf("mode %s, ", inMode)
 	}
@@ -90,7 +91,7 @@ func Scenarios() (names []string) {
 // modes returns the modes in which a scenario exists.
 func modes(scenario string) (all []string) {
 	for _, m := range mode.Simulated() {
-		if _, err := New(scenario, m.String(), nil); err == nil {
+		if _, err := New(scenario, draw.Config{Mode: m.String()}); err == nil {
 			all = append(all, m.String())
 		}
 	}
@@ -106,7 +107,7 @@ func Text() (string, error) {
 			fmt.Fprintf(&b, "  %s\n      the reference plan, drawn anew for each seed: 6 faults of 8 kinds; speeds are measured on it\n", name)
 			continue
 		}
-		f, err := New(name, "", nil)
+		f, err := New(name, draw.Config{})
 		if err != nil {
 			return "", err
 		}

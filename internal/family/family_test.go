@@ -14,7 +14,7 @@ import (
 // reference are drawn.
 func TestMembers(t *testing.T) {
 	for _, scenario := range append(Scenarios(), "") {
-		f, err := New(scenario, "", nil)
+		f, err := New(scenario, draw.Config{})
 		require.NoError(t, err)
 		require.Equal(t, scenario == "" || scenario == Reference, f.Plan == nil, scenario)
 		for seed := range uint64(3) {
@@ -36,7 +36,7 @@ func TestNames(t *testing.T) {
 		{Reference, "", "reference plan", "reference plan, seed 7"},
 		{"agents-restart", "crd", "mode crd, scenario agents-restart", "mode crd, scenario agents-restart, seed 7"},
 	} {
-		f, err := New(c.scenario, c.mode, nil)
+		f, err := New(c.scenario, draw.Config{Mode: c.mode})
 		require.NoError(t, err)
 		require.Equal(t, c.name, f.Name())
 		require.Equal(t, c.of, f.NameOf(7))
@@ -44,11 +44,11 @@ func TestNames(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	_, err := New("none", "", nil)
+	_, err := New("none", draw.Config{})
 	require.EqualError(t, err, "-scenario none: there is no such scenario; there are "+strings.Join(Scenarios(), ", "))
-	_, err = New("etcd-empty", "crd", nil)
+	_, err = New("etcd-empty", draw.Config{Mode: "crd"})
 	require.ErrorContains(t, err, "-mode crd: the scenario etcd-empty does not exist there: its etcd-restart is not applicable")
-	f, err := New("", "", []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"s"}}`)})
+	f, err := New("", draw.Config{Objects: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"s"}}`)}})
 	require.NoError(t, err)
 	_, err = f.Member(1)
 	require.ErrorContains(t, err, `objects[0]: the kind "Secret" is not supported`)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
@@ -25,7 +26,7 @@ func (b *Bug) Plans(dir fs.FS) (func(seed uint64) (*fault.Plan, error), error) {
 		if scenario == Swarm {
 			scenario = ""
 		}
-		plans, err := family.New(scenario, b.Hunt.Mode, nil)
+		plans, err := family.New(scenario, draw.Config{Mode: b.Hunt.Mode})
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ import (
 	clustercfgcell "github.com/cilium/cilium/pkg/clustermesh/clustercfg/cell"
 	mcsapitypes "github.com/cilium/cilium/pkg/clustermesh/mcsapi/types"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/defaults"
 	"github.com/cilium/cilium/pkg/hive"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 	"github.com/cilium/cilium/pkg/kvstore"
@@ -108,6 +109,9 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 		if err := flags.Set(f.name, f.value); err != nil {
 			return nil, fmt.Errorf("flag %s of the writer: %w", f.name, err)
 		}
+	}
+	if cmtypes.ClusterIDMax != defaults.MaxConnectedClusters {
+		return w, flags.Set(cmtypes.OptMaxConnectedClusters, fmt.Sprint(cmtypes.ClusterIDMax))
 	}
 	return w, nil
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/defaults"
 	"github.com/cilium/cilium/pkg/labelsfilter"
 	"github.com/cilium/cilium/pkg/option"
 
@@ -59,6 +61,9 @@ func (c Config) flags() []flag {
 		{"ces-controller-mode", "slim"},
 		// The chart's ciliumEndpointSlice.rateLimits.
 		{"ces-rate-limits", `[{"nodes":0,"limit":10,"burst":20},{"nodes":100,"limit":50,"burst":100}]`},
+	}
+	if cmtypes.ClusterIDMax != defaults.MaxConnectedClusters {
+		flags = append(flags, flag{cmtypes.OptMaxConnectedClusters, fmt.Sprint(cmtypes.ClusterIDMax)})
 	}
 	if c.MaxEndpoints != 0 {
 		flags = append(flags, flag{"ces-max-ciliumendpoints-per-ces", fmt.Sprint(c.MaxEndpoints)})

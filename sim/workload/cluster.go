@@ -82,7 +82,7 @@ func newCluster(p *fault.Plan) *cluster {
 		pods:       map[podKey]*pod{},
 		identities: map[string]*identity{},
 		used:       map[int]bool{},
-		first:      p.Options.ClusterID<<16 + 256,
+		first:      p.Options.ClusterID<<fault.IdentityShift(p.Options.ClusterID) + 256,
 		groups:     map[string]*slice{},
 		roomy:      map[string][]*slice{},
 		nodes:      map[string]node{},

@@ -41,7 +41,7 @@ import (
 // Config says what to read.
 type Config struct {
 	Cluster    string // name of the cluster that is read
-	ClusterID  int    // and its ID, 1 to 255
+	ClusterID  int    // and its ID, 1 to cmtypes.ClusterIDMax
 	ConfigPath string // etcd client configuration that names the Service
 	Nodes      int    // size of the cluster, on which Cilium's intervals depend
 	QPS        int    // etcd.qps

@@ -3,6 +3,8 @@ package checker
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,16 +44,45 @@ func markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, promise, p.Why)
 	}
 	b.WriteString("\n## Mechanisms that are known\n\nA violation of which the records prove one of these names it. It stays a violation.\n" +
-		"\n| mechanism | what happens |\n|---|---|\n")
+		"\n| mechanism | whose | what happens |\n|---|---|---|\n")
 	for _, m := range mechanism.Mechanisms() {
-		fmt.Fprintf(&b, "| [%s](../testdata/findings/%s.md) | %s |\n", m.Name, m.Name, m.Sentence)
+		fmt.Fprintf(&b, "| [%s](../testdata/findings/%s.md) | %s | %s |\n", m.Name, m.Name, m.Whose, m.Sentence)
 	}
 	return b.String()
 }
 
-// Each mechanism has its page.
+// Each mechanism has its page, and the table of the pages says whose it is.
 func TestMechanismsHavePages(t *testing.T) {
+	table, err := os.ReadFile("../testdata/findings/README.md")
+	require.NoError(t, err)
 	for _, m := range mechanism.Mechanisms() {
 		require.FileExists(t, "../testdata/findings/"+m.Name+".md")
+		row := regexp.MustCompile(`(?m)^\|.*\[page\]\(` + m.Name + `\.md\).*$`).FindString(string(table))
+		require.Contains(t, row, "| "+strings.Replace(m.Whose, "a setting's", "a setting's trap", 1), m.Name)
 	}
+}
+
+// What a page of a finding names of this repository is there.
+func TestPagesNameWhatExists(t *testing.T) {
+	const dir = "../testdata/findings"
+	pages, err := filepath.Glob(dir + "/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	paths := regexp.MustCompile("`((?:testdata|sim|checker|docs|fault)/[^` ]+)`|\\]\\(([^)#:]+)\\)")
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, named := range paths.FindAllStringSubmatch(string(text), -1) {
+			if named[1] != "" {
+				require.True(t, exists(filepath.Join("..", named[1])), "%s names %s", page, named[1])
+			} else {
+				require.True(t, exists(filepath.Join(dir, named[2])), "%s links %s", page, named[2])
+			}
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -84,10 +84,26 @@ func (g *Group) pages() string {
 	return strings.Join(pages, ", ")
 }
 
+// whose says whose the mechanisms are, if the checker knows: a panic has a page alone.
+func (g *Group) whose() string {
+	var whose []string
+	for name := range strings.SplitSeq(g.Mechanism, " + ") {
+		for _, m := range checker.Mechanisms() {
+			if m.Name == name && !slices.Contains(whose, m.Whose) {
+				whose = append(whose, m.Whose)
+			}
+		}
+	}
+	if len(whose) == 0 {
+		return ""
+	}
+	return strings.Join(whose, " and ") + "; "
+}
+
 // title says by what it came about, with the page that explains it.
 func (g *Group) title() string {
 	if g.News() {
 		return "NEWS, which no known mechanism explains"
 	}
-	return fmt.Sprintf("%s (%s)", g.Mechanism, g.pages())
+	return fmt.Sprintf("%s (%s%s)", g.Mechanism, g.whose(), g.pages())
 }

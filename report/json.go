@@ -36,6 +36,7 @@ type runJSON struct {
 	Deterministic  bool            `json:"deterministic"`
 	Unseeded       uint64          `json:"unseeded"`
 	Reruns         int             `json:"reruns"`
+	Promise        []string        `json:"promise,omitempty"` // properties that the plan promises; their outcomes are among the properties
 	Properties     []resultJSON    `json:"properties"`
 
 	Unfired []checker.Unfired `json:"unfired,omitempty"` // faults of the plan that did not happen
@@ -96,6 +97,9 @@ func (r *Run) WriteJSON(w io.Writer, withPlan bool) error {
 		Idle:           r.Verdict.Idle,
 		Stalls:         r.Verdict.Stalls,
 	}
+	if r.Plan != nil {
+		form.Promise = r.Plan.Promise
+	}
 	if withPlan && r.Plan != nil {
 		form.Plan = json.RawMessage(r.Plan.Line())
 	}
@@ -155,6 +159,9 @@ type summaryJSON struct {
 	Failed         int            `json:"failed"`
 	News           int            `json:"news"` // seeds that break what no known mechanism explains
 	Findings       []findingJSON  `json:"findings"`
+	Promising      int            `json:"promising,omitempty"` // runs of plans that promise something
+	Keeping        int            `json:"keeping,omitempty"`   // of these, those that keep all of it
+	Promises       []promise      `json:"promises,omitempty"`
 	Code           *Code          `json:"code,omitempty"`
 	Note           string         `json:"note,omitempty"`
 	ElapsedSeconds float64        `json:"elapsedSeconds"`
@@ -198,6 +205,7 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 		CheckSeconds: s.checking.Seconds(), Records: s.records, PeakMemory: s.peak, Reruns: s.reruns,
 		Unseeded: ascending(s.unseeded), Properties: []propertyJSON{},
 		News: s.news, Findings: []findingJSON{}, Code: s.Code,
+		Promising: s.promising, Keeping: s.keeping, Promises: s.promises,
 	}
 	for _, f := range s.ordered() {
 		form.Findings = append(form.Findings, findingJSON{f.Mechanism, f.Broken, f.Properties, ascending(f.seeds), f.First.Sentence()})

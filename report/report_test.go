@@ -104,7 +104,7 @@ func TestGroups(t *testing.T) {
 	_, text, _ := strings.Cut(b.String(), "\nverdict     ")
 	text, _, _ = strings.Cut(text, "\nrun ")
 	require.Equal(t, `FAIL: 3 of 3 properties broken (2 that the mode promises, 1 that it does not); NEWS: no known mechanism explains 2 violations
-8.000s      writer-restart-orphans (testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
+8.000s      writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
             it is too old [history line 6]
             shown by: the writer restarted [history line 10]
 10.000s     NEWS, which no known mechanism explains: monotonic (not promised by the mode); 1 violation; agent a3
@@ -228,7 +228,7 @@ func TestSummary(t *testing.T) {
   NEWS    monotonic of identity: monotonic; seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
           agent a3 went back in time
   replay  simrun -seed 90
-  known   writer-restart-orphans (testdata/findings/writer-restart-orphans.md): integrity; seeds 98
+  known   writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): integrity; seeds 98
           it is known
   replay  simrun -seed 98
 undecided convergence, which is not a pass: seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more; the first: there is no heal phase
@@ -260,6 +260,21 @@ NEWS `)
 	require.Equal(t, []uint64{100}, form.Unseeded)
 	require.Equal(t, findingJSON{Broken: "monotonic of identity", Properties: []string{"monotonic"}, Seeds: form.Properties[1].Failing, Sentence: "agent a3 went back in time"}, form.Findings[0])
 	require.NotContains(t, b.String(), "null")
+}
+
+// A promise that is not decided is not kept.
+func TestPromisesAreCounted(t *testing.T) {
+	s := Summary{Seeds: 4}
+	for seed, outcomes := range [][2]checker.Outcome{{checker.Pass, checker.Pass}, {checker.Fail, checker.Pass}, {checker.Unknown, checker.Pass}} {
+		s.Add(uint64(seed), &Run{Plan: &fault.Plan{Promise: []string{"convergence", "no-spurious-deletion"}}, Verdict: checker.Verdict{Results: []checker.Result{
+			{Property: "convergence", Outcome: outcomes[0]}, {Property: "no-spurious-deletion", Outcome: outcomes[1]}}}})
+	}
+	var b bytes.Buffer
+	require.NoError(t, s.WriteText(&b, Style{}))
+	require.Contains(t, b.String(), "\npromises  kept by 1 of 3: convergence 1, no-spurious-deletion 3\n")
+	b.Reset()
+	require.NoError(t, s.WriteJSON(&b))
+	require.Contains(t, b.String(), `"promising":3,"keeping":1,"promises":[{"property":"convergence","kept":1,"of":3},{"property":"no-spurious-deletion","kept":3,"of":3}]`)
 }
 
 func TestSummaryOfNothing(t *testing.T) {

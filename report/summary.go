@@ -27,6 +27,9 @@ type Summary struct {
 	judged      int
 	panics      int // seeds that the code under test ended by a panic
 	outcomes    map[checker.Outcome]int
+	promises    []promise  // that the plans make, in their order
+	promising   int        // runs whose plan promises something
+	keeping     int        // of these, those that keep all of it
 	properties  []property // in the order in which the checker gave them
 	findings    []*seedsOf
 	news, known int // seeds that break something which no known mechanism explains, or one does
@@ -78,6 +81,7 @@ func (s *Summary) Add(seed uint64, r *Run) {
 		s.property(result.Property).add(seed, result)
 	}
 	s.addGroups(seed, Groups(r.Verdict))
+	s.addPromises(r)
 	s.virtual += r.Virtual
 	s.worker += r.Wall
 	s.checking += r.Checking
@@ -88,6 +92,50 @@ func (s *Summary) Add(seed uint64, r *Run) {
 	if r.Deterministic && r.Unseeded > 0 {
 		s.unseeded = append(s.unseeded, seed)
 	}
+}
+
+// promise is what plans promise, a property, and how many runs kept it.
+type promise struct {
+	Property string `json:"property"`
+	Kept     int    `json:"kept"`
+	Of       int    `json:"of"`
+}
+
+// addPromises counts what the plan promises. What is not decided is not kept.
+func (s *Summary) addPromises(r *Run) {
+	if r.Plan == nil || len(r.Plan.Promise) == 0 {
+		return
+	}
+	all := true
+	for _, name := range r.Plan.Promise {
+		i := slices.IndexFunc(s.promises, func(p promise) bool { return p.Property == name })
+		if i < 0 {
+			i = len(s.promises)
+			s.promises = append(s.promises, promise{Property: name})
+		}
+		s.promises[i].Of++
+		if result, judged := r.Verdict.Result(name); judged && result.Outcome == checker.Pass {
+			s.promises[i].Kept++
+		} else {
+			all = false
+		}
+	}
+	s.promising++
+	if all {
+		s.keeping++
+	}
+}
+
+// writePromises says how many runs keep what their plans promise.
+func (s *Summary) writePromises(out Output) {
+	if s.promising == 0 {
+		return
+	}
+	var each []string
+	for _, p := range s.promises {
+		each = append(each, fmt.Sprintf("%s %s", p.Property, text.Thousands(p.Kept)))
+	}
+	out.Row("promises  ", "kept by %s of %s: %s", text.Thousands(s.keeping), text.Thousands(s.promising), strings.Join(each, ", "))
 }
 
 func (s *Summary) addGroups(seed uint64, groups []Group) {
@@ -332,6 +380,7 @@ func seedList(seeds []uint64, all bool) string {
 func (s *Summary) writeTotals(out Output) {
 	out.Row("seeds     ", "%s of %s: %s pass, %s fail, %s unknown, %s without a history", text.Thousands(s.Done()), text.Thousands(s.Seeds),
 		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()))
+	s.writePromises(out)
 	if s.Note != "" {
 		out.Row("note      ", "%s", s.Note)
 	}

@@ -18,6 +18,7 @@ import (
 // Mechanism is a way in which violations are known to come about.
 type Mechanism struct {
 	Name     string // of the page in testdata/findings, without ".md"; as in a Proof
+	Whose    string // as the table of testdata/findings has it
 	Sentence string
 	Rules    []*property.Rule // the ways in which it shows
 }
@@ -44,28 +45,36 @@ const (
 	CauseTwoSlices     = "pod-in-two-slices"
 )
 
+// Whose a mechanism is.
+const (
+	ofCilium   = "Cilium's"
+	ofProposal = "the proposal's"
+	ofSetting  = "a setting's"
+	ofOurs     = "ours"
+)
+
 // Mechanisms returns the mechanisms that Check can prove, each with a page in
 // testdata/findings.
 func Mechanisms() []Mechanism {
 	return []Mechanism{
-		{CauseOrphan, "A writer restarts beside its etcd; what is deleted meanwhile keeps its key, which no later writer knows of.", []*property.Rule{orphaned}},
-		{CauseStale, "An agent moves to a replica that is ready but behind the one that it had read before.", []*property.Rule{behindHeld, behindLate, behindDeleted, behindCanary}},
-		{CauseEmptied, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
-		{causeCanary, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
-		{CauseClusterConfig, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig}},
-		{CauseNoSource, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists.", []*property.Rule{withoutReplica, withoutLists}},
-		{CauseBackOff, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s.", []*property.Rule{backOff}},
-		{CauseRefused, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute.", []*property.Rule{refusals}},
-		{CauseRelist, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile.", []*property.Rule{relisted}},
-		{CauseMerged, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between.", []*property.Rule{merged}},
-		{CauseNamespace, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
-		{CauseCutList, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
-		{CauseQueue, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
-		{CauseLease, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},
-		{CauseSlice, "An agent that reads slices takes what one update of a slice removes before what it adds: an address that goes from one pod in it to another is dropped.", []*property.Rule{sliceUpdate}},
-		{CauseObjects, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
-		{CauseOldOwner, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
-		{CauseTwoSlices, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
+		{CauseOrphan, ofCilium, "A writer restarts beside its etcd; what is deleted meanwhile keeps its key, which no later writer knows of.", []*property.Rule{orphaned}},
+		{CauseStale, ofProposal, "An agent moves to a replica that is ready but behind the one that it had read before.", []*property.Rule{behindHeld, behindLate, behindDeleted, behindCanary}},
+		{CauseEmptied, ofCilium, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
+		{causeCanary, ofCilium, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
+		{CauseClusterConfig, ofCilium, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig}},
+		{CauseNoSource, ofProposal, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists.", []*property.Rule{withoutReplica, withoutLists}},
+		{CauseBackOff, ofCilium, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s.", []*property.Rule{backOff}},
+		{CauseRefused, ofCilium, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute.", []*property.Rule{refusals}},
+		{CauseRelist, ofCilium, "A writer lists anew and handles the objects in another order than that of their writes: a key is deleted that another object has claimed meanwhile.", []*property.Rule{relisted}},
+		{CauseMerged, ofCilium, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between.", []*property.Rule{merged}},
+		{CauseNamespace, ofCilium, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
+		{CauseCutList, ofCilium, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
+		{CauseQueue, ofCilium, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
+		{CauseLease, ofSetting, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},
+		{CauseSlice, ofCilium, "An agent that reads slices takes what one update of a slice removes before what it adds: an address that goes from one pod in it to another is dropped.", []*property.Rule{sliceUpdate}},
+		{CauseObjects, ofCilium, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
+		{CauseOldOwner, ofCilium, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
+		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }
 

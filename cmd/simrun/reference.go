@@ -40,7 +40,7 @@ func (properties) run(_ context.Context, c *console) (int, error) {
 	}
 	b.WriteString("\nKNOWN MECHANISMS (testdata/findings/NAME.md)\n")
 	for _, m := range checker.Mechanisms() {
-		fmt.Fprintf(&b, "\n  %s\n%s", m.Name, text.Wrap("      ", m.Sentence))
+		fmt.Fprintf(&b, "\n  %s (%s)\n%s", m.Name, m.Whose, text.Wrap("      ", m.Sentence))
 	}
 	_, err := fmt.Fprint(c.stdout, b.String())
 	return statusHold, err

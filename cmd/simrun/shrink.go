@@ -32,7 +32,7 @@ type shrinkPlan struct {
 func (s *shrinkPlan) flags(f *flags) {
 	s.length = 5 * time.Minute
 	s.sourceFlags.add(f)
-	f.add(&s.finding.Property, "property NAME", "the broken property to keep; the first, if not given")
+	f.add(&s.finding.Property, "property NAME", "the broken property to keep; if not given, the first that the mode promises, or else the first")
 	f.add(&s.finding.Kind, "kind KIND", "the kind of object that it is broken on: identity, endpoint, node or meta; the first, if not given")
 	f.add(&s.out, "o FILE", "where to write the plan; shrunk-seed-N.json, if not given")
 	f.add(&s.length, "for TIME", "search no longer than this; 5m, if not given")

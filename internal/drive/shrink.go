@@ -41,7 +41,7 @@ func (e *NothingToShrink) Error() string { return e.text }
 // Shrink returns a plan that breaks the same property on the same kind of object
 // and is as small as the search can make it, run again in two processes to see
 // that it replays. Of a finding that has no property or no kind, the first of the
-// run's that fits is followed. If ctx ends, Shrink returns the best plan so far,
+// run's that fits is followed, rather one that the mode promises. If ctx ends, Shrink returns the best plan so far,
 // not run again, and the error of ctx. Other errors come without a result: a
 // *NothingToShrink, a *det.Failure of the given plan's worker.
 func (r *Simulator) Shrink(ctx context.Context, plan *fault.Plan, finding checker.Finding, cfg ShrinkConfig) (*report.Shrunk, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/compare"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -136,7 +137,9 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 	if result.Untested() == "" {
 		before := *result
 		c.configure(&cfg, to, baseline, branch)
+		end := to.progress.keepSaying(fmt.Sprintf("comparing %s", text.Count(cfg.Seeds.Count()+len(cfg.Also), "seed")))
 		result, stopped = compare.Compare(ctx, cfg)
+		end()
 		result.Baseline, result.Branch, result.Changes = before.Baseline, before.Branch, before.Changes
 	}
 	if err := errors.Join(c.writePlans(result), c.writeFiles(result), c.write(to, result, baseline.Worker.Path, branch.Worker.Path)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,6 +74,22 @@ func TestCompareNotBuilt(t *testing.T) {
 		require.Contains(t, string(data), "pkg/x/x.go:1: syntax error")
 	}
 	require.Equal(t, statusHarness, to.fail(c.notBuilt(errors.New("no space"))))
+}
+
+// A log gets a line each minute, also while no seed ends.
+func TestProgressIsRepeated(t *testing.T) {
+	var b strings.Builder
+	p := &progress{w: &b}
+	end := p.keepSaying("comparing 3 seeds")
+	p.repeat()
+	require.Empty(t, b.String(), "what takes a moment has no line")
+	p.mu.Lock()
+	p.last = p.last.Add(-logEvery)
+	p.mu.Unlock()
+	p.repeat()
+	p.repeat()
+	end()
+	require.Equal(t, "comparing 3 seeds\n", b.String())
 }
 
 func TestCompareRefuses(t *testing.T) {

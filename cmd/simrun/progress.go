@@ -17,6 +17,7 @@ type progress struct {
 	mu    sync.Mutex
 	width int       // of what is shown
 	last  time.Time // that a line was shown, or might have been
+	line  string    // the newest
 }
 
 // Least wall time between two lines: for the eye, and for a log.
@@ -44,7 +45,41 @@ func (p *progress) log(line string) {
 	p.put(buildEvery, line)
 }
 
+// keepSaying writes the newest line, or at first this one, into a log once in a while, even
+// if nothing new is shown: a seed can take minutes. It ends with what it returns.
+func (p *progress) keepSaying(first string) (end func()) {
+	p.show("%s", first)
+	done := make(chan struct{})
+	var saying sync.WaitGroup
+	saying.Go(func() {
+		every := time.NewTicker(logEvery / 4)
+		defer every.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-every.C:
+				p.repeat()
+			}
+		}
+	})
+	return func() {
+		close(done)
+		saying.Wait()
+	}
+}
+
+// repeat shows the newest line again in a log that is due for one.
+func (p *progress) repeat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.terminal {
+		p.put(logEvery, p.line)
+	}
+}
+
 func (p *progress) put(logEvery time.Duration, line string) {
+	p.line = line
 	now := time.Now()
 	if !p.terminal {
 		if now.Sub(p.last) >= logEvery {

@@ -129,7 +129,10 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 	if err != nil {
 		return 0, c.notBuilt(err)
 	}
-	result := &compare.Report{Baseline: to.code(baseline), Branch: to.code(branch)} // before the directory changes
+	result := &compare.Report{
+		Asked: cfg.Seeds.Count() + len(cfg.Also), Seeds: []compare.Seed{}, Findings: []*compare.Difference{},
+		Baseline: to.code(baseline), Branch: to.code(branch), // before the directory changes
+	}
 	if result.Changes, err = c.changes(ctx); err != nil {
 		return 0, err
 	}
@@ -161,7 +164,7 @@ func (c *comparison) plans(to *console) (cfg compare.Config, err error) {
 		if err != nil {
 			return cfg, &usageError{err}
 		}
-		cfg.Seeds = drive.Seeds{First: plan.Seed, Last: plan.Seed}
+		cfg.Seeds, cfg.Also = drive.Seeds{First: plan.Seed, Last: plan.Seed}, []uint64{}
 		for seed := uint64(1); len(cfg.Also) < c.around; seed++ {
 			if seed != plan.Seed {
 				cfg.Also = append(cfg.Also, seed)

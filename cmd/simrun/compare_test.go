@@ -50,6 +50,10 @@ func TestCompareOfOneWorker(t *testing.T) {
 	data, err := os.ReadFile("j.xml")
 	require.NoError(t, err)
 	require.Contains(t, string(data), `<error message="nothing was tested: `)
+	status, stdout, _ = simrun(t, "compare", "-cilium", "WORKER", "-baseline", "WORKER", "-json")
+	require.Equal(t, statusBroken, status)
+	require.Contains(t, stdout, `"title":"nothing was tested: the worker of the branch is that of the baseline"`)
+	require.Contains(t, stdout, `"seedsAsked":100,"seeds":[],"findings":[]`)
 }
 
 func TestCompareOnePlan(t *testing.T) {

@@ -27,7 +27,7 @@ import (
 type Config struct {
 	Baseline, Branch drive.Runner
 	Seeds            drive.Seeds
-	Also             []uint64 // seeds beside these
+	Also             []uint64 // if non-nil, seeds beside these: schedules of one plan
 	Plan             func(seed uint64) (*fault.Plan, error)
 	Parallel         int           // plans at once
 	Around           int           // other schedules of a plan; zero: nothing is told from chance
@@ -152,24 +152,27 @@ func Compare(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	r.settle()
 	if err != nil {
-		r.Note = r.stopped(ctx, cfg.Seeds, err)
+		r.Note = r.stopped(ctx, cfg, err)
 	}
 	r.Elapsed = time.Since(start)
 	return r, err
 }
 
 // stopped says why a comparison ended before its time, and how to go on.
-func (r *Report) stopped(ctx context.Context, seeds drive.Seeds, err error) string {
+func (r *Report) stopped(ctx context.Context, cfg Config, err error) string {
 	if ctx.Err() == nil {
 		return "stopped: " + err.Error()
 	}
 	note := "interrupted"
+	if cfg.Also != nil {
+		return note
+	}
 	if undecided := r.of(Undecided); len(r.Seeds) == r.Asked && len(undecided) > 0 {
 		return fmt.Sprintf("%s before all differences were told from chance; go on with -seeds %d-%d", note, undecided[0].Seed, undecided[len(undecided)-1].Seed)
 	}
-	for seed := range seeds.All() {
+	for seed := range cfg.Seeds.All() {
 		if !slices.ContainsFunc(r.Seeds, func(s Seed) bool { return s.Seed == seed }) {
-			return fmt.Sprintf("%s; go on with -seeds %d-%d", note, seed, seeds.Last)
+			return fmt.Sprintf("%s; go on with -seeds %d-%d", note, seed, cfg.Seeds.Last)
 		}
 	}
 	return note

@@ -158,7 +158,7 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 		return flawf(path+".name", "the pod %s exists already at that time", key)
 	}
 	if c.given.Pods[key] {
-		return flawf(path+".name", "the pod %s is among the objects Given", key)
+		return flawf(path+".name", "the pod %s is among the objects given", key)
 	}
 	if !c.nodes[pod.Node] {
 		return flawf(path+".node", "the node %s does not exist at that time; the plan starts with %s", pod.Node, c.nodesAtTheStart())
@@ -195,7 +195,7 @@ func (c *cluster) existing(path string, pod *Pod) *flaw {
 		return nil
 	}
 	if c.given.Pods[key] {
-		return flawf(path+".name", "the pod %s is among the objects Given, which the workload leaves alone", key)
+		return flawf(path+".name", "the pod %s is among the objects given, which the workload leaves alone", key)
 	}
 	return flawf(path+".name", "the pod %s does not exist at that time", key)
 }
@@ -227,7 +227,7 @@ func (c *cluster) deleteNamespace(path, name string) *flaw {
 	}
 	for _, namespace := range c.given.Namespaces {
 		if namespace == name {
-			return flawf(path, "the namespace %s is among the objects Given, which the workload leaves alone", name)
+			return flawf(path, "the namespace %s is among the objects given, which the workload leaves alone", name)
 		}
 	}
 	delete(c.namespaces, name)

@@ -340,10 +340,12 @@ func leftovers(t *testing.T, seed int) (dirs []string) {
 
 func TestObjects(t *testing.T) {
 	scene(t)
-	require.NoError(t, os.WriteFile("a.yaml", []byte("--- {apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"), 0o666))
+	require.NoError(t, os.WriteFile("a.yaml", []byte("--- {apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: one}, spec: {addresses: [{ip: 192.168.0.1}]}}\n"), 0o666))
 	require.NoError(t, os.WriteFile("b c.yaml", []byte("--- {apiVersion: v1, kind: Pod, metadata: {name: p, namespace: jobs}}\n"), 0o666))
 	_, stdout, stderr := simrun(t, "-objects", "a.yaml", "b c.yaml", "-seed", "7", "-worker", "WORKER", "-write-plan", "p.json")
-	require.Equal(t, "objects: 1 Namespace, 1 Pod\nobjects: namespaces not given and created: jobs\n", stderr)
+	require.Equal(t, "objects: 1 CiliumNode, 1 Pod\nobjects: namespaces not given and created: jobs\n"+
+		"note  no CiliumEndpoints and no CiliumEndpointSlices: agents see no pod of your cluster; did kubectl fail for a kind?\n"+
+		"note  no CiliumIdentities: agents see no identity of your cluster, and endpoints without theirs are left out; did kubectl fail for a kind?\n", stderr)
 	require.Contains(t, stdout, "replay      simrun -seed 7 -objects a.yaml 'b c.yaml' -worker")
 	plan, err := fault.ReadFile("p.json")
 	require.NoError(t, err)

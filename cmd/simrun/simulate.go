@@ -63,6 +63,9 @@ func (c *console) family(p *familyFlags) (*family.Family, error) {
 		for _, line := range summary.Lines() {
 			fmt.Fprintf(c.stderr, "objects: %s\n", line)
 		}
+		for _, line := range summary.Missing() {
+			fmt.Fprintf(c.stderr, "note  %s\n", line)
+		}
 	}
 	plans, err := family.New(p.scenario, cfg)
 	if err != nil {

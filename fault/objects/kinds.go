@@ -347,7 +347,9 @@ func (l *loader) leaveOutUnidentified() {
 				continue
 			}
 		case "CiliumEndpointSlice":
-			o["endpoints"] = slices.DeleteFunc(o["endpoints"].([]any), func(endpoint any) bool { return !l.identified(endpoint.(object)["id"]) })
+			endpoints := slices.DeleteFunc(o["endpoints"].([]any), func(endpoint any) bool { return !l.identified(endpoint.(object)["id"]) })
+			o["endpoints"] = endpoints
+			l.summary.InSlices += len(endpoints)
 		}
 		l.objects, l.places = append(l.objects, o), append(l.places, places[i])
 	}

@@ -59,11 +59,11 @@ func Load(cfg Config, paths ...string) ([]json.RawMessage, *Summary, error) {
 	if len(l.refused) > 0 {
 		return nil, nil, l.refusals()
 	}
-	all, summary, err := l.finish()
-	if err == nil && len(all) == 0 {
-		err = fmt.Errorf("%s: nothing of it is left to start from: %s", strings.Join(paths, ", "), strings.Join(summary.Lines()[1:], "; "))
+	all := l.finish()
+	if l.summary.seen() == 0 {
+		return nil, nil, fmt.Errorf("%s: nothing that an agent sees is left to start from: %s", strings.Join(paths, ", "), strings.Join(append(l.summary.Lines(), l.summary.Missing()...), "; "))
 	}
-	return all, summary, err
+	return all, &l.summary, nil
 }
 
 // mostRefusals is how many refusals are said one by one.
@@ -164,7 +164,7 @@ func (l *loader) add(at place, value any, item *int) {
 }
 
 // finish makes the output of what was read.
-func (l *loader) finish() ([]json.RawMessage, *Summary, error) {
+func (l *loader) finish() (all []json.RawMessage) {
 	l.leaveOutUnidentified()
 	l.adopt()
 	if l.name == refusedName {
@@ -175,7 +175,6 @@ func (l *loader) finish() ([]json.RawMessage, *Summary, error) {
 	}
 	l.summary.ClusterID = int(max(l.cluster, l.given, 0))
 	slices.Sort(l.summary.CreatedNamespaces)
-	var all []json.RawMessage
 	for _, name := range l.summary.CreatedNamespaces {
 		all = append(all, encode(object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": name}}))
 		l.summary.Places = append(l.summary.Places, "namespace "+name)
@@ -184,7 +183,7 @@ func (l *loader) finish() ([]json.RawMessage, *Summary, error) {
 		all = append(all, encode(o))
 		l.summary.Places = append(l.summary.Places, l.places[i].String()+title(o, o.text("kind")))
 	}
-	return all, &l.summary, nil
+	return all
 }
 
 // needNamespace notes that an object lives in a namespace. It is created if no

@@ -227,6 +227,34 @@ func TestOtherKindsAreLeftOutWhereAsked(t *testing.T) {
 	require.Equal(t, []string{file + ": document 1 (CiliumNode n)"}, summary.Places)
 }
 
+// A dump in which kubectl failed for a kind looks whole; it is said what it lacks.
+func TestHalfDumps(t *testing.T) {
+	const asked = "; did kubectl fail for a kind?"
+	noEndpoints := "no CiliumEndpoints and no CiliumEndpointSlices: agents see no pod of your cluster" + asked
+	noIdentities := "no CiliumIdentities: agents see no identity of your cluster, and endpoints without theirs are left out" + asked
+	noNodes := "no CiliumNodes: the nodes are drawn ones" + asked
+	noPods := "no Pods: agents do not read them, but the endpoints have no pods behind them" + asked
+	const pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: d}}"
+	for name, test := range map[string]struct {
+		given []string
+		want  []string
+	}{
+		"whole":         {[]string{identity, endpoint, node, pod}, nil},
+		"no endpoints":  {[]string{identity, node, pod}, []string{noEndpoints}},
+		"no identities": {[]string{endpoint, node, pod}, []string{noEndpoints, noIdentities}},
+		"no nodes":      {[]string{identity, endpoint, pod}, []string{noNodes}},
+		"no pods":       {[]string{identity, endpoint, node}, []string{noPods}},
+	} {
+		_, summary, err := objects.Load(objects.Config{}, write(t, "dump.yaml", "---\n"+strings.Join(test.given, "\n---\n")))
+		require.NoError(t, err, name)
+		require.Equal(t, test.want, summary.Missing(), name)
+	}
+	file := write(t, "pods.yaml", "---\n"+endpoint+"\n---\n"+pod)
+	_, _, err := objects.Load(objects.Config{}, file)
+	require.EqualError(t, err, file+": nothing that an agent sees is left to start from: 1 Pod; namespaces not given and created: d, shop; "+
+		"endpoints whose identity is in no file and that are left out: 1; "+noEndpoints+"; "+noIdentities+"; "+noNodes)
+}
+
 func TestRefusalsAreBounded(t *testing.T) {
 	file := write(t, "many.yaml", "kind: List\nitems: ["+strings.Repeat("7,", 60)+"]\n")
 	_, _, err := objects.Load(objects.Config{}, file)

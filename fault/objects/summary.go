@@ -10,6 +10,7 @@ import (
 // Summary tells what was loaded and what the loader changed.
 type Summary struct {
 	Counts            map[string]int // objects given, by kind
+	InSlices          int            // endpoints in slices
 	ClusterID         int            // that the identities belong to; 0: there are none, and no Config.ClusterID
 	Moved             int64          // what was added to the identities' numbers, which Cilium would have refused
 	Renamed           bool           // the cluster was called "default" and is now called "c1"
@@ -39,6 +40,9 @@ func (s *Summary) Lines() []string {
 		}
 	}
 	lines := []string{strings.Join(counts, ", ")}
+	if len(counts) == 0 {
+		lines = nil
+	}
 	switch {
 	case s.Moved > 0:
 		lines = append(lines, fmt.Sprintf("the identities are of cluster ID 0, which ClusterMesh refuses: %d is added to each, as if the cluster ID were 1", s.Moved))
@@ -72,6 +76,31 @@ func (s *Summary) Lines() []string {
 	}
 	if len(others) > 0 {
 		lines = append(lines, "objects of other kinds, left out: "+strings.Join(others, ", "))
+	}
+	return lines
+}
+
+// seen is how many objects, and endpoints in slices, an agent learns of.
+func (s *Summary) seen() int {
+	return s.Counts["CiliumIdentity"] + s.Counts["CiliumNode"] + s.Counts["CiliumEndpoint"] + s.InSlices
+}
+
+// Missing has a line for each kind of which every cluster has some and the files have
+// none: kubectl goes on where it fails for one kind, and the rest looks whole.
+func (s *Summary) Missing() (lines []string) {
+	for _, kind := range []struct {
+		n       int
+		plural  string
+		without string
+	}{
+		{s.Counts["CiliumEndpoint"] + s.InSlices, "CiliumEndpoints and no CiliumEndpointSlices", "agents see no pod of your cluster"},
+		{s.Counts["CiliumIdentity"], "CiliumIdentities", "agents see no identity of your cluster, and endpoints without theirs are left out"},
+		{s.Counts["CiliumNode"], "CiliumNodes", "the nodes are drawn ones"},
+		{s.Counts["Pod"], "Pods", "agents do not read them, but the endpoints have no pods behind them"},
+	} {
+		if kind.n == 0 {
+			lines = append(lines, fmt.Sprintf("no %s: %s; did kubectl fail for a kind?", kind.plural, kind.without))
+		}
 	}
 	return lines
 }

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -14,6 +15,7 @@ import (
 // the start of the churn phase, which is that from which its trigger is armed if it has one.
 func Describe(p *Plan) string {
 	var b strings.Builder
+	given, _ := survey(p.Objects, p.Options.ClusterID)
 	endpoints := "CiliumEndpoints"
 	if p.Options.EndpointSlices {
 		endpoints = "CiliumEndpointSlices"
@@ -40,14 +42,14 @@ func Describe(p *Plan) string {
 	}
 	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",
 		text.Count(p.Topology.APIServers, "kube-apiserver"), replicas,
-		text.Count(p.Topology.Agents, "agent"), text.Count(p.Topology.Nodes, "node"), operators, p.Network.LatencyMin, p.Network.LatencyMax)
+		text.Count(p.Topology.Agents, "agent"), describeNodes(p, given), operators, p.Network.LatencyMin, p.Network.LatencyMax)
 	lease := ""
 	if p.Options.LeaseTTL > 0 {
 		lease = fmt.Sprintf("; leases of %s", p.Options.LeaseTTL)
 	}
 	fmt.Fprintf(&b, "limits    writer %d requests/s (%d at the start), agent %d requests/s%s\n",
 		p.Options.WriterQPS, p.Options.WriterBootstrapQPS, p.Options.AgentQPS, lease)
-	fmt.Fprintf(&b, "workload  %s\n", describeWorkload(p))
+	fmt.Fprintf(&b, "workload  %s\n", describeWorkload(p, given))
 	var hosts []string
 	for _, role := range p.InMode().Roles() {
 		if role != mode.Operator || p.Topology.Operators > 0 {
@@ -72,7 +74,32 @@ func Describe(p *Plan) string {
 	return b.String()
 }
 
-func describeWorkload(p *Plan) string {
+// describeNodes counts the nodes. Where some are given it says on which the agents run,
+// since theirs have names of their own.
+func describeNodes(p *Plan, given Given) string {
+	if len(given.Nodes) == 0 {
+		return text.Count(p.Topology.Nodes, "node")
+	}
+	nodes := text.Count(len(given.Nodes), "node") + " given"
+	if p.Topology.Nodes > 0 {
+		nodes += fmt.Sprintf(" and %d more", p.Topology.Nodes)
+	}
+	names := []string{}
+	for i := range p.Topology.Agents {
+		names = append(names, NodeName(i))
+	}
+	nodes += fmt.Sprintf(" (the agents run on %s", text.Few(names[:min(3, len(names))], len(names)))
+	isThere := func(name string) bool {
+		number, _ := NodeNumber(name)
+		return number < p.Topology.Nodes || slices.Contains(given.Nodes, name)
+	}
+	if !slices.ContainsFunc(names, isThere) {
+		nodes += ", none of these"
+	}
+	return nodes + ")"
+}
+
+func describeWorkload(p *Plan, given Given) string {
 	namespaces := map[string]bool{}
 	for i := range p.Pods {
 		namespaces[p.Pods[i].Namespace] = true
@@ -88,8 +115,17 @@ func describeWorkload(p *Plan) string {
 		}
 	}
 	sentence := fmt.Sprintf("%s in %s at the start", text.Count(len(p.Pods), "pod"), text.Count(len(namespaces), "namespace"))
+	if len(p.Objects) > 0 && len(p.Pods) == 0 {
+		sentence = "no other pods at the start"
+	}
+	switch n := len(given.Pods); {
+	case n == 1:
+		sentence = "your pod stays as it is; " + sentence
+	case n > 1:
+		sentence = fmt.Sprintf("your %s stay as they are; ", text.Count(n, "pod")) + sentence
+	}
 	if len(p.Objects) > 0 {
-		sentence = fmt.Sprintf("%s given and ", text.Count(len(p.Objects), "object")) + sentence
+		sentence = text.Count(len(p.Objects), "object") + " given; " + sentence
 	}
 	sentence += fmt.Sprintf("; %s in %s", text.Count(len(p.Ops), "op"), p.Churn)
 	if len(parts) > 0 {

@@ -1,6 +1,8 @@
 package fault
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +21,26 @@ faults    4, at times from the start of the churn; then the heal, and all views 
     12.000s  (2) messages from a0 to r1 are lost for 5s
     20.000s  (3) the connections between r1 and k0 are reset
     30.000s  (4) kube-apiserver k0 restarts after 5s; its watch cache starts 10s behind`, Describe(p))
+}
+
+// A reader of a plan from a dump asks what becomes of his pods and nodes.
+func TestDescribeObjects(t *testing.T) {
+	p, err := Read("small", []byte(small))
+	require.NoError(t, err)
+	line := func(i int) string { return strings.Split(Describe(p), "\n")[i] }
+	p.Objects = []json.RawMessage{
+		json.RawMessage(`{"kind":"CiliumNode","metadata":{"name":"worker-a"}}`),
+		json.RawMessage(`{"kind":"CiliumEndpoint","metadata":{"namespace":"shop","name":"a"}}`),
+		json.RawMessage(`{"kind":"Pod","metadata":{"namespace":"shop","name":"a"}}`),
+	}
+	p.Topology.Nodes, p.Pods = 0, nil
+	require.Equal(t, "topology  1 kube-apiserver, 2 replicas, 2 agents, 1 node given (the agents run on n0, n1, none of these); latency 200us to 2ms", line(1))
+	require.Contains(t, line(3), "workload  3 objects given; your pod stays as it is; no other pods at the start; 6 ops in 60s: ")
+	p.Topology.Nodes, p.Topology.Agents = 4, 5
+	p.Pods = []Pod{{Namespace: "jobs", Name: "b"}}
+	p.Objects = append(p.Objects, json.RawMessage(`{"kind":"Pod","metadata":{"namespace":"shop","name":"c"}}`))
+	require.Equal(t, "topology  1 kube-apiserver, 2 replicas, 5 agents, 1 node given and 4 more (the agents run on n0, n1, n2 and 2 more); latency 200us to 2ms", line(1))
+	require.Contains(t, line(3), "workload  4 objects given; your 2 pods stay as they are; 1 pod in 1 namespace at the start; 6 ops in 60s: ")
 }
 
 func TestEveryKindHasASentence(t *testing.T) {

@@ -16,7 +16,7 @@ type Given struct {
 	Namespaces []string
 	Nodes      []string
 	Pods       map[string]bool // namespace/name of Pods and CiliumEndpoints
-	IPs        map[string]bool // of pods and endpoints
+	IPs        map[string]bool // of pods, endpoints and nodes
 }
 
 // Survey returns what objects bring into the world of a cluster; the ID may be zero if it is
@@ -39,8 +39,15 @@ type givenObject struct {
 		Namespace string `json:"namespace"`
 		Name      string `json:"name"`
 	} `json:"metadata"`
+	Spec struct {
+		Addresses []givenIP       `json:"addresses"` // of a CiliumNode, as what follows
+		Health    givenAddressing `json:"health"`
+		Ingress   givenAddressing `json:"ingress"`
+	} `json:"spec"`
 	Status struct {
 		PodIP      string          `json:"podIP"`
+		PodIPs     []givenIP       `json:"podIPs"`
+		HostIP     string          `json:"hostIP"`
 		Networking givenNetworking `json:"networking"`
 	} `json:"status"`
 	SecurityLabels map[string]string `json:"security-labels"` // of an identity
@@ -52,10 +59,17 @@ type givenObject struct {
 }
 
 type givenNetworking struct {
-	Addressing []struct {
-		IPv4 string `json:"ipv4"`
-		IPv6 string `json:"ipv6"`
-	} `json:"addressing"`
+	Addressing []givenAddressing `json:"addressing"`
+	Node       string            `json:"node"`
+}
+
+type givenAddressing struct {
+	IPv4 string `json:"ipv4"`
+	IPv6 string `json:"ipv6"`
+}
+
+type givenIP struct {
+	IP string `json:"ip"`
 }
 
 // survey reads the objects of a plan. It asks of each only what it needs: that
@@ -85,6 +99,13 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 		g.Namespaces = append(g.Namespaces, name)
 	case "CiliumNode":
 		g.Nodes = append(g.Nodes, name)
+		for _, address := range object.Spec.Addresses {
+			g.address(address.IP)
+		}
+		for _, pair := range []givenAddressing{object.Spec.Health, object.Spec.Ingress} {
+			g.address(pair.IPv4)
+			g.address(pair.IPv6)
+		}
 	case "CiliumIdentity":
 		id, err := strconv.Atoi(name)
 		if err != nil {
@@ -102,6 +123,10 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 	case "Pod", "CiliumEndpoint":
 		g.Pods[object.Metadata.Namespace+"/"+name] = true
 		g.address(object.Status.PodIP)
+		g.address(object.Status.HostIP)
+		for _, address := range object.Status.PodIPs {
+			g.address(address.IP)
+		}
 		g.addresses(object.Status.Networking)
 	case "CiliumEndpointSlice":
 		g.Slices = true
@@ -116,10 +141,10 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 }
 
 func (g *Given) addresses(networking givenNetworking) {
+	g.address(networking.Node)
 	for _, pair := range networking.Addressing {
-		for _, ip := range []string{pair.IPv4, pair.IPv6} {
-			g.address(ip)
-		}
+		g.address(pair.IPv4)
+		g.address(pair.IPv6)
 	}
 }
 

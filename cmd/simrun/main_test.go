@@ -420,6 +420,8 @@ func TestBadUsage(t *testing.T) {
 		"build-worker w":                   `there is an argument "w" that belongs to no flag; simrun help build-worker shows examples`,
 		"build-worker -o dir":              "-o dir: this is a directory; give the name of a file",
 		"help me":                          `there is no help on "me"; the commands are ` + commandNames(),
+
+		"-seed 1 -objects a -scenario etcd-empty": "-scenario and -objects exclude each other: a scenario starts from its own pods; write a plan with -seed N -objects FILE -write-plan plan.json, put the faults of the scenario's plan (-scenario etcd-empty -write-plan scenario.json) into it, and run it with -plan plan.json",
 	} {
 		t.Run(line, func(t *testing.T) {
 			status, stdout, stderr := simrun(t, strings.Fields(line)...)

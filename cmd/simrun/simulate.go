@@ -103,7 +103,7 @@ func (s *sourceFlags) check(seeds bool) error {
 	case s.scenario != "" && s.plan != "":
 		return usageErrorf("-scenario and -plan exclude each other")
 	case s.scenario != "" && len(s.objects) > 0:
-		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods")
+		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods; write a plan with -seed N -objects FILE -write-plan plan.json, put the faults of the scenario's plan (-scenario %s -write-plan scenario.json) into it, and run it with -plan plan.json", s.scenario)
 	case s.plan != "" && len(s.objects) > 0:
 		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
 	case s.plan != "" && s.clusterID != 0:

@@ -223,10 +223,11 @@ func TestStreamsAreIndependent(t *testing.T) {
 func TestDrawWithObjects(t *testing.T) {
 	objects := []json.RawMessage{
 		json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop"}}`),
-		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker-a"}}`),
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker-a"},"spec":{"addresses":[{"ip":"10.0.0.1"}],"health":{"ipv4":"10.0.0.2"}}}`),
 		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker-b"}}`),
 		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumIdentity","metadata":{"name":"460000"},"security-labels":{"k8s:io.cilium.k8s.policy.cluster":"east"}}`),
-		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumEndpoint","metadata":{"namespace":"shop","name":"app0-0"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.3"}]}}}`),
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumEndpoint","metadata":{"namespace":"shop","name":"app0-0"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.3"}],"node":"10.0.0.4"}}}`),
+		json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"shop","name":"app0-0"},"status":{"hostIP":"10.0.0.5","podIP":"10.0.0.6","podIPs":[{"ip":"10.0.0.6"},{"ip":"10.0.0.7"}]}}`),
 	}
 	for seed := range uint64(100) {
 		p, err := Plan(seed, Config{Objects: objects})
@@ -243,7 +244,7 @@ func TestDrawWithObjects(t *testing.T) {
 			pod := p.Ops[i].Pod
 			require.Equal(t, "shop", pod.Namespace)
 			require.NotEqual(t, "app0-0", pod.Name)
-			require.NotEqual(t, "10.0.0.3", pod.IP)
+			require.NotRegexp(t, `^10\.0\.0\.[1-7]$`, pod.IP)
 			require.NotRegexp(t, "^n[0-9]", pod.Node)
 		}
 	}

@@ -94,6 +94,14 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 	if name == "" {
 		return flawf("", "metadata.name is missing")
 	}
+	for _, namespace := range []string{object.Metadata.Namespace, object.Namespace} {
+		if namespace != "" && !IsNamespaceName(namespace) {
+			return flawf("", "%s is not a name that Kubernetes accepts for a namespace", strictjson.Quote(namespace))
+		}
+	}
+	if !IsName(name) || object.Kind == "Namespace" && !IsNamespaceName(name) {
+		return flawf("", "%s is not a name that Kubernetes accepts for a %s", strictjson.Quote(name), object.Kind)
+	}
 	switch object.Kind {
 	case "Namespace":
 		g.Namespaces = append(g.Namespaces, name)

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -137,18 +138,32 @@ func checkTime(p *Plan, path string, at, previous Duration) *flaw {
 	return nil
 }
 
-// checkName checks a name by the rules of Kubernetes for a DNS subdomain, which
-// pods, nodes and namespaces all follow.
+// checkName checks a name by the rules that pods, nodes and namespaces all follow.
 func checkName(path, name string) *flaw {
-	ok := name != "" && len(name) <= 253
-	for i := 0; ok && i < len(name); i++ {
-		c := name[i]
-		alphanumeric := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
-		inside := i > 0 && i < len(name)-1 && strings.IndexByte("-.", c) >= 0
-		ok = alphanumeric || inside
-	}
-	if !ok {
+	if !IsName(name) {
 		return flawf(path, "%s is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'", strictjson.Quote(name))
 	}
 	return nil
+}
+
+// IsName reports whether Kubernetes takes the name for a pod or a node, and for most other
+// objects: a DNS subdomain, as apimachinery's IsDNS1123Subdomain has it.
+func IsName(name string) bool {
+	return len(name) <= 253 && !slices.ContainsFunc(strings.Split(name, "."), func(part string) bool { return !isLabel(part) })
+}
+
+// IsNamespaceName reports whether Kubernetes takes the name for a namespace: a DNS label, as
+// apimachinery's IsDNS1123Label has it.
+func IsNamespaceName(name string) bool { return len(name) <= 63 && isLabel(name) }
+
+// isLabel reports whether a text is a part of a DNS name, of any length.
+func isLabel(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alphanumeric := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		if inside := i > 0 && i < len(s)-1; !alphanumeric && (c != '-' || !inside) {
+			return false
+		}
+	}
+	return s != ""
 }

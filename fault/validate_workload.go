@@ -147,8 +147,8 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 			return problem
 		}
 	}
-	if strings.Contains(pod.Namespace, ".") {
-		return flawf(path+".namespace", "%s is not a name that Kubernetes accepts for a namespace: it may not hold '.'", strictjson.Quote(pod.Namespace))
+	if !IsNamespaceName(pod.Namespace) {
+		return flawf(path+".namespace", "%s is not a name that Kubernetes accepts for a namespace: it may not hold '.' and has at most 63 characters", strictjson.Quote(pod.Namespace))
 	}
 	if ip, err := netip.ParseAddr(pod.IP); err != nil || !ip.Is4() {
 		return flawf(path+".ip", "%s is not an IPv4 address, such as \"10.0.0.7\"", strictjson.Quote(pod.IP))

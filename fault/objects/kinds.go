@@ -71,6 +71,9 @@ func (l *loader) object(o object, kindName string, at place) error {
 	if !k.namespaced && namespace != "" {
 		return fmt.Errorf("metadata.namespace: found %q; a %s lives in no namespace", namespace, kindName)
 	}
+	if err := checkNames(kindName, name, namespace); err != nil {
+		return err
+	}
 	key := kindName + " " + namespace + "/" + name
 	if first, twice := l.seen[key]; twice {
 		return fmt.Errorf("metadata.name: the same object is given before, in %s", first)
@@ -86,6 +89,27 @@ func (l *loader) object(o object, kindName string, at place) error {
 	l.summary.Counts[kindName]++
 	l.objects = append(l.objects, o)
 	l.places = append(l.places, at)
+	return nil
+}
+
+// checkNames checks name and namespace of an object as a kube-apiserver does, which would
+// refuse a wrong one in the middle of the run. An identity has rules of its own.
+func checkNames(kindName, name, namespace string) error {
+	switch {
+	case kindName == "Namespace":
+		return checkNamespaceName("metadata.name", name)
+	case kindName != "CiliumIdentity" && !fault.IsName(name):
+		return fmt.Errorf("metadata.name: found %s; want a name that Kubernetes takes: at most 253 lower-case letters, digits, '-' and '.', with a letter or digit before and after each '.' and at both ends", describe(name))
+	case namespace != "":
+		return checkNamespaceName("metadata.namespace", namespace)
+	}
+	return nil
+}
+
+func checkNamespaceName(path, name string) error {
+	if !fault.IsNamespaceName(name) {
+		return fmt.Errorf("%s: found %s; want a name that Kubernetes takes for a namespace: at most 63 lower-case letters, digits and '-', with a letter or digit at both ends", path, describe(name))
+	}
 	return nil
 }
 
@@ -196,6 +220,9 @@ func (l *loader) slice(o object, at place) error {
 	if namespace := o.text("namespace"); namespace == "" {
 		return fmt.Errorf("namespace: found %s; a slice holds the endpoints of one namespace", describe(o["namespace"]))
 	}
+	if err := checkNamespaceName("namespace", o.text("namespace")); err != nil {
+		return err
+	}
 	endpoints, ok := o["endpoints"].([]any)
 	if !ok {
 		return fmt.Errorf("endpoints: found %s; want a list", describe(o["endpoints"]))
@@ -208,6 +235,9 @@ func (l *loader) slice(o object, at place) error {
 		}
 		if endpoint.text("name") == "" {
 			return fmt.Errorf("%s.name: found %s; want the name of the pod", path, describe(endpoint["name"]))
+		}
+		if name := endpoint.text("name"); !fault.IsName(name) {
+			return fmt.Errorf("%s.name: found %s; want the name of the pod, and Kubernetes takes none such", path, describe(name))
 		}
 		if err := l.useIdentity(path+".id", endpoint["id"], at); err != nil {
 			return err
@@ -272,11 +302,44 @@ func checkIP(path string, value any) error {
 	if err == nil && ip.Zone() != "" {
 		return fmt.Errorf("%s: found %s; Cilium reads no address with a zone", path, describe(value))
 	}
-	wrongFamily := strings.HasSuffix(path, ".ipv4") && !ip.Is4() || strings.HasSuffix(path, ".ipv6") && !ip.Is6()
+	want, wrongFamily := "an IP address", false
+	switch {
+	case strings.HasSuffix(path, ".ipv4"):
+		want, wrongFamily = "an IPv4 address", !ip.Is4()
+	case strings.HasSuffix(path, ".ipv6"):
+		want, wrongFamily = "an IPv6 address", !ip.Is6()
+	}
 	if err != nil || wrongFamily {
-		return fmt.Errorf("%s: found %s; want an IP address", path, describe(value))
+		return fmt.Errorf("%s: found %s; want %s%s", path, describe(value), want, addressHint(text))
 	}
 	return nil
+}
+
+// addressHint says why a text that looks like an address is none, if it is so for a reason
+// that is easily missed.
+func addressHint(text string) string {
+	if _, err := netip.ParsePrefix(text); err == nil {
+		return ", without the length of a prefix"
+	}
+	numbers := strings.Split(text, ".")
+	zeros := false
+	for i, number := range numbers {
+		trimmed := strings.TrimLeft(number, "0")
+		if trimmed == "" && number != "" {
+			trimmed = "0"
+		}
+		zeros = zeros || trimmed != number
+		numbers[i] = trimmed
+	}
+	if plain := strings.Join(numbers, "."); zeros && isAddress(plain) {
+		return "; its numbers have no leading zeros, so perhaps " + plain
+	}
+	return ""
+}
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
 }
 
 func (l *loader) node(o object, _ place) error {

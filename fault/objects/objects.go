@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ func Load(cfg Config, paths ...string) ([]json.RawMessage, *Summary, error) {
 		l.file(file, data)
 	}
 	if len(l.refused) == 0 && len(l.objects) == 0 {
-		l.refuse(fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(paths, ", ")))
+		l.refuse(fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumendpointslices,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(paths, ", ")))
 	}
 	if len(l.refused) > 0 {
 		return nil, nil, l.refusals()
@@ -135,6 +136,9 @@ func (l *loader) file(file string, data []byte) {
 	}
 }
 
+// listFields are those of a list, of any kind.
+var listFields = []string{"apiVersion", "items", "kind", "metadata"}
+
 // add takes in an object, or the items of a list; item counts the items of the
 // document so far.
 func (l *loader) add(at place, value any, item *int) {
@@ -144,11 +148,21 @@ func (l *loader) add(at place, value any, item *int) {
 		return
 	}
 	kind, _ := o["kind"].(string)
+	if _, ok := o["items"].([]any); ok && o["kind"] == nil {
+		l.refuse(fmt.Errorf("%s: the file seems cut off: there are items, and a List, as kubectl writes it, ends with kind: List", at))
+		return
+	}
 	if !strings.HasSuffix(kind, "List") {
 		if err := l.object(o, kind, at); err != nil {
 			l.refuse(fmt.Errorf("%s%s: %w", at, title(o, kind), err))
 		}
 		return
+	}
+	for _, field := range slices.Sorted(maps.Keys(o)) {
+		if !slices.Contains(listFields, field) {
+			l.refuse(fmt.Errorf("%s: a %s has no field %q; it has apiVersion, items, kind and metadata (did a message of kubectl get into the file?)", at, kind, field))
+			return
+		}
 	}
 	items, ok := o["items"].([]any)
 	if !ok {

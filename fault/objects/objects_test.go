@@ -88,7 +88,7 @@ func TestLoadRefuses(t *testing.T) {
 		"broken JSON":            {"{\n\"kind\": \n}", "FILE: document 1: line 3: the JSON is wrong: missing value after object name"},
 		"an alias":               {"a: &x 1\nb: *x", "FILE: document 1: line 2: YAML aliases are not supported; kubectl prints none"},
 		"a field twice":          {"kind: Pod\nkind: Pod", `FILE: document 1: line 2: the field "kind" is given twice`},
-		"comments only":          {"# nothing\n", "FILE: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumnodes,namespaces,pods -A -o yaml prints them"},
+		"comments only":          {"# nothing\n", "FILE: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumendpointslices,ciliumnodes,namespaces,pods -A -o yaml prints them"},
 		"an unknown kind":        {"{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: d}}", `FILE: document 1 (Secret d/s): kind: found "Secret"; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod (-leave-out leaves others out)`},
 		"no kind":                {"{apiVersion: v1}", "FILE: document 1: kind: found nothing; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod"},
 		"a wrong version":        {"{apiVersion: v2, kind: Pod, metadata: {name: p, namespace: d}}", `FILE: document 1 (Pod d/p): apiVersion: found "v2"; want "v1" for a Pod`},
@@ -119,6 +119,8 @@ func TestLoadRefuses(t *testing.T) {
 		"a slice of a bad pod":   {"{apiVersion: cilium.io/v2alpha1, kind: CiliumEndpointSlice, metadata: {name: s}, namespace: shop, endpoints: [{name: A, id: 1000}]}", `FILE: document 1 (CiliumEndpointSlice s): endpoints[0].name: found "A"; want the name of the pod, and Kubernetes takes none such`},
 		"a prefix":               {"{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: d}, status: {podIP: 10.0.0.1/32}}", `FILE: document 1 (Pod d/p): status.podIP: found "10.0.0.1/32"; want an IP address, without the length of a prefix`},
 		"leading zeros":          {"{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: d}, status: {podIP: 010.0.0.01}}", `FILE: document 1 (Pod d/p): status.podIP: found "010.0.0.01"; want an IP address; its numbers have no leading zeros, so perhaps 10.0.0.1`},
+		"a cut List":             {"apiVersion: v1\nitems:\n- " + node, "FILE: document 1: the file seems cut off: there are items, and a List, as kubectl writes it, ends with kind: List"},
+		"a message of kubectl":   {"error: the server is gone\nkind: List\nitems: []", `FILE: document 1: a List has no field "error"; it has apiVersion, items, kind and metadata (did a message of kubectl get into the file?)`},
 		"a slice without IP": {
 			"{apiVersion: cilium.io/v2alpha1, kind: CiliumEndpointSlice, metadata: {name: s}, namespace: shop, endpoints: [{name: a, id: 1000}]}",
 			"FILE: document 1 (CiliumEndpointSlice s): endpoints[0].networking: found nothing; want the endpoint's addresses",

@@ -158,6 +158,9 @@ func (g *Given) addresses(networking givenNetworking) {
 
 // address notes that an address is taken, however it is written.
 func (g *Given) address(text string) {
+	if text == "" {
+		return
+	}
 	if ip, err := netip.ParseAddr(text); err == nil {
 		text = ip.Unmap().String()
 	}

@@ -109,7 +109,7 @@ func spread(args []string) []string {
 		if args[i] != "-objects" && args[i] != "--objects" {
 			continue
 		}
-		for first := true; i+1 < len(args) && !strings.HasPrefix(args[i+1], "-"); first = false {
+		for first := true; i+1 < len(args) && (args[i+1] == "-" || !strings.HasPrefix(args[i+1], "-")); first = false {
 			i++
 			if !first {
 				all = append(all, "-objects")

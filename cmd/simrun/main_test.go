@@ -352,6 +352,10 @@ func TestObjects(t *testing.T) {
 	require.Len(t, plan.Objects, 3)
 }
 
+func TestObjectsOfStandardInput(t *testing.T) {
+	require.Equal(t, []string{"-objects", "a", "-objects", "-", "-objects", "b", "-seed", "1"}, spread([]string{"-objects", "a", "-", "b", "-seed", "1"}))
+}
+
 // Each command line ends with status 2 and one sentence on standard error.
 func TestBadUsage(t *testing.T) {
 	scene(t)
@@ -386,7 +390,7 @@ func TestBadUsage(t *testing.T) {
 		"campaign -replay -mode crd":       "-replay and -mode exclude each other: it runs the plans of the corpus, once each",
 		"-seed 1 -objects":                 "flag needs an argument: -objects; simrun help lists the flags",
 		"-seed 1 -objects garbage":         "garbage: this is binary data; want YAML or JSON as kubectl prints it",
-		"-seed 1 -objects secret.yaml":     `secret.yaml: document 1: kind: found "Secret"; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod (-leave-out leaves others out)`,
+		"-seed 1 -objects secret.yaml":     `secret.yaml: document 1, line 1: kind: found "Secret"; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod (-leave-out leaves others out)`,
 		"-seed 1 -worker nowhere":          "-worker nowhere: no such file or directory",
 		"-seed 1 -worker garbage":          "-worker garbage: this is not a program; simrun build-worker -o FILE makes one",
 		"-seed 1 -worker w -runtime=stock": "-worker and -runtime exclude each other: a built worker has its runtime",

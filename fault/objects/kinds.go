@@ -76,7 +76,8 @@ func (l *loader) object(o object, kindName string, at place) error {
 	}
 	key := kindName + " " + namespace + "/" + name
 	if first, twice := l.seen[key]; twice {
-		return fmt.Errorf("metadata.name: the same object is given before, in %s", first)
+		l.doubled = append(l.doubled, doubled{at.String() + title(o, kindName), first})
+		return nil
 	}
 	l.seen[key] = at
 	if err := k.check(l, o, at); err != nil {

@@ -18,11 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // mostBytes is the most that a file of objects may have.
@@ -38,7 +40,8 @@ type Config struct {
 	ClusterID int
 }
 
-// Load reads the objects of all files, which together must be from one cluster.
+// Load reads the objects of all files, which together must be from one cluster; "-" is
+// standard input.
 // The objects are in the files' order, each on one line of JSON with its
 // apiVersion and kind and without what a server fills in (resourceVersion, uid,
 // creationTimestamp, generation, managedFields, ownerReferences, finalizers,
@@ -47,13 +50,21 @@ type Config struct {
 func Load(cfg Config, paths ...string) ([]json.RawMessage, *Summary, error) {
 	l := newLoader(cfg)
 	for _, file := range paths {
-		data, err := files.Read(file, mostBytes)
+		var data []byte
+		var err error
+		if file == "-" {
+			file = "standard input"
+			data, err = files.ReadFrom(os.Stdin, mostBytes)
+		} else {
+			data, err = files.Read(file, mostBytes)
+		}
 		if err != nil {
 			l.refuse(fmt.Errorf("%s: cannot read the objects: %w", file, err))
 			continue
 		}
 		l.file(file, data)
 	}
+	l.refuseDoubled()
 	if len(l.refused) == 0 && len(l.objects) == 0 {
 		l.refuse(fmt.Errorf("%s: there are no objects in it; kubectl get ciliumidentities,ciliumendpoints,ciliumendpointslices,ciliumnodes,namespaces,pods -A -o yaml prints them", strings.Join(paths, ", ")))
 	}
@@ -79,6 +90,24 @@ func (l *loader) refusals() error {
 	return errors.Join(said...)
 }
 
+// refuseDoubled refuses what is given twice, in one line: of a dump that is there twice
+// each object is.
+func (l *loader) refuseDoubled() {
+	if len(l.doubled) == 0 {
+		return
+	}
+	first := l.doubled[0]
+	if len(l.doubled) == 1 {
+		l.refuse(fmt.Errorf("%s: metadata.name: the same object is given before, in %s", first.second, first.first))
+		return
+	}
+	var some []string
+	for _, d := range l.doubled[:min(3, len(l.doubled))] {
+		some = append(some, fmt.Sprintf("%s, before in %s", d.second, d.first))
+	}
+	l.refuse(fmt.Errorf("%d objects are given a second time: %s", len(l.doubled), strings.Join(some, "; ")+text.AndMore(len(l.doubled)-len(some))))
+}
+
 func (l *loader) refuse(err error) { l.refused = append(l.refused, err) }
 
 // A place is where an object stands, for errors.
@@ -86,13 +115,14 @@ type place struct {
 	file     string
 	document int // from 1
 	item     int // from 1 within a list; 0: the document itself
+	line     int // where it begins
 }
 
 func (p place) String() string {
 	if p.item == 0 {
-		return fmt.Sprintf("%s: document %d", p.file, p.document)
+		return fmt.Sprintf("%s: document %d, line %d", p.file, p.document, p.line)
 	}
-	return fmt.Sprintf("%s: document %d, item %d", p.file, p.document, p.item)
+	return fmt.Sprintf("%s: document %d, item %d, line %d", p.file, p.document, p.item, p.line)
 }
 
 type loader struct {
@@ -103,12 +133,19 @@ type loader struct {
 	objects    []object
 	places     []place          // of the objects
 	seen       map[string]place // kind, namespace and name of an object -> where it is
-	identities map[int64]bool   // given, as in the files
-	namespaces map[string]bool  // given
-	cluster    int64            // of all identities so far; -1: not known yet
-	clusterOf  place            // that told the cluster
-	name       string           // of the cluster, as in the identities' labels
+	doubled    []doubled
+	identities map[int64]bool  // given, as in the files
+	namespaces map[string]bool // given
+	cluster    int64           // of all identities so far; -1: not known yet
+	clusterOf  place           // that told the cluster
+	name       string          // of the cluster, as in the identities' labels
 	summary    Summary
+}
+
+// A doubled object is given twice.
+type doubled struct {
+	second string // its place and its name
+	first  place
 }
 
 func newLoader(cfg Config) *loader {
@@ -132,7 +169,7 @@ func (l *loader) file(file string, data []byte) {
 	}
 	for i, document := range documents {
 		item := 0
-		l.add(place{file: file, document: i + 1}, document, &item)
+		l.add(place{file: file, document: i + 1, line: document.line}, document, &item)
 	}
 }
 
@@ -141,10 +178,10 @@ var listFields = []string{"apiVersion", "items", "kind", "metadata"}
 
 // add takes in an object, or the items of a list; item counts the items of the
 // document so far.
-func (l *loader) add(at place, value any, item *int) {
-	o, ok := value.(object)
+func (l *loader) add(at place, d *document, item *int) {
+	o, ok := d.value.(object)
 	if !ok {
-		l.refuse(fmt.Errorf("%s: found %s where an object with apiVersion and kind belongs", at, describe(value)))
+		l.refuse(fmt.Errorf("%s: found %s where an object with apiVersion and kind belongs", at, describe(d.value)))
 		return
 	}
 	kind, _ := o["kind"].(string)
@@ -164,16 +201,15 @@ func (l *loader) add(at place, value any, item *int) {
 			return
 		}
 	}
-	items, ok := o["items"].([]any)
-	if !ok {
+	if _, ok := o["items"].([]any); !ok {
 		l.refuse(fmt.Errorf("%s: items: found %s in the %s; want a list", at, describe(o["items"]), kind))
 		return
 	}
-	for _, value := range items {
-		if nested, _ := value.(object); nested == nil || !strings.HasSuffix(nested.text("kind"), "List") {
+	for i := range d.items {
+		if nested, _ := d.items[i].value.(object); nested == nil || !strings.HasSuffix(nested.text("kind"), "List") {
 			*item++
 		}
-		l.add(place{at.file, at.document, *item}, value, item)
+		l.add(place{at.file, at.document, *item, d.items[i].line}, &d.items[i], item)
 	}
 }
 

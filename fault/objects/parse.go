@@ -23,8 +23,15 @@ func (o object) text(field string) string {
 	return text
 }
 
+// A document is what stands between two lines of hyphens, or an item of a list.
+type document struct {
+	value any
+	line  int        // where it begins
+	items []document // of a list
+}
+
 // parse returns the documents of a file, YAML or JSON, without empty ones.
-func parse(data []byte) ([]any, error) {
+func parse(data []byte) ([]*document, error) {
 	text := bytes.TrimSpace(data)
 	switch {
 	case len(text) == 0:
@@ -32,15 +39,32 @@ func parse(data []byte) ([]any, error) {
 	case !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0:
 		return nil, errors.New("this is binary data; want YAML or JSON as kubectl prints it")
 	case text[0] == '{' || text[0] == '[':
-		return parseJSON(text)
+		return parseJSON(data)
 	}
 	return parseYAML(data)
 }
 
-func parseJSON(text []byte) (documents []any, err error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(text))
+// jsonReader reads values and knows the lines that they begin on.
+type jsonReader struct {
+	*jsontext.Decoder
+	text    []byte
+	line    int   // at the offset counted
+	counted int64 // so far
+}
+
+// lineHere is the line at which the reader is.
+func (r *jsonReader) lineHere() int {
+	here := r.InputOffset()
+	r.line += bytes.Count(r.text[r.counted:here], []byte("\n"))
+	r.counted = here
+	return r.line
+}
+
+func parseJSON(text []byte) (documents []*document, err error) {
+	decoder := &jsonReader{Decoder: jsontext.NewDecoder(bytes.NewReader(text)), text: text, line: 1}
 	for {
-		value, err := fromJSON(decoder)
+		d := &document{}
+		d.value, err = decoder.value(d)
 		if errors.Is(err, io.EOF) {
 			return documents, nil
 		}
@@ -56,41 +80,50 @@ func parseJSON(text []byte) (documents []any, err error) {
 			}
 			return nil, fmt.Errorf("document %d: line %d: the JSON is wrong: %w", len(documents)+1, line, err)
 		}
-		documents = append(documents, value)
+		documents = append(documents, d)
 	}
 }
 
-// fromJSON reads a value: a number as it is written, since a float cannot hold each.
-func fromJSON(d *jsontext.Decoder) (any, error) {
-	token, err := d.ReadToken()
+// value reads a value: a number as it is written, since a float cannot hold each. If it is
+// a document or an item, d gets its line and its items.
+func (r *jsonReader) value(d *document) (any, error) {
+	token, err := r.ReadToken()
 	if err != nil {
 		return nil, err
+	}
+	if d != nil {
+		d.line = r.lineHere()
 	}
 	switch token.Kind() {
 	case '{':
 		o := object{}
-		for d.PeekKind() != '}' {
-			name, err := d.ReadToken()
+		for r.PeekKind() != '}' {
+			name, err := r.ReadToken()
 			if err != nil {
 				return nil, err
 			}
 			key := name.String() // the next token overwrites this one
-			if o[key], err = fromJSON(d); err != nil {
+			if key == "items" && d != nil && r.PeekKind() == '[' {
+				o[key], err = r.items(d)
+			} else {
+				o[key], err = r.value(nil)
+			}
+			if err != nil {
 				return nil, unfinished(err)
 			}
 		}
-		_, err = d.ReadToken()
+		_, err = r.ReadToken()
 		return o, err
 	case '[':
 		list := []any{}
-		for d.PeekKind() != ']' {
-			value, err := fromJSON(d)
+		for r.PeekKind() != ']' {
+			value, err := r.value(nil)
 			if err != nil {
 				return nil, unfinished(err)
 			}
 			list = append(list, value)
 		}
-		_, err = d.ReadToken()
+		_, err = r.ReadToken()
 		return list, err
 	case '"':
 		return token.String(), nil
@@ -102,6 +135,24 @@ func fromJSON(d *jsontext.Decoder) (any, error) {
 	return token.Bool(), nil
 }
 
+// items reads the items of a list, which d gets.
+func (r *jsonReader) items(d *document) (any, error) {
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
+	}
+	list := []any{}
+	for r.PeekKind() != ']' {
+		var item document
+		var err error
+		if item.value, err = r.value(&item); err != nil {
+			return nil, err
+		}
+		d.items, list = append(d.items, item), append(list, item.value)
+	}
+	_, err := r.ReadToken()
+	return list, err
+}
+
 // unfinished is the error of a value that ends before its time, which is no end of a file.
 func unfinished(err error) error {
 	if err == io.EOF {
@@ -110,7 +161,7 @@ func unfinished(err error) error {
 	return err
 }
 
-func parseYAML(data []byte) (documents []any, err error) {
+func parseYAML(data []byte) (documents []*document, err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for number := 1; ; number++ {
 		var node yaml.Node
@@ -126,9 +177,24 @@ func parseYAML(data []byte) (documents []any, err error) {
 			return nil, fmt.Errorf("document %d: %w", number, err)
 		}
 		if value != nil {
-			documents = append(documents, value)
+			d := documentOf(node.Content[0], value)
+			documents = append(documents, &d)
 		}
 	}
+}
+
+// documentOf adds lines to a value that was read from a node.
+func documentOf(node *yaml.Node, value any) document {
+	d := document{value: value, line: node.Line}
+	for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 {
+		items, ok := value.(object)["items"].([]any)
+		if ok && node.Content[i].Value == "items" {
+			for j, item := range node.Content[i+1].Content {
+				d.items = append(d.items, documentOf(item, items[j]))
+			}
+		}
+	}
+	return d
 }
 
 // fromYAML turns a node into what JSON can say. Anchors are refused: kubectl

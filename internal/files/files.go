@@ -45,6 +45,11 @@ func Read(path string, most int64) ([]byte, error) {
 		return nil, Plain(err)
 	}
 	defer f.Close()
+	return ReadFrom(f, most)
+}
+
+// ReadFrom is [Read] of an open file.
+func ReadFrom(f *os.File, most int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, Plain(err)

@@ -81,19 +81,12 @@ func describeNodes(p *Plan, given Given) string {
 		return text.Count(p.Topology.Nodes, "node")
 	}
 	nodes := text.Count(len(given.Nodes), "node") + " given"
-	if p.Topology.Nodes > 0 {
-		nodes += fmt.Sprintf(" and %d more", p.Topology.Nodes)
-	}
 	names := []string{}
 	for i := range p.Topology.Agents {
 		names = append(names, NodeName(i))
 	}
 	nodes += fmt.Sprintf(" (the agents run on %s", text.Few(names[:min(3, len(names))], len(names)))
-	isThere := func(name string) bool {
-		number, _ := NodeNumber(name)
-		return number < p.Topology.Nodes || slices.Contains(given.Nodes, name)
-	}
-	if !slices.ContainsFunc(names, isThere) {
+	if !slices.ContainsFunc(names, func(name string) bool { return slices.Contains(given.Nodes, name) }) {
 		nodes += ", none of these"
 	}
 	return nodes + ")"

@@ -233,3 +233,12 @@ func TestOperatorsAndObjectsExcludeEachOther(t *testing.T) {
 	p.Topology.Operators = 1
 	require.EqualError(t, p.Validate(), "topology.operators: operators and objects exclude each other: an operator would make the given slices anew from the Pods")
 }
+
+func TestGivenNodesStandForThoseOfTheTopology(t *testing.T) {
+	p, err := Read("small", []byte(small))
+	require.NoError(t, err)
+	p.Objects = []json.RawMessage{json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"x"}}`)}
+	require.EqualError(t, p.Validate(), "topology.nodes: found 4; the nodes among the objects stand for those of the topology, so there must be none")
+	p.Topology.Nodes, p.Pods, p.Ops = 0, nil, nil
+	require.NoError(t, p.Validate())
+}

@@ -60,6 +60,9 @@ func checkTopology(p *Plan, objects Given) *flaw {
 	if t.Operators > 0 && len(p.Objects) > 0 {
 		return flawf("topology.operators", "operators and objects exclude each other: an operator would make the given slices anew from the Pods")
 	}
+	if len(objects.Nodes) > 0 && t.Nodes > 0 {
+		return flawf("topology.nodes", "found %d; the nodes among the objects stand for those of the topology, so there must be none", t.Nodes)
+	}
 	if len(objects.Nodes) == 0 && t.Nodes < t.Agents {
 		return flawf("topology.nodes", "there are %d agents and only %d nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes", t.Agents, t.Nodes)
 	}

@@ -25,11 +25,6 @@ type cluster struct {
 // that cannot be done.
 func checkWorkload(p *Plan, objects Given) *flaw {
 	c := newCluster(p, objects)
-	for _, node := range objects.Nodes {
-		if number, ok := NodeNumber(node); ok && number < p.Topology.Nodes {
-			return flawf("topology.nodes", "the node %s is among the %d nodes named n0, n1, ... and among the objects", node, p.Topology.Nodes)
-		}
-	}
 	for i := range p.Pods {
 		if problem := c.create("pods["+strconv.Itoa(i)+"]", &p.Pods[i]); problem != nil {
 			return problem

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -241,6 +242,40 @@ func checkTarget(flagName, path string, directory bool) error {
 		return usageErrorf("-%s %s: nothing can be written in the directory %s: %w", flagName, path, dir, err)
 	}
 	return nil
+}
+
+// target is [checkTarget], and refuses a file that the run is made of.
+func (s *simulate) target(flagName, path string, directory bool) error {
+	if err := checkTarget(flagName, path, directory); err != nil {
+		return err
+	}
+	target, err := os.Stat(path)
+	if err != nil || !target.Mode().IsRegular() {
+		return nil // nothing is overwritten
+	}
+	for _, input := range append([]string{s.plan, s.worker.path}, s.objects...) {
+		if info, err := os.Stat(input); err == nil && os.SameFile(target, info) {
+			return usageErrorf("-%s %s: this file is an input of the run, and would be overwritten", flagName, path)
+		}
+	}
+	return nil
+}
+
+// A logFile is where the log of a run goes. What cannot be written ends the run: the worker
+// would see a broken pipe, which looks like a crash of its own.
+type logFile struct {
+	*os.File
+	stop   context.CancelFunc // of the run
+	failed error              // the first time
+}
+
+func (f *logFile) Write(b []byte) (int, error) {
+	if f.failed == nil {
+		if _, f.failed = f.File.Write(b); f.failed != nil {
+			f.stop()
+		}
+	}
+	return len(b), nil
 }
 
 // writeTarget writes what a flag asks for, if it does.

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -31,6 +32,17 @@ const (
 	statusHarness     = 3   // the worker could not be built, crashed, hung or grew too large; or judging a history went wrong
 	statusInterrupted = 130 // SIGINT, SIGTERM or SIGHUP, with the status that shells have for the first
 )
+
+// status is the exit status of a verdict.
+func status(v checker.Verdict) int {
+	switch v.Outcome() {
+	case checker.Pass:
+		return statusHold
+	case checker.Mistake:
+		return statusHarness
+	}
+	return statusBroken
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

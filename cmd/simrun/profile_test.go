@@ -34,3 +34,32 @@ func TestProfiles(t *testing.T) {
 		require.Contains(t, stderr, flag+" missing/f: there is no directory missing")
 	}
 }
+
+// What a run is made of is not overwritten by what it writes.
+func TestInputsAreNotOverwritten(t *testing.T) {
+	scene(t)
+	status, _, _ := simrun(t, "-seed", "7", "-worker", "WORKER", "-write-plan", "p.json")
+	require.Equal(t, statusHold, status)
+	plan, err := os.ReadFile("p.json")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink("p.json", "link.json"))
+	for _, flag := range []string{"-write-plan", "-write-history", "-cpuprofile", "-memprofile", "-log"} {
+		for _, input := range [][]string{{"-plan", "link.json"}, {"-seed", "7", "-objects", "link.json"}} {
+			status, _, stderr := simrun(t, append([]string{"-worker", "WORKER", flag, "p.json"}, input...)...)
+			require.Equal(t, statusUsage, status)
+			require.Equal(t, "simrun: "+flag+" p.json: this file is an input of the run, and would be overwritten\n", stderr)
+		}
+	}
+	after, err := os.ReadFile("p.json")
+	require.NoError(t, err)
+	require.Equal(t, plan, after)
+}
+
+// A log that cannot be written is no crash of the worker.
+func TestLogOnAFullDisk(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-log", "/dev/full")
+	require.Equal(t, statusUsage, status)
+	require.Equal(t, "simrun: -log /dev/full: cannot write it: no space left on device\n", stderr)
+	require.NotContains(t, stdout, "verdict")
+}

@@ -182,11 +182,11 @@ func (s *simulate) check() error {
 	}
 	return cmp.Or(
 		s.sourceFlags.check(s.seeds.given),
-		checkTarget("write-plan", s.writePlan, s.seeds.given),
-		checkTarget("write-history", s.writeHistory, s.seeds.given),
-		checkTarget("cpuprofile", s.cpuProfile, false),
-		checkTarget("memprofile", s.memProfile, false),
-		checkTarget("log", s.log, false),
+		s.target("write-plan", s.writePlan, s.seeds.given),
+		s.target("write-history", s.writeHistory, s.seeds.given),
+		s.target("cpuprofile", s.cpuProfile, false),
+		s.target("memprofile", s.memProfile, false),
+		s.target("log", s.log, false),
 	)
 }
 
@@ -214,15 +214,20 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 			text.Count(cost.Records/1000*1000, "record"), cost.Wall.Round(time.Minute), cost.Memory>>20))
 	}
 	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = c.runProgress(plan), s.cpuProfile, s.memProfile
+	var log logFile
 	if s.log != "" {
-		log, err := os.Create(s.log)
-		if err != nil {
+		if log.File, err = os.Create(s.log); err != nil {
 			return 0, usageErrorf("-log %s: cannot write it: %w", s.log, files.Plain(err))
 		}
 		defer log.Close()
-		runner.Limits.Log = log
+		ctx, log.stop = context.WithCancel(ctx)
+		defer log.stop()
+		runner.Limits.Log = &log
 	}
 	run, err := runner.Run(ctx, plan)
+	if log.failed != nil {
+		return 0, usageErrorf("-log %s: cannot write it: %w", s.log, files.Plain(log.failed))
+	}
 	if err != nil {
 		return s.failed(c, plan, err)
 	}
@@ -316,17 +321,6 @@ func (c *console) runProgress(plan *fault.Plan) func(det.Progress) {
 		c.progress.show("%s: %.0f of about %.0f s virtual, %s events, %.0fx real time, %s left", p.Phase, p.Virtual.Seconds(),
 			whole.Seconds(), text.Thousands(p.Records), p.Virtual.Seconds()/max(1e-3, elapsed.Seconds()), text.Rounded(left))
 	}
-}
-
-// status is the exit status of a verdict.
-func status(v checker.Verdict) int {
-	switch v.Outcome() {
-	case checker.Pass:
-		return statusHold
-	case checker.Mistake:
-		return statusHarness
-	}
-	return statusBroken
 }
 
 // failOn says which broken properties have the exit status of a failure: any, or those

@@ -29,7 +29,6 @@ type cluster struct {
 	nextSlice  int
 	nodes      map[string]node
 	nextNode   int
-	taken      map[string]bool // addresses in Plan.Objects
 }
 
 type podKey struct{ namespace, name string }
@@ -92,15 +91,11 @@ func newCluster(p *fault.Plan) *cluster {
 
 // newNode makes a node with addresses of its own.
 func (c *cluster) newNode(name string) node {
-	for {
-		i := c.nextNode
-		c.nextNode++
-		n := node{name, fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)}
-		if !c.taken[n.internalIP] && !c.taken[n.ciliumIP] {
-			c.nodes[name] = n
-			return n
-		}
-	}
+	i := c.nextNode
+	c.nextNode++
+	n := node{name, fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)}
+	c.nodes[name] = n
+	return n
 }
 
 // labelsOf returns the labels that make the identity of an app in a namespace, as

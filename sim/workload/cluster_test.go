@@ -45,16 +45,6 @@ func TestSeed(t *testing.T) {
 	require.Equal(t, "192.168.0.2", c.pods[podKey{"ns", "p0"}].nodeIP)
 }
 
-// The nodes of the topology come besides the given ones, and share no address with them.
-func TestSeedWithGivenNodes(t *testing.T) {
-	p := plan()
-	p.Objects = []json.RawMessage{json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker-a"},"spec":{"addresses":[{"ip":"192.168.0.1","type":"InternalIP"}],"health":{"ipv4":"10.128.1.1"}}}`)}
-	c, made := seeded(t, p)
-	require.Equal(t, []string{"CiliumNode /worker-a", "CiliumNode /n0", "CiliumNode /n1"}, made)
-	require.Equal(t, "192.168.0.3", c.nodes["n0"].internalIP)
-	require.Equal(t, "192.168.0.4", c.nodes["n1"].internalIP)
-}
-
 func TestIdentityNumbersAreReused(t *testing.T) {
 	c := newCluster(plan())
 	a, isNew := c.identityOf("ns", "a")
@@ -98,7 +88,6 @@ func TestSlicesFillAndVanish(t *testing.T) {
 
 func TestAdoptedSliceKeepsWhatItHas(t *testing.T) {
 	p := plan()
-	p.Topology.Nodes = 0
 	p.Objects = []json.RawMessage{
 		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumIdentity","metadata":{"name":"65800"},"security-labels":{"k8s:app":"x"}}`),
 		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker"},"spec":{"addresses":[{"type":"InternalIP","ip":"172.16.0.1"}]}}`),
@@ -106,7 +95,7 @@ func TestAdoptedSliceKeepsWhatItHas(t *testing.T) {
 			{"name":"p0","id":65800,"networking":{"addressing":[{"ipv4":"10.0.0.1","ipv6":"fd00::1"}],"node":"172.16.0.1"},"named-ports":[{"name":"http","port":80,"protocol":"TCP"}]}]}`),
 	}
 	c, made := seeded(t, p)
-	require.Len(t, made, 3, "nothing is made twice")
+	require.Len(t, made, 3, "given nodes stand for those of the topology, and nothing is made twice")
 	require.Equal(t, "172.16.0.1", c.nodeIP("worker"))
 	s := c.groups["ces-1"]
 	require.Equal(t, unknown, s.version)

@@ -29,16 +29,11 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			return fmt.Errorf("objects[%d]: %w", i, err)
 		}
 	}
-	if len(p.Objects) > 0 {
-		given, err := fault.Survey(p.Objects)
-		if err != nil {
-			return err
-		}
-		c.taken = given.IPs
-	}
 	var made []runtime.Object
-	for i := range p.Topology.Nodes {
-		made = append(made, c.newNode(fault.NodeName(i)).object())
+	if len(c.nodes) == 0 {
+		for i := range p.Topology.Nodes {
+			made = append(made, c.newNode(fault.NodeName(i)).object())
+		}
 	}
 	for _, fp := range p.Pods {
 		if c.namespaces[fp.Namespace] == nil {

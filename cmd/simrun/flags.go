@@ -14,10 +14,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/report"
 )
 
 // flags are those of a command, and what its help says of them.
@@ -303,4 +305,42 @@ func quoteArgument(arg string) string {
 		return arg
 	}
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
+
+// failOn says which broken properties have the exit status of a failure: any, or those
+// that no known mechanism explains.
+type failOn struct{ news bool }
+
+func (f *failOn) String() string { return "" }
+func (f *failOn) Set(value string) error {
+	if value != "any" && value != "news" {
+		return errors.New("want any or news")
+	}
+	f.news = value == "news"
+	return nil
+}
+
+// status is the exit status of a verdict. What is undecided is never a pass.
+func (f failOn) status(v checker.Verdict) int {
+	if !f.news || v.Outcome() != checker.Fail {
+		return status(v)
+	}
+	news := slices.ContainsFunc(report.Groups(v), func(g report.Group) bool { return g.News() })
+	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
+	if news || undecided {
+		return statusBroken
+	}
+	return statusHold
+}
+
+// summaryStatus is the exit status of a campaign: a failure of the harness comes
+// first, since it hides what the seeds would have shown.
+func (f failOn) summaryStatus(s *report.Summary) int {
+	switch {
+	case s.Failed() > 0:
+		return statusHarness
+	case f.news && s.News()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
+		return statusBroken
+	}
+	return statusHold
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -608,4 +609,16 @@ func TestQuoteArgument(t *testing.T) {
 	require.Equal(t, "'a b'", quoteArgument("a b"))
 	require.Equal(t, `'it'\''s'`, quoteArgument("it's"))
 	require.Equal(t, "''", quoteArgument(""))
+}
+
+// Seeds are not done in their order.
+func TestRestOfTheSeeds(t *testing.T) {
+	s := &simulate{seeds: seedsFlag{drive.Seeds{First: 3, Last: 20}, true}}
+	for want, done := range map[string][]uint64{
+		": none is done; to go on: simrun -seeds 3-20":            nil,
+		": done are 3-5, 7-7, 9-10; to go on: simrun -seeds 6-20": {9, 3, 4, 10, 5, 7},
+		": done are 5-5; to go on: simrun -seeds 3-20":            {5},
+	} {
+		require.Equal(t, want, s.rest("simrun", done))
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -308,47 +307,6 @@ func (c *console) refusal(failure *det.Failure) error {
 	return usageErrorf("the worker refuses the plan: %s", message)
 }
 
-// runProgress shows how far a run is, and what is left if the views converge at once: the
-// run ends when they have been right for some minutes. It is as far as its virtual time is,
-// or its records: a large world has most of these before the churn.
-func (c *console) runProgress(plan *fault.Plan) func(det.Progress) {
-	const around = 200 * time.Second // from the start until the pods are there, and from the heal to the end
-	start, whole, records := time.Now(), plan.Churn.Std()+around, drive.CostOf(plan).Records
-	return func(p det.Progress) {
-		elapsed := time.Since(start)
-		done := max(p.Virtual.Seconds()/whole.Seconds(), min(0.9, float64(p.Records)/float64(records)), 1e-3)
-		left := time.Duration(float64(elapsed) * max(0, 1-done) / done)
-		c.progress.show("%s: %.0f of about %.0f s virtual, %s events, %.0fx real time, %s left", p.Phase, p.Virtual.Seconds(),
-			whole.Seconds(), text.Thousands(p.Records), p.Virtual.Seconds()/max(1e-3, elapsed.Seconds()), text.Rounded(left))
-	}
-}
-
-// failOn says which broken properties have the exit status of a failure: any, or those
-// that no known mechanism explains.
-type failOn struct{ news bool }
-
-func (f *failOn) String() string { return "" }
-func (f *failOn) Set(value string) error {
-	if value != "any" && value != "news" {
-		return errors.New("want any or news")
-	}
-	f.news = value == "news"
-	return nil
-}
-
-// status is the exit status of a verdict. What is undecided is never a pass.
-func (f failOn) status(v checker.Verdict) int {
-	if !f.news || v.Outcome() != checker.Fail {
-		return status(v)
-	}
-	news := slices.ContainsFunc(report.Groups(v), func(g report.Group) bool { return g.News() })
-	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
-	if news || undecided {
-		return statusBroken
-	}
-	return statusHold
-}
-
 // arguments are the flags that name the plan of a run.
 func (s *simulate) arguments(seed uint64) (args []string) {
 	if s.scenario != "" {
@@ -424,47 +382,6 @@ func (s *simulate) fileName(seed uint64) string {
 	return strings.Join(parts, "-")
 }
 
-// eachSeed runs what is to be done with the plan of each seed, as many at once as there are
-// cores, and hands on what came of it, one at a time. An error of done or failed ends it: it
-// is not about one seed.
-func eachSeed[T any](ctx context.Context, c *console, seeds drive.Seeds, plans *family.Family, run func(context.Context, uint64, *fault.Plan) (T, error),
-	done func(uint64, T) error, failed func(report.Failure) error) error {
-	type attempt struct {
-		plan   *fault.Plan
-		result T
-		err    error
-	}
-	return drive.Each(ctx, seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (a attempt, _ error) {
-		if a.plan, a.err = plans.Member(seed); a.err == nil {
-			a.result, a.err = run(ctx, seed, a.plan)
-		}
-		return a, nil
-	}, func(seed uint64, a attempt) error {
-		if a.err == nil {
-			return done(seed, a.result)
-		}
-		failure, err := c.failure(a.plan, a.err)
-		if err != nil {
-			return err
-		}
-		return failed(failure)
-	})
-}
-
-// manySeeds returns the plans of seeds and what runs them. What is wrong with all plans it
-// says before a build of minutes.
-func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, l limitFlags, seeds drive.Seeds) (*family.Family, *drive.Simulator, error) {
-	plans, err := c.family(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := plans.Member(seeds.First); err != nil {
-		return nil, nil, &usageError{err}
-	}
-	runner, err := c.simulator(ctx, w, l)
-	return plans, runner, err
-}
-
 // runMany runs a range of seeds and reports on all of them together. Only the summary is
 // kept.
 func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
@@ -520,15 +437,21 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 // run at once, so that some above the first that is not done may be.
 func (s *simulate) rest(program string, done []uint64) string {
 	slices.Sort(done)
-	next, said := s.seeds.First, "none is done"
-	for len(done) > 0 && done[0] == next {
-		next, done = next+1, done[1:]
+	next := s.seeds.First
+	var ranges []string
+	for i := 0; i < len(done); {
+		first, last := done[i], done[i]
+		for i++; i < len(done) && done[i] == last+1; i++ {
+			last++
+		}
+		if first == next {
+			next = last + 1
+		}
+		ranges = append(ranges, (&seedsFlag{Seeds: drive.Seeds{First: first, Last: last}}).String())
 	}
-	if next > s.seeds.First {
-		said = fmt.Sprintf("done are %d-%d", s.seeds.First, next-1)
-	}
-	if len(done) > 0 {
-		said += fmt.Sprintf(", and beyond %d %s", next, text.Count(len(done), "seed"))
+	said := "none is done"
+	if len(ranges) > 0 {
+		said = "done are " + strings.Join(ranges, ", ")
 	}
 	if next > s.seeds.Last { // all are: what stopped it came after them
 		return ": " + said
@@ -556,16 +479,4 @@ func (s *simulate) writeSummary(c *console, summary *report.Summary) error {
 		return summary.WriteJSON(c.stdout)
 	}
 	return summary.WriteText(c.stdout, c.style(s.all))
-}
-
-// summaryStatus is the exit status of a campaign: a failure of the harness comes
-// first, since it hides what the seeds would have shown.
-func (f failOn) summaryStatus(s *report.Summary) int {
-	switch {
-	case s.Failed() > 0:
-		return statusHarness
-	case f.news && s.News()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
-		return statusBroken
-	}
-	return statusHold
 }

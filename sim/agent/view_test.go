@@ -68,14 +68,14 @@ func TestView(t *testing.T) {
 func TestDatapathOutlivesTheAgent(t *testing.T) {
 	var l log
 	d := newDatapath(l.record)
-	ip := func(s, pod string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 1, "h", "ns", pod) }
+	ip := func(s, pod string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 70000, "h", "ns", pod) }
 
 	d.recreate()
 	d.set(Learned{}, ip("10.0.0.1", "a"))
 	d.set(Learned{}, ip("10.0.0.2", "b"))
 	require.Empty(t, l.take(), "the map is not in use before the endpoints are regenerated")
 	d.regenerate(Learned{})
-	require.Equal(t, []string{"program endpoint 10.0.0.1 id=1 host=h pod=ns/a", "program endpoint 10.0.0.2 id=1 host=h pod=ns/b"}, l.take())
+	require.Equal(t, []string{"program endpoint 10.0.0.1 id=70000 host=h pod=ns/a", "program endpoint 10.0.0.2 id=70000 host=h pod=ns/b"}, l.take())
 	d.set(Learned{}, ip("10.0.0.1", "a"))
 	require.Empty(t, l.take())
 	d.delete(Learned{}, "10.0.0.9")
@@ -89,8 +89,8 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 	require.Empty(t, l.take(), "packets still meet the old map")
 	d.regenerate(Learned{})
 	require.Equal(t, []string{
-		"program endpoint 10.0.0.2 id=1 host=h pod=ns/c",
-		"program endpoint 10.0.0.3 id=1 host=h pod=ns/d",
+		"program endpoint 10.0.0.2 id=70000 host=h pod=ns/c",
+		"program endpoint 10.0.0.3 id=70000 host=h pod=ns/d",
 		"unprogram endpoint 10.0.0.1 ",
 	}, l.take())
 	d.delete(Learned{}, "10.0.0.3")

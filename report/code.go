@@ -16,13 +16,21 @@ func (c *Code) String() string {
 	if c == nil {
 		return ""
 	}
-	var parts []string
-	for _, part := range [][2]string{{"cilium", c.Cilium}, {"etcd", c.Etcd}, {"client-go", c.ClientGo}, {"", c.Go}, {"worker", c.Worker}} {
+	parts := c.Parts()
+	if c.Worker != "" {
+		parts = append(parts, "worker "+c.Worker)
+	}
+	return strings.Join(parts, ", ") + " (" + c.Hash + ")"
+}
+
+// Parts are what the worker is built from, with versions; its own file is not among them.
+func (c *Code) Parts() (parts []string) {
+	for _, part := range [][2]string{{"cilium", c.Cilium}, {"etcd", c.Etcd}, {"client-go", c.ClientGo}, {"", c.Go}} {
 		if part[1] != "" {
 			parts = append(parts, strings.TrimSpace(part[0]+" "+part[1]))
 		}
 	}
-	return strings.Join(parts, ", ") + " (" + c.Hash + ")"
+	return parts
 }
 
 // Versions are those of all parts by their names; that of the worker is its hash.

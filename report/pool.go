@@ -1,50 +1,65 @@
 package report
 
 import (
+	"maps"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
 )
 
-// pool joins the durations that a measure has in many runs. It keeps counts, not
+// Pool joins the durations that a measure has in many runs. It keeps counts, not
 // durations, so that its size does not grow with the number of runs: quantiles are
 // by nearest rank, and too great by less than 1 %; the maximum is exact.
-type pool struct {
-	name, group string
-	counts      []int // of the durations of each bucket
-	n           int
-	max         time.Duration
+type Pool struct {
+	Name    string        `json:"name"`
+	Group   string        `json:"group,omitempty"`
+	Buckets map[int]int   `json:"buckets"` // how many durations there are in each bucket that has some
+	N       int           `json:"n"`
+	Max     time.Duration `json:"maxNanoseconds"`
 }
 
 // A bucket has all durations that agree in their first bucketBits+1 binary digits.
 const bucketBits = 7
 
-func (p *pool) add(m checker.Measure) {
+// Add adds the durations of a measure.
+func (p *Pool) Add(m checker.Measure) {
 	for _, d := range m.Samples() {
-		b := bucket(d)
-		if missing := b + 1 - len(p.counts); missing > 0 {
-			p.counts = append(p.counts, make([]int, missing)...)
-		}
-		p.counts[b]++
-		p.n++
-		p.max = max(p.max, d)
+		p.count(bucket(d), 1)
+		p.Max = max(p.Max, d)
 	}
 }
 
-// measure is the distribution of all durations that were added.
-func (p *pool) measure() checker.Measure {
+// Join adds those of another pool.
+func (p *Pool) Join(other *Pool) {
+	for b, n := range other.Buckets {
+		p.count(b, n)
+	}
+	p.Max = max(p.Max, other.Max)
+}
+
+func (p *Pool) count(bucket, n int) {
+	if p.Buckets == nil {
+		p.Buckets = map[int]int{}
+	}
+	p.Buckets[bucket] += n
+	p.N += n
+}
+
+// Measure is the distribution of all durations that were added.
+func (p *Pool) Measure() checker.Measure {
 	return checker.Measure{
-		Name: p.name, Group: p.group, Unit: "s", N: p.n,
-		P50: p.quantile(50).Seconds(), P99: p.quantile(99).Seconds(), Max: p.max.Seconds(),
+		Name: p.Name, Group: p.Group, Unit: "s", N: p.N,
+		P50: p.quantile(50).Seconds(), P99: p.quantile(99).Seconds(), Max: p.Max.Seconds(),
 	}
 }
 
-func (p *pool) quantile(percent int) time.Duration {
-	left := (p.n*percent + 99) / 100
-	for b, count := range p.counts {
-		if left -= count; left <= 0 && count > 0 {
-			return min(greatest(b), p.max)
+func (p *Pool) quantile(percent int) time.Duration {
+	left := (p.N*percent + 99) / 100
+	for _, b := range slices.Sorted(maps.Keys(p.Buckets)) {
+		if left -= p.Buckets[b]; left <= 0 {
+			return min(greatest(b), p.Max)
 		}
 	}
 	return 0

@@ -26,7 +26,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestPoolOfNothing(t *testing.T) {
-	text, err := json.Marshal((&pool{name: "staleness", group: "views"}).measure())
+	text, err := json.Marshal((&Pool{Name: "staleness", Group: "views"}).Measure())
 	require.NoError(t, err)
 	require.JSONEq(t, `{"name":"staleness","group":"views","unit":"s","n":0,"p50":0,"p99":0,"max":0}`, string(text))
 }

@@ -57,7 +57,7 @@ type property struct {
 	failing  []uint64
 	unknown  []uint64
 	evidence string // of the lowest unknown seed
-	pools    []*pool
+	pools    []*Pool
 }
 
 // Failure is a seed whose run gave no history to judge.
@@ -204,7 +204,7 @@ func (p *property) add(seed uint64, r checker.Result) {
 	p.counts[r.Outcome]++
 	for _, m := range r.Measures {
 		if len(m.Samples()) > 0 {
-			p.pool(m.Name, m.Group).add(m)
+			p.pool(m.Name, m.Group).Add(m)
 		}
 	}
 	switch r.Outcome {
@@ -218,11 +218,11 @@ func (p *property) add(seed uint64, r checker.Result) {
 	}
 }
 
-func (p *property) pool(name, group string) *pool {
-	i := slices.IndexFunc(p.pools, func(known *pool) bool { return known.name == name && known.group == group })
+func (p *property) pool(name, group string) *Pool {
+	i := slices.IndexFunc(p.pools, func(known *Pool) bool { return known.Name == name && known.Group == group })
 	if i < 0 {
 		i = len(p.pools)
-		p.pools = append(p.pools, &pool{name: name, group: group})
+		p.pools = append(p.pools, &Pool{Name: name, Group: group})
 	}
 	return p.pools[i]
 }
@@ -231,7 +231,7 @@ func (p *property) pool(name, group string) *pool {
 func (p *property) measures() []checker.Measure {
 	var all []checker.Measure
 	for _, pool := range p.pools {
-		all = append(all, pool.measure())
+		all = append(all, pool.Measure())
 	}
 	slices.SortFunc(all, func(a, b checker.Measure) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))

@@ -30,6 +30,7 @@ var commands = map[string]struct {
 	"check":        {func() command { return new(check) }, checkHelp},
 	"report":       {func() command { return new(printVerdict) }, reportHelp},
 	"compare":      {func() command { return new(comparison) }, compareHelp},
+	"matrix":       {func() command { return new(compareModes) }, matrixHelp},
 	"verify":       {func() command { return new(verify) }, verifyHelp},
 	"shrink":       {func() command { return new(shrinkPlan) }, shrinkHelp},
 	"campaign":     {func() command { return new(search) }, campaignHelp},
@@ -74,6 +75,7 @@ of the execution.
   simrun check HISTORY...        judge histories again
   simrun report VERDICT...       print verdicts that check has written
   simrun verify -seeds 0-99      run each seed twice and compare
+  simrun matrix                  the modes side by side: what each keeps, and its cost
   simrun compare -cilium DIR     what a branch of Cilium breaks that go.mod's does not
   simrun campaign -for 10m       search seeds, and keep each distinct finding
   simrun shrink -seed 1          the smallest plan that breaks the same property

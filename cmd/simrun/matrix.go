@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/matrix"
+	"github.com/meshcheck/meshcheck/model/mode"
+)
+
+const matrixHelp = `
+matrix runs the same plans in every mode and sets side by side what each mode keeps
+and what it costs: properties by the runs that kept them, requests, watches, events
+and bytes by server and client, and latencies as p50, p99 and max.
+
+  simrun matrix                      100 seeds of the swarm in every mode
+  simrun matrix -scenario NAME       100 members of a scenario's family
+
+A seed's plan is drawn once and projected into each mode: topology, workload and
+faults are the same. A fault that a mode lacks, such as the loss of a replica where
+there are none, does not happen there. What the proposal (CFP-44774) says of load is
+confirmed or refuted by the counts.
+
+Each run is kept in the directory -o as soon as it is over: the same command goes on
+where an interrupted one stopped, and with more seeds or modes runs only those. The
+plan of the first run that broke a property is written there too. Equal runs give an
+equal table.
+
+Flags:
+
+Examples:
+  simrun matrix
+  simrun matrix -seeds 0-999 -modes crd,clustermesh -markdown matrix.md
+  simrun matrix -scenario rolling-upgrade -seeds 0-49 -json
+
+Exit status:
+  0    the table is complete; that a mode breaks a property is a result, not a failure
+  2    bad flags, or a directory with runs of another kind
+  3    a run failed: it gave no history, and the code under test did not panic
+  130  interrupted; the table of what was run until then is printed
+`
+
+// compareModes is the command matrix.
+type compareModes struct {
+	modes    modesFlag
+	seeds    seedsFlag
+	scenario string
+	dir      string
+	workers  int
+	markdown string
+	json     bool
+	worker   workerFlags
+	limits   limitFlags
+}
+
+func (m *compareModes) flags(f *flags) {
+	m.modes, m.dir, m.workers = mode.SimulatedNames(), "matrix", runtime.NumCPU()
+	m.seeds.Last = 99
+	f.add(&m.modes, "modes A,B", "the modes, in the order of the columns; all: "+strings.Join(mode.SimulatedNames(), ","))
+	f.add(&m.seeds, "seeds A-B", "the seeds; 0-99")
+	f.add(&m.scenario, "scenario NAME", "members of a scenario's family, in place of the swarm; simrun faults lists them")
+	f.add(&m.dir, "o DIR", `where runs are kept; it is made if there is none; "matrix"`)
+	f.add(&m.markdown, "markdown FILE", "write the table as a page, too")
+	f.add(&m.workers, "workers N", "how many runs at once; as many as there are cores")
+	m.worker.add(f)
+	m.limits.add(f)
+	f.json(&m.json)
+}
+
+// modesFlag is a list of modes.
+type modesFlag []string
+
+func (f *modesFlag) String() string { return strings.Join(*f, ",") }
+func (f *modesFlag) Set(value string) error {
+	*f = nil
+	for name := range strings.SplitSeq(value, ",") {
+		switch _, known := mode.InWorld(name); {
+		case !known:
+			return fmt.Errorf("there is no mode %q; the modes are %s", name, strings.Join(mode.SimulatedNames(), ", "))
+		case slices.Contains(*f, name):
+			return fmt.Errorf("the mode %s is given twice", name)
+		}
+		*f = append(*f, name)
+	}
+	return nil
+}
+
+func (m *compareModes) check() error {
+	if m.workers < 1 {
+		return usageErrorf("-workers %d: want at least 1", m.workers)
+	}
+	if m.dir == "" {
+		return usageErrorf("-o needs the name of a directory")
+	}
+	return cmp.Or(m.worker.check(), m.limits.check(), checkTarget("o", m.dir, true), checkTarget("markdown", m.markdown, false))
+}
+
+func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
+	if err := m.check(); err != nil {
+		return 0, err
+	}
+	plans, err := c.family(&familyFlags{scenario: m.scenario})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := plans.Member(m.seeds.First); err != nil {
+		return 0, &usageError{err}
+	}
+	runner, err := c.simulator(ctx, m.worker, m.limits)
+	if err != nil {
+		return 0, err
+	}
+	code, err := drive.CodeOf(runner.Worker.Path)
+	if err != nil {
+		return 0, err
+	}
+	kept, err := matrix.Open(m.dir, matrix.Of{Worker: code.Hash, Family: cmp.Or(plans.Name(), "swarm")})
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	defer kept.Close()
+	start := time.Now()
+	end := c.progress.keepSaying(fmt.Sprintf("%d runs", len(m.modes)*m.seeds.Count()))
+	begun := -1
+	table, stopped := matrix.Run(ctx, matrix.Config{
+		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: m.workers, Kept: kept,
+		OnRun: func(done, all int) {
+			if begun < 0 {
+				begun = done - 1
+			}
+			elapsed := time.Since(start)
+			left := elapsed / time.Duration(done-begun) * time.Duration(all-done)
+			c.progress.show("%s %d of %d runs, %s left", bar(done, all), done, all, left.Round(time.Second))
+		},
+	})
+	end()
+	if stopped != nil && ctx.Err() == nil {
+		return 0, c.refused(stopped)
+	}
+	table.Code = code
+	if stopped != nil {
+		table.Note = "interrupted; the same command goes on"
+	}
+	if err := m.write(c, table, plans.Member); err != nil {
+		return 0, err
+	}
+	switch {
+	case stopped != nil:
+		return 0, stopped
+	case !table.Complete():
+		return statusHarness, nil
+	}
+	return statusHold, nil
+}
+
+// write writes the table, and the plans that its commands run.
+func (m *compareModes) write(c *console, t *matrix.Table, planOf func(uint64) (*fault.Plan, error)) error {
+	var failed error
+	replay := func(mode string, seed uint64) string {
+		file := filepath.Join(m.dir, fmt.Sprintf("%s-%d.json", mode, seed))
+		plan, err := planOf(seed)
+		if err == nil {
+			err = files.Write(file, fault.Project(plan, mode).Encode())
+		}
+		failed = errors.Join(failed, err)
+		return commandLine(c.name, append([]string{"-plan", file}, m.worker.arguments()...)...)
+	}
+	var err error
+	if m.json {
+		err = t.WriteJSON(c.stdout)
+	} else {
+		err = t.WriteText(c.stdout, replay)
+	}
+	if err := errors.Join(err, failed); err != nil || m.markdown == "" {
+		return err
+	}
+	var page bytes.Buffer
+	if err := errors.Join(t.WriteMarkdown(&page, replay), failed); err != nil {
+		return err
+	}
+	return writeTarget("markdown", m.markdown, page.Bytes())
+}

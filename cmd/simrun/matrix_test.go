@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMatrix(t *testing.T) {
+	scene(t)
+	args := []string{"matrix", "-seeds", "99-101", "-worker", "WORKER", "-markdown", "m.md"}
+	status, first, stderr := simrun(t, args...)
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status, first)
+	require.Regexp(t, `^swarm, seeds 99 to 101 in 2 modes: 6 runs of 6\n`, first)
+	require.Regexp(t, `(?m)^  integrity +clustermesh +1 +NEWS 1 +simrun -plan matrix/clustermesh-101.json -worker /`, first)
+	page, err := os.ReadFile("m.md")
+	require.NoError(t, err)
+	require.Contains(t, string(page), "| integrity | 2 of 3 | 2 of 3 |")
+
+	// What its command runs breaks what the table says.
+	status, stdout, _ := simrun(t, "-plan", "matrix/crd-101.json", "-worker", "WORKER")
+	require.Equal(t, statusBroken, status)
+	require.Contains(t, stdout, "integrity")
+
+	// A second time nothing is run, and the table is the same.
+	require.NoError(t, os.Chmod("matrix", 0o777))
+	status, second, _ := simrun(t, args...)
+	require.Equal(t, statusHold, status)
+	require.Equal(t, first, second)
+
+	// More seeds take what is there.
+	status, stdout, _ = simrun(t, "matrix", "-seeds", "98-101", "-modes", "crd", "-json", "-worker", "WORKER")
+	require.Equal(t, statusHold, status)
+	lines := decode(t, stdout)
+	require.Len(t, lines, 1)
+	require.Equal(t, "matrix", lines[0]["kind"])
+	kept, err := os.ReadFile("matrix/runs.jsonl")
+	require.NoError(t, err)
+	require.Equal(t, 1+6+1, strings.Count(string(kept), "\n"))
+}
+
+func TestMatrixIsAskedForWrongly(t *testing.T) {
+	scene(t)
+	require.NoError(t, os.WriteFile("file", nil, 0o666))
+	for _, c := range []struct{ args, says string }{
+		{"-modes crd,nosuch", `there is no mode "nosuch"; the modes are clustermesh, crd`},
+		{"-modes crd,crd", "the mode crd is given twice"},
+		{"-workers 0", "-workers 0: want at least 1"},
+		{"-o file", "-o file: this must be a directory, and it is a file"},
+		{"-scenario nosuch", "-scenario nosuch: there is no such scenario"},
+		{"-seeds 5-1", "the first seed is above the last"},
+		{"more", `there is an argument "more" that belongs to no flag`},
+	} {
+		status, stdout, stderr := simrun(t, append([]string{"matrix", "-worker", "WORKER"}, strings.Fields(c.args)...)...)
+		require.Equal(t, statusUsage, status, c.args)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, c.says)
+	}
+}
+
+func TestMatrixOfAnotherFamily(t *testing.T) {
+	scene(t)
+	status, _, _ := simrun(t, "matrix", "-seeds", "99", "-worker", "WORKER")
+	require.Equal(t, statusHold, status)
+	status, _, stderr := simrun(t, "matrix", "-seeds", "99", "-scenario", "reference", "-worker", "WORKER")
+	require.Equal(t, statusUsage, status)
+	require.Equal(t, "simrun: matrix/runs.jsonl:1: these runs are of swarm and not of reference plan; -o takes another directory\n", stderr)
+}
+
+func TestMatrixIsInterrupted(t *testing.T) {
+	scene(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr strings.Builder
+	c := newConsole("simrun", &stdout, &stderr, false)
+	require.Equal(t, statusInterrupted, c.main(ctx, []string{"matrix", "-seeds", "99-101", "-worker", os.Getenv("WORKER")}))
+	require.Equal(t, "simrun: interrupted\n", stderr.String())
+}

@@ -1,0 +1,305 @@
+package matrix
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/report"
+)
+
+// Table is what the runs showed, a column for each mode.
+type Table struct {
+	Family  string       `json:"family"` // of which plans
+	First   uint64       `json:"firstSeed"`
+	Last    uint64       `json:"lastSeed"`
+	Code    *report.Code `json:"code,omitempty"`
+	Columns []*Column    `json:"modes"`
+	Claims  []Claim      `json:"claims,omitempty"` // of the proposal, if its modes are there
+	Note    string       `json:"note,omitempty"`   // why not all runs were made
+}
+
+// Column is a mode.
+type Column struct {
+	asked int // runs
+
+	Mode       string        `json:"mode"`
+	Runs       int           `json:"runs"`   // with a history
+	Panics     int           `json:"panics"` // of the code under test
+	Failures   int           `json:"failures"`
+	Agents     int           `json:"agents"` // of all runs
+	Replicas   int           `json:"replicas"`
+	Servers    int           `json:"servers"` // kube-apiservers
+	Virtual    time.Duration `json:"virtualNanoseconds"`
+	Properties []*Row        `json:"properties"`
+	Costs      []*Cost       `json:"costs"` // of all runs
+	Latencies  []Latency     `json:"latencies"`
+}
+
+// Row is a property in a mode.
+type Row struct {
+	Property      string          `json:"property"`
+	Promised      bool            `json:"promised"`
+	NotApplicable string          `json:"notApplicable,omitempty"` // why the mode has nothing to judge
+	Kept          int             `json:"kept"`                    // in how many runs
+	Broken        int             `json:"broken"`
+	Undecided     int             `json:"undecided"`
+	Seed          *uint64         `json:"seed,omitempty"` // the first that broke it
+	Mechanisms    []MechanismSeen `json:"mechanisms,omitempty"`
+}
+
+// MechanismSeen is how often a property was broken in a way.
+type MechanismSeen struct {
+	Mechanism string `json:"mechanism"` // a page in testdata/findings; empty: news
+	Runs      int    `json:"runs"`
+}
+
+// Latency is a distribution over all runs.
+type Latency struct {
+	Property string `json:"property"`
+	checker.Measure
+}
+
+// newTable makes the table of what is kept.
+func newTable(cfg Config) *Table {
+	t := &Table{Family: cfg.Kept.Of.Family, First: cfg.Seeds.First, Last: cfg.Seeds.Last}
+	for _, m := range cfg.Modes {
+		c := newColumn(m)
+		c.asked = cfg.Seeds.Count()
+		for seed := range cfg.Seeds.All() {
+			if cell := cfg.Kept.cells[run{m, seed}]; cell != nil {
+				c.add(cell)
+			}
+		}
+		c.finish()
+		t.Columns = append(t.Columns, c.Column)
+	}
+	t.Claims = t.claims()
+	return t
+}
+
+// column gathers a mode's runs.
+type column struct {
+	*Column
+	pools []*Measured
+}
+
+func newColumn(name string) *column {
+	c := &column{Column: &Column{Mode: name}}
+	m, _ := mode.InWorld(name)
+	for _, p := range checker.Properties() {
+		row := &Row{Property: p.Name, Promised: m.Promises(p.Name)}
+		if applies, why := m.Applies(p.Name); !applies {
+			row.NotApplicable = why
+		}
+		c.Properties = append(c.Properties, row)
+	}
+	return c
+}
+
+func (c *column) add(cell *Cell) {
+	switch {
+	case cell.Panic:
+		c.Panics++
+		return
+	case cell.Failure != "":
+		c.Failures++
+		return
+	}
+	c.Runs++
+	c.Agents += cell.Agents
+	c.Replicas += cell.Replicas
+	c.Servers += cell.Servers
+	c.Virtual += cell.Virtual
+	for _, row := range c.Properties {
+		row.add(cell)
+	}
+	for _, cost := range cell.Costs {
+		c.cost(cost.Server, cost.Client).add(cost)
+	}
+	for _, m := range cell.Measures {
+		c.pool(m).Join(&m.Pool)
+	}
+}
+
+func (r *Row) add(cell *Cell) {
+	switch cell.Outcomes[r.Property] {
+	case checker.Pass:
+		r.Kept++
+	case checker.Unknown:
+		r.Undecided++
+	case checker.Fail:
+		if r.Broken++; r.Seed == nil {
+			r.Seed = &cell.Seed
+		}
+		for _, way := range cell.Ways {
+			if slices.Contains(way.Properties, r.Property) {
+				r.mechanism(way.Mechanism).Runs++
+			}
+		}
+	}
+}
+
+func (r *Row) mechanism(name string) *MechanismSeen {
+	i := slices.IndexFunc(r.Mechanisms, func(m MechanismSeen) bool { return m.Mechanism == name })
+	if i < 0 {
+		i = len(r.Mechanisms)
+		r.Mechanisms = append(r.Mechanisms, MechanismSeen{Mechanism: name})
+	}
+	return &r.Mechanisms[i]
+}
+
+func (c *Column) cost(server, client mode.Role) *Cost {
+	i := slices.IndexFunc(c.Costs, func(known *Cost) bool { return known.Server == server && known.Client == client })
+	if i < 0 {
+		i = len(c.Costs)
+		c.Costs = append(c.Costs, &Cost{Server: server, Client: client, Requests: map[string]int{}})
+	}
+	return c.Costs[i]
+}
+
+func (c *column) pool(m *Measured) *Measured {
+	i := slices.IndexFunc(c.pools, func(known *Measured) bool {
+		return known.Property == m.Property && known.Name == m.Name && known.Group == m.Group
+	})
+	if i < 0 {
+		i = len(c.pools)
+		c.pools = append(c.pools, &Measured{m.Property, report.Pool{Name: m.Name, Group: m.Group}})
+	}
+	return c.pools[i]
+}
+
+// finish puts all into an order that does not depend on which run came first.
+func (c *column) finish() {
+	slices.SortFunc(c.Costs, inOrder)
+	for _, row := range c.Properties {
+		slices.SortFunc(row.Mechanisms, func(a, b MechanismSeen) int {
+			return cmp.Or(cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.Mechanism, b.Mechanism))
+		})
+	}
+	order := func(property string) int {
+		return slices.IndexFunc(c.Properties, func(r *Row) bool { return r.Property == property })
+	}
+	slices.SortFunc(c.pools, func(a, b *Measured) int {
+		return cmp.Or(order(a.Property)-order(b.Property), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
+	})
+	for _, p := range c.pools {
+		c.Latencies = append(c.Latencies, Latency{p.Property, p.Measure()})
+	}
+}
+
+// Claim is what the proposal says of load (CFP-44774, its results), beside what the same
+// plans showed in the mode that it compares itself with and in its own.
+type Claim struct {
+	What    string  `json:"what"`
+	Claimed string  `json:"claimed"`
+	Base    float64 `json:"crd"`         // in the mode crd
+	Own     float64 `json:"clustermesh"` // in the mode clustermesh
+	Change  float64 `json:"changePercent"`
+	Holds   bool    `json:"holds"`
+
+	// The same at the proposal's size, if an agent and a replica cost there what they cost
+	// here and all else stays: this is a projection, and no measurement.
+	AtSize      float64 `json:"changePercentAtSize"`
+	HoldsAtSize bool    `json:"holdsAtSize"`
+}
+
+// The size that the proposal measured (CFP-44774): how many nodes; and how many replicas
+// its rolling upgrade needs at least, and one.
+const (
+	sizeAgents   = 1000
+	sizeReplicas = 3
+)
+
+// claims compares what can be counted here; CPU cannot.
+func (t *Table) claims() (all []Claim) {
+	base, own := t.column(mode.Mode{Base: mode.CRD}.String()), t.column(mode.Default.String())
+	if base == nil || own == nil || base.Runs == 0 || own.Runs == 0 {
+		return nil
+	}
+	for _, c := range []struct {
+		what, claimed string
+		most          float64 // change in percent with which it holds
+		of            func(*Cost) float64
+	}{
+		{"open watches", "50 % fewer", -50, func(c *Cost) float64 { return c.WatchTime.Seconds() }},
+		{"watch events/s", "over 95 % fewer", -95, func(c *Cost) float64 { return float64(c.Events) }},
+	} {
+		claim := Claim{What: c.what, Claimed: c.claimed, Base: base.rate(c.of), Own: own.rate(c.of)}
+		claim.Change = change(claim.Base, claim.Own)
+		claim.AtSize = change(base.rateAtSize(c.of), own.rateAtSize(c.of))
+		claim.Holds, claim.HoldsAtSize = claim.Change <= c.most, claim.AtSize <= c.most
+		all = append(all, claim)
+	}
+	return all
+}
+
+// change is by how many percent something is more.
+func change(from, to float64) float64 {
+	if from == 0 {
+		return 0
+	}
+	return 100 * (to - from) / from
+}
+
+// rate is what all kube-apiservers of a run do in a second of it.
+func (c *Column) rate(of func(*Cost) float64) (sum float64) {
+	for _, cost := range c.Costs {
+		if cost.Server == mode.APIServer {
+			sum += of(cost)
+		}
+	}
+	return c.perSecond(sum)
+}
+
+// rateAtSize is the rate with as many agents and replicas as the proposal measured.
+func (c *Column) rateAtSize(of func(*Cost) float64) (sum float64) {
+	for _, cost := range c.Costs {
+		if cost.Server != mode.APIServer {
+			continue
+		}
+		times := 1.0
+		switch cost.Client {
+		case mode.Agent:
+			times = sizeAgents * float64(c.Runs) / float64(c.Agents)
+		case mode.Replica:
+			times = sizeReplicas * float64(c.Runs) / float64(c.Replicas)
+		}
+		sum += times * of(cost)
+	}
+	return c.perSecond(sum)
+}
+
+func (t *Table) column(mode string) *Column {
+	i := slices.IndexFunc(t.Columns, func(c *Column) bool { return c.Mode == mode })
+	if i < 0 {
+		return nil
+	}
+	return t.Columns[i]
+}
+
+// of adds up what servers of a role did for all clients.
+func (c *Column) of(server mode.Role) *Cost {
+	sum := &Cost{Server: server, Requests: map[string]int{}}
+	for _, cost := range c.Costs {
+		if cost.Server == server {
+			sum.add(cost)
+		}
+	}
+	return sum
+}
+
+func (c *Column) perSecond(sum float64) float64 {
+	if c.Virtual == 0 {
+		return 0
+	}
+	return sum / c.Virtual.Seconds()
+}
+
+// mean is a number of hosts in a run, as text.
+func (c *Column) mean(sum int) string {
+	return fmt.Sprintf("%.1f", float64(sum)/float64(max(1, c.Runs)))
+}

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/cilium/hive/cell"
@@ -34,6 +33,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/kvclient"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
@@ -63,15 +63,12 @@ type reader struct {
 	identities *agent.IdentityCache
 	ipcache    *ipcache.IPCache
 
-	current       map[string]*agent.Now // by kind, without identities: of what is told now
-	identityState identityState
-	endpoints     atomic.Pointer[history.Origin] // of their first complete list
+	learning *kvclient.Learning
 }
 
 // New returns a source of one incarnation of an agent.
 func New(cfg Config) agent.Source {
-	current := map[string]*agent.Now{history.Endpoint: {}, history.Node: {}}
-	return &reader{cfg: cfg, lifecycle: &hooks{}, current: current}
+	return &reader{cfg: cfg, lifecycle: &hooks{}, learning: kvclient.NewLearning()}
 }
 
 // ownClusterName is the name of the agent's own cluster as Cilium's packages see
@@ -101,11 +98,12 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	if err != nil {
 		return err
 	}
-	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into, backend, r.identityLearned); err != nil {
+	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into, backend, r.learning.IdentityLearned); err != nil {
 		return err
 	}
+	r.learning.Feed(r.identities)
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	r.ipcache.AddListener(into.Endpoints(r.current[history.Endpoint].Learned))
+	r.ipcache.AddListener(into.Endpoints(r.learning.Now(history.Endpoint)))
 	r.mesh = clustermesh.NewClusterMesh(r.lifecycle, r.configuration(into))
 	cilium.AddRemoteCluster(r.lifecycle.list[0], r.cfg.Cluster, r.cfg.ConfigPath)
 	return nil
@@ -118,7 +116,7 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 		TimeoutConfig:         wait.TimeoutConfigDefault,
 		ClusterInfo:           cmtypes.ClusterInfo{ID: r.cfg.ownClusterID(), Name: ownClusterName, MaxConnectedClusters: cmtypes.ClusterIDMax},
 		RemoteClientFactory:   r.clientFactory(),
-		NodeObserver:          into.Nodes(r.current[history.Node].Learned),
+		NodeObserver:          into.Nodes(r.learning.Now(history.Node)),
 		RemoteIdentityWatcher: r.identities,
 		IPCache:               r.ipcache,
 		ServiceMerger:         noServices{},
@@ -140,8 +138,8 @@ func (r *reader) clientFactory() common.RemoteClientFactoryFn {
 	connections := agent.NewConnections(mode.ClusterMesh, r.cfg.Store)
 	dialer := grpc.WithContextDialer(connections.Dial(r.process.Dial(r.cfg.Dial)))
 	return func(ctx context.Context, log *slog.Logger, cfgPath string, extra kvstore.ExtraOptions) (kvstore.BackendOperations, chan error) {
-		origins := newOrigins(connections)
-		extra.DialOption = append(slices.Clone(extra.DialOption), append(origins.dialOptions(), dialer)...)
+		follower := r.learning.Follow(connections)
+		extra.DialOption = append(slices.Clone(extra.DialOption), append(follower.DialOptions(), dialer)...)
 		client, errors := kvstore.NewClient(ctx, log, kvstore.EtcdBackendName, map[string]string{
 			kvstore.EtcdOptionConfig:    cfgPath,
 			kvstore.EtcdRateLimitOption: strconv.Itoa(r.cfg.QPS),
@@ -149,7 +147,7 @@ func (r *reader) clientFactory() common.RemoteClientFactoryFn {
 		if client == nil {
 			return nil, errors
 		}
-		return &backend{client, r, origins}, errors
+		return follower.Client(client), errors
 	}
 }
 
@@ -169,11 +167,7 @@ func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
 		return agent.Lists{}, errStopping
 	}
 	s := clusters[0].Synced
-	lists := agent.Lists{Complete: s.Identities && s.Endpoints && s.Nodes}
-	if from := r.endpoints.Load(); from != nil {
-		lists.Endpoints = *from
-	}
-	return lists, nil
+	return agent.Lists{Complete: s.Identities && s.Endpoints && s.Nodes, Endpoints: r.learning.Endpoints()}, nil
 }
 
 // Stop implements agent.Source: it stops what was started, the last first.

@@ -1,7 +1,12 @@
-package clustermesh
+// Package kvclient is Cilium's client of an etcd as the readers of an agent get it: it
+// says of each event how it was learned of, at the time that a reader works on it.
+package kvclient
 
 import (
 	"context"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
 
 	"github.com/cilium/cilium/pkg/allocator"
 	"github.com/cilium/cilium/pkg/kvstore"
@@ -11,12 +16,64 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent"
 )
 
+// Learning is how a source that reads etcds learns of what Cilium's readers are told.
+type Learning struct {
+	current   map[string]*agent.Now // by kind, without identities: of what is told now
+	endpoints atomic.Pointer[history.Origin]
+
+	fed           chan struct{} // closed when identities is there
+	identities    chan<- allocator.AllocatorEvent
+	identityState identityState
+}
+
+// NewLearning returns the learning of a source. What is learned of identities waits until
+// Feed is called.
+func NewLearning() *Learning {
+	return &Learning{current: map[string]*agent.Now{history.Endpoint: {}, history.Node: {}}, fed: make(chan struct{})}
+}
+
+// Now returns how what is being told of a kind was learned of, of any but identities.
+func (l *Learning) Now(kind string) func() agent.Learned { return l.current[kind].Learned }
+
+// Feed says where the events of identities go on their way to the identity cache.
+func (l *Learning) Feed(cache *agent.IdentityCache) {
+	l.identities = cache.Events()
+	close(l.fed)
+}
+
+// Endpoints returns the origin of the first complete list of endpoints; none before it.
+func (l *Learning) Endpoints() history.Origin {
+	if from := l.endpoints.Load(); from != nil {
+		return *from
+	}
+	return history.Origin{}
+}
+
+// Follower makes one client say what it learns.
+type Follower struct {
+	learning *Learning
+	origins  *origins
+}
+
+// Follow returns what a client needs that reads over these connections.
+func (l *Learning) Follow(connections *agent.Connections) *Follower {
+	return &Follower{l, newOrigins(connections)}
+}
+
+// DialOptions are options of the client.
+func (f *Follower) DialOptions() []grpc.DialOption { return f.origins.dialOptions() }
+
+// Client returns the client, as readers are to get it.
+func (f *Follower) Client(of kvstore.BackendOperations) kvstore.BackendOperations {
+	return &backend{of, f.learning, f.origins}
+}
+
 // backend is Cilium's client of an etcd. It says of each event that a reader of
 // Cilium's gets how it was learned of, at the time that the reader works on it.
 type backend struct {
 	kvstore.BackendOperations
-	reader  *reader
-	origins *origins
+	learning *Learning
+	origins  *origins
 }
 
 // ListAndWatch implements kvstore.BackendOperations.
@@ -45,16 +102,16 @@ func (b *backend) follow(ctx context.Context, kind, prefix string, events kvstor
 			return false
 		}
 	}
-	if kind == history.Identity && !b.reader.announce(ctx, &announced{begin: true}) {
+	if kind == history.Identity && !b.learning.announce(ctx, &announced{begin: true}) {
 		return
 	}
 	pause := passedOver(prefix)
 	for ev := range events {
 		from := b.learned(prefix, ev)
 		if ev.Typ == kvstore.EventTypeListDone {
-			b.reader.listed(kind, from.Origin)
+			b.learning.listed(kind, from.Origin)
 		}
-		if !send(pause) || !b.reader.tell(ctx, kind, from) || !send(ev) {
+		if !send(pause) || !b.learning.tell(ctx, kind, from) || !send(ev) {
 			return
 		}
 	}
@@ -76,18 +133,23 @@ func passedOver(prefix string) kvstore.KeyValueEvent {
 }
 
 // tell says how what comes next of a kind was learned of.
-func (r *reader) tell(ctx context.Context, kind string, from agent.Learned) bool {
+func (l *Learning) tell(ctx context.Context, kind string, from agent.Learned) bool {
 	if kind != history.Identity {
-		r.current[kind].Set(from)
+		l.current[kind].Set(from)
 		return true
 	}
-	return r.announce(ctx, &announced{from: from})
+	return l.announce(ctx, &announced{from: from})
 }
 
 // announce says something in order with what the allocators send.
-func (r *reader) announce(ctx context.Context, a *announced) bool {
+func (l *Learning) announce(ctx context.Context, a *announced) bool {
 	select {
-	case r.identities.Events() <- allocator.AllocatorEvent{Key: a}:
+	case <-l.fed:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case l.identities <- allocator.AllocatorEvent{Key: a}:
 		return true
 	case <-ctx.Done():
 		return false
@@ -102,14 +164,14 @@ type announced struct {
 	from  agent.Learned
 }
 
-// identityLearned returns how an event of an allocator was learned of. It is asked in the
+// IdentityLearned returns how an event of an allocator was learned of. It is asked in the
 // order of the events.
 //
 // What an etcd deletes has no key here. A deletion that has one is made by Cilium: once
 // an allocator has its list, of what the one before it had and the list lacks, and until
 // then, if its client ends, of what it had got so far.
-func (r *reader) identityLearned(ev allocator.AllocatorEvent) (from agent.Learned, forward bool) {
-	now := &r.identityState
+func (l *Learning) IdentityLearned(ev allocator.AllocatorEvent) (from agent.Learned, forward bool) {
+	now := &l.identityState
 	if a, ok := ev.Key.(*announced); ok {
 		now.from = a.from
 		if a.begin {
@@ -136,8 +198,8 @@ type identityState struct {
 }
 
 // listed notes that a list is complete.
-func (r *reader) listed(kind string, from history.Origin) {
+func (l *Learning) listed(kind string, from history.Origin) {
 	if kind == history.Endpoint {
-		r.endpoints.CompareAndSwap(nil, &from)
+		l.endpoints.CompareAndSwap(nil, &from)
 	}
 }

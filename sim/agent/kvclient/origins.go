@@ -1,4 +1,4 @@
-package clustermesh
+package kvclient
 
 import (
 	"context"

@@ -18,6 +18,24 @@ type Group struct {
 	Agents     []string          // that saw it, sorted
 	Violations int               // of all these properties
 	First      checker.Violation // the earliest
+	Number     int               // of the first, as in Violations
+}
+
+// Numbered is a violation with its number, by which users name it.
+type Numbered struct {
+	Number   int // from 1, in the order of the properties and then of time
+	Property string
+	*checker.Violation
+}
+
+// Violations returns all violations of a verdict with their numbers.
+func Violations(v checker.Verdict) (all []Numbered) {
+	for _, result := range v.Results {
+		for i := range result.Violations {
+			all = append(all, Numbered{len(all) + 1, result.Property, &result.Violations[i]})
+		}
+	}
+	return all
 }
 
 // Groups returns what is broken in a verdict by the way in which it came about, the
@@ -25,22 +43,19 @@ type Group struct {
 func Groups(v checker.Verdict) []Group {
 	var all []Group
 	echoes := v.Echoes()
-	for _, result := range v.Results {
-		for i := range result.Violations {
-			violation := &result.Violations[i]
-			mechanism, broken := "", ""
-			if violation.Cause != nil {
-				mechanism = violation.Cause.Name()
-			} else {
-				broken = news(v, echoes[result.Property], result.Property, violation.Kind)
-			}
-			j := slices.IndexFunc(all, func(g Group) bool { return g.Mechanism == mechanism && g.Broken == broken })
-			if j < 0 {
-				j = len(all)
-				all = append(all, Group{Mechanism: mechanism, Broken: broken, First: *violation})
-			}
-			all[j].add(result.Property, violation)
+	for _, violation := range Violations(v) {
+		mechanism, broken := "", ""
+		if violation.Cause != nil {
+			mechanism = violation.Cause.Name()
+		} else {
+			broken = news(v, echoes[violation.Property], violation.Property, violation.Kind)
 		}
+		j := slices.IndexFunc(all, func(g Group) bool { return g.Mechanism == mechanism && g.Broken == broken })
+		if j < 0 {
+			j = len(all)
+			all = append(all, Group{Mechanism: mechanism, Broken: broken, First: *violation.Violation, Number: violation.Number})
+		}
+		all[j].add(violation)
 	}
 	slices.SortStableFunc(all, func(a, b Group) int { return cmp.Compare(a.First.At, b.First.At) })
 	return all
@@ -57,10 +72,10 @@ func news(v checker.Verdict, ground, property, kind string) string {
 	return checker.Finding{Property: property, Kind: kind}.String()
 }
 
-func (g *Group) add(property string, v *checker.Violation) {
+func (g *Group) add(v Numbered) {
 	g.Violations++
-	if !slices.Contains(g.Properties, property) {
-		g.Properties = append(g.Properties, property)
+	if !slices.Contains(g.Properties, v.Property) {
+		g.Properties = append(g.Properties, v.Property)
 	}
 	if agent := cmp.Or(v.Agent, v.Client); agent != "" {
 		if i, found := slices.BinarySearch(g.Agents, agent); !found {
@@ -68,7 +83,7 @@ func (g *Group) add(property string, v *checker.Violation) {
 		}
 	}
 	if v.At < g.First.At {
-		g.First = *v
+		g.First, g.Number = *v.Violation, v.Number
 	}
 }
 

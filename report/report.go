@@ -34,6 +34,9 @@ type Run struct {
 	Reruns        int    // runs before this one that were discarded for such events
 
 	Commands []Command // how to go on from here
+	// Explain is the command line that explains the violation of a number, of a history that
+	// is in a file; nil: it is in none.
+	Explain func(number int) string
 }
 
 // Command is a command line for the user, and what it is for.

@@ -58,7 +58,7 @@ func TestVerdictText(t *testing.T) {
 	require.Equal(t, `
 verdict     FAIL: 1 of 3 properties broken; NEWS: no known mechanism explains 5 violations; 1 of 3 properties could not be decided, which is not a pass
 12.400s     NEWS, which no known mechanism explains: monotonic; 5 violations; agent a3
-            agent a3 went back in time [history lines 321, 405]
+            agent a3 went back in time [violation 1; history lines 321, 405]
 undecided   convergence: there is no heal phase
 holds       1 of 3 properties of the control plane; 0 of 0 guarantees of the servers that it stands on (-v shows them)
 
@@ -74,11 +74,11 @@ replay      simrun -seed 7
 the control plane:
   pass      integrity    4,211 entries seen by 6 agents, each existed before
   FAIL      monotonic    5 violations
-         12.400s  agent a3 went back in time [history lines 321, 405]
-         13.000s  the second
-         14.000s  the third
-         15.000s  the fourth
-         16.000s  the fifth
+         12.400s  agent a3 went back in time [violation 1; history lines 321, 405]
+         13.000s  the second [violation 2]
+         14.000s  the third [violation 3]
+         15.000s  the fourth [violation 4]
+         16.000s  the fifth [violation 5]
                   of 5 steps back among 4,211
   unknown   convergence  there is no heal phase
 
@@ -105,12 +105,12 @@ func TestGroups(t *testing.T) {
 	text, _, _ = strings.Cut(text, "\nrun ")
 	require.Equal(t, `FAIL: 3 of 3 properties broken (2 that the mode promises, 1 that it does not); NEWS: no known mechanism explains 2 violations
 8.000s      writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
-            it is too old [history line 6]
+            it is too old [violation 3; history line 6]
             shown by: the writer restarted [history line 10]
 10.000s     NEWS, which no known mechanism explains: monotonic (not promised by the mode); 1 violation; agent a3
-            new
+            new [violation 2]
 11.000s     NEWS, which no known mechanism explains: etcd-watch; 1 violation; agent a3
-            an event came twice
+            an event came twice [violation 5]
 holds       0 of 2 properties of the control plane; 0 of 1 guarantees of the servers that it stands on (-v shows them)
 DOUBT       etcd-watch: where a guarantee of the servers is broken, doubt the world before Cilium
 stood out   staleness, views: p50 1.000s, p99 90.000s, max 90.000s of 2
@@ -312,7 +312,7 @@ func TestKnownCauses(t *testing.T) {
 	run := broken()
 	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("the writer restarted"), Records: []int{7}}}}
 	require.NoError(t, WriteVerdict(&b, run, Style{All: true}))
-	require.Contains(t, b.String(), "[history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
+	require.Contains(t, b.String(), "[violation 1; history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
 }
 
 func TestHeadlinesOfEachOutcome(t *testing.T) {

@@ -46,7 +46,7 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	if style.All {
 		writeAll(out, r.Verdict)
 	} else {
-		writeFirst(out, r.Verdict)
+		writeFirst(out, r)
 	}
 	fmt.Fprintln(out)
 	writePromise(out, r)
@@ -66,9 +66,10 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 }
 
 // writeFirst writes what a reader wants to know first.
-func writeFirst(out Output, v checker.Verdict) {
+func writeFirst(out Output, run *Run) {
+	v := run.Verdict
 	for _, g := range Groups(v) {
-		g.write(out, v)
+		g.write(out, run)
 	}
 	for _, r := range v.Results {
 		switch r.Outcome {
@@ -90,10 +91,10 @@ func writeFirst(out Output, v checker.Verdict) {
 
 // write writes a group: by what, which properties, who saw it; then the first violation,
 // and what proves the mechanism.
-func (g *Group) write(out Output, v checker.Verdict) {
+func (g *Group) write(out Output, run *Run) {
 	broken := slices.Clone(g.Properties)
 	for i, property := range broken {
-		if r, _ := v.Result(property); !r.Promised {
+		if r, _ := run.Verdict.Result(property); !r.Promised {
 			broken[i] += " (not promised by the mode)"
 		}
 	}
@@ -104,9 +105,21 @@ func (g *Group) write(out Output, v checker.Verdict) {
 	}
 	out.Row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", g.title(), strings.Join(broken, ", "), saw)
 	const under = "            "
-	out.Row(under, "%s%s", g.First.Sentence(), recordNumbers(g.First.Records))
+	out.Row(under, "%s%s", g.First.Sentence(), cite(g.Number, g.First.Records))
 	if g.First.Cause != nil {
-		out.Row(under, "shown by: %s%s", g.First.Cause.Sentence(), recordNumbers(g.First.Cause.Records()))
+		out.Row(under, "shown by: %s%s", g.First.Cause.Sentence(), cite(0, g.First.Cause.Records()))
+	}
+	if run.Explain != nil {
+		out.Command(under+"explained by: ", run.Explain(g.Number))
+	}
+}
+
+// WriteViolation writes a violation by itself: its number and property, what happened, and
+// by what it is known.
+func WriteViolation(out Output, v Numbered) {
+	out.Row("violation   ", "%d, of %s: %s%s", v.Number, v.Property, v.Sentence(), cite(0, v.Records))
+	if v.Cause != nil {
+		out.Row("known as    ", "%s: %s%s", v.Cause.Name(), v.Cause.Sentence(), cite(0, v.Cause.Records()))
 	}
 }
 
@@ -176,6 +189,12 @@ func writeAll(out Output, v checker.Verdict) {
 		width = max(width, len(result.Property))
 	}
 	echoes := v.Echoes()
+	first := map[string]int{} // by property
+	for _, numbered := range Violations(v) {
+		if first[numbered.Property] == 0 {
+			first[numbered.Property] = numbered.Number
+		}
+	}
 	for _, ground := range []bool{false, true} {
 		title := "the control plane:"
 		if ground {
@@ -189,7 +208,7 @@ func writeAll(out Output, v checker.Verdict) {
 				fmt.Fprintf(out, "%s\n", title)
 				title = ""
 			}
-			writeResult(out, result, width)
+			writeResult(out, result, width, first[result.Property])
 			for _, echo := range v.Results {
 				if echoes[echo.Property] == result.Property {
 					out.Row(fmt.Sprintf("  %-8s  %-*s  ", "echo", width, echo.Property), "is broken by the same: %s", text.Count(len(echo.Violations), "violation"))
@@ -298,7 +317,8 @@ func countNews(v checker.Verdict) (n int) {
 	return n
 }
 
-func writeResult(out Output, r checker.Result, width int) {
+// writeResult writes a property whose first violation has a number.
+func writeResult(out Output, r checker.Result, width, number int) {
 	label, said := string(r.Outcome), r.Evidence
 	switch r.Outcome {
 	case checker.Fail:
@@ -313,10 +333,10 @@ func writeResult(out Output, r checker.Result, width int) {
 	}
 	out.Row(fmt.Sprintf("  %-8s  %-*s  ", label, width, r.Property), "%s", said)
 	const under = "                  "
-	for _, v := range r.Violations {
-		out.Row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), recordNumbers(v.Records))
+	for i, v := range r.Violations {
+		out.Row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), cite(number+i, v.Records))
 		if v.Cause != nil {
-			out.Row(under, "known as %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), recordNumbers(v.Cause.Records()))
+			out.Row(under, "known as %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), cite(0, v.Cause.Records()))
 		}
 	}
 	if len(r.Violations) > 0 {
@@ -339,19 +359,24 @@ func measureName(property string, m checker.Measure) string {
 	return m.Name + ", " + m.Group
 }
 
-// recordNumbers names the lines of the history's file that prove a violation.
-func recordNumbers(records []int) string {
-	if len(records) == 0 {
-		return ""
+// cite names a violation by its number, if it is not zero, and the lines of the history's
+// file that prove it.
+func cite(number int, records []int) string {
+	var parts []string
+	if number > 0 {
+		parts = append(parts, "violation "+strconv.Itoa(number))
 	}
 	lines := make([]string, len(records))
 	for i, line := range historyLines(records) {
 		lines[i] = strconv.Itoa(line)
 	}
-	if len(lines) == 1 {
-		return " [history line " + lines[0] + "]"
+	if len(lines) > 0 {
+		parts = append(parts, "history "+plural(len(lines), "line")+" "+strings.Join(lines, ", "))
 	}
-	return " [history lines " + strings.Join(lines, ", ") + "]"
+	if len(parts) == 0 {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
 }
 
 func writeTotals(out Output, r *Run) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
@@ -57,11 +59,19 @@ func (k *check) run(ctx context.Context, c *console) (int, error) {
 			return 0, err
 		}
 		run.Name = file
+		run.Explain = c.explainer(file)
 		if err := writeTarget("verdict", k.verdict, run.EncodeVerdict()); err != nil {
 			return 0, err
 		}
 		return k.write(c, run)
 	})
+}
+
+// explainer returns the command lines that explain the violations of a history.
+func (c *console) explainer(history string, args ...string) func(int) string {
+	return func(number int) string {
+		return commandLine(c.name, append([]string{"explain", history, "-violation", strconv.Itoa(number)}, args...)...)
+	}
 }
 
 // write prints a verdict.
@@ -95,6 +105,9 @@ func (p *printVerdict) run(ctx context.Context, c *console) (int, error) {
 		run, err := report.ReadVerdict(file, data)
 		if err != nil {
 			return 0, &usageError{err}
+		}
+		if info, err := os.Stat(run.Name); err == nil && info.Mode().IsRegular() {
+			run.Explain = c.explainer(run.Name, "-verdict", file)
 		}
 		return p.write(c, run)
 	})

@@ -28,6 +28,7 @@ var commands = map[string]struct {
 }{
 	"":             {func() command { return new(simulate) }, simulateHelp},
 	"check":        {func() command { return new(check) }, checkHelp},
+	"explain":      {func() command { return new(explain) }, explainHelp},
 	"report":       {func() command { return new(printVerdict) }, reportHelp},
 	"compare":      {func() command { return new(comparison) }, compareHelp},
 	"matrix":       {func() command { return new(compareModes) }, matrixHelp},
@@ -125,6 +126,33 @@ Examples:
 
 Exit status: 0 if every property holds in every history, 1 if one is broken or
 undecided, 2 if a file is not a history, 3 if meshcheck was wrong in judging one.
+`
+
+const explainHelp = `
+explain tells the life of one entry from a history, line by line: what was true of
+it and when, what each replica's writer was told, put and deleted, what each agent's
+view and datapath showed and by which connection, and which faults were on. Of a
+violation, or of each one of the entry, it says at the end who said what at that
+instant, and which of these steps was the first that was wrong.
+
+  simrun explain HISTORY                         the violations, with their numbers
+  simrun explain HISTORY -violation N            the entry that a violation is about
+  simrun explain HISTORY -entry endpoint/10.0.0.1 [-agent a1]
+
+Contents of the entry have letters: A is the first that is spoken of. The numbers at
+the left are lines of the history's file. With -log the run is replayed, with its log.
+
+Flags:
+
+Examples:
+  simrun -seed 7 -write-history seven.history
+  simrun explain seven.history
+  simrun explain seven.history -violation 1 -lines
+  simrun explain seven.history -entry identity/65792 -agent a1
+  simrun explain seven.history -violation 1 -log r0
+
+Exit status: 0, or 2 if a file is not a history or has no such entry or violation, 3 if
+the replay failed.
 `
 
 const reportHelp = `

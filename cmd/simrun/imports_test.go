@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"fault":      {"fault", "model", "internal/files", "internal/stream", "internal/strictjson", "internal/text"},
 	"history":    {"history", "model/disturb", "model/schema"},
 	"checker":    {"checker", "history", "model/disturb", "model/spec", "model/mode", "model/schema", "internal/text"},
-	"report":     {"report", "checker", "history", "fault", "internal/strictjson", "internal/text"},
+	"report":     {"report", "checker", "history", "fault", "model", "internal/strictjson", "internal/text"},
 	"sim/det":    {"sim/det", "internal/files"},
 
 	"internal/files":          {},

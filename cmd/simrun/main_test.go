@@ -94,8 +94,8 @@ func TestSeedThatBreaksAProperty(t *testing.T) {
 	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER")
 	require.Equal(t, statusBroken, status)
 	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken`, stdout)
-	require.Regexp(t, `(?m)^2.000s +NEWS, which no known mechanism explains: integrity; 1 violation; agent a0\n +agent a0 saw identity 70000 .*ghost.* \[history lines? `, stdout)
-	require.Regexp(t, `(?m)^explain     simrun -seed 101 -worker \S+ -v$`, stdout)
+	require.Regexp(t, `(?m)^2.000s +NEWS, which no known mechanism explains: integrity; 1 violation; agent a0\n +agent a0 saw identity 70000 .*ghost.* \[violation 1; history lines? `, stdout)
+	require.Regexp(t, `(?m)^explain     simrun -seed 101 -worker \S+ -write-history seed-101.history; simrun explain seed-101.history -violation 1$`, stdout)
 	require.Regexp(t, `(?m)^shrink      simrun shrink -seed 101 -worker `, stdout)
 
 	status, stdout, _ = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-v")

@@ -237,6 +237,9 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	run.Code = c.code(runner)
 	run.Commands = s.commands(c.name, run.Run)
 	run.Logged = s.log != ""
+	if s.writeHistory != "" {
+		run.Explain = c.explainer(s.writeHistory)
+	}
 	status := s.failOn.status(run.Verdict)
 	if s.json {
 		return status, run.WriteJSON(c.stdout, true)
@@ -338,7 +341,7 @@ func (s *simulate) commands(program string, run *report.Run) []report.Command {
 	commands := []report.Command{{Purpose: "replay", Line: replay}}
 	if run.Verdict.Outcome() == checker.Fail {
 		commands = append(commands,
-			report.Command{Purpose: "explain", Line: replay + " -v"},
+			report.Command{Purpose: "explain", Line: s.explainCommand(program, replay, run)},
 			report.Command{Purpose: "shrink", Line: commandLine(program+" shrink", args...)})
 	}
 	var keep []string
@@ -356,6 +359,16 @@ func (s *simulate) commands(program string, run *report.Run) []report.Command {
 		commands = append(commands, report.Command{Purpose: "judge again", Line: commandLine(program, "check", s.writeHistory)})
 	}
 	return commands
+}
+
+// explainCommand keeps the history, if it is not, and explains the violation that came first.
+func (s *simulate) explainCommand(program, replay string, run *report.Run) string {
+	number := strconv.Itoa(report.Groups(run.Verdict)[0].Number)
+	if s.writeHistory != "" {
+		return commandLine(program, "explain", s.writeHistory, "-violation", number)
+	}
+	name := s.fileName(run.Plan.Seed) + ".history"
+	return commandLine(replay, "-write-history", name) + "; " + commandLine(program, "explain", name, "-violation", number)
 }
 
 // oneRun are the flags that give the same run again: a log can change its trace.

@@ -99,12 +99,21 @@ func (r *Simulator) execute(ctx context.Context, plan *fault.Plan) (result *det.
 // Judge reads a history in its file form and judges it. The run that it returns
 // has a plan, or the error for which it has none.
 func Judge(file []byte, cfg checker.Config) (*report.Run, error) {
+	judged, err := JudgeIndexed(file, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return judged.Run, nil
+}
+
+// JudgeIndexed is [Judge], and keeps the index.
+func JudgeIndexed(file []byte, cfg checker.Config) (*Judged, error) {
 	x, run, err := judge(file, cfg)
 	if err != nil {
 		return nil, err
 	}
 	run.Plan, run.PlanErr = fault.Read("line 2", []byte(x.History.Plan))
-	return run, nil
+	return &Judged{run, x, file}, nil
 }
 
 // judge fills in what a history alone tells.

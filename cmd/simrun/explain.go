@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/schema"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/life"
+)
+
+// What the log shows around an instant, or around each step of an entry's life.
+const (
+	logBefore = 5 * time.Second
+	logAround = 50 * time.Millisecond
+	logAfter  = time.Second
+)
+
+// explain is the command that tells the life of an entry.
+type explain struct {
+	files     []string
+	entry     string
+	violation int
+	verdict   string
+	agent     string
+	lines     bool
+	json      bool
+	log       string
+	worker    workerFlags
+	limits    limitFlags
+}
+
+func (e *explain) flags(f *flags) {
+	f.arguments, f.want = &e.files, "the file of a history; simrun -seed 1 -write-history FILE writes one"
+	f.add(&e.entry, "entry KIND/KEY", "the entry, such as endpoint/10.0.0.1, identity/65792 or node/n0")
+	f.add(&e.violation, "violation N", "a violation of the history's verdict in place of an entry, by the number that the verdict's text gives it; without either, all are listed")
+	f.add(&e.verdict, "verdict FILE", "take the violations from the verdict that check -verdict has written of this history, in place of judging it again")
+	f.add(&e.agent, "agent NAME", "show what this agent saw; else, of a violation, the agent that it is about, and of an entry the first few")
+	f.add(&e.lines, "lines", "show each step's line of the history below it")
+	f.add(&e.log, "log HOST", "show the log of the code under test on this host around these steps, from a replay of the run")
+	f.json(&e.json)
+	e.worker.add(f)
+	e.limits.add(f)
+}
+
+func (e *explain) run(ctx context.Context, c *console) (int, error) {
+	switch {
+	case len(e.files) != 1:
+		return 0, usageErrorf("explain takes one history, and there are %d", len(e.files))
+	case e.entry != "" && e.violation != 0:
+		return 0, usageErrorf("-entry and -violation exclude each other: a violation says which entry it is about")
+	case e.violation < 0:
+		return 0, usageErrorf("-violation %d: violations are numbered from 1", e.violation)
+	case e.log == "" && (e.worker != workerFlags{} || e.limits != limitFlags{}):
+		return 0, usageErrorf("-worker and limits are for the replay that -log HOST asks for, and there is no -log")
+	}
+	if err := e.worker.check(); err != nil {
+		return 0, err
+	}
+	if err := e.limits.check(); err != nil {
+		return 0, err
+	}
+	judged, err := fromHistory(e.files[0], func(text []byte) (*drive.Judged, error) { return drive.JudgeIndexed(text, checker.Config{}) })
+	if err != nil {
+		return 0, err
+	}
+	if err := e.readVerdict(judged); err != nil {
+		return 0, err
+	}
+	violations := report.Violations(judged.Verdict)
+	switch {
+	case e.violation > len(violations):
+		return 0, usageErrorf("-violation %d: %s", e.violation, there(len(violations)))
+	case e.violation > 0:
+		return statusHold, e.explain(ctx, c, judged, violations[e.violation-1:e.violation])
+	case e.entry == "":
+		return statusHold, e.list(c, judged, violations)
+	}
+	entry, err := life.ParseEntry(e.entry)
+	if err != nil {
+		return 0, usageErrorf("-entry %w", err)
+	}
+	violations = slices.DeleteFunc(violations, func(v report.Numbered) bool {
+		of, agent, found := entryOf(v)
+		return !found || of != entry || e.agent != "" && agent != "" && agent != e.agent
+	})
+	return statusHold, e.tell(ctx, c, judged, entry, violations)
+}
+
+func there(violations int) string {
+	if violations == 0 {
+		return "the history's verdict has no violation"
+	}
+	return "the history's verdict has " + text.Count(violations, "violation")
+}
+
+// readVerdict takes the verdict from a file, if one is given.
+func (e *explain) readVerdict(judged *drive.Judged) error {
+	if e.verdict == "" {
+		return nil
+	}
+	data, err := files.Read(e.verdict, mostBytes)
+	if err != nil {
+		return usageErrorf("-verdict %s: cannot read the verdict: %w", e.verdict, err)
+	}
+	run, err := report.ReadVerdict(e.verdict, data)
+	if err != nil {
+		return &usageError{err}
+	}
+	if run.Hash != judged.Hash {
+		return usageErrorf("-verdict %s: it is of a history with the hash %s; %s has %s", e.verdict, run.Hash, e.files[0], judged.Hash)
+	}
+	judged.Verdict = run.Verdict
+	return nil
+}
+
+// list names the violations, for those who want to know which there are.
+func (e *explain) list(c *console, judged *drive.Judged, violations []report.Numbered) error {
+	out := report.NewOutput(c.stdout, c.style(false))
+	for _, v := range violations {
+		out.Row(fmt.Sprintf("%6d  %s  ", v.Number, v.Property), "%s", v.Sentence())
+	}
+	if len(violations) == 0 {
+		fmt.Fprintf(out, "%s\n", there(0))
+	}
+	entry := "endpoint/10.0.0.1"
+	if len(judged.Index.Views.Entries) > 0 {
+		entry = judged.Index.Views.Entries[0].Kind + "/" + judged.Index.Views.Entries[0].Key
+	}
+	if len(violations) > 0 {
+		out.Command("explain  ", commandLine(c.name, "explain", e.files[0], "-violation", "1"))
+	}
+	out.Command("explain  ", commandLine(c.name, "explain", e.files[0], "-entry", entry))
+	return out.Flush()
+}
+
+// entryOf returns the entry that a violation is about, or the first of them, and the agent.
+func entryOf(v report.Numbered) (entry index.EntryKey, agent string, found bool) {
+	kind, key, agent := v.Kind, v.Key, v.Agent
+	if len(v.Differences) > 0 && key == "" {
+		d := v.Differences[0]
+		key = d.Key
+		if d.Kind != "" {
+			kind = d.Kind
+		}
+		if d.Agent != "" {
+			agent = d.Agent
+		}
+	}
+	if of, name := schema.EntryOf(key); of != nil {
+		kind, key = of.Name, name
+	}
+	return index.EntryKey{Kind: kind, Key: key}, agent, schema.KindNamed(kind) != nil && key != ""
+}
+
+// explain tells the life of the entry that a violation is about, or, if it is about none,
+// the records that prove it.
+func (e *explain) explain(ctx context.Context, c *console, judged *drive.Judged, v []report.Numbered) error {
+	entry, agent, found := entryOf(v[0])
+	if e.agent == "" {
+		e.agent = agent
+	}
+	if _, known := judged.Index.Views.Number(entry.Kind, entry.Key); found && known {
+		return e.tell(ctx, c, judged, entry, v)
+	}
+	if e.json {
+		return usageErrorf("-json: violation %d is about no entry of a view, and has no life to tell; simrun check -json has its facts", v[0].Number)
+	}
+	out := report.NewOutput(c.stdout, c.style(true))
+	report.WriteViolation(out, v[0])
+	fmt.Fprintf(out, "\nit is about no entry of a view; the records that prove it are\n")
+	for _, i := range proofs(v[0]) {
+		out.Command(fmt.Sprintf("%8d  ", life.Line(i)), judged.Index.History.Records[i].String())
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return e.writeLog(ctx, c, judged, nil, v)
+}
+
+// proofs are the records that prove a violation and its cause, each once.
+func proofs(v report.Numbered) []int {
+	all := slices.Clone(v.Records)
+	if v.Cause != nil {
+		all = append(all, v.Cause.Records()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// tell writes the life of an entry, with who said what when it was broken.
+func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, entry index.EntryKey, violations []report.Numbered) error {
+	x := judged.Index
+	var agents []string
+	if e.agent != "" {
+		agents = []string{e.agent}
+	}
+	l, err := life.Of(x, entry, agents...)
+	if err != nil {
+		return usageErrorf("%s: %w", e.files[0], err)
+	}
+	seen := map[string]bool{}
+	for _, v := range violations {
+		agent := e.agent
+		if _, of, _ := entryOf(v); agent == "" {
+			agent = of
+		}
+		if agent == "" && len(l.Agents) > 0 {
+			agent = l.Agents[0]
+		}
+		key := fmt.Sprint(agent, v.At)
+		if agent == "" || seen[key] || !slices.Contains(x.Views.Agents, agent) {
+			continue
+		}
+		seen[key] = true
+		l.Explain(x, agent, instant(x, v), fmt.Sprintf("violation %d, of %s: %s", v.Number, v.Property, v.Sentence()))
+	}
+	if e.json {
+		return report.WriteLine(c.stdout, struct {
+			report.Header
+			File string `json:"file"`
+			*life.Life
+		}{report.Head("life"), e.files[0], l})
+	}
+	out := report.NewOutput(c.stdout, c.style(true))
+	fmt.Fprintf(out, "%s %s in %s\n", entry.Kind, entry.Key, e.files[0])
+	for i := range min(len(violations), 8) {
+		report.WriteViolation(out, violations[i])
+	}
+	if more := len(violations) - 8; more > 0 {
+		out.Row("            ", "and %s of it", text.Count(more, "more violation"))
+	}
+	if len(violations) == 0 {
+		out.Row("broken      ", "nothing of this entry")
+	}
+	fmt.Fprintln(out)
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	shown := x.Records
+	if !e.lines {
+		shown = nil
+	}
+	if err := l.Write(c.stdout, c.style(true), shown); err != nil {
+		return err
+	}
+	return e.writeLog(ctx, c, judged, l, violations)
+}
+
+// instant is the record at which a violation came to be.
+func instant(x *index.Index, v report.Numbered) int {
+	at := max(0, x.By(v.At)-1)
+	last := -1
+	for _, i := range v.Records {
+		if i < len(x.Records) && x.Records[i].At == v.At {
+			last = max(last, i)
+		}
+	}
+	if last >= 0 {
+		return last
+	}
+	return at
+}
+
+// writeLog shows the log of a host, from a replay.
+func (e *explain) writeLog(ctx context.Context, c *console, judged *drive.Judged, l *life.Life, violations []report.Numbered) error {
+	if e.log == "" {
+		return nil
+	}
+	if !slices.ContainsFunc(judged.Index.Records, func(r history.Record) bool { return r.Actor == e.log }) {
+		return usageErrorf("-log %s: nothing in the history is of this host", e.log)
+	}
+	plan, err := fault.Read(e.files[0]+": plan", []byte(judged.Index.History.Plan))
+	if err != nil {
+		return &usageError{err}
+	}
+	runner, err := c.simulator(ctx, e.worker, e.limits)
+	if err != nil {
+		return err
+	}
+	var log bytes.Buffer
+	runner.Limits.Log = &log
+	again, err := runner.Run(ctx, plan)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "\nlog of %s, from a replay", e.log)
+	if again.Hash != judged.Hash {
+		fmt.Fprintf(c.stdout, " whose trace is another one (sha256 %s): writing the log, or another worker, can change it", again.Hash)
+	}
+	fmt.Fprintln(c.stdout)
+	return e.showLog(c.stdout, life.ReadLog(log.Bytes()), l, violations)
+}
+
+// showLog writes the lines around violations or, if there are none, around the steps of the
+// host.
+func (e *explain) showLog(w io.Writer, lines []life.LogLine, l *life.Life, violations []report.Numbered) error {
+	type span struct{ from, to time.Duration }
+	var spans []span
+	for _, v := range violations {
+		spans = append(spans, span{v.At - logBefore, v.At + logAfter})
+	}
+	if len(violations) == 0 {
+		for _, s := range l.Steps {
+			if host, _, _ := strings.Cut(s.Where, " "); host == e.log {
+				spans = append(spans, span{s.At - logAround, s.At + logAround})
+			}
+		}
+	}
+	shown := 0
+	from := time.Duration(-1)
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	for _, s := range spans {
+		for _, line := range life.Around(lines, e.log, max(s.from, from+1), s.to) {
+			if _, err := fmt.Fprintf(w, "  %12s  %s\n", text.Seconds(line.At), line.Text); err != nil {
+				return err
+			}
+			shown++
+		}
+		from = max(from, s.to)
+	}
+	if shown == 0 {
+		_, err := fmt.Fprintln(w, "  it says nothing around these steps")
+		return err
+	}
+	return nil
+}

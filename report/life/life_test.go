@@ -1,0 +1,135 @@
+package life
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/report"
+)
+
+var update = flag.Bool("update", false, "write the lives in testdata anew")
+
+func indexed(t *testing.T, fragment string) *index.Index {
+	records, err := history.Parse(fragment)
+	require.NoError(t, err)
+	return index.New(&history.History{Records: records})
+}
+
+// An endpoint changes hands while r1 is cut off; when r0 is lost, the agent goes back to the
+// old owner.
+const failOver = `
+0.000000000 world phase - start
+0.000000000 k0 truth endpoint 10.0.0.1 value=old op=put owner=CiliumEndpoint/ns/web-0 rv=5
+0.800000000 r0 up etcd - store=s0 inc=1
+0.800000000 r0 up writer - inc=1
+0.800000000 r1 up etcd - store=s1 inc=1
+0.800000000 r1 up writer - inc=1
+0.900000000 k0 event CiliumEndpoint - value="ADDED:ns/web-0:5 INITIAL:5" peer=r0 id=1
+0.900000000 k0 event CiliumEndpoint - value="ADDED:ns/web-0:5 INITIAL:5" peer=r1 id=2
+1.000000000 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=old store=s0 rev=2
+1.000000000 r1 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=old store=s1 rev=2
+1.500000000 a0 up agent - inc=1
+2.000000000 a0 connect - - peer=r0 store=s0
+2.100000000 a0 see endpoint 10.0.0.1 value=old op=list peer=r0 store=s0 inc=1 source=clustermesh session=1
+2.100000000 a0 synced endpoint - value=synced peer=r0 store=s0 inc=1 source=clustermesh session=1
+2.100000000 a0 program endpoint 10.0.0.1 value=old op=list peer=r0 store=s0 inc=1 source=clustermesh session=1
+3.000000000 world fault partition r1 value="r1 and k0 are cut off from each other" op=cut peer=k0 rev=1
+4.000000000 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/ns/web-0 rv=6
+4.000000000 k0 truth endpoint 10.0.0.1 value=new op=put owner=CiliumEndpoint/ns/web-1 rv=7
+4.001000000 k0 event CiliumEndpoint - value=DELETED:ns/web-0:6 peer=r0 id=1
+4.001000000 k0 event CiliumEndpoint - value=ADDED:ns/web-1:7 peer=r0 id=1
+4.001000000 k0 event CiliumEndpoint - value=ADDED:ns/web-1:7 peer=r1 id=2
+4.010000000 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=new store=s0 rev=3
+4.020000000 a0 see endpoint 10.0.0.1 value=new op=watch peer=r0 store=s0 inc=1 source=clustermesh session=1
+5.000000000 r0 down writer - inc=1
+5.000000000 r0 down etcd - store=s0 inc=1
+5.001000000 a0 disconnect - - value=close peer=r0 store=s0
+5.002000000 a0 connect - - peer=r1 store=s1
+5.010000000 a0 see endpoint 10.0.0.1 value=old op=list peer=r1 store=s1 inc=1 source=clustermesh session=2
+`
+
+func TestLife(t *testing.T) {
+	x := indexed(t, failOver)
+	l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"})
+	require.NoError(t, err)
+	l.Explain(x, "a0", len(x.Records)-1, "violation 1: back in time")
+	var b bytes.Buffer
+	require.NoError(t, l.Write(&b, report.Style{}, nil))
+	const golden = "testdata/failover.txt"
+	if *update {
+		require.NoError(t, os.WriteFile(golden, b.Bytes(), 0o666))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), b.String())
+
+	b.Reset()
+	require.NoError(t, l.Write(&b, report.Style{}, x.Records))
+	require.Contains(t, b.String(), "\n       |  5.010000000 a0 see endpoint 10.0.0.1 value=old op=list peer=r1")
+}
+
+// Each way in which an agent comes to be wrong has its first wrong step.
+func TestFirstWrongStep(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(failOver), "\n")
+	until := func(n int, more ...string) string { return strings.Join(append(lines[:n:n], more...), "\n") }
+	const key = "cilium/state/ip/v1/default/10.0.0.1"
+	for name, c := range map[string]struct{ records, wrong, reason string }{
+		"nothing":                {until(15), "", ""},
+		"not sent":               {until(18), "r0 store", "r0 had not been sent rv 7, which is so since 4.000s"},
+		"sent, and not put":      {until(20), "r0 store", "k0 sent r0 rv 7 at 4.001s [line 22], and r0 has not acted on it: it has not arrived, or is still to be done"},
+		"the reader":             {until(22), "a0 view", "the store of r0, which the agent reads, is right since 4.010s and the view is not: what is on its way, or the reader"},
+		"the datapath":           {until(23), "a0 datapath", "the view is right and the datapath is not"},
+		"the lease":              {until(16, "9.000000000 r0 del endpoint "+key+" store=s0 rev=9"), "r0 store", "the agent's view is right all the same; its etcd deleted the key at 9.000s without a request: its lease had expired"},
+		"the writer":             {until(16, "9.000000000 r0 call meta "+key+" value=1 op=delete peer=r0 store=s0 rev=9 from=9.000000000", "9.000000000 r0 del endpoint "+key+" store=s0 rev=9"), "r0 store", "the agent's view is right all the same; its writer deleted the key at 9.000s although the entry is true since 0.000s; k0 sent r0 rv 5 at 0.900s [line 9], and r0 has not acted on it: it has not arrived, or is still to be done"},
+		"an emptied store":       {until(16, "9.000000000 r0 down etcd - store=s0 inc=1", "9.000000000 r0 up etcd - store=s2 inc=2", "9.100000000 a0 drop endpoint 10.0.0.1 op=list peer=r0 store=s2 inc=1 source=clustermesh session=2"), "r0 store", "it is empty since 9.000s; k0 sent r0 rv 5 at 0.900s [line 9], and r0 has not acted on it: it has not arrived, or is still to be done"},
+		"what a lost store said": {until(18, "9.000000000 r0 down etcd - store=s0 inc=1", "9.000000000 r0 up etcd - store=s2 inc=2"), "a0 view", "it is what r0 said in the store s0, which is gone; no other store has told the agent otherwise"},
+		"a writer that is away":  {until(16, "3.500000000 r0 down writer - inc=1", lines[16], lines[17]), "r0 store", "its writer is down, so that nobody brings the store up to date"},
+	} {
+		x := indexed(t, c.records)
+		l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"}, "a0")
+		require.NoError(t, err, name)
+		l.Explain(x, "a0", len(x.Records)-1, "")
+		require.Equal(t, c.wrong, l.Chains[0].Wrong, name)
+		require.Equal(t, c.reason, l.Chains[0].Reason, name)
+	}
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	x := indexed(t, failOver)
+	_, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.9"})
+	require.EqualError(t, err, "the history has no endpoint 10.0.0.9; there are 10.0.0.1")
+	_, err = Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"}, "a7")
+	require.EqualError(t, err, "the history has no agent a7; its agents are a0")
+	_, err = ParseEntry("10.0.0.1")
+	require.EqualError(t, err, `"10.0.0.1": an entry is kind/key, such as endpoint/10.0.0.1; the kinds are identity, endpoint, node`)
+	entry, err := ParseEntry("node/c1/n0")
+	require.NoError(t, err)
+	require.Equal(t, index.EntryKey{Kind: "node", Key: "c1/n0"}, entry)
+}
+
+func TestLettersGoOn(t *testing.T) {
+	require.Equal(t, []string{"A", "Z", "A1", "B2"}, []string{Letter(0), Letter(25), Letter(26), Letter(53)})
+}
+
+func TestReadLog(t *testing.T) {
+	lines := ReadLog([]byte("0.800000s\tinfo\traft\telected\n" +
+		"time=1.5s level=WARN msg=\"no etcd\" host=r0 module=x\n" +
+		"goes on\n" +
+		`{"level":"warn","ts":"2000-01-01T00:00:02.5Z","msg":"refused"}` + "\n" +
+		"time=9s level=INFO msg=late host=r0\n"))
+	require.Equal(t, []LogLine{
+		{At: 800 * time.Millisecond, Text: "etcd: raft elected"},
+		{At: 1500 * time.Millisecond, Host: "r0", Warn: true, Text: "level=WARN msg=\"no etcd\" host=r0 module=x\ngoes on"},
+		{At: 2500 * time.Millisecond, Warn: true, Text: "etcd client: refused"},
+		{At: 9 * time.Second, Host: "r0", Text: "level=INFO msg=late host=r0"},
+	}, lines)
+	require.Equal(t, lines[1:3], Around(lines, "r0", time.Second, 3*time.Second))
+}

@@ -28,7 +28,7 @@ type Config struct {
 // Properties returns all properties, in the order in which Check judges them.
 func Properties() []property.Property {
 	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
-		views.Convergence, views.SingleSource, views.Staleness, views.Readiness,
+		views.Convergence, views.SingleSource, views.Agreement, views.Staleness, views.Readiness,
 		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks}
 }
 

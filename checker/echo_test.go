@@ -87,8 +87,8 @@ func TestRestsOn(t *testing.T) {
 // The echoes of a golden history are those that it is known for.
 func TestEchoesOfConvergence(t *testing.T) {
 	v := judgeFile(t, "../testdata/histories/convergence.history")
-	require.Equal(t, map[string]string{"single-source": "convergence", "staleness": "convergence"}, v.Echoes())
-	require.Equal(t, []string{"convergence", "single-source", "staleness"}, v.Broken(), "the verdict has all")
+	require.Equal(t, map[string]string{"agreement": "convergence", "single-source": "convergence", "staleness": "convergence"}, v.Echoes())
+	require.Equal(t, []string{"convergence", "single-source", "agreement", "staleness"}, v.Broken(), "the verdict has all")
 	for _, r := range v.Results {
 		require.Equal(t, r.Outcome == property.Fail, len(r.Violations) > 0)
 	}

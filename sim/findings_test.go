@@ -32,6 +32,7 @@ func TestFindings(t *testing.T) {
 		"slice-update-deletes-first":     {"no-spurious-deletion"},
 		"old-owner-taken-last":           {"convergence", "owner", "staleness", "no-spurious-deletion"},
 		"agent-loses-order":              {"no-spurious-deletion"},
+		"two-owners-two-replicas":        {"agreement"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -43,6 +43,7 @@ const (
 	CauseObjects       = "agent-loses-order"
 	CauseOldOwner      = "old-owner-taken-last"
 	CauseTwoSlices     = "pod-in-two-slices"
+	CauseTwoOwners     = "two-owners-two-replicas"
 )
 
 // Whose a mechanism is.
@@ -74,6 +75,7 @@ func Mechanisms() []Mechanism {
 		{CauseSlice, ofCilium, "An agent that reads slices takes what one update of a slice removes before what it adds: an address that goes from one pod in it to another is dropped.", []*property.Rule{sliceUpdate}},
 		{CauseObjects, ofCilium, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
 		{CauseOldOwner, ofCilium, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
+		{CauseTwoOwners, ofProposal, "Two pods claim one address for good, and each replica keeps the one that it heard of first: agents of different replicas disagree on whose it is.", []*property.Rule{twoOwners}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }
@@ -123,6 +125,7 @@ var storeRules = rules{
 	views.Convergence.Name:        (*Explainer).ofStuck,
 	views.Staleness.Name:          (*Explainer).ofWrong,
 	views.SingleSource.Name:       (*Explainer).ofWrong,
+	views.Agreement.Name:          (*Explainer).ofDisagreement,
 	views.Referential.Name:        (*Explainer).ofDangling,
 	views.Readiness.Name:          (*Explainer).ofUnusable,
 	load.Leaks.Name:               (*Explainer).ofLeak,

@@ -26,6 +26,7 @@ var kubeRules = rules{
 	views.Owner.Name:              (*Explainer).ofKubeEnd,
 	views.Convergence.Name:        (*Explainer).ofKubeEnd,
 	views.Staleness.Name:          (*Explainer).ofKubeEnd,
+	views.Agreement.Name:          (*Explainer).ofKubeDisagreement,
 	views.Readiness.Name:          (*Explainer).ofKubeUnusable,
 }
 

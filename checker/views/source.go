@@ -26,11 +26,8 @@ var SingleSource = property.Property{
 const atRest = 10 * time.Second
 
 func checkSingleSource(in *property.Input) property.Result {
-	if last := lastChange(in.Records); last >= 0 {
-		r := &in.Records[last]
-		if quiet := in.Records[len(in.Records)-1].At - r.At; quiet < atRest {
-			return property.Undecided(fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, text.Seconds(quiet)))
-		}
+	if unrest := unrest(in); unrest != "" {
+		return property.Undecided(unrest)
 	}
 	var violations []property.Violation
 	end, connections := index.EndOf(in.Views), index.LastConnections(in.Records)
@@ -47,6 +44,20 @@ func checkSingleSource(in *property.Input) property.Result {
 		return property.Undecided("no agent was connected when the run ended")
 	}
 	return property.Judged(fmt.Sprintf("%s of %s compared with the stores that they read", text.Count(compared, "entry"), text.Count(agents, "agent")), violations)
+}
+
+// unrest says what changed too short a time before the run's end for it to be at rest; nothing
+// if it was.
+func unrest(in *property.Input) string {
+	last := lastChange(in.Records)
+	if last < 0 {
+		return ""
+	}
+	r := &in.Records[last]
+	if quiet := in.Records[len(in.Records)-1].At - r.At; quiet < atRest {
+		return fmt.Sprintf("the run was not at rest: %s %s %s of %s changed %s before its end", r.Verb, r.Kind, r.Key, r.Actor, text.Seconds(quiet))
+	}
+	return ""
 }
 
 // lastChange returns the last record of a change of a view or of what a store

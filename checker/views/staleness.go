@@ -15,8 +15,10 @@ import (
 var Staleness = property.Property{
 	Name: "staleness",
 	Promise: "Once the heal's bound has passed, nothing that a view or a datapath shows is older than the bound: it was true at most that long before. " +
-		"Before that the age is measured: the least delta for which each entry is delta-atomic, if it is read at every instant and reads do not go back.",
-	Why:     "the proposal names a window of stale data, and for how long; W. Golab, X. Li, M. A. Shah, PODC 2011",
+		"Before that it is measured, in two ways. Staleness is that of a view, for each agent and kind: at every instant since the agent's start, for how long what it shows of an entry, be it nothing, has not been true, of the entry of which this is longest; " +
+		"what became true while the agent has no source does not count as known to it, though the view may agree with it by chance. Delta is that of an entry: the least for which it is delta-atomic, if it is read at every instant and reads do not go back.",
+	Why: "the proposal names a window of stale data, and for how long; delta: W. Golab, X. Li, M. A. Shah, Analyzing Consistency Properties for Fun and Profit, PODC 2011; " +
+		"staleness as a bound in time on what a replica may lack: P. Bailis and others, Probabilistically Bounded Staleness, PVLDB 5(8), 2012; D. Terry, Replicated Data Consistency Explained Through Baseball, CACM 56(12), 2013",
 	RestsOn: []string{"revision-origin", "convergence"},
 	Rules:   []*property.Rule{tooOld, neverTrue},
 	Check:   checkStaleness,
@@ -32,6 +34,7 @@ func checkStaleness(in *property.Input) property.Result {
 	if x.shown == 0 {
 		return property.Undecided("no agent showed anything for any time")
 	}
+	x.views = x.lags()
 	measures := x.measures()
 	agreed, contradiction := x.confirm()
 	evidence := x.evidence(agreed)
@@ -64,6 +67,7 @@ type stalenessIndex struct {
 	deltas     [2][]time.Duration   // by layer: the least delta of each agent
 	worst      oldest
 	beyond     []oldest // the bound, after it has passed
+	views      lags
 	sample     sample
 	buffer     []index.Showing
 }
@@ -208,16 +212,17 @@ func layerName(l index.Layer) string {
 
 func (x *stalenessIndex) measures() []property.Measure {
 	var all []property.Measure
+	for phase, ages := range x.views.ages {
+		if len(ages) > 0 {
+			all = append(all, property.NewMeasure("staleness", x.group(index.View, phase), ages))
+		}
+	}
 	for l, byPhase := range x.ages {
 		for phase, ages := range byPhase {
 			if len(ages) == 0 {
 				continue
 			}
-			group := layerName(index.Layer(l))
-			if phase > 0 {
-				group += ", " + x.in.Records[x.phases[phase-1]].Key
-			}
-			all = append(all, property.NewMeasure("staleness", group, ages))
+			all = append(all, property.NewMeasure("delta", x.group(index.Layer(l), phase), ages))
 		}
 	}
 	for l, deltas := range x.deltas {
@@ -228,6 +233,14 @@ func (x *stalenessIndex) measures() []property.Measure {
 	return all
 }
 
+// group is that of what is measured in a phase.
+func (x *stalenessIndex) group(l index.Layer, phase int) string {
+	if phase == 0 {
+		return layerName(l)
+	}
+	return layerName(l) + ", " + x.in.Records[x.phases[phase-1]].Key
+}
+
 func (x *stalenessIndex) evidence(agreed int) string {
 	says := fmt.Sprintf("delta-atomic with a delta of %s", text.Seconds(x.worst.stale.By))
 	if x.worst.stale.By > 0 {
@@ -235,6 +248,10 @@ func (x *stalenessIndex) evidence(agreed int) string {
 		says += fmt.Sprintf(" (%s, %s %s, at %s)", who(x.in, x.worst.of), e.Kind, e.Key, text.Seconds(x.worst.stale.at))
 	}
 	says += fmt.Sprintf(": %s; porcupine agrees on %s", text.Count(x.shown, "content")+" shown", text.Count(agreed, "entry"))
+	if w := x.views.worst; w.age > 0 {
+		e := &x.in.Views.Entries[w.entry]
+		says += fmt.Sprintf("; the stalest view %s old (agent %s, %s %s, at %s)", text.Seconds(w.age), x.in.Views.Agents[w.agent], e.Kind, e.Key, text.Seconds(w.at))
+	}
 	if x.left > 0 {
 		says += fmt.Sprintf("; %s that no delta explains left to integrity, monotonic and no-spurious-deletion", text.Thousands(x.left))
 	}

@@ -41,27 +41,27 @@ func TestStaleness(t *testing.T) {
 2 a0 see identity 300 value=web
 13 a0 see identity 300 value=db
 21 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 3.000s (agent a0, identity 300, at 13.000s): 3 contents shown; porcupine agrees on 1 entry"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 3.000s (agent a0, identity 300, at 13.000s): 3 contents shown; porcupine agrees on 1 entry; the stalest view 3.000s old (agent a0, identity 300, at 13.000s)"}},
 		{Name: "the oldest read is just before the content is true again", History: changing + `
 2 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 10.000s (agent a0, identity 300, at 20.000s): 1 content shown; porcupine agrees on 1 entry"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 10.000s (agent a0, identity 300, at 20.000s): 1 content shown; porcupine agrees on 1 entry; the stalest view 10.000s old (agent a0, identity 300, at 20.000s)"}},
 		{Name: "what was shown before must not be read later than what comes after", History: changing + `
 2 a0 see identity 300 value=web
 25 a0 see identity 300 value=db
 26 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 15.000s (agent a0, identity 300, at 25.000s): 3 contents shown; porcupine agrees on 1 entry"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 15.000s (agent a0, identity 300, at 25.000s): 3 contents shown; porcupine agrees on 1 entry; the stalest view 10.000s old (agent a0, identity 300, at 20.000s)"}},
 		{Name: "absence counts once the lists are complete", History: changing + `
 0 a0 synced endpoint - value=synced inc=1
 7 a0 see identity 300 value=web
 13 a0 see identity 300 value=db
 21 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 6.000s (agent a0, identity 300, at 7.000s): 4 contents shown; porcupine agrees on 1 entry"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 6.000s (agent a0, identity 300, at 7.000s): 4 contents shown; porcupine agrees on 1 entry; the stalest view 6.000s old (agent a0, identity 300, at 7.000s)"}},
 		{Name: "absence does not count before, nor while the agent is down", History: changing + `
 7 a0 see identity 300 value=web
 8 a0 down agent - inc=1
 30 a0 up agent - inc=2
 35 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 0.000s: 2 contents shown; porcupine agrees on 1 entry"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 0.000s: 2 contents shown; porcupine agrees on 1 entry; the stalest view 6.000s old (agent a0, identity 300, at 7.000s)"}},
 		{Name: "the lists of the first incarnation are not those of the second", History: changing + `
 0 a0 synced endpoint - value=synced inc=1
 2 a0 see identity 300 value=web
@@ -69,7 +69,7 @@ func TestStaleness(t *testing.T) {
 25 a0 up agent - inc=2
 26 a0 synced endpoint - value=timeout inc=2
 35 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 2.000s): 3 contents shown; porcupine agrees on 1 entry"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 2.000s): 3 contents shown; porcupine agrees on 1 entry; the stalest view 10.000s old (agent a0, identity 300, at 35.000s)"}},
 		{Name: "what no delta explains is left to others", History: changing + `
 2 a0 see identity 300 value=db
 11 a0 see identity 300 value=db
@@ -77,7 +77,7 @@ func TestStaleness(t *testing.T) {
 13 a0 see identity 300 value=db
 14 a0 drop identity 300
 20.5 a0 see identity 300 value=web
-` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 0.000s: 6 contents shown; porcupine agrees on 1 entry; 3 that no delta explains left to integrity, monotonic and no-spurious-deletion"}},
+` + healed, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 0.000s: 6 contents shown; porcupine agrees on 1 entry; the stalest view 19.500s old (agent a0, identity 300, at 20.500s); 3 that no delta explains left to integrity, monotonic and no-spurious-deletion"}},
 		{Name: "older than the bound after the bound", History: changing + `
 2 a0 see identity 300 value=web
 11 a0 see identity 300 value=db
@@ -109,13 +109,13 @@ func TestStaleness(t *testing.T) {
 170 k0 truth identity 300 op=del owner=CiliumIdentity/300 rv=44
 171 a0 drop identity 300
 180 world phase - end value=settled
-`, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 171.000s): 2 contents shown; porcupine agrees on 1 entry"}},
+`, Outcome: property.Pass, Says: []string{"delta-atomic with a delta of 1.000s (agent a0, identity 300, at 171.000s): 2 contents shown; porcupine agrees on 1 entry; the stalest view 20.000s old (agent a0, identity 300, at 21.000s)"}},
 		{Name: "not true when the run ends before the bound", History: changing + `
 11 a0 see identity 300 value=db
 100 world phase - heal value=1m0s
 120 world phase - end value=settled
 `, Outcome: property.Unknown, Says: []string{"the run ended 20.000s after the heal (settled), before the bound; what it showed then of 1 entry was not true any more"}},
-		{Name: "no heal", History: changing + "21 a0 see identity 300 value=web", Outcome: property.Unknown, Says: []string{"the run has no heal phase, so nothing bounds it; until the end delta-atomic with a delta of 0.000s: 1 content shown; porcupine agrees on 1 entry"}},
+		{Name: "no heal", History: changing + "21 a0 see identity 300 value=web", Outcome: property.Unknown, Says: []string{"the run has no heal phase, so nothing bounds it; until the end delta-atomic with a delta of 0.000s: 1 content shown; porcupine agrees on 1 entry; the stalest view 20.000s old (agent a0, identity 300, at 21.000s)"}},
 		{Name: "nothing shown", History: changing, Outcome: property.Unknown, Says: []string{"no agent showed anything for any time"}},
 	}
 	for i := range stories {
@@ -139,8 +139,11 @@ func TestStalenessIsMeasuredByPhaseAndAgent(t *testing.T) {
 		all = append(all, m.Name+", "+m.Group+": "+m.String())
 	}
 	require.Equal(t, []string{
-		"staleness, views, churn: p50 3.000s, p99 3.000s, max 3.000s of 1",
-		"staleness, views, heal: p50 1.500s, p99 1.500s, max 1.500s of 1",
+		"staleness, views: p50 0.000s, p99 1.000s, max 1.000s of 2",
+		"staleness, views, churn: p50 0.000s, p99 3.000s, max 3.000s of 2",
+		"staleness, views, heal: p50 0.000s, p99 1.500s, max 1.500s of 2",
+		"delta, views, churn: p50 3.000s, p99 3.000s, max 3.000s of 1",
+		"delta, views, heal: p50 1.500s, p99 1.500s, max 1.500s of 1",
 		"least delta of an agent, views: p50 3.000s, p99 3.000s, max 3.000s of 1",
 		"least delta of an agent, datapaths: p50 0.000s, p99 0.000s, max 0.000s of 1",
 	}, all)

@@ -65,11 +65,16 @@ func ConnectionAt(records []history.Record, agent string, at int) int {
 // as good as connected; that one reads a replica is recorded as Connect and Disconnect.
 type kubeReaders struct {
 	agents map[string]bool
-	open   map[string]map[int64]string // by agent: its watches, by number, with the server of each
+	open   map[string]map[int64]kubeWatch // by agent: its watches, by number
+}
+
+type kubeWatch struct {
+	server string
+	since  time.Duration
 }
 
 func newKubeReaders() kubeReaders {
-	return kubeReaders{agents: map[string]bool{}, open: map[string]map[int64]string{}}
+	return kubeReaders{agents: map[string]bool{}, open: map[string]map[int64]kubeWatch{}}
 }
 
 // apply takes a record into account, and reports whether by it an agent came to be
@@ -82,18 +87,18 @@ func (k *kubeReaders) apply(r *history.Record) (agent string, what Milestone, ch
 	case r.Verb == history.Watch && r.Store == "" && k.agents[r.Peer]:
 		agent = r.Peer
 		if k.open[agent] == nil {
-			k.open[agent] = map[int64]string{}
+			k.open[agent] = map[int64]kubeWatch{}
 		}
-		k.open[agent][r.ID] = r.Actor
+		k.open[agent][r.ID] = kubeWatch{r.Actor, r.At}
 		return agent, Connected, len(k.open[agent]) == 1
-	case r.Verb == history.Unwatch && r.Store == "" && k.open[r.Peer][r.ID] != "":
+	case r.Verb == history.Unwatch && r.Store == "" && k.open[r.Peer][r.ID].server != "":
 		agent = r.Peer
 		delete(k.open[agent], r.ID)
 		return agent, disconnected, len(k.open[agent]) == 0
 	case r.Verb == history.Net && (r.Key == "close" || r.Key == "reset" || r.Key == "timeout") && len(k.open[r.Actor]) > 0:
 		agent = r.Actor
-		for id, server := range k.open[agent] {
-			if server == r.Peer {
+		for id, w := range k.open[agent] {
+			if w.server == r.Peer {
 				delete(k.open[agent], id)
 			}
 		}

@@ -14,6 +14,19 @@ type Incarnation struct {
 	completeRecord int32
 }
 
+// FromStart is the incarnation with a view that counts from its start on, complete or not.
+func (l Incarnation) FromStart() Incarnation {
+	l.complete, l.completeRecord = l.from, l.began
+	return l
+}
+
+// Starts reports whether a showing is that of the incarnation's start, at which its view has
+// nothing.
+func (l Incarnation) Starts(s *Showing) bool { return s.Absent && s.Record == l.began }
+
+// Overlaps reports whether the incarnation was there between two instants.
+func (l Incarnation) Overlaps(from, to time.Duration) bool { return l.from < to && l.to > from }
+
 // Incarnations returns, for each agent, its incarnations and the existence of its host's
 // datapath. An agent whose start the history does not tell has one incarnation
 // from the beginning.

@@ -180,6 +180,10 @@ const (
 	Agree        = "agree"
 )
 
+// Agreement is the property of histories that agents say the same once nothing changes any
+// more. Every mode promises it: that replicas agree at every instant (Agree) is more.
+const Agreement = "agreement"
+
 // join lists names for a sentence.
 func join[T ~string](names []T) string {
 	var parts []string

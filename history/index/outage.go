@@ -1,0 +1,246 @@
+package index
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/disturb"
+)
+
+// Outage is a time in which an agent that is up has no source: what is written meanwhile
+// cannot reach it.
+type Outage struct {
+	From, To time.Duration // Forever if it lasts to the end of the run or of the agent
+	Record   int32         // with which it began
+	Why      Lack          // what was missing first
+	Server   string        // that the agent was connected with when it began; "" if with none
+}
+
+// Lack is what an agent without a source is missing.
+type Lack string
+
+const (
+	NoConnection  Lack = "no connection"       // it is connected with no server
+	ServerGone    Lack = "server gone"         // the server's process, or the store that it had, is gone
+	CutOff        Lack = "cut off"             // nothing that the server sends arrives
+	WriterGone    Lack = "writer gone"         // the process that fills the server's store is down
+	WriterFrozen  Lack = "writer frozen"       // it lives and does nothing
+	WriterCutOff  Lack = "writer cut off"      // no kube-apiserver can reach it
+	hasSource     Lack = ""                    // nothing
+	notUp         Lack = "the agent is not up" // of an agent that has no outage
+	processWriter      = "writer"              // as history.Up has it
+	processEtcd        = "etcd"                // likewise
+	processKube        = "kube"                // likewise
+	processAgent       = "agent"               // likewise
+)
+
+// World is which processes are up, who is connected and what faults are in force at a
+// record, as far as it decides who can hear of what.
+type World struct {
+	up      map[[2]string]bool // by process and host
+	ever    map[[2]string]bool
+	stores  map[string]string   // of the etcd that is up, by host
+	hosts   map[string][]string // by process, in order of their first start
+	readers map[string]*reader  // by agent
+	kube    kubeReaders
+	ready   map[string]bool // replicas in the endpoints of the Service
+	inForce []force
+	next    int // in the index's faults
+	faults  []*Fault
+}
+
+// force is a fault that has begun, and may have been lifted since: what it did to the
+// connections of then lasts.
+type force struct {
+	*Fault
+	lifted bool
+}
+
+// reader is what an agent is connected with.
+type reader struct {
+	server, store string
+	since         time.Duration
+}
+
+// NewWorld is the world before the first record.
+func (x *Index) NewWorld() *World {
+	return &World{up: map[[2]string]bool{}, ever: map[[2]string]bool{}, stores: map[string]string{}, hosts: map[string][]string{},
+		readers: map[string]*reader{}, kube: newKubeReaders(), ready: map[string]bool{}, faults: x.Faults}
+}
+
+// Apply takes the next record into account, and reports whether it changes what World says.
+func (w *World) Apply(r *history.Record) bool {
+	_, _, kube := w.kube.apply(r)
+	switch r.Verb {
+	case history.Up, history.Down:
+		w.process(r)
+	case history.Connect:
+		w.readers[r.Actor] = &reader{r.Peer, r.Store, r.At}
+	case history.Disconnect:
+		delete(w.readers, r.Actor)
+	case history.Ready, history.Unready:
+		if r.Kind == "" {
+			w.ready[r.Actor] = r.Verb == history.Ready
+		}
+	case history.Fault:
+		w.inForce = append(w.inForce, force{Fault: w.faults[w.next]})
+		w.next++
+	case history.Heal:
+		w.lift(r.Rev)
+	default:
+		return kube
+	}
+	return true
+}
+
+func (w *World) lift(number int64) {
+	for i := range w.inForce {
+		if w.inForce[i].Number == number {
+			w.inForce[i].lifted = true
+		}
+	}
+	w.inForce = slices.DeleteFunc(w.inForce, func(f force) bool { return f.lifted && !f.Is(disturb.ConnectionsDead) })
+}
+
+func (w *World) process(r *history.Record) {
+	p := [2]string{r.Kind, r.Actor}
+	if w.up[p] = r.Verb == history.Up; w.up[p] && !w.ever[p] {
+		w.ever[p] = true
+		w.hosts[r.Kind] = append(w.hosts[r.Kind], r.Actor)
+	}
+	switch {
+	case r.Kind == processEtcd && r.Verb == history.Up:
+		w.stores[r.Actor] = r.Store
+	case r.Kind == processAgent:
+		delete(w.readers, r.Actor)
+	}
+}
+
+// Up reports whether a process is up.
+func (w *World) Up(process, host string) bool { return w.up[[2]string{process, host}] }
+
+// Lacks returns what keeps an agent from having a source now, and the server
+// that it is connected with.
+func (w *World) Lacks(agent string) (Lack, string) {
+	if !w.Up(processAgent, agent) {
+		return notUp, ""
+	}
+	if c := w.readers[agent]; c != nil {
+		return w.ofReplica(agent, c), c.server
+	}
+	watches := w.kube.open[agent]
+	lack, first := NoConnection, ""
+	for _, id := range slices.Sorted(maps.Keys(watches)) {
+		watch, why := watches[id], hasSource
+		switch {
+		case !w.Up(processKube, watch.server):
+			why = ServerGone
+		case w.Cut(watch.server, agent, watch.since):
+			why = CutOff
+		}
+		switch {
+		case why == hasSource:
+			return hasSource, watch.server
+		case first == "":
+			lack, first = why, watch.server
+		}
+	}
+	return lack, first
+}
+
+// ofReplica returns what is missing on the way from the kube-apiservers to an agent.
+func (w *World) ofReplica(agent string, c *reader) Lack {
+	switch {
+	case !w.Up(processEtcd, c.server) || w.stores[c.server] != c.store:
+		return ServerGone
+	case w.Cut(c.server, agent, c.since):
+		return CutOff
+	}
+	return w.Filled(c.server)
+}
+
+// Filled returns what keeps the store of a replica from being filled.
+func (w *World) Filled(replica string) Lack {
+	if !w.Up(processWriter, replica) && w.ever[[2]string{processWriter, replica}] {
+		return WriterGone
+	}
+	for _, f := range w.inForce {
+		if f.Is(disturb.WriterFrozen) && !f.lifted && slices.Contains(f.Hosts, replica) {
+			return WriterFrozen
+		}
+	}
+	for _, kube := range w.hosts[processKube] {
+		if w.Up(processKube, kube) && !w.Cut(kube, replica, Forever) {
+			return hasSource
+		}
+	}
+	if len(w.hosts[processKube]) == 0 { // the history tells of none
+		return hasSource
+	}
+	return WriterCutOff
+}
+
+// Cut reports whether what one host sends another now is lost, on a connection that they
+// have since an instant.
+func (w *World) Cut(from, to string, since time.Duration) bool {
+	return slices.ContainsFunc(w.inForce, func(f force) bool { return f.cuts(from, to, since) })
+}
+
+func (f force) cuts(from, to string, since time.Duration) bool {
+	of := func(host string) bool { return slices.Contains(f.Hosts, host) }
+	peer := func(host string) bool { return slices.Contains(f.Peers, host) }
+	between := of(from) && peer(to) || of(to) && peer(from)
+	if len(f.Peers) == 0 {
+		between = of(from) != of(to)
+	}
+	switch {
+	case f.Is(disturb.ConnectionsDead) && between && since <= f.From:
+		return true
+	case f.lifted:
+		return false
+	case f.Is(disturb.Cut):
+		return between
+	case f.Is(disturb.CutOneWay):
+		return of(from) && (peer(to) || len(f.Peers) == 0 && !of(to))
+	case f.Is(disturb.CutRing):
+		i, j := slices.Index(f.Hosts, from), slices.Index(f.Hosts, to)
+		far := max(i, j) - min(i, j)
+		return min(i, j) >= 0 && far > 1 && far < len(f.Hosts)-1
+	}
+	return false
+}
+
+// Outages returns those of each agent, by its number, in order: none if the history does not
+// tell what agents are connected with.
+func (x *Index) Outages() [][]Outage {
+	all := make([][]Outage, len(x.Views.Agents))
+	if !slices.ContainsFunc(x.Views.Marks, func(m Mark) bool { return m.What == Connected }) {
+		return all
+	}
+	open := make([]bool, len(all))
+	w := x.NewWorld()
+	for i := range x.Records {
+		r := &x.Records[i]
+		if !w.Apply(r) {
+			continue
+		}
+		for a, name := range x.Views.Agents {
+			switch why, server := w.Lacks(name); {
+			case open[a] && (why == hasSource || why == notUp):
+				all[a][len(all[a])-1].To = r.At
+				open[a] = false
+			case !open[a] && why != hasSource && why != notUp:
+				open[a] = true
+				starts := r.Verb == history.Up && r.Actor == name
+				if last := len(all[a]) - 1; last >= 0 && all[a][last].To == r.At && !starts { // a source of no time is none
+					all[a][last].To = Forever
+					continue
+				}
+				all[a] = append(all[a], Outage{From: r.At, To: Forever, Record: int32(i), Why: why, Server: server})
+			}
+		}
+	}
+	return all
+}

@@ -10,7 +10,7 @@
 // A history is text, one line per record, made to be read, searched with grep
 // and compared with diff:
 //
-//	meshcheck-history 3
+//	meshcheck-history 4
 //	plan {"version":1,"seed":7,"mode":"clustermesh"}
 //	0.000000000 world phase - start
 //	12.400000000 k0 truth identity 65537 value=k8s:app=web op=put owner=CiliumIdentity/65537 rv=57
@@ -21,7 +21,7 @@
 // The grammar, where every line ends with one "\n" and every space is one " ":
 //
 //	file     = header plan record* end
-//	header   = "meshcheck-history 3"
+//	header   = "meshcheck-history 4"
 //	plan     = "plan " JSON, on one line
 //	record   = time " " word " " verb " " word " " word (" " name "=" text)*
 //	end      = "end records=" digits " sha256=" hexdigits
@@ -40,9 +40,10 @@
 // in order of time. The end line counts the records; its hash is the SHA-256 of
 // all bytes before it, and is the trace hash of the run.
 //
-// Versions 1 and 2 of the form are read as well. Version 1 has fewer verbs and names;
-// both lack source and session, and what they say of a change's origin is a guess (see
-// [See]). Nor do they say what faults disturb and did.
+// Versions 1 to 3 of the form are read as well. Version 1 has fewer verbs and names;
+// it and version 2 lack source and session, and what they say of a change's origin is a
+// guess (see [See]). Nor do they say what faults disturb and did. Up to version 3 an
+// endpoint's content is its identity, host and pod, and a node's its addresses.
 //
 // A fragment, as [Parse] takes it, is record lines alone, with empty lines and
 // lines that begin with "#" among them.

@@ -42,7 +42,7 @@ func TestFileForm(t *testing.T) {
 		{At: 12403118 * time.Microsecond, Actor: "a3", Verb: See, Kind: Endpoint, Key: "10.0.0.5", Value: "id=65537 host=192.168.0.3 pod=ns1/web-0", Op: "watch", Inc: 1, Source: "clustermesh", Peer: "r0", Session: 2},
 		full,
 	}[:3])
-	require.Equal(t, `meshcheck-history 3
+	require.Equal(t, `meshcheck-history 4
 plan {"seed":7}
 0.000000000 world phase - start
 12.400000000 k0 truth identity 65537 value=k8s:app=web op=put owner=CiliumIdentity/65537 rv=57
@@ -140,8 +140,8 @@ func TestReadRefuses(t *testing.T) {
 	swap := func(old, new string) string { return strings.Replace(string(good), old, new, 1) }
 	for _, c := range []struct{ name, file, want string }{
 		{"nothing", "", "history: not a history file: line 1 should be"},
-		{"binary", "\x7fELF\x00\x01" + strings.Repeat("\x00\xff", 1000), `history: not a history file: line 1 should be "meshcheck-history 3"`},
-		{"other version", swap("history 3", "history 4"), `history: version "4" of the file form is not known; this reader knows versions 1 to 3`},
+		{"binary", "\x7fELF\x00\x01" + strings.Repeat("\x00\xff", 1000), `history: not a history file: line 1 should be "meshcheck-history 4"`},
+		{"other version", swap("history 4", "history 5"), `history: version "5" of the file form is not known; this reader knows versions 1 to 4`},
 		{"no plan", swap("plan {}", "plan"), `history: line 2: "plan" should be "plan" and one line of JSON`},
 		{"plan not JSON", swap("plan {}", "plan {"), `history: line 2: "plan {" should be "plan" and one line of JSON`},
 		{"bad record", swap(" call ", " cull "), `history: line 3: unknown verb "cull"`},
@@ -300,14 +300,15 @@ func BenchmarkRead(b *testing.B) {
 
 func TestEarlierVersionsAreRead(t *testing.T) {
 	see := "12.400000000 a0 see node n0 value=x peer=r0 store=00000000000000ff inc=1\n"
-	for version, record := range map[int]string{1: see, 2: see, 3: strings.TrimSuffix(see, "\n") + " source=clustermesh session=4\n"} {
+	withOrigin := strings.TrimSuffix(see, "\n") + " source=clustermesh session=4\n"
+	for version, record := range map[int]string{1: see, 2: see, 3: withOrigin, 4: withOrigin} {
 		text := fmt.Sprintf("meshcheck-history %d\nplan {}\n%s", version, record)
 		h, err := Read(strings.NewReader(fmt.Sprintf("%send records=1 sha256=%x\n", text, sha256.Sum256([]byte(text)))))
 		require.NoError(t, err)
 		require.Equal(t, version, h.Version)
 		require.Len(t, h.Records, 1)
 		want := Origin{Server: "r0", Store: "00000000000000ff"}
-		if version == Version {
+		if record == withOrigin {
 			want.Source, want.Session = "clustermesh", 4
 		}
 		require.Equal(t, want, h.Records[0].Origin())

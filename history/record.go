@@ -262,7 +262,7 @@ func (r *Record) SetOrigin(o Origin) {
 }
 
 // Version is the version of the file form that is written.
-const Version = 3
+const Version = 4
 
 // History is a whole run.
 type History struct {

@@ -13,7 +13,7 @@ import (
 
 const (
 	headerName = "meshcheck-history "
-	header     = headerName + "3" // Version
+	header     = headerName + "4" // Version
 	planPrefix = "plan "
 	endPrefix  = "end "
 

@@ -163,7 +163,7 @@ func (w *world) build() error {
 	if w.mode, err = deployments[w.plan.InMode().Base](w.fabric()); err != nil {
 		return err
 	}
-	w.scope = truth.NewScope(w.plan.Options.EndpointSlices, w.mode.Exports())
+	w.scope = truth.NewScope(truth.Cluster{Name: w.plan.Options.ClusterName, ID: w.plan.Options.ClusterID}, w.plan.Options.EndpointSlices, w.mode.Exports())
 	if err := w.buildWorkload(); err != nil {
 		return err
 	}

@@ -5,11 +5,13 @@ import (
 	"net"
 	"slices"
 
+	"github.com/cilium/cilium/pkg/cidr"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/ipcache"
 	"github.com/cilium/cilium/pkg/labels"
 	nodeTypes "github.com/cilium/cilium/pkg/node/types"
+	"github.com/cilium/cilium/pkg/types"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -54,27 +56,43 @@ type endpoints struct {
 	from     func() Learned
 }
 
-func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, cidr cmtypes.PrefixCluster, _, host net.IP,
-	_ *ipcache.Identity, id ipcache.Identity, _ uint8, meta *ipcache.K8sMetadata, _ uint8) {
+func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, prefix cmtypes.PrefixCluster, _, host net.IP,
+	_ *ipcache.Identity, id ipcache.Identity, encryption uint8, meta *ipcache.K8sMetadata, _ uint8) {
 	if e.view.closed.Load() {
 		return
 	}
-	ip, from := cidr.AsPrefix().Addr(), e.from()
+	key, from := keyOf(prefix), e.from()
 	if mod == ipcache.Delete {
-		e.view.Delete(from, history.Endpoint, ip.String())
-		e.datapath.delete(from, ip.String())
+		e.view.Delete(from, history.Endpoint, key)
+		e.datapath.delete(from, key)
 		return
 	}
-	var namespace, pod, hostIP string
+	c := truth.EndpointContent{ID: uint32(id.ID), Key: encryption}
 	if meta != nil {
-		namespace, pod = meta.Namespace, meta.PodName
+		c.Namespace, c.Pod, c.Ports = meta.Namespace, meta.PodName, portsOf(meta.NamedPorts)
 	}
 	if host != nil {
-		hostIP = host.String()
+		c.Host = host.String()
 	}
-	entry := truth.Endpoint(ip, uint32(id.ID), hostIP, namespace, pod)
+	entry := truth.Endpoint(key, c)
 	e.view.Set(from, entry)
 	e.datapath.set(from, entry)
+}
+
+// keyOf is the address, or what it is in place of one: truth has addresses only, of no
+// other cluster.
+func keyOf(prefix cmtypes.PrefixCluster) string {
+	if prefix.IsSingleIP() && prefix.ClusterID() == 0 {
+		return prefix.AsPrefix().Addr().Unmap().String()
+	}
+	return prefix.String()
+}
+
+func portsOf(named types.NamedPortMap) (ports []truth.Port) {
+	for name, port := range named {
+		ports = append(ports, truth.Port{Name: name, Port: port.Port, Protocol: port.Proto.String()})
+	}
+	return ports
 }
 
 // nodes is the node store's NodeManager that the node manager would be.
@@ -84,11 +102,41 @@ type nodes struct {
 }
 
 func (n nodes) NodeUpdated(node nodeTypes.Node) {
-	var addresses []truth.Address
-	for _, a := range node.IPAddresses {
-		addresses = append(addresses, truth.Address{Type: string(a.Type), IP: a.IP.String()})
+	n.view.Set(n.from(), truth.Node(node.Name, contentOf(&node)))
+}
+
+func contentOf(n *nodeTypes.Node) truth.NodeContent {
+	c := truth.NodeContent{
+		Cluster: n.Cluster, ClusterID: n.ClusterID,
+		CIDR4: cidrOf(n.IPv4AllocCIDR), CIDR6: cidrOf(n.IPv6AllocCIDR),
+		Health4: addressOf(n.IPv4HealthIP), Health6: addressOf(n.IPv6HealthIP),
+		Ingress4: addressOf(n.IPv4IngressIP), Ingress6: addressOf(n.IPv6IngressIP),
+		Key: n.EncryptionKey, WireGuard: n.WireguardPubKey, BootID: n.BootID, Labels: n.Labels, Annotations: n.Annotations,
 	}
-	n.view.Set(n.from(), truth.Node(node.Name, addresses))
+	for _, a := range n.IPAddresses {
+		c.Addresses = append(c.Addresses, truth.Address{Type: string(a.Type), IP: a.IP.String()})
+	}
+	for _, cidr := range n.IPv4SecondaryAllocCIDRs {
+		c.CIDR4s = append(c.CIDR4s, cidrOf(cidr))
+	}
+	for _, cidr := range n.IPv6SecondaryAllocCIDRs {
+		c.CIDR6s = append(c.CIDR6s, cidrOf(cidr))
+	}
+	return c
+}
+
+func cidrOf(c *cidr.CIDR) string {
+	if c == nil {
+		return ""
+	}
+	return truth.CIDR(c.IPNet)
+}
+
+func addressOf(ip net.IP) string {
+	if ip == nil {
+		return ""
+	}
+	return ip.String()
 }
 
 func (n nodes) NodeDeleted(node nodeTypes.Node) { n.view.Delete(n.from(), history.Node, node.Name) }

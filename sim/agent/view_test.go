@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,7 +67,9 @@ func TestView(t *testing.T) {
 func TestDatapathOutlivesTheAgent(t *testing.T) {
 	var l log
 	d := newDatapath(l.record)
-	ip := func(s, pod string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 70000, "h", "ns", pod) }
+	ip := func(s, pod string) truth.Entry {
+		return truth.Endpoint(s, truth.EndpointContent{ID: 70000, Host: "h", Namespace: "ns", Pod: pod})
+	}
 
 	d.recreate()
 	d.set(Learned{}, ip("10.0.0.1", "a"))
@@ -115,7 +116,9 @@ func TestDatapathSaysWhereAChangeCameFrom(t *testing.T) {
 	d := newDatapath(func(from Learned, verb history.Verb, _, key, _ string) {
 		told = append(told, fmt.Sprintf("%s %s %d", verb, key, from.Session))
 	})
-	ip := func(s string) truth.Entry { return truth.Endpoint(netip.MustParseAddr(s), 1, "h", "ns", "p") }
+	ip := func(s string) truth.Entry {
+		return truth.Endpoint(s, truth.EndpointContent{ID: 1, Host: "h", Namespace: "ns", Pod: "p"})
+	}
 	d.recreate()
 	d.set(by(1), ip("10.0.0.1"))
 	d.set(by(1), ip("10.0.0.2"))

@@ -18,6 +18,7 @@ import (
 // sees those of every namespace.
 type Scope struct {
 	Ledger     *Ledger
+	cluster    Cluster
 	slices     bool
 	exported   bool              // agents know what is exported, and no more
 	namespaces map[string]bool   // exported
@@ -33,8 +34,8 @@ type object struct {
 // NewScope returns the scope of a cluster without objects. Endpoints come from
 // CiliumEndpointSlices, or else from CiliumEndpoints. If exported is set, agents read
 // what a ClusterMesh API server exports, and else the objects themselves.
-func NewScope(slices, exported bool) *Scope {
-	return &Scope{Ledger: NewLedger(), slices: slices, exported: exported, namespaces: map[string]bool{}, objects: map[string]object{}, rivals: map[string]int{}}
+func NewScope(cluster Cluster, slices, exported bool) *Scope {
+	return &Scope{Ledger: NewLedger(), cluster: cluster, slices: slices, exported: exported, namespaces: map[string]bool{}, objects: map[string]object{}, rivals: map[string]int{}}
 }
 
 // globalAnnotation on a namespace says whether it is exported
@@ -52,7 +53,7 @@ func (s *Scope) Apply(kind, key string, content []byte) ([]history.Record, error
 		delete(s.objects, owner)
 		return s.set(owner), nil
 	}
-	namespace, entries, err := FromObject(kind, content, s.slices)
+	namespace, entries, err := FromObject(kind, content, s.slices, s.cluster)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", owner, err)
 	}

@@ -26,7 +26,7 @@ func sliceOf(endpoints ...string) string {
 func TestEndpointsOfSlices(t *testing.T) {
 	a1, a2, b := Entry{"endpoint", "10.0.0.1", "id=100 host=h pod=ns1/a"}, Entry{"endpoint", "10.0.0.1", "id=2 host=h pod=ns1/a"}, Entry{"endpoint", "10.0.0.1", "id=100 host=h pod=ns1/b"}
 	other := Entry{"endpoint", "10.0.0.2", "id=100 host=h pod=ns1/c"}
-	s := NewScope(true, true)
+	s := NewScope(c1, true, true)
 	apply := func(slice, content string) (said []string) {
 		var raw []byte
 		if content != "" {

@@ -74,7 +74,7 @@ func (w *testWorld) take() map[string][]string {
 const (
 	seeIdentity = "see identity 66001 k8s:io.cilium.k8s.policy.cluster=c1;k8s:io.kubernetes.pod.namespace=default;k8s:n=66001;k8s:p"
 	seeEndpoint = "see endpoint 10.0.0.1 id=66001 host=192.168.0.1 pod=default/p0"
-	seeNode     = "see node n0 InternalIP=192.168.0.1"
+	seeNode     = "see node n0 InternalIP=192.168.0.1 cluster=c1/1"
 )
 
 func TestKindsAndRestart(t *testing.T) {
@@ -102,7 +102,7 @@ func TestKindsAndRestart(t *testing.T) {
 		require.Equal(w.T, []string{"down agent"}, w.take()["a0"], "a stopped agent learns nothing")
 		require.NoError(w.T, a.Start())
 		time.Sleep(5 * time.Second)
-		require.ElementsMatch(w.T, []string{"up agent", "see node n1 InternalIP=192.168.0.2", "synced endpoint  synced"}, w.take()["a0"])
+		require.ElementsMatch(w.T, []string{"up agent", "see node n1 InternalIP=192.168.0.2 cluster=c1/1", "synced endpoint  synced"}, w.take()["a0"])
 	})
 }
 
@@ -122,7 +122,7 @@ func TestRelist(t *testing.T) {
 		w.deleteAll()
 		w.Create(simtest.Node("n1", "192.168.0.2"))
 		time.Sleep(10 * time.Second)
-		require.ElementsMatch(w.T, []string{"drop identity 66001", "drop endpoint 10.0.0.1", "drop node n0", "see node n1 InternalIP=192.168.0.2"}, w.take()["a0"])
+		require.ElementsMatch(w.T, []string{"drop identity 66001", "drop endpoint 10.0.0.1", "drop node n0", "see node n1 InternalIP=192.168.0.2 cluster=c1/1"}, w.take()["a0"])
 	})
 }
 

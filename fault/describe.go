@@ -111,11 +111,14 @@ func describeWorkload(p *Plan, given Given) string {
 	if len(p.Objects) > 0 && len(p.Pods) == 0 {
 		sentence = "no other pods at the start"
 	}
-	switch n := len(given.Pods); {
-	case n == 1:
-		sentence = "your pod stays as it is; " + sentence
-	case n > 1:
-		sentence = fmt.Sprintf("your %s stay as they are; ", text.Count(n, "pod")) + sentence
+	if n := len(given.Pods); n > 0 {
+		touched := map[string]bool{}
+		for i := range p.Ops {
+			if pod := p.Ops[i].Pod; pod != nil && given.Pods[pod.Namespace+"/"+pod.Name] {
+				touched[pod.Namespace+"/"+pod.Name] = true
+			}
+		}
+		sentence = fmt.Sprintf("ops on %d of your %s; ", len(touched), text.Count(n, "pod")) + sentence
 	}
 	if len(p.Objects) > 0 {
 		sentence = text.Count(len(p.Objects), "object") + " given; " + sentence

@@ -35,12 +35,12 @@ func TestDescribeObjects(t *testing.T) {
 	}
 	p.Topology.Nodes, p.Pods = 0, nil
 	require.Equal(t, "topology  1 kube-apiserver, 2 replicas, 2 agents, 1 node given (the agents run on n0, n1, none of these); latency 200us to 2ms", line(1))
-	require.Contains(t, line(3), "workload  3 objects given; your pod stays as it is; no other pods at the start; 6 ops in 60s: ")
+	require.Contains(t, line(3), "workload  3 objects given; ops on 0 of your 1 pod; no other pods at the start; 6 ops in 60s: ")
 	p.Topology.Agents = 5
 	p.Pods = []Pod{{Namespace: "jobs", Name: "b"}}
 	p.Objects = append(p.Objects, json.RawMessage(`{"kind":"Pod","metadata":{"namespace":"shop","name":"c"}}`), json.RawMessage(`{"kind":"CiliumNode","metadata":{"name":"n4"}}`))
 	require.Equal(t, "topology  1 kube-apiserver, 2 replicas, 5 agents, 2 nodes given (the agents run on n0, n1, n2 and 2 more); latency 200us to 2ms", line(1))
-	require.Contains(t, line(3), "workload  5 objects given; your 2 pods stay as they are; 1 pod in 1 namespace at the start; 6 ops in 60s: ")
+	require.Contains(t, line(3), "workload  5 objects given; ops on 0 of your 2 pods; 1 pod in 1 namespace at the start; 6 ops in 60s: ")
 }
 
 func TestEveryKindHasASentence(t *testing.T) {

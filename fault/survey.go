@@ -17,6 +17,48 @@ type Given struct {
 	Nodes      []string
 	Pods       map[string]bool // namespace/name of Pods and CiliumEndpoints
 	IPs        map[string]bool // of pods, endpoints and nodes
+
+	inEndpoints, inSlices []Pod // that have a CiliumEndpoint, or a place in a slice
+	nodeIPs               map[string]string
+}
+
+// Running returns the pods that the workload can act on, in their order: those of which
+// agents hear. Of a pod that has no IPv4 address alone IP is empty, and Node is where the
+// node is not given. App is empty: a given pod has labels of its own.
+func (g *Given) Running(endpointSlices bool) []Pod {
+	from := g.inEndpoints
+	if endpointSlices {
+		from = g.inSlices
+	}
+	var pods []Pod
+	seen, users := map[string]bool{}, map[string]int{}
+	for _, p := range from {
+		users[p.IP]++
+	}
+	for _, p := range from {
+		if key := p.Namespace + "/" + p.Name; seen[key] {
+			continue // it is in two slices, as on its way from one to the other
+		} else {
+			seen[key] = true
+		}
+		if _, ofNode := g.nodeIPs[p.IP]; ofNode || users[p.IP] > 1 {
+			p.IP = ""
+		}
+		p.Node = g.nodeIPs[p.Node]
+		pods = append(pods, p)
+	}
+	return pods
+}
+
+// running is a pod with its first IPv4 address. Node is the address of its node.
+func running(namespace, name string, networking givenNetworking) Pod {
+	p := Pod{Namespace: namespace, Name: name, Node: plainAddress(networking.Node)}
+	for _, pair := range networking.Addressing {
+		if ip, err := netip.ParseAddr(pair.IPv4); err == nil && ip.Is4() && p.IP == "" {
+			p.IP = ip.String()
+		}
+	}
+	return p
 }
 
 // Survey returns what objects bring into the world of a cluster; the ID may be zero if it is
@@ -75,7 +117,7 @@ type givenIP struct {
 // survey reads the objects of a plan. It asks of each only what it needs: that
 // it is an object with a known kind and a name; package objects checks the rest.
 func survey(objects []json.RawMessage, clusterID int) (Given, *flaw) {
-	g := Given{Pods: map[string]bool{}, IPs: map[string]bool{}}
+	g := Given{Pods: map[string]bool{}, IPs: map[string]bool{}, nodeIPs: map[string]string{}}
 	for i, raw := range objects {
 		var object givenObject
 		if err := json.Unmarshal(raw, &object); err != nil {
@@ -109,6 +151,7 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 		g.Nodes = append(g.Nodes, name)
 		for _, address := range object.Spec.Addresses {
 			g.address(address.IP)
+			g.nodeIPs[plainAddress(address.IP)] = name
 		}
 		for _, pair := range []givenAddressing{object.Spec.Health, object.Spec.Ingress} {
 			g.address(pair.IPv4)
@@ -136,9 +179,13 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 			g.address(address.IP)
 		}
 		g.addresses(object.Status.Networking)
+		if object.Kind == "CiliumEndpoint" {
+			g.inEndpoints = append(g.inEndpoints, running(object.Metadata.Namespace, name, object.Status.Networking))
+		}
 	case "CiliumEndpointSlice":
 		g.Slices = true
 		for _, endpoint := range object.Endpoints {
+			g.inSlices = append(g.inSlices, running(object.Namespace, endpoint.Name, endpoint.Networking))
 			g.Pods[object.Namespace+"/"+endpoint.Name] = true
 			g.addresses(endpoint.Networking)
 		}
@@ -158,11 +205,15 @@ func (g *Given) addresses(networking givenNetworking) {
 
 // address notes that an address is taken, however it is written.
 func (g *Given) address(text string) {
-	if text == "" {
-		return
+	if text != "" {
+		g.IPs[plainAddress(text)] = true
 	}
+}
+
+// plainAddress is an address in the one way that all are compared in.
+func plainAddress(text string) string {
 	if ip, err := netip.ParseAddr(text); err == nil {
-		text = ip.Unmap().String()
+		return ip.Unmap().String()
 	}
-	g.IPs[text] = true
+	return text
 }

@@ -19,6 +19,7 @@ type cluster struct {
 	namespaces map[string]bool
 	nodes      map[string]bool
 	pods       map[string]string // namespace/name -> namespace
+	running    map[string]bool   // pods of the objects given, until they are deleted
 }
 
 // checkWorkload plays the workload on names alone and returns its first step
@@ -53,6 +54,11 @@ func newCluster(p *Plan, objects Given) *cluster {
 		namespaces: map[string]bool{},
 		nodes:      map[string]bool{},
 		pods:       map[string]string{},
+		running:    map[string]bool{},
+	}
+	for _, pod := range objects.Running(p.Options.EndpointSlices) {
+		c.pods[pod.Namespace+"/"+pod.Name] = pod.Namespace
+		c.running[pod.Namespace+"/"+pod.Name] = true
 	}
 	for i := range p.Topology.Nodes {
 		c.nodes[NodeName(i)] = true
@@ -149,11 +155,12 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 		return flawf(path+".ip", "%s is not an IPv4 address, such as \"10.0.0.7\"", strictjson.Quote(pod.IP))
 	}
 	key := pod.Namespace + "/" + pod.Name
+	running, surveyed := c.running[key]
+	if c.given.Pods[key] && (running || !surveyed) {
+		return flawf(path+".name", "the pod %s is among the objects given", key)
+	}
 	if _, exists := c.pods[key]; exists {
 		return flawf(path+".name", "the pod %s exists already at that time", key)
-	}
-	if c.given.Pods[key] {
-		return flawf(path+".name", "the pod %s is among the objects given", key)
 	}
 	if !c.nodes[pod.Node] {
 		return flawf(path+".node", "the node %s does not exist at that time; the plan starts with %s", pod.Node, c.nodesAtTheStart())
@@ -170,7 +177,11 @@ func (c *cluster) delete(path string, pod *Pod) *flaw {
 	if problem := c.existing(path, pod); problem != nil {
 		return problem
 	}
-	delete(c.pods, pod.Namespace+"/"+pod.Name)
+	key := pod.Namespace + "/" + pod.Name
+	delete(c.pods, key)
+	if c.running[key] {
+		c.running[key] = false
+	}
 	return nil
 }
 
@@ -189,8 +200,8 @@ func (c *cluster) existing(path string, pod *Pod) *flaw {
 	if _, exists := c.pods[key]; exists {
 		return nil
 	}
-	if c.given.Pods[key] {
-		return flawf(path+".name", "the pod %s is among the objects given, which the workload leaves alone", key)
+	if _, running := c.running[key]; c.given.Pods[key] && !running {
+		return flawf(path+".name", "the pod %s is among the objects given, but has no endpoint of which agents hear: the workload leaves it alone", key)
 	}
 	return flawf(path+".name", "the pod %s does not exist at that time", key)
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/internal/text"
@@ -24,6 +25,10 @@ var outlived = &property.Rule{Name: "outlived", Text: func(f *property.Facts) st
 // checkLeaks reads what was counted when the run had ended.
 func checkLeaks(in *property.Input) property.Result {
 	counted := false
+	end := time.Duration(0) // of the run: what is counted when all was stopped was left then
+	if n := len(in.Records); n > 0 {
+		end = in.Records[n-1].At
+	}
 	var violations []property.Violation
 	for i := range in.Left {
 		r := &in.Left[i]
@@ -32,7 +37,7 @@ func checkLeaks(in *property.Input) property.Result {
 			continue
 		}
 		violations = append(violations, property.Violation{Rule: outlived, Records: []int{len(in.Records) + i},
-			Facts: property.Facts{Key: r.Key, At: r.At, Counts: map[string]int{goroutines: int(r.Rev)}}})
+			Facts: property.Facts{Key: r.Key, At: min(end, r.At), Counts: map[string]int{goroutines: int(r.Rev)}}})
 	}
 	if !counted {
 		return property.Undecided("the goroutines that were left when every process had stopped were not counted")

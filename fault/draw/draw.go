@@ -27,7 +27,8 @@ type Config struct {
 	Mode string
 	// Objects are the Kubernetes objects present at the start, in place of drawn
 	// pods and nodes, as package objects loads them. The workload then uses their
-	// namespaces and nodes, avoids their names and IPs, and leaves them alone.
+	// namespaces and nodes, and deletes, recreates, moves and relabels their pods as it does
+	// those that it makes; it avoids the names and IPs of what is there.
 	Objects []json.RawMessage
 	// ClusterID is the cluster that the objects are of. Zero: as the numbers of their
 	// identities say, of up to 255 clusters, or 1 if there are none.

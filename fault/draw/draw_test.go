@@ -229,9 +229,29 @@ func TestDrawWithObjects(t *testing.T) {
 		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumEndpoint","metadata":{"namespace":"shop","name":"app0-0"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.3"}],"node":"10.0.0.4"}}}`),
 		json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"shop","name":"app0-0"},"status":{"hostIP":"10.0.0.5","podIP":"10.0.0.6","podIPs":[{"ip":"10.0.0.6"},{"ip":"10.0.0.7"}]}}`),
 	}
+	acts := map[string]bool{} // on the given pod
 	for seed := range uint64(100) {
 		p, err := Plan(seed, Config{Objects: objects})
 		require.NoError(t, err)
+		again, err := Plan(seed, Config{Objects: objects})
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+		deleted := false
+		for i := range p.Ops {
+			switch op := &p.Ops[i]; {
+			case op.Pod == nil:
+			case op.Op == fault.PodCreate && op.Pod.IP == "10.0.0.3" && op.Pod.Name != "app0-0":
+				acts["address of another"] = true
+			case op.Pod.Name != "app0-0":
+			case op.Op == fault.PodDelete:
+				deleted, acts["deleted"] = true, true
+			case op.Op == fault.PodRelabel && !deleted:
+				acts["relabelled"] = true
+			case op.Op == fault.PodCreate:
+				require.True(t, deleted, "it exists until then")
+				acts["recreated"], acts["moved"] = true, acts["moved"] || op.Pod.Node == "worker-b"
+			}
+		}
 		require.Empty(t, p.Pods)
 		require.Zero(t, p.Topology.Nodes)
 		require.Equal(t, 7, p.Options.ClusterID)
@@ -243,11 +263,11 @@ func TestDrawWithObjects(t *testing.T) {
 			}
 			pod := p.Ops[i].Pod
 			require.Equal(t, "shop", pod.Namespace)
-			require.NotEqual(t, "app0-0", pod.Name)
-			require.NotRegexp(t, `^10\.0\.0\.[1-7]$`, pod.IP)
+			require.NotRegexp(t, `^10\.0\.0\.[124567]$`, pod.IP)
 			require.NotRegexp(t, "^n[0-9]", pod.Node)
 		}
 	}
+	require.Equal(t, map[string]bool{"deleted": true, "relabelled": true, "recreated": true, "moved": true, "address of another": true}, acts)
 	_, err := Plan(1, Config{Objects: []json.RawMessage{json.RawMessage(`{"kind":"Secret","metadata":{"name":"s"}}`)}})
 	require.EqualError(t, err, `objects[0]: the kind "Secret" is not supported; a plan takes CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod`)
 }

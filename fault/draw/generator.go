@@ -30,6 +30,7 @@ type generator struct {
 	pods       []fault.Pod // alive, in the order of their creation
 	freeIPs    []string    // the one freed last at the end
 	replaced   *fault.Pod  // a live pod whose IP a younger pod has; it is deleted next
+	gone       []fault.Pod // given pods that were deleted, whose names come back
 }
 
 func newGenerator(p *fault.Plan, s shape, objects fault.Given) *generator {
@@ -51,6 +52,7 @@ func newGenerator(p *fault.Plan, s shape, objects fault.Given) *generator {
 	for i := range 3 {
 		g.spareNodes = append(g.spareNodes, fmt.Sprintf("extra%d", i))
 	}
+	g.pods = objects.Running(p.Options.EndpointSlices)
 	for i := 0; len(g.freeIPs) < s.ips(); i++ {
 		ip := fmt.Sprintf("10.%d.%d.%d", i/(250*256), i/250%256, i%250+1)
 		if !objects.IPs[ip] {
@@ -97,6 +99,21 @@ func (g *generator) newPod(in intent) *fault.Pod {
 		App:       appName(in.app % g.shape.apps),
 		Node:      g.nodes[in.node%len(g.nodes)],
 	}
+	g.name(&pod, in)
+	pod.IP = g.takeIP(in)
+	g.pods = append(g.pods, pod)
+	return &pod
+}
+
+// name gives a pod the name of a given one that was deleted, one time in two: it comes back,
+// perhaps on another node and with another identity. Else it is of the app's names.
+func (g *generator) name(pod *fault.Pod, in intent) {
+	if n := len(g.gone); n > 0 && in.pick%2 == 0 {
+		i := in.pick / 2 % n
+		pod.Namespace, pod.Name = g.gone[i].Namespace, g.gone[i].Name
+		g.gone = slices.Delete(g.gone, i, i+1)
+		return
+	}
 	pod.Name = fmt.Sprintf("%s-x%d", pod.App, g.made)
 	for i := range podsPerApp {
 		if name := fmt.Sprintf("%s-%d", pod.App, i); !g.exists(pod.Namespace, name) {
@@ -104,9 +121,6 @@ func (g *generator) newPod(in intent) *fault.Pod {
 			break
 		}
 	}
-	pod.IP = g.takeIP(in)
-	g.pods = append(g.pods, pod)
-	return &pod
 }
 
 // otherApp returns an app that is not the given one.
@@ -126,7 +140,7 @@ func (g *generator) exists(namespace, name string) bool {
 // time in eight, during the ops, it is the IP of a pod that still lives and is
 // deleted by the next op: the order in which a cluster shows a fast reuse.
 func (g *generator) takeIP(in intent) string {
-	if in.ip%8 == 0 && len(g.plan.Ops) > 0 && len(g.pods) > g.shape.fewestPods() {
+	if in.ip%8 == 0 && len(g.plan.Ops) > 0 && len(g.pods) > g.shape.fewestPods() && g.pods[in.pick%len(g.pods)].IP != "" {
 		g.replaced = new(g.pods[in.pick%len(g.pods)])
 		return g.replaced.IP
 	}
@@ -150,7 +164,10 @@ func (g *generator) forget(pod fault.Pod) {
 	if g.replaced != nil && g.replaced.Namespace == pod.Namespace && g.replaced.Name == pod.Name {
 		g.replaced = nil
 	}
-	if !slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.IP == pod.IP }) {
+	if g.given.Pods[pod.Namespace+"/"+pod.Name] {
+		g.gone = append(g.gone, pod)
+	}
+	if pod.IP != "" && !slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.IP == pod.IP }) {
 		g.freeIPs = append(g.freeIPs, pod.IP)
 	}
 }

@@ -47,6 +47,7 @@ func TestVaryWithObjects(t *testing.T) {
 		json.RawMessage(`{"kind":"CiliumNode","metadata":{"name":"worker-1"}}`),
 		json.RawMessage(`{"kind":"Namespace","metadata":{"name":"shop"}}`),
 		json.RawMessage(`{"kind":"Pod","metadata":{"name":"web","namespace":"shop"},"status":{"podIP":"10.0.0.1"}}`),
+		json.RawMessage(`{"kind":"CiliumEndpoint","metadata":{"name":"web","namespace":"shop"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.1"}]}}}`),
 	}
 	plan, err := Plan(3, Config{Objects: objects})
 	require.NoError(t, err)

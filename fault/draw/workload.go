@@ -17,6 +17,7 @@ import (
 // Names and IPs come from small pools so that each is used again soon: identities
 // and IPs that come back with another meaning are where agents go wrong.
 func drawWorkload(from source, p *fault.Plan, s shape, objects fault.Given) {
+	s.pods = max(s.pods, len(objects.Running(p.Options.EndpointSlices)))
 	g := newGenerator(p, s, objects)
 	if len(objects.Pods) == 0 {
 		for _, intent := range intents(from, "pods", s.pods) {

@@ -29,6 +29,7 @@ type cluster struct {
 	nextSlice  int
 	nodes      map[string]node
 	nextNode   int
+	taken      map[string]bool // addresses of what was given
 }
 
 type podKey struct{ namespace, name string }
@@ -91,11 +92,15 @@ func newCluster(p *fault.Plan) *cluster {
 
 // newNode makes a node with addresses of its own.
 func (c *cluster) newNode(name string) node {
-	i := c.nextNode
-	c.nextNode++
-	n := node{name, fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)}
-	c.nodes[name] = n
-	return n
+	for {
+		i := c.nextNode
+		c.nextNode++
+		n := node{name, fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)}
+		if !c.taken[n.internalIP] && !c.taken[n.ciliumIP] {
+			c.nodes[name] = n
+			return n
+		}
+	}
 }
 
 // labelsOf returns the labels that make the identity of an app in a namespace, as

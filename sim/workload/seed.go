@@ -29,6 +29,13 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			return fmt.Errorf("objects[%d]: %w", i, err)
 		}
 	}
+	if len(p.Objects) > 0 {
+		given, err := fault.Survey(p.Objects, p.Options.ClusterID)
+		if err != nil {
+			return err
+		}
+		c.taken = given.IPs
+	}
 	var made []runtime.Object
 	if len(c.nodes) == 0 {
 		for i := range p.Topology.Nodes {

@@ -234,6 +234,43 @@ func TestOperatorsAndObjectsExcludeEachOther(t *testing.T) {
 	require.EqualError(t, p.Validate(), "topology.operators: operators and objects exclude each other: an operator would make the given slices anew from the Pods")
 }
 
+// Ops act on given pods of which agents hear, and only in an order that is possible.
+func TestOpsOnGivenPods(t *testing.T) {
+	endpoint := `{"kind":"CiliumEndpoint","metadata":{"name":"web","namespace":"shop"},"status":{"networking":{"addressing":[{"ipv4":"10.0.0.1"}]}}}`
+	slice := `{"kind":"CiliumEndpointSlice","metadata":{"name":"ces"},"namespace":"shop","endpoints":[{"name":"web","networking":{"addressing":[{"ipv4":"10.0.0.1"}]}}]}`
+	pod := `{"kind":"Pod","metadata":{"name":"web","namespace":"shop"}}`
+	web := &Pod{Namespace: "shop", Name: "web"}
+	remove, relabel := Op{Op: PodDelete, Pod: web}, Op{Op: PodRelabel, Pod: &Pod{Namespace: "shop", Name: "web", App: "db"}}
+	create := Op{Op: PodCreate, Pod: &Pod{Namespace: "shop", Name: "web", App: "db", Node: "n0", IP: "10.0.0.2"}}
+	for _, c := range []struct {
+		objects []string
+		slices  bool
+		ops     []Op
+		want    string
+	}{
+		{[]string{pod, endpoint}, false, []Op{relabel, remove, create, relabel, remove, create}, ""},
+		{[]string{pod, slice}, true, []Op{relabel, remove, create, relabel, remove, create}, ""},
+		{[]string{endpoint}, false, []Op{create}, "ops[0].pod.name: the pod shop/web is among the objects given"},
+		{[]string{endpoint}, false, []Op{remove, remove}, "ops[1].pod.name: the pod shop/web does not exist at that time"},
+		{[]string{endpoint}, false, []Op{remove, create, create}, "ops[2].pod.name: the pod shop/web exists already at that time"},
+		{[]string{pod}, false, []Op{remove}, "ops[0].pod.name: the pod shop/web is among the objects given, but has no endpoint of which agents hear: the workload leaves it alone"},
+		{[]string{pod, slice}, false, []Op{remove}, "ops[0].pod.name: the pod shop/web is among the objects given, but has no endpoint of which agents hear: the workload leaves it alone"},
+		{[]string{pod, endpoint}, true, []Op{create}, "ops[0].pod.name: the pod shop/web is among the objects given"},
+	} {
+		p, err := Read("small", []byte(small))
+		require.NoError(t, err)
+		for _, o := range c.objects {
+			p.Objects = append(p.Objects, json.RawMessage(o))
+		}
+		p.Pods, p.Ops, p.Options.EndpointSlices = nil, c.ops, c.slices
+		if c.want == "" {
+			require.NoError(t, p.Validate())
+		} else {
+			require.EqualError(t, p.Validate(), c.want)
+		}
+	}
+}
+
 func TestGivenNodesStandForThoseOfTheTopology(t *testing.T) {
 	p, err := Read("small", []byte(small))
 	require.NoError(t, err)

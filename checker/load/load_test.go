@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 
@@ -135,6 +136,13 @@ func TestLeaks(t *testing.T) {
 			"2 goroutines started by a/b.Run outlived their processes", "1 goroutine started by a/c.Run outlived their processes"}},
 		{Name: "nobody counted", History: run, Outcome: property.Unknown, Says: []string{"the goroutines that were left when every process had stopped were not counted"}},
 	})
+}
+
+// What is counted long after the run was left at its end.
+func TestLeaksAreOfTheRunsEnd(t *testing.T) {
+	result := propertytest.Judge(t, Leaks, "9 world phase - end value=settled\n1809 world left - a/b.Run rev=2\n1809 world left - - rev=2\n")
+	require.Len(t, result.Violations, 1)
+	require.Equal(t, 9*time.Second, result.Violations[0].At)
 }
 
 // Since the form 3 of histories the workload's host has a client for each node, and one

@@ -50,7 +50,7 @@ func (k *check) run(ctx context.Context, c *console) (int, error) {
 	if k.verdict != "" && len(k.files) != 1 {
 		return 0, usageErrorf("-verdict FILE takes the verdict of one history, and there are %d", len(k.files))
 	}
-	if err := checkTarget("verdict", k.verdict, false); err != nil {
+	if err := checkOutputs(k.files, output{"verdict", k.verdict, verdictForm, false}); err != nil {
 		return 0, err
 	}
 	return c.eachFile(ctx, k.files, func(file string) (int, error) {

@@ -16,7 +16,6 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/compare"
 	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -109,7 +108,9 @@ func (c *comparison) check() error {
 	case c.around < 0 || c.workers < 1 || c.shrink < 0:
 		return usageErrorf("-around and -shrink are not negative, and -workers is at least 1")
 	}
-	return cmp.Or((&sourceFlags{familyFlags: c.familyFlags, limits: c.limits}).check(true), checkTarget("o", c.out, true), checkTarget("junit", c.junit, false), checkTarget("markdown", c.markdown, false))
+	return cmp.Or((&sourceFlags{familyFlags: c.familyFlags, limits: c.limits}).check(true), checkOutputs(
+		append([]string{c.plan, c.branch, c.baseline}, c.objects...),
+		output{"o", c.out, planForm, true}, output{"junit", c.junit, xmlForm, false}, output{"markdown", c.markdown, markdownForm, false}))
 }
 
 // run runs the same seeds with two Ciliums.
@@ -279,8 +280,10 @@ func (c *comparison) writePlans(r *compare.Report) error {
 		if d.Plan == nil || d.Outcome == compare.Changed {
 			continue
 		}
-		d.File = filepath.Join(c.out, fmt.Sprintf("%s-%d.json", d.Outcome, i+1))
-		if err := files.Write(d.File, d.Plan.Encode()); err != nil {
+		for n := i + 1; d.File == "" || sameFile(d.File, c.plan); n++ { // the plan that is compared stays
+			d.File = filepath.Join(c.out, fmt.Sprintf("%s-%d.json", d.Outcome, n))
+		}
+		if err := writeForm("o", d.File, planForm, d.Plan.Encode()); err != nil {
 			return err
 		}
 	}

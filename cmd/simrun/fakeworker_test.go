@@ -86,11 +86,11 @@ func fakeWorker() {
 		writeFakeHistory(plan)
 	}
 	if slices.Contains(os.Args[1:], det.LogFlag) {
-		fmt.Fprintln(os.Stderr, det.LogFlag)
+		fmt.Fprintf(os.Stderr, "0.000001s\t%s\n", det.LogFlag)
 	}
 	for flag, file := range map[string]string{det.CPUProfileFlag: det.CPUProfileFile, det.MemProfileFlag: det.MemProfileFile} {
 		if slices.Contains(os.Args[1:], flag) {
-			must(os.WriteFile(file, []byte(flag), 0o666))
+			must(os.WriteFile(file, []byte("\x1f\x8b"+flag), 0o666)) // as gzip begins
 		}
 	}
 	status.Done = true

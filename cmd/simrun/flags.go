@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +13,6 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
@@ -210,84 +206,6 @@ func (f *seedFlag) Set(value string) (err error) {
 		return errors.New("want a whole number from 0 to 18446744073709551615")
 	}
 	f.given = true
-	return nil
-}
-
-// checkTarget says before a run why its output could not be written to path, if
-// it is not empty: as a file, or as a directory that is made if it is missing.
-func checkTarget(flagName, path string, directory bool) error {
-	if path == "" {
-		return nil
-	}
-	info, err := os.Stat(path)
-	dir := path
-	switch {
-	case directory && err == nil && !info.IsDir():
-		return usageErrorf("-%s %s: this must be a directory, and it is a file", flagName, path)
-	case directory:
-		if err := os.MkdirAll(path, 0o777); err != nil {
-			return usageErrorf("-%s %s: cannot make the directory: %w", flagName, path, files.Plain(err))
-		}
-	case err == nil && info.IsDir():
-		return usageErrorf("-%s %s: this is a directory; give the name of a file", flagName, path)
-	case err == nil && !info.Mode().IsRegular():
-		return nil // a pipe or a terminal
-	case err != nil:
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return usageErrorf("-%s %s: there is no directory %s", flagName, path, filepath.Dir(path))
-		}
-	}
-	if !directory {
-		dir = filepath.Dir(path)
-	}
-	if err := files.TryDir(dir); err != nil {
-		return usageErrorf("-%s %s: nothing can be written in the directory %s: %w", flagName, path, dir, err)
-	}
-	return nil
-}
-
-// target is [checkTarget], and refuses a file that the run is made of.
-func (s *simulate) target(flagName, path string, directory bool) error {
-	if err := checkTarget(flagName, path, directory); err != nil {
-		return err
-	}
-	target, err := os.Stat(path)
-	if err != nil || !target.Mode().IsRegular() {
-		return nil // nothing is overwritten
-	}
-	for _, input := range append([]string{s.plan, s.worker.path}, s.objects...) {
-		if info, err := os.Stat(input); err == nil && os.SameFile(target, info) {
-			return usageErrorf("-%s %s: this file is an input of the run, and would be overwritten", flagName, path)
-		}
-	}
-	return nil
-}
-
-// A logFile is where the log of a run goes. What cannot be written ends the run: the worker
-// would see a broken pipe, which looks like a crash of its own.
-type logFile struct {
-	*os.File
-	stop   context.CancelFunc // of the run
-	failed error              // the first time
-}
-
-func (f *logFile) Write(b []byte) (int, error) {
-	if f.failed == nil {
-		if _, f.failed = f.File.Write(b); f.failed != nil {
-			f.stop()
-		}
-	}
-	return len(b), nil
-}
-
-// writeTarget writes what a flag asks for, if it does.
-func writeTarget(flagName, path string, data []byte) error {
-	if path == "" {
-		return nil
-	}
-	if err := files.Write(path, data); err != nil {
-		return usageErrorf("-%s %s: cannot write it: %w", flagName, path, files.Plain(err))
-	}
 	return nil
 }
 

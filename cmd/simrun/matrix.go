@@ -103,7 +103,7 @@ func (m *compareModes) check() error {
 	if m.dir == "" {
 		return usageErrorf("-o needs the name of a directory")
 	}
-	return cmp.Or(m.worker.check(), m.limits.check(), checkTarget("o", m.dir, true), checkTarget("markdown", m.markdown, false))
+	return cmp.Or(m.worker.check(), m.limits.check(), checkOutputs([]string{m.worker.path}, output{"o", m.dir, "", true}, output{"markdown", m.markdown, markdownForm, false}))
 }
 
 func (m *compareModes) run(ctx context.Context, c *console) (int, error) {

@@ -76,7 +76,8 @@ func (f *abstract) check() error {
 	case f.memory < 1:
 		return usageErrorf("-memory %d: want MiB, at least 1", f.memory)
 	}
-	return cmp.Or(f.worker.check(), checkTarget("plan", f.plan, false), checkTarget("o", f.out, f.real))
+	return cmp.Or(f.worker.check(), checkOutputs([]string{f.worker.path},
+		output{"plan", f.plan, planForm, false}, output{"o", f.out, traceForm, f.real}))
 }
 
 func (f *abstract) run(ctx context.Context, c *console) (int, error) {

@@ -84,7 +84,7 @@ func (h *hunt) run(ctx context.Context, c *console) (int, error) {
 		if trial != nil {
 			status = max(status, plantedStatus(trial))
 			if trial.Caught {
-				err = errors.Join(err, writeTarget("o", h.file(bug.Bug), trial.Smallest().Encode()))
+				err = errors.Join(err, writeForm("o", h.file(bug.Bug), planForm, trial.Smallest().Encode()))
 			}
 			err = errors.Join(err, table.Add(trial))
 		}

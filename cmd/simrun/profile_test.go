@@ -12,7 +12,7 @@ func TestProfiles(t *testing.T) {
 	status, _, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-cpuprofile", "c", "-memprofile", "m")
 	require.Empty(t, stderr)
 	require.Equal(t, statusHold, status)
-	for file, content := range map[string]string{"c": "-cpuprofile", "m": "-memprofile"} {
+	for file, content := range map[string]string{"c": "\x1f\x8b-cpuprofile", "m": "\x1f\x8b-memprofile"} {
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.Equal(t, content, string(b), "what the fake worker writes")
@@ -24,7 +24,7 @@ func TestProfiles(t *testing.T) {
 	require.Equal(t, statusHold, status)
 	log, err := os.ReadFile("l")
 	require.NoError(t, err)
-	require.Equal(t, "-log\n", string(log), "what the fake worker logs where it is asked to")
+	require.Equal(t, "0.000001s\t-log\n", string(log), "what the fake worker logs where it is asked to")
 	for _, flag := range []string{"-cpuprofile", "-memprofile", "-log"} {
 		status, _, stderr := simrun(t, "-seeds", "7-8", "-worker", "WORKER", flag, "f")
 		require.Equal(t, statusUsage, status)
@@ -47,7 +47,7 @@ func TestInputsAreNotOverwritten(t *testing.T) {
 		for _, input := range [][]string{{"-plan", "link.json"}, {"-seed", "7", "-objects", "link.json"}} {
 			status, _, stderr := simrun(t, append([]string{"-worker", "WORKER", flag, "p.json"}, input...)...)
 			require.Equal(t, statusUsage, status)
-			require.Equal(t, "simrun: "+flag+" p.json: this file is an input of the run, and would be overwritten\n", stderr)
+			require.Equal(t, "simrun: "+flag+" p.json: this file is an input of the run, and would be overwritten; give another name\n", stderr)
 		}
 	}
 	after, err := os.ReadFile("p.json")

@@ -69,7 +69,7 @@ func (s *shrinkPlan) run(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	s.out = cmp.Or(s.out, fmt.Sprintf("shrunk-seed-%d.json", plan.Seed))
-	if err := checkTarget("o", s.out, false); err != nil {
+	if err := checkOutputs(s.inputs(), output{"o", s.out, planForm, false}); err != nil {
 		return 0, err
 	}
 	runner, err := c.simulator(ctx, s.worker, s.limits)

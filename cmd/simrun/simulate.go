@@ -113,6 +113,9 @@ func (s *sourceFlags) check(seeds bool) error {
 	return cmp.Or(s.worker.check(), s.limits.check())
 }
 
+// inputs are the files that a run is made of.
+func (s *sourceFlags) inputs() []string { return append([]string{s.plan, s.worker.path}, s.objects...) }
+
 // read draws or reads the plan that the flags name.
 func (s *sourceFlags) read(c *console) (name string, plan *fault.Plan, err error) {
 	if s.plan != "" {
@@ -181,11 +184,12 @@ func (s *simulate) check() error {
 	}
 	return cmp.Or(
 		s.sourceFlags.check(s.seeds.given),
-		s.target("write-plan", s.writePlan, s.seeds.given),
-		s.target("write-history", s.writeHistory, s.seeds.given),
-		s.target("cpuprofile", s.cpuProfile, false),
-		s.target("memprofile", s.memProfile, false),
-		s.target("log", s.log, false),
+		checkOutputs(s.inputs(),
+			output{"write-plan", s.writePlan, planForm, s.seeds.given},
+			output{"write-history", s.writeHistory, historyForm, s.seeds.given},
+			output{"cpuprofile", s.cpuProfile, profileForm, false},
+			output{"memprofile", s.memProfile, profileForm, false},
+			output{"log", s.log, logForm, false}),
 	)
 }
 
@@ -483,8 +487,8 @@ func (s *simulate) write(seed uint64, plan *fault.Plan, history []byte) error {
 		}
 		return filepath.Join(dir, fmt.Sprintf(form, seed))
 	}
-	return cmp.Or(writeTarget("write-plan", in(s.writePlan, "seed-%d.json"), plan.Encode()),
-		writeTarget("write-history", in(s.writeHistory, "seed-%d.history"), history))
+	return cmp.Or(writeForm("write-plan", in(s.writePlan, "seed-%d.json"), planForm, plan.Encode()),
+		writeForm("write-history", in(s.writeHistory, "seed-%d.history"), historyForm, history))
 }
 
 func (s *simulate) writeSummary(c *console, summary *report.Summary) error {

@@ -132,7 +132,7 @@ func (b *buildWorker) run(ctx context.Context, c *console) (int, error) {
 	if b.out == "" {
 		return 0, usageErrorf("build-worker needs -o FILE, the file to write")
 	}
-	if err := cmp.Or((&workerFlags{runtime: b.runtime}).check(), checkTarget("o", b.out, false)); err != nil {
+	if err := cmp.Or((&workerFlags{runtime: b.runtime}).check(), checkOutputs(nil, output{"o", b.out, programForm, false})); err != nil {
 		return 0, err
 	}
 	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Cilium: b.cilium, Progress: c.progress.log}

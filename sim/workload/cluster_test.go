@@ -107,6 +107,18 @@ func TestAdoptedSliceKeepsWhatItHas(t *testing.T) {
 	require.Equal(t, "http", e.NamedPorts[0].Name)
 }
 
+// A node that is made keeps away from the addresses of what was given.
+func TestAddressesOfGivenNodes(t *testing.T) {
+	p := plan()
+	p.Objects = []json.RawMessage{
+		json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumNode","metadata":{"name":"worker"},"spec":{"addresses":[{"type":"InternalIP","ip":"192.168.0.1"},{"type":"CiliumInternalIP","ip":"10.128.1.1"}]}}`),
+		json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"ns"},"status":{"hostIP":"192.168.0.3","podIP":"10.0.0.9"}}`),
+	}
+	c, _ := seeded(t, p)
+	require.Equal(t, "192.168.0.4", c.newNode("extra0").internalIP)
+	require.Equal(t, "192.168.0.5", c.newNode("extra1").internalIP)
+}
+
 func TestAdoptedEndpointKeepsWhatItHas(t *testing.T) {
 	p := plan()
 	p.Options.EndpointSlices = false

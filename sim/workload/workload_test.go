@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
@@ -67,6 +69,58 @@ func TestOperationsOfOtherPodsDoNotWait(t *testing.T) {
 			"pod-create ns/p2 planned=2s end=7s waited=",
 		}, w.said())
 	})
+}
+
+// A given pod gets another identity, goes, and comes back elsewhere under its name.
+func TestGivenPods(t *testing.T) {
+	for name, object := range map[string]string{
+		"endpoint": `{"apiVersion":"cilium.io/v2","kind":"CiliumEndpoint","metadata":{"name":"given","namespace":"ns"},"status":{"id":7,"identity":{"id":65800},"networking":{"addressing":[{"ipv4":"10.0.0.9"}],"node":"172.16.0.1"}}}`,
+		"slice":    `{"apiVersion":"cilium.io/v2alpha1","kind":"CiliumEndpointSlice","metadata":{"name":"ces-1"},"namespace":"ns","endpoints":[{"name":"given","id":65800,"networking":{"addressing":[{"ipv4":"10.0.0.9"}],"node":"172.16.0.1"}}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := alone(op(0, fault.PodRelabel, fault.Pod{Namespace: "ns", Name: "given", App: "db"}),
+				remove(10*time.Second, "given"), create(20*time.Second, "given", "web", "10.0.0.9"))
+			p.Options.EndpointSlices = name == "slice"
+			p.Objects = []json.RawMessage{
+				json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"ns"}}`),
+				json.RawMessage(`{"apiVersion":"cilium.io/v2","kind":"CiliumIdentity","metadata":{"name":"65800"},"security-labels":{"k8s:app":"x"}}`),
+				json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"given","namespace":"ns"},"status":{"podIP":"10.0.0.9"}}`),
+				json.RawMessage(object),
+			}
+			simulate(t, p, func(w *world) {
+				simtest.Pass(5 * time.Second)
+				require.NotEqual(t, 65800, w.identityOf("given"))
+				simtest.Pass(10 * time.Second)
+				require.Zero(t, w.identityOf("given"))
+				require.Nil(t, w.Store.Get("Pod", "ns", "given"))
+				require.Nil(t, w.Store.Get("CiliumIdentity", "", "65800"), "no pod has had it for a while")
+				simtest.Pass(10 * time.Second)
+				require.NotZero(t, w.identityOf("given"))
+				require.NotNil(t, w.Store.Get("Pod", "ns", "given"))
+				require.NoError(t, w.err)
+			})
+		})
+	}
+}
+
+// identityOf returns that of a pod as agents hear of it, or zero.
+func (w *world) identityOf(name string) int {
+	w.T.Helper()
+	if o := w.Store.Get("CiliumEndpoint", "ns", name); o != nil {
+		var e v2.CiliumEndpoint
+		require.NoError(w.T, o.Decode(&e))
+		return int(e.Status.Identity.ID)
+	}
+	for _, o := range w.Store.List("CiliumEndpointSlice") {
+		var s v2alpha1.CiliumEndpointSlice
+		require.NoError(w.T, o.Decode(&s))
+		for _, e := range s.Endpoints {
+			if e.Name == name {
+				return int(e.IdentityID)
+			}
+		}
+	}
+	return 0
 }
 
 func TestOperationsOfOnePodComeOneAfterTheOther(t *testing.T) {

@@ -162,7 +162,7 @@ func writeFakeHistory(plan *fault.Plan) {
 	if plan.Seed >= seedsOfRestarts && hasFault(plan, fault.WriterRestart) || plan.Seed == seedCatches && (plantedWorker() || len(plan.Pods)+len(plan.Objects) == 0) {
 		seen = "ghost"
 	}
-	records, err := history.Parse(strings.ReplaceAll(text, "SEEN", seen))
+	records, err := history.Parse(strings.ReplaceAll(withAnother(text), "SEEN", seen))
 	must(err)
 	f, err := os.Create(det.HistoryFile)
 	must(err)
@@ -174,6 +174,19 @@ func writeFakeHistory(plan *fault.Plan) {
 	_, err = w.Close()
 	must(err)
 	must(f.Close())
+}
+
+// withAnother adds an agent a1, which lives through what a0 does and always sees what is.
+func withAnother(text string) string {
+	another := strings.NewReplacer("a0", "a1", " id=2", " id=3", "SEEN", "web")
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(line)
+		if strings.Contains(line, "a0") {
+			b.WriteString(another.Replace(line))
+		}
+	}
+	return b.String()
 }
 
 // plantedName is the file of a fake worker that has a bug.

@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"history":    {"history", "model/disturb", "model/schema"},
 	"checker":    {"checker", "history", "model/disturb", "model/spec", "model/mode", "model/schema", "internal/text"},
 	"report":     {"report", "checker", "history", "fault", "model", "internal/strictjson", "internal/text"},
-	"sim/det":    {"sim/det", "internal/files"},
+	"sim/det":    {"sim/det", "internal/files", "internal/text"},
 
 	"internal/files":          {},
 	"internal/stream":         {},

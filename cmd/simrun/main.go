@@ -120,8 +120,9 @@ func (c *console) fail(err error) int {
 		usage    *usageError
 		mismatch *det.Mismatch
 		large    *drive.TooLarge
+		cilium   *det.BadCilium
 	)
-	if errors.As(err, &usage) || errors.As(err, &mismatch) || errors.As(err, &large) {
+	if errors.As(err, &usage) || errors.As(err, &cilium) || errors.As(err, &mismatch) || errors.As(err, &large) {
 		return statusUsage
 	}
 	return statusHarness

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +49,7 @@ func TestSeedThatHolds(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Contains(t, stdout, "seed 7\n  mode      clustermesh")
 	require.Regexp(t, `(?m)^  topology  \d kube-apiservers?, \d replicas?, \d agents, \d+ nodes`, stdout)
-	require.Regexp(t, `(?m)^holds +15 of 15 properties of the control plane; 5 of 5 guarantees of the servers `, stdout)
+	require.Regexp(t, `(?m)^holds +16 of 16 properties of the control plane; 5 of 5 guarantees of the servers `, stdout)
 	require.Regexp(t, `(?m)^of +go1\.[0-9.]+, worker /\S+ \([0-9a-f]{16}\)$`, stdout)
 	require.Regexp(t, `(?m)^run         400.000s of virtual time in [0-9.]+s of wall time, [0-9,]+ times as fast; then 1800.000s of shutdown, after which leftover goroutines are counted; 44 events; [0-9]+ MiB; checked in`, stdout)
 	require.Regexp(t, `(?m)^trace       sha256 [0-9a-f]{64}$`, stdout)
@@ -289,51 +287,6 @@ func TestVerify(t *testing.T) {
 	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedCrashes), "-worker", "WORKER")
 	require.Equal(t, statusHarness, status)
 	require.Contains(t, stdout, "seed 102 gave no history (crash)")
-}
-
-// TestInterrupt starts the command as a process of its own and interrupts it in
-// the middle of a run: it says so, leaves nothing behind and kills its worker.
-func TestInterrupt(t *testing.T) {
-	for name, args := range map[string][]string{
-		"one":  {"-seed", fmt.Sprint(seedSlow)},
-		"many": {"-seeds", fmt.Sprintf("%d-%d", seedSlow, seedSlow)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			scene(t)
-			binary, err := os.Executable()
-			require.NoError(t, err)
-			cmd := exec.Command(binary)
-			cmd.Args = append(append([]string{"simrun"}, args...), "-worker", binary)
-			var stdout, stderr bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			require.NoError(t, cmd.Start())
-			require.Eventually(t, func() bool { return len(leftovers(t, seedSlow)) > 0 }, 10*time.Second, 10*time.Millisecond, "the worker never started")
-			require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-			require.Error(t, cmd.Wait())
-			require.Equal(t, statusInterrupted, cmd.ProcessState.ExitCode())
-			require.Equal(t, "simrun: interrupted\n", stderr.String())
-			if name == "many" {
-				require.Contains(t, stdout.String(), "seeds     0 of 1: 0 pass, 0 fail, 0 unknown, 0 without a history\nnote      stopped before all seeds were run: none is done; to go on: go run ./cmd/simrun -seeds ")
-			}
-			require.Empty(t, leftovers(t, seedSlow), "temporary data is left behind")
-		})
-	}
-}
-
-// leftovers are the directories in which workers run, or ran, plans of a seed.
-// Other programs may run other seeds at the same time.
-func leftovers(t *testing.T, seed int) (dirs []string) {
-	t.Helper()
-	for _, base := range []string{"/dev/shm", os.TempDir()} {
-		plans, err := filepath.Glob(filepath.Join(base, "meshcheck-run-*", det.PlanFile))
-		require.NoError(t, err)
-		for _, plan := range plans {
-			if text, err := os.ReadFile(plan); err == nil && bytes.Contains(text, fmt.Appendf(nil, `"seed":%d,`, seed)) {
-				dirs = append(dirs, filepath.Dir(plan))
-			}
-		}
-	}
-	return dirs
 }
 
 func TestObjects(t *testing.T) {

@@ -271,6 +271,9 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
+	if os.Getenv("GOTMPDIR") == "" {
+		b.env = append(b.env, "GOTMPDIR="+tmp) // what a killed build leaves goes with the rest of it
+	}
 	made := filepath.Join(tmp, "worker")
 	if err := b.runBuild(ctx, append(args, "-o", made, "./sim/worker"), total); err != nil {
 		return "", err
@@ -473,11 +476,10 @@ func (b *builder) runBuild(ctx context.Context, args []string, total int) error 
 		b.cfg.Progress(fmt.Sprintf("building the worker: at most %d packages, compiled %d: %s", total, n, line))
 	}
 	if err := cmd.Wait(); err != nil {
-		err = fmt.Errorf("building the worker failed: %w\n%s", err, bytes.TrimSpace(complaints.Bytes()))
 		if b.cfg.Cilium != "" && ctx.Err() == nil {
-			return &BadCilium{err}
+			return b.badCilium(err, complaints.String())
 		}
-		return err
+		return fmt.Errorf("building the worker failed: %w\n%s", err, bytes.TrimSpace(complaints.Bytes()))
 	}
 	return nil
 }

@@ -11,8 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 const ciliumPath = "github.com/cilium/cilium"
@@ -72,6 +75,30 @@ func (b *builder) getCilium(ctx context.Context, modfile string) error {
 		return &BadCilium{fmt.Errorf("the go command has no Cilium %s: %s", b.cfg.Cilium, strings.TrimSpace(lines[len(lines)-1]))}
 	}
 	return err
+}
+
+// complaint is a line of the go command or its compiler that names a place and what is wrong there.
+var complaint = regexp.MustCompile(`^\S+\.go:[0-9]+(:[0-9]+)?: .`)
+
+// badCilium is the error of a Cilium that does not compile. Of a directory, which its user
+// can mend, it has all that the compiler says; of a version it names the first thing that
+// meshcheck lacks there.
+func (b *builder) badCilium(err error, said string) error {
+	if filepath.IsAbs(b.cfg.Cilium) {
+		return &BadCilium{fmt.Errorf("building the worker failed: %w\n%s", err, strings.TrimSpace(said))}
+	}
+	var all []string
+	for line := range strings.Lines(said) {
+		// What imports a package that does not compile cannot either.
+		if line = strings.TrimSpace(line); complaint.MatchString(line) && !strings.Contains(line, "could not import") {
+			all = append(all, strings.ReplaceAll(line, b.modcache+string(filepath.Separator), ""))
+		}
+	}
+	if len(all) == 0 {
+		all = []string{strings.TrimSpace(said)}
+	}
+	return &BadCilium{fmt.Errorf("Cilium %s does not build with this meshcheck, which is made for that of its go.mod and the releases next to it: %s%s",
+		b.cfg.Cilium, all[0], text.AndMore(len(all)-1))}
 }
 
 // notCompiled are the names of directories that nothing is compiled from.

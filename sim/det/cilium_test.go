@@ -2,8 +2,10 @@ package det
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,6 +40,26 @@ func TestHashOfADirectory(t *testing.T) {
 		require.NoError(t, (&builder{cfg: BuildConfig{Cilium: "v1.20.1"}}).hashOutside(&w))
 		return w.String()
 	}())
+}
+
+// Of a version that does not build one sentence names what is missing; of a directory its
+// user wants all of it.
+func TestACiliumThatDoesNotBuild(t *testing.T) {
+	const said = `# github.com/cilium/cilium/pkg/hive
+/mod/github.com/cilium/cilium@v1.19.5/pkg/hive/hive.go:80:28: cannot use lc as job.groupOpt value
+	have A
+	want B
+sim/truth/etcd.go:5:2: could not import net (open : no such file or directory)
+sim/mesh/x.go:9:2: undefined: store.New
+`
+	b := builder{modcache: "/mod", cfg: BuildConfig{Cilium: "v1.19.5"}}
+	require.EqualError(t, b.badCilium(errors.New("exit status 1"), said), "Cilium v1.19.5 does not build with this meshcheck, which is made for that of its go.mod and the releases next to it: "+
+		"github.com/cilium/cilium@v1.19.5/pkg/hive/hive.go:80:28: cannot use lc as job.groupOpt value and 1 more")
+	require.ErrorContains(t, b.badCilium(errors.New("exit status 1"), "no space left on device\n"), "go.mod and the releases next to it: no space left on device")
+	b.cfg.Cilium = "/src/cilium"
+	var bad *BadCilium
+	require.ErrorAs(t, b.badCilium(errors.New("exit status 1"), said), &bad)
+	require.EqualError(t, bad, "building the worker failed: exit status 1\n"+strings.TrimSpace(said))
 }
 
 func TestWhatIsNoCilium(t *testing.T) {

@@ -19,6 +19,7 @@ type Group struct {
 	Violations int               // of all these properties
 	First      checker.Violation // the earliest
 	Number     int               // of the first, as in Violations
+	Members    []int             // the numbers of all
 }
 
 // Numbered is a violation with its number, by which users name it.
@@ -44,12 +45,7 @@ func Groups(v checker.Verdict) []Group {
 	var all []Group
 	echoes := v.Echoes()
 	for _, violation := range Violations(v) {
-		mechanism, broken := "", ""
-		if violation.Cause != nil {
-			mechanism = violation.Cause.Name()
-		} else {
-			broken = news(v, echoes[violation.Property], violation.Property, violation.Kind)
-		}
+		mechanism, broken := way(v, echoes, violation)
 		j := slices.IndexFunc(all, func(g Group) bool { return g.Mechanism == mechanism && g.Broken == broken })
 		if j < 0 {
 			j = len(all)
@@ -59,6 +55,25 @@ func Groups(v checker.Verdict) []Group {
 	}
 	slices.SortStableFunc(all, func(a, b Group) int { return cmp.Compare(a.First.At, b.First.At) })
 	return all
+}
+
+// way says how a violation came about.
+func way(v checker.Verdict, echoes map[string]string, violation Numbered) (mechanism, broken string) {
+	if violation.Cause != nil {
+		return violation.Cause.Name(), ""
+	}
+	return "", news(v, echoes[violation.Property], violation.Property, violation.Kind)
+}
+
+// Name is the mechanism's or, of news, what broke.
+func (g *Group) Name() string { return cmp.Or(g.Mechanism, g.Broken) }
+
+// Page is the page that explains it, or the pages; empty: news.
+func (g *Group) Page() string {
+	if g.News() {
+		return ""
+	}
+	return g.pages()
 }
 
 // news names what nothing explains. An echo is named as what it echoes.
@@ -74,6 +89,7 @@ func news(v checker.Verdict, ground, property, kind string) string {
 
 func (g *Group) add(v Numbered) {
 	g.Violations++
+	g.Members = append(g.Members, v.Number)
 	if !slices.Contains(g.Properties, v.Property) {
 		g.Properties = append(g.Properties, v.Property)
 	}

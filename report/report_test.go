@@ -138,10 +138,10 @@ func TestHeadlines(t *testing.T) {
 		}
 		return v
 	}
-	require.Equal(t, "pass: all 2 properties hold", headline(outcomes(checker.Pass, checker.Pass)))
-	require.Equal(t, "UNKNOWN: nothing was judged", headline(outcomes()))
-	require.Equal(t, "FAIL: 1 of 2 properties broken; no news: every violation is by a known mechanism", headline(outcomes(checker.Pass, checker.Fail)))
-	require.Equal(t, "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass", headline(outcomes(checker.Pass, checker.Unknown)))
+	require.Equal(t, "pass: all 2 properties hold", Headline(outcomes(checker.Pass, checker.Pass)))
+	require.Equal(t, "UNKNOWN: nothing was judged", Headline(outcomes()))
+	require.Equal(t, "FAIL: 1 of 2 properties broken; no news: every violation is by a known mechanism", Headline(outcomes(checker.Pass, checker.Fail)))
+	require.Equal(t, "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass", Headline(outcomes(checker.Pass, checker.Unknown)))
 }
 
 func TestNotesBeforeRelyingOnAReplay(t *testing.T) {
@@ -330,7 +330,7 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 				v.Results = append(v.Results, checker.Result{Property: o, Outcome: checker.Outcome(o), Evidence: "so"})
 			}
 		}
-		require.Equal(t, want, headline(v), outcomes)
+		require.Equal(t, want, Headline(v), outcomes)
 	}
 	var b bytes.Buffer
 	run := broken()

@@ -341,7 +341,7 @@ func (s *Summary) writeMeasures(out Output) {
 			if j == 0 {
 				fmt.Fprintf(out, "\n%s, over all runs\n", p.name)
 			}
-			out.Row("  ", "%s: %s", measureName(p.name, m), m)
+			out.Row("  ", "%s: %s", MeasureName(p.name, m), m)
 		}
 	}
 }

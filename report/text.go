@@ -42,7 +42,7 @@ func WritePlan(w io.Writer, r *Run, style Style) error {
 // style.All every property is written, with its evidence and all violations.
 func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	out := NewOutput(w, style)
-	out.Row("\nverdict     ", "%s", headline(r.Verdict))
+	out.Row("\nverdict     ", "%s", Headline(r.Verdict))
 	if style.All {
 		writeAll(out, r.Verdict)
 	} else {
@@ -177,7 +177,7 @@ func standingOut(v checker.Verdict) (lines []string) {
 	}
 	slices.SortStableFunc(longest, func(a, b measured) int { return cmp.Compare(b.Max, a.Max) })
 	for _, m := range longest[:min(len(longest), mostStandingOut)] {
-		lines = append(lines, fmt.Sprintf("%s, %s: %s", m.of, measureName(m.of, m.Measure), m.Measure))
+		lines = append(lines, fmt.Sprintf("%s, %s: %s", m.of, MeasureName(m.of, m.Measure), m.Measure))
 	}
 	return lines
 }
@@ -258,7 +258,8 @@ func writePromise(out Output, r *Run) {
 	out.Row("promise     ", "%s", strings.Join(parts, ", "))
 }
 
-func headline(v checker.Verdict) string {
+// Headline says in one line what a verdict is.
+func Headline(v checker.Verdict) string {
 	counts := map[checker.Outcome]int{}
 	unpromised, echoes := 0, len(v.Echoes())
 	for _, result := range v.Results {
@@ -343,13 +344,13 @@ func writeResult(out Output, r checker.Result, width, number int) {
 		out.Row(under, "of %s", r.Evidence)
 	}
 	for _, m := range r.Measures {
-		out.Row(under, "%s: %s", measureName(r.Property, m), m)
+		out.Row(under, "%s: %s", MeasureName(r.Property, m), m)
 	}
 }
 
-// measureName names a measure of a property, which need not be named again if the
+// MeasureName names a measure of a property, which need not be named again if the
 // measure is named after it.
-func measureName(property string, m checker.Measure) string {
+func MeasureName(property string, m checker.Measure) string {
 	switch {
 	case m.Group == "":
 		return m.Name

@@ -15,6 +15,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/page"
 )
 
 // mostBytes is the most that the file of a history or a verdict may have.
@@ -39,10 +40,12 @@ const wantHistories = "the files of histories; simrun -seed 1 -write-history FIL
 type check struct {
 	filesFlags
 	verdict string
+	html    string
 }
 
 func (k *check) flags(f *flags) {
 	f.add(&k.verdict, "verdict FILE", "write the verdict as data, of one history; docs/verdict.md describes it, and simrun report prints it")
+	f.add(&k.html, "html FILE", "write a page to look at the run in a browser, of one history; it needs no network")
 	k.filesFlags.add(f, wantHistories, "property with its evidence, and every violation")
 }
 
@@ -50,21 +53,40 @@ func (k *check) run(ctx context.Context, c *console) (int, error) {
 	if k.verdict != "" && len(k.files) != 1 {
 		return 0, usageErrorf("-verdict FILE takes the verdict of one history, and there are %d", len(k.files))
 	}
-	if err := checkOutputs(k.files, output{"verdict", k.verdict, verdictForm, false}); err != nil {
+	if k.html != "" && len(k.files) != 1 {
+		return 0, usageErrorf("-html FILE takes the page of one history, and there are %d", len(k.files))
+	}
+	if err := checkOutputs(k.files, output{"verdict", k.verdict, verdictForm, false}, output{"html", k.html, pageForm, false}); err != nil {
 		return 0, err
 	}
 	return c.eachFile(ctx, k.files, func(file string) (int, error) {
-		run, err := fromHistory(file, func(text []byte) (*report.Run, error) { return drive.Judge(text, checker.Config{}) })
+		judged, err := fromHistory(file, func(text []byte) (*drive.Judged, error) { return drive.JudgeIndexed(text, checker.Config{}) })
 		if err != nil {
 			return 0, err
 		}
+		run := judged.Run
 		run.Name = file
 		run.Explain = c.explainer(file)
 		if err := writeTarget("verdict", k.verdict, run.EncodeVerdict()); err != nil {
 			return 0, err
 		}
+		if err := writePage(k.html, judged); err != nil {
+			return 0, err
+		}
 		return k.write(c, run)
 	})
+}
+
+// writePage writes the page of a run, if a flag asks for it.
+func writePage(path string, judged *drive.Judged) error {
+	if path == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := page.Run(&b, judged.Run, judged.Index); err != nil {
+		return err
+	}
+	return writeTarget("html", path, b.Bytes())
 }
 
 // explainer returns the command lines that explain the violations of a history.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/text"
-	"github.com/meshcheck/meshcheck/model/schema"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/report/life"
 )
@@ -94,7 +94,7 @@ func (e *explain) run(ctx context.Context, c *console) (int, error) {
 		return 0, usageErrorf("-entry %w", err)
 	}
 	violations = slices.DeleteFunc(violations, func(v report.Numbered) bool {
-		of, agent, found := entryOf(v)
+		of, agent, found := life.EntryOf(v)
 		return !found || of != entry || e.agent != "" && agent != "" && agent != e.agent
 	})
 	return statusHold, e.tell(ctx, c, judged, entry, violations)
@@ -147,29 +147,10 @@ func (e *explain) list(c *console, judged *drive.Judged, violations []report.Num
 	return out.Flush()
 }
 
-// entryOf returns the entry that a violation is about, or the first of them, and the agent.
-func entryOf(v report.Numbered) (entry index.EntryKey, agent string, found bool) {
-	kind, key, agent := v.Kind, v.Key, v.Agent
-	if len(v.Differences) > 0 && key == "" {
-		d := v.Differences[0]
-		key = d.Key
-		if d.Kind != "" {
-			kind = d.Kind
-		}
-		if d.Agent != "" {
-			agent = d.Agent
-		}
-	}
-	if of, name := schema.EntryOf(key); of != nil {
-		kind, key = of.Name, name
-	}
-	return index.EntryKey{Kind: kind, Key: key}, agent, schema.KindNamed(kind) != nil && key != ""
-}
-
 // explain tells the life of the entry that a violation is about, or, if it is about none,
 // the records that prove it.
 func (e *explain) explain(ctx context.Context, c *console, judged *drive.Judged, v []report.Numbered) error {
-	entry, agent, found := entryOf(v[0])
+	entry, agent, found := life.EntryOf(v[0])
 	if e.agent == "" {
 		e.agent = agent
 	}
@@ -215,7 +196,7 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 	seen := map[string]bool{}
 	for _, v := range violations {
 		agent := e.agent
-		if _, of, _ := entryOf(v); agent == "" {
+		if _, of, _ := life.EntryOf(v); agent == "" {
 			agent = of
 		}
 		if agent == "" && len(l.Agents) > 0 {
@@ -226,7 +207,7 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 			continue
 		}
 		seen[key] = true
-		l.Explain(x, agent, instant(x, v), fmt.Sprintf("violation %d, of %s: %s", v.Number, v.Property, v.Sentence()))
+		l.Explain(x, agent, life.Instant(x, v), fmt.Sprintf("violation %d, of %s: %s", v.Number, v.Property, v.Sentence()))
 	}
 	if e.json {
 		return report.WriteLine(c.stdout, struct {
@@ -258,21 +239,6 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 		return err
 	}
 	return e.writeLog(ctx, c, judged, l, violations)
-}
-
-// instant is the record at which a violation came to be.
-func instant(x *index.Index, v report.Numbered) int {
-	at := max(0, x.By(v.At)-1)
-	last := -1
-	for _, i := range v.Records {
-		if i < len(x.Records) && x.Records[i].At == v.At {
-			last = max(last, i)
-		}
-	}
-	if last >= 0 {
-		return last
-	}
-	return at
 }
 
 // writeLog shows the log of a host, from a replay.
@@ -337,4 +303,14 @@ func (e *explain) showLog(w io.Writer, lines []life.LogLine, l *life.Life, viola
 		return err
 	}
 	return nil
+}
+
+// explainCommand keeps the history, if it is not, and explains the violation that came first.
+func (s *simulate) explainCommand(program, replay string, run *report.Run) string {
+	number := strconv.Itoa(report.Groups(run.Verdict)[0].Number)
+	if s.writeHistory != "" {
+		return commandLine(program, "explain", s.writeHistory, "-violation", number)
+	}
+	name := s.fileName(run.Plan.Seed) + ".history"
+	return commandLine(replay, "-write-history", name) + "; " + commandLine(program, "explain", name, "-violation", number)
 }

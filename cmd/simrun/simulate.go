@@ -144,6 +144,7 @@ type simulate struct {
 	seeds        seedsFlag
 	writePlan    string
 	writeHistory string
+	html         string
 	cpuProfile   string
 	memProfile   string
 	log          string
@@ -157,6 +158,7 @@ func (s *simulate) flags(f *flags) {
 	s.sourceFlags.add(f)
 	f.add(&s.writePlan, "write-plan FILE", "write the plan; with -seeds, a directory for all of them")
 	f.add(&s.writeHistory, "write-history FILE", "write the history; with -seeds, a directory for all of them")
+	f.add(&s.html, "html FILE", "write a page to look at the run in a browser, or with -seeds at all of them; it needs no network")
 	f.add(&s.cpuProfile, "cpuprofile FILE", "write where the worker's CPU went, for go tool pprof")
 	f.add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
 	f.add(&s.log, "log FILE", "write the log of the code under test, by virtual time and host; it is of one run, which may have another trace than without it: the history of such a run says what happened in it")
@@ -187,6 +189,7 @@ func (s *simulate) check() error {
 		checkOutputs(s.inputs(),
 			output{"write-plan", s.writePlan, planForm, s.seeds.given},
 			output{"write-history", s.writeHistory, historyForm, s.seeds.given},
+			output{"html", s.html, pageForm, false},
 			output{"cpuprofile", s.cpuProfile, profileForm, false},
 			output{"memprofile", s.memProfile, profileForm, false},
 			output{"log", s.log, logForm, false}),
@@ -243,6 +246,9 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	run.Logged = s.log != ""
 	if s.writeHistory != "" {
 		run.Explain = c.explainer(s.writeHistory)
+	}
+	if err := writePage(s.html, run); err != nil {
+		return 0, err
 	}
 	status := s.failOn.status(run.Verdict)
 	if s.json {
@@ -363,16 +369,6 @@ func (s *simulate) commands(program string, run *report.Run) []report.Command {
 		commands = append(commands, report.Command{Purpose: "judge again", Line: commandLine(program, "check", s.writeHistory)})
 	}
 	return commands
-}
-
-// explainCommand keeps the history, if it is not, and explains the violation that came first.
-func (s *simulate) explainCommand(program, replay string, run *report.Run) string {
-	number := strconv.Itoa(report.Groups(run.Verdict)[0].Number)
-	if s.writeHistory != "" {
-		return commandLine(program, "explain", s.writeHistory, "-violation", number)
-	}
-	name := s.fileName(run.Plan.Seed) + ".history"
-	return commandLine(replay, "-write-history", name) + "; " + commandLine(program, "explain", name, "-violation", number)
 }
 
 // oneRun are the flags that give the same run again: a log can change its trace.

@@ -26,6 +26,7 @@ const (
 	xmlForm      form = "XML"
 	markdownForm form = "Markdown"
 	traceForm    form = "a counterexample"
+	pageForm     form = "a page"
 	otherForm    form = "a file of another kind"
 )
 
@@ -103,7 +104,7 @@ func formOf(path string) form {
 		with string
 	}{
 		{historyForm, "meshcheck-history "}, {programForm, "\x7fELF"}, {programForm, "#!"}, {profileForm, "\x1f\x8b"},
-		{xmlForm, "<?xml"}, {markdownForm, "# "}, {markdownForm, "## "},
+		{xmlForm, "<?xml"}, {pageForm, "<!doctype html>"}, {markdownForm, "# "}, {markdownForm, "## "},
 	} {
 		if bytes.HasPrefix(head, []byte(begins.with)) {
 			return begins.form

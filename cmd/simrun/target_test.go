@@ -78,6 +78,7 @@ func TestOutputsReplaceTheirKind(t *testing.T) {
 		for _, line := range []string{
 			"-seed 7 -worker WORKER -write-plan p.json -write-history h -cpuprofile c -memprofile m",
 			"check h -verdict v",
+			"check h -html page.html",
 			"shrink -seed 101 -worker WORKER -o s.json -for 2s",
 			"compare -cilium " + otherWorker(t) + " -baseline WORKER -seeds 7 -junit j -markdown k",
 			"model -mode clustermesh -property monotonic -plan mp.json -o mt.json",
@@ -88,6 +89,7 @@ func TestOutputsReplaceTheirKind(t *testing.T) {
 	}
 	require.Equal(t, historyForm, formOf("h"))
 	require.Equal(t, verdictForm, formOf("v"))
+	require.Equal(t, pageForm, formOf("page.html"))
 	require.Equal(t, xmlForm, formOf("j"))
 	require.Equal(t, markdownForm, formOf("k"))
 	for _, plan := range []string{"p.json", "mp.json"} {

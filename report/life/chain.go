@@ -1,6 +1,7 @@
 package life
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/schema"
+	"github.com/meshcheck/meshcheck/report"
 )
 
 // Link is what one part of the world said of the entry at the instant of a chain.
@@ -290,3 +293,30 @@ func (c *Chain) sent(x *index.Index, now at, host string, newest index.State) st
 // Line is the line of the history's file that has a record: two lines of header come before
 // the first.
 func Line(record int) int { return record + 3 }
+
+// EntryOf returns the entry that a violation is about, or the first of them, and the agent.
+func EntryOf(v report.Numbered) (entry index.EntryKey, agent string, found bool) {
+	kind, key, agent := v.Kind, v.Key, v.Agent
+	if len(v.Differences) > 0 && key == "" {
+		d := v.Differences[0]
+		key, kind, agent = d.Key, cmp.Or(d.Kind, kind), cmp.Or(d.Agent, agent)
+	}
+	if of, name := schema.EntryOf(key); of != nil {
+		kind, key = of.Name, name
+	}
+	return index.EntryKey{Kind: kind, Key: key}, agent, schema.KindNamed(kind) != nil && key != ""
+}
+
+// Instant is the record at which a violation came to be.
+func Instant(x *index.Index, v report.Numbered) int {
+	last := -1
+	for _, i := range v.Records {
+		if i < len(x.Records) && x.Records[i].At == v.At {
+			last = max(last, i)
+		}
+	}
+	if last >= 0 {
+		return last
+	}
+	return max(0, x.By(v.At)-1)
+}

@@ -1,0 +1,383 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/performance"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/report"
+)
+
+// chromium is one browser for all tests, in which each page has a tab of its own.
+var chromium struct {
+	start sync.Once
+	ctx   context.Context // nil: there is none here
+	stop  context.CancelFunc
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if chromium.stop != nil {
+		chromium.stop()
+	}
+	os.Exit(status)
+}
+
+// tab returns a tab of a browser, or skips the test where there is none.
+func tab(t *testing.T) context.Context {
+	chromium.start.Do(func() {
+		for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+			path, err := exec.LookPath(name)
+			if err != nil {
+				continue
+			}
+			options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1440, 900))
+			if os.Geteuid() == 0 {
+				options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root with its sandbox
+			}
+			allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
+			chromium.ctx, _ = chromedp.NewContext(allocated)
+			chromium.stop = stop
+			if err := chromedp.Do(chromium.ctx); err != nil {
+				panic(err)
+			}
+			return
+		}
+	})
+	if chromium.ctx == nil {
+		t.Skip("there is no Chromium here, in which pages are tried; apt-get install chromium")
+	}
+	ctx, cancel := chromedp.NewContext(chromium.ctx)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// opened is a page in a browser.
+type opened struct {
+	t      *testing.T
+	ctx    context.Context
+	mu     sync.Mutex
+	errors []string // that the console has shown
+}
+
+func open(t *testing.T, file, hash string) *opened {
+	return openWith(t, file, hash, func(*opened) {})
+}
+
+// openWith does something before the page is opened.
+func openWith(t *testing.T, file, hash string, first func(*opened)) *opened {
+	p := &opened{t: t, ctx: tab(t)}
+	p.run()
+	messages := chromedp.Console(p.ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			p.errors = append(p.errors, m.String())
+			p.mu.Unlock()
+		}
+	}()
+	_, err := chromedp.Call(p.ctx, cdppage.BringToFront, cdp.Empty{}) // a browser draws what is in front
+	require.NoError(t, err)
+	first(p)
+	p.run(chromedp.Navigate("file://" + file + hash))
+	p.until(`document.documentElement.dataset.ready === "true"`)
+	return p
+}
+
+func (p *opened) run(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	if len(actions) == 0 {
+		ctx = p.ctx // the first one starts the tab, which lives as long as its context
+	}
+	require.NoError(p.t, chromedp.Do(ctx, actions...))
+}
+
+// until waits for a condition.
+func (p *opened) until(condition string) {
+	p.t.Helper()
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
+	require.NoError(p.t, err, condition)
+}
+
+// click clicks where an element is, as a user does.
+func (p *opened) click(selector string) {
+	p.t.Helper()
+	p.run(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (p *opened) number(expression string) float64 {
+	p.t.Helper()
+	n, err := chromedp.Run(p.ctx, chromedp.Evaluate[float64](expression))
+	require.NoError(p.t, err, expression)
+	return n
+}
+
+func (p *opened) text(expression string) string {
+	p.t.Helper()
+	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](expression))
+	require.NoError(p.t, err, expression)
+	return s
+}
+
+func (p *opened) key(keys string) {
+	p.t.Helper()
+	p.run(chromedp.KeyEvent(keys))
+}
+
+// silent holds that the console has shown no error.
+func (p *opened) silent() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Empty(p.t, p.errors)
+}
+
+// paints holds that a canvas has more than one colour.
+func (p *opened) paints(canvas string) {
+	p.t.Helper()
+	require.Greater(p.t, p.number(`(() => { const c = document.getElementById("`+canvas+`"), d = new Uint32Array(c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer); return new Set(d).size })()`), 4.0, "the canvas %s is empty", canvas)
+}
+
+func saved(t *testing.T, data []byte) string {
+	file := filepath.Join(t.TempDir(), "page.html")
+	require.NoError(t, os.WriteFile(file, data, 0o666))
+	return file
+}
+
+// pageOf returns the file of the page of a history.
+func pageOf(t *testing.T, name string, h *history.History) string {
+	x := index.New(h)
+	run := &report.Run{Name: name, Verdict: checker.Check(x, checker.Config{}), Hash: h.Hash, Records: len(h.Records)}
+	run.Plan, run.PlanErr = fault.Read("line 2", []byte(h.Plan))
+	var b bytes.Buffer
+	require.NoError(t, Run(&b, run, x))
+	return saved(t, b.Bytes())
+}
+
+func golden(t *testing.T, name string) *history.History {
+	file, err := os.Open("../../testdata/histories/" + name + ".history")
+	require.NoError(t, err)
+	defer file.Close()
+	h, err := history.Read(file)
+	require.NoError(t, err)
+	return h
+}
+
+func TestPageOfAGoodRun(t *testing.T) {
+	p := open(t, pageOf(t, "clean", golden(t, "clean")), "")
+	p.paints("lanes")
+	p.paints("overview")
+	require.Equal(t, "pass", p.text(`document.getElementById("badge").textContent`))
+	require.GreaterOrEqual(t, p.number(`page.timeline.lanes.length`), 4.0)
+	for _, tab := range []string{"life", "record", "measures", "plan", "found", "keys", "verdict"} {
+		p.click("#tab-" + tab)
+		require.NotEmpty(t, p.text(`document.getElementById("panel").textContent`), tab)
+	}
+	p.silent()
+}
+
+func TestPageOfAFailingRun(t *testing.T) {
+	file := pageOf(t, "monotonic", golden(t, "monotonic"))
+	p := open(t, file, "")
+	require.Equal(t, "fail", p.text(`document.getElementById("badge").textContent`))
+
+	// A jump lands on the violation's instant, and opens the life of its entry.
+	p.click(`.violation[data-v="1"]`)
+	p.until(`page.timeline.violation === 1 && page.tabs.open === "life"`)
+	require.Equal(t, p.number(`page.run.violations[0].at`), p.number(`page.records.at[page.timeline.selected]`))
+	require.Equal(t, 1.0, p.number(`+(page.timeline.from < page.run.violations[0].at && page.timeline.to > page.run.violations[0].at)`), "its instant is in sight")
+	require.Contains(t, p.text(`document.getElementById("panel").textContent`), "The first wrong step")
+	require.Greater(t, p.number(`document.querySelectorAll("#panel tr.step").length`), 5.0)
+	require.Contains(t, p.text(`location.hash`), "v=1")
+
+	// The same address shows the same.
+	again := open(t, file, p.text(`location.hash`))
+	again.until(`page.timeline.violation === 1`)
+	for _, shown := range []string{`page.timeline.selected`, `page.timeline.from`, `page.timeline.to`, `page.entry`} {
+		require.InDelta(t, p.number(shown), again.number(shown), 10, shown)
+	}
+	again.silent()
+
+	// An instant and a violation are enough.
+	short := open(t, file, "#t=2s&v=1")
+	require.Equal(t, 1.0, short.number(`page.timeline.violation`))
+	require.Equal(t, 1.0, short.number(`+(page.timeline.from <= 2e9 && page.timeline.to >= 2e9)`))
+	short.silent()
+	p.silent()
+}
+
+// Everything is there for those who have no mouse.
+func TestPageByKeys(t *testing.T) {
+	p := open(t, pageOf(t, "monotonic", golden(t, "monotonic")), "")
+	p.key("n")
+	p.until(`page.timeline.violation > 0`)
+	require.Contains(t, p.text(`document.getElementById("status").textContent`), "violation 1 of ")
+	selected := p.number(`page.timeline.selected`)
+	p.run(chromedp.Focus(chromedp.CSS("#scroll")), chromedp.KeyEvent(kb.ArrowLeft))
+	require.Less(t, p.number(`page.timeline.selected`), selected)
+	wide := p.number(`page.timeline.to - page.timeline.from`)
+	p.key("+")
+	require.Less(t, p.number(`page.timeline.to - page.timeline.from`), wide)
+	p.key("0")
+	require.Greater(t, p.number(`page.timeline.to - page.timeline.from`), wide)
+
+	p.key("/")
+	require.Equal(t, "search", p.text(`document.activeElement.id`))
+	p.run(chromedp.Evaluate[chromedp.Void](`document.getElementById("search").value = ""`)) // chromedp types the slash, too, which the page has refused
+	p.run(chromedp.SendKeys(chromedp.CSS("#search"), "see 10.0.0.5\r"))
+	p.until(`page.hits && page.hits.length > 0 && page.tabs.open === "found"`)
+	require.Equal(t, 0.0, p.number(`page.hits.filter((i) => !page.records.sentence(i).includes("10.0.0.5")).length`), "all that is found has what was searched for")
+	require.Contains(t, p.text(`location.hash`), "q=")
+	p.key("t")
+	require.NotEmpty(t, p.text(`document.documentElement.dataset.theme`))
+	p.paints("lanes")
+	p.silent()
+}
+
+func TestPageOfAnEmptyRun(t *testing.T) {
+	p := open(t, pageOf(t, "empty", &history.History{Plan: "{}"}), "#t=3s&v=9&e=endpoint/nothing")
+	require.Equal(t, "unknown", p.text(`document.getElementById("badge").textContent`))
+	for _, key := range []string{"n", "p", "+", "0", "a", "?"} {
+		p.key(key)
+	}
+	p.silent()
+}
+
+// What a history says is shown as text, whatever it looks like.
+func TestPageEscapes(t *testing.T) {
+	records, err := history.Parse("1.0 a0 up agent - inc=1\n2.0 a0 see endpoint \"<img src=x onerror=alert(1)>\" value=\"</script><b>\" inc=1\n")
+	require.NoError(t, err)
+	p := open(t, pageOf(t, "</title><script>alert(1)</script>", &history.History{Plan: "{}", Records: records}), "")
+	p.key("n")
+	p.run(chromedp.Evaluate[chromedp.Void](`page.search("img")`))
+	require.Equal(t, 0.0, p.number(`document.querySelectorAll("img, b[onerror]").length`))
+	require.Equal(t, 1.0, p.number(`page.hits.length`))
+	p.silent()
+}
+
+// many makes a history of so many records: agents that see endpoints come and go, each at
+// its own time.
+func many(records int) *history.History {
+	h := &history.History{Plan: "{}"}
+	random := rand.New(rand.NewPCG(1, 2))
+	add := func(r history.Record) { h.Records = append(h.Records, r) }
+	const agents = 50
+	for a := range agents {
+		add(history.Record{Actor: fmt.Sprintf("a%d", a), Verb: history.Up, Kind: "agent", Inc: 1})
+		add(history.Record{Actor: fmt.Sprintf("a%d", a), Verb: history.Connect, Peer: fmt.Sprintf("r%d", a%3), Store: "s"})
+		add(history.Record{Actor: fmt.Sprintf("a%d", a), Verb: history.Synced, Value: "synced", Inc: 1})
+	}
+	for i := 0; len(h.Records) < records; i++ {
+		at := time.Duration(i) * 50 * time.Millisecond
+		key := fmt.Sprintf("10.0.%d.%d", i/250%40, i%250)
+		value := fmt.Sprintf("id=%d host=192.168.0.%d pod=ns/web-%d", 65792+random.IntN(500), random.IntN(200), i)
+		add(history.Record{At: at, Actor: "k0", Verb: history.Truth, Kind: "endpoint", Key: key, Value: value, Op: "put", Owner: "CiliumEndpoint/ns/" + key, RV: int64(i + 1)})
+		first := len(h.Records)
+		for a := range agents {
+			late := time.Duration(random.IntN(45_000_000))
+			if random.IntN(20) == 0 { // one that is behind, and sees the next one at once
+				continue
+			}
+			add(history.Record{At: at + late, Actor: fmt.Sprintf("a%d", a), Verb: history.See, Kind: "endpoint", Key: key, Value: value, Op: "watch", Peer: fmt.Sprintf("r%d", a%3), Store: "s", Inc: 1, Source: "clustermesh", Session: 1})
+		}
+		slices.SortFunc(h.Records[first:], func(a, b history.Record) int { return cmp.Compare(a.At, b.At) })
+	}
+	return h
+}
+
+// A history of half a million records opens within three seconds, and a frame of scrolling
+// through it takes less than a twentieth of one. Both are the time that the page's thread
+// computes: how long it waits for a processor says nothing about the page.
+func TestPageOfHalfAMillionRecords(t *testing.T) {
+	x := index.New(many(500_000))
+	run := &report.Run{Name: "many", Records: len(x.Records)}
+	var b bytes.Buffer
+	require.NoError(t, Run(&b, run, x))
+	code := b.Len() - base64Length(b.String())
+	require.Less(t, code, 2<<20, "the page without its data")
+	p := openWith(t, saved(t, b.Bytes()), "", func(p *opened) {
+		_, err := chromedp.Call(p.ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
+		require.NoError(t, err)
+	})
+	took := p.computed()
+	t.Logf("%d KiB, of which %d KiB are code; opened in %.2f s of computing, %.0f ms after its start", b.Len()>>10, code>>10, took, p.number(`performance.getEntriesByName("shown")[0].startTime`))
+	require.Less(t, took, 3.0)
+	const frames = 20
+	p.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`for (let i = 0; i < %d; i++) { page.timeline.scroll.scrollTop = i * 40; page.timeline.from += 1e9; page.timeline.to += 1e9; page.timeline.draw() }`, frames)))
+	frame := (p.computed() - took) / frames
+	t.Logf("a frame takes %.1f ms", frame*1e3)
+	require.Less(t, frame, 0.050)
+	p.run(chromedp.Evaluate[chromedp.Void](`page.search("web-777 ")`))
+	require.Greater(t, p.number(`page.hits.length`), 0.0)
+	p.paints("lanes")
+	p.silent()
+}
+
+// computed is for how long the page's thread has computed, in seconds.
+func (p *opened) computed() float64 {
+	p.t.Helper()
+	metrics, err := chromedp.Call(p.ctx, performance.GetMetrics, cdp.Empty{})
+	require.NoError(p.t, err)
+	for _, m := range metrics.Metrics {
+		if m.Name == "TaskDuration" {
+			return m.Value
+		}
+	}
+	p.t.Fatal("the browser does not say how long it computed")
+	return 0
+}
+
+func base64Length(html string) int {
+	_, data, _ := strings.Cut(html, `id="data">`)
+	data, _, _ = strings.Cut(data, "<")
+	if _, err := base64.StdEncoding.DecodeString(data); err != nil {
+		panic(err)
+	}
+	return len(data)
+}
+
+// The page fits on small screens, light and dark: nothing is wider than the window.
+func TestPageFits(t *testing.T) {
+	file := pageOf(t, "monotonic", golden(t, "monotonic"))
+	for _, width := range []int64{1440, 800, 420} {
+		for _, scheme := range []string{"light", "dark"} {
+			p := open(t, file, "#v=1")
+			p.run(chromedp.EmulateViewport(width, 900))
+			_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			require.NoError(t, err)
+			p.until(fmt.Sprintf(`innerWidth === %d`, width))
+			require.LessOrEqual(t, p.number(`document.documentElement.scrollWidth`), float64(width), "%d %s", width, scheme)
+			p.until(`Math.abs(document.getElementById("lanes").getBoundingClientRect().width - document.getElementById("scroll").clientWidth) < 2`)
+			p.paints("lanes")
+			p.silent()
+		}
+	}
+}

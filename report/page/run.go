@@ -1,0 +1,280 @@
+package page
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
+	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/life"
+	"github.com/meshcheck/meshcheck/report/timeline"
+)
+
+// Version is that of what a page's data has, which its scripts read.
+const Version = 1
+
+const (
+	longestText = 400 // bytes of a value; answers of large lists are cut
+	mostChains  = 60  // violations of which it is told who said what
+	curvePoints = 64  // of a distribution
+)
+
+// runData is what a page says of a run, beside its records.
+type runData struct {
+	Version    int               `json:"version"`
+	Name       string            `json:"name"`
+	Headline   string            `json:"headline"`
+	Outcome    string            `json:"outcome"`
+	Facts      [][2]string       `json:"facts"`
+	Plan       []string          `json:"plan"`
+	Hosts      []timeline.Host   `json:"hosts"`
+	Spans      []timeline.Span   `json:"spans"`
+	End        time.Duration     `json:"end"`
+	Properties []propertyData    `json:"properties"`
+	Groups     []groupData       `json:"groups"`
+	Violations []violationData   `json:"violations"`
+	Commands   []report.Command  `json:"commands"`
+	Entries    []index.EntryKey  `json:"entries"`
+	Measures   []measureData     `json:"measures"`
+	Series     map[string]string `json:"series"` // by host number: the names of its two columns
+}
+
+type propertyData struct {
+	Name     string `json:"name"`
+	Outcome  string `json:"outcome"`
+	Promised bool   `json:"promised"`
+	Ground   bool   `json:"ground"`
+	Promise  string `json:"promise"`
+	Evidence string `json:"evidence"`
+	Count    int    `json:"count"` // of violations
+	Echo     string `json:"echo,omitempty"`
+}
+
+// groupData is what broke in one way.
+type groupData struct {
+	Title      string   `json:"title"`
+	News       bool     `json:"news"`
+	Page       string   `json:"page,omitempty"`
+	Properties []string `json:"properties"`
+	Agents     []string `json:"agents"`
+	Count      int      `json:"count"`
+	First      int      `json:"first"` // number of the violation
+}
+
+type violationData struct {
+	Property string        `json:"property"`
+	At       time.Duration `json:"at"`
+	Agent    string        `json:"agent,omitempty"`
+	Entry    int           `json:"entry"` // -1: none
+	Sentence string        `json:"sentence"`
+	Records  []int         `json:"records"`
+	Group    int           `json:"group"`
+	Shown    string        `json:"shown,omitempty"` // what shows the mechanism
+	Proof    []int         `json:"proof,omitempty"`
+	Chain    *chainData    `json:"chain,omitempty"`
+}
+
+// chainData is who said what of the entry when it broke.
+type chainData struct {
+	life.Chain
+	Contents []string `json:"contents"`
+}
+
+type measureData struct {
+	Property string       `json:"property"`
+	Name     string       `json:"name"`
+	Unit     string       `json:"unit"`
+	N        int          `json:"n"`
+	P50      float64      `json:"p50"`
+	P99      float64      `json:"p99"`
+	Max      float64      `json:"max"`
+	Curve    [][2]float64 `json:"curve,omitempty"` // value, and the part of all that is not greater
+}
+
+// Run writes the page of a run.
+func Run(w io.Writer, run *report.Run, x *index.Index) error {
+	var b bundle
+	d := newRunData(run, x)
+	lines := timeline.Of(x)
+	d.Hosts, d.Spans = append(d.Hosts, lines.Hosts...), append(d.Spans, lines.Spans...)
+	d.End, d.Series = lines.End, map[string]string{}
+	for host, s := range lines.Series {
+		if len(s.At) == 0 {
+			continue
+		}
+		name := fmt.Sprintf("series%d", host)
+		d.Series[fmt.Sprint(host)] = name
+		b.numbers(name+".at", "delta", len(s.At), func(i int) int64 { return int64(s.At[i]) })
+		b.numbers(name+".wrong", "int", len(s.Wrong), func(i int) int64 { return int64(s.Wrong[i]) })
+	}
+	b.json("run", d)
+	records(&b, x)
+	return write(w, run.Name+" · meshcheck", "run", &b, "canvas.js", "lanes.js", "pointer.js", "life.js", "run.js")
+}
+
+func newRunData(run *report.Run, x *index.Index) *runData {
+	d := &runData{
+		Version: Version, Name: run.Name, Headline: report.Headline(run.Verdict), Outcome: string(run.Verdict.Outcome()), Facts: facts(run),
+		Plan: []string{}, Spans: []timeline.Span{}, Hosts: []timeline.Host{}, Properties: []propertyData{}, Groups: []groupData{}, Violations: []violationData{},
+		Commands: []report.Command{}, Entries: []index.EntryKey{}, Measures: []measureData{},
+	}
+	d.Commands = append(d.Commands, run.Commands...)
+	if run.Plan != nil {
+		d.Plan = strings.Split(fault.Describe(run.Plan), "\n")
+	}
+	for i := range x.Views.Entries {
+		e := &x.Views.Entries[i]
+		d.Entries = append(d.Entries, index.EntryKey{Kind: e.Kind, Key: e.Key})
+	}
+	echoes := run.Verdict.Echoes()
+	promises := map[string]checker.Property{}
+	for _, p := range checker.Properties() {
+		promises[p.Name] = p
+	}
+	for _, r := range run.Verdict.Results {
+		p := promises[r.Property]
+		d.Properties = append(d.Properties, propertyData{r.Property, string(r.Outcome), r.Promised, p.Ground, p.Promise, r.Evidence, len(r.Violations), echoes[r.Property]})
+		for _, m := range r.Measures {
+			d.Measures = append(d.Measures, measure(r.Property, m))
+		}
+	}
+	groups := map[int]int{} // by the number of a violation
+	for i, g := range report.Groups(run.Verdict) {
+		for _, number := range g.Members {
+			groups[number] = i
+		}
+		d.Groups = append(d.Groups, groupData{g.Name(), g.News(), g.Page(), g.Properties, g.Agents, g.Violations, g.Number})
+	}
+	for _, v := range report.Violations(run.Verdict) {
+		d.Violations = append(d.Violations, violation(x, v, groups[v.Number], len(d.Violations) < mostChains))
+	}
+	return d
+}
+
+func facts(run *report.Run) (all [][2]string) {
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, [2]string{name, value})
+		}
+	}
+	if run.Plan != nil {
+		add("mode", run.Plan.Mode)
+		add("seed", fmt.Sprint(run.Plan.Seed))
+	}
+	add("virtual time", fmt.Sprintf("%.3f s", run.Virtual.Seconds()))
+	if run.Wall > 0 {
+		add("wall time", fmt.Sprintf("%.2f s", run.Wall.Seconds()))
+	}
+	add("records", fmt.Sprint(run.Records))
+	add("code", run.Code.String())
+	add("trace", "sha256 "+run.Hash)
+	return all
+}
+
+func measure(property string, m checker.Measure) measureData {
+	d := measureData{Property: property, Name: report.MeasureName(property, m), Unit: m.Unit, N: m.N, P50: m.P50, P99: m.P99, Max: m.Max}
+	samples := m.Samples()
+	for i := range min(curvePoints, len(samples)) {
+		at := (i+1)*len(samples)/min(curvePoints, len(samples)) - 1
+		d.Curve = append(d.Curve, [2]float64{samples[at].Seconds(), float64(at+1) / float64(len(samples))})
+	}
+	return d
+}
+
+func violation(x *index.Index, v report.Numbered, group int, chain bool) violationData {
+	d := violationData{Property: v.Property, At: v.At, Agent: v.Agent, Entry: -1, Sentence: v.Sentence(), Records: nonNil(v.Records), Group: group}
+	if v.Cause != nil {
+		d.Shown, d.Proof = v.Cause.Sentence(), nonNil(v.Cause.Records())
+	}
+	entry, agent, found := life.EntryOf(v)
+	number, known := x.Views.Number(entry.Kind, entry.Key)
+	if !found || !known {
+		return d
+	}
+	d.Entry = int(number)
+	if d.Agent == "" {
+		d.Agent = agent
+	}
+	if chain && slices.Contains(x.Views.Agents, d.Agent) {
+		l := &life.Life{Kind: entry.Kind, Key: entry.Key}
+		l.Explain(x, d.Agent, life.Instant(x, v), "")
+		d.Chain = &chainData{l.Chains[0], l.Contents}
+	}
+	return d
+}
+
+func nonNil(numbers []int) []int {
+	if numbers == nil {
+		return []int{}
+	}
+	return numbers
+}
+
+// records adds all records, a column for each field.
+func records(b *bundle, x *index.Index) {
+	all := x.Records
+	t := newTexts(longestText)
+	text := func(name string, of func(*history.Record) string) {
+		b.numbers(name, "uint", len(all), func(i int) int64 { return t.number(of(&all[i])) })
+	}
+	number := func(name string, of func(*history.Record) int64) {
+		b.numbers(name, "int", len(all), func(i int) int64 { return of(&all[i]) })
+	}
+	b.numbers("at", "delta", len(all), func(i int) int64 { return int64(all[i].At) })
+	text("actor", func(r *history.Record) string { return r.Actor })
+	text("verb", func(r *history.Record) string { return string(r.Verb) })
+	text("kind", func(r *history.Record) string { return r.Kind })
+	text("key", func(r *history.Record) string { return r.Key })
+	text("value", func(r *history.Record) string { return r.Value })
+	text("op", func(r *history.Record) string { return r.Op })
+	text("owner", func(r *history.Record) string { return r.Owner })
+	text("peer", func(r *history.Record) string { return r.Peer })
+	text("store", func(r *history.Record) string { return r.Store })
+	text("end", func(r *history.Record) string { return r.End })
+	text("err", func(r *history.Record) string { return r.Err })
+	text("ask", func(r *history.Record) string { return r.Ask })
+	text("source", func(r *history.Record) string { return r.Source })
+	number("rv", func(r *history.Record) int64 { return r.RV })
+	number("rev", func(r *history.Record) int64 { return r.Rev })
+	number("inc", func(r *history.Record) int64 { return int64(r.Inc) })
+	number("id", func(r *history.Record) int64 { return r.ID })
+	number("bytes", func(r *history.Record) int64 { return r.Bytes })
+	number("session", func(r *history.Record) int64 { return r.Session })
+	number("from", func(r *history.Record) int64 { // how long before, plus one
+		if r.From == 0 {
+			return 0
+		}
+		return int64(r.At-r.From) + 1
+	})
+	b.numbers("entry", "uint", len(all), func(i int) int64 { return entry(x, &all[i]) + 1 })
+	t.addTo(b, "texts")
+}
+
+// entry is the number of the entry that a record is about, or -1.
+func entry(x *index.Index, r *history.Record) int64 {
+	kind, key := r.Kind, r.Key
+	switch r.Verb {
+	case history.Truth, history.See, history.Drop, history.Program, history.Unprogram:
+	case history.Put, history.Del:
+		key = schema.NameIn(key)
+	case history.Call:
+		of, name := schema.EntryOf(key)
+		if of == nil {
+			return -1
+		}
+		kind, key = of.Name, name
+	default:
+		return -1
+	}
+	if n, ok := x.Views.Number(kind, key); ok {
+		return int64(n)
+	}
+	return -1
+}

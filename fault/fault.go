@@ -13,11 +13,12 @@ type Fault struct {
 	Targets []string `json:"targets,omitempty"` // several hosts, in place of Target
 	Peer    string   `json:"peer,omitempty"`    // the other host, for faults of a link
 
-	For    Duration `json:"for,omitempty"`    // how long; it ends at the heal at the latest
-	How    string   `json:"how,omitempty"`    // of what ends: "killed", "silent" or "graceful"
-	OneWay bool     `json:"oneWay,omitempty"` // only messages from target to peer, or out of targets, are lost
-	Empty  bool     `json:"empty,omitempty"`  // the data is gone
-	Count  int      `json:"count,omitempty"`  // replicas
+	For      Duration `json:"for,omitempty"`      // how long; it ends at the heal at the latest
+	Resource string   `json:"resource,omitempty"` // the Kubernetes kind, if only one is concerned
+	How      string   `json:"how,omitempty"`      // of what ends: "killed", "silent" or "graceful"
+	OneWay   bool     `json:"oneWay,omitempty"`   // only messages from target to peer, or out of targets, are lost
+	Empty    bool     `json:"empty,omitempty"`    // the data is gone
+	Count    int      `json:"count,omitempty"`    // replicas
 
 	Lag        Duration `json:"lag,omitempty"`        // how far a watch cache is behind its store
 	Delay      Duration `json:"delay,omitempty"`      // that something takes longer

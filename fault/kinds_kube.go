@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -18,6 +19,7 @@ const (
 	KubeThrottle     Kind = "kube-throttle"
 	KubeErrors       Kind = "kube-errors"
 	KubeSlowLists    Kind = "kube-slow-lists"
+	KubeListErrors   Kind = "kube-list-errors"
 	KubeConflicts    Kind = "kube-conflicts"
 )
 
@@ -27,6 +29,20 @@ const (
 	OperatorCrash   Kind = "operator-crash"
 	LeaderChange    Kind = "leader-change"
 )
+
+// cachedKinds are those that what is under test reads from watch caches.
+var cachedKinds = []string{"Namespace", "CiliumNode", "CiliumIdentity", "CiliumEndpoint", "CiliumEndpointSlice"}
+
+// ofResource names the objects of the fault's kind behind a word, if it is about one.
+func (f *Fault) ofResource(word string) string {
+	switch {
+	case f.Resource == "":
+		return ""
+	case strings.HasSuffix(f.Resource, "y"):
+		return word + strings.TrimSuffix(f.Resource, "y") + "ies"
+	}
+	return word + f.Resource + "s"
+}
 
 var kubeSpecs = []Spec{
 	{
@@ -50,21 +66,22 @@ var kubeSpecs = []Spec{
 	},
 	{
 		Kind:     KubeLag,
-		Summary:  "the watch cache of a kube-apiserver sees each write lag later",
+		Summary:  "the watch cache of a kube-apiserver sees each write lag later; with resource those of one kind, whose cache is then behind the others'",
 		Disturbs: []disturb.Kind{disturb.CacheBehind},
 		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 120 * second,
-		Uses: []Use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
+		Uses: []Use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second)), resource.ofKinds(cachedKinds...)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the watch cache of %s is %s behind for %s", f.Target, f.Lag, f.For)
+			return fmt.Sprintf("the watch cache of %s is %s behind%s for %s", f.Target, f.Lag, f.ofResource(" with "), f.For)
 		},
 	},
 	{
 		Kind:     KubeFreeze,
-		Summary:  "the watch cache of a kube-apiserver sees no write",
+		Summary:  "the watch cache of a kube-apiserver sees no write; with resource none of one kind",
 		Disturbs: []disturb.Kind{disturb.CacheBehind},
 		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{resource.ofKinds(cachedKinds...)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the watch cache of %s is frozen for %s", f.Target, f.For)
+			return fmt.Sprintf("the watch cache of %s%s is frozen for %s", f.Target, f.ofResource(" of "), f.For)
 		},
 	},
 	{
@@ -107,12 +124,22 @@ var kubeSpecs = []Spec{
 	},
 	{
 		Kind:     KubeSlowLists,
-		Summary:  "a kube-apiserver takes delay longer for each list, streaming lists included",
+		Summary:  "a kube-apiserver takes delay longer for each list, streaming lists included; with resource for those of one kind",
 		Disturbs: []disturb.Kind{disturb.ListsSlow},
 		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
-		Uses: []Use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second))},
+		Uses: []Use{delay.between(int64(ms), int64(300*second), int64(second), int64(30*second)), resource.ofKinds(cachedKinds...)},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("%s takes %s longer for each list, for %s", f.Target, f.Delay, f.For)
+			return fmt.Sprintf("%s takes %s longer for each list%s, for %s", f.Target, f.Delay, f.ofResource(" of "), f.For)
+		},
+	},
+	{
+		Kind:     KubeListErrors,
+		Summary:  "a kube-apiserver answers share percent of the lists, streaming lists included, with code; with resource of those of one kind",
+		Disturbs: []disturb.Kind{disturb.RequestsFailed},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{share.between(1, 100, 10, 100), code.among(500, 503, 504), resource.ofKinds(cachedKinds...)},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s answers %d %% of the lists%s with %d for %s", f.Target, f.Share, f.ofResource(" of "), f.Code, f.For)
 		},
 	},
 	{

@@ -2,8 +2,11 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/strictjson"
 )
 
 // A param is a number of a fault beside its time, hosts and length.
@@ -12,6 +15,7 @@ type param struct {
 	unit unit
 	at   func(*Fault) *int64 // nil if the field is not an int64 underneath
 	num  func(*Fault) *int
+	word func(*Fault) *string // one of words
 	flag func(*Fault) *bool
 }
 
@@ -23,6 +27,7 @@ const (
 	percent
 	bytesPerSecond
 	httpStatus
+	kubeKind
 	yesNo
 )
 
@@ -35,19 +40,30 @@ var (
 	code       = param{name: "code", unit: httpStatus, num: func(f *Fault) *int { return &f.Code }}
 	bandwidth  = param{name: "bandwidth", unit: bytesPerSecond, num: func(f *Fault) *int { return &f.Bandwidth }}
 	replicas   = param{name: "count", unit: number, num: func(f *Fault) *int { return &f.Count }}
+	resource   = param{name: "resource", unit: kubeKind, word: func(f *Fault) *string { return &f.Resource }}
 	oneWay     = param{name: "oneWay", unit: yesNo, flag: func(f *Fault) *bool { return &f.OneWay }}
 	empty      = param{name: "empty", unit: yesNo, flag: func(f *Fault) *bool { return &f.Empty }}
 
-	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, oneWay, empty}
+	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, resource, oneWay, empty}
 )
 
-// Get returns the param's value in a fault.
+// noWord is the value of a word that is none of those that there are.
+const noWord = -1
+
+// Get returns the param's value in a fault: of a word its place among all, from 1.
 func (p param) Get(f *Fault) int64 {
 	switch {
 	case p.at != nil:
 		return *p.at(f)
 	case p.num != nil:
 		return int64(*p.num(f))
+	case p.word != nil && *p.word(f) != "":
+		if i := slices.Index(kubeKinds, *p.word(f)); i >= 0 {
+			return int64(i + 1)
+		}
+		return noWord
+	case p.word != nil:
+		return 0
 	case *p.flag(f):
 		return 1
 	}
@@ -61,6 +77,8 @@ func (p param) Set(f *Fault, value int64) {
 		*p.at(f) = value
 	case p.num != nil:
 		*p.num(f) = int(value)
+	case p.word != nil:
+		*p.word(f) = p.text(value)
 	default:
 		*p.flag(f) = value != 0
 	}
@@ -68,6 +86,11 @@ func (p param) Set(f *Fault, value int64) {
 
 func (p param) text(value int64) string {
 	switch p.unit {
+	case kubeKind:
+		if value == 0 {
+			return ""
+		}
+		return kubeKinds[value-1]
 	case duration:
 		return Duration(value).String()
 	case percent:
@@ -119,6 +142,16 @@ func (p param) among(values ...int64) Use {
 	return Use{param: p, least: values[0], most: values[len(values)-1], draw: values}
 }
 
+// ofKinds is a use of the name of one of some Kubernetes kinds, or of none as often as of
+// any.
+func (p param) ofKinds(names ...string) Use {
+	u := Use{param: p, optional: true, least: 1, most: int64(len(kubeKinds))}
+	for _, name := range names {
+		u.draw = append(u.draw, 0, int64(slices.Index(kubeKinds, name)+1))
+	}
+	return u
+}
+
 // maybe is a use of a yes or no.
 func (p param) maybe() Use {
 	return Use{param: p, optional: true, least: 1, most: 1, draw: []int64{0, 1}}
@@ -136,6 +169,8 @@ func (u Use) check(path string, f *Fault) *flaw {
 	switch {
 	case value == 0 && u.optional:
 		return nil
+	case value == noWord:
+		return flawf(path+"."+u.name, "found %s; want one of %s", strictjson.Quote(*u.word(f)), strings.Join(kubeKinds, ", "))
 	case value == 0:
 		return flawf(path+"."+u.name, "a %s needs it: want %s to %s", f.Kind, u.text(u.least), u.text(u.most))
 	case value < u.least || value > u.most:
@@ -171,6 +206,8 @@ func (u Use) describe() string {
 		return text + " (optional)"
 	case u.unit == httpStatus:
 		text += " " + u.values()
+	case u.unit == kubeKind:
+		text += " " + strings.Join(kubeKinds, ", ")
 	default:
 		text += fmt.Sprintf(" %s to %s", u.text(u.least), u.text(u.most))
 	}

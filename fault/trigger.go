@@ -59,6 +59,9 @@ var (
 	kubeKinds = []string{"Namespace", "Pod", "CiliumNode", "CiliumIdentity", "CiliumEndpoint", "CiliumEndpointSlice", "Lease"}
 )
 
+// KubeKinds are the kinds that a kube-apiserver serves and a plan can name.
+func KubeKinds() []string { return slices.Clone(kubeKinds) }
+
 // Events are all events that a trigger can wait for.
 var Events = []EventSpec{
 	{EtcdPut, "the etcd of replica actor is about to apply a put", roles{mode.Replica}, mode.Replica, etcdKinds, "is about to put"},

@@ -30,6 +30,7 @@ func init() {
 		fault.KubeThrottle:     kubeRule,
 		fault.KubeErrors:       kubeRule,
 		fault.KubeSlowLists:    kubeRule,
+		fault.KubeListErrors:   kubeRule,
 		fault.KubeConflicts:    kubeRule,
 
 		fault.OperatorRestart: operatorRestart,

@@ -39,12 +39,12 @@ func kubeLoss(w *world, _ int, f *fault.Fault) deploy.Effect {
 const frozen = 1000 * time.Hour
 
 func kubeLag(w *world, _ int, f *fault.Fault) deploy.Effect {
-	lag := f.Lag.Std()
+	l := lag{f.Resource, f.Lag.Std()}
 	if f.Kind == fault.KubeFreeze {
-		lag = frozen
+		l.by = frozen
 	}
 	k := w.apiserver(f.Target)
-	return deploy.Effect{Lift: k.addLag(lag), Did: deploy.Since(k.late)}
+	return deploy.Effect{Lift: k.addLag(l), Did: deploy.Since(func() int64 { return k.late(l.kind) })}
 }
 
 func kubeWatches(w *world, _ int, f *fault.Fault) deploy.Effect {
@@ -67,7 +67,9 @@ func kubeRule(w *world, n int, f *fault.Fault) deploy.Effect {
 	case fault.KubeErrors:
 		r.fail = kube.Fail{Code: f.Code}
 	case fault.KubeSlowLists:
-		r.share, r.only, r.fail = 100, (*kube.Request).Lists, kube.Fail{Delay: f.Delay.Std()}
+		r.share, r.only, r.fail = 100, listsOf(f.Resource), kube.Fail{Delay: f.Delay.Std()}
+	case fault.KubeListErrors:
+		r.only, r.fail = listsOf(f.Resource), kube.Fail{Code: f.Code}
 	case fault.KubeConflicts:
 		r.only, r.fail = updates, kube.Fail{Code: 409}
 	}
@@ -99,6 +101,11 @@ func (r *rule) catches(q *kube.Request) bool {
 	return true
 }
 
+// listsOf says of requests that they list a kind of objects, or any for "".
+func listsOf(kind string) func(*kube.Request) bool {
+	return func(q *kube.Request) bool { return q.Lists() && (kind == "" || kind == q.Kind()) }
+}
+
 func updates(q *kube.Request) bool { return q.Verb == "update" || q.Verb == "patch" }
 
 // addRule puts a rule in force. remove returns how many requests it has caught.
@@ -126,34 +133,44 @@ func (k *apiserver) caught(q *kube.Request) *kube.Fail {
 	return nil
 }
 
-// addLag makes the watch cache lag; with several lags the largest counts.
-func (k *apiserver) addLag(lag time.Duration) (remove func()) {
-	k.lags = append(k.lags, lag)
-	k.updateLag()
+// lag is how far a watch cache is behind: with all kinds, or with one more than with the
+// others.
+type lag struct {
+	kind string // empty for all
+	by   time.Duration
+}
+
+// addLag makes the watch cache lag; of several lags with the same kind the largest counts.
+func (k *apiserver) addLag(l lag) (remove func()) {
+	k.lags = append(k.lags, l)
+	k.updateLag(l.kind)
 	return func() {
-		i := slices.Index(k.lags, lag)
+		i := slices.Index(k.lags, l)
 		k.lags = slices.Delete(k.lags, i, i+1)
-		k.updateLag()
+		k.updateLag(l.kind)
 	}
 }
 
-func (k *apiserver) updateLag() {
+func (k *apiserver) updateLag(kind string) {
 	if k.down == 0 {
-		k.server.SetLag(k.lag())
+		k.server.SetLag(kind, k.lag(kind))
 	}
 }
 
-// late returns how many writes came late to the watch caches that it had so far.
-func (k *apiserver) late() int64 {
+// late returns how many writes, of a kind or of all for "", came late to the watch caches
+// that it had so far.
+func (k *apiserver) late(kind string) int64 {
 	if k.down > 0 {
-		return k.lateBefore
+		return k.lateBefore[kind]
 	}
-	return k.lateBefore + k.server.Late()
+	return k.lateBefore[kind] + k.server.Late(kind)
 }
 
-func (k *apiserver) lag() time.Duration {
-	if len(k.lags) == 0 {
-		return 0
+func (k *apiserver) lag(kind string) (most time.Duration) {
+	for _, l := range k.lags {
+		if l.kind == kind {
+			most = max(most, l.by)
+		}
 	}
-	return slices.Max(k.lags)
+	return most
 }

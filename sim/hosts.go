@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
@@ -137,15 +138,21 @@ type apiserver struct {
 	name        string
 	server      *kube.Server
 	incarnation int
-	down        int             // faults that hold it down
-	lags        []time.Duration // of its watch cache, in force
-	lateBefore  int64           // writes that came late to the watch caches of ended processes
+	down        int              // faults that hold it down
+	lags        []lag            // of its watch cache, in force
+	lateBefore  map[string]int64 // by kind, and of all for "": writes that came late to the watch caches of ended processes
 
 	mu    sync.Mutex
 	rules []*rule // in force, the eldest first
 }
 
-func newAPIServer(w *world, name string) *apiserver { return &apiserver{w: w, name: name, down: 1} }
+func newAPIServer(w *world, name string) *apiserver {
+	k := &apiserver{w: w, name: name, down: 1, lateBefore: map[string]int64{"": 0}}
+	for _, kind := range fault.KubeKinds() {
+		k.lateBefore[kind] = 0
+	}
+	return k
+}
 
 func (k *apiserver) up() bool { return k.down == 0 }
 
@@ -181,7 +188,9 @@ func (k *apiserver) stopUnnoticed() int64 {
 
 func (k *apiserver) close() int64 {
 	k.server.Close()
-	k.lateBefore += k.server.Late()
+	for kind := range k.lateBefore {
+		k.lateBefore[kind] += k.server.Late(kind)
+	}
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Down, Kind: "kube", Inc: k.incarnation})
 	return 1
 }
@@ -198,13 +207,13 @@ func (k *apiserver) start(lag time.Duration) (behind int64) {
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
 	hosts.Run(k.name, func() error { return k.run(lis, lag) }) //nolint:errcheck // it returns none
 	k.w.kubeSvc.SetReady(k.name, true)
-	return k.server.Late()
+	return k.server.Late("")
 }
 
 func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
 	k.server = kube.NewServer(k.w.store, kube.Config{
 		Name:        k.name,
-		Cache:       cacher.Config{Lag: k.lag(), StartBehind: lag},
+		Cache:       cacher.Config{Lag: k.lag(""), StartBehind: lag},
 		Record:      k.w.rec.record,
 		Now:         k.w.rec.now,
 		NextWatch:   k.w.rec.nextWatch,
@@ -212,6 +221,11 @@ func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
 		Client:      func(r *http.Request) string { client, _, _ := strings.Cut(r.RemoteAddr, ":"); return client },
 		OnUnmodeled: func(q *kube.Request, what string) { panic("a request that the kube-apiserver does not model: " + what) },
 	})
+	for _, l := range k.lags {
+		if l.kind != "" {
+			k.server.SetLag(l.kind, k.lag(l.kind))
+		}
+	}
 	go k.server.Serve(lis) //nolint:errcheck // it ends when the server or its host does
 	return nil
 }

@@ -54,6 +54,21 @@ const (
 6 a0 connect - - peer=r1 store=B
 6 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r1 store=B inc=1
 `
+	// The endpoint e, which the store of r1 does not have, and an agent that has it from r0.
+	newer = `
+0 r0 up etcd - store=A inc=1
+0 r1 up etcd - store=B inc=1
+0 r1 up writer - inc=1
+0 a0 up agent - inc=1
+1 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpoint/ns/one rv=5
+1 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=5
+2 a0 connect - - peer=r0 store=A
+2 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+`
+	toNewer = `
+4 a0 connect - - peer=r1 store=B
+4 a0 drop endpoint e peer=r1 store=B inc=1
+`
 	ends = `
 10 world phase - heal value=10s
 30 world phase - end value=settled
@@ -134,6 +149,29 @@ func TestCauses(t *testing.T) {
 3 a0 drop endpoint e peer=r1 store=B inc=1
 9 r1 put endpoint cilium/state/ip/v1/default/e value=one store=B rev=8
 `, "no-spurious-deletion", ""},
+		{"a fail-over to a replica that says that it has an entry which it never got", newer + `
+3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+` + toNewer, "no-spurious-deletion", ""},
+		{"the same, but its writer's list was older than the entry", newer + `
+2.5 k1 event CiliumEndpoint - value=INITIAL:4 peer=r1 id=1
+3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+` + toNewer, "no-spurious-deletion", mechanism.CauseStale},
+		{"a writer whose list has an entry of a namespace that it has not been told of", newer + `
+2.1 k1 event Namespace - value="ADDED:old:1 INITIAL:2" peer=r1 id=2
+2.5 k1 event CiliumEndpoint - value="ADDED:ns/one:5 INITIAL:5" peer=r1 id=1
+3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+` + toNewer, "no-spurious-deletion", mechanism.CauseNamespaces},
+		{"the canary of such a writer", newer + `
+2.1 k1 event Namespace - value="ADDED:old:1 INITIAL:2" peer=r1 id=2
+2.5 k1 event CiliumEndpoint - value="ADDED:ns/one:5 INITIAL:5" peer=r1 id=1
+3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+`, "canaries", mechanism.CauseNamespaces},
+		{"a writer that has been told of the namespace", newer + `
+2.1 k1 event Namespace - value="ADDED:old:1 INITIAL:2" peer=r1 id=2
+2.5 k1 event CiliumEndpoint - value="ADDED:ns/one:5 INITIAL:5" peer=r1 id=1
+2.6 k1 event Namespace - value=ADDED:ns:5 peer=r1 id=2
+3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
+` + toNewer, "no-spurious-deletion", ""},
 		{"an agent drops what its store holds", twoReplicas + "3 a0 drop endpoint e peer=r0 store=A inc=1\n", "no-spurious-deletion", ""},
 		{"a lease expires", twoReplicas + `
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8

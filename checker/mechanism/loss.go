@@ -103,7 +103,24 @@ func (c storeObservation) neverHeld() *property.Cause {
 		facts.Truth = &property.Version{Op: "put", At: put.At}
 		return property.ByMechanism(causeCanary, emptiedCanary, facts, canary, c.record)
 	}
+	since := c.existsSince()
+	if c.x.vouches(canary, c.e, since) {
+		return c.x.untoldNamespace(canary, c.e, c.e.LiveIn(since)[0])
+	}
 	return c.behind(behindCanary, property.Version{Gone: true, At: put.At}, canary)
+}
+
+// existsSince is the state from which on the entry, which a view or datapath lost, exists
+// without a break.
+func (c storeObservation) existsSince() int32 {
+	state := c.e.StateAt(c.r.At)
+	since := int32(1)
+	for _, gone := range c.e.Absent {
+		if gone.To <= state {
+			since = gone.To
+		}
+	}
+	return since
 }
 
 // emptiedUnder reports whether the store began empty while its writer was up.

@@ -307,7 +307,7 @@ func (x *Explainer) ofCanary(v *property.Violation) *property.Cause {
 	if i := x.in.Last(life.Up+1, last, func(up *history.Record) bool { return isEtcdUp(up, r.Store) }); i >= 0 && clusterIDOf(r.Store) != r.Store {
 		return by(storeLost, i)
 	}
-	return nil
+	return x.behindNamespaces(v, last)
 }
 
 // ofOrigin explains a watch at a revision that its store had not told the client: the

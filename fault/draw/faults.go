@@ -84,11 +84,24 @@ func drawFault(t *rapid.T, p *fault.Plan, s shape) fault.Fault {
 	for _, u := range spec.Uses {
 		u.Set(&f, oneOf(t, u.Name(), u.Drawn()...))
 	}
+	f.Resource = endpointsOf(p, f.Resource)
 	if uniform(t, 100, "trigger") < s.triggers {
 		f.When = drawTrigger(t, p)
 		f.At = f.At / 2 // it has to wait
 	}
 	return f
+}
+
+// endpointsOf returns a drawn kind, and in place of the kind of endpoints that nobody in the
+// plan's world reads the other one.
+func endpointsOf(p *fault.Plan, kind string) string {
+	switch {
+	case kind == "CiliumEndpoint" && p.Options.EndpointSlices:
+		return "CiliumEndpointSlice"
+	case kind == "CiliumEndpointSlice" && !p.Options.EndpointSlices:
+		return "CiliumEndpoint"
+	}
+	return kind
 }
 
 // drawLength draws how long a fault lasts: from a hiccup to the longest that is

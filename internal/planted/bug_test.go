@@ -152,7 +152,14 @@ func TestWhatAViolationMustSay(t *testing.T) {
 	require.False(t, c.fits(&bare), "it shows nothing")
 	explained := storm
 	explained.Cause = &checker.Cause{}
-	require.False(t, (&Catch{Rules: []string{"storm"}}).fits(&explained))
+	bug := Bug{Catch: Catch{Property: "load", Rules: []string{"storm"}}}
+	by := func(v checker.Violation) bool {
+		_, shown := bug.By(checker.Verdict{Results: []checker.Result{{Property: "load", Outcome: checker.Fail, Violations: []checker.Violation{v}}}})
+		return shown
+	}
+	storm.Kind = ""
+	require.True(t, by(storm))
+	require.False(t, by(explained))
 	c.Property, c.Kind, c.Client, c.Server, c.Agent, c.Key, c.Differs.Kinds = "load", "node", "r", "k", "view", "x", []string{"node"}
 	require.Equal(t, "load of node: storm (in an agent's view, client r, server k, key x, shown put, with an entry of kind node)", c.String())
 	require.Equal(t, "load: storm", (&Catch{Property: "load", Rules: []string{"storm"}}).String())

@@ -102,10 +102,10 @@ func (c *Catch) validate() error {
 		among("server", []string{c.Server}, roles), among("differs.how", c.Differs.How, ways), among("differs.kinds", c.Differs.Kinds, kinds))
 }
 
-// fits tells whether a violation of the property is what the bug must break. One that a
-// mechanism of testdata/findings explains is not of the bug's making.
+// fits tells whether a violation of the property is what the bug must break, whatever
+// explains it.
 func (c *Catch) fits(v *checker.Violation) bool {
-	if v.Cause != nil || v.Kind != c.Kind || !slices.Contains(c.Rules, v.Rule.Name) {
+	if v.Kind != c.Kind || !slices.Contains(c.Rules, v.Rule.Name) {
 		return false
 	}
 	has := func(want, is string) bool { return want == "" || want == is }

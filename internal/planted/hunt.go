@@ -72,8 +72,16 @@ type Result struct {
 	Violation checker.Violation
 
 	Seeds  int       // up to the one that catches the bug, or all
+	Taken  []Taken   // of these, those that do not catch it as a known mechanism explains what it breaks
 	Known  int       // of these, that break the property without the bug as well, which is no catch
 	Failed []Failure // of these, whose worker with the bug failed
+}
+
+// Taken is a seed whose plan breaks what the bug must break, and only with the bug; but a
+// mechanism that is known of Cilium as it is has been found to explain it.
+type Taken struct {
+	Seed      uint64 `json:"seed"`
+	Mechanism string `json:"mechanism"`
 }
 
 // Failure is a plan whose worker failed.
@@ -97,6 +105,7 @@ type try struct {
 	outcome
 	plan      *fault.Plan
 	violation checker.Violation // of a seed that catches the bug
+	mechanism string            // of one that does not, since it is taken for this
 	failure   *det.Failure      // of one that failed
 }
 
@@ -106,6 +115,7 @@ const (
 	nothing outcome = iota
 	catches
 	known
+	taken
 	failed
 )
 
@@ -132,6 +142,7 @@ func (h *hunt) try(ctx context.Context, seed uint64) (t try, err error) {
 	}
 	if err == nil {
 		t.violation, _ = h.bug.By(run.Verdict)
+		t.mechanism = h.bug.taken(run.Verdict)
 		t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run.Run)
 	}
 	if err != nil {
@@ -164,6 +175,8 @@ func (h *hunt) result() Result {
 			r.Caught, r.Seed, r.Plan, r.Violation = true, uint64(seed), t.plan, t.violation
 		case known:
 			r.Known++
+		case taken:
+			r.Taken = append(r.Taken, Taken{uint64(seed), t.mechanism})
 		case failed:
 			r.Failed = append(r.Failed, Failure{t.plan, t.failure})
 		}
@@ -175,15 +188,22 @@ func (h *hunt) result() Result {
 // breaks the property in the way that the bug says, and without the bug does not
 // break it on that kind of object at all.
 func judge(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (outcome, error) {
-	if _, shown := bug.By(run.Verdict); !shown || undetermined(run) {
+	_, shown := bug.By(run.Verdict)
+	if !shown && bug.taken(run.Verdict) == "" || undetermined(run) {
 		return nothing, nil
 	}
 	without, err := clean.Run(ctx, run.Plan)
 	if err != nil {
 		return nothing, fmt.Errorf("the worker without the bug: %w", err)
 	}
-	if bug.breaks(without.Verdict) || undetermined(without.Run) {
+	switch {
+	case bug.breaks(without.Verdict) || undetermined(without.Run):
+		if !shown {
+			return nothing, nil
+		}
 		return known, nil
+	case !shown:
+		return taken, nil
 	}
 	return catches, nil
 }

@@ -166,6 +166,11 @@ func TestWhatIsKnownIsNoCatch(t *testing.T) {
 	result, err := search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, clean)
 	require.NoError(t, err)
 	require.False(t, result.Caught, "the mechanism is one of Cilium as it is")
+	require.Len(t, result.Taken, 100)
+	require.Equal(t, Taken{Seed: 0, Mechanism: "failover-to-stale-replica"}, result.Taken[0])
+	result, err = search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, func(uint64) (*report.Run, error) { return explained, nil })
+	require.NoError(t, err)
+	require.Empty(t, result.Taken, "Cilium as it is shows it too")
 
 	news := func(uint64) (*report.Run, error) { return breaks("back-in-time"), nil }
 	result, err = search(t, 1, news, func(uint64) (*report.Run, error) { return explained, nil })

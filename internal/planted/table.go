@@ -74,6 +74,10 @@ func (t *Table) details(trial *Trial) (lines [][2]string) {
 	if trial.Known > 0 {
 		add("known", "%d of the seeds break %s without the bug too, which is no catch", trial.Known, finding)
 	}
+	if len(trial.Taken) > 0 {
+		first := trial.Taken[0]
+		add("taken", "%d of the seeds break %s only with the bug, but by a known mechanism as it seems: seed %d by %s", len(trial.Taken), finding, first.Seed, first.Mechanism)
+	}
 	if first := trial.Failure; first != nil {
 		add("failed", "%d of the seeds gave no history; seed %d (%s): %s; its plan and output are kept in %s",
 			len(trial.Failed), first.Seed, first.Kind, first.Message, first.Kept)
@@ -153,6 +157,7 @@ type (
 		Caught   bool            `json:"caught"`
 		Seeds    int             `json:"seeds"` // up to the one that catches it, or all of the budget
 		Known    int             `json:"known"`
+		Taken    []Taken         `json:"taken,omitempty"`
 		Failed   int             `json:"failed"`
 		Elapsed  float64         `json:"elapsedSeconds"` // of the hunt
 		Worker   string          `json:"worker"`
@@ -186,7 +191,7 @@ type (
 func (t *Trial) form() Line {
 	line := Line{
 		Header: report.Head("planted-bug"), Name: t.Bug.Name, Upstream: t.Bug.Upstream, Finding: t.Bug.Finding(),
-		Caught: t.Caught, Seeds: t.Seeds, Known: t.Known, Failed: len(t.Failed),
+		Caught: t.Caught, Seeds: t.Seeds, Known: t.Known, Taken: t.Taken, Failed: len(t.Failed),
 		Elapsed: t.Elapsed.Seconds(), Worker: t.Worker,
 	}
 	if !t.Caught {

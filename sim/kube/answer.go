@@ -20,7 +20,7 @@ type answer struct {
 }
 
 func (s *Server) newAnswer(w http.ResponseWriter, q *Request) *answer {
-	r := history.Record{Verb: history.Request, Op: q.Verb, Kind: q.kind(), Peer: q.Client, Key: q.key(), End: q.selectors(), Ask: q.ask(), From: s.config.Now()}
+	r := history.Record{Verb: history.Request, Op: q.Verb, Kind: q.Kind(), Peer: q.Client, Key: q.key(), End: q.selectors(), Ask: q.ask(), From: s.config.Now()}
 	return &answer{ResponseWriter: w, server: s, request: r}
 }
 

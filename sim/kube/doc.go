@@ -7,7 +7,7 @@
 //	store.CreateSystemNamespaces()
 //	server := kube.NewServer(store, kube.Config{Name: "k0"}) // one replica, with its own watch cache
 //	go server.Serve(listener)                                // until Close
-//	server.SetLag(5 * time.Second)                           // and other faults: Config.Intercept,
+//	server.SetLag("", 5 * time.Second)                           // and other faults: Config.Intercept,
 //	server.ExpireWatches()                                   // (a Fail per request), CloseWatches
 //	server.Close()                                           // a restart is Close and a NewServer
 //

@@ -90,7 +90,7 @@ func TestFrozenCacheThaws(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		o := w.watch(identities + "?watch=true")
 		require.Empty(t, o.got())
-		w.server.SetLag(1000 * time.Hour)
+		w.server.SetLag("", 1000*time.Hour)
 		for i := range 3 {
 			w.create(identity(fmt.Sprint(100+i), "web"))
 			simtest.Pass(time.Minute)
@@ -101,7 +101,7 @@ func TestFrozenCacheThaws(t *testing.T) {
 		require.Empty(t, w.do("GET", identities+"?resourceVersion=0", "").list().names(), "the cache is stale")
 		require.Equal(t, []string{"100", "101", "102"}, w.do("GET", identities, "").list().names(), "the store is not")
 
-		w.server.SetLag(0)
+		w.server.SetLag("", 0)
 		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8", "DELETED 100 9", "ADDED 100 10"}, o.got())
 		w.create(identity("103", "web"))
 		require.Equal(t, []string{"ADDED 103 11"}, o.got(), "at once, as before")

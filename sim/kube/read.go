@@ -24,7 +24,7 @@ func (s *Server) get(a *answer, r *http.Request, q *Request) error {
 	if version == "" {
 		o = s.store.Get(q.resource.Kind, q.Namespace, q.Name)
 	} else {
-		if err := s.cache.Await(r.Context(), rv); err != nil {
+		if err := s.cache.Await(r.Context(), q.resource, rv); err != nil {
 			return err
 		}
 		o = s.cache.Get(q.resource, q.Namespace, q.Name)
@@ -78,7 +78,7 @@ func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptio
 		}
 		return objects, rv, err
 	}
-	if err := s.cache.Await(r.Context(), rv); err != nil {
+	if err := s.cache.Await(r.Context(), q.resource, rv); err != nil {
 		return nil, 0, err
 	}
 	objects, rv := s.cache.List(q.resource, q.Namespace)

@@ -128,13 +128,13 @@ func TestReflectorConverges(t *testing.T) {
 		{name: "nothing", fault: func(*world, int) {}},
 		{name: "410 in mid-stream", fault: func(w *world, _ int) { w.server.ExpireWatches() }},
 		{name: "410 at open", config: func() kube.Config { return kube.Config{Cache: cacher.Config{HistoryEvents: 1, HistoryAge: 1}} }, fault: func(w *world, round int) {
-			w.server.SetLag(time.Second)
+			w.server.SetLag("", time.Second)
 			w.server.CloseWatches()
 			for i := range 5 { // while the reflector is away
 				w.create(pod("ns2", fmt.Sprintf("extra-%d-%d", round, i), ""))
 				time.Sleep(time.Millisecond)
 			}
-			w.server.SetLag(0)
+			w.server.SetLag("", 0)
 		}},
 		{name: "watches closed", fault: func(w *world, _ int) { w.server.CloseWatches() }},
 		{name: "connections reset", fault: func(w *world, _ int) { w.reset() }},

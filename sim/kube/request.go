@@ -57,8 +57,8 @@ func (q *Request) key() string {
 	return q.Namespace
 }
 
-// kind is that of the resource, "" if the server does not serve it.
-func (q *Request) kind() string {
+// Kind is that of the resource, "" if the server does not serve it.
+func (q *Request) Kind() string {
 	if q.resource == nil {
 		return ""
 	}

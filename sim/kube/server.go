@@ -107,8 +107,9 @@ func (s *Server) Close() error {
 	return err
 }
 
-// SetLag changes Config.Cache.Lag. Events never overtake each other.
-func (s *Server) SetLag(lag time.Duration) { s.cache.SetLag(lag) }
+// SetLag changes Config.Cache.Lag or, with a kind, how much longer its events take than
+// those of others. Events of one kind never overtake each other.
+func (s *Server) SetLag(kind string, lag time.Duration) { s.cache.SetLag(s.store.OfKind(kind), lag) }
 
 // ExpireWatches ends every open watch with an error event of code 410: the
 // client has to list again. It returns how many there were.
@@ -118,8 +119,9 @@ func (s *Server) ExpireWatches() int64 { return s.cache.EndWatches(cacher.EndExp
 // the version it has seen. It returns how many there were.
 func (s *Server) CloseWatches() int64 { return s.cache.EndWatches(cacher.EndClosed) }
 
-// Late returns how many writes the watch cache did not have at once.
-func (s *Server) Late() int64 { return s.cache.Late() }
+// Late returns how many writes, of a kind or of all for "", the watch cache did not have
+// at once.
+func (s *Server) Late(kind string) int64 { return s.cache.Late(s.store.OfKind(kind)) }
 
 func (s *Server) isClosed() bool {
 	s.mu.Lock()

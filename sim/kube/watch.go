@@ -75,13 +75,13 @@ func (s *Server) openWatch(ctx context.Context, q *Request, o internalversion.Li
 		rv = s.store.Revision()
 	}
 	if *o.SendInitialEvents {
-		if err := s.cache.Await(ctx, rv); err != nil {
+		if err := s.cache.Await(ctx, q.resource, rv); err != nil {
 			return nil, err
 		}
 		return s.cache.Open(q.resource, true, q.Namespace, rv)
 	}
 	if rv == 0 {
-		rv = s.cache.Version()
+		rv = s.cache.Version(q.resource)
 	}
 	return s.cache.Open(q.resource, false, q.Namespace, rv)
 }

@@ -40,13 +40,17 @@ type Cacher struct {
 	begun    int64 // the version it started from
 	kinds    []kindCache
 	pending  []*storage.Commit // not yet arrived
-	late     int64             // commits that did not arrive at once, so far
 	timer    *time.Timer
 	advanced chan struct{} // closed when rv grows; nil while nobody waits
 }
 
-// kindCache is the part of a watch cache that belongs to one resource.
+// kindCache is the part of a watch cache that belongs to one resource. A real
+// kube-apiserver has a cache for each, with a watch of its own on the etcd, so that one
+// may be behind another.
 type kindCache struct {
+	lag     time.Duration     // of this resource alone, after its commits have arrived
+	held    []*storage.Commit // arrived, and not yet seen for that
+	late    int64             // commits that it did not have at once, so far
 	table   storage.Table
 	window  []*storage.Commit
 	base    int // how many events have left the window
@@ -74,15 +78,26 @@ func New(s *storage.Store, config Config) *Cacher {
 		c.kinds[i].table = t
 	}
 	c.drain()
-	c.late = int64(len(c.pending))
+	for _, ev := range c.pending {
+		c.kind(ev).late++
+	}
 	return c
 }
 
-// Late returns how many commits the cache did not have at once.
-func (c *Cacher) Late() int64 {
+// kind is the cache of the resource that a commit is of.
+func (c *Cacher) kind(ev *storage.Commit) *kindCache { return &c.kinds[ev.Object.Resource.Index()] }
+
+// Late returns how many commits the cache did not have at once: of a resource, or of all
+// for nil.
+func (c *Cacher) Late(r *storage.Resource) (late int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.late
+	for i := range c.kinds {
+		if r == nil || r.Index() == i {
+			late += c.kinds[i].late
+		}
+	}
+	return late
 }
 
 // Close ends the cache and all its watches.
@@ -92,6 +107,9 @@ func (c *Cacher) Close() {
 	defer c.mu.Unlock()
 	c.closed = true
 	c.pending = nil
+	for i := range c.kinds {
+		c.kinds[i].held = nil
+	}
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -117,16 +135,21 @@ func (c *Cacher) receive(ev *storage.Commit) {
 	if len(c.pending) == 1 {
 		c.drain()
 	}
-	if len(c.pending) > 0 {
-		c.late++
+	if k := c.kind(ev); len(c.pending)+len(k.held) > 0 {
+		k.late++
 	}
 }
 
-// SetLag changes Config.Lag. Events never overtake each other.
-func (c *Cacher) SetLag(lag time.Duration) {
+// SetLag changes Config.Lag or, with a resource, how much longer its events take than
+// those of others. Events of one resource never overtake each other.
+func (c *Cacher) SetLag(r *storage.Resource, lag time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lag = lag
+	if r == nil {
+		c.lag = lag
+	} else {
+		c.kinds[r.Index()].lag = lag
+	}
 	c.drain()
 }
 
@@ -136,16 +159,54 @@ func (c *Cacher) drain() {
 		return
 	}
 	now := time.Now()
-	for len(c.pending) > 0 {
-		wait := c.arrival(c.pending[0]).Sub(now)
-		if wait > 0 {
-			c.wakeIn(wait)
-			return
+	next := time.Duration(0) // until there is something to do again; zero for never
+	sooner := func(wait time.Duration) {
+		if next == 0 || wait < next {
+			next = wait
 		}
-		c.apply(c.pending[0])
-		c.pending = c.pending[1:]
 	}
-	c.pending = nil
+	for len(c.pending) > 0 {
+		ev := c.pending[0]
+		if wait := c.arrival(ev).Sub(now); wait > 0 {
+			sooner(wait)
+			break
+		}
+		c.pending = c.pending[1:]
+		c.rv = ev.RV
+		if k := c.kind(ev); k.lag > 0 || len(k.held) > 0 {
+			k.held = append(k.held, ev)
+		} else {
+			c.apply(k, ev)
+		}
+		c.wakeAll()
+	}
+	if len(c.pending) == 0 {
+		c.pending = nil
+	}
+	for i := range c.kinds {
+		k := &c.kinds[i]
+		for len(k.held) > 0 {
+			if wait := k.held[0].At.Add(c.lag + k.lag).Sub(now); wait > 0 {
+				sooner(wait)
+				break
+			}
+			ev := k.held[0]
+			k.held = k.held[1:]
+			c.apply(k, ev)
+			c.wakeAll()
+		}
+	}
+	if next > 0 {
+		c.wakeIn(next)
+	}
+}
+
+// wakeAll wakes those that wait for the cache to reach a version.
+func (c *Cacher) wakeAll() {
+	if c.advanced != nil {
+		close(c.advanced)
+		c.advanced = nil
+	}
 }
 
 func (c *Cacher) wakeIn(wait time.Duration) {
@@ -160,8 +221,7 @@ func (c *Cacher) wakeIn(wait time.Duration) {
 	})
 }
 
-func (c *Cacher) apply(ev *storage.Commit) {
-	k := &c.kinds[ev.Object.Resource.Index()]
+func (c *Cacher) apply(k *kindCache, ev *storage.Commit) {
 	k.table.Apply(ev)
 	for len(k.window) >= c.config.HistoryEvents && ev.At.Sub(k.window[0].At) > c.config.HistoryAge {
 		k.window[0] = nil
@@ -169,14 +229,17 @@ func (c *Cacher) apply(ev *storage.Commit) {
 		k.base++
 	}
 	k.window = append(k.window, ev)
-	c.rv = ev.RV
 	for _, w := range k.watches {
 		w.signal()
 	}
-	if c.advanced != nil {
-		close(c.advanced)
-		c.advanced = nil
+}
+
+// version is how far the cache of a resource has come.
+func (c *Cacher) version(k *kindCache) int64 {
+	if len(k.held) > 0 {
+		return k.held[0].RV - 1
 	}
+	return c.rv
 }
 
 // floor is the oldest version from which a watch of the resource can start.
@@ -194,27 +257,28 @@ func (c *Cacher) Get(r *storage.Resource, namespace, name string) *storage.Objec
 	return c.kinds[r.Index()].table.Get(r.Key(namespace, name))
 }
 
-// Version returns how far the cache has come.
-func (c *Cacher) Version() int64 {
+// Version returns how far the cache of a resource has come.
+func (c *Cacher) Version(r *storage.Resource) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rv
+	return c.version(&c.kinds[r.Index()])
 }
 
-// List returns the objects of a resource in a namespace and the version of the cache.
+// List returns the objects of a resource in a namespace and the version of its cache.
 func (c *Cacher) List(r *storage.Resource, namespace string) (storage.Table, int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.kinds[r.Index()].table.In(namespace, ""), c.rv
+	k := &c.kinds[r.Index()]
+	return k.table.In(namespace, ""), c.version(k)
 }
 
-// Await waits until the cache has reached a version: for freshTimeout at most,
-// as the real one does.
-func (c *Cacher) Await(ctx context.Context, rv int64) error {
+// Await waits until the cache of a resource has reached a version: for freshTimeout at
+// most, as the real one does.
+func (c *Cacher) Await(ctx context.Context, r *storage.Resource, rv int64) error {
 	var timeout <-chan time.Time
 	for {
 		c.mu.Lock()
-		current := c.rv
+		current := c.version(&c.kinds[r.Index()])
 		if current >= rv {
 			c.mu.Unlock()
 			return nil

@@ -42,7 +42,7 @@ func (c *Cacher) Open(r *storage.Resource, initial bool, namespace string, rv in
 	w := &Watch{resource: r, From: rv, next: k.base + len(k.window), Wake: make(chan struct{}, 1)}
 	switch {
 	case initial:
-		w.Initial, w.From = k.table.In(namespace, ""), c.rv
+		w.Initial, w.From = k.table.In(namespace, ""), c.version(k)
 	case rv < c.floor(k):
 		return nil, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", rv, c.floor(k)))
 	default:
@@ -66,7 +66,7 @@ func (c *Cacher) Take(w *Watch) (events []*storage.Commit, rv int64, end string)
 	}
 	events = slices.Clone(k.window[w.next-k.base:])
 	w.next = k.base + len(k.window)
-	return events, c.rv, w.end
+	return events, c.version(k), w.end
 }
 
 // Forget is called for a watch that is over.

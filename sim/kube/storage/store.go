@@ -133,7 +133,8 @@ func (s *Store) find(is func(*Resource) bool) *Resource {
 	return nil
 }
 
-func (s *Store) ofKind(kind string) *Resource {
+// OfKind returns the resource of a kind, nil if it is not served.
+func (s *Store) OfKind(kind string) *Resource {
 	return s.find(func(r *Resource) bool { return r.Kind == kind })
 }
 
@@ -164,7 +165,7 @@ func (s *Store) List(kind string) []*Object {
 }
 
 func (s *Store) mustServe(kind string) *Resource {
-	r := s.ofKind(kind)
+	r := s.OfKind(kind)
 	if r == nil {
 		panic(fmt.Sprintf("storage: kind %q is not served by this store", kind))
 	}
@@ -200,7 +201,7 @@ func (s *Store) Create(obj any) (*Object, error) {
 	if d.Kind == "" && !ok {
 		d.Kind = reflect.Indirect(reflect.ValueOf(obj)).Type().Name()
 	}
-	r := s.ofKind(d.Kind)
+	r := s.OfKind(d.Kind)
 	if r == nil {
 		return nil, fmt.Errorf("object %q has kind %q, which this store does not serve", d.Meta.Name, d.Kind)
 	}

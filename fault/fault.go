@@ -18,6 +18,7 @@ type Fault struct {
 	How      string   `json:"how,omitempty"`      // of what ends: "killed", "silent" or "graceful"
 	OneWay   bool     `json:"oneWay,omitempty"`   // only messages from target to peer, or out of targets, are lost
 	Empty    bool     `json:"empty,omitempty"`    // the data is gone
+	Applied  bool     `json:"applied,omitempty"`  // what is answered with an error is done all the same
 	Count    int      `json:"count,omitempty"`    // replicas
 
 	Lag        Duration `json:"lag,omitempty"`        // how far a watch cache is behind its store

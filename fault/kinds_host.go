@@ -10,20 +10,22 @@ import (
 
 // Faults of replicas of the ClusterMesh API server.
 const (
-	ReplicaLoss     Kind = "replica-loss"
-	ReplicaGone     Kind = "replica-gone"
-	AllReplicasLoss Kind = "all-replicas-loss"
-	RollingUpgrade  Kind = "rolling-upgrade"
-	ScaleUp         Kind = "scale-up"
-	ScaleDown       Kind = "scale-down"
-	WriterRestart   Kind = "writer-restart"
-	WriterPause     Kind = "writer-pause"
-	EtcdRestart     Kind = "etcd-restart"
-	EtcdSlow        Kind = "etcd-slow"
-	EtcdStall       Kind = "etcd-stall"
-	EtcdQuota       Kind = "etcd-quota"
-	EtcdCompaction  Kind = "etcd-compaction"
-	EtcdClock       Kind = "etcd-clock"
+	ReplicaLoss        Kind = "replica-loss"
+	ReplicaGone        Kind = "replica-gone"
+	AllReplicasLoss    Kind = "all-replicas-loss"
+	RollingUpgrade     Kind = "rolling-upgrade"
+	ScaleUp            Kind = "scale-up"
+	ScaleDown          Kind = "scale-down"
+	WriterRestart      Kind = "writer-restart"
+	WriterPause        Kind = "writer-pause"
+	EtcdRestart        Kind = "etcd-restart"
+	EtcdSlow           Kind = "etcd-slow"
+	EtcdStall          Kind = "etcd-stall"
+	EtcdQuota          Kind = "etcd-quota"
+	EtcdDeletesRefused Kind = "etcd-deletes-refused"
+	EtcdDeletesTimeOut Kind = "etcd-deletes-time-out"
+	EtcdCompaction     Kind = "etcd-compaction"
+	EtcdClock          Kind = "etcd-clock"
 )
 
 var replicaSpecs = []Spec{
@@ -148,6 +150,32 @@ var replicaSpecs = []Spec{
 		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the etcd in replica %s is out of its quota for %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:     EtcdDeletesRefused,
+		Needs:    mode.Replica,
+		Summary:  "the etcd refuses share percent of the deletions with \"too many requests\", as when its log is too far ahead of what it has applied",
+		Disturbs: []disturb.Kind{disturb.DeletionsFailed},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{share.between(1, 100, 10, 100)},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the etcd in replica %s refuses %d %% of the deletions for %s", f.Target, f.Share, f.For)
+		},
+	},
+	{
+		Kind:     EtcdDeletesTimeOut,
+		Needs:    mode.Replica,
+		Summary:  "the etcd answers share percent of the deletions with \"request timed out\" and does not apply them, as when a proposal is lost; with applied it does, as when that takes too long. (An etcd that says yes and does nothing there is not: its answer follows from its log)",
+		Disturbs: []disturb.Kind{disturb.DeletionsFailed},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{share.between(1, 100, 10, 100), applied.maybe()},
+		sentence: func(f *Fault) string {
+			what := "and does not apply them"
+			if f.Applied {
+				what = "which it applies"
+			}
+			return fmt.Sprintf("the etcd in replica %s lets %d %% of the deletions time out, %s, for %s", f.Target, f.Share, what, f.For)
 		},
 	},
 	{

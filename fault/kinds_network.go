@@ -9,16 +9,18 @@ import (
 
 // Faults of the network.
 const (
-	Partition      Kind = "partition"
-	PartitionGroup Kind = "partition-group"
-	PartitionRing  Kind = "partition-ring"
-	BlackHole      Kind = "black-hole"
-	Reset          Kind = "reset"
-	SlowLink       Kind = "slow-link"
-	Clog           Kind = "clog"
-	Move           Kind = "move"
-	DNSFailure     Kind = "dns-failure"
-	ServiceFailure Kind = "service-failure"
+	Partition        Kind = "partition"
+	PartitionGroup   Kind = "partition-group"
+	PartitionRing    Kind = "partition-ring"
+	BlackHole        Kind = "black-hole"
+	Reset            Kind = "reset"
+	SlowLink         Kind = "slow-link"
+	Clog             Kind = "clog"
+	Move             Kind = "move"
+	DNSFailure       Kind = "dns-failure"
+	ServiceFailure   Kind = "service-failure"
+	EndpointsLate    Kind = "endpoints-late"
+	EndpointsUnready Kind = "endpoints-unready"
 )
 
 var networkSpecs = []Spec{
@@ -129,6 +131,30 @@ var networkSpecs = []Spec{
 		Targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, Lasts: Needed, Longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the Service gives %s no endpoint for %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:     EndpointsLate,
+		Summary:  "the nodes of targets learn lag late which endpoints the Service has that they connect to: new servers are not found, and dead ones are dialled",
+		Disturbs: []disturb.Kind{disturb.EndpointsLate},
+		Targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, Group: OneOrMore, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s learn%s of the Service's endpoints %s late, for %s", f.hosts(), f.s(), f.Lag, f.For)
+		},
+	},
+	{
+		Kind:     EndpointsUnready,
+		Needs:    mode.Replica,
+		Summary:  "the Service names peer, or all replicas, on the nodes of targets, ready or not",
+		Disturbs: []disturb.Kind{disturb.EndpointsUnready},
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Peers: roles{mode.Replica}, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			named := "every replica"
+			if f.Peer != "" {
+				named = f.Peer
+			}
+			return fmt.Sprintf("the Service names %s to %s, ready or not, for %s", named, f.hosts(), f.For)
 		},
 	},
 }

@@ -44,7 +44,9 @@ var (
 	oneWay     = param{name: "oneWay", unit: yesNo, flag: func(f *Fault) *bool { return &f.OneWay }}
 	empty      = param{name: "empty", unit: yesNo, flag: func(f *Fault) *bool { return &f.Empty }}
 
-	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, resource, oneWay, empty}
+	applied = param{name: "applied", unit: yesNo, flag: func(f *Fault) *bool { return &f.Applied }}
+
+	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, resource, oneWay, empty, applied}
 )
 
 // noWord is the value of a word that is none of those that there are.

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,63 @@ var kubeCases = []faultCase{
 		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.KubeLag, Target: "k0", Lag: seconds(5), For: seconds(16)})},
 		ops:    []fault.Op{podCreate(4, "p1", "10.0.0.2")},
 		check:  func(t *testing.T, h *history.History) { seenBetween(t, h, "a0", "10.0.0.2", 9, 11) },
+	},
+	{
+		kind: fault.KubeLag, name: " of one kind",
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.KubeLag, Target: "k0", Lag: seconds(5), Resource: "Namespace", For: seconds(16)})},
+		ops: []fault.Op{
+			podCreate(4, "p1", "10.0.0.2"),
+			{At: seconds(6), Op: fault.PodCreate, Pod: &fault.Pod{Namespace: "late", Name: "p2", App: "a", Node: "n0", IP: "10.0.0.3"}},
+		},
+		check: func(t *testing.T, h *history.History) {
+			seenBetween(t, h, "a0", "10.0.0.2", 4, 5)
+			seenBetween(t, h, "a0", "10.0.0.3", 11, 13)
+		},
+	},
+	{
+		kind: fault.KubeFreeze, name: " of one kind",
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.KubeFreeze, Target: "k0", Resource: "CiliumEndpointSlice", For: seconds(12)})},
+		ops:    []fault.Op{podCreate(4, "p1", "10.0.0.2"), {At: seconds(5), Op: fault.NodeCreate, Name: "n9"}},
+		check: func(t *testing.T, h *history.History) {
+			seenBetween(t, h, "a0", "10.0.0.2", 14, 16)
+			node := first(t, times(h, func(r history.Record) bool {
+				return r.Verb == history.See && r.Actor == "a0" && r.Kind == history.Node && strings.HasSuffix(r.Key, "n9")
+			}))
+			require.Less(t, node, 6*time.Second, "nodes are not frozen")
+		},
+	},
+	{
+		kind: fault.KubeListErrors,
+		world: func(p *fault.Plan) {
+			p.Churn = seconds(60)
+		},
+		faults: []fault.Fault{
+			at(2, fault.Fault{Kind: fault.ReplicaLoss, Target: "r0", For: seconds(2)}),
+			at(2, fault.Fault{Kind: fault.KubeListErrors, Target: "k0", Share: 100, Code: 503, Resource: "CiliumNode", For: seconds(30)}),
+		},
+		check: func(t *testing.T, h *history.History) {
+			endpoint := firstAfter(t, times(h, puts("r0", "10.0.0.1")), 2*time.Second)
+			require.Less(t, endpoint, 20*time.Second, "endpoints are listed as ever")
+			node := firstAfter(t, times(h, func(r history.Record) bool { return r.Verb == history.Put && r.Actor == "r0" && r.Kind == history.Node }), 2*time.Second)
+			require.Greater(t, node, 32*time.Second, "nodes are not")
+		},
+	},
+	{
+		kind: fault.KubeSlowLists, name: " of one kind",
+		world: func(p *fault.Plan) {
+			p.Churn = seconds(60)
+		},
+		faults: []fault.Fault{
+			at(2, fault.Fault{Kind: fault.ReplicaLoss, Target: "r0", For: seconds(2)}),
+			at(2, fault.Fault{Kind: fault.KubeSlowLists, Target: "k0", Delay: seconds(20), Resource: "CiliumIdentity", For: seconds(50)}),
+		},
+		check: func(t *testing.T, h *history.History) {
+			require.Less(t, firstAfter(t, times(h, puts("r0", "10.0.0.1")), 2*time.Second), 20*time.Second)
+			identity := firstAfter(t, times(h, func(r history.Record) bool {
+				return r.Verb == history.Put && r.Actor == "r0" && r.Kind == history.Identity
+			}), 2*time.Second)
+			require.Greater(t, identity, 24*time.Second)
+		},
 	},
 	{
 		kind:   fault.KubeFreeze,

@@ -103,6 +103,24 @@ var networkCases = []faultCase{
 		},
 	},
 	{
+		kind:  fault.EndpointsLate,
+		world: oneReplica,
+		faults: []fault.Fault{
+			at(2, fault.Fault{Kind: fault.EndpointsLate, Target: "a0", Lag: seconds(40), For: seconds(50)}),
+			at(2, fault.Fault{Kind: fault.ReplicaLoss, Target: "r0", For: seconds(10)}),
+		},
+		check: connectsUnready,
+	},
+	{
+		kind:  fault.EndpointsUnready,
+		world: oneReplica,
+		faults: []fault.Fault{
+			at(2, fault.Fault{Kind: fault.EndpointsUnready, Target: "a0", For: seconds(50)}),
+			at(2, fault.Fault{Kind: fault.ReplicaLoss, Target: "r0", For: seconds(10)}),
+		},
+		check: connectsUnready,
+	},
+	{
 		kind:   fault.Move,
 		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.Move, Target: "a0"}), at(8, fault.Fault{Kind: fault.Move, Target: "a0"})},
 		check: func(t *testing.T, h *history.History) {
@@ -137,4 +155,17 @@ var networkCases = []faultCase{
 			require.Greater(t, firstAfter(t, times(h, by(history.Connect, "a0", "")), 3*time.Second), 12*time.Second)
 		},
 	},
+}
+
+func oneReplica(p *fault.Plan) {
+	p.Churn = seconds(60)
+	p.Topology.Replicas = 1
+}
+
+// connectsUnready checks that the agent a0, and no other, connects with a replica that has
+// come back and is not ready yet.
+func connectsUnready(t *testing.T, h *history.History) {
+	ready := firstAfter(t, times(h, by(history.Ready, "r0", "")), 2*time.Second)
+	require.Less(t, firstAfter(t, times(h, by(history.Connect, "a0", "")), 2*time.Second), ready)
+	require.GreaterOrEqual(t, firstAfter(t, times(h, by(history.Connect, "a1", "")), 2*time.Second), ready)
 }

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -203,6 +204,47 @@ var replicaCases = []faultCase{
 		},
 	},
 	{
+		kind: fault.EtcdDeletesRefused,
+		world: func(p *fault.Plan) {
+			longer(p)
+			p.Topology.Replicas = 1
+		},
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.EtcdDeletesRefused, Target: "r0", Share: 100, For: seconds(12)})},
+		ops:    []fault.Op{podDelete(4, "p0")},
+		check: func(t *testing.T, h *history.History) {
+			require.Greater(t, first(t, times(h, dropsEndpoint("a0", "10.0.0.1"))), 14*time.Second, "it is deleted when that is asked for again")
+			require.NotEmpty(t, times(h, func(r history.Record) bool {
+				return r.Verb == history.Call && r.Err != "" && strings.Contains(r.Err, "too many requests")
+			}))
+		},
+	},
+	{
+		kind: fault.EtcdDeletesTimeOut,
+		world: func(p *fault.Plan) {
+			longer(p)
+			p.Topology.Replicas = 1
+		},
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.EtcdDeletesTimeOut, Target: "r0", Share: 100, For: seconds(12)})},
+		ops:    []fault.Op{podDelete(4, "p0")},
+		check: func(t *testing.T, h *history.History) {
+			require.Greater(t, first(t, times(h, dropsEndpoint("a0", "10.0.0.1"))), 14*time.Second)
+			require.NotEmpty(t, times(h, timedOut))
+		},
+	},
+	{
+		kind: fault.EtcdDeletesTimeOut, name: " applied",
+		world: func(p *fault.Plan) {
+			longer(p)
+			p.Topology.Replicas = 1
+		},
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.EtcdDeletesTimeOut, Target: "r0", Share: 100, Applied: true, For: seconds(12)})},
+		ops:    []fault.Op{podDelete(4, "p0")},
+		check: func(t *testing.T, h *history.History) {
+			require.Less(t, first(t, times(h, dropsEndpoint("a0", "10.0.0.1"))), 5*time.Second)
+			require.Greater(t, len(times(h, timedOut)), 1, "the writer asks again for what is done")
+		},
+	},
+	{
 		kind: fault.EtcdCompaction,
 		faults: []fault.Fault{
 			at(2, fault.Fault{Kind: fault.Partition, Target: "a0", Peer: "r0", For: seconds(8)}),
@@ -232,4 +274,18 @@ var replicaCases = []faultCase{
 			require.Less(t, at, 5*time.Second, "the leases expire long before their TTL of 15 minutes")
 		},
 	},
+}
+
+func timedOut(r history.Record) bool {
+	return r.Verb == history.Call && r.Op == "delete" && strings.Contains(r.Err, "request timed out")
+}
+
+func dropsEndpoint(agent, ip string) func(history.Record) bool {
+	return func(r history.Record) bool {
+		return r.Verb == history.Drop && r.Actor == agent && r.Kind == history.Endpoint && r.Key == ip
+	}
+}
+
+func podDelete(at int, name string) fault.Op {
+	return fault.Op{At: seconds(at), Op: fault.PodDelete, Pod: &fault.Pod{Namespace: "ns", Name: name}}
 }

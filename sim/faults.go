@@ -47,6 +47,7 @@ func init() {
 		fault.Clog:           slowLink,
 		fault.DNSFailure:     resolution,
 		fault.ServiceFailure: resolution,
+		fault.EndpointsLate:  endpointsLate,
 	}
 }
 
@@ -150,6 +151,14 @@ func resolution(w *world, _ int, f *fault.Fault) deploy.Effect {
 		fails = service.Unresolve
 	}
 	return deploy.Effect{Lift: fails(f.Target), Did: deploy.Since(func() int64 { return service.Failed(f.Target) })}
+}
+
+func endpointsLate(w *world, _ int, f *fault.Fault) deploy.Effect {
+	var late []deploy.Effect
+	for _, host := range f.Hosts() {
+		late = append(late, deploy.Lasting(w.serviceOf(host).Delay(host, f.Lag.Std())))
+	}
+	return deploy.All(late)
 }
 
 // serviceOf returns the Service by which a client finds its servers.

@@ -8,11 +8,11 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 )
 
-// The three patterns in which controllers see the world wrongly, after Sun et
+// The patterns in which controllers see the world wrongly, after Sun et
 // al., "Automatic Reliability Testing for Cluster Management Controllers" (Sieve,
 // OSDI 2022): each is a shape of one or two faults around something that the
 // workload does.
-var patterns = []func(*rapid.T, *fault.Plan) []fault.Fault{staleState, unobservedState, intermediateState}
+var patterns = []func(*rapid.T, *fault.Plan) []fault.Fault{staleState, unobservedState, intermediateState, fillingState}
 
 // drawPattern draws a pattern that the plan has room for.
 func drawPattern(t *rapid.T, p *fault.Plan) []fault.Fault {
@@ -101,6 +101,17 @@ func intermediateState(t *rapid.T, p *fault.Plan) []fault.Fault {
 	r := drawHost(t, p, mode.Replica)
 	kind := oneOf(t, "crash", fault.WriterRestart, fault.ReplicaLoss, fault.EtcdRestart)
 	return []fault.Fault{{At: at, When: &fault.Trigger{Event: fault.EtcdPut, Actor: r, Nth: nth}, Kind: kind, Target: r, For: length}}
+}
+
+// fillingState: a reader is sent to a source that is filling yet, since the Service names
+// one that is not ready: a stale state as well, of a source that never was complete.
+func fillingState(t *rapid.T, p *fault.Plan) []fault.Fault {
+	at := fault.Duration(uniform(t, int(p.Churn/ms)*3/4, "at")) * ms
+	r, a := drawHost(t, p, mode.Replica), drawHost(t, p, mode.Agent)
+	loss := fault.Fault{Kind: fault.ReplicaLoss, At: at, Target: r, For: within(p, at, fault.Duration(1+uniform(t, 10_000, "for"))*ms)}
+	named := fault.Fault{Kind: fault.EndpointsUnready, At: at, Target: a, Peer: r, For: within(p, at, loss.For+60*second)}
+	over := fault.Fault{Kind: fault.Move, At: at, When: &fault.Trigger{Event: fault.EtcdSync, Actor: r, Percent: 1 + uniform(t, 100, "percent")}, Target: a, Peer: r}
+	return []fault.Fault{loss, named, over}
 }
 
 // within cuts a length so that it ends with the churn phase.

@@ -31,6 +31,7 @@ func faultEdits(f *fault.Fault) [][]faultEdit {
 		{func(f *fault.Fault) { f.How = "" }},
 		{func(f *fault.Fault) { f.OneWay = false }},
 		{func(f *fault.Fault) { f.Empty = false }},
+		{func(f *fault.Fault) { f.Applied = false }},
 		{func(f *fault.Fault) { f.Resource = "" }},
 		{func(f *fault.Fault) { f.Peer = "" }}, // of a move: to any other replica
 		{func(f *fault.Fault) { // the same, written as one host

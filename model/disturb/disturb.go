@@ -15,6 +15,7 @@ const (
 	WriterFrozen     Kind = "writer-frozen"     // the writer's process lives and does nothing
 	EtcdLate         Kind = "etcd-late"         // an etcd applies late what it is asked for, or not before the end
 	EtcdFull         Kind = "etcd-full"         // an etcd refuses what needs space
+	DeletionsFailed  Kind = "deletions-failed"  // an etcd answers deletions with errors
 	RevisionsLost    Kind = "revisions-lost"    // an etcd forgets its past
 	LeasesAged       Kind = "leases-aged"       // leases of an etcd are nearer to their expiry than who holds them can know
 	ReadsSlow        Kind = "reads-slow"        // a process reads slowly
@@ -29,6 +30,8 @@ const (
 	ConnectionsReset Kind = "connections-reset" // connections between the hosts and the peer are reset
 	MessagesSlow     Kind = "messages-slow"     // messages between the hosts and the peer take longer
 	ServerUnfound    Kind = "server-unfound"    // a client finds no server to connect with
+	EndpointsLate    Kind = "endpoints-late"    // a client learns late which servers there are
+	EndpointsUnready Kind = "endpoints-unready" // a client is sent to servers that are not ready
 	ClientMoved      Kind = "client-moved"      // a client's connections go to another server from now on
 )
 
@@ -40,6 +43,7 @@ var counted = map[Kind]string{
 	WriterFrozen:     "reads, writes and dials that waited",
 	EtcdLate:         "entries of the log",
 	EtcdFull:         "requests refused",
+	DeletionsFailed:  "deletions",
 	RevisionsLost:    "revisions",
 	LeasesAged:       "leases",
 	ReadsSlow:        "reads that waited",
@@ -54,6 +58,8 @@ var counted = map[Kind]string{
 	ConnectionsReset: "connections",
 	MessagesSlow:     "messages",
 	ServerUnfound:    "dials that failed",
+	EndpointsLate:    "dials by endpoints that were not the present ones",
+	EndpointsUnready: "dials of servers that were not ready",
 	ClientMoved:      "clients",
 }
 

@@ -28,7 +28,13 @@ func (s *Server) recordCall(ctx context.Context, req any, info *grpc.UnaryServer
 		return nil, c.err
 	}
 	c.from = s.cfg.Now()
-	c.resp, c.err = handler(ctx, req)
+	failure := s.deletions.failure(req)
+	if failure == "" || failure == TimedOutApplied {
+		c.resp, c.err = handler(ctx, req)
+	}
+	if failure != "" {
+		c.resp, c.err = nil, failure.err()
+	}
 	c.record()
 	s.announceAnswer(c.client, req, c.resp)
 	return c.resp, c.err

@@ -32,15 +32,16 @@ import (
 
 // Server is a running etcd.
 type Server struct {
-	cfg     Config
-	data    data
-	server  *etcdserver.EtcdServer
-	grpc    *grpc.Server
-	tap     *tap
-	applier *applier
-	watches watches
-	store   string
-	ready   atomic.Bool // what is applied from now on was not in the log at the start
+	cfg       Config
+	data      data
+	server    *etcdserver.EtcdServer
+	grpc      *grpc.Server
+	tap       *tap
+	applier   *applier
+	watches   watches
+	deletions deletions
+	store     string
+	ready     atomic.Bool // what is applied from now on was not in the log at the start
 }
 
 // Settings that embed would derive from its defaults (server/v3/embed/config.go)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/meshcheck/meshcheck/internal/stream"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -25,18 +26,20 @@ type Service struct {
 	affinity bool
 
 	mu      sync.Mutex
-	ready   []string // hosts, in order of name
+	ready   []string // hosts, in order of name; never changed in place
+	changes []change // what that was over time
 	chosen  map[string]string
 	choices map[string]int
-	lost    map[string]int   // by host: faults for which the name does not resolve there
-	empty   map[string]int   // by host: faults for which it has no endpoints there
-	failed  map[string]int64 // by host: dials that failed for one of these
+	lost    map[string]int      // by host: faults for which the name does not resolve there
+	empty   map[string]int      // by host: faults for which it has no endpoints there
+	failed  map[string]int64    // by host: dials that failed for one of these
+	wrong   map[string][]*wrong // by host: faults for which it knows other endpoints
 }
 
 // New returns a Service without endpoints. Its name is for errors.
 func New(name string, seed uint64, port int, affinity bool) *Service {
 	return &Service{name: name, seed: seed, port: port, affinity: affinity, chosen: map[string]string{}, choices: map[string]int{},
-		lost: map[string]int{}, empty: map[string]int{}, failed: map[string]int64{}}
+		lost: map[string]int{}, empty: map[string]int{}, failed: map[string]int64{}, wrong: map[string][]*wrong{}}
 }
 
 // SetReady makes a host enter or leave the endpoints.
@@ -46,23 +49,28 @@ func (s *Service) SetReady(host string, ready bool) {
 	i, found := slices.BinarySearch(s.ready, host)
 	switch {
 	case ready && !found:
-		s.ready = slices.Insert(s.ready, i, host)
+		s.ready = slices.Insert(slices.Clone(s.ready), i, host)
 	case !ready && found:
-		s.ready = slices.Delete(s.ready, i, i+1)
+		s.ready = slices.Delete(slices.Clone(s.ready), i, i+1)
+	default:
+		return
 	}
+	s.changes = append(s.changes, change{time.Now(), s.ready})
 }
 
-// pick returns the host that the client's next connection goes to.
-func (s *Service) pick(client string) (host string, ok bool) {
+// pick returns the host that the next connection goes to of a client on a host.
+func (s *Service) pick(client, on string) (host string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.ready) == 0 {
+	known := s.known(on)
+	switch {
+	case len(known) == 0:
+		s.misled(on, "")
 		return "", false
+	case !s.affinity || !slices.Contains(known, s.chosen[client]):
+		s.chosen[client] = s.draw(client, known)
 	}
-	if host := s.chosen[client]; s.affinity && slices.Contains(s.ready, host) {
-		return host, true
-	}
-	s.chosen[client] = s.draw(client, s.ready)
+	s.misled(on, s.chosen[client])
 	return s.chosen[client], true
 }
 
@@ -73,14 +81,14 @@ func (s *Service) draw(client string, hosts []string) string {
 	return hosts[draw%uint64(len(hosts))]
 }
 
-// Move gives a client another endpoint from now on: the named one, or one that is
+// Move gives the client on a host another endpoint from now on: the named one, or one that is
 // drawn if the name is empty. It returns the old one, empty if there was none, and
 // the new one, empty if no other is ready.
 func (s *Service) Move(client, to string) (from, now string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from = s.chosen[client]
-	others := slices.DeleteFunc(slices.Clone(s.ready), func(host string) bool { return host == from || to != "" && host != to })
+	others := slices.DeleteFunc(slices.Clone(s.known(client)), func(host string) bool { return host == from || to != "" && host != to })
 	if len(others) == 0 {
 		return from, ""
 	}
@@ -133,7 +141,7 @@ func (s *Service) Dialer(on, process string, dial proc.Dialer) proc.Dialer {
 		}
 		host, ok := "", false
 		if !s.marked(s.empty, on) {
-			host, ok = s.pick(client)
+			host, ok = s.pick(client, on)
 		}
 		if !ok {
 			return nil, &net.OpError{Op: "dial", Net: "sim", Err: fmt.Errorf("service %s has no endpoints: %w", s.name, syscall.ECONNREFUSED)}

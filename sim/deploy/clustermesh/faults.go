@@ -2,6 +2,7 @@ package clustermesh
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -34,12 +35,16 @@ func (m *Mesh) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect 
 		return m.onEtcd(etcdSlow)
 	case fault.EtcdQuota:
 		return m.onEtcd(etcdQuota)
+	case fault.EtcdDeletesRefused, fault.EtcdDeletesTimeOut:
+		return m.etcdDeletions
 	case fault.EtcdCompaction:
 		return m.onEtcd(etcdCompaction)
 	case fault.EtcdClock:
 		return m.onEtcd(etcdClock)
 	case fault.Move:
 		return m.move
+	case fault.EndpointsUnready:
+		return m.endpointsUnready
 	}
 	return nil
 }
@@ -215,6 +220,20 @@ func etcdQuota(r *replica, _ *etcd.Server, _ *fault.Fault) deploy.Effect {
 	}}
 }
 
+// etcdDeletions makes the etcd that runs fail deletions; one that starts later does not.
+func (m *Mesh) etcdDeletions(n int, f *fault.Fault) deploy.Effect {
+	how := etcd.Refused
+	switch {
+	case f.Applied:
+		how = etcd.TimedOutApplied
+	case f.Kind == fault.EtcdDeletesTimeOut:
+		how = etcd.TimedOut
+	}
+	return m.onEtcd(func(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
+		return deploy.Lasting(server.FailDeletions(how, f.Share, m.Plan.Seed, "fault "+strconv.Itoa(n)))
+	})(n, f)
+}
+
 // etcdCompaction is over when the change has gone through the etcd's log, which may be
 // stalled. It fails if the etcd ends before it is applied.
 func etcdCompaction(_ *replica, server *etcd.Server, _ *fault.Fault) deploy.Effect {
@@ -229,6 +248,19 @@ func etcdCompaction(_ *replica, server *etcd.Server, _ *fault.Fault) deploy.Effe
 
 func etcdClock(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
 	return deploy.Effect{Did: deploy.Did(server.AdvanceLeases(f.Ahead.Std()))}
+}
+
+// endpointsUnready makes the Service of the replicas name some that are not ready.
+func (m *Mesh) endpointsUnready(_ int, f *fault.Fault) deploy.Effect {
+	named := []string{f.Peer}
+	if f.Peer == "" {
+		named = names(m.replicas)
+	}
+	var misled []deploy.Effect
+	for _, agent := range f.Hosts() {
+		misled = append(misled, deploy.Lasting(m.service.Name(agent, named)))
+	}
+	return deploy.All(misled)
 }
 
 // move makes the load balancer send an agent to another replica. What the agent

@@ -13,7 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 )
 
-const drawnSeeds = 500
+const drawnSeeds = 600
 
 // drawn are the plans of the first seeds, which several tests look at.
 var drawn = sync.OnceValue(func() (plans []*fault.Plan) {

@@ -55,6 +55,20 @@ func (p *Pool) Measure() checker.Measure {
 	}
 }
 
+// Curve returns some points of the distribution, ascending: a number of seconds, and the
+// part of all durations that are not greater.
+func (p *Pool) Curve(points int) (curve [][2]float64) {
+	seen, last := 0, 0
+	for _, b := range slices.Sorted(maps.Keys(p.Buckets)) {
+		seen += p.Buckets[b]
+		if (seen-last)*points >= p.N || seen == p.N {
+			curve = append(curve, [2]float64{min(greatest(b), p.Max).Seconds(), float64(seen) / float64(p.N)})
+			last = seen
+		}
+	}
+	return curve
+}
+
 func (p *Pool) quantile(percent int) time.Duration {
 	left := (p.N*percent + 99) / 100
 	for _, b := range slices.Sorted(maps.Keys(p.Buckets)) {

@@ -177,6 +177,37 @@ func (s *Summary) ordered() []*seedsOf {
 	return s.findings
 }
 
+// Finding is what seeds broke in one way, with these seeds.
+type Finding struct {
+	Group
+	Seeds []uint64
+}
+
+// Findings returns what was found: news first, then by how many seeds showed it.
+func (s *Summary) Findings() (all []Finding) {
+	for _, f := range s.ordered() {
+		all = append(all, Finding{f.Group, f.seeds})
+	}
+	return all
+}
+
+// EachMeasure hands on what was measured in all runs, by property.
+func (s *Summary) EachMeasure(use func(property string, m checker.Measure, p *Pool)) {
+	for i := range s.properties {
+		p := &s.properties[i]
+		for _, m := range p.measures() {
+			use(p.name, m, p.pool(m.Name, m.Group))
+		}
+	}
+}
+
+// Headline says in one line what became of the seeds.
+func (s *Summary) Headline() string {
+	return fmt.Sprintf("%s of %s: %s pass, %s fail, %s unknown, %s without a history; %s", text.Thousands(s.Done()), text.Count(s.Seeds, "seed"),
+		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()),
+		map[bool]string{true: "no news", false: "news in " + text.Count(s.news, "seed")}[s.news == 0])
+}
+
 // Unsure is how many seeds left a property undecided, whatever else they broke.
 func (s *Summary) Unsure() int {
 	seeds := map[uint64]bool{}

@@ -27,6 +27,7 @@ type search struct {
 	worker   workerFlags
 	limits   limitFlags
 	json     bool
+	html     string
 
 	given *flags
 }
@@ -39,6 +40,7 @@ func (s *search) flags(f *flags) {
 	f.add(&s.shrink, "shrink TIME", "how long to shrink each new finding; 0: not at all; 30s")
 	f.add(&s.scenario, "scenario NAME", "seeds of a scenario's family; simrun faults lists them")
 	f.add(&s.mode, "mode MODE", "the mode of their plans, as for simrun -seed; a finding of another mode is another finding")
+	f.add(&s.html, "html FILE", "write a page to look at all seeds of this campaign in a browser")
 	f.add(&s.replay, "replay", "run the plans of the corpus, and no seeds")
 	s.worker.add(f)
 	s.limits.add(f)
@@ -46,7 +48,7 @@ func (s *search) flags(f *flags) {
 }
 
 func (s *search) check() error {
-	switch given := s.given.given("for", "base", "shrink", "scenario", "mode"); {
+	switch given := s.given.given("for", "base", "shrink", "scenario", "mode", "html"); {
 	case s.replay && given != "":
 		return usageErrorf("-replay and %s exclude each other: it runs the plans of the corpus, once each", given)
 	case s.length <= 0:
@@ -56,7 +58,7 @@ func (s *search) check() error {
 	case s.dir == "":
 		return usageErrorf("-corpus needs the name of a directory")
 	}
-	return cmp.Or(s.worker.check(), s.limits.check())
+	return cmp.Or(s.worker.check(), s.limits.check(), checkOutputs(nil, output{"html", s.html, pageForm, false}))
 }
 
 func (s *search) run(ctx context.Context, c *console) (int, error) {
@@ -93,9 +95,12 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 	state.Versions = code.Versions()
 	start := time.Now()
 	out := s.writer(c)
+	gathered := &gathering{Runner: runner}
+	gathered.summary.Code = code
+	gathered.summary.Replay = func(seed uint64) string { return s.seedCommand(c, seed) }
 	var writeErr error
 	result, stopped := campaign.Run(ctx, campaign.Config{
-		Runner:   runner,
+		Runner:   gathered,
 		Draw:     plans.Member,
 		Shrink:   campaign.ShrinkWith(runner, s.shrink),
 		Corpus:   kept,
@@ -112,10 +117,18 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 				elapsed.Round(time.Second), s.length, e.Seeds, len(kept.Findings()), e.New, float64(e.Seeds)/elapsed.Seconds())
 		},
 	})
-	if err := errors.Join(writeErr, out.Campaign(kept, state, result)); err != nil {
+	gathered.summary.Elapsed = time.Since(start)
+	if err := errors.Join(writeErr, out.Campaign(kept, state, result), writeCampaign(s.html, "campaign into "+s.dir, &gathered.pages, &gathered.summary)); err != nil {
 		return 0, err
 	}
 	return campaignStatus(result), stopped
+}
+
+// seedCommand is the command line that runs a seed of the campaign.
+func (s *search) seedCommand(c *console, seed uint64) string {
+	run := simulate{sourceFlags: sourceFlags{familyFlags: familyFlags{scenario: s.scenario, mode: s.mode}, worker: s.worker}}
+	run.seed.given = true
+	return commandLine(c.name, run.arguments(seed)...)
 }
 
 func (s *search) writer(c *console) *campaign.Writer {

@@ -15,7 +15,6 @@ import (
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
-	"github.com/meshcheck/meshcheck/report/page"
 )
 
 // mostBytes is the most that the file of a history or a verdict may have.
@@ -75,18 +74,6 @@ func (k *check) run(ctx context.Context, c *console) (int, error) {
 		}
 		return k.write(c, run)
 	})
-}
-
-// writePage writes the page of a run, if a flag asks for it.
-func writePage(path string, judged *drive.Judged) error {
-	if path == "" {
-		return nil
-	}
-	var b bytes.Buffer
-	if err := page.Run(&b, judged.Run, judged.Index); err != nil {
-		return err
-	}
-	return writeTarget("html", path, b.Bytes())
 }
 
 // explainer returns the command lines that explain the violations of a history.

@@ -22,6 +22,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/page"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -404,6 +405,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 	}
 	start := time.Now()
 	var done []uint64
+	var pages page.Campaign
 	summary := report.Summary{
 		Seeds: s.seeds.Count(), Code: c.code(runner),
 		Replay: func(seed uint64) string { return commandLine(c.name, s.arguments(seed)...) },
@@ -421,6 +423,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		return run.Run, s.write(seed, plan, run.File)
 	}, func(seed uint64, run *report.Run) (err error) {
 		summary.Add(seed, run)
+		pages.Add(seed, run)
 		done = append(done, seed)
 		if s.json {
 			err = run.WriteJSON(c.stdout, false)
@@ -429,6 +432,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		return err
 	}, func(failure report.Failure) (err error) {
 		summary.AddFailure(failure)
+		pages.AddFailure(failure)
 		done = append(done, failure.Seed)
 		if s.json {
 			err = failure.WriteJSON(c.stdout)
@@ -440,7 +444,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 	if stopped != nil {
 		summary.Note = "stopped before all seeds were run" + s.rest(c.name, done)
 	}
-	if err := s.writeSummary(c, &summary); err != nil {
+	if err := cmp.Or(writeCampaign(s.html, plans.Name()+" seeds "+s.seeds.String(), &pages, &summary), s.writeSummary(c, &summary)); err != nil {
 		return 0, err
 	}
 	return s.failOn.summaryStatus(&summary), stopped

@@ -355,6 +355,47 @@ func (p *opened) computed() float64 {
 	return 0
 }
 
+// many seeds, of which some break something.
+func TestPageOfManySeeds(t *testing.T) {
+	var c Campaign
+	s := report.Summary{Seeds: 300, Elapsed: time.Second, Replay: func(seed uint64) string { return fmt.Sprintf("simrun -seed %d", seed) }}
+	runs := map[string]*report.Run{}
+	for _, name := range []string{"clean", "monotonic", "staleness"} {
+		h := golden(t, name)
+		runs[name] = &report.Run{Verdict: checker.Check(index.New(h), checker.Config{}), Records: len(h.Records), Deterministic: true}
+	}
+	for seed := range uint64(299) {
+		name := "clean"
+		if seed%50 == 7 {
+			name = "monotonic"
+		} else if seed%90 == 11 {
+			name = "staleness"
+		}
+		c.Add(seed, runs[name])
+		s.Add(seed, runs[name])
+	}
+	failure := report.Failure{Seed: 18446744073709551615, Kind: "crash", Message: "it crashed"}
+	c.AddFailure(failure)
+	s.AddFailure(failure)
+	var b bytes.Buffer
+	require.NoError(t, c.Write(&b, "seeds", &s))
+	file := saved(t, b.Bytes())
+	p := open(t, file, "")
+	p.paints("cells")
+	require.Equal(t, 300.0, p.number(`page.data.seeds.length`))
+	p.key("n")
+	require.Equal(t, "7", p.text(`page.data.seeds[page.selected].seed`), "the first that did not pass")
+	require.Contains(t, p.text(`document.getElementById("seed").textContent`), "simrun -seed 7")
+	again := open(t, file, p.text(`location.hash`))
+	require.Equal(t, "7", again.text(`page.data.seeds[page.selected].seed`))
+	p.run(chromedp.SendKeys(chromedp.CSS("#search"), "18446744073709551615\r"))
+	require.Contains(t, p.text(`document.getElementById("seed").textContent`), "it crashed")
+	p.click("#order")
+	require.Equal(t, 299.0, p.number(`page.order[0]`), "failures come first")
+	p.silent()
+	again.silent()
+}
+
 func base64Length(html string) int {
 	_, data, _ := strings.Cut(html, `id="data">`)
 	data, _, _ = strings.Cut(data, "<")

@@ -21,9 +21,8 @@ const seconds = (ns, digits = 3) => (ns / 1e9).toFixed(digits) + "s";
 function brief(value, unit) {
   if (unit !== "s") return value.toLocaleString("en") + (unit ? " " + unit : "");
   if (value === 0) return "0 s";
-  if (value < 0.001) return (value * 1e6).toPrecision(3) + " µs";
-  if (value < 1) return (value * 1e3).toPrecision(3) + " ms";
-  return value.toPrecision(value < 1000 ? 3 : 4) + " s";
+  const [factor, name] = value < 0.001 ? [1e6, " µs"] : value < 1 ? [1e3, " ms"] : [1, " s"];
+  return parseFloat((value * factor).toPrecision(value < 1000 ? 3 : 4)) + name;
 }
 
 const thousands = (n) => n.toLocaleString("en");
@@ -76,10 +75,9 @@ function distribution(m) {
   if (!m.curve || m.curve.length < 2 || m.max <= 0) return box;
   const low = Math.log10(Math.max(least, m.curve[0][0])), high = Math.max(low + 0.5, Math.log10(Math.max(least, m.max)));
   const x = (value) => (Math.log10(Math.max(least, value)) - low) / (high - low) * width;
-  let path = `M0 ${height}`, before = 0;
+  let path = `M0 ${height}`;
   for (const [value, part] of m.curve) {
     path += `H${x(value).toFixed(1)}V${(height - part * height).toFixed(1)}`;
-    before = part;
   }
   path += `H${width}V${height}Z`;
   let marks = "";
@@ -89,7 +87,7 @@ function distribution(m) {
   let decades = "";
   for (let d = Math.ceil(low); d <= high; d++) {
     const at = ((d - low) / (high - low) * width).toFixed(1);
-    decades += `<line class="decade" x1="${at}" x2="${at}" y1="0" y2="${height}"/><text x="${at}" y="${height + 11}">${brief(10 ** d, m.unit)}</text>`;
+    decades += `<line class="decade" x1="${at}" x2="${at}" y1="0" y2="${height}"/><text x="${Math.max(12, at)}" y="${height + 11}">${brief(10 ** d, m.unit)}</text>`;
   }
   const figure = el("figure", {});
   figure.innerHTML = `<svg viewBox="-2 -2 ${width + 4} ${height + 16}" role="img" aria-label="distribution of ${m.name.replace(/[<"&]/g, "")}">${decades}<path d="${path}"/>${marks}</svg>`;

@@ -102,7 +102,7 @@ func describeWorkload(p *Plan, given Given) string {
 		ops[p.Ops[i].Op]++
 	}
 	var parts []string
-	for _, kind := range []OpKind{PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete} {
+	for _, kind := range OpKinds {
 		if ops[kind] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", ops[kind], kind))
 		}

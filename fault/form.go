@@ -65,6 +65,7 @@ func (p *Plan) Encode() []byte {
 	if len(p.Promise) > 0 {
 		fmt.Fprintf(&b, ",\n  \"promise\": %s", strictjson.Line(p.Promise))
 	}
+	writeList(&b, "nodes", p.Nodes)
 	writeList(&b, "pods", p.Pods)
 	writeList(&b, "ops", p.Ops)
 	writeList(&b, "faults", p.Faults)

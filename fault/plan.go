@@ -34,6 +34,7 @@ type Plan struct {
 	// proposal does for its scenarios. The verdict says which were kept.
 	Promise []string `json:"promise,omitempty"`
 
+	Nodes  []Node  `json:"nodes,omitempty"`  // what nodes at the start have, of those that have more than two addresses
 	Pods   []Pod   `json:"pods,omitempty"`   // pods present at the start; their namespaces too
 	Ops    []Op    `json:"ops,omitempty"`    // workload, in order of time
 	Faults []Fault `json:"faults,omitempty"` // in order of time
@@ -79,13 +80,33 @@ type Options struct {
 	Stall int `json:"stall,omitempty"`
 }
 
-// Pod is a workload pod. Its identity is that of its namespace and app.
+// Pod is a workload pod. Its identity is that of its namespace and app. The index of its
+// encryption key is that of its node.
 type Pod struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	App       string `json:"app,omitempty"`  // the label that makes its identity
-	Node      string `json:"node,omitempty"` // n0, n1, ...
-	IP        string `json:"ip,omitempty"`
+	Namespace string   `json:"namespace"`
+	Name      string   `json:"name"`
+	App       string   `json:"app,omitempty"`     // the label that makes its identity
+	Node      string   `json:"node,omitempty"`    // n0, n1, ...
+	IP        string   `json:"ip,omitempty"`      // of either family
+	MoreIPs   []string `json:"moreIPs,omitempty"` // besides that one
+	Ports     []Port   `json:"ports,omitempty"`   // named ports
+}
+
+// Port is a named port, such as "http:8080/TCP".
+type Port string
+
+// Node is what a CiliumNode has.
+type Node struct {
+	Name          string            `json:"name,omitempty"`      // in an op, the op has it
+	Addresses     []string          `json:"addresses,omitempty"` // "InternalIP=192.168.0.1", in this order; none: one InternalIP and one CiliumInternalIP
+	PodCIDRs      []string          `json:"podCIDRs,omitempty"`  // the first of a family is its own, others are secondary
+	Health        []string          `json:"health,omitempty"`    // addresses of the health endpoint, one of a family at most
+	Ingress       []string          `json:"ingress,omitempty"`   // addresses of the ingress, likewise
+	EncryptionKey int               `json:"encryptionKey,omitempty"`
+	WireGuard     string            `json:"wireGuard,omitempty"` // public key
+	BootID        string            `json:"bootID,omitempty"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
 // Op is one step of the workload, performed through the kube-apiserver by a client on
@@ -94,13 +115,20 @@ type Op struct {
 	At Duration `json:"at"` // since the start of the churn phase; it begins then, whether or not earlier ones of other objects are done
 	Op OpKind   `json:"op"`
 
-	// Pod is the pod that is created (all fields), deleted (namespace and name)
-	// or relabelled (namespace, name and the new app). The namespace of a
+	// Pod is the pod that is created (all fields), deleted (namespace and name),
+	// relabelled (namespace, name and the new app) or updated (namespace, name and what
+	// becomes different: address, further addresses, ports, node). The namespace of a
 	// created pod is created if it is missing.
 	Pod *Pod `json:"pod,omitempty"`
 	// Name is the node or namespace of the other kinds. Deleting a namespace
 	// deletes its pods first.
 	Name string `json:"name,omitempty"`
+	// Node is what a node that is created or updated has from then on. An updated one
+	// keeps its addresses if there are none here.
+	Node *Node `json:"node,omitempty"`
+	// Global is the annotation that a namespace gets: "false", and agents of other
+	// clusters do not see what is in it; nil: none.
+	Global *string `json:"global,omitempty"`
 }
 
 // OpKind is a kind of workload step.
@@ -108,13 +136,22 @@ type OpKind string
 
 // The kinds of workload steps.
 const (
-	PodCreate       OpKind = "pod-create"
-	PodDelete       OpKind = "pod-delete"
-	PodRelabel      OpKind = "pod-relabel"
-	NodeCreate      OpKind = "node-create"
-	NodeDelete      OpKind = "node-delete"
-	NamespaceDelete OpKind = "namespace-delete"
+	PodCreate         OpKind = "pod-create"
+	PodDelete         OpKind = "pod-delete"
+	PodRelabel        OpKind = "pod-relabel"
+	PodUpdate         OpKind = "pod-update"
+	NodeCreate        OpKind = "node-create"
+	NodeDelete        OpKind = "node-delete"
+	NodeUpdate        OpKind = "node-update"
+	NamespaceDelete   OpKind = "namespace-delete"
+	NamespaceAnnotate OpKind = "namespace-annotate"
 )
+
+// OpKinds are all kinds of workload steps.
+var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate}
+
+// OfNode reports whether a step of the kind is about a node.
+func (k OpKind) OfNode() bool { return k == NodeCreate || k == NodeDelete || k == NodeUpdate }
 
 // Duration is a length of virtual time, or an instant as the time since the
 // start of a phase. Its text form is seconds from one second on ("125.3s"), so

@@ -83,6 +83,9 @@ type givenObject struct {
 	} `json:"metadata"`
 	Spec struct {
 		Addresses []givenIP       `json:"addresses"` // of a CiliumNode, as what follows
+		IPAM      struct {
+			PodCIDRs []string `json:"podCIDRs"`
+		} `json:"ipam"`
 		Health    givenAddressing `json:"health"`
 		Ingress   givenAddressing `json:"ingress"`
 	} `json:"spec"`
@@ -124,7 +127,7 @@ func survey(objects []json.RawMessage, clusterID int) (Given, *flaw) {
 			return g, flawf("objects["+strconv.Itoa(i)+"]", "the object does not have the form of its kind: %s", err)
 		}
 		if p := g.add(object, IdentityShift(clusterID)); p != nil {
-			p.Path = "objects[" + strconv.Itoa(i) + "]"
+			p.Path = "objects[" + strconv.Itoa(i) + "]" + p.Path
 			return g, p
 		}
 	}
@@ -143,6 +146,9 @@ func (g *Given) add(object givenObject, identityShift int) *flaw {
 	}
 	if !IsName(name) || object.Kind == "Namespace" && !IsNamespaceName(name) {
 		return flawf("", "%s is not a name that Kubernetes accepts for a %s", strictjson.Quote(name), object.Kind)
+	}
+	if problem := object.checkAddresses(); problem != nil {
+		return problem
 	}
 	switch object.Kind {
 	case "Namespace":
@@ -216,4 +222,54 @@ func plainAddress(text string) string {
 		return ip.Unmap().String()
 	}
 	return text
+}
+
+// checkAddresses checks the addresses that Cilium's writers and agents read.
+func (o *givenObject) checkAddresses() *flaw {
+	if problem := o.Status.Networking.check(".status.networking"); problem != nil {
+		return problem
+	}
+	for i := range o.Endpoints {
+		if problem := o.Endpoints[i].Networking.check(".endpoints[" + strconv.Itoa(i) + "].networking"); problem != nil {
+			return problem
+		}
+	}
+	for i, address := range o.Spec.Addresses {
+		if problem := checkGiven(".spec.addresses["+strconv.Itoa(i)+"].ip", address.IP); problem != nil {
+			return problem
+		}
+	}
+	for i, cidr := range o.Spec.IPAM.PodCIDRs {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			return flawf(".spec.ipam.podCIDRs["+strconv.Itoa(i)+"]", "%s is not a CIDR, such as \"10.128.0.0/24\"", strictjson.Quote(cidr))
+		}
+	}
+	if problem := o.Spec.Health.check(".spec.health"); problem != nil {
+		return problem
+	}
+	return o.Spec.Ingress.check(".spec.ingress")
+}
+
+func (n *givenNetworking) check(path string) *flaw {
+	for i := range n.Addressing {
+		if problem := n.Addressing[i].check(path + ".addressing[" + strconv.Itoa(i) + "]"); problem != nil {
+			return problem
+		}
+	}
+	return checkGiven(path+".node", n.Node)
+}
+
+func (a *givenAddressing) check(path string) *flaw {
+	if problem := checkGiven(path+".ipv4", a.IPv4); problem != nil {
+		return problem
+	}
+	return checkGiven(path+".ipv6", a.IPv6)
+}
+
+// checkGiven checks an address of a given object, which need not be there.
+func checkGiven(path, text string) *flaw {
+	if ip, err := netip.ParseAddr(text); text != "" && (err != nil || ip.Zone() != "") {
+		return flawf(path, "%s is not an IP address, such as \"10.0.0.7\"", strictjson.Quote(text))
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package fault
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -20,12 +19,18 @@ type cluster struct {
 	nodes      map[string]bool
 	pods       map[string]string // namespace/name -> namespace
 	running    map[string]bool   // pods of the objects given, until they are deleted
+	described  map[string]bool   // nodes at the start of which the plan says what they have
 }
 
 // checkWorkload plays the workload on names alone and returns its first step
 // that cannot be done.
 func checkWorkload(p *Plan, objects Given) *flaw {
 	c := newCluster(p, objects)
+	for i := range p.Nodes {
+		if problem := c.content("nodes["+strconv.Itoa(i)+"]", &p.Nodes[i]); problem != nil {
+			return problem
+		}
+	}
 	for i := range p.Pods {
 		if problem := c.create("pods["+strconv.Itoa(i)+"]", &p.Pods[i]); problem != nil {
 			return problem
@@ -55,6 +60,7 @@ func newCluster(p *Plan, objects Given) *cluster {
 		nodes:      map[string]bool{},
 		pods:       map[string]string{},
 		running:    map[string]bool{},
+		described:  map[string]bool{},
 	}
 	for _, pod := range objects.Running(p.Options.EndpointSlices) {
 		c.pods[pod.Namespace+"/"+pod.Name] = pod.Namespace
@@ -87,7 +93,12 @@ func (p *Plan) Repair() {
 			pod.Node = refuge
 		}
 	}
-	pods, ops := p.Pods[:0], p.Ops[:0]
+	nodes, pods, ops := p.Nodes[:0], p.Pods[:0], p.Ops[:0]
+	for _, node := range p.Nodes {
+		if c.content("", &node) == nil {
+			nodes = append(nodes, node)
+		}
+	}
 	for _, pod := range p.Pods {
 		settle(&pod)
 		if c.create("", &pod) == nil {
@@ -95,26 +106,26 @@ func (p *Plan) Repair() {
 		}
 	}
 	for _, op := range p.Ops {
-		if op.Op == PodCreate && op.Pod != nil {
+		if op.Pod != nil && (op.Op == PodCreate || op.Op == PodUpdate && op.Pod.Node != "") {
 			settle(op.Pod)
 		}
 		if c.apply("", &op) == nil {
 			ops = append(ops, op)
 		}
 	}
-	p.Pods, p.Ops = pods, ops
+	p.Nodes, p.Pods, p.Ops = nodes, pods, ops
 }
 
 func (c *cluster) apply(path string, op *Op) *flaw {
 	switch op.Op {
-	case PodCreate, PodDelete, PodRelabel:
+	case PodCreate, PodDelete, PodRelabel, PodUpdate:
 		if op.Pod == nil {
 			return flawf(path+".pod", "a %s needs the pod", op.Op)
 		}
 		if op.Name != "" {
 			return flawf(path+".name", "a %s names its pod in the field pod, not here", op.Op)
 		}
-	case NodeCreate, NodeDelete, NamespaceDelete:
+	case NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate:
 		if op.Pod != nil {
 			return flawf(path+".pod", "a %s concerns no pod", op.Op)
 		}
@@ -122,22 +133,43 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 			return problem
 		}
 	}
+	if op.Node != nil && op.Op != NodeCreate && op.Op != NodeUpdate {
+		return flawf(path+".node", "a %s takes no content of a node", op.Op)
+	}
+	if op.Global != nil && op.Op != NamespaceAnnotate {
+		return flawf(path+".global", "a %s annotates no namespace", op.Op)
+	}
 	switch op.Op {
 	case PodCreate:
 		return c.create(path+".pod", op.Pod)
+	case PodUpdate:
+		return c.update(path+".pod", op.Pod)
+	case NodeUpdate:
+		return c.updateNode(path, op)
+	case NamespaceAnnotate:
+		return c.annotate(path, op)
 	case PodDelete:
 		return c.delete(path+".pod", op.Pod)
 	case PodRelabel:
 		return c.relabel(path+".pod", op.Pod)
 	case NodeCreate:
-		return c.createNode(path+".name", op.Name)
+		return c.createNode(path, op)
 	case NodeDelete:
 		return c.deleteNode(path+".name", op.Name)
 	case NamespaceDelete:
 		return c.deleteNamespace(path+".name", op.Name)
 	}
-	return flawf(path+".op", "the op %s does not exist; the ops are %s, %s, %s, %s, %s and %s", strictjson.Quote(string(op.Op)),
-		PodCreate, PodDelete, PodRelabel, NodeCreate, NodeDelete, NamespaceDelete)
+	return flawf(path+".op", "the op %s does not exist; the ops are %s", strictjson.Quote(string(op.Op)), opNames())
+}
+
+// opNames lists the kinds of steps.
+func opNames() string {
+	var names []string
+	for _, kind := range OpKinds {
+		names = append(names, string(kind))
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func (c *cluster) create(path string, pod *Pod) *flaw {
@@ -151,8 +183,8 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 	if !IsNamespaceName(pod.Namespace) {
 		return flawf(path+".namespace", "%s is not a name that Kubernetes accepts for a namespace: it may not hold '.' and has at most 63 characters", strictjson.Quote(pod.Namespace))
 	}
-	if ip, err := netip.ParseAddr(pod.IP); err != nil || !ip.Is4() {
-		return flawf(path+".ip", "%s is not an IPv4 address, such as \"10.0.0.7\"", strictjson.Quote(pod.IP))
+	if problem := checkPodContent(path, pod); problem != nil {
+		return problem
 	}
 	key := pod.Namespace + "/" + pod.Name
 	running, surveyed := c.running[key]
@@ -171,7 +203,7 @@ func (c *cluster) create(path string, pod *Pod) *flaw {
 }
 
 func (c *cluster) delete(path string, pod *Pod) *flaw {
-	if pod.App != "" || pod.Node != "" || pod.IP != "" {
+	if pod.App != "" || pod.Node != "" || pod.IP != "" || len(pod.MoreIPs)+len(pod.Ports) > 0 {
 		return flawf(path, "a %s takes the pod's namespace and name only", PodDelete)
 	}
 	if problem := c.existing(path, pod); problem != nil {
@@ -186,7 +218,7 @@ func (c *cluster) delete(path string, pod *Pod) *flaw {
 }
 
 func (c *cluster) relabel(path string, pod *Pod) *flaw {
-	if pod.Node != "" || pod.IP != "" {
+	if pod.Node != "" || pod.IP != "" || len(pod.MoreIPs)+len(pod.Ports) > 0 {
 		return flawf(path, "a %s takes the pod's namespace, name and new app only", PodRelabel)
 	}
 	if problem := checkName(path+".app", pod.App); problem != nil {
@@ -206,12 +238,15 @@ func (c *cluster) existing(path string, pod *Pod) *flaw {
 	return flawf(path+".name", "the pod %s does not exist at that time", key)
 }
 
-func (c *cluster) createNode(path, name string) *flaw {
-	if c.nodes[name] {
-		return flawf(path, "the node %s exists already at that time", name)
+func (c *cluster) createNode(path string, op *Op) *flaw {
+	if c.nodes[op.Name] {
+		return flawf(path+".name", "the node %s exists already at that time", op.Name)
 	}
-	c.nodes[name] = true
-	return nil
+	c.nodes[op.Name] = true
+	if op.Node == nil {
+		return nil
+	}
+	return checkNode(path+".node", op.Node, false)
 }
 
 func (c *cluster) deleteNode(path, name string) *flaw {

@@ -51,6 +51,7 @@ func Plan(seed uint64, cfg Config) (*fault.Plan, error) {
 	if !cfg.Reference {
 		s = draw(from, swarm, "shape")
 		s.stall = draw(from, stalls, "stall")
+		s.rich = draw(from, richnesses, "rich")
 	}
 	p := drawPlan(from, s, cmp.Or(cfg.Mode, mode.Default.String()), cfg.Objects, objects)
 	if err := p.Validate(); err != nil {
@@ -69,6 +70,7 @@ func Plans() *rapid.Generator[*fault.Plan] {
 		s.faults = min(s.faults, 6)
 		s.opEvery = max(s.opEvery, 2*second)
 		s.stall = stalls.Draw(t, "stall")
+		s.rich = richnesses.Draw(t, "rich")
 		p := drawPlan(source{seed: rapid.Uint64().Draw(t, "seed"), bits: t}, s, mode.Default.String(), nil, fault.Given{})
 		if err := p.Validate(); err != nil {
 			panic(fmt.Sprintf("fault: a drawn plan is not valid: %v", err))

@@ -105,7 +105,7 @@ func TestDrawReachesEverything(t *testing.T) {
 	for i := range fault.Events {
 		require.Greater(t, events[fault.Events[i].Event], 5, fault.Events[i].Event)
 	}
-	for _, kind := range []fault.OpKind{fault.PodCreate, fault.PodDelete, fault.PodRelabel, fault.NodeCreate, fault.NodeDelete, fault.NamespaceDelete} {
+	for _, kind := range fault.OpKinds {
 		require.Greater(t, ops[kind], drawnSeeds/8, kind)
 	}
 	for _, letter := range "kraow" {

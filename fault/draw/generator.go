@@ -31,10 +31,12 @@ type generator struct {
 	freeIPs    []string    // the one freed last at the end
 	replaced   *fault.Pod  // a live pod whose IP a younger pod has; it is deleted next
 	gone       []fault.Pod // given pods that were deleted, whose names come back
+	content    content
 }
 
 func newGenerator(p *fault.Plan, s shape, objects fault.Given) *generator {
 	g := &generator{plan: p, shape: s, given: objects}
+	g.content = content{rich: s.rich.is, number: map[string]int{}, nodes: map[string]fault.Node{}, hidden: map[string]bool{}}
 	for i := range s.namespaces {
 		g.namespaces = append(g.namespaces, namespaceName(i))
 	}
@@ -43,6 +45,13 @@ func newGenerator(p *fault.Plan, s shape, objects fault.Given) *generator {
 	}
 	for i := range p.Topology.Nodes {
 		g.nodes = append(g.nodes, fault.NodeName(i))
+	}
+	if g.content.rich {
+		for _, name := range g.nodes {
+			n := *g.describe(name)
+			n.Name = name
+			p.Nodes = append(p.Nodes, n)
+		}
 	}
 	g.fixedNodes = min(p.Topology.Agents, len(g.nodes))
 	if len(objects.Nodes) > 0 {
@@ -55,7 +64,7 @@ func newGenerator(p *fault.Plan, s shape, objects fault.Given) *generator {
 	g.pods = objects.Running(p.Options.EndpointSlices)
 	for i := 0; len(g.freeIPs) < s.ips(); i++ {
 		ip := fmt.Sprintf("10.%d.%d.%d", i/(250*256), i/250%256, i%250+1)
-		if !objects.IPs[ip] {
+		if !objects.IPs[ip] && !objects.IPs[asIPv6(ip)] {
 			g.freeIPs = append(g.freeIPs, ip)
 		}
 	}
@@ -70,6 +79,8 @@ func (g *generator) step(s step) {
 		g.nodeStep(s)
 	case "namespace":
 		g.deleteNamespace(s)
+	case "content":
+		g.contentStep(s)
 	}
 }
 
@@ -101,6 +112,11 @@ func (g *generator) newPod(in intent) *fault.Pod {
 	}
 	g.name(&pod, in)
 	pod.IP = g.takeIP(in)
+	if g.content.rich {
+		pod.IP = asIPv4(pod.IP)
+		addFamilies(&pod, in)
+		pod.Ports = portsOf(in.app % g.shape.apps)
+	}
 	g.pods = append(g.pods, pod)
 	return &pod
 }
@@ -167,8 +183,14 @@ func (g *generator) forget(pod fault.Pod) {
 	if g.given.Pods[pod.Namespace+"/"+pod.Name] {
 		g.gone = append(g.gone, pod)
 	}
-	if pod.IP != "" && !slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.IP == pod.IP }) {
-		g.freeIPs = append(g.freeIPs, pod.IP)
+	g.free(pod)
+}
+
+// free makes the IP that a pod had free, unless another has it.
+func (g *generator) free(pod fault.Pod) {
+	ip := asIPv4(pod.IP)
+	if ip != "" && !slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return asIPv4(p.IP) == ip }) {
+		g.freeIPs = append(g.freeIPs, ip)
 	}
 }
 
@@ -189,19 +211,17 @@ func (g *generator) nodeStep(s step) {
 	name := g.spareNodes[i]
 	g.spareNodes = slices.Delete(g.spareNodes, i, i+1)
 	g.nodes = append(g.nodes, name)
-	g.plan.Ops = append(g.plan.Ops, fault.Op{At: s.at, Op: fault.NodeCreate, Name: name})
+	op := fault.Op{At: s.at, Op: fault.NodeCreate, Name: name}
+	if g.content.rich {
+		op.Node = g.describe(name)
+	}
+	g.plan.Ops = append(g.plan.Ops, op)
 }
 
 // deleteNamespace deletes a namespace that holds pods of the workload and was not
 // given, if there is one. Later pods may bring it back.
 func (g *generator) deleteNamespace(s step) {
-	var candidates []string
-	for _, namespace := range g.namespaces {
-		holdsPods := slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.Namespace == namespace })
-		if holdsPods && !slices.Contains(g.given.Namespaces, namespace) {
-			candidates = append(candidates, namespace)
-		}
-	}
+	candidates := g.withPods()
 	if len(candidates) == 0 {
 		return
 	}
@@ -211,7 +231,19 @@ func (g *generator) deleteNamespace(s step) {
 			g.forget(pod)
 		}
 	}
+	delete(g.content.hidden, namespace)
 	g.plan.Ops = append(g.plan.Ops, fault.Op{At: s.at, Op: fault.NamespaceDelete, Name: namespace})
+}
+
+// withPods are the namespaces that hold pods of the workload and were not given.
+func (g *generator) withPods() (names []string) {
+	for _, namespace := range g.namespaces {
+		holdsPods := slices.ContainsFunc(g.pods, func(p fault.Pod) bool { return p.Namespace == namespace })
+		if holdsPods && !slices.Contains(g.given.Namespaces, namespace) {
+			names = append(names, namespace)
+		}
+	}
+	return names
 }
 
 func (g *generator) emit(at fault.Duration, kind fault.OpKind, pod *fault.Pod) {

@@ -30,6 +30,7 @@ type shape struct {
 	apps       int
 	leaseTTL   fault.Duration
 	stall      int // 1 place in so many is one at which goroutines stall; 0: none
+	rich       richness
 
 	kinds    []fault.Kind   // that exist
 	faults   int            // how many there are

@@ -20,7 +20,7 @@ func Vary(plan *fault.Plan, seed uint64) *fault.Plan {
 	p.Seed = seed
 	p.Network = draw(from, networks, "network")
 	p.Options.Preempt = draw(from, options, "options").Preempt
-	p.Pods, p.Ops = nil, nil
+	p.Nodes, p.Pods, p.Ops = nil, nil, nil
 	objects, _ := fault.Survey(plan.Objects, plan.Options.ClusterID)
 	drawWorkload(from, &p, shapeOf(plan), objects)
 	if len(plan.Faults) > 0 {
@@ -35,9 +35,12 @@ func shapeOf(p *fault.Plan) shape {
 	for i := range p.Pods {
 		namespaces[p.Pods[i].Namespace], apps[p.Pods[i].App] = true, true
 	}
-	podOps := 0
+	podOps, contentOps := 0, 0
 	for i := range p.Ops {
-		if p.Ops[i].Pod != nil {
+		switch op := &p.Ops[i]; {
+		case op.Op == fault.PodUpdate || op.Op == fault.NodeUpdate || op.Op == fault.NamespaceAnnotate:
+			contentOps++
+		case op.Pod != nil:
 			podOps++
 		}
 	}
@@ -48,6 +51,7 @@ func shapeOf(p *fault.Plan) shape {
 		pods:       len(p.Pods),
 		namespaces: max(1, len(namespaces)),
 		apps:       max(2, len(apps)),
+		rich:       richness{is: len(p.Nodes) > 0 || contentOps > 0, steps: contentOps},
 	}
 }
 

@@ -74,7 +74,7 @@ func intents(from source, purpose string, n int) []intent {
 	return all[:n]
 }
 
-// A step is an intent at its time, of a pod, a node or a namespace.
+// A step is an intent at its time, of a pod, a node, a namespace or what one of them has.
 type step struct {
 	at   fault.Duration
 	what string
@@ -82,7 +82,8 @@ type step struct {
 }
 
 // drawSteps returns the steps of the churn phase in order of time: a pod step per
-// slot, a few node steps, and rarely the deletion of a namespace.
+// slot, a few node steps, rarely the deletion of a namespace, and, where they have
+// content, some steps that change it.
 func drawSteps(from source, p *fault.Plan, s shape) []step {
 	var steps []step
 	slots := int(p.Churn / s.opEvery)
@@ -96,6 +97,11 @@ func drawSteps(from source, p *fault.Plan, s shape) []step {
 	if rare.namespace {
 		intent := intents(from, "namespaces", 1)[0]
 		steps = append(steps, step{fault.Duration(intent.pick%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "namespace", intent})
+	}
+	if s.rich.is {
+		for _, intent := range intents(from, "content", s.rich.steps) {
+			steps = append(steps, step{fault.Duration(intent.namespace%slots)*s.opEvery + intent.late/ms*s.opEvery/1000, "content", intent})
+		}
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return steps

@@ -96,6 +96,7 @@ func dropObjects(s *search) {
 func dropWorkload(s *search) {
 	dropFrom(s, func(p *fault.Plan) *[]fault.Op { return &p.Ops })
 	dropFrom(s, func(p *fault.Plan) *[]fault.Pod { return &p.Pods })
+	dropFrom(s, func(p *fault.Plan) *[]fault.Node { return &p.Nodes })
 }
 
 // dropNamespaces leaves out namespaces with all that happens in them.
@@ -179,7 +180,7 @@ func subject(op *fault.Op) string {
 	if op.Pod != nil {
 		return "pod " + podKey(op.Pod)
 	}
-	if op.Op == fault.NamespaceDelete {
+	if !op.Op.OfNode() {
 		return "namespace " + op.Name
 	}
 	return "node " + op.Name

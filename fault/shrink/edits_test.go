@@ -183,3 +183,40 @@ func TestSimplerThan(t *testing.T) {
 		require.Equal(t, want, got, length)
 	}
 }
+
+// What nodes and pods have goes when it is not needed, and stays with the node or pod
+// that it is of.
+func TestContentInEdits(t *testing.T) {
+	p := &fault.Plan{
+		Version: fault.Version, Mode: "clustermesh", Churn: 60 * second,
+		Topology: fault.Topology{APIServers: 1, Replicas: 1, Agents: 2, Nodes: 4},
+		Nodes:    []fault.Node{{Name: "n0", BootID: "b0"}, {Name: "n1", BootID: "b1"}, {Name: "n3", BootID: "b3"}},
+		Pods:     []fault.Pod{{Namespace: "ns", Name: "p0", App: "web", Node: "n3", IP: "10.0.0.1", MoreIPs: []string{"fd00::1"}, Ports: []fault.Port{"http:80/TCP"}}},
+		Ops: []fault.Op{
+			{At: second, Op: fault.PodUpdate, Pod: &fault.Pod{Namespace: "ns", Name: "p0", IP: "10.0.0.2"}},
+			{At: 2 * second, Op: fault.NodeUpdate, Name: "n3", Node: &fault.Node{BootID: "c3"}},
+			{At: 3 * second, Op: fault.PodUpdate, Pod: &fault.Pod{Namespace: "ns", Name: "p0", Node: "n1"}},
+			{At: 20 * second, Op: fault.PodUpdate, Pod: &fault.Pod{Namespace: "ns", Name: "p0", Ports: []fault.Port{"dns:53/UDP"}}},
+		},
+	}
+	fewer := withoutHosts(clone(p), mode.Agent, 0, 1)
+	require.Equal(t, []fault.Node{{Name: "n1", BootID: "b0"}, {Name: "n0", BootID: "b1"}, {Name: "n3", BootID: "b3"}}, fewer.Nodes)
+	require.Equal(t, "n0", fewer.Ops[2].Pod.Node)
+	gone := withoutNodes(clone(p), 3, 4)
+	require.Equal(t, []fault.Node{{Name: "n0", BootID: "b0"}, {Name: "n1", BootID: "b1"}}, gone.Nodes)
+	require.Len(t, gone.Ops, 3)
+
+	late := cut(p, 10*second, 30*second)
+	require.Equal(t, []fault.Pod{{Namespace: "ns", Name: "p0", App: "web", Node: "n1", IP: "10.0.0.2", Ports: []fault.Port{"http:80/TCP"}}}, late.Pods)
+	require.Equal(t, []fault.OpKind{fault.NodeUpdate, fault.PodUpdate}, []fault.OpKind{late.Ops[0].Op, late.Ops[1].Op})
+
+	plain := clone(p)
+	for _, edit := range planEdits(true) {
+		edit(plain)
+	}
+	require.Empty(t, plain.Nodes)
+	require.Empty(t, plain.Pods[0].Ports)
+	require.Empty(t, plain.Pods[0].MoreIPs)
+	require.Len(t, plain.Ops, 3, "an update that has nothing to do goes")
+	require.Len(t, p.Pods[0].Ports, 1, "the plan itself is as it was")
+}

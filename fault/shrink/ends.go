@@ -1,6 +1,7 @@
 package shrink
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -73,7 +74,7 @@ func cut(p *fault.Plan, start, end fault.Duration) *fault.Plan {
 	c.Churn = end - start
 	c.Pods = podsAt(c, start)
 	c.Ops = slices.DeleteFunc(c.Ops, func(op fault.Op) bool {
-		return op.At >= end || op.At < start && op.Op != fault.NodeCreate && op.Op != fault.NodeDelete
+		return op.At >= end || op.At < start && !op.Op.OfNode() && op.Op != fault.NamespaceAnnotate
 	})
 	for i := range c.Ops {
 		c.Ops[i].At = max(0, c.Ops[i].At-start)
@@ -113,6 +114,15 @@ func podsAt(p *fault.Plan, at fault.Duration) []fault.Pod {
 			pods = slices.Delete(pods, index(op.Pod), index(op.Pod)+1)
 		case fault.PodRelabel:
 			pods[index(op.Pod)].App = op.Pod.App
+		case fault.PodUpdate:
+			pod, to := &pods[index(op.Pod)], op.Pod
+			if to.IP != "" {
+				pod.IP, pod.MoreIPs = to.IP, to.MoreIPs
+			}
+			if len(to.Ports) > 0 {
+				pod.Ports = to.Ports
+			}
+			pod.Node = cmp.Or(to.Node, pod.Node)
 		case fault.NamespaceDelete:
 			pods = slices.DeleteFunc(pods, func(pod fault.Pod) bool { return pod.Namespace == op.Name })
 		}

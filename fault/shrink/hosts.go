@@ -132,7 +132,8 @@ func withoutNodes(p *fault.Plan, from, end int) *fault.Plan {
 		number, ok := fault.NodeNumber(node)
 		return ok && from <= number && number < end
 	}
-	p.Ops = slices.DeleteFunc(p.Ops, func(op fault.Op) bool { return op.Pod == nil && op.Op != fault.NamespaceDelete && gone(op.Name) })
+	p.Ops = slices.DeleteFunc(p.Ops, func(op fault.Op) bool { return op.Op.OfNode() && gone(op.Name) })
+	p.Nodes = slices.DeleteFunc(p.Nodes, func(n fault.Node) bool { return gone(n.Name) })
 	p.Topology.Nodes -= end - from
 	renameNodes(p, func(node string) string {
 		number, ok := fault.NodeNumber(node)
@@ -164,17 +165,20 @@ func numberNewNodes(p *fault.Plan) *fault.Plan {
 	return p
 }
 
-// renameNodes renames the nodes of pods and ops.
+// renameNodes renames the nodes, at the start and of pods and ops.
 func renameNodes(p *fault.Plan, rename func(string) string) {
+	for i := range p.Nodes {
+		p.Nodes[i].Name = rename(p.Nodes[i].Name)
+	}
 	for i := range p.Pods {
 		p.Pods[i].Node = rename(p.Pods[i].Node)
 	}
 	for i := range p.Ops {
 		op := &p.Ops[i]
-		switch op.Op {
-		case fault.NodeCreate, fault.NodeDelete:
+		switch {
+		case op.Op.OfNode():
 			op.Name = rename(op.Name)
-		case fault.PodCreate:
+		case op.Pod != nil && op.Pod.Node != "":
 			op.Pod.Node = rename(op.Pod.Node)
 		}
 	}

@@ -162,6 +162,7 @@ func fingerprint(p *fault.Plan) [sha256.Size]byte { return sha256.Sum256([]byte(
 func clone(p *fault.Plan) *fault.Plan {
 	c := *p
 	c.Promise = slices.Clone(p.Promise)
+	c.Nodes = slices.Clone(p.Nodes)
 	c.Pods = slices.Clone(p.Pods)
 	c.Ops = slices.Clone(p.Ops)
 	for i := range c.Ops {

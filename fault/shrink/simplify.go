@@ -44,12 +44,29 @@ func planEdits(keepSettle bool) []func(*fault.Plan) {
 		func(p *fault.Plan) { p.Options.ClusterName = "c1" },
 		// What somebody promised for a scenario is not promised for a part of it.
 		func(p *fault.Plan) { p.Promise = nil },
+		func(p *fault.Plan) { eachPod(p, func(pod *fault.Pod) { pod.MoreIPs = nil }) },
+		func(p *fault.Plan) { eachPod(p, func(pod *fault.Pod) { pod.Ports = nil }) },
+		func(p *fault.Plan) { p.Nodes = nil },
 	}
 	if !keepSettle {
 		const short = 10 * second
 		edits = append(edits, func(p *fault.Plan) { p.Settle = min(p.Settle, short) })
 	}
 	return edits
+}
+
+// eachPod changes the pods, at the start and as ops make and update them. An update that
+// is left with nothing to do goes.
+func eachPod(p *fault.Plan, change func(*fault.Pod)) {
+	for i := range p.Pods {
+		change(&p.Pods[i])
+	}
+	for i := range p.Ops {
+		if pod := p.Ops[i].Pod; pod != nil {
+			change(pod)
+		}
+	}
+	repair(p)
 }
 
 // smallSeed replaces the seed by one of the first few.

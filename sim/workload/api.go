@@ -74,6 +74,28 @@ func (a api) deleteNode(ctx context.Context, name string) {
 	})
 }
 
+// updateNode makes the node in the kube-apiserver what o is.
+func (a api) updateNode(ctx context.Context, o *v2.CiliumNode) {
+	v := unknown
+	write(ctx, a.clients.CiliumV2().CiliumNodes(), o, &v)
+}
+
+// globalAnnotation on a namespace says whether agents of other clusters see what is in it
+// (Cilium: pkg/annotation, GlobalNamespace).
+const globalAnnotation = "clustermesh.cilium.io/global"
+
+// annotateNamespace gives the namespace that annotation, or takes it away.
+func (a api) annotateNamespace(ctx context.Context, name string, global *string) {
+	data, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]*string{globalAnnotation: global}}})
+	if err != nil {
+		panic(err) // it is made of strings
+	}
+	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
+		_, err := a.clients.CoreV1().Namespaces().Patch(ctx, name, types.MergePatchType, data, metav1.PatchOptions{})
+		return err
+	})
+}
+
 func (a api) createPod(ctx context.Context, o *corev1.Pod) {
 	do(ctx, apierrors.IsAlreadyExists, func(ctx context.Context) error {
 		_, err := a.clients.CoreV1().Pods(o.Namespace).Create(ctx, o, metav1.CreateOptions{})

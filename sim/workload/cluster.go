@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	v2alpha1 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
+	"github.com/cilium/cilium/pkg/node/addressing"
 
 	"github.com/meshcheck/meshcheck/fault"
 )
@@ -36,11 +38,14 @@ type podKey struct{ namespace, name string }
 
 type pod struct {
 	podKey
-	ip       string
+	ips      []string
+	ports    []fault.Port
 	node     string
 	nodeIP   string
-	uid      types.UID // set for a pod of the start only
-	running  bool      // as the kube-apiserver knows
+	key      int               // of encryption: that of its node
+	wanted   map[string]string // labels of its identity, in a world with operators
+	uid      types.UID         // set for a pod of the start only
+	running  bool              // as the kube-apiserver knows
 	identity *identity
 	slice    *slice  // nil where endpoints are CiliumEndpoints
 	version  version // of its CiliumEndpoint
@@ -68,7 +73,21 @@ type slice struct {
 	written int           // the number of changes that the kube-apiserver knows; of who writes it
 }
 
-type node struct{ name, internalIP, ciliumIP string }
+type node struct {
+	name      string
+	addresses []v2.NodeAddress
+	has       fault.Node // besides
+}
+
+// ip is the address that the node's pods are reached by.
+func (n node) ip() string {
+	for _, a := range n.addresses {
+		if a.Type == addressing.NodeInternalIP {
+			return a.IP
+		}
+	}
+	return ""
+}
 
 // MaxPerSlice is how many endpoints a CiliumEndpointSlice holds. It is smaller than the default of the operator's ces-max-ciliumendpoints-per-ces
 // (100), so that a small world has several slices in a namespace.
@@ -90,18 +109,40 @@ func newCluster(p *fault.Plan) *cluster {
 	}
 }
 
-// newNode makes a node with addresses of its own.
-func (c *cluster) newNode(name string) node {
+// newNode makes a node, with addresses of its own if it is given none.
+func (c *cluster) newNode(name string, has *fault.Node) node {
 	for {
 		i := c.nextNode
 		c.nextNode++
-		n := node{name, fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)}
-		if !c.taken[n.internalIP] && !c.taken[n.ciliumIP] {
-			c.nodes[name] = n
-			return n
+		internal, router := fmt.Sprintf("192.168.%d.%d", i/250, i%250+1), fmt.Sprintf("10.%d.%d.1", 128+i/250, i%250)
+		if !c.taken[internal] && !c.taken[router] {
+			c.nodes[name] = node{name: name, addresses: []v2.NodeAddress{{Type: addressing.NodeInternalIP, IP: internal}, {Type: addressing.NodeCiliumInternalIP, IP: router}}}
+			break
 		}
 	}
+	if has != nil {
+		c.updateNode(name, has)
+	}
+	return c.nodes[name]
 }
+
+// updateNode makes a node what it is given. It keeps its addresses if there are none
+// among that.
+func (c *cluster) updateNode(name string, has *fault.Node) {
+	n := c.nodes[name]
+	n.has = *has
+	if len(has.Addresses) > 0 {
+		n.addresses = nil
+	}
+	for _, a := range has.Addresses {
+		kind, ip, _ := strings.Cut(a, "=")
+		n.addresses = append(n.addresses, v2.NodeAddress{Type: addressing.AddressType(kind), IP: ip})
+	}
+	c.nodes[name] = n
+}
+
+// settle puts a pod on a node.
+func (p *pod) settle(n node) { p.node, p.nodeIP, p.key = n.name, n.ip(), n.has.EncryptionKey }
 
 // labelsOf returns the labels that make the identity of an app in a namespace, as
 // Cilium makes them from the pod, its namespace and its service account.
@@ -204,12 +245,23 @@ func (c *cluster) remove(p *pod) {
 
 // podsOf returns the pods of a namespace by name.
 func (c *cluster) podsOf(namespace string) []*pod {
+	return c.podsWith(func(p *pod) bool { return p.namespace == namespace })
+}
+
+// podsOn returns the pods on a node by namespace and name.
+func (c *cluster) podsOn(node string) []*pod {
+	return c.podsWith(func(p *pod) bool { return p.node == node })
+}
+
+func (c *cluster) podsWith(is func(*pod) bool) []*pod {
 	var pods []*pod
 	for _, p := range c.pods {
-		if p.namespace == namespace {
+		if is(p) {
 			pods = append(pods, p)
 		}
 	}
-	slices.SortFunc(pods, func(a, b *pod) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(pods, func(a, b *pod) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+	})
 	return pods
 }

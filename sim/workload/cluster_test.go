@@ -96,7 +96,7 @@ func TestAdoptedSliceKeepsWhatItHas(t *testing.T) {
 	}
 	c, made := seeded(t, p)
 	require.Len(t, made, 3, "given nodes stand for those of the topology, and nothing is made twice")
-	require.Equal(t, "172.16.0.1", c.nodeIP("worker"))
+	require.Equal(t, "172.16.0.1", c.nodes["worker"].ip())
 	s := c.groups["ces-1"]
 	require.Equal(t, unknown, s.version)
 	other, _ := c.identityOf("ns", "b")
@@ -115,8 +115,8 @@ func TestAddressesOfGivenNodes(t *testing.T) {
 		json.RawMessage(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"ns"},"status":{"hostIP":"192.168.0.3","podIP":"10.0.0.9"}}`),
 	}
 	c, _ := seeded(t, p)
-	require.Equal(t, "192.168.0.4", c.newNode("extra0").internalIP)
-	require.Equal(t, "192.168.0.5", c.newNode("extra1").internalIP)
+	require.Equal(t, "192.168.0.4", c.newNode("extra0", nil).ip())
+	require.Equal(t, "192.168.0.5", c.newNode("extra1", nil).ip())
 }
 
 func TestAdoptedEndpointKeepsWhatItHas(t *testing.T) {

@@ -9,7 +9,8 @@ func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(
 	w.ensureNamespace(ctx, p.namespace)
 	a := w.client(p.node)
 	if w.nodes != nil {
-		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
+		p.wanted = w.cluster.labelsOf(p.namespace, app)
+		p.identity = &identity{labels: p.wanted}
 		a.createPod(ctx, p.object())
 		w.bring(ctx, a, p, p.identity.labels, over)
 		return
@@ -131,8 +132,9 @@ func (w *Workload) deleteNamespace(ctx context.Context, name string, pods []*pod
 func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, over func(why string)) {
 	a := w.client(p.node)
 	if w.nodes != nil {
+		p.wanted = w.cluster.labelsOf(p.namespace, app)
 		a.relabelPod(ctx, p, app)
-		w.bring(ctx, a, p, w.cluster.labelsOf(p.namespace, app), over)
+		w.bring(ctx, a, p, p.wanted, over)
 		return
 	}
 	old := p.identity

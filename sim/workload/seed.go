@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -38,8 +37,12 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 	}
 	var made []runtime.Object
 	if len(c.nodes) == 0 {
+		described := map[string]*fault.Node{}
+		for i := range p.Nodes {
+			described[p.Nodes[i].Name] = &p.Nodes[i]
+		}
 		for i := range p.Topology.Nodes {
-			made = append(made, c.newNode(fault.NodeName(i)).object())
+			made = append(made, c.newNode(fault.NodeName(i), described[fault.NodeName(i)]).object())
 		}
 	}
 	for _, fp := range p.Pods {
@@ -53,7 +56,8 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			close(id.made)
 			made = append(made, id.object())
 		}
-		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ip: fp.IP, node: fp.Node, nodeIP: c.nodeIP(fp.Node), identity: id, running: true}
+		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ips: addressesOf(&fp), ports: fp.Ports, identity: id, wanted: id.labels, running: true}
+		q.settle(c.nodes[fp.Node])
 		q.uid = types.UID("uid-of-" + fp.Namespace + "-" + fp.Name)
 		c.pods[q.podKey] = q
 		c.place(q)
@@ -80,9 +84,6 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 	return nil
 }
 
-// nodeIP returns the address that a node's pods are reached by.
-func (c *cluster) nodeIP(name string) string { return c.nodes[name].internalIP }
-
 // adopt takes a given object into account.
 func (c *cluster) adopt(raw []byte) error {
 	var head metav1.PartialObjectMetadata
@@ -97,16 +98,7 @@ func (c *cluster) adopt(raw []byte) error {
 		if err := json.Unmarshal(raw, &o); err != nil {
 			return err
 		}
-		n := node{name: o.Name}
-		for _, a := range o.Spec.Addresses {
-			switch a.Type {
-			case "InternalIP":
-				n.internalIP = cmp.Or(n.internalIP, a.IP)
-			case "CiliumInternalIP":
-				n.ciliumIP = cmp.Or(n.ciliumIP, a.IP)
-			}
-		}
-		c.nodes[o.Name] = n
+		c.nodes[o.Name] = node{name: o.Name, addresses: o.Spec.Addresses, has: fault.Node{EncryptionKey: o.Spec.Encryption.Key}}
 	case "CiliumIdentity":
 		var o v2.CiliumIdentity
 		if err := json.Unmarshal(raw, &o); err != nil {

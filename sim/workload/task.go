@@ -51,12 +51,14 @@ func (w *Workload) plan(i int, planned time.Duration) *task {
 	op := &w.ops[i]
 	t := &task{number: i + 1, op: op.Op, planned: planned, done: make(chan struct{})}
 	switch op.Op {
-	case fault.PodCreate, fault.PodDelete, fault.PodRelabel:
+	case fault.PodCreate, fault.PodDelete, fault.PodRelabel, fault.PodUpdate:
 		w.planPod(t, op)
-	case fault.NodeCreate, fault.NodeDelete:
+	case fault.NodeCreate, fault.NodeDelete, fault.NodeUpdate:
 		w.planNode(t, op)
 	case fault.NamespaceDelete:
 		w.planNamespace(t, op.Name)
+	case fault.NamespaceAnnotate:
+		w.planAnnotation(t, op)
 	default:
 		panic(fmt.Sprintf("workload: step of unknown kind %q", op.Op)) // plans are validated
 	}
@@ -89,13 +91,20 @@ func (w *Workload) planPod(t *task, op *fault.Op) {
 	p := c.pods[key]
 	switch op.Op {
 	case fault.PodCreate:
-		p = &pod{podKey: key, ip: op.Pod.IP, node: op.Pod.Node, nodeIP: c.nodeIP(op.Pod.Node), version: absent}
+		p = &pod{podKey: key, ips: addressesOf(op.Pod), ports: op.Pod.Ports, version: absent}
+		p.settle(c.nodes[op.Pod.Node])
 		c.pods[key] = p
 		w.follows(t, namespaceObjectOf(key.namespace), nodeObject(p.node))
 		t.perform = func(ctx context.Context, over func(string)) { w.createPod(ctx, p, op.Pod.App, over) }
 	case fault.PodDelete:
 		delete(c.pods, key)
 		t.perform = func(ctx context.Context, over func(string)) { w.deletePod(ctx, p); over("") }
+	case fault.PodUpdate:
+		n := c.nodes[op.Pod.Node]
+		if op.Pod.Node != "" {
+			w.follows(t, nodeObject(op.Pod.Node))
+		}
+		t.perform = func(ctx context.Context, over func(string)) { w.updatePod(ctx, p, op.Pod, n, over) }
 	case fault.PodRelabel:
 		t.perform = func(ctx context.Context, over func(string)) { w.relabelPod(ctx, p, op.Pod.App, over) }
 	}
@@ -107,12 +116,16 @@ func (w *Workload) planPod(t *task, op *fault.Op) {
 func (w *Workload) planNode(t *task, op *fault.Op) {
 	t.object = nodeObject(op.Name)
 	w.changes(t, t.object)
-	if op.Op == fault.NodeDelete {
+	switch op.Op {
+	case fault.NodeDelete:
 		delete(w.cluster.nodes, op.Name)
 		t.perform = func(ctx context.Context, over func(string)) { w.client("").deleteNode(ctx, op.Name); over("") }
 		return
+	case fault.NodeUpdate:
+		w.planNodeUpdate(t, op)
+		return
 	}
-	n := w.cluster.newNode(op.Name)
+	n := w.cluster.newNode(op.Name, op.Node)
 	t.perform = func(ctx context.Context, over func(string)) { w.client(op.Name).createNode(ctx, n.object()); over("") }
 }
 

@@ -3,6 +3,7 @@ package linearize
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -88,6 +89,19 @@ func (m Machine[S]) judge(ops []porcupine.Operation, deadline time.Time) (piece[
 		from, ops = from.After(p.ops), ops[n:]
 	}
 	return piece[S]{}, porcupine.Ok
+}
+
+// Picture writes porcupine's own page of the first piece of one key's operations that no
+// order explains.
+func (m Machine[S]) Picture(w io.Writer, ops []porcupine.Operation, deadline time.Time) error {
+	rank(ops, m.Likely)
+	bad, result := m.judge(ops, deadline)
+	if result != porcupine.Illegal {
+		return fmt.Errorf("porcupine says %s of these operations, and has nothing to show", result)
+	}
+	model := m.From(bad.from)
+	_, info := porcupine.CheckOperationsVerbose(model, bad.ops, time.Until(deadline))
+	return porcupine.Visualize(model, info, w)
 }
 
 // quiet returns how many operations from the first on end before the next one

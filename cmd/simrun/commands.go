@@ -28,6 +28,7 @@ var commands = map[string]struct {
 }{
 	"":             {func() command { return new(simulate) }, simulateHelp},
 	"check":        {func() command { return new(check) }, checkHelp},
+	"export":       {func() command { return new(exportRuns) }, exportHelp},
 	"explain":      {func() command { return new(explain) }, explainHelp},
 	"report":       {func() command { return new(printVerdict) }, reportHelp},
 	"compare":      {func() command { return new(comparison) }, compareHelp},
@@ -126,6 +127,24 @@ Examples:
 
 Exit status: 0 if every property holds in every history, 1 if one is broken or
 undecided, 2 if a file is not a history, 3 if meshcheck was wrong in judging one.
+`
+
+const exportHelp = `
+export judges histories, as check does, and writes what it knows of them in forms
+that other programs read.
+
+  simrun export HISTORY... -trace FILE | -junit FILE | -csv FILE | -porcupine FILE
+
+Flags:
+
+Examples:
+  simrun -seed 7 -write-history seven.history
+  simrun export seven.history -trace seven.json     open it in https://ui.perfetto.dev
+  simrun export runs/*.history -csv measures.csv -junit junit.xml
+  simrun export seven.history -porcupine etcd.html
+
+Exit status: as that of check: 1 if a property is broken or undecided, 2 if a file is
+not a history, or if -porcupine finds nothing that is not linearizable.
 `
 
 const explainHelp = `

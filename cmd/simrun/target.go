@@ -27,7 +27,10 @@ const (
 	markdownForm form = "Markdown"
 	traceForm    form = "a counterexample"
 	pageForm     form = "a page"
-	otherForm    form = "a file of another kind"
+	csvForm      form = "CSV"
+
+	traceEventsForm form = "trace events"
+	otherForm       form = "a file of another kind"
 )
 
 // An output is a file, or a directory for files of a form, that a flag asks for.
@@ -104,7 +107,7 @@ func formOf(path string) form {
 		with string
 	}{
 		{historyForm, "meshcheck-history "}, {programForm, "\x7fELF"}, {programForm, "#!"}, {profileForm, "\x1f\x8b"},
-		{xmlForm, "<?xml"}, {pageForm, "<!doctype html>"}, {markdownForm, "# "}, {markdownForm, "## "},
+		{xmlForm, "<?xml"}, {pageForm, "<!doctype html>"}, {pageForm, "<!DOCTYPE html>"}, {csvForm, "run,trace,"}, {markdownForm, "# "}, {markdownForm, "## "},
 	} {
 		if bytes.HasPrefix(head, []byte(begins.with)) {
 			return begins.form
@@ -140,6 +143,8 @@ func formOfJSON(r io.Reader) form {
 		return verdictForm
 	case has("model", "steps"):
 		return traceForm
+	case has("traceEvents"):
+		return traceEventsForm
 	}
 	return otherForm
 }

@@ -79,6 +79,7 @@ func TestOutputsReplaceTheirKind(t *testing.T) {
 			"-seed 7 -worker WORKER -write-plan p.json -write-history h -cpuprofile c -memprofile m",
 			"check h -verdict v",
 			"check h -html page.html",
+			"export h -trace events -csv csv",
 			"shrink -seed 101 -worker WORKER -o s.json -for 2s",
 			"compare -cilium " + otherWorker(t) + " -baseline WORKER -seeds 7 -junit j -markdown k",
 			"model -mode clustermesh -property monotonic -plan mp.json -o mt.json",
@@ -90,6 +91,8 @@ func TestOutputsReplaceTheirKind(t *testing.T) {
 	require.Equal(t, historyForm, formOf("h"))
 	require.Equal(t, verdictForm, formOf("v"))
 	require.Equal(t, pageForm, formOf("page.html"))
+	require.Equal(t, traceEventsForm, formOf("events"))
+	require.Equal(t, csvForm, formOf("csv"))
 	require.Equal(t, xmlForm, formOf("j"))
 	require.Equal(t, markdownForm, formOf("k"))
 	for _, plan := range []string{"p.json", "mp.json"} {

@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/junit"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -345,7 +346,7 @@ time        1m30s
 
 	b.Reset()
 	require.NoError(t, r.WriteJUnit(&b))
-	var s suite
+	var s junit.Suite
 	require.NoError(t, xml.Unmarshal(b.Bytes(), &s))
 	require.Equal(t, []int{3, 1, 0, 3}, []int{s.Tests, s.Failures, s.Errors, len(s.Cases)})
 	require.Nil(t, s.Cases[0].Failure)

@@ -2,12 +2,12 @@ package compare
 
 import (
 	"cmp"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/junit"
 )
 
 // WriteJSON writes the comparison on one line.
@@ -20,72 +20,31 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}{report.Header{Version: report.JSONVersion, Kind: "compare"}, r.Title(), r.Worth(), r})
 }
 
-type suite struct {
-	XMLName  xml.Name   `xml:"testsuite"`
-	Name     string     `xml:"name,attr"`
-	Tests    int        `xml:"tests,attr"`
-	Failures int        `xml:"failures,attr"`
-	Errors   int        `xml:"errors,attr"`
-	Seconds  string     `xml:"time,attr"`
-	Property []property `xml:"properties>property"`
-	Cases    []test     `xml:"testcase"`
-}
-
-type property struct {
-	Name  string `xml:"name,attr"`
-	Value string `xml:"value,attr"`
-}
-
-type test struct {
-	Class   string   `xml:"classname,attr"`
-	Name    string   `xml:"name,attr"`
-	Failure *problem `xml:"failure"`
-	Error   *problem `xml:"error"`
-	Out     string   `xml:"system-out,omitempty"`
-}
-
-type problem struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
 // WriteJUnit writes the comparison as JUnit's XML: a test for each seed, which fails if it
 // is a regression and has an error if it is undecided.
 func (r *Report) WriteJUnit(w io.Writer) error {
-	s := suite{Name: "simrun compare", Tests: len(r.Seeds), Failures: r.Count(Regressed), Errors: r.Count(Undecided), Seconds: fmt.Sprintf("%.3f", r.Elapsed.Seconds())}
-	for _, p := range []property{{"title", r.Title()}, {"baseline", r.Baseline.String()}, {"branch", r.Branch.String()}, {"tested", r.Tested()}, {"worth", r.Worth()}, {"note", r.Note}} {
-		if p.Value != "" {
-			s.Property = append(s.Property, p)
-		}
+	s := junit.Suite{Name: "simrun compare"}
+	for _, p := range []junit.Property{{Name: "title", Value: r.Title()}, {Name: "baseline", Value: r.Baseline.String()}, {Name: "branch", Value: r.Branch.String()}, {Name: "tested", Value: r.Tested()}, {Name: "worth", Value: r.Worth()}, {Name: "note", Value: r.Note}} {
+		s.Add(p.Name, p.Value)
 	}
-	if !r.Passes() && s.Failures+s.Errors == 0 { // it would look like a success
-		s.Tests, s.Errors = s.Tests+1, 1
-		s.Cases = append(s.Cases, test{Class: "simrun.compare", Name: "comparison", Error: &problem{r.Title(), cmp.Or(r.Failed, r.Note, r.Title())}})
+	if !r.Passes() && r.Count(Regressed)+r.Count(Undecided) == 0 { // it would look like a success
+		s.Cases = append(s.Cases, junit.Case{Class: "simrun.compare", Name: "comparison", Error: &junit.Problem{Message: r.Title(), Text: cmp.Or(r.Failed, r.Note, r.Title())}})
 	}
 	for i := range r.Seeds {
 		seed := &r.Seeds[i]
-		t := test{Class: "simrun.compare", Name: fmt.Sprintf("seed %d", seed.Seed)}
+		t := junit.Case{Class: "simrun.compare", Name: fmt.Sprintf("seed %d", seed.Seed)}
 		switch seed.Outcome {
 		case Regressed:
-			t.Failure = &problem{seed.Why, r.details(seed)}
+			t.Failure = &junit.Problem{Message: seed.Why, Text: r.details(seed)}
 		case Undecided:
-			t.Error = &problem{seed.Why, r.details(seed)}
+			t.Error = &junit.Problem{Message: seed.Why, Text: r.details(seed)}
 		case Same:
 		default:
 			t.Out = string(seed.Outcome) + ": " + seed.Why
 		}
 		s.Cases = append(s.Cases, t)
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	encoder := xml.NewEncoder(w)
-	encoder.Indent("", " ")
-	if err := encoder.Encode(s); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return s.Write(w, r.Elapsed)
 }
 
 // details says what is known of the ways in which a seed breaks on the branch.

@@ -10,9 +10,10 @@ import (
 
 // Style is how text is laid out for its reader.
 type Style struct {
-	All   bool // every property, violation and seed in place of what matters first
-	Width int  // of the terminal; zero: it is none, and lines are as long as they are
-	Color bool // the terminal shows colours, and its user wants them
+	All    bool // every property, violation and seed in place of what matters first
+	Width  int  // of the terminal; zero: it is none, and lines are as long as they are
+	Height int  // of the terminal, likewise: what is longer is folded
+	Color  bool // the terminal shows colours, and its user wants them
 }
 
 // Color is how a terminal shows a word.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -104,17 +105,45 @@ func TestGroups(t *testing.T) {
 	_, text, _ := strings.Cut(b.String(), "\nverdict     ")
 	text, _, _ = strings.Cut(text, "\nrun ")
 	require.Equal(t, `FAIL: 3 of 3 properties broken (2 that the mode promises, 1 that it does not); NEWS: no known mechanism explains 2 violations
-8.000s      writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
-            it is too old [violation 3; history line 6]
-            shown by: the writer restarted [history line 10]
 10.000s     NEWS, which no known mechanism explains: monotonic (not promised by the mode); 1 violation; agent a3
             new [violation 2]
 11.000s     NEWS, which no known mechanism explains: etcd-watch; 1 violation; agent a3
             an event came twice [violation 5]
+8.000s      writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
+            it is too old [violation 3; history line 6]
+            shown by: the writer restarted [history line 10]
 holds       0 of 2 properties of the control plane; 0 of 1 guarantees of the servers that it stands on (-v shows them)
 DOUBT       etcd-watch: where a guarantee of the servers is broken, doubt the world before Cilium
 stood out   staleness, views: p50 1.000s, p99 90.000s, max 90.000s of 2
 `, text)
+}
+
+// On a terminal a verdict fits on one screen: news stands first and whole, and of known
+// mechanisms as many as there is room for.
+func TestVerdictsFold(t *testing.T) {
+	var violations []checker.Violation
+	for i := range 9 {
+		v := violation(time.Duration(i)*time.Second, "it went wrong", i)
+		v.Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: fmt.Sprintf("mechanism-%d", i), Rule: says("so it was")}}}
+		violations = append(violations, v)
+	}
+	violations = append(violations, violation(time.Hour, "unheard of", 9))
+	r := &Run{Plan: &fault.Plan{}, Verdict: checker.Verdict{Results: []checker.Result{{Property: "monotonic", Outcome: checker.Fail, Evidence: "so", Violations: violations}}}}
+	written := func(style Style) string {
+		var b bytes.Buffer
+		require.NoError(t, WriteVerdict(&b, r, style))
+		return b.String()
+	}
+	folded := written(Style{Width: 100, Height: 30})
+	require.Less(t, strings.Count(folded, "\n"), 30)
+	require.Less(t, strings.Index(folded, "unheard of"), strings.Index(folded, "mechanism-0"), "news comes first")
+	require.Regexp(t, `(?m)^and +7 known mechanisms more, with the numbers of their violations: mechanism-2 1,`, folded)
+	require.NotContains(t, written(Style{}), "known mechanisms more", "what is no terminal gets all")
+
+	colored := written(Style{Width: 100, Color: true})
+	require.Contains(t, colored, "\x1b[31mNEWS, which no known mechanism explains\x1b[0m")
+	require.Contains(t, colored, "\x1b[33mmechanism-0")
+	require.Equal(t, written(Style{Width: 100}), regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(colored, ""), "colours change nothing else")
 }
 
 func TestRowsAreWrapped(t *testing.T) {

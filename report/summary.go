@@ -302,12 +302,12 @@ func (s *Summary) WriteText(w io.Writer, style Style) error {
 	s.writeFindings(out)
 	for _, p := range s.properties {
 		if len(p.unknown) > 0 {
-			out.Row("undecided ", "%s, which is not a pass: seeds %s; the first: %s", p.name, seedList(p.unknown, style.All), p.evidence)
+			out.Row(out.Paint(Yellow, "undecided "), "%s, which is not a pass: seeds %s; the first: %s", p.name, seedList(p.unknown, style.All), p.evidence)
 		}
 	}
 	slices.SortFunc(s.failures, func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) })
 	for _, f := range s.failures {
-		out.Row("FAILURE   ", "seed %d gave no history (%s): %s; kept in %s", f.Seed, f.Kind, f.Message, f.Kept)
+		out.Row(out.Paint(Red, "FAILURE   "), "seed %d gave no history (%s): %s; kept in %s", f.Seed, f.Kind, f.Message, f.Kept)
 	}
 	s.writeTotals(out)
 	return out.Flush()
@@ -332,9 +332,9 @@ func (s *Summary) writeFindings(out Output) {
 	if len(known) > 0 {
 		line += fmt.Sprintf("; %d of %s fail by %s: %s", s.known, text.Thousands(s.Done()), text.Count(len(known), "known finding"), strings.Join(known, ", "))
 	}
-	label := "news      "
+	label := out.Paint(Green, "news      ")
 	if s.news > 0 {
-		label = "NEWS      "
+		label = out.Paint(Red, "NEWS      ")
 	}
 	out.Row(label, "%s", line)
 	for _, f := range s.findings {
@@ -342,7 +342,10 @@ func (s *Summary) writeFindings(out Output) {
 		if f.News() {
 			title = f.Broken
 		}
-		name := map[bool]string{true: "  NEWS    ", false: "  known   "}[f.News()]
+		name := out.Paint(Yellow, "  known   ")
+		if f.News() {
+			name = out.Paint(Red, "  NEWS    ")
+		}
 		out.Row(name, "%s: %s; seeds %s", title, strings.Join(f.Properties, ", "), seedList(f.seeds, out.style.All))
 		const under = "          "
 		out.Row(under, "%s", f.First.Sentence())

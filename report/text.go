@@ -42,7 +42,7 @@ func WritePlan(w io.Writer, r *Run, style Style) error {
 // style.All every property is written, with its evidence and all violations.
 func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	out := NewOutput(w, style)
-	out.Row("\nverdict     ", "%s", Headline(r.Verdict))
+	out.Row("\nverdict     ", "%s", out.Paint(outcomeColors[r.Verdict.Outcome()], Headline(r.Verdict)))
 	if style.All {
 		writeAll(out, r.Verdict)
 	} else {
@@ -60,7 +60,7 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 	}
 	writeTotals(out, r)
 	for _, command := range r.Commands {
-		out.Command(fmt.Sprintf("%-11s ", command.Purpose), command.Line)
+		out.Command(out.Paint(Faint, fmt.Sprintf("%-11s ", command.Purpose)), command.Line)
 	}
 	return out.Flush()
 }
@@ -68,15 +68,13 @@ func WriteVerdict(w io.Writer, r *Run, style Style) error {
 // writeFirst writes what a reader wants to know first.
 func writeFirst(out Output, run *Run) {
 	v := run.Verdict
-	for _, g := range Groups(v) {
-		g.write(out, run)
-	}
+	writeGroups(out, run)
 	for _, r := range v.Results {
 		switch r.Outcome {
 		case checker.Unknown:
-			out.Row("undecided   ", "%s: %s", r.Property, r.Evidence)
+			out.Row(out.Paint(Yellow, "undecided   "), "%s: %s", r.Property, r.Evidence)
 		case checker.Mistake:
-			out.Row("MISTAKE     ", "%s: %s", r.Property, r.Evidence)
+			out.Row(out.Paint(Red, "MISTAKE     "), "%s: %s", r.Property, r.Evidence)
 		}
 	}
 	writeHolding(out, v)
@@ -86,6 +84,36 @@ func writeFirst(out Output, run *Run) {
 			label = "stood out   "
 		}
 		out.Row(label, "%s", m)
+	}
+}
+
+var outcomeColors = map[checker.Outcome]Color{checker.Pass: Green, checker.Fail: Red, checker.Mistake: Red, checker.Unknown: Yellow}
+
+// otherRows is about how many rows a verdict takes beside its groups.
+const otherRows = 16
+
+// writeGroups writes what is broken, news first. On a terminal known ones that
+// do not fit on one screen are named in one row.
+func writeGroups(out Output, run *Run) {
+	groups := Groups(run.Verdict)
+	known := func(g Group) int { return min(1, len(g.Mechanism)) }
+	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(known(a), known(b)) })
+	room := out.style.Height - otherRows
+	var folded []string
+	for i, g := range groups {
+		var text strings.Builder
+		one := NewOutput(&text, out.style)
+		g.write(one, run)
+		one.Flush() // into memory
+		room -= strings.Count(text.String(), "\n")
+		if i > 0 && out.style.Height > 0 && room < 0 && !g.News() { // news is never folded
+			folded = append(folded, fmt.Sprintf("%s %d", g.Name(), g.Violations))
+			continue
+		}
+		out.WriteString(text.String())
+	}
+	if len(folded) > 0 {
+		out.Row("and         ", "%s more, with the numbers of their violations: %s (-v shows all)", text.Count(len(folded), "known mechanism"), strings.Join(folded, ", "))
 	}
 }
 
@@ -103,7 +131,11 @@ func (g *Group) write(out Output, run *Run) {
 		few := g.Agents[:min(len(g.Agents), 8)]
 		saw += "; " + plural(len(g.Agents), "agent") + " " + text.Few(few, len(g.Agents))
 	}
-	out.Row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", g.title(), strings.Join(broken, ", "), saw)
+	color := Yellow
+	if g.News() {
+		color = Red
+	}
+	out.Row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", out.Paint(color, g.title()), strings.Join(broken, ", "), saw)
 	const under = "            "
 	out.Row(under, "%s%s", g.First.Sentence(), cite(g.Number, g.First.Records))
 	if g.First.Cause != nil {
@@ -153,7 +185,7 @@ func writeHolding(out Output, v checker.Verdict) {
 	}
 	out.Row("holds       ", "%d of %d properties of the control plane; %d of %d guarantees of the servers that it stands on (-v shows them)", holds[0], of[0], holds[1], of[1])
 	if len(doubts) > 0 {
-		out.Row("DOUBT       ", "%s: where a guarantee of the servers is broken, doubt the world before Cilium", strings.Join(doubts, ", "))
+		out.Row(out.Paint(Red, "DOUBT       "), "%s: where a guarantee of the servers is broken, doubt the world before Cilium", strings.Join(doubts, ", "))
 	}
 }
 
@@ -332,7 +364,7 @@ func writeResult(out Output, r checker.Result, width, number int) {
 	case checker.NotApplicable:
 		label = "n/a"
 	}
-	out.Row(fmt.Sprintf("  %-8s  %-*s  ", label, width, r.Property), "%s", said)
+	out.Row("  "+out.Paint(outcomeColors[r.Outcome], fmt.Sprintf("%-8s", label))+fmt.Sprintf("  %-*s  ", width, r.Property), "%s", said)
 	const under = "                  "
 	for i, v := range r.Violations {
 		out.Row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), cite(number+i, v.Records))

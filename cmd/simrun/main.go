@@ -49,8 +49,9 @@ func main() {
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	c := newConsole(programName(), os.Stdout, os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
-	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
-		c.width = width
+	if width, height, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		c.width, c.height = width, height
+		c.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" // no-color.org
 	}
 	os.Exit(c.main(ctx, os.Args[1:]))
 }
@@ -63,10 +64,14 @@ type console struct {
 	progress *progress
 	places   []string // of the objects that were loaded, in their order
 	width    int      // of the terminal that stdout is; zero: it is none
+	height   int      // likewise
+	color    bool     // it shows colours, and the user wants them
 }
 
 // style is how text is laid out for the user.
-func (c *console) style(all bool) report.Style { return report.Style{All: all, Width: c.width} }
+func (c *console) style(all bool) report.Style {
+	return report.Style{All: all, Width: c.width, Height: c.height, Color: c.color}
+}
 
 func newConsole(name string, stdout, stderr io.Writer, terminal bool) *console {
 	p := &progress{w: stderr, terminal: terminal}

@@ -37,6 +37,7 @@ var commands = map[string]struct {
 	"shrink":       {func() command { return new(shrinkPlan) }, shrinkHelp},
 	"campaign":     {func() command { return new(search) }, campaignHelp},
 	"planted":      {func() command { return &hunt{from: bugSource{bugs.Files, det.Build}} }, plantedHelp},
+	"repairs":      {func() command { return &repairing{build: det.Build} }, repairsHelp},
 	"faults":       {func() command { return faults{} }, faultsHelp},
 	"properties":   {func() command { return properties{} }, propertiesHelp},
 	"model":        {func() command { return new(abstract) }, modelHelp},
@@ -82,6 +83,7 @@ of the execution.
   simrun campaign -for 10m       search seeds, and keep each distinct finding
   simrun shrink -seed 1          the smallest plan that breaks the same property
   simrun planted                 known bugs, and which properties catch them
+  simrun repairs                 edits of Cilium that take the findings away
   simrun faults                  what a plan's faults, triggers and scenarios are
   simrun properties              what a run is judged by, and the known mechanisms
   simrun model -all              every interleaving of an abstract mesh

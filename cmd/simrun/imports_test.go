@@ -29,8 +29,8 @@ var mayImport = map[string][]string{
 	"internal/stream":         {},
 	"history/index":           {"history", "model/disturb", "model/schema"},
 	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/disturb", "model/mesh", "model/schema", "internal/text"},
-	"internal":                {"internal", "testdata/scenarios", "report", "checker", "history", "fault", "model", "sim/det"},
-	"cmd/simrun":              {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/planted", "testdata/scenarios"},
+	"internal":                {"internal", "testdata/repairs", "testdata/scenarios", "report", "checker", "history", "fault", "model", "sim/det"},
+	"cmd/simrun":              {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/findings", "testdata/planted", "testdata/repairs", "testdata/scenarios"},
 }
 
 // Only packages below sim may depend on these, by whatever way: the others build

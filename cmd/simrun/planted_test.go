@@ -67,7 +67,7 @@ func hunts(t *testing.T, files fstest.MapFS, args ...string) (status int, stdout
 		if cfg.Plant == nil {
 			return self, nil
 		}
-		require.Equal(t, []det.SourceEdit{{File: "pkg/a.go", Old: "one", New: "two"}}, cfg.Plant.Edits)
+		require.Equal(t, []det.SourceEdit{{Module: "github.com/cilium/cilium", File: "pkg/a.go", Old: "one", New: "two"}}, cfg.Plant.Edits)
 		return worker, nil
 	}
 	var out, errs bytes.Buffer

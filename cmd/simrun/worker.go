@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/planted"
+	"github.com/meshcheck/meshcheck/internal/repairs"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 	bugs "github.com/meshcheck/meshcheck/testdata/planted"
@@ -119,12 +120,16 @@ func (c *console) code(runner *drive.Simulator) *report.Code {
 }
 
 // buildWorker is the command that builds the worker.
-type buildWorker struct{ out, runtime, plant, cilium string }
+type buildWorker struct {
+	out, runtime, plant, cilium string
+	repairs                     repairsFlag
+}
 
 func (b *buildWorker) flags(f *flags) {
 	f.add(&b.out, "o FILE", "where to write the worker")
 	f.add(&b.runtime, "runtime KIND", "det (the default) or stock")
 	f.add(&b.plant, "plant NAME", "with the bug NAME of testdata/planted in the source that it is built from")
+	b.repairs.add(f)
 	f.add(&b.cilium, "cilium WHICH", "a directory with the source of Cilium, or a version, in place of what go.mod says")
 }
 
@@ -142,6 +147,13 @@ func (b *buildWorker) run(ctx context.Context, c *console) (int, error) {
 			return 0, err
 		}
 		cfg.Plant = bug.Plant()
+	}
+	if len(b.repairs.names) > 0 {
+		chosen, err := b.repairs.load()
+		if err != nil {
+			return 0, err
+		}
+		cfg.Plant = repairs.With(chosen, cfg.Plant)
 	}
 	path, err := det.Build(ctx, cfg)
 	if err != nil {

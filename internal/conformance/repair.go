@@ -1,21 +1,14 @@
 package conformance
 
 import (
-	_ "embed" // for the repair
-	"fmt"
 	"slices"
 
-	"github.com/meshcheck/meshcheck/internal/planted"
+	"github.com/meshcheck/meshcheck/internal/repairs"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/det"
+	files "github.com/meshcheck/meshcheck/testdata/repairs"
 )
-
-// sweepFile is the repair sweep as edits of Cilium's source, in the form of a planted
-// bug without what catches it.
-//
-//go:embed repairs/sweep.yaml
-var sweepFile []byte
 
 // WithRepairs returns the counterexample of a mode without repairs as it is in a mode that has more of
 // them, and reports whether they change anything in it. The repairs that can be run
@@ -57,9 +50,6 @@ func Sweeps(c *mesh.Counterexample) bool {
 // Sweep is the repair sweep for a worker: the writer deletes what is not in its list,
 // before it writes the canary.
 func Sweep() (*det.Plant, error) {
-	plant, err := planted.ReadPlant(sweepFile)
-	if err != nil {
-		return nil, fmt.Errorf("the repair sweep: %w", err)
-	}
-	return plant, nil
+	sweep, err := repairs.Load(files.Files, string(mode.Sweep))
+	return repairs.Plant(sweep...), err
 }

@@ -1,9 +1,6 @@
 package conformance
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,15 +44,4 @@ func TestRepair(t *testing.T) {
 		_, err = Export(repaired)
 		require.NoError(t, err, name)
 	}
-}
-
-func TestSweepFitsCilium(t *testing.T) {
-	plant, err := Sweep()
-	require.NoError(t, err)
-	require.Len(t, plant.Edits, 1)
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", plant.Module).Output()
-	require.NoError(t, err)
-	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), plant.Edits[0].File))
-	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(string(source), plant.Edits[0].Old))
 }

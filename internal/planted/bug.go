@@ -83,9 +83,9 @@ func (b *Bug) Finding() checker.Finding {
 
 // Plant returns the bug as a build takes it.
 func (b *Bug) Plant() *det.Plant {
-	p := det.Plant{Module: b.source().path}
+	var p det.Plant
 	for _, e := range b.Edits {
-		p.Edits = append(p.Edits, det.SourceEdit(e))
+		p.Edits = append(p.Edits, det.SourceEdit{Module: b.source().path, File: e.File, Old: e.Old, New: e.New})
 	}
 	return &p
 }
@@ -123,14 +123,6 @@ func Read(name string, data []byte) (*Bug, error) {
 		return nil, fmt.Errorf("planted bug %s: %w", name, err)
 	}
 	return b, nil
-}
-
-// ReadPlant reads what is to be built into a worker, in the file form of a Bug without what
-// catches it.
-func ReadPlant(data []byte) (*det.Plant, error) {
-	b := new(Bug)
-	err := b.decode(data)
-	return b.Plant(), err
 }
 
 func (b *Bug) decode(data []byte) error {

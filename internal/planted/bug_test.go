@@ -44,8 +44,8 @@ func TestRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "sample", bug.Name)
 	require.Equal(t, "cilium/cilium#24740", bug.Upstream)
-	require.Equal(t, &det.Plant{Module: "github.com/cilium/cilium", Edits: []det.SourceEdit{
-		{File: "pkg/kvstore/etcd.go", Old: "\t\tone\n\ttwo\n", New: "\t\tthree\n"},
+	require.Equal(t, &det.Plant{Edits: []det.SourceEdit{
+		{Module: "github.com/cilium/cilium", File: "pkg/kvstore/etcd.go", Old: "\t\tone\n\ttwo\n", New: "\t\tthree\n"},
 	}}, bug.Plant())
 	require.Equal(t, checker.Finding{Property: "monotonic", Kind: "endpoint"}, bug.Finding())
 	require.Equal(t, Hunt{Family: Swarm, Seeds: 100}, bug.Hunt)
@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 func TestReadBugOfTheHarness(t *testing.T) {
 	bug, err := Read("sample", []byte(strings.NewReplacer("edits:", "module: harness\nedits:", "pkg/kvstore/", "sim/etcd/").Replace(sample)))
 	require.NoError(t, err)
-	require.Equal(t, "github.com/meshcheck/meshcheck", bug.Plant().Module)
+	require.Equal(t, "github.com/meshcheck/meshcheck", bug.Plant().Edits[0].Module)
 	require.Equal(t, "sim/etcd/etcd.go", bug.Plant().Edits[0].File)
 
 	bug, err = Read("sample", []byte(strings.Replace(sample, "kind: endpoint", "kind: CiliumNode", 1)))

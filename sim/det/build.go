@@ -35,7 +35,7 @@ const (
 type BuildConfig struct {
 	Runtime  string            // Deterministic (also if empty) or Stock
 	Out      string            // the file to write; empty: a name in the user's cache directory
-	Plant    *Plant            // if non-nil, a bug to build in; Runtime must not be Stock
+	Plant    *Plant            // if non-nil, a bug or repairs to build in; Runtime must not be Stock
 	Cilium   string            // in place of what go.mod says: a directory with its source, or a version; not with Plant
 	Progress func(line string) // if non-nil, told what is happening
 }

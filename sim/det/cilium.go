@@ -57,7 +57,7 @@ func (b *builder) otherCilium(ctx context.Context) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	modfile, err := b.replaceModule(ctx, ciliumPath+"="+replacement, dir)
+	modfile, err := b.replaceModule(ctx, dir, ciliumPath+"="+replacement)
 	if err == nil && !filepath.IsAbs(b.cfg.Cilium) {
 		err = b.getCilium(ctx, modfile)
 	}

@@ -15,25 +15,24 @@ import (
 	"strings"
 )
 
-// Plant changes the source of a module that the worker is built from, so that the
-// worker has a bug that its checkers must find. Nothing outside the user's cache
-// directory is written.
+// Plant changes the source that the worker is built from, so that the worker has a bug
+// that its checkers must find, or repairs that take one away. Nothing outside the user's
+// cache directory is written.
 type Plant struct {
-	Module string       // such as github.com/cilium/cilium
-	Edits  []SourceEdit // made in this order
+	Edits []SourceEdit // made in this order
 }
 
 // SourceEdit replaces a text in a source file of a module.
 type SourceEdit struct {
-	File string // below the module's root, with slashes
-	Old  string // occurs exactly once
-	New  string
+	Module string // such as github.com/cilium/cilium
+	File   string // below the module's root, with slashes
+	Old    string // occurs exactly once
+	New    string
 }
 
 func (p *Plant) hash(w io.Writer) {
-	fmt.Fprintf(w, "plant %q\n", p.Module)
 	for _, e := range p.Edits {
-		fmt.Fprintf(w, "%q %q %q\n", e.File, e.Old, e.New)
+		fmt.Fprintf(w, "plant %q %q %q %q\n", e.Module, e.File, e.Old, e.New)
 	}
 }
 
@@ -49,17 +48,12 @@ func (b *builder) plantIn(ctx context.Context, dir, runtimeOverlay string) (flag
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	module, err := b.locate(ctx, b.cfg.Plant.Module)
+	modules, replacements, err := b.editable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if module.cached {
-		copied := filepath.Join(b.cache, "module-"+strings.ReplaceAll(module.path, "/", "_")+"-"+module.version)
-		if err := copyOnce(module.dir, copied, "the source of "+module.String(), b.cfg.Progress); err != nil {
-			return nil, err
-		}
-		module.dir = copied
-		modfile, err := b.replaceModule(ctx, module.path+"="+module.dir, dir)
+	if len(replacements) > 0 {
+		modfile, err := b.replaceModule(ctx, dir, replacements...)
 		if err != nil {
 			return nil, err
 		}
@@ -69,13 +63,38 @@ func (b *builder) plantIn(ctx context.Context, dir, runtimeOverlay string) (flag
 	if err != nil {
 		return nil, err
 	}
-	edited, err := b.cfg.Plant.write(module, dir)
+	edited, err := b.cfg.Plant.write(modules, dir)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(replace, edited)
 	overlay := filepath.Join(dir, "overlay.json")
 	return append(flags, "-overlay", overlay), writeOverlayFile(overlay, replace)
+}
+
+// editable returns the modules that the plant edits, by path, with directories that an
+// overlay may name, and what replaces those of the module cache.
+func (b *builder) editable(ctx context.Context) (modules map[string]module, replacements []string, err error) {
+	modules = map[string]module{}
+	for _, e := range b.cfg.Plant.Edits {
+		if _, ok := modules[e.Module]; ok {
+			continue
+		}
+		m, err := b.locate(ctx, e.Module)
+		if err != nil {
+			return nil, nil, err
+		}
+		if m.cached {
+			copied := filepath.Join(b.cache, "module-"+strings.ReplaceAll(m.path, "/", "_")+"-"+m.version)
+			if err := copyOnce(m.dir, copied, "the source of "+m.String(), b.cfg.Progress); err != nil {
+				return nil, nil, err
+			}
+			m.dir = copied
+			replacements = append(replacements, m.path+"="+m.dir)
+		}
+		modules[e.Module] = m
+	}
+	return modules, replacements, nil
 }
 
 // A module is one that the worker is built from.
@@ -105,9 +124,9 @@ func (b *builder) locate(ctx context.Context, path string) (module, error) {
 }
 
 // replaceModule writes a copy of go.mod with its go.sum into a directory, for a build
-// that takes a module from elsewhere, and returns its path. What an earlier build with
+// that takes modules from elsewhere, and returns its path. What an earlier build with
 // that copy added to go.sum stays.
-func (b *builder) replaceModule(ctx context.Context, replacement, dir string) (string, error) {
+func (b *builder) replaceModule(ctx context.Context, dir string, replacements ...string) (string, error) {
 	modfile, sums := filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")
 	data, err := os.ReadFile(filepath.Join(b.module, "go.mod"))
 	if err != nil {
@@ -128,38 +147,43 @@ func (b *builder) replaceModule(ctx context.Context, replacement, dir string) (s
 	if err := os.WriteFile(sums, []byte(strings.Join(slices.Compact(lines), "")), 0o666); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, b.goCommand, "mod", "edit", "-replace="+replacement, modfile)
+	args := []string{"mod", "edit"}
+	for _, replacement := range replacements {
+		args = append(args, "-replace="+replacement)
+	}
+	cmd := exec.CommandContext(ctx, b.goCommand, append(args, modfile)...)
 	cmd.Dir, cmd.Env = b.module, b.env
 	_, err = output(cmd)
 	return modfile, err
 }
 
-// write writes the edited files of the module into dir and returns what replaces
-// what.
-func (p *Plant) write(m module, dir string) (replace map[string]string, err error) {
-	text := map[string]string{}
+// write writes the edited files into dir and returns what replaces what.
+func (p *Plant) write(modules map[string]module, dir string) (replace map[string]string, err error) {
+	type source struct{ module, file string }
+	text := map[source]string{}
 	for i, e := range p.Edits {
+		m, of := modules[e.Module], source{e.Module, e.File}
 		if !filepath.IsLocal(filepath.FromSlash(e.File)) {
 			return nil, fmt.Errorf("edit %d: %q is not a path below the root of %s", i+1, e.File, m)
 		}
-		if _, ok := text[e.File]; !ok {
+		if _, ok := text[of]; !ok {
 			source, err := os.ReadFile(filepath.Join(m.dir, filepath.FromSlash(e.File)))
 			if err != nil {
 				return nil, fmt.Errorf("edit %d: %s has no file %s", i+1, m, e.File)
 			}
-			text[e.File] = string(source)
+			text[of] = string(source)
 		}
-		if text[e.File], err = (edit{old: e.Old, new: e.New}).apply(text[e.File]); err != nil {
+		if text[of], err = (edit{old: e.Old, new: e.New}).apply(text[of]); err != nil {
 			return nil, fmt.Errorf("edit %d does not fit %s of %s: %w", i+1, e.File, m, err)
 		}
 	}
 	replace = map[string]string{}
-	for file, edited := range text {
-		copied := filepath.Join(dir, strings.ReplaceAll(file, "/", "__"))
+	for of, edited := range text {
+		copied := filepath.Join(dir, strings.ReplaceAll(of.module+"/"+of.file, "/", "__"))
 		if err := writeIfChanged(copied, []byte(edited)); err != nil {
 			return nil, err
 		}
-		replace[filepath.Join(m.dir, filepath.FromSlash(file))] = copied
+		replace[filepath.Join(modules[of.module].dir, filepath.FromSlash(of.file))] = copied
 	}
 	return replace, nil
 }

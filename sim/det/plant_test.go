@@ -20,14 +20,20 @@ func source(t *testing.T, text string) module {
 
 func TestPlantWrites(t *testing.T) {
 	m, dir := source(t, "one two three\n"), t.TempDir()
-	p := Plant{Module: m.path, Edits: []SourceEdit{
-		{File: "pkg/a.go", Old: "two", New: "2"},
-		{File: "pkg/a.go", Old: "2 three", New: "2 3"}, // sees what the first has made
+	other := source(t, "one\n")
+	other.path = "example.org/other"
+	p := Plant{Edits: []SourceEdit{
+		{Module: m.path, File: "pkg/a.go", Old: "two", New: "2"},
+		{Module: other.path, File: "pkg/a.go", Old: "one", New: "1"},
+		{Module: m.path, File: "pkg/a.go", Old: "2 three", New: "2 3"}, // sees what the first has made
 	}}
-	replace, err := p.write(m, dir)
+	replace, err := p.write(map[string]module{m.path: m, other.path: other}, dir)
 	require.NoError(t, err)
-	edited := filepath.Join(dir, "pkg__a.go")
-	require.Equal(t, map[string]string{filepath.Join(m.dir, "pkg", "a.go"): edited}, replace)
+	edited := filepath.Join(dir, "example.org__m__pkg__a.go")
+	require.Equal(t, map[string]string{
+		filepath.Join(m.dir, "pkg", "a.go"):     edited,
+		filepath.Join(other.dir, "pkg", "a.go"): filepath.Join(dir, "example.org__other__pkg__a.go"),
+	}, replace)
 	text, err := os.ReadFile(edited)
 	require.NoError(t, err)
 	require.Equal(t, "one 2 3\n", string(text))
@@ -44,7 +50,8 @@ func TestPlantThatDoesNotFit(t *testing.T) {
 		`edit 1: example.org/m v1.2.3 has no file pkg/b.go`:                                              {File: "pkg/b.go", Old: "two"},
 		`edit 1: "../m/a.go" is not a path below the root of example.org/m v1.2.3`:                       {File: "../m/a.go", Old: "two"},
 	} {
-		_, err := (&Plant{Module: m.path, Edits: []SourceEdit{e}}).write(m, t.TempDir())
+		e.Module = m.path
+		_, err := (&Plant{Edits: []SourceEdit{e}}).write(map[string]module{m.path: m}, t.TempDir())
 		require.EqualError(t, err, want)
 	}
 }
@@ -60,11 +67,11 @@ func TestPlantInThisModule(t *testing.T) {
 func TestPlantHashTellsEditsApart(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range []Plant{
-		{Module: "m", Edits: []SourceEdit{{"f", "a", "b"}}},
-		{Module: "n", Edits: []SourceEdit{{"f", "a", "b"}}},
-		{Module: "m", Edits: []SourceEdit{{"f", "a", "c"}}},
-		{Module: "m", Edits: []SourceEdit{{"f", `a" "b`, ""}}},
-		{Module: "m", Edits: []SourceEdit{{"f", "a", "b"}, {"f", "a", "b"}}},
+		{Edits: []SourceEdit{{"m", "f", "a", "b"}}},
+		{Edits: []SourceEdit{{"n", "f", "a", "b"}}},
+		{Edits: []SourceEdit{{"m", "f", "a", "c"}}},
+		{Edits: []SourceEdit{{"m", "f", `a" "b`, ""}}},
+		{Edits: []SourceEdit{{"m", "f", "a", "b"}, {"m", "f", "a", "b"}}},
 	} {
 		var b bytes.Buffer
 		p.hash(&b)

@@ -13,7 +13,7 @@ func printShown(w io.Writer, width int, s repairs.Shown) error {
 	case s.With > 0:
 		_, err = fmt.Fprintf(w, "    still     %s\n", s.First)
 	case s.Open > 0:
-		_, err = fmt.Fprintf(w, "    open      undecided in %d seeds with the repair, which is no pass\n", s.Open)
+		_, err = fmt.Fprintf(w, "    open      %d seeds say nothing with the repair: the run ended early, or no view was judged\n", s.Open)
 	case s.Without == 0:
 		_, err = fmt.Fprintf(w, "    unshown   no seed shows the finding, so that the repair proves nothing; try -seeds 100 or -vary\n")
 	}

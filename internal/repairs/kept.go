@@ -44,9 +44,11 @@ func (o Outcome) breaks(s Show) bool {
 	return slices.ContainsFunc(o.Broke, func(b Broken) bool { return slices.Contains(s.Breaks, b.Property) })
 }
 
-// leavesOpen tells whether the run did not decide what a plan is to show.
+// leavesOpen tells whether the run says nothing about what a plan is to show: it ended
+// before its end, or its views were not judged to converge. That a property had nothing to
+// judge beside views that did is no reason: that nothing is lost is what a repair is for.
 func (o Outcome) leavesOpen(s Show) bool {
-	return slices.ContainsFunc(o.Undecided, func(p string) bool { return slices.Contains(s.Breaks, p) }) || o.Crash != "" && s.Crashes == ""
+	return o.Crash != "" && s.Crashes == "" || slices.Contains(o.Undecided, "convergence")
 }
 
 // Promises tells whether the run broke nothing that the mode promises.

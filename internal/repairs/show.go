@@ -27,7 +27,7 @@ type Shown struct {
 	Seeds   int    `json:"seeds"`           // that were tried, each with and without
 	Without int    `json:"without"`         // of them, that break without the repair
 	With    int    `json:"with"`            // that break with it
-	Open    int    `json:"open"`            // that leave it undecided with it
+	Open    int    `json:"open"`            // that say nothing with it
 	First   string `json:"first,omitempty"` // violation with it
 }
 

@@ -64,7 +64,7 @@ func TestTryCountsSeedsWithAndWithout(t *testing.T) {
 	shown, err = Try(t.Context(), config(new(Kept), even), r, show, &fault.Plan{}, Worker{&breaking{in: never.in, open: true}, "with"})
 	require.NoError(t, err)
 	require.Equal(t, 20, shown.Open)
-	require.False(t, shown.Done(), "unknown is no pass")
+	require.False(t, shown.Done(), "a run that says nothing is no pass")
 }
 
 func TestKeptRunsAreNotRunAgain(t *testing.T) {

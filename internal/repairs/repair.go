@@ -117,7 +117,7 @@ func (r *Repair) validate() error {
 		}
 	}
 	for i, f := range r.Tests {
-		if !isSource(f.File) || !strings.HasSuffix(f.File, "_test.go") {
+		if !isTest(f.File) {
 			return fmt.Errorf("tests[%d].file %q: want a test of Cilium's, such as pkg/kvstore/etcd_lease_test.go", i, f.File)
 		}
 	}
@@ -145,6 +145,11 @@ func (r *Repair) validate() error {
 }
 
 func isSource(file string) bool { return fs.ValidPath(file) && strings.HasSuffix(file, ".go") }
+
+// isTest tells of a file whether it is a Go test or a script that one runs.
+func isTest(file string) bool {
+	return fs.ValidPath(file) && (strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, ".txtar"))
+}
 
 // Set returns a plan with the settings of the repair.
 func (r *Repair) Set(plan *fault.Plan) (*fault.Plan, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/rest"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -82,7 +83,7 @@ func BenchmarkViews(b *testing.B) {
 	})
 	in := &property.Input{Index: index.New(&history.History{Records: records}), Deadline: 0}
 	for _, p := range []property.Property{
-		views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential, views.Convergence, views.SingleSource, views.Staleness, views.Readiness,
+		views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential, views.Convergence, rest.SingleSource, views.Staleness, views.Readiness,
 	} {
 		b.Run(p.Name, func(b *testing.B) {
 			for b.Loop() {

@@ -10,6 +10,8 @@ import (
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/mechanism"
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/rest"
+	"github.com/meshcheck/meshcheck/checker/sources"
 	"github.com/meshcheck/meshcheck/checker/stores"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
@@ -28,7 +30,7 @@ type Config struct {
 // Properties returns all properties, in the order in which Check judges them.
 func Properties() []property.Property {
 	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
-		views.Convergence, views.SingleSource, views.Agreement, views.Staleness, views.Readiness,
+		views.Convergence, rest.SingleSource, rest.Agreement, views.Staleness, views.Readiness, sources.FailOver, sources.Steady, sources.Fence,
 		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks}
 }
 

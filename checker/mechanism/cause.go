@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/rest"
 	"github.com/meshcheck/meshcheck/checker/stores"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
@@ -126,8 +127,8 @@ var storeRules = rules{
 	views.Owner.Name:              (*Explainer).ofOwner,
 	views.Convergence.Name:        (*Explainer).ofStuck,
 	views.Staleness.Name:          (*Explainer).ofWrong,
-	views.SingleSource.Name:       (*Explainer).ofWrong,
-	views.Agreement.Name:          (*Explainer).ofDisagreement,
+	rest.SingleSource.Name:        (*Explainer).ofWrong,
+	rest.Agreement.Name:           (*Explainer).ofDisagreement,
 	views.Referential.Name:        (*Explainer).ofDangling,
 	views.Readiness.Name:          (*Explainer).ofUnusable,
 	load.Leaks.Name:               (*Explainer).ofLeak,

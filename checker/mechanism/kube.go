@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/rest"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -26,7 +27,7 @@ var kubeRules = rules{
 	views.Owner.Name:              (*Explainer).ofKubeEnd,
 	views.Convergence.Name:        (*Explainer).ofKubeEnd,
 	views.Staleness.Name:          (*Explainer).ofKubeEnd,
-	views.Agreement.Name:          (*Explainer).ofKubeDisagreement,
+	rest.Agreement.Name:           (*Explainer).ofKubeDisagreement,
 	views.Readiness.Name:          (*Explainer).ofKubeUnusable,
 }
 

@@ -2,6 +2,7 @@ package property
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -35,6 +36,19 @@ func NewMeasure(name, group string, samples []time.Duration) Measure {
 	}
 	return m
 }
+
+// NewShares is the measure of shares in percent, in any order, which it takes over.
+func NewShares(name, group string, percents []float64) Measure {
+	slices.Sort(percents)
+	m := Measure{Name: name, Group: group, Unit: "%", N: len(percents)}
+	if len(percents) > 0 {
+		m.P50, m.P99, m.Max = round(NearestRank(percents, 50)), round(NearestRank(percents, 99)), round(percents[len(percents)-1])
+	}
+	return m
+}
+
+// round keeps two digits after the point.
+func round(x float64) float64 { return math.Round(100*x) / 100 }
 
 // Samples returns the durations in ascending order, which the caller must not
 // change. A measure of something else, or that was read from JSON, has none.

@@ -90,10 +90,11 @@ type oldestView struct {
 
 // lags is how stale views were: by phase, the greatest staleness of each agent and kind.
 type lags struct {
-	phases []time.Duration // beginnings of the phases
-	ages   [][]time.Duration
-	churn  int        // the phase; 0 if there is none
-	worst  oldestView // from the churn on: that an agent begins with nothing is no news
+	phases  []time.Duration // beginnings of the phases
+	ages    [][]time.Duration
+	churn   int // the phase; 0 if there is none
+	outages [][]index.Outage
+	worst   oldestView // from the churn on: that an agent begins with nothing is no news
 }
 
 // lags measures the views of all agents.
@@ -105,7 +106,7 @@ func (x *stalenessIndex) lags() lags {
 			l.churn = n + 1
 		}
 	}
-	outages := x.in.Outages()
+	l.outages = x.in.Outages()
 	var buffer []disagreement
 	for agent, during := range x.incarnations {
 		whole := make([]index.Incarnation, len(during))
@@ -125,7 +126,7 @@ func (x *stalenessIndex) lags() lags {
 			for i := range x.buffer {
 				s := &x.buffer[i]
 				starts := slices.ContainsFunc(whole, func(w index.Incarnation) bool { return w.Starts(s) })
-				buffer = disagreements(buffer[:0], e, s, starts, outages[agent])
+				buffer = disagreements(buffer[:0], e, s, starts, l.outages[agent])
 				for _, d := range buffer {
 					l.note(d, greatest, int32(agent), int32(id))
 				}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/rest"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
@@ -142,7 +143,7 @@ func TestAFaithfulViewIsNeverReported(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		w.live()
-		for _, p := range []property.Property{Integrity, Monotonic, MonotonicSession, NoSpuriousDeletion, Owner, Referential, Convergence, SingleSource, Staleness, Readiness} {
+		for _, p := range []property.Property{Integrity, Monotonic, MonotonicSession, NoSpuriousDeletion, Owner, Referential, Convergence, rest.SingleSource, Staleness, Readiness} {
 			require.NotEqual(t, property.Fail, w.judged(p).Outcome, p.Name)
 		}
 	})

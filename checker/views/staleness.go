@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/sources"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
@@ -217,6 +218,8 @@ func (x *stalenessIndex) measures() []property.Measure {
 			all = append(all, property.NewMeasure("staleness", x.group(index.View, phase), ages))
 		}
 	}
+	all = append(all, sources.Blindness(x.in, x.incarnations, x.views.outages)...)
+	all = append(all, sources.Missed(x.in, x.incarnations, x.changes)...)
 	for l, byPhase := range x.ages {
 		for phase, ages := range byPhase {
 			if len(ages) == 0 {

@@ -1,10 +1,6 @@
 package views
 
 import (
-	"cmp"
-	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/meshcheck/meshcheck/checker/property/propertytest"
@@ -21,19 +17,6 @@ const changing = `
 10 k0 truth identity 300 op=put owner=CiliumIdentity/300 rv=42 value=db
 20 k0 truth identity 300 op=put owner=CiliumIdentity/300 rv=43 value=web
 `
-
-// inTime puts the lines of a history in order of time, so that a story can be told
-// after its truth.
-func inTime(t *testing.T, fragment string) string {
-	at := func(line string) float64 {
-		seconds, err := strconv.ParseFloat(strings.Fields(line)[0], 64)
-		require.NoError(t, err)
-		return seconds
-	}
-	lines := slices.DeleteFunc(strings.Split(fragment, "\n"), func(line string) bool { return line == "" })
-	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(at(a), at(b)) })
-	return strings.Join(lines, "\n")
-}
 
 func TestStaleness(t *testing.T) {
 	stories := []propertytest.Story{
@@ -119,13 +102,13 @@ func TestStaleness(t *testing.T) {
 		{Name: "nothing shown", History: changing, Outcome: property.Unknown, Says: []string{"no agent showed anything for any time"}},
 	}
 	for i := range stories {
-		stories[i].History = inTime(t, stories[i].History)
+		stories[i].History = propertytest.InTime(t, stories[i].History)
 	}
 	propertytest.Tell(t, Staleness, stories)
 }
 
 func TestStalenessIsMeasuredByPhaseAndAgent(t *testing.T) {
-	r := propertytest.Judge(t, Staleness, inTime(t, changing+`
+	r := propertytest.Judge(t, Staleness, propertytest.InTime(t, changing+`
 2 a0 see identity 300 value=web
 9 world phase - churn
 13 a0 see identity 300 value=db

@@ -27,6 +27,14 @@ func (l Incarnation) Starts(s *Showing) bool { return s.Absent && s.Record == l.
 // Overlaps reports whether the incarnation was there between two instants.
 func (l Incarnation) Overlaps(from, to time.Duration) bool { return l.from < to && l.to > from }
 
+// Covers reports whether the incarnation was there throughout.
+func (l Incarnation) Covers(from, to time.Duration) bool { return l.from <= from && to <= l.to }
+
+// Within is the part of a time in which the incarnation was there.
+func (l Incarnation) Within(from, to time.Duration) (begin, end time.Duration) {
+	return max(l.from, from), min(l.to, to)
+}
+
 // Incarnations returns, for each agent, its incarnations and the existence of its host's
 // datapath. An agent whose start the history does not tell has one incarnation
 // from the beginning.

@@ -28,8 +28,8 @@ const (
 	WriterGone    Lack = "writer gone"         // the process that fills the server's store is down
 	WriterFrozen  Lack = "writer frozen"       // it lives and does nothing
 	WriterCutOff  Lack = "writer cut off"      // no kube-apiserver can reach it
-	hasSource     Lack = ""                    // nothing
-	notUp         Lack = "the agent is not up" // of an agent that has no outage
+	HasSource     Lack = ""                    // nothing
+	NotUp         Lack = "the agent is not up" // of an agent that has no outage
 	processWriter      = "writer"              // as history.Up has it
 	processEtcd        = "etcd"                // likewise
 	processKube        = "kube"                // likewise
@@ -43,7 +43,7 @@ type World struct {
 	ever    map[[2]string]bool
 	stores  map[string]string   // of the etcd that is up, by host
 	hosts   map[string][]string // by process, in order of their first start
-	readers map[string]*reader  // by agent
+	readers map[string]*Reader  // by agent
 	kube    kubeReaders
 	ready   map[string]bool // replicas in the endpoints of the Service
 	inForce []force
@@ -58,16 +58,16 @@ type force struct {
 	lifted bool
 }
 
-// reader is what an agent is connected with.
-type reader struct {
-	server, store string
-	since         time.Duration
+// Reader is the connection of an agent: what an agent is connected with.
+type Reader struct {
+	Server, Store string
+	Since         time.Duration
 }
 
 // NewWorld is the world before the first record.
 func (x *Index) NewWorld() *World {
 	return &World{up: map[[2]string]bool{}, ever: map[[2]string]bool{}, stores: map[string]string{}, hosts: map[string][]string{},
-		readers: map[string]*reader{}, kube: newKubeReaders(), ready: map[string]bool{}, faults: x.Faults}
+		readers: map[string]*Reader{}, kube: newKubeReaders(), ready: map[string]bool{}, faults: x.Faults}
 }
 
 // Apply takes the next record into account, and reports whether it changes what World says.
@@ -77,7 +77,7 @@ func (w *World) Apply(r *history.Record) bool {
 	case history.Up, history.Down:
 		w.process(r)
 	case history.Connect:
-		w.readers[r.Actor] = &reader{r.Peer, r.Store, r.At}
+		w.readers[r.Actor] = &Reader{r.Peer, r.Store, r.At}
 	case history.Disconnect:
 		delete(w.readers, r.Actor)
 	case history.Ready, history.Unready:
@@ -121,19 +121,50 @@ func (w *World) process(r *history.Record) {
 // Up reports whether a process is up.
 func (w *World) Up(process, host string) bool { return w.up[[2]string{process, host}] }
 
+// Connection returns the replica that an agent is connected with; false if it is with none.
+func (w *World) Connection(agent string) (Reader, bool) {
+	if c := w.readers[agent]; c != nil {
+		return *c, true
+	}
+	return Reader{}, false
+}
+
+// Ready returns the replicas in the endpoints of the Service, in order of name.
+func (w *World) Ready() (all []string) {
+	for _, replica := range slices.Sorted(maps.Keys(w.ready)) {
+		if w.ready[replica] {
+			all = append(all, replica)
+		}
+	}
+	return all
+}
+
+// Disturbed reports whether a fault is in force that strikes a host, or has a host for its peer.
+func (w *World) Disturbed(host string, at time.Duration) bool {
+	return slices.ContainsFunc(w.inForce, func(f force) bool { return !f.lifted && at < f.To && f.Strikes(host) })
+}
+
+// Latest returns the fault that began last.
+func (w *World) Latest() *Fault { return w.faults[w.next-1] }
+
+// Strikes reports whether a fault strikes a host, or has it for its peer.
+func (f *Fault) Strikes(host string) bool {
+	return slices.Contains(f.Hosts, host) || slices.Contains(f.Peers, host)
+}
+
 // Lacks returns what keeps an agent from having a source now, and the server
 // that it is connected with.
 func (w *World) Lacks(agent string) (Lack, string) {
 	if !w.Up(processAgent, agent) {
-		return notUp, ""
+		return NotUp, ""
 	}
 	if c := w.readers[agent]; c != nil {
-		return w.ofReplica(agent, c), c.server
+		return w.ofReplica(agent, c), c.Server
 	}
 	watches := w.kube.open[agent]
 	lack, first := NoConnection, ""
 	for _, id := range slices.Sorted(maps.Keys(watches)) {
-		watch, why := watches[id], hasSource
+		watch, why := watches[id], HasSource
 		switch {
 		case !w.Up(processKube, watch.server):
 			why = ServerGone
@@ -141,8 +172,8 @@ func (w *World) Lacks(agent string) (Lack, string) {
 			why = CutOff
 		}
 		switch {
-		case why == hasSource:
-			return hasSource, watch.server
+		case why == HasSource:
+			return HasSource, watch.server
 		case first == "":
 			lack, first = why, watch.server
 		}
@@ -151,14 +182,14 @@ func (w *World) Lacks(agent string) (Lack, string) {
 }
 
 // ofReplica returns what is missing on the way from the kube-apiservers to an agent.
-func (w *World) ofReplica(agent string, c *reader) Lack {
+func (w *World) ofReplica(agent string, c *Reader) Lack {
 	switch {
-	case !w.Up(processEtcd, c.server) || w.stores[c.server] != c.store:
+	case !w.Up(processEtcd, c.Server) || w.stores[c.Server] != c.Store:
 		return ServerGone
-	case w.Cut(c.server, agent, c.since):
+	case w.Cut(c.Server, agent, c.Since):
 		return CutOff
 	}
-	return w.Filled(c.server)
+	return w.Filled(c.Server)
 }
 
 // Filled returns what keeps the store of a replica from being filled.
@@ -173,11 +204,11 @@ func (w *World) Filled(replica string) Lack {
 	}
 	for _, kube := range w.hosts[processKube] {
 		if w.Up(processKube, kube) && !w.Cut(kube, replica, Forever) {
-			return hasSource
+			return HasSource
 		}
 	}
 	if len(w.hosts[processKube]) == 0 { // the history tells of none
-		return hasSource
+		return HasSource
 	}
 	return WriterCutOff
 }
@@ -228,10 +259,10 @@ func (x *Index) Outages() [][]Outage {
 		}
 		for a, name := range x.Views.Agents {
 			switch why, server := w.Lacks(name); {
-			case open[a] && (why == hasSource || why == notUp):
+			case open[a] && (why == HasSource || why == NotUp):
 				all[a][len(all[a])-1].To = r.At
 				open[a] = false
-			case !open[a] && why != hasSource && why != notUp:
+			case !open[a] && why != HasSource && why != NotUp:
 				open[a] = true
 				starts := r.Verb == history.Up && r.Actor == name
 				if last := len(all[a]) - 1; last >= 0 && all[a][last].To == r.At && !starts { // a source of no time is none

@@ -183,6 +183,25 @@ func (e *Entry) Demands(shown bool, claim int32) bool {
 	return claim >= 0 && Lasts(e.Claims[claim].Live)
 }
 
+// Lives calls with each time in which something claimed the entry without a break, to the
+// instant end if it lasts, and when it is claimed again, forever if it is not.
+func (e *Entry) Lives(end time.Duration, each func(from, to, again time.Duration)) {
+	for i, gone := range e.Absent {
+		if gone.To == Lasting {
+			return
+		}
+		from, to, again := e.States[gone.To].At, end, Forever
+		if i+1 < len(e.Absent) {
+			next := e.Absent[i+1]
+			to = e.States[next.From].At
+			if next.To != Lasting {
+				again = e.States[next.To].At
+			}
+		}
+		each(from, to, again)
+	}
+}
+
 // TrueThroughout reports whether something claimed the entry at every instant of a time.
 func (e *Entry) TrueThroughout(from, to time.Duration) bool {
 	first := e.StateAt(from)

@@ -170,6 +170,7 @@ var notApplicable = map[Base]map[string]string{
 		"revision-origin":   "there is no etcd whose revisions an agent could take for those of another",
 		"canaries":          "no writer puts canaries: an agent lists its objects itself",
 		"leases":            "no writer holds a lease: nothing copies objects into an etcd",
+		FailOver:            "agents read no replica: how client-go leaves a kube-apiserver that is gone is a matter of its own time-outs, and what comes of it is measured as blindness",
 	},
 }
 
@@ -183,6 +184,13 @@ const (
 // Agreement is the property of histories that agents say the same once nothing changes any
 // more. Every mode promises it: that replicas agree at every instant (Agree) is more.
 const Agreement = "agreement"
+
+// The properties of where agents read from.
+const (
+	FailOver          = "fail-over"
+	Steady            = "steady"
+	RegenerationFence = "fence"
+)
 
 // join lists names for a sentence.
 func join[T ~string](names []T) string {

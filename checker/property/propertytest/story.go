@@ -2,6 +2,10 @@
 package propertytest
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,4 +55,17 @@ func Tell(t *testing.T, p property.Property, stories []Story) {
 			require.Equal(t, s.Outcome, r.Outcome)
 		})
 	}
+}
+
+// InTime puts the lines of a history in order of time, so that a story can be told
+// after its truth.
+func InTime(t testing.TB, fragment string) string {
+	at := func(line string) float64 {
+		seconds, err := strconv.ParseFloat(strings.Fields(line)[0], 64)
+		require.NoError(t, err)
+		return seconds
+	}
+	lines := slices.DeleteFunc(strings.Split(fragment, "\n"), func(line string) bool { return line == "" })
+	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(at(a), at(b)) })
+	return strings.Join(lines, "\n")
 }

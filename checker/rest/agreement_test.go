@@ -1,4 +1,4 @@
-package views
+package rest
 
 import (
 	"testing"
@@ -6,6 +6,12 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 )
+
+// healed ends a run long enough after its heal.
+const healed = `
+100 world phase - heal value=1m0s
+160 world phase - end value=bound
+`
 
 // claimed is an address that two pods claim for good, and two agents with a replica each.
 const claimed = `
@@ -63,7 +69,7 @@ func TestAgreement(t *testing.T) {
 		{Name: "no heal", History: claimed, Outcome: property.Unknown, Says: []string{"the run has no heal phase"}},
 	}
 	for i := range stories {
-		stories[i].History = inTime(t, stories[i].History)
+		stories[i].History = propertytest.InTime(t, stories[i].History)
 	}
 	propertytest.Tell(t, Agreement, stories)
 }

@@ -1,4 +1,5 @@
-package views
+// Package rest has the properties of what agents hold once nothing changes any more.
+package rest
 
 import (
 	"fmt"

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func checkSteady(in *property.Input) property.Result {
 	}
 	b := boundsOf(in)
 	s := steady{in: in, touched: map[string]time.Duration{}, struck: map[string]time.Duration{}, world: in.NewWorld(), calm: b.silence() - heartbeatInterval + b.list(),
-		servers: map[clientOf]string{}, counts: map[string]int{}, told: map[string]int{}}
+		servers: map[clientOf][]string{}, counts: map[string]int{}, told: map[string]int{}}
 	for i := range in.Records {
 		s.record(i, &in.Records[i])
 	}
@@ -54,7 +55,7 @@ type steady struct {
 	calm       time.Duration            // for how long it has to be undisturbed
 	struck     map[string]time.Duration // the same, but for what its own dials are
 	candidates []candidate
-	servers    map[clientOf]string // that each client dialed last
+	servers    map[clientOf][]string // that each client may have connections with
 	order      []clientOf
 	accounted  time.Duration  // until when
 	time       time.Duration  // of all clients and servers, for which nothing had happened to either
@@ -116,30 +117,43 @@ func isClient(host string) bool {
 }
 
 // serves notes the server of a client that has just dialed it: what follows has that for its cause.
+// An agent reads one replica; of kube-apiservers a client has several connections, which go where
+// the Service sends them.
 func (s *steady) serves(client, server string) {
 	k := clientOf{client, mode.RoleOf(server)}
-	if s.servers[k] == "" {
+	known := s.servers[k]
+	if known == nil {
 		s.order = append(s.order, k)
 	}
-	s.servers[k] = server
+	switch {
+	case k.role == mode.Replica:
+		s.servers[k] = []string{server}
+	case !slices.Contains(known, server):
+		s.servers[k] = append(known, server)
+	}
 	s.touched[client] = s.accounted
 }
 
 // account adds up the time since it last did.
 func (s *steady) account(until time.Duration) {
 	for _, k := range s.order {
-		if server := s.servers[k]; s.undisturbed(k.client, server, until) {
-			s.time += until - max(s.accounted, s.touched[k.client]+s.calm, s.touched[server]+s.calm)
+		since := s.touched[k.client]
+		for _, server := range s.servers[k] {
+			since = max(since, s.touched[server])
+		}
+		if s.undisturbed(k.client, s.servers[k][0], until) {
+			s.time += until - max(s.accounted, since+s.calm)
 		}
 	}
 	s.accounted = until
 }
 
 // undisturbed reports whether nothing has happened for long enough to a client, to a server and
-// to that which it had before.
+// to those that it had before.
 func (s *steady) undisturbed(client, server string, at time.Duration) bool {
 	before := s.servers[clientOf{client, mode.RoleOf(server)}]
-	return before != "" && s.isCalm(client, at) && s.isCalm(server, at) && s.isCalm(before, at)
+	return len(before) > 0 && s.isCalm(client, at) && s.isCalm(server, at) &&
+		!slices.ContainsFunc(before, func(host string) bool { return !s.isCalm(host, at) })
 }
 
 func (s *steady) isCalm(host string, at time.Duration) bool {
@@ -158,7 +172,7 @@ type candidate struct {
 	rule           *property.Rule
 	record         int32
 	client, server string
-	before         string // the server that the client had
+	before         []string // the servers that the client had
 	after          time.Duration
 }
 
@@ -180,7 +194,8 @@ func (s *steady) settle(at time.Duration) {
 			return
 		}
 		s.candidates = s.candidates[1:]
-		if known := max(s.struck[c.client], s.struck[c.server], s.struck[c.before]); known < r.At {
+		hosts := append([]string{c.client, c.server}, c.before...)
+		if !slices.ContainsFunc(hosts, func(host string) bool { return s.struck[host] >= r.At }) {
 			s.tell(c, r)
 		}
 	}

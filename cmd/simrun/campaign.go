@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -58,7 +59,7 @@ func (s *search) check() error {
 	case s.dir == "":
 		return usageErrorf("-corpus needs the name of a directory")
 	}
-	return cmp.Or(s.worker.check(), s.limits.check(), checkOutputs(nil, output{"html", s.html, pageForm, false}))
+	return cmp.Or(s.worker.check(), s.limits.check(), checkForm("corpus", filepath.Join(s.dir, "summary.md"), findingsForm), checkOutputs(nil, output{"html", s.html, pageForm, false}))
 }
 
 func (s *search) run(ctx context.Context, c *console) (int, error) {

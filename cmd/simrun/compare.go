@@ -37,6 +37,13 @@ chance does not explain the difference (Fisher's exact test, 99 %), a change if 
 baseline breaks so too in other runs, and else undecided, which is not a pass. The plan
 of a regression is shrunk to one that passes on the baseline and fails on the branch.
 
+"Tested" means compiled into both workers, not executed. To see which seeds execute a
+line, put panic("reached") there: compare names the seeds that end by it. If none
+does, none executes the line.
+
+A version is one of the releases next to that of go.mod, or it does not build, and compare
+says what is missing: docs/ci.md has those that were tried.
+
 meshcheck runs the control plane between the kube-apiserver and the agents' views, not
 the whole of Cilium. If what the branch changes is not compiled into the worker,
 nothing is tested: compare says so, and with which packages, and runs no seed.
@@ -110,7 +117,7 @@ func (c *comparison) check() error {
 	}
 	return cmp.Or((&sourceFlags{familyFlags: c.familyFlags, limits: c.limits}).check(true), checkOutputs(
 		append([]string{c.plan, c.branch, c.baseline}, c.objects...),
-		output{"o", c.out, planForm, true}, output{"junit", c.junit, xmlForm, false}, output{"markdown", c.markdown, markdownForm, false}))
+		output{"o", c.out, planForm, true}, output{"junit", c.junit, junitForm, false}, output{"markdown", c.markdown, markdownForm, false}))
 }
 
 // run runs the same seeds with two Ciliums.
@@ -250,7 +257,7 @@ func (c *console) side(ctx context.Context, flag, which string, limits limitFlag
 	case which == "worker":
 		cfg.Cilium = ""
 	case isFile(which):
-		if info, err := os.Stat(which); err != nil || info.Mode()&0o111 == 0 {
+		if info, err := os.Stat(which); err != nil || info.Mode()&0o111 == 0 || formOf(which) != programForm {
 			return nil, usageErrorf("-%s %s: this is not a program; simrun build-worker -o FILE makes one", flag, which)
 		}
 		return c.simulatorOf(which, limits), nil

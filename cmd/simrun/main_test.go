@@ -51,7 +51,7 @@ func TestSeedThatHolds(t *testing.T) {
 	require.Regexp(t, `(?m)^  topology  \d kube-apiservers?, \d replicas?, \d agents, \d+ nodes`, stdout)
 	require.Regexp(t, `(?m)^holds +16 of 16 properties of the control plane; 5 of 5 guarantees of the servers `, stdout)
 	require.Regexp(t, `(?m)^of +go1\.[0-9.]+, worker /\S+ \([0-9a-f]{16}\)$`, stdout)
-	require.Regexp(t, `(?m)^run         400.000s of virtual time in [0-9.]+s of wall time, [0-9,]+ times as fast; then 1800.000s of shutdown, after which leftover goroutines are counted; 44 events; [0-9]+ MiB; checked in`, stdout)
+	require.Regexp(t, `(?m)^run         400.000s of virtual time in [0-9.]+s of wall time, [0-9,]+ times as fast; then 1800.000s of shutdown, after which leftover goroutines are counted; 56 events; [0-9]+ MiB; checked in`, stdout)
 	require.Regexp(t, `(?m)^trace       sha256 [0-9a-f]{64}$`, stdout)
 	require.Regexp(t, `(?m)^replay      simrun -seed 7 -worker /`, stdout)
 	require.NotContains(t, stdout, "\nkeep ", "both were written")

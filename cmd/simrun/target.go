@@ -23,8 +23,9 @@ const (
 	profileForm  form = "a profile"
 	logForm      form = "a log"
 	programForm  form = "a program"
-	xmlForm      form = "XML"
-	markdownForm form = "Markdown"
+	junitForm    form = "JUnit's XML"
+	markdownForm form = "a summary in Markdown"
+	findingsForm form = "a list of findings"
 	traceForm    form = "a counterexample"
 	pageForm     form = "a page"
 	csvForm      form = "CSV"
@@ -107,13 +108,15 @@ func formOf(path string) form {
 		with string
 	}{
 		{historyForm, "meshcheck-history "}, {programForm, "\x7fELF"}, {programForm, "#!"}, {profileForm, "\x1f\x8b"},
-		{xmlForm, "<?xml"}, {pageForm, "<!doctype html>"}, {pageForm, "<!DOCTYPE html>"}, {csvForm, "run,trace,"}, {markdownForm, "# "}, {markdownForm, "## "},
+		{pageForm, "<!doctype html>"}, {pageForm, "<!DOCTYPE html>"}, {csvForm, "run,trace,"}, {markdownForm, "## meshcheck: "}, {markdownForm, "# Modes compared\n"}, {findingsForm, "# Findings\n"},
 	} {
 		if bytes.HasPrefix(head, []byte(begins.with)) {
 			return begins.form
 		}
 	}
 	switch {
+	case bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<testsuite")):
+		return junitForm
 	case logLine.Match(head):
 		return logForm
 	case bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):

@@ -21,6 +21,12 @@ func TestOutputsDestroyNothing(t *testing.T) {
 	other := otherWorker(t)
 	require.NoError(t, os.WriteFile("notes", []byte("dear diary"), 0o666))
 	require.NoError(t, os.WriteFile("package.json", []byte(`{"name": "x", "version": "1"}`), 0o666))
+	require.NoError(t, os.WriteFile("README.md", []byte("# Mine\n"), 0o666))
+	require.NoError(t, os.WriteFile("pom.xml", []byte("<?xml version=\"1.0\"?>\n<project/>\n"), 0o666))
+	require.NoError(t, os.Mkdir("notes.d", 0o777))
+	require.NoError(t, os.WriteFile("notes.d/summary.md", []byte("# Mine\n"), 0o666))
+	self, err := os.Executable()
+	require.NoError(t, err)
 	before := contents(t)
 	const (
 		input   = ": this file is an input of the run, and would be overwritten; give another name"
@@ -39,17 +45,21 @@ func TestOutputsDestroyNothing(t *testing.T) {
 		"shrink -plan p.json -o p.json":                                     "-o p.json" + input,
 		"shrink -seed 7 -o h":                                               "-o h: there is a history of this name, which a plan" + instead,
 		"compare -cilium OTHER -baseline WORKER -plan p.json -junit p.json": "-junit p.json" + input,
-		"compare -cilium OTHER -baseline WORKER -junit h":                   "-junit h: there is a history of this name, which XML" + instead,
-		"compare -cilium OTHER -baseline WORKER -markdown v":                "-markdown v: there is a verdict of this name, which Markdown" + instead,
+		"compare -cilium OTHER -baseline WORKER -junit h":                   "-junit h: there is a history of this name, which JUnit's XML" + instead,
+		"compare -cilium OTHER -baseline WORKER -markdown v":                "-markdown v: there is a verdict of this name, which a summary in Markdown" + instead,
 		"compare -cilium OTHER -baseline WORKER -markdown y -junit y":       "-markdown y: -junit is to write the same file; give each a name of its own",
 		"model -mode clustermesh -property monotonic -plan h":               "-plan h: there is a history of this name, which a plan" + instead,
 		"model -mode clustermesh -property monotonic -o p.json":             "-o p.json: there is a plan of this name, which a counterexample" + instead,
+		"compare -cilium OTHER -baseline WORKER -markdown README.md":        "-markdown README.md: there is a file of another kind of this name, which a summary in Markdown" + instead,
+		"compare -cilium OTHER -baseline WORKER -junit pom.xml":             "-junit pom.xml: there is a file of another kind of this name, which JUnit's XML" + instead,
+		"build-worker -o WORKER":                                            "-o SELF" + input,
+		"campaign -corpus notes.d -for 1s":                                  "-corpus notes.d/summary.md: there is a file of another kind of this name, which a list of findings" + instead,
 		"build-worker -o notes":                                             "-o notes: there is a file of another kind of this name, which a program" + instead,
-		"matrix -markdown h":                                                "-markdown h: there is a history of this name, which Markdown" + instead,
+		"matrix -markdown h":                                                "-markdown h: there is a history of this name, which a summary in Markdown" + instead,
 	} {
 		args := strings.Fields(strings.ReplaceAll(line, "OTHER", other))
 		status, stdout, stderr := simrun(t, args...)
-		require.Equal(t, "simrun: "+want+"\n", stderr, line)
+		require.Equal(t, "simrun: "+strings.ReplaceAll(want, "SELF", self)+"\n", stderr, line)
 		require.Equal(t, statusUsage, status, line)
 		require.Empty(t, stdout, line)
 	}
@@ -93,7 +103,7 @@ func TestOutputsReplaceTheirKind(t *testing.T) {
 	require.Equal(t, pageForm, formOf("page.html"))
 	require.Equal(t, traceEventsForm, formOf("events"))
 	require.Equal(t, csvForm, formOf("csv"))
-	require.Equal(t, xmlForm, formOf("j"))
+	require.Equal(t, junitForm, formOf("j"))
 	require.Equal(t, markdownForm, formOf("k"))
 	for _, plan := range []string{"p.json", "mp.json"} {
 		require.Equal(t, planForm, formOf(plan))

@@ -19,6 +19,7 @@ func TestBadUsage(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.WriteFile("garbage", []byte("\x00\xff\x00garbage"), 0o666))
 	require.NoError(t, os.WriteFile("empty", nil, 0o666))
+	require.NoError(t, os.WriteFile("rubbish", []byte("rubbish"), 0o777))
 	require.NoError(t, os.WriteFile("secret.yaml", []byte("kind: Secret\n"), 0o666))
 	require.NoError(t, os.WriteFile("plan.json", []byte("{\n \"version\": 2,\n \"sed\": 7\n}\n"), 0o666))
 	require.NoError(t, os.WriteFile("main.go", []byte("package main\n"), 0o666))
@@ -51,6 +52,7 @@ func TestBadUsage(t *testing.T) {
 		"-seed 1 -objects secret.yaml":          `secret.yaml: document 1, line 1: kind: found "Secret"; want one of CiliumIdentity, CiliumEndpoint, CiliumEndpointSlice, CiliumNode, Namespace and Pod (-leave-out leaves others out)`,
 		"-seed 1 -worker nowhere":               "-worker nowhere: no such file or directory",
 		"-seed 1 -worker garbage":               "-worker garbage: this is not a program; simrun build-worker -o FILE makes one",
+		"-seed 1 -worker rubbish":               "-worker rubbish: this is not a program; simrun build-worker -o FILE makes one",
 		"-seed 1 -worker w -runtime=stock":      "-worker and -runtime exclude each other: a built worker has its runtime",
 		"-seed 1 -runtime=fast":                 "-runtime fast: the runtimes are det and stock",
 		"-seed 1 -write-plan dir":               "-write-plan dir: this is a directory; give the name of a file",

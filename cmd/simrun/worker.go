@@ -70,7 +70,7 @@ func (w *workerFlags) check() error {
 	switch {
 	case err != nil:
 		return usageErrorf("-worker %s: %w", w.path, files.Plain(err))
-	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0 || formOf(w.path) != programForm:
 		return usageErrorf("-worker %s: this is not a program; simrun build-worker -o FILE makes one", w.path)
 	}
 	return nil
@@ -137,7 +137,8 @@ func (b *buildWorker) run(ctx context.Context, c *console) (int, error) {
 	if b.out == "" {
 		return 0, usageErrorf("build-worker needs -o FILE, the file to write")
 	}
-	if err := cmp.Or((&workerFlags{runtime: b.runtime}).check(), checkOutputs(nil, output{"o", b.out, programForm, false})); err != nil {
+	self, _ := os.Executable() // if it is not known, nothing is compared with it
+	if err := cmp.Or((&workerFlags{runtime: b.runtime}).check(), checkOutputs([]string{self}, output{"o", b.out, programForm, false})); err != nil {
 		return 0, err
 	}
 	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Cilium: b.cilium, Progress: c.progress.log}

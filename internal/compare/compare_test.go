@@ -219,7 +219,7 @@ func TestNothingTested(t *testing.T) {
 	require.Contains(t, r.Worth(), "(1-p)^100; this excludes, at 95 %, what shows in 3 % of them or more")
 	r.Changes = &det.Changes{Worker: []string{"pkg/ipcache"}, Outside: []string{"daemon/cmd"}, Hash: "12"}
 	require.True(t, r.Passes())
-	require.Equal(t, "changed packages in the worker, of which it may not run all code: pkg/ipcache; not tested: daemon/cmd (changes 12)", r.Tested())
+	require.Equal(t, "changed packages in the worker, of which it may not run all code (a panic put there shows which seeds do): pkg/ipcache; not tested: daemon/cmd (changes 12)", r.Tested())
 	for want, change := range map[string]func(){
 		"what the branch changes is not in what meshcheck runs (packages daemon/cmd)": func() { r.Changes.Worker = nil },
 		"the source of the branch is that of the baseline":                            func() { r.Changes = &det.Changes{} },

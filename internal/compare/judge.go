@@ -124,7 +124,7 @@ func (r *Report) Tested() string {
 	if r.Changes == nil || len(r.Changes.Worker) == 0 {
 		return ""
 	}
-	s := "changed packages in the worker, of which it may not run all code: " + packages(r.Changes.Worker)
+	s := "changed packages in the worker, of which it may not run all code (a panic put there shows which seeds do): " + packages(r.Changes.Worker)
 	if len(r.Changes.Outside) > 0 {
 		s += "; not tested: " + packages(r.Changes.Outside)
 	}

@@ -32,7 +32,7 @@ func (e *exportRuns) flags(f *flags) {
 }
 
 func (e *exportRuns) run(ctx context.Context, c *console) (int, error) {
-	outputs := []output{{"trace", e.trace, traceEventsForm, false}, {"junit", e.junit, xmlForm, false}, {"csv", e.csv, csvForm, false}, {"porcupine", e.porcupine, pageForm, false}}
+	outputs := []output{{"trace", e.trace, traceEventsForm, false}, {"junit", e.junit, junitForm, false}, {"csv", e.csv, csvForm, false}, {"porcupine", e.porcupine, pageForm, false}}
 	switch {
 	case e.trace == "" && e.junit == "" && e.csv == "" && e.porcupine == "":
 		return 0, usageErrorf("export needs one of -trace, -junit, -csv and -porcupine FILE")

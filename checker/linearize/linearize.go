@@ -41,7 +41,7 @@ type Tally struct {
 // Result is that of a property that was judged within a time, with the evidence.
 func (t *Tally) Result(evidence string, within time.Duration) property.Result {
 	if t.Late && len(t.Violations) == 0 {
-		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged", within, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
+		return property.Undecided(fmt.Sprintf("the deadline of %v passed when %s of %s had been judged; simrun check -deadline gives its history more", within, text.Thousands(t.Judged), text.Count(t.Total, "operation")))
 	}
 	return property.Judged(evidence, t.Violations)
 }

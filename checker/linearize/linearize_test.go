@@ -96,5 +96,5 @@ func TestWhatTheDeadlineLeavesIsUndecided(t *testing.T) {
 	require.Equal(t, Tally{Keys: 2, Total: 12, Widest: 1, Late: true}, all)
 	r := all.Result("", time.Second)
 	require.Equal(t, property.Unknown, r.Outcome)
-	require.Equal(t, "the deadline of 1s passed when 0 of 12 operations had been judged", r.Evidence)
+	require.Equal(t, "the deadline of 1s passed when 0 of 12 operations had been judged; simrun check -deadline gives its history more", r.Evidence)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/tracevalidation"
@@ -38,19 +39,24 @@ const wantHistories = "the files of histories; simrun -seed 1 -write-history FIL
 // check is the command that judges histories from files.
 type check struct {
 	filesFlags
-	verdict string
-	html    string
+	verdict  string
+	html     string
+	deadline time.Duration
 }
 
 func (k *check) flags(f *flags) {
 	f.add(&k.verdict, "verdict FILE", "write the verdict as data, of one history; docs/verdict.md describes it, and simrun report prints it")
 	f.add(&k.html, "html FILE", "write a page to look at the run in a browser, of one history; it needs no network")
+	f.add(&k.deadline, "deadline TIME", "the longest that judging one property may take before it counts as undecided; 10s, if not given")
 	k.filesFlags.add(f, wantHistories, "property with its evidence, and every violation")
 }
 
 func (k *check) run(ctx context.Context, c *console) (int, error) {
 	if k.verdict != "" && len(k.files) != 1 {
 		return 0, usageErrorf("-verdict FILE takes the verdict of one history, and there are %d", len(k.files))
+	}
+	if k.deadline < 0 {
+		return 0, usageErrorf("-deadline %s: want a time such as 1m", k.deadline)
 	}
 	if k.html != "" && len(k.files) != 1 {
 		return 0, usageErrorf("-html FILE takes the page of one history, and there are %d", len(k.files))
@@ -59,7 +65,9 @@ func (k *check) run(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	return c.eachFile(ctx, k.files, func(file string) (int, error) {
-		judged, err := fromHistory(file, func(text []byte) (*drive.Judged, error) { return drive.JudgeIndexed(text, checker.Config{}) })
+		judged, err := fromHistory(file, func(text []byte) (*drive.Judged, error) {
+			return drive.JudgeIndexed(text, checker.Config{Deadline: k.deadline})
+		})
 		if err != nil {
 			return 0, err
 		}

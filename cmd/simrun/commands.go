@@ -126,6 +126,7 @@ Examples:
   simrun check seven.history
   simrun check -v runs/*.history
   simrun check -verdict seven.verdict seven.history
+  simrun check -html seven.html seven.history
 
 Exit status: 0 if every property holds in every history, 1 if one is broken or
 undecided, 2 if a file is not a history, 3 if meshcheck was wrong in judging one.
@@ -371,6 +372,7 @@ Examples:
   simrun model -mode direct -property durable -o trace.json
   simrun model -mode clustermesh -property owner -plan owner.json
   simrun model -all -real -repairs -o testdata/model
+  simrun model -all -html matrix.html -outcomes testdata/model/outcomes.json
 
 Exit status: 0 if every property holds, or with -all if every cell is decided and
 with -real if no run refutes the model; 1 if a property is broken or undecided, or a

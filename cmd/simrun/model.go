@@ -29,6 +29,8 @@ type abstract struct {
 	out      string
 	plan     string
 	json     bool
+	html     string
+	outcomes string
 
 	// Of real.
 	real    bool
@@ -50,6 +52,8 @@ func (f *abstract) flags(set *flags) {
 	set.add(&f.memory, "memory MIB", "the most that a search takes; 4096")
 	set.add(&f.out, "o FILE", "write the property's counterexample as JSON; with -real, a directory, for the plans and outcomes.json")
 	set.add(&f.plan, "plan FILE", "write the property's counterexample as a plan, which simrun -plan FILE runs")
+	set.add(&f.html, "html FILE", "write a page: the modes and properties, and each counterexample step by step")
+	set.add(&f.outcomes, "outcomes FILE", "what the real code did, for the page beside the counterexamples: outcomes.json that -real -o DIR has written; ours is testdata/model/outcomes.json")
 	set.add(&f.real, "real", "run each counterexample on the real code, as far as the world has its mode")
 	set.add(&f.repairs, "repairs", "with -real: run the counterexamples also with the repairs sweep, put into Cilium, and token, where they should not break the property any more; builds a worker of its own")
 	set.add(&f.seeds, "seeds A-B", "the seeds of each of these runs; 1-5")
@@ -73,11 +77,15 @@ func (f *abstract) check() error {
 		return usageErrorf("-property %s: there is no such property; there are %s", f.property, strings.Join(names, ", "))
 	case (f.out != "" || f.plan != "") && !f.real && f.property == "":
 		return usageErrorf("-o and -plan need -property: each property has a counterexample of its own")
+	case f.outcomes != "" && f.html == "":
+		return usageErrorf("-outcomes is for the page that -html FILE writes, and there is none")
+	case f.outcomes != "" && f.real:
+		return usageErrorf("-outcomes and -real exclude each other: -real finds out anew what the real code does")
 	case f.memory < 1:
 		return usageErrorf("-memory %d: want MiB, at least 1", f.memory)
 	}
-	return cmp.Or(f.worker.check(), checkOutputs([]string{f.worker.path},
-		output{"plan", f.plan, planForm, false}, output{"o", f.out, traceForm, f.real}))
+	return cmp.Or(f.worker.check(), checkOutputs([]string{f.worker.path, f.outcomes},
+		output{"plan", f.plan, planForm, false}, output{"o", f.out, traceForm, f.real}, output{"html", f.html, pageForm, false}))
 }
 
 func (f *abstract) run(ctx context.Context, c *console) (int, error) {
@@ -100,7 +108,12 @@ func (f *abstract) run(ctx context.Context, c *console) (int, error) {
 	if err != nil {
 		return 0, &usageError{err}
 	}
-	if err := c.writeModel(f, row); err != nil {
+	pages, err := f.page()
+	if err != nil {
+		return 0, err
+	}
+	pages.Rows = append(pages.Rows, row)
+	if err := cmp.Or(c.writeModel(f, row), f.writePage(c, pages, nil)); err != nil {
 		return 0, err
 	}
 	switch {
@@ -168,6 +181,11 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 			return 0, err
 		}
 	}
+	pages, err := f.page()
+	if err != nil {
+		return 0, err
+	}
+	var done []conformance.Cell
 	text, status := c.text(f.json), statusHold
 	fmt.Fprint(text, mesh.MatrixHeader(f.bounds))
 	for _, md := range mesh.MatrixModes() {
@@ -176,6 +194,7 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 		if err != nil {
 			return 0, &usageError{err}
 		}
+		pages.Rows = append(pages.Rows, row)
 		if !row.Finished {
 			status = statusBroken
 		}
@@ -183,7 +202,9 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 			err = row.WriteJSON(c.stdout)
 		}
 		if err == nil && real != nil {
-			err = c.addReal(ctx, f, real, row)
+			var cells []conformance.Cell
+			cells, err = c.addReal(ctx, f, real, row)
+			done = append(done, cells...)
 		}
 		if err = cmp.Or(ctx.Err(), err); err != nil {
 			return 0, err
@@ -199,8 +220,8 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 			status = statusBroken
 		}
 	}
-	_, err := fmt.Fprintf(text, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
-	return status, err
+	_, err = fmt.Fprintf(text, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
+	return status, cmp.Or(err, f.writePage(c, pages, done))
 }
 
 // newReal builds the worker that runs counterexamples.
@@ -237,7 +258,7 @@ func (c *console) buildSweeping(ctx context.Context) (drive.Runner, error) {
 }
 
 // addReal runs the counterexamples of a row and writes what became of them.
-func (c *console) addReal(ctx context.Context, f *abstract, real *conformance.Matrix, row *mesh.Row) error {
+func (c *console) addReal(ctx context.Context, f *abstract, real *conformance.Matrix, row *mesh.Row) ([]conformance.Cell, error) {
 	cells, line, err := real.Add(ctx, row)
 	if err == nil && line != "" {
 		_, err = fmt.Fprintln(c.text(f.json), line)
@@ -245,7 +266,7 @@ func (c *console) addReal(ctx context.Context, f *abstract, real *conformance.Ma
 	for i := 0; f.json && i < len(cells); i++ {
 		err = errors.Join(err, report.WriteLine(c.stdout, outcomeLine{report.Head("model-outcome"), cells[i]}))
 	}
-	return err
+	return cells, err
 }
 
 // outcomeLine is what -json writes of a cell.

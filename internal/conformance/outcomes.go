@@ -54,6 +54,17 @@ type Cell struct {
 	Sentence string   `json:"sentence,omitempty"`
 }
 
+var outcomesForm = strictjson.Form{What: "file of outcomes", How: "simrun model -all -real -o DIR writes one", Version: OutcomesVersion}
+
+// ReadOutcomes reads the file form. The name stands for the file in errors.
+func ReadOutcomes(name string, data []byte) (*Outcomes, error) {
+	o := &Outcomes{}
+	if err := strictjson.Read(name, data, o, outcomesForm, func() *strictjson.Flaw { return nil }); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
 // Encode returns the file form, one cell to a line.
 func (o *Outcomes) Encode() []byte {
 	var b bytes.Buffer

@@ -28,6 +28,8 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
 )
 
@@ -355,7 +357,35 @@ func (p *opened) computed() float64 {
 	return 0
 }
 
-// many seeds, of which some break something.
+// The matrix of the model, with a counterexample beside what the real code did.
+func TestPageOfTheModel(t *testing.T) {
+	md, err := mode.Parse("clustermesh")
+	require.NoError(t, err)
+	row, err := mesh.Run(context.Background(), mesh.Config{Mode: md, Bounds: mesh.Bounds{Replicas: 2, Agents: 1, Objects: 2, Reuses: 1, Faults: 1}}, mesh.Options{})
+	require.NoError(t, err)
+	m := Matrix{Rows: []*mesh.Row{row}, Code: "cilium v1", Real: []Real{{Mode: "clustermesh", Property: "monotonic", Outcome: "reproduced", Runs: 5, Broke: []uint64{1, 2}, Sentence: "it went back", Replay: "simrun -plan p.json"}}}
+	var b bytes.Buffer
+	require.NoError(t, m.Write(&b))
+	file := saved(t, b.Bytes())
+	p := open(t, file, "")
+	require.Equal(t, float64(len(row.Cells)), p.number(`document.querySelectorAll(".verdict").length`))
+	p.click(`.verdict[data-row="0"][data-column="1"]`)
+	require.Contains(t, p.text(`location.hash`), "mode=clustermesh&property=monotonic")
+	for _, c := range row.Cells {
+		if c.Property == "monotonic" {
+			require.Equal(t, float64(1+len(c.Trace.Steps)), p.number(`document.querySelectorAll(".states tbody tr").length`), "the start, and a row for each step")
+		}
+	}
+	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "it went back")
+	p.key(kb.ArrowLeft)
+	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "integrity in clustermesh")
+	again := open(t, file, "#mode=clustermesh&property=monotonic")
+	require.Contains(t, again.text(`document.getElementById("cell").textContent`), "monotonic in clustermesh")
+	p.silent()
+	again.silent()
+}
+
+// Many seeds, of which some break something.
 func TestPageOfManySeeds(t *testing.T) {
 	var c Campaign
 	s := report.Summary{Seeds: 300, Elapsed: time.Second, Replay: func(seed uint64) string { return fmt.Sprintf("simrun -seed %d", seed) }}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/internal/conformance"
+	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/report/page"
+)
+
+// page begins the page of the model, with what is known of the real code from a file.
+func (f *abstract) page() (*page.Matrix, error) {
+	pages := &page.Matrix{}
+	if f.outcomes == "" {
+		return pages, nil
+	}
+	data, err := files.Read(f.outcomes, mostBytes)
+	if err != nil {
+		return nil, usageErrorf("-outcomes %s: cannot read it: %w", f.outcomes, files.Plain(err))
+	}
+	known, err := conformance.ReadOutcomes(f.outcomes, data)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if known.Bounds != f.bounds {
+		return nil, usageErrorf("-outcomes %s: it is of a model with %s, and this one has %s", f.outcomes, known.Bounds, f.bounds)
+	}
+	var code []string
+	for _, name := range slices.Sorted(maps.Keys(known.Code)) {
+		code = append(code, name+" "+known.Code[name])
+	}
+	pages.Code = fmt.Sprintf("%s; seeds %s", strings.Join(code, ", "), known.Seeds)
+	pages.Real = f.realOf(known.Cells, filepath.Dir(f.outcomes))
+	return pages, nil
+}
+
+// realOf is what a page says of outcomes whose plans are in a directory.
+func (f *abstract) realOf(cells []conformance.Cell, dir string) (all []page.Real) {
+	for _, c := range cells {
+		real := page.Real{
+			Mode: c.Mode, Property: c.Property, Of: c.Of, Outcome: string(c.Outcome), Bad: c.Outcome == conformance.Refuted || c.Outcome == conformance.NotRepaired,
+			Because: c.Because, Plan: c.Plan, Runs: c.Runs, Broke: c.Broke, Sentence: c.Sentence,
+		}
+		if c.Plan != "" && dir != "" {
+			real.Replay = commandLine("simrun", "-plan", filepath.Join(dir, c.Plan))
+		}
+		all = append(all, real)
+	}
+	return all
+}
+
+// writePage writes the page of the model, if it is asked for, with what the real code did
+// if it was run.
+func (f *abstract) writePage(c *console, pages *page.Matrix, done []conformance.Cell) error {
+	if len(done) > 0 {
+		pages.Real = f.realOf(done, f.out)
+		pages.Code = cmp.Or(pages.Code, "seeds "+f.seeds.String())
+	}
+	return writeWith("html", f.html, func(w io.Writer) error { return pages.Write(w) })
+}

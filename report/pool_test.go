@@ -77,7 +77,7 @@ func TestMeasuresArePooled(t *testing.T) {
 	}
 	var text bytes.Buffer
 	require.NoError(t, s.WriteText(&text, Style{All: true}))
-	require.Contains(t, text.String(), "\nstaleness, over all runs\n  delta, views, churn: p50 1.00")
+	require.Contains(t, text.String(), "\nstaleness, over all runs\n  blindness, agents, churn: p50 0.000s, p99 0.000s, max 0.000s of 3\n  delta, views, churn: p50 1.00")
 	require.Regexp(t, `  views, churn: p50 1\.00[0-9]s, p99 4\.000s, max 4\.000s of 3\n`, text.String())
 	text.Reset()
 	require.NoError(t, s.WriteJSON(&text))

@@ -121,6 +121,11 @@ func (w *World) process(r *history.Record) {
 // Up reports whether a process is up.
 func (w *World) Up(process, host string) bool { return w.up[[2]string{process, host}] }
 
+// gone reports whether a process was up and is not: a history may not tell of its start.
+func (w *World) gone(process, host string) bool {
+	return w.ever[[2]string{process, host}] && !w.Up(process, host)
+}
+
 // Connection returns the replica that an agent is connected with; false if it is with none.
 func (w *World) Connection(agent string) (Reader, bool) {
 	if c := w.readers[agent]; c != nil {
@@ -166,7 +171,7 @@ func (w *World) Lacks(agent string) (Lack, string) {
 	for _, id := range slices.Sorted(maps.Keys(watches)) {
 		watch, why := watches[id], HasSource
 		switch {
-		case !w.Up(processKube, watch.server):
+		case w.gone(processKube, watch.server):
 			why = ServerGone
 		case w.Cut(watch.server, agent, watch.since):
 			why = CutOff
@@ -184,7 +189,7 @@ func (w *World) Lacks(agent string) (Lack, string) {
 // ofReplica returns what is missing on the way from the kube-apiservers to an agent.
 func (w *World) ofReplica(agent string, c *Reader) Lack {
 	switch {
-	case !w.Up(processEtcd, c.Server) || w.stores[c.Server] != c.Store:
+	case w.gone(processEtcd, c.Server), w.Up(processEtcd, c.Server) && w.stores[c.Server] != c.Store:
 		return ServerGone
 	case w.Cut(c.Server, agent, c.Since):
 		return CutOff
@@ -194,7 +199,7 @@ func (w *World) ofReplica(agent string, c *Reader) Lack {
 
 // Filled returns what keeps the store of a replica from being filled.
 func (w *World) Filled(replica string) Lack {
-	if !w.Up(processWriter, replica) && w.ever[[2]string{processWriter, replica}] {
+	if w.gone(processWriter, replica) {
 		return WriterGone
 	}
 	for _, f := range w.inForce {

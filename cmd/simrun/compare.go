@@ -141,7 +141,7 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 		Asked: cfg.Seeds.Count() + len(cfg.Also), Seeds: []compare.Seed{}, Findings: []*compare.Difference{},
 		Baseline: to.code(baseline), Branch: to.code(branch), // before the directory changes
 	}
-	if result.Changes, err = c.changes(ctx); err != nil {
+	if result.Changes, err = c.changes(ctx, to); err != nil {
 		return 0, err
 	}
 	var stopped error
@@ -197,7 +197,7 @@ func (c *comparison) plans(to *console) (cfg compare.Config, err error) {
 }
 
 // changes tell which packages the branch changes, if both sides are built from sources.
-func (c *comparison) changes(ctx context.Context) (*det.Changes, error) {
+func (c *comparison) changes(ctx context.Context, to *console) (*det.Changes, error) {
 	if isFile(c.baseline) || isFile(c.branch) || c.branch == "worker" {
 		return nil, nil
 	}
@@ -205,7 +205,7 @@ func (c *comparison) changes(ctx context.Context) (*det.Changes, error) {
 	if baseline == "worker" {
 		baseline = ""
 	}
-	changes, err := det.ChangesOf(ctx, baseline, c.branch)
+	changes, err := det.ChangesOf(ctx, baseline, c.branch, to.progress.log)
 	if errors.Is(err, det.ErrNoSources) {
 		return nil, nil
 	}

@@ -32,11 +32,11 @@ type Changes struct {
 }
 
 // ChangesOf compares the sources of two workers' Cilium, each as BuildConfig has it. Both
-// workers are built already.
-func ChangesOf(ctx context.Context, baseline, branch string) (*Changes, error) {
+// workers are built already. Progress, if non-nil, is told what it waits for.
+func ChangesOf(ctx context.Context, baseline, branch string, progress func(line string)) (*Changes, error) {
 	var sides [2]*ciliumSource
 	for i, which := range []string{baseline, branch} {
-		b, err := newBuilder(ctx, BuildConfig{Runtime: Deterministic, Cilium: which})
+		b, err := newBuilder(ctx, BuildConfig{Runtime: Deterministic, Cilium: which, Progress: progress})
 		if err != nil {
 			return nil, err
 		}

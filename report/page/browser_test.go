@@ -438,16 +438,19 @@ func base64Length(html string) int {
 // The page fits on small screens, light and dark: nothing is wider than the window.
 func TestPageFits(t *testing.T) {
 	file := pageOf(t, "monotonic", golden(t, "monotonic"))
-	for _, width := range []int64{1440, 800, 420} {
+	for _, size := range [][2]int64{{1440, 900}, {1280, 620}, {800, 900}, {420, 800}} {
 		for _, scheme := range []string{"light", "dark"} {
-			p := open(t, file, "#v=1")
-			p.run(chromedp.EmulateViewport(width, 900))
-			_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-			require.NoError(t, err)
-			p.until(fmt.Sprintf(`innerWidth === %d`, width))
-			require.LessOrEqual(t, p.number(`document.documentElement.scrollWidth`), float64(width), "%d %s", width, scheme)
+			p := openWith(t, file, "#v=1", func(p *opened) {
+				p.run(chromedp.EmulateViewport(size[0], size[1]))
+				_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+				require.NoError(t, err)
+			})
+			require.LessOrEqual(t, p.number(`document.documentElement.scrollWidth`), float64(size[0]), "%v %s", size, scheme)
+			require.Greater(t, p.number(`document.getElementById("scroll").clientHeight`), 60.0, "there is room for lanes at %v", size)
 			p.until(`Math.abs(document.getElementById("lanes").getBoundingClientRect().width - document.getElementById("scroll").clientWidth) < 2`)
-			p.paints("lanes")
+			for _, canvas := range []string{"lanes", "overview", "axis"} {
+				p.paints(canvas)
+			}
 			p.silent()
 		}
 	}

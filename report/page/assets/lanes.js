@@ -109,15 +109,14 @@ class Timeline {
   }
 
   draw() {
-    const width = this.scroll.clientWidth, height = this.scroll.clientHeight;
-    if (width < gutter + 40 || height < 10) return;
+    const width = this.scroll.clientWidth;
+    if (width < gutter + 40) return;
     if (this.width !== width) {
       this.width = width;
       this.makeFaultRows();
-      const was = this.scroll.clientHeight;
-      fit(this.canvases.axis, width, this.axisHeight);
-      if (this.scroll.clientHeight !== was) return this.redraw();
+      fit(this.canvases.axis, width, this.axisHeight); // which leaves more or less room for the lanes
     }
+    const height = this.scroll.clientHeight;
     this.stack(height);
     byId("spacer").style.height = Math.max(0, this.total - height) + "px";
     this.drawOverview(fit(this.canvases.overview, width, overviewHeight));

@@ -8,9 +8,11 @@ import (
 	"github.com/meshcheck/meshcheck/history/index"
 )
 
-// A view is as old as its oldest entry: that it is the truth of one instant in all entries
-// at once is promised by nobody, as each has its own way through queues that merge changes
-// and retry them. Under load that may never be so while everything is a second old.
+// A view is as old as its oldest entry. Where it is, in all entries, the truth of some instants,
+// this is how long ago the last of them was. Where it is that of none, as each entry has its own
+// way through queues that merge changes and retry them, and nobody promises an order between
+// them, it still says how old what is shown is. (Of 15 drawn plans views were the truth of no
+// instant in 0 to 1.6 % of the churn.)
 //
 // An entry in a view is as old as its content: for how long what the view shows of it, be it
 // nothing, has not been true. It counts by when the agent can have heard of it: while it has

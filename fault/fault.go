@@ -26,6 +26,7 @@ type Fault struct {
 	Ahead      Duration `json:"ahead,omitempty"`      // how far a clock jumps
 	RetryAfter Duration `json:"retryAfter,omitempty"` // that an answer asks for; whole seconds
 	Share      int      `json:"share,omitempty"`      // percent of the requests
+	ClusterID  int      `json:"clusterID,omitempty"`  // that a process runs with, in place of the plan's
 	Code       int      `json:"code,omitempty"`       // HTTP status
 	Bandwidth  int      `json:"bandwidth,omitempty"`  // bytes per second
 }

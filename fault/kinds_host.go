@@ -18,6 +18,7 @@ const (
 	ScaleDown          Kind = "scale-down"
 	WriterRestart      Kind = "writer-restart"
 	WriterPause        Kind = "writer-pause"
+	WriterClusterID    Kind = "writer-cluster-id"
 	EtcdRestart        Kind = "etcd-restart"
 	EtcdSlow           Kind = "etcd-slow"
 	EtcdStall          Kind = "etcd-stall"
@@ -106,6 +107,17 @@ var replicaSpecs = []Spec{
 		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 180 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s is frozen for %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:     WriterClusterID,
+		Needs:    mode.Replica,
+		Summary:  "the writer starts again with another cluster ID, as when cilium-config is changed; after for once more, with the right one",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.ConfigWrong},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
+		Uses: []Use{clusterID.between(1, MostClusters, 1, 255)},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the writer in replica %s has the cluster ID %d for %s", f.Target, f.ClusterID, f.For)
 		},
 	},
 	{

@@ -50,13 +50,21 @@ func (p *Plan) NotApplicable(f *Fault) string {
 		return fmt.Sprintf("not applicable: in the mode %s too few of its hosts exist", m)
 	case spec.Link && !m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):
 		return fmt.Sprintf("not applicable: in the mode %s %s and %s never talk", m, f.Target, f.Peer)
-	case f.When != nil && missing(f.When.Actor):
-		return lacks(mode.RoleOf(f.When.Actor))
+	case f.When != nil:
+		return p.NeverCaused(f.When)
 	}
-	if f.When != nil {
-		if event, known := eventSpec(f.When.Event); known && !slices.Contains(event.ActorsIn(m), mode.RoleOf(f.When.Actor)) {
-			return fmt.Sprintf("not applicable: in the mode %s %s never causes %s", m, f.When.Actor, f.When.Event)
-		}
+	return ""
+}
+
+// NeverCaused returns why nothing causes the event in the plan's mode that a trigger of the
+// plan waits for, or "".
+func (p *Plan) NeverCaused(w *Trigger) string {
+	m, role := p.InMode(), mode.RoleOf(w.Actor)
+	if !m.Runs(role) {
+		return fmt.Sprintf("not applicable: in the mode %s there are no %s", m, role.Plural())
+	}
+	if event, known := eventSpec(w.Event); known && !slices.Contains(event.ActorsIn(m), role) {
+		return fmt.Sprintf("not applicable: in the mode %s %s never causes %s", m, w.Actor, w.Event)
 	}
 	return ""
 }

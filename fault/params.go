@@ -44,9 +44,10 @@ var (
 	oneWay     = param{name: "oneWay", unit: yesNo, flag: func(f *Fault) *bool { return &f.OneWay }}
 	empty      = param{name: "empty", unit: yesNo, flag: func(f *Fault) *bool { return &f.Empty }}
 
-	applied = param{name: "applied", unit: yesNo, flag: func(f *Fault) *bool { return &f.Applied }}
+	clusterID = param{name: "clusterID", unit: number, num: func(f *Fault) *int { return &f.ClusterID }}
+	applied   = param{name: "applied", unit: yesNo, flag: func(f *Fault) *bool { return &f.Applied }}
 
-	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, resource, oneWay, empty, applied}
+	params = []param{lag, delay, ahead, retryAfter, share, code, bandwidth, replicas, clusterID, resource, oneWay, empty, applied}
 )
 
 // noWord is the value of a word that is none of those that there are.

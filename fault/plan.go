@@ -112,8 +112,9 @@ type Node struct {
 // Op is one step of the workload, performed through the kube-apiserver by a client on
 // w0: that of the node's kubelet and agent, or the one of those who care for the cluster.
 type Op struct {
-	At Duration `json:"at"` // since the start of the churn phase; it begins then, whether or not earlier ones of other objects are done
-	Op OpKind   `json:"op"`
+	At   Duration `json:"at"`             // since the start of the churn phase; it begins then, whether or not earlier ones of other objects are done
+	When *Trigger `json:"when,omitempty"` // if set, it begins when this happens, from At on, or when the churn is over; later ones of its object wait for it
+	Op   OpKind   `json:"op"`
 
 	// Pod is the pod that is created (all fields), deleted (namespace and name),
 	// relabelled (namespace, name and the new app) or updated (namespace, name and what

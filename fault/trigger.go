@@ -30,6 +30,7 @@ type Event string
 const (
 	EtcdPut   Event = "etcd-put"
 	EtcdSync  Event = "etcd-sync"
+	EtcdLease Event = "etcd-lease"
 	EtcdList  Event = "etcd-list"
 	EtcdWatch Event = "etcd-watch"
 	Connect   Event = "connect"
@@ -66,6 +67,7 @@ func KubeKinds() []string { return slices.Clone(kubeKinds) }
 var Events = []EventSpec{
 	{EtcdPut, "the etcd of replica actor is about to apply a put", roles{mode.Replica}, mode.Replica, etcdKinds, "is about to put"},
 	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", roles{mode.Replica}, mode.Replica, nil, ""},
+	{EtcdLease, "the etcd of replica actor has granted its writer a lease, and is about to answer", roles{mode.Replica}, mode.Replica, nil, "is granted a lease"},
 	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", roles{mode.Agent}, mode.Replica, viewKinds, "has listed"},
 	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", roles{mode.Agent}, mode.Replica, viewKinds, "is about to watch"},
 	{Connect, "a replica has accepted a connection of agent actor", roles{mode.Agent}, mode.Replica, nil, "connects"},

@@ -125,7 +125,7 @@ func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	return nil
 }
 
-func checkFields(_ *Plan, path string, f *Fault, spec *Spec) *flaw {
+func checkFields(plan *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
 	case f.For < 0:
 		return flawf(path+".for", "found %s; a fault cannot last less than no time", f.For)
@@ -137,6 +137,9 @@ func checkFields(_ *Plan, path string, f *Fault, spec *Spec) *flaw {
 		return flawf(path+".how", "a %s has no how", f.Kind)
 	case f.How != "" && !slices.Contains(spec.Hows, f.How):
 		return flawf(path+".how", "found %s; want one of %s", strictjson.Quote(f.How), strings.Join(spec.Hows, ", "))
+	}
+	if f.Kind == WriterClusterID && plan.Options.ClusterID <= 255 && f.ClusterID > 255 {
+		return flawf(path+".clusterID", "found %d; want 1 to 255, as the plan's cluster ID is not above that", f.ClusterID)
 	}
 	for _, p := range params {
 		i := slices.IndexFunc(spec.Uses, func(u Use) bool { return u.name == p.name })

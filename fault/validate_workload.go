@@ -43,6 +43,11 @@ func checkWorkload(p *Plan, objects Given) *flaw {
 			return problem
 		}
 		previous = op.At
+		if op.When != nil {
+			if problem := checkTrigger(p, path+".when", op.When); problem != nil {
+				return problem
+			}
+		}
 		if problem := c.apply(path, op); problem != nil {
 			return problem
 		}

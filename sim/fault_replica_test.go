@@ -204,6 +204,24 @@ var replicaCases = []faultCase{
 		},
 	},
 	{
+		kind:   fault.WriterClusterID,
+		world:  longer,
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.WriterClusterID, Target: "r0", ClusterID: 7, For: seconds(20)})},
+		check: func(t *testing.T, h *history.History) {
+			var configs []time.Duration
+			for _, at := range times(h, func(r history.Record) bool {
+				return r.Verb == history.Put && r.Actor == "r0" && strings.HasPrefix(r.Key, "cilium/cluster-config/")
+			}) {
+				if at > 0 {
+					configs = append(configs, at)
+				}
+			}
+			require.NotEmpty(t, configs)
+			require.Less(t, configs[0], 10*time.Second, "it is put with the other ID")
+			require.Greater(t, configs[len(configs)-1], 22*time.Second, "and again with the right one")
+		},
+	},
+	{
 		kind: fault.EtcdDeletesRefused,
 		world: func(p *fault.Plan) {
 			longer(p)

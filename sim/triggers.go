@@ -25,11 +25,13 @@ type triggers struct {
 
 	mu    sync.Mutex
 	armed []*armed
+	over  bool           // the churn is
 	first map[string]int // by replica: view keys put since its writer started last
 }
 
 type armed struct {
 	fault int
+	op    chan struct{} // of an op that waits, in place of a fault; closed when it begins
 	when  *fault.Trigger
 	seen  int
 }
@@ -45,14 +47,33 @@ func (t *triggers) arm(fault int, when *fault.Trigger) {
 	t.any.Store(true)
 }
 
+// event returns what is closed when a trigger of an op fires, which is armed now, or when
+// all are disarmed. Nobody waits for the op.
+func (t *triggers) event(when *fault.Trigger) <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	begins := make(chan struct{})
+	if t.over || t.w.plan.NeverCaused(when) != "" {
+		close(begins)
+		return begins
+	}
+	t.armed = append(t.armed, &armed{op: begins, when: when})
+	t.any.Store(true)
+	return begins
+}
+
 // disarm ends all triggers and returns the faults whose triggers did not fire.
 func (t *triggers) disarm() (unfired []int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, a := range t.armed {
-		unfired = append(unfired, a.fault)
+		if a.op != nil {
+			close(a.op)
+		} else {
+			unfired = append(unfired, a.fault)
+		}
 	}
-	t.armed = nil
+	t.armed, t.over = nil, true
 	t.any.Store(false)
 	return unfired
 }
@@ -80,6 +101,10 @@ func (t *triggers) fire(due func(*armed) bool) (begun []<-chan struct{}) {
 	for _, a := range t.armed {
 		if !due(a) {
 			rest = append(rest, a)
+			continue
+		}
+		if a.op != nil {
+			close(a.op)
 			continue
 		}
 		f := firing{a.fault, make(chan struct{})}
@@ -124,8 +149,12 @@ func (t *triggers) etcdRequest(ctx context.Context, replica string, q etcd.Reque
 	return nil
 }
 
-// etcdAnswer is the hook of a replica's etcd after it has answered a range.
+// etcdAnswer is the hook of a replica's etcd after it has answered a range, or granted a
+// lease.
 func (t *triggers) etcdAnswer(q etcd.Request) {
+	if q.Op == "grant" {
+		t.await(context.Background(), t.happened(fault.EtcdLease, q.Client, ""), q.Client) //nolint:errcheck // the lease is there
+	}
 	if q.End != "" {
 		t.await(context.Background(), t.happened(fault.EtcdList, q.Client, etcdKind(q.Key)), q.Client) //nolint:errcheck // the answer is there
 	}

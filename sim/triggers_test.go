@@ -84,6 +84,13 @@ func TestTriggers(t *testing.T) {
 				require.Greater(t, at, 3*time.Second)
 				require.Less(t, at, 5*time.Second)
 			}},
+		{"when a lease is granted", []fault.Fault{lossOf("r0"),
+			{At: seconds(2), When: when(fault.EtcdLease, "r0", "", 1), Kind: fault.EtcdClock, Target: "r0", Ahead: seconds(86400)}},
+			func(t *testing.T, h *history.History) {
+				granted := func(r history.Record) bool { return r.Verb == history.Lease && r.Actor == "r0" && r.Op == "grant" }
+				require.Equal(t, 1, matching(newStore(before(t, h, 2), "r0"), granted))
+				require.Greater(t, matching(newStore(h.Records, "r0"), granted), 1, "it is lost, and another one asked for")
+			}},
 		{"when an agent has listed", []fault.Fault{
 			{At: seconds(2), Kind: fault.AgentCrash, Target: "a0", For: seconds(1)}, cut(when(fault.EtcdList, "a0", "identity", 1))},
 			func(t *testing.T, h *history.History) {
@@ -149,4 +156,27 @@ func TestWhatDidNotHappenIsReported(t *testing.T) {
 		{Fault: 2, Kind: "replica-loss", Why: "r2 did not exist"},
 		{Fault: 1, Kind: "reset", Why: "its trigger did not fire"},
 	}, checker.Check(index.New(h), checker.Config{}).Unfired)
+}
+
+// An op with a trigger begins at its event, and later ones of its object wait for it; without
+// the event it begins when the churn is over.
+func TestOpsWithTriggers(t *testing.T) {
+	t.Parallel()
+	p := quiet(t, 7)
+	p.Faults = []fault.Fault{at(8, fault.Fault{Kind: fault.AgentCrash, Target: "a0", For: seconds(1)})}
+	onEvent, later, never := podCreate(2, "p1", "10.0.0.2"), podCreate(3, "p2", "10.0.0.3"), podCreate(4, "p3", "10.0.0.4")
+	onEvent.When, never.When = when(fault.Connect, "a0", "", 1), when(fault.Connect, "a0", "", 9)
+	relabel := fault.Op{At: seconds(5), Op: fault.PodRelabel, Pod: &fault.Pod{Namespace: "ns", Name: "p1", App: "b"}}
+	p.Ops = []fault.Op{onEvent, later, never, relabel}
+	h := play(t, p)
+	made := func(ip string) []time.Duration {
+		return times(h, func(r history.Record) bool {
+			return r.Verb == history.Truth && r.Kind == history.Endpoint && r.Key == ip
+		})
+	}
+	require.Greater(t, first(t, made("10.0.0.2")), 9*time.Second)
+	require.Greater(t, len(made("10.0.0.2")), 1, "and then it is relabelled")
+	require.Less(t, first(t, made("10.0.0.3")), 4*time.Second)
+	require.Greater(t, first(t, made("10.0.0.4")), 20*time.Second)
+	require.Equal(t, "settled", ends(t, h))
 }

@@ -237,6 +237,7 @@ func (w *world) buildWorkload() error {
 			_, err := w.store.Create(object)
 			return err
 		},
+		Event:  w.schedule.triggers.event,
 		Record: w.rec.record,
 		Now:    w.rec.now,
 	}

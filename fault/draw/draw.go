@@ -98,6 +98,7 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	}
 	if len(raw) > 0 {
 		p.Topology.Operators = 0 // given identities and slices are nobody's to manage
+		s.kinds = possibleIn(p.InMode(), from, s.kinds, p.Topology)
 	}
 	if len(objects.Nodes) > 0 {
 		p.Topology.Nodes = 0
@@ -113,6 +114,7 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	}
 	drawWorkload(from, p, s, objects)
 	drawFaults(from, p, s)
+	drawWaiting(from, p, s)
 	return p
 }
 

@@ -73,7 +73,7 @@ func TestDrawReachesEverything(t *testing.T) {
 	kinds, ops, events, hows := map[fault.Kind]int{}, map[fault.OpKind]int{}, map[fault.Event]int{}, map[string]int{}
 	letters, uses := map[byte]int{}, map[string]int{}
 	thirds := [3]int{}
-	reusedAlive := 0
+	reusedAlive, waiting, crowds := 0, 0, 0
 	for _, p := range drawn() {
 		for i := range p.Faults {
 			f := &p.Faults[i]
@@ -96,9 +96,17 @@ func TestDrawReachesEverything(t *testing.T) {
 		}
 		for i := range p.Ops {
 			ops[p.Ops[i].Op]++
+			if p.Ops[i].When != nil {
+				waiting++
+			}
 		}
 		reusedAlive += ipsTakenFromLivePods(p)
+		if max(len(p.Pods), p.Topology.Nodes) > 256 {
+			crowds++
+		}
 	}
+	require.Greater(t, waiting, 50, "ops with a trigger")
+	require.Greater(t, crowds, 50, "more of a kind than a page of a list")
 	for i := range fault.Specs {
 		require.Greater(t, kinds[fault.Specs[i].Kind], 5, fault.Specs[i].Kind)
 	}

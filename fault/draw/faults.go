@@ -34,6 +34,31 @@ func drawFaults(from source, p *fault.Plan, s shape) {
 	}
 }
 
+// waiting is an op of the plan and the event at which it begins.
+type waiting struct {
+	op   int
+	when *fault.Trigger
+}
+
+// drawWaiting gives some ops a trigger, of an event that there is in every mode, so that a
+// seed has the same workload in all.
+func drawWaiting(from source, p *fault.Plan, s shape) {
+	if len(p.Ops) == 0 {
+		return
+	}
+	for i := range s.waiting {
+		drawn := draw(from, rapid.Custom(func(t *rapid.T) waiting {
+			when := &fault.Trigger{Event: fault.KubeWrite, Actor: mode.Client.Host(0)}
+			if coin.Draw(t, "see") {
+				when = &fault.Trigger{Event: fault.See, Actor: drawHost(t, p, mode.Agent)}
+			}
+			when.Nth = 1 + uniform(t, oneOf(t, "most", 1, 3, 20), "nth")
+			return waiting{uniform(t, len(p.Ops), "op"), when}
+		}), "op with a trigger", i)
+		p.Ops[drawn.op].When = drawn.when
+	}
+}
+
 // add adds faults to the plan in order of time, if it stays valid.
 func add(p *fault.Plan, group []fault.Fault) bool {
 	before := p.Faults

@@ -36,6 +36,7 @@ type shape struct {
 	faults   int            // how many there are
 	burst    fault.Duration // if positive, all within so long
 	triggers int            // percent of the faults that have one
+	waiting  int            // ops that have one
 	patterns int            // percent of the faults that are part of a pattern
 }
 
@@ -67,9 +68,19 @@ var swarm = rapid.Custom(func(t *rapid.T) shape {
 		faults:     1 + uniform(t, oneOf(t, "most faults", 1, 4, 10, 20), "faults"),
 		burst:      oneOf(t, "burst", 0, 0, 10*second, 30*second),
 		triggers:   oneOf(t, "triggers", 0, 25, 50),
+		waiting:    oneOf(t, "waiting", 0, 0, 0, 1, 5, 10),
 		patterns:   oneOf(t, "patterns", 0, 0, 30, 100),
 	}
 	s.topology.Nodes = s.topology.Agents + uniform(t, 20, "nodes")
+	const page = 256 // keys: Cilium's kvstore lists so many at once, and goes on with the rest
+	switch oneOf(t, "crowd", "", "", "", "", "", "", "", "", "", "", "", "nodes", "pods", "identities") {
+	case "nodes":
+		s.topology.Nodes += page
+	case "pods":
+		s.pods = page + 40
+	case "identities":
+		s.pods, s.apps = page+100, 500
+	}
 	s.kinds = drawKinds(t, s.topology)
 	return s
 })
@@ -81,31 +92,38 @@ func drawKinds(t *rapid.T, topology fault.Topology) (kinds []fault.Kind) {
 		exists[class] = coin.Draw(t, string(class)) && (class != fault.OperatorFaults || topology.Operators > 0)
 	}
 	for i := range fault.Specs {
-		if chosen := coin.Draw(t, string(fault.Specs[i].Kind)); chosen && exists[fault.Specs[i].Class] {
+		if chosen := coin.Draw(t, string(fault.Specs[i].Kind)); chosen && exists[fault.Specs[i].Class] && possible(&fault.Specs[i], topology) {
 			kinds = append(kinds, fault.Specs[i].Kind)
 		}
 	}
 	if len(kinds) == 0 {
-		possible := possibleSpecs(topology)
-		kinds = []fault.Kind{oneOf(t, "kind", possible...).Kind}
+		kinds = []fault.Kind{oneOf(t, "kind", possibleSpecs(topology)...).Kind}
 	}
 	return kinds
 }
 
-// possibleSpecs are the kinds of faults that do not lack an operator.
+// possibleSpecs are the kinds of faults that are possible with a topology.
 func possibleSpecs(topology fault.Topology) []fault.Spec {
-	return slices.DeleteFunc(slices.Clone(fault.Specs), func(s fault.Spec) bool { return s.Needs == mode.Operator && topology.Operators == 0 })
+	return slices.DeleteFunc(slices.Clone(fault.Specs), func(s fault.Spec) bool { return !possible(&s, topology) })
 }
 
-// possibleIn returns those of the kinds that can happen in a mode, or one that is drawn
+// possible reports whether a kind of faults lacks nothing of a topology: no operator, and no
+// replica that is left when one is gone for good.
+func possible(s *fault.Spec, topology fault.Topology) bool {
+	return (s.Needs != mode.Operator || topology.Operators > 0) && (s.Kind != fault.ReplicaGone || topology.Replicas != 1)
+}
+
+// possibleIn returns those of the kinds that can happen in a mode with a topology, or one that is drawn
 // if none can.
 func possibleIn(m mode.Mode, from source, kinds []fault.Kind, topology fault.Topology) []fault.Kind {
-	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k fault.Kind) bool { return !m.Runs(fault.SpecOf(k).Needs) })
+	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k fault.Kind) bool {
+		return !m.Runs(fault.SpecOf(k).Needs) || !possible(fault.SpecOf(k), topology)
+	})
 	if len(kinds) > 0 {
 		return kinds
 	}
 	return draw(from, rapid.Custom(func(t *rapid.T) []fault.Kind {
-		possible := slices.DeleteFunc(possibleSpecs(topology), func(s fault.Spec) bool { return !m.Runs(s.Needs) })
-		return []fault.Kind{oneOf(t, "kind", possible...).Kind}
+		inMode := slices.DeleteFunc(possibleSpecs(topology), func(s fault.Spec) bool { return !m.Runs(s.Needs) })
+		return []fault.Kind{oneOf(t, "kind", inMode...).Kind}
 	}), "kind without replicas")
 }

@@ -20,6 +20,17 @@ func simplifyFaults(s *search) {
 	}
 }
 
+// simplifyOps lets ops begin at their times, or at sooner events.
+func simplifyOps(s *search) {
+	for i := range s.best.Ops {
+		when := s.best.Ops[i].When
+		if when == nil || s.edit(func(p *fault.Plan) { p.Ops[i].When = nil }) || when.Nth <= 1 {
+			continue
+		}
+		s.edit(func(p *fault.Plan) { p.Ops[i].When.Nth = 0 })
+	}
+}
+
 // A faultEdit makes a fault simpler. What does not fit the fault's kind gives a
 // plan that is not valid, which is not tried.
 type faultEdit func(*fault.Fault)
@@ -40,6 +51,7 @@ func faultEdits(f *fault.Fault) [][]faultEdit {
 			}
 		}},
 		numberEdits(f, func(f *fault.Fault) *int { return &f.Count }, 1),
+		numberEdits(f, func(f *fault.Fault) *int { return &f.ClusterID }, 2, 3),
 		numberEdits(f, func(f *fault.Fault) *int { return &f.Share }, 100, 50),
 		numberEdits(f, func(f *fault.Fault) *int { return &f.Code }, 500),
 		numberEdits(f, func(f *fault.Fault) *int { return &f.Bandwidth }, 0, 100, 1_000, 10_000, 100_000),

@@ -80,6 +80,13 @@ func renameHosts(p *fault.Plan, rename func(string) string) *fault.Plan {
 			f.When != nil && rename(f.When.Actor) == "" ||
 			len(f.Targets) > 0 && !slices.ContainsFunc(f.Targets, func(host string) bool { return rename(host) != "" })
 	})
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.When != nil {
+			if op.When.Actor = rename(op.When.Actor); op.When.Actor == "" {
+				op.When = nil
+			}
+		}
+	}
 	for i := range p.Faults {
 		f := &p.Faults[i]
 		f.Target, f.Peer = rename(f.Target), rename(f.Peer)

@@ -170,6 +170,10 @@ func clone(p *fault.Plan) *fault.Plan {
 			copied := *pod
 			c.Ops[i].Pod = &copied
 		}
+		if op := &c.Ops[i]; op.When != nil {
+			when := *op.When
+			op.When = &when
+		}
 	}
 	c.Stalls = slices.Clone(p.Stalls)
 	c.Faults = slices.Clone(p.Faults)

@@ -98,7 +98,7 @@ var (
 		dropNamespaces, dropPods, dropWorkload, dropPairs, dropObjects,
 	}
 	withLuck = append([]pass{cutWindow}, structure...)
-	details  = []pass{simplifyPlan, dropTriggers, simplifyFaults, closeGaps, smallSeed}
+	details  = []pass{simplifyPlan, dropTriggers, simplifyFaults, simplifyOps, closeGaps, smallSeed}
 )
 
 // How small the parts are that a pass leaves out.

@@ -13,6 +13,7 @@ const (
 	DataLost         Kind = "data-lost"         // an etcd loses its keys
 	ReplicaAdded     Kind = "replica-added"     // there are more replicas
 	WriterFrozen     Kind = "writer-frozen"     // the writer's process lives and does nothing
+	ConfigWrong      Kind = "config-wrong"      // a process runs with a configuration that is not the cluster's
 	EtcdLate         Kind = "etcd-late"         // an etcd applies late what it is asked for, or not before the end
 	EtcdFull         Kind = "etcd-full"         // an etcd refuses what needs space
 	DeletionsFailed  Kind = "deletions-failed"  // an etcd answers deletions with errors
@@ -41,6 +42,7 @@ var counted = map[Kind]string{
 	DataLost:         "keys",
 	ReplicaAdded:     "replicas",
 	WriterFrozen:     "reads, writes and dials that waited",
+	ConfigWrong:      "processes",
 	EtcdLate:         "entries of the log",
 	EtcdFull:         "requests refused",
 	DeletionsFailed:  "deletions",

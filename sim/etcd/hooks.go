@@ -11,11 +11,11 @@ import (
 //
 // Before is called when the server has a request of any of the kinds below and
 // has not yet done anything about it; After only when a range has been answered
-// in full (no more is left), before the answer is sent. Both are called by the
+// in full (no more is left) or a lease granted, before the answer is sent. Both are called by the
 // goroutine that handles the request, which holds no lock: they may take their
 // time, for which the client waits, and may stop the server.
 type Request struct {
-	Op     string // put, delete, range, txn or watch (the creation of one)
+	Op     string // put, delete, range, txn or watch (the creation of one); of After: range or grant
 	Key    string // of a txn: of the first operation of its success branch
 	End    string // the end of the range, as in etcd: empty for one key
 	Client string // who asks: Config.Client
@@ -37,10 +37,24 @@ func (s *Server) announce(ctx context.Context, client string, req any) error {
 // announceAnswer calls After, if it is to know of this answer; resp is nil for a
 // call that failed.
 func (s *Server) announceAnswer(client string, req, resp any) {
-	if answer, ok := resp.(*pb.RangeResponse); !ok || answer == nil || answer.More || s.cfg.After == nil {
+	if s.cfg.After == nil {
 		return
 	}
-	r := requestOf(req)
+	var r Request
+	switch answer := resp.(type) {
+	case *pb.RangeResponse:
+		if answer == nil || answer.More {
+			return
+		}
+		r = requestOf(req)
+	case *pb.LeaseGrantResponse:
+		if answer == nil {
+			return
+		}
+		r = Request{Op: "grant"}
+	default:
+		return
+	}
 	r.Client = client
 	s.cfg.After(r)
 }

@@ -23,6 +23,13 @@ type container struct {
 	writer *writer // nil in the back-off; guarded by Replica.mu
 }
 
+// SetClusterID gives the writers that start from now on another cluster ID.
+func (r *Replica) SetClusterID(id int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg.Writer.ClusterID = id
+}
+
 // StartWriter starts the writer's container in the running pod, and keeps
 // restarting it when it ends by itself, until KillWriter.
 func (r *Replica) StartWriter() error { return hosts.Run(r.cfg.Etcd.Host, r.startWriter) }

@@ -31,7 +31,8 @@ func (o object) key() string {
 type task struct {
 	number  int // in the plan, from 1
 	op      fault.OpKind
-	planned time.Duration // when it is to begin
+	planned time.Duration   // when it is to begin
+	event   <-chan struct{} // at which it begins, in place of that; nil without a trigger
 	object  object
 	changes []object      // objects whose next tasks come after this one
 	after   []*task       // that come before it, as they are about the same objects
@@ -61,6 +62,9 @@ func (w *Workload) plan(i int, planned time.Duration) *task {
 		w.planAnnotation(t, op)
 	default:
 		panic(fmt.Sprintf("workload: step of unknown kind %q", op.Op)) // plans are validated
+	}
+	if op.When != nil {
+		t.event = w.cfg.Event(op.When)
 	}
 	w.open[t.number] = t
 	return t
@@ -156,6 +160,9 @@ func (e *lateError) Error() string {
 func (w *Workload) begin(ctx context.Context, stop context.CancelCauseFunc, t *task) {
 	w.running.Go(func() {
 		defer w.finish(t)
+		if t.event != nil && !w.await(ctx, t) {
+			return
+		}
 		if late := w.cfg.Now() - t.planned; late > lateBound {
 			stop(&lateError{t, late})
 			return
@@ -166,6 +173,19 @@ func (w *Workload) begin(ctx context.Context, stop context.CancelCauseFunc, t *t
 		t.waited = w.cfg.Now() - t.planned
 		t.perform(ctx, func(why string) { w.over(t, why) })
 	})
+}
+
+// await waits for the event at which a task begins. It returns false if ctx ends before.
+func (w *Workload) await(ctx context.Context, t *task) bool {
+	select {
+	case <-t.event:
+	case <-ctx.Done():
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.planned = w.cfg.Now()
+	return true
 }
 
 // over records that the step is over, unless the run is.

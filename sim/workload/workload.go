@@ -44,6 +44,9 @@ type Config struct {
 	Watch k8sclient.Clientset
 	// Create makes an object of the start.
 	Create func(object []byte) error
+	// Event returns what is closed when a trigger fires that is armed now, or when the churn
+	// is over.
+	Event func(*fault.Trigger) <-chan struct{}
 	// Record is told of each step that is over.
 	Record func(history.Record)
 	// Now is the virtual time since the start of the run.

@@ -2,6 +2,7 @@ package clustermesh
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,6 +36,8 @@ func (m *Mesh) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect 
 		return m.onEtcd(etcdSlow)
 	case fault.EtcdQuota:
 		return m.onEtcd(etcdQuota)
+	case fault.WriterClusterID:
+		return m.onReplica(writerClusterID)
 	case fault.EtcdDeletesRefused, fault.EtcdDeletesTimeOut:
 		return m.etcdDeletions
 	case fault.EtcdCompaction:
@@ -186,6 +189,25 @@ func (m *Mesh) upgrade(old *replica) {
 
 func writerRestart(r *replica, _ *fault.Fault) deploy.Effect {
 	return deploy.HeldDown(r.stopWriter(), r.startWriter, func() bool { return r.podDown+r.writerDown == 0 })
+}
+
+// writerClusterID starts the writer again, with a cluster ID that is not the cluster's; of
+// several that overlap the last counts.
+func writerClusterID(r *replica, f *fault.Fault) deploy.Effect {
+	ended := r.restartWriter(func() { r.clusterIDs = append(r.clusterIDs, f.ClusterID) })
+	ran := int64(0)
+	if r.podDown+r.writerDown == 0 {
+		ran = 1
+	}
+	return deploy.Effect{
+		Lift: func() {
+			ended += r.restartWriter(func() {
+				i := slices.Index(r.clusterIDs, f.ClusterID)
+				r.clusterIDs = slices.Delete(r.clusterIDs, i, i+1)
+			})
+		},
+		Did: func() []int64 { return []int64{ended, ran} },
+	}
 }
 
 func writerPause(r *replica, f *fault.Fault) deploy.Effect {

@@ -25,7 +25,8 @@ type replica struct {
 
 	successor *replica // that an upgrade puts in its place, or nil
 
-	podDown, writerDown, etcdDown int // faults that hold them down
+	podDown, writerDown, etcdDown int   // faults that hold them down
+	clusterIDs                    []int // that faults give its writer
 	emptied                       bool
 	noSpace                       int           // faults for which the etcd is out of space
 	alarmed                       bool          // an alarm was raised in this replica
@@ -138,6 +139,20 @@ func (r *replica) stopWriter() (processes int64) {
 	}
 	r.KillWriter()
 	return 1
+}
+
+// restartWriter ends the writer and starts it again with another configuration, now or when
+// nothing else holds it down. It returns how many processes end.
+func (r *replica) restartWriter(configure func()) (processes int64) {
+	processes = r.stopWriter()
+	configure()
+	id := r.m.Plan.Options.ClusterID
+	if n := len(r.clusterIDs); n > 0 {
+		id = r.clusterIDs[n-1]
+	}
+	r.SetClusterID(id)
+	r.startWriter()
+	return processes
 }
 
 func (r *replica) startWriter() {

@@ -303,7 +303,7 @@ class Timeline {
       case "loading": c.globalAlpha = 0.55; bar(18, l.high - 31, palette.loading, width > 70 ? "loading" : "", true); c.globalAlpha = 1; return;
       case "ready": c.fillStyle = palette.good; c.fillRect(from, y + l.high - 4, width, 2.5); return;
       case "process":
-        if (s.name === "etcd") return bar(5, 12, serverColor(l.name), "etcd " + (s.note || "").slice(0, 8));
+        if (s.name === "etcd") return bar(5, 12, serverColor(l.name), "etcd " + (s.note || "").replace(/^([^/]{8})[^/]*/, "$1"));
         if (s.name === "writer") { c.globalAlpha = 0.6; bar(19, 11, serverColor(l.name)); c.globalAlpha = 1; c.fillStyle = palette.text; label(c, "writer", Math.max(gutter, from) + 5, y + 25, width - 8); return; }
         c.globalAlpha = 0.25;
         bar(l.high > 40 ? 1.5 : 3, 2, palette.process);

@@ -131,7 +131,7 @@ class RunPage {
     if (v) {
       nodes.push(el("section", { class: "card" + (run.groups[v.group].news ? " news" : "") }, el("h2", {}, `Violation ${this.timeline.violation} of ${run.violations.length}: ${v.property}`), el("p", {}, v.sentence),
         v.shown ? el("p", {}, el("span", { class: "faint" }, `Known as ${run.groups[v.group].title}: `), v.shown) : null,
-        el("p", { class: "faint" }, "history ", ...[...v.records, ...(v.proof || [])].map((r) => el("button", { type: "button", class: "copy", click: () => this.select(r) }, "line " + line(r))))));
+        el("p", { class: "faint" }, "history ", ...[...new Set([...v.records, ...(v.proof || [])])].sort((a, b) => a - b).map((r) => el("button", { type: "button", class: "copy", click: () => this.select(r) }, "line " + line(r))))));
     }
     const life = this.entry >= 0 ? lifeOf(run, records, this.entry, this.agent) : null;
     if (v && v.chain && life) nodes.push(chainOf(v.chain, life, (r) => this.select(r)));

@@ -464,6 +464,7 @@ func (b *builder) runBuild(ctx context.Context, args []string, total int) error 
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	defer endGroup(cmd.Process.Pid)()
 	var complaints bytes.Buffer
 	n := 0
 	for s := bufio.NewScanner(stderr); s.Scan(); {

@@ -126,10 +126,15 @@ func writeFakeHistory(plan *fault.Plan) {
 1.4 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa
 1.45 r0 call meta cilium/state/identities/v1/id op=range end=cilium/state/identities/v1/ie peer=a0 store=aaaaaaaaaaaaaaaa rev=2 from=1.45
 1.45 r0 watch identity cilium/state/identities/v1/id end=cilium/state/identities/v1/ie ask=3 rev=2 peer=a0 store=aaaaaaaaaaaaaaaa id=2
+1.45 r0 call meta cilium/state/ip/v1/default/ op=range end=cilium/state/ip/v1/default0 peer=a0 store=aaaaaaaaaaaaaaaa rev=2 from=1.45
+1.45 r0 watch endpoint cilium/state/ip/v1/default/ end=cilium/state/ip/v1/default0 ask=3 rev=2 peer=a0 store=aaaaaaaaaaaaaaaa id=4
+1.45 r0 call meta cilium/state/nodes/v1/ op=range end=cilium/state/nodes/v10 peer=a0 store=aaaaaaaaaaaaaaaa rev=2 from=1.45
+1.45 r0 watch node cilium/state/nodes/v1/ end=cilium/state/nodes/v10 ask=3 rev=2 peer=a0 store=aaaaaaaaaaaaaaaa id=6
 1.5 r0 put identity cilium/state/identities/v1/id/70000 value=web store=aaaaaaaaaaaaaaaa rev=3
 1.5 r0 call meta cilium/state/identities/v1/id/70000 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=3 from=1.4
 1.5 r0 event identity cilium/state/identities/v1/id value=put:cilium/state/identities/v1/id/70000:3:3:1:0123456789abcdef rev=3 peer=a0 store=aaaaaaaaaaaaaaaa id=2 bytes=100
 1.6 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value="id=70000 host=h pod=ns/web" store=aaaaaaaaaaaaaaaa rev=4
+1.6 r0 event endpoint cilium/state/ip/v1/default/ value=put:cilium/state/ip/v1/default/10.0.0.1:4:4:1:0123456789abcdef rev=4 peer=a0 store=aaaaaaaaaaaaaaaa id=4 bytes=100
 1.6 r0 call meta cilium/state/ip/v1/default/10.0.0.1 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=4 from=1.6
 1.7 a0 synced endpoint - value=synced inc=1
 1.8 a0 see endpoint 10.0.0.1 value="id=70000 host=h pod=ns/web" peer=r0 store=aaaaaaaaaaaaaaaa inc=1
@@ -139,11 +144,13 @@ func writeFakeHistory(plan *fault.Plan) {
 2.2 k0 write CiliumNode n0 op=create rv=7
 2.2 k0 truth node n0 value=ip op=put owner=CiliumNode/n0 rv=7
 2.3 r0 put node cilium/state/nodes/v1/c1/n0 value=ip store=aaaaaaaaaaaaaaaa rev=5
+2.3 r0 event node cilium/state/nodes/v1/ value=put:cilium/state/nodes/v1/c1/n0:5:5:1:0123456789abcdef rev=5 peer=a0 store=aaaaaaaaaaaaaaaa id=6 bytes=100
 2.3 r0 call meta cilium/state/nodes/v1/c1/n0 op=put value=0123456789abcdef peer=r0 store=aaaaaaaaaaaaaaaa rev=5 from=2.3
 2.4 a0 see node n0 value=ip peer=r0 store=aaaaaaaaaaaaaaaa inc=1
 2.5 k0 write CiliumNode n0 op=delete rv=8
 2.5 k0 truth node n0 op=del owner=CiliumNode/n0 rv=8
 2.6 r0 del node cilium/state/nodes/v1/c1/n0 store=aaaaaaaaaaaaaaaa rev=6
+2.6 r0 event node cilium/state/nodes/v1/ value=del:cilium/state/nodes/v1/c1/n0:6 rev=6 peer=a0 store=aaaaaaaaaaaaaaaa id=6 bytes=100
 2.6 r0 call meta cilium/state/nodes/v1/c1/n0 op=delete value=1 peer=r0 store=aaaaaaaaaaaaaaaa rev=6 from=2.55
 2.7 a0 drop node n0 peer=r0 store=aaaaaaaaaaaaaaaa inc=1
 350 world phase - heal value=6m
@@ -178,7 +185,7 @@ func writeFakeHistory(plan *fault.Plan) {
 
 // withAnother adds an agent a1, which lives through what a0 does and always sees what is.
 func withAnother(text string) string {
-	another := strings.NewReplacer("a0", "a1", " id=2", " id=3", "SEEN", "web")
+	another := strings.NewReplacer("a0", "a1", " id=2", " id=3", " id=4", " id=5", " id=6", " id=7", "SEEN", "web")
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		b.WriteString(line)

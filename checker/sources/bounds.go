@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/history"
 )
 
 // The time-outs of Cilium v1.20.2 and of its etcd and gRPC clients, by which an agent notices
@@ -58,11 +57,6 @@ func boundsOf(in *property.Input) bounds {
 		return b
 	}
 	b.nodes = plan.Topology.Nodes
-	for i := range in.Views.Entries { // nodes that came later make checks rarer
-		if in.Views.Entries[i].Kind == history.Node {
-			b.nodes++
-		}
-	}
 	if plan.Options.AgentQPS > 0 {
 		b.qps = plan.Options.AgentQPS
 	}

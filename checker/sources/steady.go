@@ -15,7 +15,7 @@ import (
 
 var Steady = property.Property{
 	Name: mode.Steady,
-	Promise: "What nothing disturbs lasts: while no fault strikes a client or its server, and none of their processes starts or ends, " +
+	Promise: "What nothing disturbs lasts: while no fault strikes a client or its server, and none of their processes starts, ends, or begins to lead, " +
 		"and for as long before that as a lost heartbeat needs to be noticed (a minute, a status check of 30 s times ln(1+nodes), and the lists), no agent gives its connection up, and no agent, writer or operator dials its server or lists what it has listed.",
 	Why:   "each connection that is made anew is a list of all that there is: the proposal is there to take load off, and names the storm of lists after a restart; cilium 22037",
 	Rules: []*property.Rule{gaveUp, dialed, listed},
@@ -69,11 +69,11 @@ func (s *steady) record(i int, r *history.Record) {
 	s.world.Apply(r)
 	s.settle(r.At)
 	switch r.Verb {
-	case history.Up, history.Down, history.Fault, history.Heal, history.Connect, history.Net:
+	case history.Up, history.Down, history.Ready, history.Unready, history.Fault, history.Heal, history.Connect, history.Net:
 		s.account(r.At)
 	}
 	switch r.Verb {
-	case history.Up, history.Down:
+	case history.Up, history.Down, history.Ready, history.Unready: // an operator begins its work as it comes to lead
 		s.strike(r.Actor, r.At)
 	case history.Fault, history.Heal:
 		for _, hosts := range []string{r.Key, r.Peer} {

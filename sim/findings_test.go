@@ -21,6 +21,7 @@ func TestFindings(t *testing.T) {
 		"failover-to-stale-replica":      {"monotonic", "no-spurious-deletion", "owner"},
 		"cluster-config-comes-back-late": {"no-spurious-deletion"},
 		"namespace-informer-behind":      {"no-spurious-deletion"},
+		"hidden-namespace-shown":         {"integrity"},
 		"namespaces-behind-identities":   {"canaries", "no-spurious-deletion"},
 		"lease-shorter-than-watchdog":    {"no-spurious-deletion"},
 		"emptied-etcd-same-cluster-id":   {"convergence", "single-source", "staleness", "revision-origin"},

@@ -31,6 +31,7 @@ const (
 	CauseStale         = "failover-to-stale-replica"
 	CauseNamespace     = "namespace-informer-behind"
 	CauseNamespaces    = "namespaces-behind-identities"
+	CauseHidden        = "hidden-namespace-shown"
 	CauseMerged        = "queue-merges-events"
 	CauseEmptied       = "emptied-etcd-same-cluster-id"
 	CauseClusterConfig = "cluster-config-comes-back-late"
@@ -72,6 +73,7 @@ func Mechanisms() []Mechanism {
 		{CauseMerged, ofCilium, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between.", []*property.Rule{merged}},
 		{CauseNamespace, ofCilium, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
 		{CauseNamespaces, ofCilium, "A writer is told of a namespace after its identities or endpoints: it leaves them for later, and puts the canary that vouches for them before.", []*property.Rule{namespaceUntold}},
+		{CauseHidden, ofCilium, "A writer is told of an identity or endpoint before it is told that their namespace is hidden from other clusters, or gone: it writes them.", []*property.Rule{namespaceHidden}},
 		{CauseCutList, ofCilium, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
 		{CauseQueue, ofCilium, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
 		{CauseLease, ofSetting, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},
@@ -120,7 +122,7 @@ type rules map[string]func(*Explainer, *property.Violation) *property.Cause
 
 // storeRules are those where agents read the etcds of replicas.
 var storeRules = rules{
-	views.Integrity.Name:          (*Explainer).ofChange,
+	views.Integrity.Name:          (*Explainer).ofInvented,
 	views.Monotonic.Name:          (*Explainer).ofChange,
 	views.MonotonicSession.Name:   (*Explainer).ofChange,
 	views.NoSpuriousDeletion.Name: (*Explainer).ofChange,

@@ -33,6 +33,14 @@ const twoReplicas = `
 `
 
 const (
+	hidden = `
+3 k0 write Namespace ns op=update rv=6
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+`
+	shown = `
+5 r0 put endpoint cilium/state/ip/v1/default/f value="id=1 host=h pod=ns/two" store=A rev=8
+6 a0 see endpoint f value="id=1 host=h pod=ns/two" peer=r0 store=A inc=1
+`
 	replaced = `
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 4 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=7
@@ -172,6 +180,9 @@ func TestCauses(t *testing.T) {
 2.6 k1 event Namespace - value=ADDED:ns:5 peer=r1 id=2
 3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
 ` + toNewer, "no-spurious-deletion", ""},
+		{"a writer that has not been told that the namespace is hidden", twoReplicas + hidden + shown, "integrity", mechanism.CauseHidden},
+		{"a writer that has been told that the namespace is hidden", twoReplicas + hidden + "4 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", ""},
+		{"an entry of a namespace of which nothing was written", twoReplicas + shown, "integrity", ""},
 		{"an agent drops what its store holds", twoReplicas + "3 a0 drop endpoint e peer=r0 store=A inc=1\n", "no-spurious-deletion", ""},
 		{"a lease expires", twoReplicas + `
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8

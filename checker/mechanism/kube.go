@@ -207,7 +207,8 @@ func (o observation) ofTwoSlices(old int) *property.Cause {
 
 // podOf is the pod in the content of an endpoint.
 func podOf(content string) string {
-	_, pod, _ := strings.Cut(content, " pod=")
+	_, rest, _ := strings.Cut(content, " pod=")
+	pod, _, _ := strings.Cut(rest, " ")
 	return pod
 }
 

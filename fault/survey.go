@@ -82,12 +82,12 @@ type givenObject struct {
 		Name      string `json:"name"`
 	} `json:"metadata"`
 	Spec struct {
-		Addresses []givenIP       `json:"addresses"` // of a CiliumNode, as what follows
+		Addresses []givenIP `json:"addresses"` // of a CiliumNode, as what follows
 		IPAM      struct {
 			PodCIDRs []string `json:"podCIDRs"`
 		} `json:"ipam"`
-		Health    givenAddressing `json:"health"`
-		Ingress   givenAddressing `json:"ingress"`
+		Health  givenAddressing `json:"health"`
+		Ingress givenAddressing `json:"ingress"`
 	} `json:"spec"`
 	Status struct {
 		PodIP      string          `json:"podIP"`

@@ -40,6 +40,9 @@ func Describe(p *Plan) string {
 	if p.InMode().Runs(mode.Replica) {
 		replicas = ", " + text.Count(p.Topology.Replicas, "replica")
 	}
+	if p.InMode().Runs(mode.Etcd) {
+		replicas += ", " + text.Count(p.Topology.Etcds, "shared etcd")
+	}
 	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",
 		text.Count(p.Topology.APIServers, "kube-apiserver"), replicas,
 		text.Count(p.Topology.Agents, "agent"), describeNodes(p, given), operators, p.Network.LatencyMin, p.Network.LatencyMax)

@@ -32,6 +32,8 @@ type Spec struct {
 
 	Needs mode.Role // the role without whose hosts it cannot happen at all; empty: it goes by the hosts that it names
 
+	Etcd bool // it strikes an etcd that agents read, and cannot happen where there is none
+
 	Disturbs []disturb.Kind // what it disturbs; one of the kind may disturb less (Fault.Disturbs)
 
 	Targets roles    // of the hosts that it can happen to; empty: it names none
@@ -95,6 +97,11 @@ var specs = func() map[Kind]*Spec {
 	}
 	return byKind
 }()
+
+// In reports whether a fault of the kind can happen at all in a mode.
+func (s *Spec) In(m mode.Mode) bool {
+	return (s.Needs == "" || m.Runs(s.Needs)) && (!s.Etcd || m.RunsStores())
+}
 
 // SpecOf returns what a kind of fault is, which must be known.
 func SpecOf(k Kind) *Spec { return specs[k] }

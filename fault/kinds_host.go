@@ -122,46 +122,46 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:     EtcdRestart,
-		Needs:    mode.Replica,
-		Summary:  "the container of the replica's etcd stops and starts again after for, with its data or empty; the writer beside it goes on. Empty, it has the cluster ID it had before",
+		Etcd:     true,
+		Summary:  "the process of an etcd stops and starts again after for, with its data or empty; the writer beside it in a replica goes on. Empty, it has the cluster ID it had before",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 20 * second, Uses: []Use{empty.maybe()},
+		Targets:  stores, Lasts: Needed, Longest: 20 * second, Uses: []Use{empty.maybe()},
 		sentence: func(f *Fault) string {
 			if f.Empty {
-				return fmt.Sprintf("the etcd in replica %s stops for %s and comes back empty; its writer goes on", f.Target, f.For)
+				return fmt.Sprintf("%s stops for %s and comes back empty%s", f.etcd(), f.For, f.writerGoesOn())
 			}
-			return fmt.Sprintf("the etcd in replica %s stops for %s and comes back with its data; its writer goes on", f.Target, f.For)
+			return fmt.Sprintf("%s stops for %s and comes back with its data%s", f.etcd(), f.For, f.writerGoesOn())
 		},
 	},
 	{
 		Kind:     EtcdSlow,
-		Needs:    mode.Replica,
+		Etcd:     true,
 		Summary:  "the etcd takes delay longer to apply each entry of its log",
 		Disturbs: []disturb.Kind{disturb.EtcdLate},
-		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
+		Targets:  stores, Lasts: Needed, Longest: 60 * second,
 		Uses: []Use{delay.between(int64(ms), int64(10*second), int64(10*ms), int64(510*ms))},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the etcd in replica %s takes %s longer for each change, for %s", f.Target, f.Delay, f.For)
+			return fmt.Sprintf("%s takes %s longer for each change, for %s", f.etcd(), f.Delay, f.For)
 		},
 	},
 	{
 		Kind:     EtcdStall,
-		Needs:    mode.Replica,
+		Etcd:     true,
 		Summary:  "the etcd applies nothing, as when its disk hangs; reads of what it has applied go on",
 		Disturbs: []disturb.Kind{disturb.EtcdLate},
-		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
+		Targets:  stores, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the etcd in replica %s applies nothing for %s", f.Target, f.For)
+			return fmt.Sprintf("%s applies nothing for %s", f.etcd(), f.For)
 		},
 	},
 	{
 		Kind:     EtcdQuota,
-		Needs:    mode.Replica,
+		Etcd:     true,
 		Summary:  "the etcd raises the alarm NOSPACE and refuses puts until the alarm is disarmed",
 		Disturbs: []disturb.Kind{disturb.EtcdFull},
-		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 60 * second,
+		Targets:  stores, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the etcd in replica %s is out of its quota for %s", f.Target, f.For)
+			return fmt.Sprintf("%s is out of its quota for %s", f.etcd(), f.For)
 		},
 	},
 	{
@@ -192,24 +192,42 @@ var replicaSpecs = []Spec{
 	},
 	{
 		Kind:     EtcdCompaction,
-		Needs:    mode.Replica,
+		Etcd:     true,
 		Summary:  "the etcd compacts its history up to the present revision: a watch from before is refused",
 		Disturbs: []disturb.Kind{disturb.RevisionsLost},
-		Targets:  roles{mode.Replica},
+		Targets:  stores,
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the etcd in replica %s compacts its whole history", f.Target)
+			return fmt.Sprintf("%s compacts its whole history", f.etcd())
 		},
 	},
 	{
 		Kind:     EtcdClock,
-		Needs:    mode.Replica,
+		Etcd:     true,
 		Summary:  "the lease clock of the etcd is ahead of its clients' by ahead: every lease is that much nearer to its expiry until it is renewed",
 		Disturbs: []disturb.Kind{disturb.LeasesAged},
-		Targets:  roles{mode.Replica}, Uses: []Use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
+		Targets:  stores, Uses: []Use{ahead.between(int64(second), int64(longestPhase), int64(60*second), int64(960*second))},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("the lease clock of the etcd in replica %s jumps ahead by %s", f.Target, f.Ahead)
+			return fmt.Sprintf("the lease clock of %s jumps ahead by %s", f.etcd(), f.Ahead)
 		},
 	},
+}
+
+// stores are the roles whose hosts run an etcd that agents read.
+var stores = roles(mode.Stores())
+
+// etcd names the etcd of the fault's host.
+func (f *Fault) etcd() string {
+	if mode.Replica.Is(f.Target) {
+		return "the etcd in replica " + f.Target
+	}
+	return "the etcd " + f.Target
+}
+
+func (f *Fault) writerGoesOn() string {
+	if mode.Replica.Is(f.Target) {
+		return "; its writer goes on"
+	}
+	return ""
 }
 
 // manner says how something ends, if not in the way that goes without saying.
@@ -264,7 +282,7 @@ var agentSpecs = []Spec{
 		Kind:     Pause,
 		Summary:  "a host sends and receives nothing",
 		Disturbs: []disturb.Kind{disturb.Cut},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Operator}, Lasts: Needed, Longest: 120 * second,
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Operator}, Lasts: Needed, Longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s is paused for %s", f.Target, f.For)
 		},

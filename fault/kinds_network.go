@@ -28,7 +28,7 @@ var networkSpecs = []Spec{
 		Kind:     Partition,
 		Summary:  "messages between target and peer are lost; connections stay open, as with TCP, and deliver after the heal what neither end has given up",
 		Disturbs: []disturb.Kind{disturb.Cut},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second, Uses: []Use{oneWay.maybe()},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second, Uses: []Use{oneWay.maybe()},
 		sentence: func(f *Fault) string {
 			if f.OneWay {
 				return fmt.Sprintf("messages from %s to %s are lost for %s", f.Target, f.Peer, f.For)
@@ -40,7 +40,7 @@ var networkSpecs = []Spec{
 		Kind:     PartitionGroup,
 		Summary:  "targets are cut off from all other hosts: one against the rest, or halves",
 		Disturbs: []disturb.Kind{disturb.Cut},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Group: Many, Lasts: Needed, Longest: 120 * second, Uses: []Use{oneWay.maybe()},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Group: Many, Lasts: Needed, Longest: 120 * second, Uses: []Use{oneWay.maybe()},
 		sentence: func(f *Fault) string {
 			if f.OneWay {
 				return fmt.Sprintf("messages from %s to all other hosts are lost for %s", f.hosts(), f.For)
@@ -52,7 +52,7 @@ var networkSpecs = []Spec{
 		Kind:     PartitionRing,
 		Summary:  "of targets, each reaches only the one before and the one after it, the last being before the first; links with other hosts stay",
 		Disturbs: []disturb.Kind{disturb.CutRing},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Group: Many, Lasts: Needed, Longest: 120 * second,
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Group: Many, Lasts: Needed, Longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("of the ring %s each reaches only its neighbours for %s", f.hosts(), f.For)
 		},
@@ -61,7 +61,7 @@ var networkSpecs = []Spec{
 		Kind:     BlackHole,
 		Summary:  "the connections open between target and peer are dead for good without either end being told; after for new ones can be made",
 		Disturbs: []disturb.Kind{disturb.ConnectionsDead, disturb.Cut},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the connections between %s and %s die in silence; new ones can be made after %s", f.Target, f.Peer, f.For)
 		},
@@ -70,7 +70,7 @@ var networkSpecs = []Spec{
 		Kind:     Reset,
 		Summary:  "the connections open between target and peer are reset",
 		Disturbs: []disturb.Kind{disturb.ConnectionsReset},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true,
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the connections between %s and %s are reset", f.Target, f.Peer)
 		},
@@ -79,7 +79,7 @@ var networkSpecs = []Spec{
 		Kind:     SlowLink,
 		Summary:  "messages between target and peer take delay; with bandwidth, at most so many bytes a second get through each way",
 		Disturbs: []disturb.Kind{disturb.MessagesSlow},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
 		Uses: []Use{
 			delay.between(int64(Duration(100_000)), int64(longestLatency), int64(10*ms), int64(1010*ms)),
 			bandwidth.between(64, 1<<30, 2_000, 102_000).orNone(),
@@ -96,7 +96,7 @@ var networkSpecs = []Spec{
 		Kind:     Clog,
 		Summary:  "each message between target and peer takes its own time, up to delay: connections stutter and their messages arrive in bunches",
 		Disturbs: []disturb.Kind{disturb.MessagesSlow},
-		Targets:  roles{mode.Replica, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
 		Uses: []Use{delay.between(int64(ms), int64(longestLatency), int64(second), int64(10*second))},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("messages between %s and %s take up to %s for %s", f.Target, f.Peer, f.Delay, f.For)

@@ -15,13 +15,45 @@ func (p *Plan) InMode() mode.Mode {
 }
 
 // Project returns the plan in another mode: the same world, workload and faults, so
-// that what two modes make of them can be compared. What the mode lacks is left out
+// that what two modes make of them can be compared. Where agents share an etcd, it takes
+// the place of the replicas' etcds. What the mode lacks is left out
 // when the plan runs: the hosts of roles that it does not have are not there, and a
 // fault that needs one does not happen (NotApplicable).
-func Project(p *Plan, mode string) *Plan {
+func Project(p *Plan, inMode string) *Plan {
 	projected := *p
-	projected.Mode = mode
+	projected.Mode = inMode
+	if m := projected.InMode(); m.Runs(mode.Etcd) {
+		projected.Topology.Etcds = max(1, p.Topology.Etcds)
+		projected.Faults = slices.Clone(p.Faults)
+		for i := range projected.Faults {
+			shareEtcd(&projected.Faults[i], projected.Topology.Etcds)
+		}
+	}
 	return &projected
+}
+
+// shareEtcd makes what befalls the etcd of a replica, its readers' connections with it
+// included, befall the etcd that they share.
+func shareEtcd(f *Fault, etcds int) {
+	shared := func(host string) string {
+		if !mode.Replica.Is(host) {
+			return host
+		}
+		return mode.Etcd.Host(mode.Number(host) % etcds)
+	}
+	spec := specs[f.Kind]
+	ends := func(a, b string) bool { return mode.Replica.Is(a) && mode.Agent.Is(b) }
+	switch {
+	case spec.Etcd:
+		f.Target = shared(f.Target)
+	case spec.Link && (ends(f.Target, f.Peer) || ends(f.Peer, f.Target)):
+		f.Target, f.Peer = shared(f.Target), shared(f.Peer)
+	}
+	if f.When != nil && f.When.Event == EtcdPut {
+		when := *f.When
+		when.Actor = shared(when.Actor)
+		f.When = &when
+	}
 }
 
 // Present returns the hosts of those given that exist in the plan's mode.
@@ -42,10 +74,14 @@ func (p *Plan) NotApplicable(f *Fault) string {
 	switch {
 	case spec.Needs != "" && !m.Runs(spec.Needs):
 		return lacks(spec.Needs)
+	case spec.Etcd && !m.RunsStores():
+		return fmt.Sprintf("not applicable: in the mode %s there is no etcd that agents read", m)
 	case missing(f.Target):
 		return lacks(mode.RoleOf(f.Target))
 	case missing(f.Peer):
 		return lacks(mode.RoleOf(f.Peer))
+	case f.Empty && mode.Etcd.Is(f.Target):
+		return fmt.Sprintf("not applicable: in the mode %s the etcd is persistent: it keeps its data", m)
 	case len(f.Targets) > 0 && len(p.Present(f.Targets)) < spec.fewest():
 		return fmt.Sprintf("not applicable: in the mode %s too few of its hosts exist", m)
 	case spec.Link && !m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):

@@ -54,6 +54,7 @@ type Topology struct {
 	Replicas   int `json:"replicas"`            // 1 to 16, and faults may add more; or 0, if the mode has none
 	Agents     int `json:"agents"`              // 1 to 1,000
 	Nodes      int `json:"nodes"`               // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
+	Etcds      int `json:"etcds,omitempty"`     // members of the etcd that agents share: 1, if the mode has one
 	Operators  int `json:"operators,omitempty"` // 0 to 2; 0: the workload writes identities and slices itself
 }
 
@@ -73,7 +74,7 @@ type Options struct {
 	EndpointSlices     bool     `json:"endpointSlices"`     // ciliumEndpointSlice.enabled: endpoints as CiliumEndpointSlices, else CiliumEndpoints
 	ClusterID          int      `json:"clusterID"`          // 1 to 511; above 255 Cilium runs with maxConnectedClusters: 511
 	ClusterName        string   `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
-	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of the writer's leases in its etcd; 25 s or more; zero: 15 minutes, Cilium's default
+	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of leases in the etcds, writers' or agents'; 25 s or more; zero: 15 minutes, Cilium's default
 	Preempt            int      `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
 	// Stall makes one in so many places in the code one at which goroutines lose their
 	// CPU for 50 µs to 51 ms, until the heal; 0: none, or those of Plan.Stalls.

@@ -47,10 +47,10 @@ type EventSpec struct {
 	Event   Event
 	Summary string
 
-	actors roles
-	server mode.Role // where it happens, if a client asks for it there; empty: at the actor
-	Kinds  []string
-	verb   string // of the sentence
+	actors  roles
+	servers roles // where it happens, one of them, if a client asks for it there; empty: at the actor
+	Kinds   []string
+	verb    string // of the sentence
 }
 
 // Kinds of what an etcd holds, and of what a kube-apiserver serves.
@@ -65,18 +65,18 @@ func KubeKinds() []string { return slices.Clone(kubeKinds) }
 
 // Events are all events that a trigger can wait for.
 var Events = []EventSpec{
-	{EtcdPut, "the etcd of replica actor is about to apply a put", roles{mode.Replica}, mode.Replica, etcdKinds, "is about to put"},
-	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", roles{mode.Replica}, mode.Replica, nil, ""},
-	{EtcdLease, "the etcd of replica actor has granted its writer a lease, and is about to answer", roles{mode.Replica}, mode.Replica, nil, "is granted a lease"},
-	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", roles{mode.Agent}, mode.Replica, viewKinds, "has listed"},
-	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", roles{mode.Agent}, mode.Replica, viewKinds, "is about to watch"},
-	{Connect, "a replica has accepted a connection of agent actor", roles{mode.Agent}, mode.Replica, nil, "connects"},
-	{Ready, "replica actor becomes ready", roles{mode.Replica}, "", nil, "becomes ready"},
-	{KubeList, "a kube-apiserver is about to serve a list, or a watch that begins with one, to actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, mode.APIServer, kubeKinds, "is about to list"},
-	{KubeWatch, "a kube-apiserver is about to open a watch for actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, mode.APIServer, kubeKinds, "is about to watch"},
-	{KubeWrite, "a kube-apiserver is about to serve a write of actor: from the second on, between two writes", roles{mode.Client, mode.Operator}, mode.APIServer, kubeKinds, "is about to write"},
-	{See, "an entry has entered the view of agent actor, or changed in it", roles{mode.Agent}, "", viewKinds, "has seen"},
-	{Leads, "operator actor becomes the leader", roles{mode.Operator}, "", nil, "becomes the leader"},
+	{EtcdPut, "the etcd of actor, a replica or one that agents share, is about to apply a put", stores, stores, etcdKinds, "is about to put"},
+	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", roles{mode.Replica}, roles{mode.Replica}, nil, ""},
+	{EtcdLease, "the etcd of replica actor has granted its writer a lease, and is about to answer", roles{mode.Replica}, roles{mode.Replica}, nil, "is granted a lease"},
+	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", roles{mode.Agent}, stores, viewKinds, "has listed"},
+	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", roles{mode.Agent}, stores, viewKinds, "is about to watch"},
+	{Connect, "an etcd has accepted a connection of agent actor", roles{mode.Agent}, stores, nil, "connects"},
+	{Ready, "replica actor becomes ready", roles{mode.Replica}, nil, nil, "becomes ready"},
+	{KubeList, "a kube-apiserver is about to serve a list, or a watch that begins with one, to actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, roles{mode.APIServer}, kubeKinds, "is about to list"},
+	{KubeWatch, "a kube-apiserver is about to open a watch for actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, roles{mode.APIServer}, kubeKinds, "is about to watch"},
+	{KubeWrite, "a kube-apiserver is about to serve a write of actor: from the second on, between two writes", roles{mode.Client, mode.Operator}, roles{mode.APIServer}, kubeKinds, "is about to write"},
+	{See, "an entry has entered the view of agent actor, or changed in it", roles{mode.Agent}, nil, viewKinds, "has seen"},
+	{Leads, "operator actor becomes the leader", roles{mode.Operator}, nil, nil, "becomes the leader"},
 }
 
 // Kinds of keys of an etcd that are no entries: of canaries, one for each kind of
@@ -100,7 +100,8 @@ func canaries(kinds []string) (all []string) {
 // and reach the server where it happens.
 func (s *EventSpec) ActorsIn(m mode.Mode) roles {
 	return slices.DeleteFunc(slices.Clone(s.actors), func(r mode.Role) bool {
-		return !m.Runs(r) || s.server != "" && !m.Runs(s.server) || s.server != "" && s.server != r && !m.Talk(r, s.server)
+		reached := func(server mode.Role) bool { return m.Runs(server) && (server == r || m.Talk(r, server)) }
+		return !m.Runs(r) || len(s.servers) > 0 && !slices.ContainsFunc(s.servers, reached)
 	})
 }
 
@@ -150,8 +151,8 @@ func checkTrigger(p *Plan, path string, t *Trigger) *flaw {
 	if problem := checkHost(p, path+".actor", t.Actor); problem != nil {
 		return problem
 	}
-	if spec.server != "" && p.Hosts(spec.server) == 0 {
-		return flawf(path+".event", "the trigger can never fire: without %s nobody causes %s", spec.server.Plural(), t.Event)
+	if len(spec.servers) > 0 && !slices.ContainsFunc(spec.servers, func(r mode.Role) bool { return p.Hosts(r) > 0 }) {
+		return flawf(path+".event", "the trigger can never fire: without %s nobody causes %s", spec.servers[0].Plural(), t.Event)
 	}
 	if !spec.actors.has(t.Actor) {
 		return flawf(path+".actor", "the trigger can never fire: %s is never caused by %s, only by %s", t.Event, t.Actor, spec.actors.enumerate())

@@ -43,12 +43,17 @@ func checkTopology(p *Plan, objects Given) *flaw {
 	if !p.InMode().Runs(mode.Replica) {
 		replicas = 0
 	}
+	etcds := 0
+	if p.InMode().Runs(mode.Etcd) {
+		etcds = 1
+	}
 	for _, count := range []struct {
 		path        string
 		n, min, max int
 	}{
 		{"topology.apiservers", t.APIServers, 1, 5},
 		{"topology.replicas", t.Replicas, replicas, 16},
+		{"topology.etcds", t.Etcds, etcds, 1},
 		{"topology.agents", t.Agents, 1, 1000},
 		{"topology.nodes", t.Nodes, 0, 10_000},
 		{"topology.operators", t.Operators, 0, 2},
@@ -56,6 +61,9 @@ func checkTopology(p *Plan, objects Given) *flaw {
 		if count.n < count.min || count.n > count.max {
 			return flawf(count.path, "found %d; want %d to %d", count.n, count.min, count.max)
 		}
+	}
+	if p.InMode().AgentsWrite() && len(p.Objects) > 0 {
+		return flawf("objects", "in the mode %s agents write what they know into an etcd and read no object of a kube-apiserver; give the pods in pods, or another mode", p.Mode)
 	}
 	if t.Operators > 0 && len(p.Objects) > 0 {
 		return flawf("topology.operators", "operators and objects exclude each other: an operator would make the given slices anew from the Pods")

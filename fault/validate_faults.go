@@ -87,6 +87,9 @@ func checkTargets(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 }
 
 func checkNeeds(p *Plan, path string, f *Fault, spec *Spec) *flaw {
+	if spec.Etcd && p.Topology.Replicas+p.Topology.Etcds == 0 {
+		return flawf(path+".kind", "%s needs replicas or a shared etcd; the plan has none", f.Kind.withArticle())
+	}
 	if spec.Needs != "" && p.Topology.count(spec.Needs) == 0 {
 		return flawf(path+".kind", "%s needs %s; the plan has none", f.Kind.withArticle(), spec.Needs.Plural())
 	}
@@ -195,7 +198,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-const hostNaming = "hosts are named k0, r0, a0, o0 and so on, and w0"
+const hostNaming = "hosts are named k0, r0, e0, a0, o0 and so on, and w0"
 
 // checkHost checks that a host exists, perhaps only after a fault has added it.
 func checkHost(p *Plan, path, host string) *flaw {
@@ -250,6 +253,8 @@ func (t *Topology) Count(role mode.Role) *int {
 		return &t.APIServers
 	case mode.Replica:
 		return &t.Replicas
+	case mode.Etcd:
+		return &t.Etcds
 	case mode.Agent:
 		return &t.Agents
 	case mode.Operator:

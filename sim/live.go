@@ -98,11 +98,14 @@ func (w *world) workloadDone() bool {
 	}
 }
 
-// converged reports whether every agent is up and its view is what the
-// kube-apiserver's objects make true.
+// converged reports whether every agent is up and its view is what is true, which agents
+// have made known if that is theirs to do.
 func (w *world) converged() bool {
+	if shared := w.mode.Truth(); shared != nil && shared.Pending() > 0 {
+		return false
+	}
 	for _, a := range w.agents {
-		if !a.Running() || !a.View().Equal(w.scope.Ledger) {
+		if !a.Running() || !a.View().Equal(w.ledger) {
 			return false
 		}
 	}

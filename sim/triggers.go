@@ -138,11 +138,11 @@ func (t *triggers) await(ctx context.Context, begun []<-chan struct{}, client st
 
 var errGone = status.Error(codes.Unavailable, "the client is gone")
 
-// etcdRequest is the hook of a replica's etcd before it takes up a request.
+// etcdRequest is the hook of an etcd before it takes up a request.
 func (t *triggers) etcdRequest(ctx context.Context, replica string, q etcd.Request) error {
 	switch {
-	case (q.Op == "put" || q.Op == "txn") && q.Client == replica:
-		return t.await(ctx, t.put(replica, etcdKind(q.Key)), replica)
+	case (q.Op == "put" || q.Op == "txn") && (q.Client == replica || mode.Etcd.Is(replica)):
+		return t.await(ctx, t.put(replica, etcdKind(q.Key)), q.Client)
 	case q.Op == "watch":
 		return t.await(ctx, t.happened(fault.EtcdWatch, q.Client, etcdKind(q.Key)), q.Client)
 	}
@@ -175,7 +175,7 @@ func (t *triggers) put(replica, kind string) (begun []<-chan struct{}) {
 	}
 	return append(begun, t.fire(func(a *armed) bool {
 		w := a.when
-		return w.Event == fault.EtcdSync && w.Actor == replica && 100*n >= w.Percent*t.w.scope.Ledger.Keys()
+		return w.Event == fault.EtcdSync && w.Actor == replica && 100*n >= w.Percent*t.w.ledger.Keys()
 	})...)
 }
 

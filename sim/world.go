@@ -28,6 +28,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/deploy/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/deploy/crd"
+	"github.com/meshcheck/meshcheck/sim/deploy/kvstore"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/operator"
@@ -64,7 +65,8 @@ type world struct {
 	net  *simnet.Network
 
 	store     *storage.Store
-	scope     *truth.Scope
+	ledger    *truth.Ledger // what is true now
+	scope     *truth.Scope  // that objects make so; nil where agents do
 	apis      []*apiserver
 	agents    []*host
 	operators []*operatorHost
@@ -163,7 +165,12 @@ func (w *world) build() error {
 	if w.mode, err = deployments[w.plan.InMode().Base](w.fabric()); err != nil {
 		return err
 	}
-	w.scope = truth.NewScope(truth.Cluster{Name: w.plan.Options.ClusterName, ID: w.plan.Options.ClusterID}, w.plan.Options.EndpointSlices, w.mode.Exports())
+	if shared := w.mode.Truth(); shared != nil {
+		w.ledger = shared.Ledger
+	} else {
+		w.scope = truth.NewScope(truth.Cluster{Name: w.plan.Options.ClusterName, ID: w.plan.Options.ClusterID}, w.plan.Options.EndpointSlices, w.mode.Exports())
+		w.ledger = w.scope.Ledger
+	}
 	if err := w.buildWorkload(); err != nil {
 		return err
 	}
@@ -181,6 +188,7 @@ func (w *world) build() error {
 var deployments = map[mode.Base]func(*deploy.Fabric) (deploy.Deployment, error){
 	mode.ClusterMesh: clustermesh.New,
 	mode.CRD:         crd.New,
+	mode.KVStore:     kvstore.New,
 }
 
 func (w *world) fabric() *deploy.Fabric {
@@ -205,6 +213,10 @@ func (w *world) onNetEvent(e simnet.Event) {
 	w.mode.OnEvent(e)
 }
 
+// collectIdentities is how often an operator looks for identities in an etcd that nobody
+// uses: every 15 minutes by default, which is longer than most runs.
+const collectIdentities = time.Minute
+
 func (w *world) buildOperators() error {
 	for i := range w.plan.Topology.Operators {
 		cfg := operator.Config{
@@ -215,7 +227,10 @@ func (w *world) buildOperators() error {
 			MaxEndpoints:   workload.MaxPerSlice,
 			Record:         w.rec.record,
 		}
-		cfg.DialKube = w.kubeDialer(cfg.Host)
+		cfg.DialKube, cfg.DialEtcd = w.kubeDialer(cfg.Host), w.mode.EtcdDialer(cfg.Host)
+		if cfg.DialEtcd != nil {
+			cfg.LeaseTTL, cfg.GC.Identities = w.plan.Options.LeaseTTL.Std(), collectIdentities
+		}
 		cfg.Log = w.cfg.Log.With("host", cfg.Host)
 		if i == 0 {
 			if err := operator.Setup(cfg); err != nil {
@@ -240,9 +255,10 @@ func (w *world) buildWorkload() error {
 		Event:  w.schedule.triggers.event,
 		Record: w.rec.record,
 		Now:    w.rec.now,
+		Agents: w.mode.Agents(),
 	}
 	var err error
-	if w.plan.Topology.Operators > 0 {
+	if w.plan.Topology.Operators > 0 && cfg.Agents == nil {
 		if cfg.Watch, _, err = kubeclient.New("workload", w.kubeDialer(host.Name())); err != nil {
 			return err
 		}
@@ -277,6 +293,10 @@ func (w *world) onCommit(c *storage.Commit) {
 	var content []byte
 	if !c.Deleted {
 		content = c.Object.JSON
+	}
+	if w.scope == nil {
+		deploy.Must(w.mode.Truth().Apply(server, kind, key, content))
+		return
 	}
 	changes, err := w.scope.Apply(kind, key, content)
 	deploy.Must(err) // plans are validated

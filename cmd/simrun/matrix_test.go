@@ -47,7 +47,7 @@ func TestMatrixIsAskedForWrongly(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.WriteFile("file", nil, 0o666))
 	for _, c := range []struct{ args, says string }{
-		{"-modes crd,nosuch", `there is no mode "nosuch"; the modes are clustermesh, crd`},
+		{"-modes crd,nosuch", `there is no mode "nosuch"; the modes are clustermesh, crd, kvstore`},
 		{"-modes crd,crd", "the mode crd is given twice"},
 		{"-workers 0", "-workers 0: want at least 1"},
 		{"-o file", "-o file: this must be a directory, and it is a file"},

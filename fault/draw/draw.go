@@ -93,8 +93,14 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	}
 	p.Options.LeaseTTL, p.Options.Stall = s.leaseTTL, s.stall
 	if !p.InMode().Runs(mode.Replica) {
-		p.Topology.Replicas, p.Options.LeaseTTL = 0, 0
+		p.Topology.Replicas = 0
 		s.kinds = possibleIn(p.InMode(), from, s.kinds, p.Topology)
+	}
+	if p.InMode().Runs(mode.Etcd) {
+		p.Topology.Etcds = 1
+	}
+	if !p.InMode().RunsStores() {
+		p.Options.LeaseTTL = 0
 	}
 	if len(raw) > 0 {
 		p.Topology.Operators = 0 // given identities and slices are nobody's to manage

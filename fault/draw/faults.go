@@ -169,10 +169,14 @@ func drawSome(t *rapid.T, names []string, least int) (some []string) {
 }
 
 // drawLink draws two hosts that talk: mostly an agent or a kube-apiserver with a
-// replica, or without replicas an agent with a kube-apiserver. Either may be the
+// replica, or without replicas an agent with a kube-apiserver or a shared etcd. Either may be the
 // target, which matters to a one-way partition.
 func drawLink(t *rapid.T, p *fault.Plan) (target, peer string) {
 	switch kind := uniform(t, 6, "link"); {
+	case kind < 3 && p.InMode().Runs(mode.Etcd):
+		target, peer = drawHost(t, p, mode.Agent), drawHost(t, p, mode.Etcd)
+	case kind == 3 && p.InMode().Runs(mode.Etcd):
+		target, peer = drawHost(t, p, oneOf(t, "writer", present(p, []mode.Role{mode.Client, mode.Operator})...)), drawHost(t, p, mode.Etcd)
 	case kind < 4 && !p.InMode().Runs(mode.Replica):
 		target, peer = drawHost(t, p, mode.Agent), drawHost(t, p, mode.APIServer)
 	case kind < 2:

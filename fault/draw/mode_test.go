@@ -31,7 +31,7 @@ func TestDrawInTheModeCRD(t *testing.T) {
 		require.Equal(t, mesh.Topology, p.Topology, "seed %d: the same world", seed)
 		for i := range p.Faults {
 			f := &p.Faults[i]
-			require.NotEqual(t, mode.Replica, fault.SpecOf(f.Kind).Needs, "seed %d: %s", seed, f.Kind)
+			require.True(t, fault.SpecOf(f.Kind).In(crdMode), "seed %d: %s", seed, f.Kind)
 			require.Empty(t, p.NotApplicable(f), "seed %d: %s", seed, f.Sentence())
 			struck[f.Kind] = true
 			if f.Peer != "" {
@@ -40,7 +40,7 @@ func TestDrawInTheModeCRD(t *testing.T) {
 		}
 	}
 	for i := range fault.Specs {
-		require.Equal(t, fault.Specs[i].Needs != mode.Replica, struck[fault.Specs[i].Kind], "%s", fault.Specs[i].Kind)
+		require.Equal(t, fault.Specs[i].In(crdMode), struck[fault.Specs[i].Kind], "%s", fault.Specs[i].Kind)
 	}
 	require.True(t, kinds["ak"] && kinds["ka"], "links of agents with kube-apiservers: %v", kinds)
 }

@@ -16,6 +16,9 @@ var patterns = []func(*rapid.T, *fault.Plan) []fault.Fault{staleState, unobserve
 
 // drawPattern draws a pattern that the plan has room for.
 func drawPattern(t *rapid.T, p *fault.Plan) []fault.Fault {
+	if p.InMode().Runs(mode.Etcd) {
+		return oneOf(t, "pattern kind", sharedPatterns...)(t, p)
+	}
 	if !p.InMode().Runs(mode.Replica) {
 		return oneOf(t, "pattern kind", directPatterns...)(t, p)
 	}

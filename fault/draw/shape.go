@@ -117,13 +117,13 @@ func possible(s *fault.Spec, topology fault.Topology) bool {
 // if none can.
 func possibleIn(m mode.Mode, from source, kinds []fault.Kind, topology fault.Topology) []fault.Kind {
 	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k fault.Kind) bool {
-		return !m.Runs(fault.SpecOf(k).Needs) || !possible(fault.SpecOf(k), topology)
+		return !fault.SpecOf(k).In(m) || !possible(fault.SpecOf(k), topology)
 	})
 	if len(kinds) > 0 {
 		return kinds
 	}
 	return draw(from, rapid.Custom(func(t *rapid.T) []fault.Kind {
-		inMode := slices.DeleteFunc(possibleSpecs(topology), func(s fault.Spec) bool { return !m.Runs(s.Needs) })
+		inMode := slices.DeleteFunc(possibleSpecs(topology), func(s fault.Spec) bool { return !s.In(m) })
 		return []fault.Kind{oneOf(t, "kind", inMode...).Kind}
 	}), "kind without replicas")
 }

@@ -172,6 +172,9 @@ var notApplicable = map[Base]map[string]string{
 		"leases":            "no writer holds a lease: nothing copies objects into an etcd",
 		FailOver:            "agents read no replica: how client-go leaves a kube-apiserver that is gone is a matter of its own time-outs, and what comes of it is measured as blindness",
 	},
+	KVStore: {
+		"canaries": "no writer puts canaries: agents write their own keys, and read each other's without waiting for anybody's",
+	},
 }
 
 // The properties that not every mode promises.

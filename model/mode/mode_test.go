@@ -52,6 +52,6 @@ func TestHosts(t *testing.T) {
 	}
 	for _, name := range []string{"", "r", "r01", "r-1", "r+1", "x0", "world"} {
 		_, _, err := ParseHost(name)
-		require.EqualError(t, err, `"`+name+`" is not the name of a host: want one of the letters k, r, a, o, w and a number, such as "r0"`)
+		require.EqualError(t, err, `"`+name+`" is not the name of a host: want one of the letters k, r, e, a, o, w and a number, such as "r0"`)
 	}
 }

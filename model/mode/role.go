@@ -14,25 +14,26 @@ type Role string
 const (
 	APIServer Role = "k" // runs a kube-apiserver
 	Replica   Role = "r" // runs a replica of the ClusterMesh API server: an etcd and a writer
+	Etcd      Role = "e" // runs a member of the etcd that agents share
 	Agent     Role = "a" // runs a node's agent
 	Operator  Role = "o" // runs Cilium's operator
 	Client    Role = "w" // runs the clients of the kube-apiserver that change the cluster: the workload
 )
 
 // Roles returns all roles, in the order in which hosts are listed.
-func Roles() []Role { return []Role{APIServer, Replica, Agent, Operator, Client} }
+func Roles() []Role { return []Role{APIServer, Replica, Etcd, Agent, Operator, Client} }
 
 // Host returns the name of the role's host with a number, from 0.
 func (r Role) Host(number int) string { return string(r) + strconv.Itoa(number) }
 
 // Plural names the role's hosts.
 func (r Role) Plural() string {
-	return map[Role]string{APIServer: "kube-apiservers", Replica: "replicas", Agent: "agents", Operator: "operators", Client: "clients"}[r]
+	return map[Role]string{APIServer: "kube-apiservers", Replica: "replicas", Etcd: "shared etcds", Agent: "agents", Operator: "operators", Client: "clients"}[r]
 }
 
 // Meaning says what a host of the role is.
 func (r Role) Meaning() string {
-	return map[Role]string{APIServer: "a kube-apiserver", Replica: "a replica", Agent: "an agent", Operator: "an operator", Client: "the workload's clients"}[r]
+	return map[Role]string{APIServer: "a kube-apiserver", Replica: "a replica", Etcd: "a shared etcd", Agent: "an agent", Operator: "an operator", Client: "the workload's clients"}[r]
 }
 
 // Is reports whether a host, by its name, has the role.

@@ -74,10 +74,10 @@ func placeOf(file string) string {
 }
 
 // letter is a host's letter that is compared or prepended.
-var letter = regexp.MustCompile(`^[kraow]$`)
+var letter = regexp.MustCompile(`^[kreaow]$`)
 
 // host is a host's format or a host by name.
-var host = regexp.MustCompile(`^[kraow](%d|0)$`)
+var host = regexp.MustCompile(`^[kreaow](%d|0)$`)
 
 // spelled returns what a file spells: a mode's name, a key of an etcd, and a host's
 // letter.

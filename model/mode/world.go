@@ -10,7 +10,7 @@ var Default = Mode{Base: ClusterMesh}
 
 // Simulated returns the modes that a world can run, the default first. The others are
 // known to the model alone.
-func Simulated() []Mode { return []Mode{Default, {Base: CRD}} }
+func Simulated() []Mode { return []Mode{Default, {Base: CRD}, {Base: KVStore}} }
 
 // SimulatedNames returns the names of the modes of Simulated.
 func SimulatedNames() (names []string) {
@@ -50,7 +50,25 @@ func (m Mode) Sources() []Source {
 }
 
 // Runs reports whether processes of a role exist in the mode.
-func (m Mode) Runs(role Role) bool { return role != Replica || m.Base.Replicated() }
+func (m Mode) Runs(role Role) bool {
+	switch role {
+	case Replica:
+		return m.Base.Replicated()
+	case Etcd:
+		return m.Base == KVStore
+	}
+	return true
+}
+
+// Stores are the roles whose hosts run an etcd that agents read.
+func Stores() []Role { return []Role{Replica, Etcd} }
+
+// RunsStores reports whether there are etcds that agents read.
+func (m Mode) RunsStores() bool { return slices.ContainsFunc(Stores(), m.Runs) }
+
+// AgentsWrite reports whether agents make entries known themselves, in an etcd that they
+// share: then a write to it makes an entry true, and no object of a kube-apiserver does.
+func (m Mode) AgentsWrite() bool { return m.Base == KVStore }
 
 // Roles returns the roles of which processes exist.
 func (m Mode) Roles() []Role {
@@ -68,6 +86,9 @@ func (m Mode) Links() (links []Link) {
 			links = append(links, Link{Agent, APIServer})
 		case FromReplica:
 			links = append(links, Link{Agent, Replica})
+		case FromKVStore:
+			// The agents of nodes that have no host of their own are on the workload's.
+			links = append(links, Link{Agent, Etcd}, Link{Client, Etcd}, Link{Operator, Etcd})
 		}
 	}
 	if m.Base.Copies() {

@@ -51,15 +51,32 @@ type identityChange struct {
 // would be filled with 65,280 numbers for each agent of the world, and an agent
 // never takes one where the operator manages identities.
 func NewIdentityCache(log *slog.Logger, into Sink, backend allocator.Backend, learned func(allocator.AllocatorEvent) (from Learned, forward bool)) (*IdentityCache, error) {
-	c := &IdentityCache{learned: learned, in: make(chan allocator.AllocatorEvent), closed: make(chan struct{}), pending: map[idpool.ID][]identityChange{}}
 	cfg := cache.AllocatorConfig{EnableOperatorManageCIDs: true, Timeout: time.Minute, SyncInterval: time.Hour}
+	return newIdentityCache(log, into, backend, learned, cfg, allocator.WithMin(1), allocator.WithMax(2), allocator.WithOperatorIDManagement())
+}
+
+// Numbers is a range of numeric identities, its ends included.
+type Numbers struct{ Min, Max uint32 }
+
+// NewIdentityAllocator is NewIdentityCache for an agent that allocates identities. The
+// pool has the numbers that are given, of those that Cilium's would have: agents of one
+// cluster must have the same ones.
+func NewIdentityAllocator(log *slog.Logger, into Sink, backend allocator.Backend, learned func(allocator.AllocatorEvent) (from Learned, forward bool), numbers Numbers) (*IdentityCache, error) {
+	// The defaults of identity-allocation-timeout and identity-allocation-sync-interval
+	// (pkg/identity/cache/cell/cell.go).
+	cfg := cache.AllocatorConfig{Timeout: 2 * time.Minute, SyncInterval: allocator.DefaultSyncInterval}
+	return newIdentityCache(log, into, backend, learned, cfg,
+		allocator.WithMin(idpool.ID(numbers.Min)), allocator.WithMax(idpool.ID(numbers.Max)), allocator.WithMasterKeyProtection())
+}
+
+func newIdentityCache(log *slog.Logger, into Sink, backend allocator.Backend, learned func(allocator.AllocatorEvent) (from Learned, forward bool), cfg cache.AllocatorConfig, options ...allocator.AllocatorOption) (*IdentityCache, error) {
+	c := &IdentityCache{learned: learned, in: make(chan allocator.AllocatorEvent), closed: make(chan struct{}), pending: map[idpool.ID][]identityChange{}}
 	c.CachingIdentityAllocator = cache.NewCachingIdentityAllocator(log, identities{into.view, c.take}, cfg)
 	c.out = cilium.AllocatorEvents(c.CachingIdentityAllocator)
 	go c.forward()
 	var err error
 	c.IdentityAllocator, err = allocator.NewAllocator(log, &key.GlobalIdentity{}, backend,
-		allocator.WithMin(1), allocator.WithMax(2), allocator.WithEvents(c.in),
-		allocator.WithSyncInterval(cfg.SyncInterval), allocator.WithOperatorIDManagement())
+		append(options, allocator.WithEvents(c.in), allocator.WithSyncInterval(cfg.SyncInterval))...)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,7 @@ var privateFields = []privateField{
 	{ciliumModule + "pkg/k8s/watchers", "K8sCiliumNodeWatcher", "k8sAPIGroups", "*k8sSynced.APIGroups"},
 	{ciliumModule + "pkg/k8s/watchers", "K8sCiliumNodeWatcher", "ciliumNode", "resource.Resource[*cilium_v2.CiliumNode]"},
 	{ciliumModule + "pkg/k8s/watchers", "K8sCiliumNodeWatcher", "nodeManager", "nodeManager"},
+	{ciliumModule + "pkg/kvstore/store", "SharedStore", "controllerName", "string"},
 	{etcdServer + "etcdserver", "EtcdServer", "uberApply", "apply.UberApplier"},
 	{etcdServer + "etcdserver", "EtcdServer", "lessor", "lease.Lessor"},
 	{etcdServer + "lease", "lessor", "mu", "sync.RWMutex"},
@@ -64,6 +65,8 @@ type linkedName struct {
 var linkedNames = []linkedName{
 	{"go.etcd.io/etcd/client/v3", "valCtxCh", "make(chan struct{})"},
 	{ciliumModule + "pkg/clustermesh/common", "(*clusterMesh).add", "func(name, path string)"},
+	{ciliumModule + "pkg/kvstore/store", "controllers", "controller.Manager"},
+	{ciliumModule + "pkg/kvstore/store", "(*SharedStore).syncLocalKeys", "func(ctx context.Context, lease bool) error"},
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumEndpointsWatcher).ciliumEndpointsInit", "func(ctx context.Context)"},
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumNodeWatcher).ciliumNodeInit", "func(ctx context.Context)"},
 	{ciliumModule + "pkg/k8s/watchers", "newCESSubscriber", "func(logger *slog.Logger, k *K8sCiliumEndpointsWatcher) *cesSubscriber"},
@@ -90,5 +93,10 @@ var copiedCodes = []copiedCode{
 	{ciliumModule + "pkg/clustermesh/common", "DefaultRemoteClientFactory", "sim/agent/clustermesh/reader.go", "6f8e6c6d43a256a5"},
 	{ciliumModule + "pkg/identity/cache", "(*CachingIdentityAllocator).InitIdentityAllocator", "sim/agent/identities.go", "686921427e054a67"},
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumEndpointsWatcher).ciliumEndpointSliceInit", "sim/agent/crd/slices.go", "856894f54987fdcf"},
+	{ciliumModule + "pkg/kvstore", "LockPath", "sim/agent/kvstore/locks.go", "0"},
+	{ciliumModule + "pkg/kvstore/store", "JoinSharedStore", "sim/cilium/kvstore.go", "0"},
+	{ciliumModule + "pkg/nodediscovery", "(*NodeDiscovery).StartDiscovery", "sim/agent/kvstore/node.go", "0"},
+	{ciliumModule + "pkg/endpoint", "(*Endpoint).runIPIdentitySync", "sim/agent/kvstore/endpoints.go", "0"},
+	{ciliumModule + "pkg/endpoint", "(*Endpoint).leaveLocked", "sim/agent/kvstore/endpoints.go", "0"},
 	{ciliumModule + "pkg/k8s/client", "newClientsetForUserAgent", "sim/kubeclient", "a3d2e3852338da16"},
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/truth"
+	"github.com/meshcheck/meshcheck/sim/workload"
 )
 
 // Fabric is what a deployment needs of the world that it stands in.
@@ -80,6 +82,13 @@ type Deployment interface {
 	// Exports reports whether agents know what a ClusterMesh API server exports, and no
 	// more.
 	Exports() bool
+	// Truth returns what agents make true, where they write into an etcd that they share;
+	// nil where objects of the kube-apiservers do.
+	Truth() *truth.Shared
+	// Agents are the agents of the nodes as the workload meets them, and EtcdDialer connects
+	// an operator with the etcd that it collects; nil where there is none of these.
+	Agents() workload.Agents
+	EtcdDialer(host string) proc.Dialer
 	// Alive reports whether the client on one of the deployment's hosts is up.
 	Alive(host string) bool
 

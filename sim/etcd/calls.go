@@ -158,9 +158,10 @@ func (c *call) delete(req *pb.DeleteRangeRequest, resp *pb.DeleteRangeResponse) 
 }
 
 // judgeable reports whether a range promises something about the present and has
-// values to judge.
+// values to judge, of all keys: the one by which a lock waits for the key before its own
+// (concurrency.Mutex) is of those that were made before some revision.
 func judgeable(req *pb.RangeRequest) bool {
-	return !req.Serializable && !req.CountOnly && !req.KeysOnly
+	return !req.Serializable && !req.CountOnly && !req.KeysOnly && req.MaxCreateRevision == 0 && req.SortOrder == pb.RangeRequest_NONE
 }
 
 func (c *call) read(req *pb.RangeRequest, resp *pb.RangeResponse) history.Record {

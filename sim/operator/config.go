@@ -28,6 +28,11 @@ type Config struct {
 	GC           GC
 
 	DialKube proc.Dialer
+	// DialEtcd connects with the etcd that agents share, of which the operator then
+	// collects what is not used any more, in place of Kubernetes objects; nil where there
+	// is none. LeaseTTL is kvstore-lease-ttl; zero means 15 minutes.
+	DialEtcd proc.Dialer
+	LeaseTTL time.Duration
 	Record   func(history.Record) // fills in At
 	Log      *slog.Logger
 }
@@ -57,15 +62,23 @@ func (c Config) flags() []flag {
 	flags := []flag{
 		{"cluster-name", c.ClusterName},
 		{"cluster-id", fmt.Sprint(c.ClusterID)},
-		{"identity-management-mode", option.IdentityManagementModeOperator},
-		{"ces-controller-mode", "slim"},
-		// The chart's ciliumEndpointSlice.rateLimits.
-		{"ces-rate-limits", `[{"nodes":0,"limit":10,"burst":20},{"nodes":100,"limit":50,"burst":100}]`},
+	}
+	if c.DialEtcd != nil {
+		flags = append(flags, flag{option.KVStoreOpt, "etcd.address=http://etcd:2379"})
+		if c.LeaseTTL != 0 {
+			flags = append(flags, flag{option.KVstoreLeaseTTL, c.LeaseTTL.String()})
+		}
+	} else {
+		flags = append(flags,
+			flag{"identity-management-mode", option.IdentityManagementModeOperator},
+			flag{"ces-controller-mode", "slim"},
+			// The chart's ciliumEndpointSlice.rateLimits.
+			flag{"ces-rate-limits", `[{"nodes":0,"limit":10,"burst":20},{"nodes":100,"limit":50,"burst":100}]`})
 	}
 	if cmtypes.ClusterIDMax != defaults.MaxConnectedClusters {
 		flags = append(flags, flag{cmtypes.OptMaxConnectedClusters, fmt.Sprint(cmtypes.ClusterIDMax)})
 	}
-	if c.MaxEndpoints != 0 {
+	if c.MaxEndpoints != 0 && c.DialEtcd == nil {
 		flags = append(flags, flag{"ces-max-ciliumendpoints-per-ces", fmt.Sprint(c.MaxEndpoints)})
 	}
 	for _, d := range []struct {
@@ -76,7 +89,7 @@ func (c Config) flags() []flag {
 		{"identity-heartbeat-timeout", c.GC.Heartbeat},
 		{"cilium-endpoint-gc-interval", c.GC.Endpoints},
 	} {
-		if d.value != 0 {
+		if d.value != 0 && (c.DialEtcd == nil || d.name != "cilium-endpoint-gc-interval") {
 			flags = append(flags, flag{d.name, d.value.String()})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/hive/cell"
 	"github.com/cilium/hive/job"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
 
 	authidentity "github.com/cilium/cilium/operator/auth/identity"
 	"github.com/cilium/cilium/operator/endpointgc"
@@ -14,11 +15,16 @@ import (
 	"github.com/cilium/cilium/operator/k8s"
 	"github.com/cilium/cilium/operator/pkg/ciliumendpointslice"
 	"github.com/cilium/cilium/operator/pkg/ciliumidentity"
+	"github.com/cilium/cilium/operator/pkg/ciliumpod"
+	"github.com/cilium/cilium/operator/pkg/kvstore/locksweeper"
+	"github.com/cilium/cilium/operator/pkg/kvstore/nodesgc"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/datapath/linux/ipsec"
 	"github.com/cilium/cilium/pkg/hive"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 	"github.com/cilium/cilium/pkg/kvstore"
+	"github.com/cilium/cilium/pkg/kvstore/heartbeat"
+	"github.com/cilium/cilium/pkg/kvstore/store"
 	"github.com/cilium/cilium/pkg/option"
 	wireguard "github.com/cilium/cilium/pkg/wireguard/agent"
 )
@@ -28,35 +34,19 @@ func newHive(p *process) (*hive.Hive, error) {
 	cfg := p.cfg
 	h := hive.New(
 		cell.Config(cmtypes.DefaultClusterInfo),
-		kvstore.Cell(kvstore.DisabledBackendName),
-		ipsec.OperatorCell,
-		wireguard.OperatorCell,
+		kvstoreCell(cfg),
 		cell.Provide(
 			func() k8sclient.Clientset { return p.clients },
 			func() k8sclient.ClientBuilderFunc { return p.newClient },
-			func() kvstore.ExtraOptions { return kvstore.ExtraOptions{} },
 			func() authidentity.Provider { return noMutualAuthentication{} },
-			func() identitygc.SharedConfig {
-				return identitygc.SharedConfig{IdentityAllocationMode: option.IdentityAllocationModeCRD}
-			},
-			func() endpointgc.SharedConfig { return endpointgc.SharedConfig{} },
-			func() ciliumidentity.SharedConfig {
-				return ciliumidentity.SharedConfig{EnableCiliumEndpointSlice: cfg.EndpointSlices}
-			},
-			func() ciliumendpointslice.SharedConfig {
-				return ciliumendpointslice.SharedConfig{EnableCiliumEndpointSlice: cfg.EndpointSlices}
-			},
 		),
+		shared(p),
 		cell.Module("leader-lifecycle", "Operator Leader Lifecycle",
 			cell.Decorate(
 				func(r job.Registry) (cell.Lifecycle, job.Registry) {
 					return p.controls, r.WithLifecycle(p.controls)
 				},
-				k8s.ResourcesCell,
-				identitygc.Cell,
-				ciliumidentity.Cell,
-				ciliumendpointslice.Cell,
-				endpointgc.Cell,
+				append([]cell.Cell{k8s.ResourcesCell, identitygc.Cell}, controllers(cfg)...)...,
 			),
 		),
 	)
@@ -68,6 +58,58 @@ func newHive(p *process) (*hive.Hive, error) {
 		}
 	}
 	return h, nil
+}
+
+// kvstoreCell is the operator's client of the etcd that agents share, if there is one.
+func kvstoreCell(cfg Config) cell.Cell {
+	if cfg.DialEtcd == nil {
+		return kvstore.Cell(kvstore.DisabledBackendName)
+	}
+	return kvstore.Cell(kvstore.EtcdBackendName, kvstore.OptAsyncWaitForEstablished)
+}
+
+// shared are the settings of the cells, and what they need of others.
+func shared(p *process) cell.Cell {
+	cfg := p.cfg
+	if cfg.DialEtcd != nil {
+		return cell.Group(
+			ciliumpod.Cell,
+			cell.Provide(
+				func() kvstore.ExtraOptions {
+					return kvstore.ExtraOptions{DialOption: []grpc.DialOption{grpc.WithContextDialer(p.net.Dial(cfg.DialEtcd))}}
+				},
+				func() identitygc.SharedConfig {
+					return identitygc.SharedConfig{IdentityAllocationMode: option.IdentityAllocationModeKVstore}
+				},
+			),
+		)
+	}
+	return cell.Group(
+		ipsec.OperatorCell,
+		wireguard.OperatorCell,
+		cell.Provide(
+			func() kvstore.ExtraOptions { return kvstore.ExtraOptions{} },
+			func() identitygc.SharedConfig {
+				return identitygc.SharedConfig{IdentityAllocationMode: option.IdentityAllocationModeCRD}
+			},
+			func() endpointgc.SharedConfig { return endpointgc.SharedConfig{} },
+			func() ciliumidentity.SharedConfig {
+				return ciliumidentity.SharedConfig{EnableCiliumEndpointSlice: cfg.EndpointSlices}
+			},
+			func() ciliumendpointslice.SharedConfig {
+				return ciliumendpointslice.SharedConfig{EnableCiliumEndpointSlice: cfg.EndpointSlices}
+			},
+		),
+	)
+}
+
+// controllers are the cells of the leader besides the collection of identities. Where
+// agents share an etcd, nobody has CiliumIdentities or slices.
+func controllers(cfg Config) []cell.Cell {
+	if cfg.DialEtcd != nil {
+		return []cell.Cell{heartbeat.Enabled, heartbeat.Cell, store.Cell, locksweeper.Cell, nodesgc.Cell}
+	}
+	return []cell.Cell{ciliumidentity.Cell, ciliumendpointslice.Cell, endpointgc.Cell}
 }
 
 // noMutualAuthentication is what the operator is given where mutual

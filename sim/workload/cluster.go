@@ -20,6 +20,7 @@ import (
 type cluster struct {
 	name       string                   // cluster name, part of every identity's labels
 	slices     bool                     // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
+	agents     Agents                   // that make endpoints and nodes known; nil where objects do
 	operators  bool                     // there are operators: they write identities and slices
 	namespaces map[string]chan struct{} // closed when it is made
 	pods       map[podKey]*pod          // as the plan has it: those that are being made too

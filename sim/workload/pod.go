@@ -8,6 +8,15 @@ import (
 func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(why string)) {
 	w.ensureNamespace(ctx, p.namespace)
 	a := w.client(p.node)
+	if agents := w.cfg.Agents; agents != nil {
+		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
+		a.createPod(ctx, p.object())
+		agents.Add(ctx, p.asked())
+		a.runPod(ctx, p)
+		p.running = true
+		over("")
+		return
+	}
 	if w.nodes != nil {
 		p.wanted = w.cluster.labelsOf(p.namespace, app)
 		p.identity = &identity{labels: p.wanted}
@@ -99,6 +108,11 @@ func (w *Workload) writeSlice(ctx context.Context, s *slice) {
 
 func (w *Workload) deletePod(ctx context.Context, p *pod) {
 	a := w.client(p.node)
+	if agents := w.cfg.Agents; agents != nil {
+		agents.Remove(ctx, p.asked())
+		a.deletePod(ctx, p.namespace, p.name)
+		return
+	}
 	if w.nodes != nil {
 		w.nodes.take(ctx, a, p)
 		return
@@ -131,6 +145,13 @@ func (w *Workload) deleteNamespace(ctx context.Context, name string, pods []*pod
 
 func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, over func(why string)) {
 	a := w.client(p.node)
+	if agents := w.cfg.Agents; agents != nil {
+		a.relabelPod(ctx, p, app)
+		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
+		agents.Relabel(ctx, p.asked())
+		over("")
+		return
+	}
 	if w.nodes != nil {
 		p.wanted = w.cluster.labelsOf(p.namespace, app)
 		a.relabelPod(ctx, p, app)

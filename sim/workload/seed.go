@@ -42,13 +42,25 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			described[p.Nodes[i].Name] = &p.Nodes[i]
 		}
 		for i := range p.Topology.Nodes {
-			made = append(made, c.newNode(fault.NodeName(i), described[fault.NodeName(i)]).object())
+			n := c.newNode(fault.NodeName(i), described[fault.NodeName(i)])
+			made = append(made, n.object())
+			c.join(n)
 		}
 	}
 	for _, fp := range p.Pods {
 		if c.namespaces[fp.Namespace] == nil {
 			c.namespaces[fp.Namespace] = existing()
 			made = append(made, namespaceObject(fp.Namespace))
+		}
+		if c.agents != nil {
+			q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ips: addressesOf(&fp), ports: fp.Ports, running: true}
+			q.settle(c.nodes[fp.Node])
+			q.uid = types.UID("uid-of-" + fp.Namespace + "-" + fp.Name)
+			q.identity = &identity{labels: c.labelsOf(fp.Namespace, fp.App)}
+			c.pods[q.podKey] = q
+			c.agents.Restore(q.asked())
+			made = append(made, q.object())
+			continue
 		}
 		id, isNew := c.identityOf(fp.Namespace, fp.App)
 		id.pods++

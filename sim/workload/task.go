@@ -123,14 +123,22 @@ func (w *Workload) planNode(t *task, op *fault.Op) {
 	switch op.Op {
 	case fault.NodeDelete:
 		delete(w.cluster.nodes, op.Name)
-		t.perform = func(ctx context.Context, over func(string)) { w.client("").deleteNode(ctx, op.Name); over("") }
+		t.perform = func(ctx context.Context, over func(string)) {
+			w.cluster.leave(op.Name)
+			w.client("").deleteNode(ctx, op.Name)
+			over("")
+		}
 		return
 	case fault.NodeUpdate:
 		w.planNodeUpdate(t, op)
 		return
 	}
 	n := w.cluster.newNode(op.Name, op.Node)
-	t.perform = func(ctx context.Context, over func(string)) { w.client(op.Name).createNode(ctx, n.object()); over("") }
+	t.perform = func(ctx context.Context, over func(string)) {
+		w.client(op.Name).createNode(ctx, n.object())
+		w.cluster.join(n)
+		over("")
+	}
 }
 
 func (w *Workload) planNamespace(t *task, name string) {

@@ -25,6 +25,9 @@ func (w *Workload) planNodeUpdate(t *task, op *fault.Op) {
 	t.perform = func(ctx context.Context, over func(string)) {
 		a := w.client(op.Name)
 		a.updateNode(ctx, n.object())
+		if agents := w.cfg.Agents; agents != nil {
+			agents.Update(n.object())
+		}
 		for _, p := range pods {
 			w.change(ctx, a, p, func() {
 				if p.node == op.Name { // it may have moved since
@@ -61,9 +64,19 @@ func (w *Workload) change(ctx context.Context, a api, p *pod, change func(), ove
 	if w.nodes != nil {
 		w.nodes.leave(p)
 	}
+	agents := w.cfg.Agents
+	if agents != nil { // its endpoint is made anew: an agent has no other way
+		agents.Remove(ctx, p.asked())
+	}
 	w.mu.Lock()
 	change()
 	w.mu.Unlock()
+	if agents != nil {
+		agents.Add(ctx, p.asked())
+		a.runPod(ctx, p)
+		over("")
+		return
+	}
 	if p.running {
 		a.runPod(ctx, p)
 	}

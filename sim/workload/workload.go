@@ -14,7 +14,8 @@
 // them when a pod starts or ends, in their order: identity, pod, endpoint; and it
 // collects an identity that is no longer used (sooner than the operator would, so
 // that the numbers are reused within a run). With operators it does what kubelet
-// and agents do.
+// and agents do. Where agents write into an etcd that they share (Config.Agents), it does
+// what the kubelet does: it makes pods, and asks the node's agent for their endpoints.
 package workload
 
 import (
@@ -42,6 +43,9 @@ type Config struct {
 	// Watch is used to watch the identities, for the agents of all nodes, in a world
 	// with operators; nil in one without.
 	Watch k8sclient.Clientset
+	// Agents are the agents of the nodes, where they make known by themselves what they
+	// know; nil where objects do.
+	Agents Agents
 	// Create makes an object of the start.
 	Create func(object []byte) error
 	// Event returns what is closed when a trigger fires that is armed now, or when the churn
@@ -70,9 +74,10 @@ type Workload struct {
 // New makes the state at the start and returns the workload that changes it.
 func New(p *fault.Plan, cfg Config) (*Workload, error) {
 	w := &Workload{cfg: cfg, ops: p.Ops, cluster: newCluster(p), apis: map[string]api{}, last: map[object]*task{}, open: map[int]*task{}}
-	if p.Topology.Operators > 0 {
+	if p.Topology.Operators > 0 && cfg.Agents == nil {
 		w.nodes = newNodes()
 	}
+	w.cluster.agents = cfg.Agents
 	if err := w.cluster.seed(p, cfg.Create); err != nil {
 		return nil, err
 	}

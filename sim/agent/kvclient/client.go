@@ -4,6 +4,7 @@ package kvclient
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -21,6 +22,9 @@ type Learning struct {
 	current   map[string]*agent.Now // by kind, without identities: of what is told now
 	endpoints atomic.Pointer[history.Origin]
 
+	mu      sync.Mutex
+	deleted map[string]agent.Learned // of nodes' keys that are gone
+
 	fed           chan struct{} // closed when identities is there
 	identities    chan<- allocator.AllocatorEvent
 	identityState identityState
@@ -29,7 +33,7 @@ type Learning struct {
 // NewLearning returns the learning of a source. What is learned of identities waits until
 // Feed is called.
 func NewLearning() *Learning {
-	return &Learning{current: map[string]*agent.Now{history.Endpoint: {}, history.Node: {}}, fed: make(chan struct{})}
+	return &Learning{current: map[string]*agent.Now{history.Endpoint: {}, history.Node: {}}, deleted: map[string]agent.Learned{}, fed: make(chan struct{})}
 }
 
 // Now returns how what is being told of a kind was learned of, of any but identities.
@@ -47,6 +51,13 @@ func (l *Learning) Endpoints() history.Origin {
 		return *from
 	}
 	return history.Origin{}
+}
+
+// Deleted returns how it was learned of that the key of a node is gone.
+func (l *Learning) Deleted(key string) agent.Learned {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deleted[key]
 }
 
 // Follower makes one client say what it learns.
@@ -110,6 +121,9 @@ func (b *backend) follow(ctx context.Context, kind, prefix string, events kvstor
 		from := b.learned(prefix, ev)
 		if ev.Typ == kvstore.EventTypeListDone {
 			b.learning.listed(kind, from.Origin)
+		}
+		if kind == history.Node && ev.Typ == kvstore.EventTypeDelete {
+			b.learning.delete(ev.Key, from)
 		}
 		if !send(pause) || !b.learning.tell(ctx, kind, from) || !send(ev) {
 			return
@@ -195,6 +209,12 @@ type identityState struct {
 	from   agent.Learned // of what it was told last
 	listed bool          // the allocator has its complete list
 	list   agent.Learned // that list
+}
+
+func (l *Learning) delete(key string, from agent.Learned) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deleted[key] = from
 }
 
 // listed notes that a list is complete.

@@ -1,7 +1,6 @@
 package clustermesh
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -32,18 +31,14 @@ func (m *Mesh) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect 
 		return m.onReplica(writerPause)
 	case fault.EtcdRestart:
 		return m.onReplica(etcdRestart)
-	case fault.EtcdSlow, fault.EtcdStall:
-		return m.onEtcd(etcdSlow)
 	case fault.EtcdQuota:
 		return m.onEtcd(etcdQuota)
 	case fault.WriterClusterID:
 		return m.onReplica(writerClusterID)
 	case fault.EtcdDeletesRefused, fault.EtcdDeletesTimeOut:
 		return m.etcdDeletions
-	case fault.EtcdCompaction:
-		return m.onEtcd(etcdCompaction)
-	case fault.EtcdClock:
-		return m.onEtcd(etcdClock)
+	case fault.EtcdSlow, fault.EtcdStall, fault.EtcdCompaction, fault.EtcdClock:
+		return m.onEtcd(func(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect { return deploy.OnEtcd(server, f) })
 	case fault.Move:
 		return m.move
 	case fault.EndpointsUnready:
@@ -226,10 +221,6 @@ func etcdRestart(r *replica, f *fault.Fault) deploy.Effect {
 	return e
 }
 
-func etcdSlow(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
-	return deploy.Lasting(server.StallApply(f.Delay.Std()))
-}
-
 // etcdQuota raises an alarm, which is data and so outlives a restart of the
 // etcd: the one that runs at the end has to be told that it is over.
 func etcdQuota(r *replica, _ *etcd.Server, _ *fault.Fault) deploy.Effect {
@@ -254,22 +245,6 @@ func (m *Mesh) etcdDeletions(n int, f *fault.Fault) deploy.Effect {
 	return m.onEtcd(func(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
 		return deploy.Lasting(server.FailDeletions(how, f.Share, m.Plan.Seed, "fault "+strconv.Itoa(n)))
 	})(n, f)
-}
-
-// etcdCompaction is over when the change has gone through the etcd's log, which may be
-// stalled. It fails if the etcd ends before it is applied.
-func etcdCompaction(_ *replica, server *etcd.Server, _ *fault.Fault) deploy.Effect {
-	over := make(chan struct{})
-	var forgotten int64
-	go func() {
-		defer close(over)
-		forgotten, _ = server.Compact(context.Background())
-	}()
-	return deploy.Effect{Over: over, Did: func() []int64 { return []int64{forgotten} }}
-}
-
-func etcdClock(_ *replica, server *etcd.Server, f *fault.Fault) deploy.Effect {
-	return deploy.Effect{Did: deploy.Did(server.AdvanceLeases(f.Ahead.Std()))}
 }
 
 // endpointsUnready makes the Service of the replicas name some that are not ready.

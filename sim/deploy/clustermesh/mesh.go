@@ -22,8 +22,11 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/truth"
+	"github.com/meshcheck/meshcheck/sim/workload"
 )
 
 const (
@@ -41,7 +44,7 @@ var noSpace = rpctypes.ErrNoSpace.Error()
 type Mesh struct {
 	*deploy.Fabric
 	service    *service.Service
-	links      connections
+	links      *deploy.Connections
 	configPath string // what agents find the ClusterMesh API server by
 
 	replicas  []*replica
@@ -57,7 +60,7 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		service:    service.New("clustermesh-apiserver", f.Plan.Seed, deploy.EtcdPort, true),
 		configPath: filepath.Join(configDir, f.Plan.Options.ClusterName),
 	}
-	m.links = connections{m: m, sources: map[string]source{}}
+	m.links = deploy.NewConnections(f.Record, m.store)
 	for i := range f.Plan.Hosts(mode.Replica) {
 		m.replicas = append(m.replicas, m.newReplica(mode.Replica.Host(i)))
 	}
@@ -98,13 +101,16 @@ func (m *Mesh) recordOfReplica(r history.Record) {
 	m.Record(r)
 	switch {
 	case r.Verb == history.Up && r.Kind == "etcd":
-		m.links.etcdUp(r.Actor, r.Store)
+		m.links.EtcdUp(r.Actor, r.Store)
 	case r.Err != "" && strings.Contains(r.Err, noSpace):
 		m.replica(r.Actor).refused.Add(1)
 	}
 }
 
 func (m *Mesh) replica(name string) *replica { return m.replicas[mode.Number(name)] }
+
+// store returns the store of a replica's etcd, or "" while it has none.
+func (m *Mesh) store(replica string) string { return m.replica(replica).Etcd.Store() }
 
 // existing are the replicas that exist, the eldest first.
 func (m *Mesh) existing() []*replica {
@@ -141,6 +147,15 @@ func (m *Mesh) Stop(stops *sync.WaitGroup) {
 // Exports says that agents know what replicas export.
 func (m *Mesh) Exports() bool { return true }
 
+// Truth is none: objects make true what agents know.
+func (*Mesh) Truth() *truth.Shared { return nil }
+
+// Agents are none that write.
+func (*Mesh) Agents() workload.Agents { return nil }
+
+// EtcdDialer connects nobody: operators have nothing to do with the etcds of replicas.
+func (*Mesh) EtcdDialer(string) proc.Dialer { return nil }
+
 // Alive reports whether the writer on a replica's host is up.
 func (m *Mesh) Alive(host string) bool {
 	r := m.replica(host)
@@ -151,7 +166,7 @@ func (m *Mesh) Alive(host string) bool {
 func (m *Mesh) Service() *service.Service { return m.service }
 
 // OnEvent follows the connections of agents with replicas.
-func (m *Mesh) OnEvent(e simnet.Event) { m.links.onEvent(e) }
+func (m *Mesh) OnEvent(e simnet.Event) { m.links.OnEvent(e) }
 
 // Source returns what reads the replicas.
 func (m *Mesh) Source(name string) agent.Source {
@@ -162,7 +177,7 @@ func (m *Mesh) Source(name string) agent.Source {
 		Nodes:      m.Plan.Topology.Nodes,
 		QPS:        m.Plan.Options.AgentQPS,
 		Dial:       m.service.Dialer(name, "", m.Net.Host(name).Dial),
-		Store:      func(replica string) string { return m.replica(replica).Etcd.Store() },
+		Store:      m.store,
 		Log:        m.LogOf(name),
 	})
 }

@@ -10,8 +10,11 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/crd"
 	"github.com/meshcheck/meshcheck/sim/deploy"
+	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
+	"github.com/meshcheck/meshcheck/sim/truth"
+	"github.com/meshcheck/meshcheck/sim/workload"
 )
 
 type deployment struct{ *deploy.Fabric }
@@ -37,5 +40,9 @@ func (deployment) Start()                    {}
 func (deployment) Stop(*sync.WaitGroup)      {}
 func (deployment) Alive(string) bool         { return true }
 func (deployment) OnEvent(simnet.Event)      {}
+
+func (deployment) Truth() *truth.Shared          { return nil }
+func (deployment) Agents() workload.Agents       { return nil }
+func (deployment) EtcdDialer(string) proc.Dialer { return nil }
 
 func (deployment) Injection(fault.Kind) func(int, *fault.Fault) deploy.Effect { return nil }

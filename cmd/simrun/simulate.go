@@ -38,7 +38,7 @@ type familyFlags struct {
 
 func (p *familyFlags) add(f *flags) {
 	f.add(&p.scenario, "scenario NAME", "a scenario, or with seeds the members of its family; simrun faults lists them")
-	f.add(&p.mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, or crd, the kube-apiserver; a seed has the same workload in both")
+	f.add(&p.mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, crd, the kube-apiserver, or kvstore, an etcd that they share and write; a seed has the same workload in each")
 	f.add(&p.objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml; - is standard input) in place of drawn pods and nodes")
 	f.add(&p.leaveOut, "leave-out", "leave objects of other kinds out of -objects, with a count, in place of refusing them")
 	f.add(&p.clusterID, "cluster-id N", "the cluster ID of -objects; needed above 255 (maxConnectedClusters: 511), where the number of an identity alone does not tell it")

@@ -16,7 +16,7 @@ func (o Obstacle) Error() string { return string(o) }
 // Why the world runs no mode of these bases.
 var baseObstacles = map[mode.Base]Obstacle{
 	mode.CRD:      "the world has no agents that watch CRDs",
-	mode.KVStore:  "the world has no persistent etcd that agents share",
+	mode.KVStore:  "the steps are those of a writer; in this mode of the world agents write by themselves",
 	mode.Handover: "the world has no agents that begin with CRDs; Cilium has no such handover any more",
 	mode.Direct:   "no agent of Cilium's writes to the etcd of a replica, and no replica copies another",
 	mode.Central:  "Cilium's replicas compute nothing: they copy",

@@ -209,6 +209,8 @@ func (s source) spec(spec ast.Spec, text func(any) string) {
 		for i, name := range spec.Names {
 			if i < len(spec.Values) {
 				s.signatures[name.Name], s.declarations[name.Name] = text(spec.Values[i]), text(spec.Values[i])
+			} else if spec.Type != nil {
+				s.signatures[name.Name] = text(spec.Type)
 			}
 		}
 	}

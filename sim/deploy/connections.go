@@ -14,6 +14,7 @@ import (
 type Connections struct {
 	record func(history.Record)
 	store  func(host string) string // of its etcd; "" while there is none
+	probes bool                     // clients open further connections, to see whether the etcd is there
 
 	mu    sync.Mutex
 	links map[string]link // by agent
@@ -25,9 +26,11 @@ type link struct {
 }
 
 // NewConnections returns what follows connections. store returns the store that the etcd
-// of a host has at this instant, or "".
-func NewConnections(record func(history.Record), store func(host string) string) *Connections {
-	return &Connections{record: record, store: store, links: map[string]link{}}
+// of a host has at this instant, or "". If clients open further connections to probe an
+// etcd, as Cilium's do by its address (pkg/kvstore/etcd.go, determineEndpointStatus), one is
+// connected while it has any.
+func NewConnections(record func(history.Record), store func(host string) string, probes bool) *Connections {
+	return &Connections{record: record, store: store, probes: probes, links: map[string]link{}}
 }
 
 // OnEvent is told what happens in the network.
@@ -56,7 +59,7 @@ func (c *Connections) connected(agent, host string) {
 	s.open++
 	c.links[agent] = s
 	c.mu.Unlock()
-	if store != "" {
+	if store != "" && (!c.probes || s.open == 1) {
 		c.record(history.Record{Actor: agent, Verb: history.Connect, Peer: host, Store: store})
 	}
 }
@@ -82,7 +85,7 @@ func (c *Connections) disconnected(agent, host, why string) {
 	c.mu.Lock()
 	s := c.links[agent]
 	known := s.host == host && s.open > 0
-	store := s.store
+	store, last := s.store, s.open == 1
 	if known {
 		if s.open--; s.open == 0 {
 			s = link{}
@@ -90,7 +93,7 @@ func (c *Connections) disconnected(agent, host, why string) {
 		c.links[agent] = s
 	}
 	c.mu.Unlock()
-	if known && store != "" {
+	if known && store != "" && (!c.probes || last) {
 		c.record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: host, Store: store, Value: why})
 	}
 }

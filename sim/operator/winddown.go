@@ -56,6 +56,11 @@ func (p *process) endStandby() {
 	dead, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, hook := range p.controls.hooks {
+		if p.cfg.DialEtcd != nil { // the collection of nodes has a queue, which only its jobs end
+			hook.Start(dead) //nolint:errcheck // it is dead
+			hook.Stop(dead)  //nolint:errcheck // it is dead
+			continue
+		}
 		if h, ok := hook.(cell.Hook); ok {
 			h.Start(dead) //nolint:errcheck // it is dead
 			h.Stop(dead)  //nolint:errcheck // it is dead

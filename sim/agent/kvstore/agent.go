@@ -47,6 +47,7 @@ import (
 // Config says what to read and to write.
 type Config struct {
 	Name      string // of the agent, among those of the run
+	On        string // the host that it is on
 	Cluster   string
 	ClusterID int
 	Numbers   agent.Numbers // of identities that it may allocate

@@ -14,6 +14,8 @@ import (
 	"github.com/cilium/cilium/pkg/ipcache"
 	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/types"
+
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 // endpoints is what an incarnation of an agent does with the endpoints of its host: it
@@ -26,6 +28,7 @@ type endpoints struct {
 	controllers *controller.Manager
 	dead        func() bool
 	node        string
+	on          string // the host of the process
 	assigned    func(ep *Endpoint, id uint32, labels []string)
 
 	leaving sync.WaitGroup
@@ -51,7 +54,7 @@ type allocates interface {
 func newEndpoints(d *Daemon, ctx context.Context, syncer *ipcache.IPIdentitySynchronizer) *endpoints {
 	return &endpoints{
 		log: d.cfg.Log, identities: d.identities, syncer: syncer, ctx: ctx, controllers: controller.NewManager(), dead: d.ended.Load,
-		node: d.cfg.Host.name(), assigned: d.cfg.Host.assigned, states: map[*Endpoint]*state{},
+		node: d.cfg.Host.name(), on: d.cfg.On, assigned: d.cfg.Host.assigned, states: map[*Endpoint]*state{},
 	}
 }
 
@@ -93,7 +96,7 @@ func (e *endpoints) identify(ctx context.Context, ep *Endpoint, labels []string)
 	s := e.of(ep)
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
-	return e.identifyLocked(ctx, ep, s, labels)
+	return hosts.Run(e.on, func() error { return e.identifyLocked(ctx, ep, s, labels) })
 }
 
 func (e *endpoints) identifyLocked(ctx context.Context, ep *Endpoint, s *state, names []string) error {
@@ -184,6 +187,15 @@ func (e *endpoints) leave(ep *Endpoint, forget func()) bool {
 	id := s.identity
 	s.identity = nil
 	e.mu.Unlock()
+	lived := false
+	hosts.Run(e.on, func() error { //nolint:errcheck // it returns none
+		lived = e.leaveLocked(ep, s, id, forget)
+		return nil
+	})
+	return lived
+}
+
+func (e *endpoints) leaveLocked(ep *Endpoint, s *state, id *identity.Identity, forget func()) bool {
 	if id != nil {
 		if _, err := e.identities.Release(context.Background(), id, false); err != nil {
 			e.log.Warn("Unable to release endpoint identity", "error", err)

@@ -60,7 +60,7 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		service:    service.New("clustermesh-apiserver", f.Plan.Seed, deploy.EtcdPort, true),
 		configPath: filepath.Join(configDir, f.Plan.Options.ClusterName),
 	}
-	m.links = deploy.NewConnections(f.Record, m.store)
+	m.links = deploy.NewConnections(f.Record, m.store, false)
 	for i := range f.Plan.Hosts(mode.Replica) {
 		m.replicas = append(m.replicas, m.newReplica(mode.Replica.Host(i)))
 	}

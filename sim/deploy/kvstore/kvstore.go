@@ -66,7 +66,7 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		nodes:   map[string]*node{},
 		pods:    map[string]*pod{},
 	}
-	s.links = deploy.NewConnections(f.Record, s.store)
+	s.links = deploy.NewConnections(f.Record, s.store, true)
 	s.member = &member{host: mode.Etcd.Host(0)}
 	cfg := f.EtcdOf(s.member.host)
 	cfg.Record = s.recordOfEtcd
@@ -157,6 +157,7 @@ func (s *Store) Source(name string) agent.Source {
 func (s *Store) source(host string, n *node, name string) *kvstore.Daemon {
 	return kvstore.New(kvstore.Config{
 		Name:      name,
+		On:        host,
 		Cluster:   s.Plan.Options.ClusterName,
 		ClusterID: s.Plan.Options.ClusterID,
 		Numbers:   s.numbers,

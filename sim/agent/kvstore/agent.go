@@ -30,6 +30,7 @@ import (
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/identity/cache"
 	"github.com/cilium/cilium/pkg/identity/key"
+	ipamOption "github.com/cilium/cilium/pkg/ipam/option"
 	"github.com/cilium/cilium/pkg/ipcache"
 	"github.com/cilium/cilium/pkg/kvstore"
 	kvstoreallocator "github.com/cilium/cilium/pkg/kvstore/allocator"
@@ -70,6 +71,7 @@ type Config struct {
 func Setup(cluster string, clusterID int) {
 	option.Config.ClusterName, option.Config.ClusterID = cluster, uint32(clusterID)
 	option.Config.IdentityAllocationMode = option.IdentityAllocationModeKVstore
+	option.Config.IPAM = ipamOption.IPAMClusterPool // nodes make their CIDRs known
 	// At this time-out Cilium ends the process, which here is that of the world: Synced
 	// waits in its place.
 	option.Config.AllocatorListTimeout = 100_000 * time.Hour

@@ -45,7 +45,7 @@ func TestBadUsage(t *testing.T) {
 		"-seed 1 -mode mesh":                    `invalid value "mesh" for flag -mode: the modes that plans are drawn for are clustermesh, crd, kvstore; simrun help lists the flags`,
 		"verify -seeds 1 -mode handover":        `invalid value "handover" for flag -mode: the modes that plans are drawn for are clustermesh, crd, kvstore; simrun help verify lists the flags`,
 		"-plan plan.json -mode crd":             "-plan and -mode exclude each other: a plan carries its mode",
-		"-scenario etcd-empty -mode crd":        "-mode crd: the scenario etcd-empty does not exist there: its etcd-restart is not applicable: in the mode crd there are no replicas",
+		"-scenario etcd-empty -mode crd":        "-mode crd: the scenario etcd-empty does not exist there: its etcd-restart is not applicable: in the mode crd there is no etcd that agents read",
 		"campaign -replay -mode crd":            "-replay and -mode exclude each other: it runs the plans of the corpus, once each",
 		"-seed 1 -objects":                      "flag needs an argument: -objects; simrun help lists the flags",
 		"-seed 1 -objects garbage":              "garbage: this is binary data; want YAML or JSON as kubectl prints it",

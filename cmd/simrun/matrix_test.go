@@ -11,7 +11,7 @@ import (
 
 func TestMatrix(t *testing.T) {
 	scene(t)
-	args := []string{"matrix", "-seeds", "99-101", "-worker", "WORKER", "-markdown", "m.md"}
+	args := []string{"matrix", "-modes", "clustermesh,crd", "-seeds", "99-101", "-worker", "WORKER", "-markdown", "m.md"}
 	status, first, stderr := simrun(t, args...)
 	require.Empty(t, stderr)
 	require.Equal(t, statusHold, status, first)

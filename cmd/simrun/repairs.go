@@ -213,7 +213,7 @@ func (r *repairing) show(ctx context.Context, c *console, cfg repairs.Config, al
 			set = []*repairs.Repair{repair}
 		}
 		if len(repair.Shows) == 0 {
-			fmt.Fprintf(out, "%-*s  %8s  %4s  no plan shows it; its Go test does\n", width, repair.Name, "-", "-")
+			fmt.Fprintf(out, "%-*s  %8s  %4s  no plan shows it\n", width, repair.Name, "-", "-")
 			continue
 		}
 		with, err := r.worker(ctx, c, repairs.Plant(set...))

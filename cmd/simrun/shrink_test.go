@@ -180,7 +180,7 @@ func TestShrinkUsage(t *testing.T) {
 		"-seed 7 -plan p.json":            "-seed and -plan exclude each other",
 		"-plan p.json -scenario scale-up": "-scenario and -plan exclude each other",
 		"-plan nowhere.json":              "nowhere.json: cannot read the plan: no such file or directory",
-		"-seed 7 -property none": "-property none: there is no such property; there are integrity, monotonic, monotonic-session, no-spurious-deletion, owner, reference, convergence, single-source, staleness, readiness, " +
+		"-seed 7 -property none": "-property none: there is no such property; there are integrity, monotonic, monotonic-session, no-spurious-deletion, owner, reference, convergence, single-source, agreement, staleness, readiness, fail-over, steady, fence, " +
 			"etcd-revisions, etcd-linearizable, etcd-watch, revision-origin, kube-linearizable, kube-watch, canaries, leases, load, leaks",
 		"-seed 7 -kind pod":                "-kind pod: there is no such kind; there are identity, endpoint, node, meta",
 		"-seed 7 -for -1s":                 "-for -1s: want a time such as 60s",

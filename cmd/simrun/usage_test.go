@@ -163,7 +163,7 @@ func TestVersion(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "version", "-worker", "WORKER")
 	require.Equal(t, statusHold, status)
-	require.Regexp(t, `^simrun    .*go1.*\nforms     plan 2, history 3, verdict 1, json 1, worker 1\nworker    .*go1.*, worker /.* \([0-9a-f]{16}\)\n$`, stdout)
+	require.Regexp(t, `^simrun    .*go1.*\nforms     plan 2, history 4, verdict 1, json 1, worker 1\nworker    .*go1.*, worker /.* \([0-9a-f]{16}\)\n$`, stdout)
 	_, stdout, _ = simrun(t, "version")
 	require.Contains(t, stdout, "worker    none is built yet; the first run builds one\n")
 	_, stdout, _ = simrun(t, "version", "-json")

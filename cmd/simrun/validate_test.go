@@ -67,7 +67,7 @@ func TestValidateWhatIsNoHistory(t *testing.T) {
 	for line, want := range map[string]string{
 		"validate":         "validate needs the files of histories; simrun -seed 1 -write-history FILE writes one",
 		"validate nowhere": "nowhere: cannot read the history: no such file or directory",
-		"validate garbage": `garbage: not a history file: line 1 should be "meshcheck-history 3"`,
+		"validate garbage": `garbage: not a history file: line 1 should be "meshcheck-history 4"`,
 	} {
 		status, stdout, stderr := simrun(t, strings.Fields(line)...)
 		require.Equal(t, "simrun: "+want+"\n", stderr)

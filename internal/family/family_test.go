@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/fault/draw"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Each scenario has a family whose members are valid and named after it; the swarm and the
@@ -72,6 +73,6 @@ func TestText(t *testing.T) {
 	}
 	require.Contains(t, text, "      promised: convergence")
 	require.Equal(t, []string{"clustermesh"}, modes("scale-up"))
-	require.Equal(t, []string{"clustermesh", "crd"}, modes("agents-restart"))
-	require.Equal(t, []string{"clustermesh", "crd"}, modes("apiserver-rolling"))
+	require.Equal(t, mode.SimulatedNames(), modes("agents-restart"))
+	require.Equal(t, mode.SimulatedNames(), modes("apiserver-rolling"))
 }

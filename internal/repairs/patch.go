@@ -88,6 +88,12 @@ func (r *Repair) head() string {
 	return text
 }
 
+// The trees that a diff is of, by git's names, whose letter is no host's.
+const (
+	oldTree = "a"
+	newTree = "b"
+)
+
 // diff is the unified diff of two trees, as git has it.
 func diff(ctx context.Context, before, after map[string]string) (string, error) {
 	dir, err := os.MkdirTemp("", "meshcheck-patch-")
@@ -95,7 +101,7 @@ func diff(ctx context.Context, before, after map[string]string) (string, error) 
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	for tree, texts := range map[string]map[string]string{"a": before, "b": after} {
+	for tree, texts := range map[string]map[string]string{oldTree: before, newTree: after} {
 		for file, text := range texts {
 			path := filepath.Join(dir, tree, filepath.FromSlash(file))
 			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
@@ -110,11 +116,11 @@ func diff(ctx context.Context, before, after map[string]string) (string, error) 
 	}
 	slices.Sort(files)
 	for _, file := range files {
-		from := "a/" + file
+		from := oldTree + "/" + file
 		if _, ok := before[file]; !ok {
 			from = "/dev/null"
 		}
-		cmd := exec.CommandContext(ctx, "git", "diff", "--no-index", "--no-color", "--no-prefix", "--", from, "b/"+file)
+		cmd := exec.CommandContext(ctx, "git", "diff", "--no-index", "--no-color", "--no-prefix", "--", from, newTree+"/"+file)
 		cmd.Dir = dir
 		part, err := cmd.Output()
 		var exit *exec.ExitError

@@ -28,6 +28,8 @@ var elsewhere = map[string]string{
 	"cmd/simrun/":                     "the flag -o, which is no operator",
 	"fault/validate.go":               "the letters of a name",
 	"internal/corpus/files.go":        "the letters of a name",
+	"internal/repairs/patch.go":       "git's name of a tree",
+	"report/page/campaign.go":         "the letter of an outcome in the data of a page",
 	"sim/agent/clustermesh/reader.go": "Cilium's namespace of metrics and its name of a controller",
 	"sim/deploy/clustermesh/mesh.go":  "the name of a folder",
 }

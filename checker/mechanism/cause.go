@@ -73,7 +73,7 @@ func Mechanisms() []Mechanism {
 		{CauseMerged, ofCilium, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between.", []*property.Rule{merged}},
 		{CauseNamespace, ofCilium, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
 		{CauseNamespaces, ofCilium, "A writer is told of a namespace after its identities or endpoints: it leaves them for later, and puts the canary that vouches for them before.", []*property.Rule{namespaceUntold}},
-		{CauseHidden, ofCilium, "A writer is told of an identity or endpoint before it is told that their namespace is hidden from other clusters, or gone: it writes them.", []*property.Rule{namespaceHidden}},
+		{CauseHidden, ofCilium, "A writer takes up an identity or endpoint before it has taken up that their namespace is hidden from other clusters, or gone: it writes them.", []*property.Rule{namespaceHidden}},
 		{CauseCutList, ofCilium, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
 		{CauseQueue, ofCilium, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
 		{CauseLease, ofSetting, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},
@@ -93,11 +93,13 @@ type Explainer struct {
 	in    *property.Input
 	stuck *views.Explainer                     // of what is wrong when the run ends, once a cause was asked for
 	keys  map[string]map[index.EntryKey]string // by store: the keys of its entries
+
+	arrivals map[int]time.Duration // of what kube-apiservers sent, by record, if it was asked for
 }
 
 // New returns the explainer of a history.
 func New(in *property.Input) *Explainer {
-	return &Explainer{in: in, keys: map[string]map[index.EntryKey]string{}}
+	return &Explainer{in: in, keys: map[string]map[index.EntryKey]string{}, arrivals: map[int]time.Duration{}}
 }
 
 // Explain gives a violation of the property of that name its cause. A violation without

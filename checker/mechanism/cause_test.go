@@ -37,6 +37,10 @@ const (
 3 k0 write Namespace ns op=update rv=6
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 `
+	watchesNamespaces = "2 k0 watch Namespace - peer=r0 ask=initial: id=1\n"
+	cutOff            = "2 world fault partition r0 op=cut peer=k0 rev=1\n"
+	toldOfHidden      = "3 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n"
+
 	shown = `
 5 r0 put endpoint cilium/state/ip/v1/default/f value="id=1 host=h pod=ns/two" store=A rev=8
 6 a0 see endpoint f value="id=1 host=h pod=ns/two" peer=r0 store=A inc=1
@@ -181,7 +185,12 @@ func TestCauses(t *testing.T) {
 3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
 ` + toNewer, "no-spurious-deletion", ""},
 		{"a writer that has not been told that the namespace is hidden", twoReplicas + hidden + shown, "integrity", mechanism.CauseHidden},
-		{"a writer that has been told that the namespace is hidden", twoReplicas + hidden + "4 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", ""},
+		{"a writer that has been told that the namespace is hidden", twoReplicas + hidden + "3 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", ""},
+		{"a writer that is told that the namespace is hidden as it is told of the entry", twoReplicas + hidden + "4.9 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", mechanism.CauseHidden},
+		{"a writer that would have been told so by a connection that is cut", twoReplicas + watchesNamespaces + cutOff + hidden + toldOfHidden + "4 k0 unwatch Namespace - value=client peer=r0 id=1\n4 world heal partition r0 rev=1\n" + shown, "integrity", mechanism.CauseHidden},
+		{"a writer that is told so when the cut ends", twoReplicas + watchesNamespaces + cutOff + hidden + toldOfHidden + "4.9 world heal partition r0 rev=1\n" + shown, "integrity", mechanism.CauseHidden},
+		{"a writer that was told so when the cut ended", twoReplicas + watchesNamespaces + cutOff + hidden + toldOfHidden + "3 world heal partition r0 rev=1\n" + shown, "integrity", ""},
+		{"a writer that was told so while another is cut off", twoReplicas + watchesNamespaces + strings.ReplaceAll(cutOff, "r0", "r1") + hidden + toldOfHidden + shown, "integrity", ""},
 		{"an entry of a namespace of which nothing was written", twoReplicas + shown, "integrity", ""},
 		{"an agent drops what its store holds", twoReplicas + "3 a0 drop endpoint e peer=r0 store=A inc=1\n", "no-spurious-deletion", ""},
 		{"a lease expires", twoReplicas + `

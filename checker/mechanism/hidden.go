@@ -3,9 +3,12 @@ package mechanism
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
@@ -20,7 +23,8 @@ func (x *Explainer) ofInvented(v *property.Violation) *property.Cause {
 }
 
 // ofHidden explains an entry of a namespace that had been annotated or deleted when it was
-// made, if the writer had not been told of that when it put the entry.
+// made, if the writer had not been told of that when it put the entry, or only just: nothing
+// orders what one informer tells it after what another does.
 func (o observation) ofHidden() *property.Cause {
 	namespace, records := namespaceOf(o.r.Value), o.x.in.Records
 	put := o.x.in.Last(0, o.record, func(r *history.Record) bool {
@@ -32,7 +36,11 @@ func (o observation) ofHidden() *property.Cause {
 	hidden := o.x.in.Last(0, put, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace && r.Op != "create"
 	})
-	if hidden < 0 || o.x.tells(hidden, put, records[put].Actor, namespace) >= 0 {
+	if hidden < 0 {
+		return nil
+	}
+	told := o.x.firstHeard(hidden, put, records[put].Actor, namespace)
+	if told <= o.x.in.Store(records[put].Store).AskedAt(records, &records[put])-handling {
 		return nil
 	}
 	facts := o.facts()
@@ -40,10 +48,63 @@ func (o observation) ofHidden() *property.Cause {
 	facts.Truth = namespaceAt(namespace, records[hidden].At)
 	facts.Truth.RV, facts.Truth.Op = records[hidden].RV, records[hidden].Op
 	facts.Shown = &property.Version{Op: "put", At: records[put].At}
+	if told < records[put].At {
+		facts.Until = told
+	}
 	return property.ByMechanism(CauseHidden, namespaceHidden, facts, hidden, put, o.record)
 }
 
 var namespaceHidden = &property.Rule{Name: "namespace-hidden", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("the writer of %s put %s at %s: it had not been told of the %s of the namespace %s at %s (rv %d) yet, since when nothing in it is for other clusters",
-		f.Server, f.Object(), text.Seconds(f.Shown.At), f.Truth.Op, f.Truth.Key, text.Seconds(f.Truth.At), f.Truth.RV)
+	told := "it had not been told yet"
+	if f.Until > 0 {
+		told = fmt.Sprintf("it was told at %s at the earliest, by another informer", text.Seconds(f.Until))
+	}
+	return fmt.Sprintf("the writer of %s put %s at %s: of the %s of the namespace %s at %s (rv %d), since when nothing in it is for other clusters, %s",
+		f.Server, f.Object(), text.Seconds(f.Shown.At), f.Truth.Op, f.Truth.Key, text.Seconds(f.Truth.At), f.Truth.RV, told)
 }}
+
+// firstHeard is when a client first heard of a namespace by what kube-apiservers sent it in the
+// records from one to another; index.Forever if by none of that.
+func (x *Explainer) firstHeard(from, to int, client, namespace string) time.Duration {
+	first := index.Forever
+	for i := x.tells(from, to, client, namespace); i >= 0; i = x.tells(i+1, to, client, namespace) {
+		if _, known := x.arrivals[i]; !known {
+			x.arrivals[i] = x.arrival(i)
+		}
+		first = min(first, x.arrivals[i])
+	}
+	return first
+}
+
+// arrival is when what a kube-apiserver sent in a record came to its client: while the two are
+// cut off from each other the connection holds it, and it is lost, index.Forever, if its watch
+// ends before the cut does.
+func (x *Explainer) arrival(sent int) time.Duration {
+	records := x.in.Records
+	r := &records[sent]
+	since, end := r.From, len(records)
+	if r.Verb == history.Event {
+		if w := x.watchOf(r.ID); w != nil {
+			since = records[w.Open].At
+			if w.End >= 0 {
+				end = int(w.End)
+			}
+		}
+	}
+	world := x.in.NewWorld()
+	for i := range records[:end] {
+		if world.Apply(&records[i]); i >= sent && !world.Cut(r.Actor, r.Peer, since) {
+			return records[i].At
+		}
+	}
+	return index.Forever
+}
+
+// watchOf returns the watch of a kube-apiserver of a number; nil if the history does not tell
+// of its opening.
+func (x *Explainer) watchOf(id int64) *index.Watching {
+	if i := slices.IndexFunc(x.in.Watches.Kube, func(w *index.Watching) bool { return x.in.Records[w.Open].ID == id }); i >= 0 {
+		return x.in.Watches.Kube[i]
+	}
+	return nil
+}

@@ -19,7 +19,7 @@ import (
 func (x *Explainer) orphan(s *index.Store, e *index.Entry, v index.Version, at time.Duration) *property.Cause {
 	put := &x.in.Records[v.Record]
 	incarnations := x.in.Processes(s.Actor, "writer")
-	before, ok := index.ProcessAt(incarnations, x.askedAt(s, put))
+	before, ok := index.ProcessAt(incarnations, s.AskedAt(x.in.Records, put))
 	now, _ := index.ProcessAt(incarnations, at)
 	if !ok || now.From <= before.From || !index.Covers(e.Absent, e.StateAt(at)) {
 		return nil
@@ -44,25 +44,6 @@ var orphaned = &property.Rule{Name: "orphaned", Text: func(f *property.Facts) st
 	return fmt.Sprintf("the writer of %s that put %s at %s ended at %s, the entry was gone at %s, and the next writer, whose canary is of %s, does not know of the key",
 		f.Server, f.Object(), text.Seconds(f.Shown.At), text.Seconds(f.Until), text.Seconds(f.Truth.At), text.Seconds(f.Since))
 }}
-
-// askedAt is when the writer asked for a put: an etcd that applies nothing for a while
-// applies it later, perhaps when the writer has gone.
-func (x *Explainer) askedAt(s *index.Store, put *history.Record) time.Duration {
-	at, unknown := put.At, false
-	for _, i := range s.Calls {
-		r := &x.in.Records[i]
-		if r.Op != "put" || r.Key != put.Key || r.From > put.At {
-			continue
-		}
-		if r.Rev == put.Rev {
-			return r.From
-		}
-		if r.Err != "" && !unknown {
-			at, unknown = r.From, true // the first whose outcome its client never learned
-		}
-	}
-	return at
-}
 
 // ofStepBack explains why the store itself went back to an older content.
 func (c storeObservation) ofStepBack() *property.Cause {

@@ -102,6 +102,25 @@ func (s *Store) Requested(records []history.Record, key string, rev int64) bool 
 	return name(records, s.deletes[rev], key)
 }
 
+// AskedAt is when the writer asked for a put: an etcd that applies nothing for a while
+// applies it later, perhaps when the writer has gone.
+func (s *Store) AskedAt(records []history.Record, put *history.Record) time.Duration {
+	at, unknown := put.At, false
+	for _, i := range s.Calls {
+		r := &records[i]
+		if r.Op != "put" || r.Key != put.Key || r.From > put.At {
+			continue
+		}
+		if r.Rev == put.Rev {
+			return r.From
+		}
+		if r.Err != "" && !unknown {
+			at, unknown = r.From, true // the first whose outcome its client never learned
+		}
+	}
+	return at
+}
+
 // Uncertain reports whether a client asked for the deletion of a key and does not know what
 // came of it.
 func (s *Store) Uncertain(records []history.Record, key string) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/rest"
+	"github.com/meshcheck/meshcheck/checker/sources"
 	"github.com/meshcheck/meshcheck/checker/stores"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
@@ -65,7 +66,7 @@ func Mechanisms() []Mechanism {
 		{CauseStale, ofProposal, "An agent moves to a replica that is ready but behind the one that it had read before.", []*property.Rule{behindHeld, behindLate, behindDeleted, behindCanary}},
 		{CauseEmptied, ofCilium, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
 		{causeCanary, ofCilium, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
-		{CauseClusterConfig, ofCilium, "After that, an agent that starts finds no cluster configuration, stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig}},
+		{CauseClusterConfig, ofCilium, "After that, an agent that connects finds no cluster configuration for up to five minutes and lists nothing; one that has just started stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig, configGone}},
 		{CauseNoSource, ofProposal, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists.", []*property.Rule{withoutReplica, withoutLists}},
 		{CauseBackOff, ofCilium, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s.", []*property.Rule{backOff}},
 		{CauseRefused, ofCilium, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute.", []*property.Rule{refusals}},
@@ -87,13 +88,14 @@ func Mechanisms() []Mechanism {
 
 // Explainer gives the violations of one history their causes. Its rules are those of store.go
 // and loss.go, by which an agent shows what its store holds; writer.go, by which the store
-// holds what its writer did; rest.go, for what is still wrong when the run ends; and kube.go,
+// holds what its writer did; source.go, by which an agent waits for its store; rest.go, for what is still wrong when the run ends; and kube.go,
 // for agents that read no store.
 type Explainer struct {
 	in    *property.Input
 	stuck *views.Explainer                     // of what is wrong when the run ends, once a cause was asked for
 	keys  map[string]map[index.EntryKey]string // by store: the keys of its entries
 
+	foreign  []*property.Violation // of revision-origin, once it was asked for
 	arrivals map[int]time.Duration // of what kube-apiservers sent, by record, if it was asked for
 }
 
@@ -139,6 +141,8 @@ var storeRules = rules{
 	load.Load.Name:                (*Explainer).ofStorm,
 	stores.Canaries.Name:          (*Explainer).ofCanary,
 	stores.RevisionOrigin.Name:    (*Explainer).ofOrigin,
+	sources.FailOver.Name:         (*Explainer).ofFailOver,
+	sources.Steady.Name:           (*Explainer).ofSteady,
 }
 
 // ofOwner explains a wrong owner that was shown, or that a view still has when the run ends.

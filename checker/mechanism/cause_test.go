@@ -431,21 +431,28 @@ func TestCauses(t *testing.T) {
 ` + ends, "convergence", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			records, err := history.Parse(c.records)
-			require.NoError(t, err)
-			r, _ := checker.Check(index.New(&history.History{Records: records}), checker.Config{}).Result(c.property)
-			require.Equal(t, property.Fail, r.Outcome, r.Evidence)
-			for _, v := range r.Violations {
-				if c.want == "" {
-					require.Nil(t, v.Cause, "%s", v.Sentence())
-					continue
-				}
-				require.NotNil(t, v.Cause, v.Sentence())
-				require.Equal(t, c.want, v.Cause.Name())
-				require.NotEmpty(t, v.Cause.Sentence())
-				require.NotEmpty(t, v.Cause.Records())
-			}
+			requireCause(t, c.records, c.property, c.want)
 		})
+	}
+}
+
+// requireCause demands of records that they break a property, and that each violation has a
+// cause, or none if it is "".
+func requireCause(t *testing.T, text, name, want string) {
+	t.Helper()
+	records, err := history.Parse(text)
+	require.NoError(t, err)
+	r, _ := checker.Check(index.New(&history.History{Records: records}), checker.Config{}).Result(name)
+	require.Equal(t, property.Fail, r.Outcome, r.Evidence)
+	for _, v := range r.Violations {
+		if want == "" {
+			require.Nil(t, v.Cause, "%s", v.Sentence())
+			continue
+		}
+		require.NotNil(t, v.Cause, v.Sentence())
+		require.Equal(t, want, v.Cause.Name())
+		require.NotEmpty(t, v.Cause.Sentence())
+		require.NotEmpty(t, v.Cause.Records())
 	}
 }
 

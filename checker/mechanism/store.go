@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
-	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // storeObservation is a change of an agent's view or datapath that broke a property, with the
@@ -245,7 +243,6 @@ func (x *Explainer) regeneratedWithout(r *history.Record, record int) *property.
 		return property.ByMechanism(CauseNoSource, withoutReplica, facts, record)
 	}
 	facts.Server, facts.Store = s.Actor, s.Name
-	isConfig := func(key string) bool { return strings.HasPrefix(key, schema.ClusterConfigPrefix) }
 	if _, config := x.lastMeta(s, r.At, isConfig); config == nil || config.Verb != history.Put {
 		return property.ByMechanism(CauseClusterConfig, withoutConfig, facts, record)
 	}

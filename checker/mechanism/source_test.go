@@ -1,0 +1,72 @@
+package mechanism_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/mechanism"
+)
+
+const (
+	// An agent reads the only replica, whose etcd comes back empty under its writer.
+	emptied = `
+0 k0 up kube - inc=1
+0 r0 up etcd - store=A inc=1
+0 r0 up writer - inc=1
+1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=x
+1 r0 put meta cilium/cluster-config/c1 store=A rev=6
+1 r0 ready - -
+2 a0 up agent - inc=1
+3 a0 net - dial peer=r0
+3 a0 connect - - peer=r0 store=A
+3 a0 see node n0 value=x peer=r0 store=A
+3 r0 watch node N peer=a0 store=A end=O ask=7 id=1
+3 r0 watch identity N peer=a0 store=A end=O ask=7 id=2
+3 r0 watch endpoint N peer=a0 store=A end=O ask=7 id=3
+5 r0 event meta cilium/.heartbeat value=put:cilium/.heartbeat:90:8:1:x peer=a0 store=A rev=90 id=4
+10 r0 down etcd - store=A inc=1
+10 a0 disconnect - - peer=r0 store=A value=reset
+11 r0 up etcd - store=A/2 inc=2
+12 a0 net - dial peer=r0
+12 a0 connect - - peer=r0 store=A/2
+`
+	notConfigured = `
+13 r0 call meta cilium/cluster-config/c1 op=range peer=a0 store=A/2 rev=1 from=13
+30 r0 call meta cilium/cluster-config/c1 op=range peer=a0 store=A/2 rev=1 from=30
+`
+	stillNot   = "195 r0 call meta cilium/cluster-config/c1 op=range peer=a0 store=A/2 rev=1 from=195\n"
+	configured = "199 r0 call meta cilium/cluster-config/c1 op=range value=cilium/cluster-config/c1:9:x peer=a0 store=A/2 rev=9 from=199\n"
+	lists      = `
+200 r0 call meta cilium/synced/c1/ op=range end=cilium/synced/c10 peer=a0 store=A/2 rev=9 from=200
+200 r0 watch node N peer=a0 store=A/2 end=O ask=9 rev=9 id=11
+200 r0 watch identity N peer=a0 store=A/2 end=O ask=9 rev=9 id=12
+200 r0 watch endpoint N peer=a0 store=A/2 end=O ask=9 rev=9 id=13
+`
+	toldOfRevision   = "13 r0 call meta cilium/.heartbeat op=range peer=a0 store=A/2 rev=1 from=13\n"
+	foreignHeartbeat = "13 r0 watch meta cilium/.heartbeat peer=a0 store=A/2 end=cilium/.heartbeau ask=91 rev=1 id=14\n"
+	givesUp          = "200 a0 disconnect - - peer=r0 store=A/2 value=close\n"
+	muchLater        = "990 world phase - end value=bound\n"
+)
+
+func TestCausesOfSources(t *testing.T) {
+	for _, c := range []struct {
+		name, records, property, want string
+	}{
+		{"an agent that waits for the cluster's configuration does not read its store", emptied + notConfigured + muchLater, "fail-over", mechanism.CauseClusterConfig},
+		{"an agent that never asks for the configuration", emptied + muchLater, "fail-over", ""},
+		{"a store that has the configuration", emptied + strings.ReplaceAll(notConfigured, "op=range", "op=range value=cilium/cluster-config/c1:9:x") + muchLater, "fail-over", ""},
+		{"a writer that has not put the configuration yet", strings.ReplaceAll(emptied, "1 r0 put meta cilium/cluster-config/c1 store=A rev=6", "") + notConfigured + muchLater, "fail-over", ""},
+		{"a writer that has started anew", emptied + "12 r0 down writer - inc=1\n12.5 r0 up writer - inc=2\n" + notConfigured + muchLater, "fail-over", ""},
+		{"an agent lists as soon as it has the configuration", emptied + notConfigured + stillNot + configured + lists + muchLater, "steady", mechanism.CauseClusterConfig},
+		{"an agent no longer asks for the configuration", emptied + notConfigured + lists + muchLater, "steady", ""},
+		{"an agent lists long after it has had the configuration", emptied + notConfigured + strings.ReplaceAll(configured, "199", "150") + lists + muchLater, "steady", ""},
+		{"a writer does not put the configuration back at its check", emptied + notConfigured + strings.NewReplacer("195", "395", "199", "399", "200", "400").Replace(stillNot+configured+lists) + muchLater, "steady", ""},
+		{"an agent that hears of no heartbeat gives its connection up", emptied + foreignHeartbeat + givesUp + muchLater, "steady", mechanism.CauseEmptied},
+		{"an agent that watches heartbeats from the present", emptied + toldOfRevision + strings.ReplaceAll(foreignHeartbeat, "ask=91", "ask=2") + givesUp + muchLater, "steady", ""},
+		{"an agent has heard of a heartbeat of the new store", emptied + foreignHeartbeat +
+			"150 r0 event meta cilium/.heartbeat value=put:cilium/.heartbeat:91:8:1:x peer=a0 store=A/2 rev=91 id=14\n" + givesUp + muchLater, "steady", ""},
+		{"an agent that waits for canaries does not read its store", emptied + strings.ReplaceAll(foreignHeartbeat, "cilium/.heartbeat ", "cilium/synced/c1/ ") + muchLater, "fail-over", mechanism.CauseEmptied},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireCause(t, c.records, c.property, c.want) })
+	}
+}

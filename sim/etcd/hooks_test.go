@@ -95,7 +95,7 @@ func TestHooksAreToldOfRequests(t *testing.T) {
 		require.Equal(t, []string{"before watch k/ k0 a0"}, h.since())
 		_, err = c.Grant(ctx, 100)
 		require.NoError(t, err)
-		require.Empty(t, h.since(), "leases are not told of")
+		require.Equal(t, []string{"after grant   a0"}, h.since())
 	})
 }
 

@@ -154,8 +154,11 @@ func (a *agreement) version(agent int32, h index.Held) *property.Version {
 	if h.Shown {
 		v.Value = a.in.Records[h.Record].Value
 	}
-	if i, ok := a.connections[v.By]; ok && a.in.Records[i].Verb == history.Connect {
+	switch i, ok := a.connections[v.By]; {
+	case ok && a.in.Records[i].Verb == history.Connect:
 		v.Server = a.in.Records[i].Peer
+	case len(a.in.Stores) == 0 && h.Record >= 0: // agents read the kube-apiservers: who said so last
+		v.Server = a.in.Records[h.Record].Peer
 	}
 	return v
 }

@@ -273,7 +273,7 @@ func (x *Explainer) ofCanary(v *property.Violation) *property.Cause {
 	last := v.Records[len(v.Records)-1]
 	r := &x.in.Records[last]
 	life, ok := index.ProcessAt(x.in.Processes(r.Actor, "writer"), r.At)
-	if !ok {
+	if !ok || r.Verb != history.Put {
 		return nil
 	}
 	by := func(rule *property.Rule, i int) *property.Cause {

@@ -14,9 +14,9 @@ import (
 
 var Canaries = property.Property{
 	Name:    "canaries",
-	Promise: "When a sync canary can be read in an etcd, everything that the source held when the writer's list was taken can be read there too, with that content or a later one, or was since deleted.",
-	Why:     "the proposal refills an etcd that is empty: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067",
-	Rules:   []*property.Rule{notVouched, olderThanVouched},
+	Promise: "When a sync canary can be read in an etcd, everything that the source held when the writer's list was taken can be read there too, with that content or a later one, or was since deleted; and when a replica becomes ready for the first time with a writer, that writer has put its canaries.",
+	Why:     "the proposal refills an etcd that is empty: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067; /readyz is SyncState.Complete, by which a rolling upgrade takes the next replica",
+	Rules:   []*property.Rule{notVouched, olderThanVouched, readyBefore},
 	Check:   checkCanaries,
 }
 
@@ -24,7 +24,7 @@ var Canaries = property.Property{
 // of each Kubernetes kind that its process got. Later lists vouch for more, but a canary
 // that is put again need not have waited for them.
 func checkCanaries(in *property.Input) property.Result {
-	c := canaryCheck{in: in, lists: map[listedKind]listVersion{}, put: map[putCanary]bool{}, byKind: map[string][]int{}}
+	c := canaryCheck{in: in, lists: map[listedKind]listVersion{}, put: map[putCanary]bool{}, fresh: map[string]freshWriter{}, byKind: map[string][]int{}}
 	for id := range in.Views.Entries {
 		e := &in.Views.Entries[id]
 		c.byKind[e.Kind] = append(c.byKind[e.Kind], id)
@@ -33,9 +33,9 @@ func checkCanaries(in *property.Input) property.Result {
 		c.record(i, &in.Records[i])
 	}
 	switch {
-	case c.puts == 0:
+	case c.puts == 0 && len(c.violations) == 0:
 		return property.Undecided("no canary was put")
-	case c.judged == 0:
+	case c.judged == 0 && len(c.violations) == 0:
 		return property.Undecided(fmt.Sprintf("the history does not say which lists the writers of %s had got", text.Count(c.puts, "canary")))
 	}
 	return property.Judged(fmt.Sprintf("%s of %s, which vouch for %s", text.Thousands(c.judged), text.Count(c.puts, "canary"), text.Count(c.entries, "entry")), c.violations)
@@ -45,12 +45,17 @@ type canaryCheck struct {
 	in                    *property.Input
 	byKind                map[string][]int // the entries of a view kind
 	lists                 map[listedKind]listVersion
-	put                   map[putCanary]bool // what the present process of a writer has put
+	put                   map[putCanary]bool     // what the present process of a writer has put
+	fresh                 map[string]freshWriter // the present process of a writer, until it is judged to have been ready in time
 	puts, judged, entries int
 	violations            []property.Violation
 }
 
 type listedKind struct{ client, resource string }
+
+// freshWriter is a writer's process by the record with which it came up, and that with which
+// its replica was ready for the first time since: zero if it was not yet.
+type freshWriter struct{ up, ready int }
 
 type putCanary struct{ writer, key string }
 
@@ -63,11 +68,19 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 	switch r.Verb {
 	case history.Up:
 		if r.Kind == "writer" {
+			c.fresh[r.Actor] = freshWriter{up: i}
 			maps.DeleteFunc(c.put, func(p putCanary, _ bool) bool { return p.writer == r.Actor })
 			for _, kind := range schema.Kinds() {
 				for _, resource := range kind.Resources {
 					delete(c.lists, listedKind{r.Actor, resource})
 				}
+			}
+		}
+	case history.Ready:
+		if w, ok := c.fresh[r.Actor]; ok && w.ready == 0 && r.Kind == "" {
+			c.fresh[r.Actor] = freshWriter{w.up, i}
+			if len(c.putBy(r.Actor)) > 0 {
+				c.ready(r.Actor)
 			}
 		}
 	case history.Request:
@@ -86,6 +99,9 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 		if kind, cluster := schema.CanaryOf(r.Key); kind != nil {
 			c.puts++
 			c.canary(i, r, kind, cluster)
+			if c.fresh[r.Actor].ready != 0 {
+				c.ready(r.Actor)
+			}
 			c.put[putCanary{r.Actor, r.Key}] = true
 		}
 	}
@@ -142,6 +158,32 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *schema.Kind, cluste
 	c.violations = append(c.violations, v)
 }
 
+// ready judges that a replica was ready for the first time since its writer came up, which
+// waits for the writer's own canaries, whatever became of them since. It is asked when the
+// process has put a canary or is about to: a history may have left out all of them.
+func (c *canaryCheck) ready(replica string) {
+	w, has := c.fresh[replica], c.putBy(replica)
+	delete(c.fresh, replica)
+	for _, kind := range schema.Kinds() {
+		if !has[kind.Name] {
+			c.violations = append(c.violations, property.Violation{Rule: readyBefore, Records: []int{w.up, w.ready}, Facts: property.Facts{
+				Server: replica, Kind: kind.Name, Range: kind.Path, At: c.in.Records[w.ready].At, Since: c.in.Records[w.up].At}})
+		}
+	}
+}
+
+// putBy returns the kinds of which a writer's present process has put the canary.
+func (c *canaryCheck) putBy(writer string) map[string]bool {
+	kinds := map[string]bool{}
+	for p := range c.put {
+		if p.writer == writer {
+			kind, _ := schema.CanaryOf(p.key)
+			kinds[kind.Name] = true
+		}
+	}
+	return kinds
+}
+
 // What a writer does with a canary.
 const (
 	canaryPut      = "put"
@@ -155,6 +197,11 @@ var (
 		return fmt.Sprintf("is there as %s of rev %d, which it was before that list only", property.Content(f.Before.Value), f.Before.Rev)
 	})
 )
+
+// readyBefore: a replica is ready sooner than what it holds is vouched for.
+var readyBefore = &property.Rule{Name: "ready-before", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s became ready at %s, but its writer, up since %s, had not put the canary of %s", f.Server, text.Seconds(f.At), text.Seconds(f.Since), f.Range)
+}}
 
 func vouched(name string, says func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {

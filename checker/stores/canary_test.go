@@ -26,6 +26,11 @@ func canaried(lines string) string {
 func TestCanaries(t *testing.T) {
 	const says = "etcd of r0 (store 00000000000000a0): the canary of cilium/state/identities/v1 was put at rev 5 at 5.000s, but identity 7 "
 	canary := "5 r0 put meta cilium/synced/c1/cilium/state/identities/v1 rev=5 value=now\n"
+	canaries := `
+4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
+4 r0 put meta cilium/synced/c1/cilium/state/ip/v1 rev=3 value=now
+4 r0 put meta cilium/synced/c1/cilium/state/nodes/v1 rev=4 value=now
+` + canary
 	propertytest.Tell(t, Canaries, []propertytest.Story{
 		{Name: "what was listed is there, what was deleted since is not", History: canaried(`
 4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
@@ -50,6 +55,34 @@ func TestCanaries(t *testing.T) {
 4 r0 up writer - inc=2
 5 r0 put meta cilium/synced/c1/cilium/state/services/v1 rev=4 value=now
 ` + canary), Outcome: property.Unknown, Says: []string{"the history does not say which lists the writers of 1 canary had got"}},
+		{Name: "ready before two of three", History: canaried(`
+4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
+` + canary + `
+6 r0 ready - -
+6 r0 unready - -
+7 r0 ready - -
+`), Outcome: property.Fail, Says: []string{
+			"r0 became ready at 6.000s, but its writer, up since 2.000s, had not put the canary of cilium/state/ip/v1",
+			"r0 became ready at 6.000s, but its writer, up since 2.000s, had not put the canary of cilium/state/nodes/v1"}},
+		{Name: "ready after all", History: canaried(canaries + "6 r0 ready - -\n"), Outcome: property.Pass,
+			Says: []string{"1 of 3 canaries, which vouch for 2 entries"}},
+		{Name: "ready by what an earlier process put", History: canaried(canaries + `
+6 r0 up writer - inc=2
+7 r0 ready - -
+8 r0 put meta cilium/synced/c1/cilium/state/ip/v1 rev=6 value=now
+`), Outcome: property.Fail, Says: []string{
+			"r0 became ready at 7.000s, but its writer, up since 6.000s, had not put the canary of cilium/state/identities/v1",
+			"r0 became ready at 7.000s, but its writer, up since 6.000s, had not put the canary of cilium/state/ip/v1",
+			"r0 became ready at 7.000s, but its writer, up since 6.000s, had not put the canary of cilium/state/nodes/v1"}},
+		{Name: "an operator that leads is not a replica that is ready", History: canaried(`
+4 r0 put identity cilium/state/identities/v1/id/7 rev=2 value=y
+` + canary + `
+6 r0 ready operator - inc=1
+`), Outcome: property.Pass, Says: []string{"1 of 1 canary, which vouch for 2 entries"}},
+		{Name: "a history without the canaries of the process", History: canaried(canaries + `
+6 r0 up writer - inc=2
+7 r0 ready - -
+`), Outcome: property.Pass, Says: []string{"1 of 3 canaries, which vouch for 2 entries"}},
 		{Name: "none", History: canaried(""), Outcome: property.Unknown, Says: []string{"no canary was put"}},
 	})
 }

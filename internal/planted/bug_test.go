@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 		"catch.rules: want at least one of back-in-time":                                                               without("  rules: [back-in-time]\n"),
 		`catch.rules "back in time": want one of back-in-time`:                                                         {"[back-in-time]", "[back in time]"},
 		`catch.agent "map": want one of view, datapath`:                                                                {"  rules:", "  agent: map\n  rules:"},
-		`catch.client "replica": want one of k, r, e, a, o, w`:                                                            {"  rules:", "  client: replica\n  rules:"},
+		`catch.client "replica": want one of k, r, e, a, o, w`:                                                         {"  rules:", "  client: replica\n  rules:"},
 		`catch.differs.how "too many": want one of missing, extra, different`:                                          {"  rules:", "  differs: {how: [too many]}\n  rules:"},
 		`catch.differs.kinds "pod": want one of identity, endpoint, node, meta`:                                        {"  rules:", "  differs: {kinds: [pod]}\n  rules:"},
 		"hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)":             without("  family: swarm\n"),

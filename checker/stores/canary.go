@@ -14,7 +14,7 @@ import (
 
 var Canaries = property.Property{
 	Name:    "canaries",
-	Promise: "When a sync canary can be read in an etcd, everything that the source held when the writer's list was taken can be read there too, with that content or a later one, or was since deleted; and when a replica becomes ready for the first time with a writer, that writer has put its canaries.",
+	Promise: "When a sync canary can be read in an etcd, everything that the source held when the writer's list was taken can be read there too, with that content or a later one, or was since deleted; and when a replica becomes ready for the first time with a writer, that writer has put its canaries. While a fault gives the writer another cluster ID, nodes may have that.",
 	Why:     "the proposal refills an etcd that is empty: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067; /readyz is SyncState.Complete, by which a rolling upgrade takes the next replica",
 	Rules:   []*property.Rule{notVouched, olderThanVouched, readyBefore},
 	Check:   checkCanaries,
@@ -223,6 +223,12 @@ func (c *canaryCheck) unvouched(e *index.Entry, listed int32, v *index.Version, 
 	value := c.in.Records[v.Record].Value
 	if _, ok := e.Earliest(e.LiveAs(value), listed, r.At); ok {
 		return nil, nil, 0
+	}
+	if _, ok := e.Earliest(e.LiveAs(e.Configured(value)), listed, r.At); ok {
+		s := c.in.Store(r.Store)
+		if f := c.in.Misconfigured(s, r); f != nil && f == c.in.Misconfigured(s, &c.in.Records[v.Record]) {
+			return nil, nil, 0 // what this writer makes of it
+		}
 	}
 	return olderThanVouched, &property.Version{Value: value, Rev: v.Rev}, int(v.Record)
 }

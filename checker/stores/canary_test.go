@@ -86,3 +86,27 @@ func TestCanaries(t *testing.T) {
 		{Name: "none", History: canaried(""), Outcome: property.Unknown, Says: []string{"no canary was put"}},
 	})
 }
+
+// A writer that a fault gives another cluster ID puts nodes with that, and the canary of nodes.
+func TestCanariesOfAnotherClusterID(t *testing.T) {
+	const says, list = "etcd of r0 (store 00000000000000a0): the canary of cilium/state/nodes/v1 was put at rev 5 at 5.000s, but node n0 is there as <",
+		", which it was before that list only, although the writer's list of rv 3 at 3.000s had it"
+	story := func(lines ...string) string {
+		return store("") + `
+0 k0 truth node n0 op=put value="ip=1 cluster=c1/1 boot=a" owner=CiliumNode/n0 rv=2
+1 k0 truth node n0 op=put value="ip=2 cluster=c1/1 boot=a" owner=CiliumNode/n0 rv=3
+2 world fault writer-cluster-id r0 op=process-ended,config-wrong rev=1
+3 r0 up writer - inc=1
+3 k0 event CiliumNode - peer=r0 value="ADDED:n0:3 INITIAL:3"
+` + store(strings.Join(lines, ""))[len(store("")):]
+	}
+	const put, canary = "4 r0 put node cilium/state/nodes/v1/c1/n0 rev=4 value=\"ip=2 cluster=c1/81 boot=a\"\n", "5 r0 put meta cilium/synced/c1/cilium/state/nodes/v1 rev=5 value=now\n"
+	const healed = "9 world heal writer-cluster-id r0 op=process-ended,config-wrong rev=1\n"
+	propertytest.Tell(t, Canaries, []propertytest.Story{
+		{Name: "the ID of the fault", History: story(put, canary, healed), Outcome: property.Pass, Says: []string{"1 of 1 canary, which vouch for 1 entry"}},
+		{Name: "an older content with that ID", History: story(strings.ReplaceAll(put, "ip=2", "ip=1"), canary, healed), Outcome: property.Fail, Says: []string{says + "ip=1 cluster=c1/81 boot=a> of rev 4" + list}},
+		{Name: "another content", History: story(strings.ReplaceAll(put, "boot=a", "boot=b"), canary, healed), Outcome: property.Fail, Says: []string{says + "ip=2 cluster=c1/81 boot=b> of rev 4" + list}},
+		{Name: "of a writer that has the right ID again", History: story(put, strings.Replace(healed, "9", "4.5", 1), canary), Outcome: property.Fail, Says: []string{says + "ip=2 cluster=c1/81 boot=a> of rev 4" + list}},
+		{Name: "of a writer that no fault struck", History: strings.ReplaceAll(story(put, canary, healed), "cluster-id r0", "cluster-id r1"), Outcome: property.Fail, Says: []string{says + "ip=2 cluster=c1/81 boot=a> of rev 4" + list}},
+	})
+}

@@ -5,13 +5,15 @@ import (
 	"fmt"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 var Integrity = property.Property{
 	Name:    "integrity",
-	Promise: "Whatever an agent sees or its datapath holds existed before, as a whole, for that kind and key.",
+	Promise: "Whatever an agent sees or its datapath holds existed before, as a whole, for that kind and key; a node may have the cluster ID that a fault gave the writer that put it.",
 	Why:     "a source in between may delay the truth, but not invent or mix it; cilium 16565, 30964",
 	Rules:   []*property.Rule{writtenLater, neverClaimed, neverWritten},
 	Check:   checkIntegrity,
@@ -19,7 +21,7 @@ var Integrity = property.Property{
 
 func checkIntegrity(in *property.Input) property.Result {
 	var violations []property.Violation
-	looked := [2]int{}
+	looked, misconfigured := [2]int{}, 0
 	for _, ev := range in.Views.Events {
 		if ev.What != index.Seen {
 			continue
@@ -27,6 +29,10 @@ func checkIntegrity(in *property.Input) property.Result {
 		looked[ev.Layer]++
 		e := &in.Views.Entries[ev.Entry]
 		if ev.Claim >= 0 && e.States[e.Claims[ev.Claim].Live[0].From].At <= ev.At {
+			continue
+		}
+		if putMisconfigured(in, ev, e) {
+			misconfigured++
 			continue
 		}
 		violations = append(violations, neverWas(in, ev, e))
@@ -37,8 +43,27 @@ func checkIntegrity(in *property.Input) property.Result {
 	if in.Views.Truths == 0 {
 		return property.Undecided("the history says of nothing that it is true")
 	}
-	return property.Judged(fmt.Sprintf("%s seen by %s and %s programmed, each compared with what had been written before",
-		text.Count(looked[index.View], "entry"), text.Count(len(in.Views.Agents), "agent"), text.Thousands(looked[index.Datapath])), violations)
+	evidence := fmt.Sprintf("%s seen by %s and %s programmed, each compared with what had been written before",
+		text.Count(looked[index.View], "entry"), text.Count(len(in.Views.Agents), "agent"), text.Thousands(looked[index.Datapath]))
+	if misconfigured > 0 {
+		evidence += fmt.Sprintf("; %s of them with the cluster ID that a fault had given the writer", text.Thousands(misconfigured))
+	}
+	return property.Judged(evidence, violations)
+}
+
+// putMisconfigured reports whether what an event shows is what the writer of its store had put
+// while a fault gave it another configuration, of what was written before.
+func putMisconfigured(in *property.Input, ev index.Event, e *index.Entry) bool {
+	r := &in.Records[ev.Record]
+	written := e.LiveAs(e.Configured(r.Value))
+	if e.Kind != history.Node || ev.Claim >= 0 || len(written) == 0 || e.States[written[0].From].At > ev.At {
+		return false
+	}
+	s := in.Store(r.Store)
+	return in.Last(0, int(ev.Record), func(put *history.Record) bool {
+		return put.Verb == history.Put && put.Store == r.Store && put.Kind == r.Kind && put.Value == r.Value &&
+			schema.NameIn(put.Key) == r.Key && in.Misconfigured(s, put) != nil
+	}) >= 0
 }
 
 // The ways in which what an agent shows was not there before.

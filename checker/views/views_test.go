@@ -1,11 +1,27 @@
 package views
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/meshcheck/meshcheck/checker/property/propertytest"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+)
+
+// A writer that a fault gives another cluster ID puts a node with that.
+const (
+	wrongID = `
+1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value="ip=1 cluster=c1/1"
+2 world fault writer-cluster-id r0 op=config-wrong rev=1
+`
+	rightID = "3 world heal writer-cluster-id r0 op=config-wrong rev=1\n"
+	putNode = "3 r0 put node cilium/state/nodes/v1/c1/n0 store=A rev=5 value=\"ip=1 cluster=c1/81\"\n"
+	seeNode = "4 a0 see node n0 peer=r0 store=A value=\"ip=1 cluster=c1/81\"\n"
+
+	misconfigured = wrongID + putNode + rightID + seeNode
+
+	otherID = "agent a0 saw node n0 as <ip=1 cluster=c1/81> at 4.000s (from r0), which was never written; at that instant it was <ip=1 cluster=c1/1> (rv 41)"
 )
 
 func TestIntegrity(t *testing.T) {
@@ -36,6 +52,12 @@ func TestIntegrity(t *testing.T) {
 2 k0 truth node n0 op=del owner=CiliumNode/n0 rv=42
 3 a0 see node n0 value=y peer=r0
 `, Outcome: property.Fail, Says: []string{"agent a0 saw node n0 as <y> at 3.000s (from r0), which was never written; at that instant nothing claimed that key (rv 42)"}},
+		{Name: "with the cluster ID that a fault gave the writer", History: misconfigured, Outcome: property.Pass,
+			Says: []string{"1 entry seen by 1 agent and 0 programmed, each compared with what had been written before; 1 of them with the cluster ID that a fault had given the writer"}},
+		{Name: "with a cluster ID that no fault gave", History: strings.ReplaceAll(misconfigured, "config-wrong", "process-ended"), Outcome: property.Fail, Says: []string{otherID}},
+		{Name: "with the cluster ID that a fault gave the writer of another store", History: strings.ReplaceAll(misconfigured, "peer=r0 store=A", "peer=r1 store=B"), Outcome: property.Fail,
+			Says: []string{strings.Replace(otherID, "r0", "r1", 1)}},
+		{Name: "put when the writer had the right cluster ID again", History: wrongID + strings.Replace(rightID, "3", "2.5", 1) + putNode + seeNode, Outcome: property.Fail, Says: []string{otherID}},
 		{Name: "replaced within one write, so never visible", History: `
 1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=x
 1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=y

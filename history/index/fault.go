@@ -29,6 +29,20 @@ func (f *Fault) Is(kinds ...disturb.Kind) bool {
 	return slices.ContainsFunc(f.Disturbs, func(k disturb.Kind) bool { return slices.Contains(kinds, k) })
 }
 
+// Misconfigured returns the fault by which the writer of a store ran with a configuration that is
+// not the cluster's when it asked for a put; nil if it ran with the cluster's.
+func (x *Index) Misconfigured(s *Store, put *history.Record) *Fault {
+	for _, f := range slices.Backward(x.Faults) {
+		if !f.Is(disturb.ConfigWrong) || !slices.Contains(f.Hosts, s.Actor) {
+			continue
+		}
+		if asked := s.AskedAt(x.Records, put); f.From <= asked && asked <= f.To {
+			return f
+		}
+	}
+	return nil
+}
+
 // indexFaults returns the faults in order of their beginning.
 func indexFaults(records []history.Record) (all []*Fault) {
 	begun := map[int64]*Fault{}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -172,6 +173,32 @@ func (e *Entry) LiveAs(content string) []Span {
 		}
 	}
 	return nil
+}
+
+// Configured returns the content of an entry that a writer with another cluster ID makes this
+// one of: that of a node that differs in the ID only. It is the content itself if there is none.
+func (e *Entry) Configured(content string) string {
+	if e.Kind != history.Node {
+		return content
+	}
+	others := withoutClusterID(content)
+	for i := range e.Claims {
+		if withoutClusterID(e.Claims[i].Value) == others {
+			return e.Claims[i].Value
+		}
+	}
+	return content
+}
+
+// withoutClusterID is the content of a node without the ID of its cluster, which is the setting
+// of whoever writes it and not in any object: that of cluster=c1/7 is 7.
+func withoutClusterID(content string) string {
+	before, cluster, ok := strings.Cut(" "+content, " cluster=")
+	name, after, _ := strings.Cut(cluster, " ")
+	if slash := strings.LastIndex(name, "/"); ok && slash >= 0 {
+		return before + " cluster=" + name[:slash] + " " + after
+	}
+	return content
 }
 
 // Demands reports whether the final truth demands of an entry that it is shown with a

@@ -46,6 +46,7 @@ func TestGoldenHistories(t *testing.T) {
 				require.Equal(t, property.Pass, v.Outcome())
 			} else {
 				require.ElementsMatch(t, append(implied[name], name), v.Broken())
+				requireCause(t, v, name)
 			}
 		})
 	}
@@ -53,6 +54,22 @@ func TestGoldenHistories(t *testing.T) {
 		require.True(t, broken[p.Name], "no golden history breaks %s", p.Name)
 	}
 	require.True(t, broken["clean"])
+}
+
+// mechanisms are those of the golden histories that show what Cilium as it is does.
+var mechanisms = map[string]string{"agreement": "two-owners-two-replicas"}
+
+// In all other golden histories a writer, an agent or a server does what Cilium as it is
+// does not: a mechanism that explained that would explain a new bug away.
+func requireCause(t *testing.T, v Verdict, name string) {
+	result, _ := v.Result(name)
+	for _, violation := range result.Violations {
+		cause := ""
+		if violation.Cause != nil {
+			cause = violation.Cause.Name()
+		}
+		require.Equal(t, mechanisms[name], cause, violation.Sentence())
+	}
 }
 
 func judgeFile(t *testing.T, file string) Verdict {

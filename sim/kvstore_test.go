@@ -19,6 +19,7 @@ func shared(t *testing.T) *fault.Plan {
 
 func TestModeKVStore(t *testing.T) {
 	p := shared(t)
+	p.Churn = seconds(30)
 	p.Faults = []fault.Fault{
 		at(2, fault.Fault{Kind: fault.Partition, Target: "a1", Peer: "e0", For: seconds(10)}),
 		at(20, fault.Fault{Kind: fault.EtcdRestart, Target: "e0", For: seconds(5)}),

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 var Watch = property.Property{
@@ -31,11 +32,29 @@ func checkKubeWatch(in *property.Input) property.Result {
 		c.watch(w)
 	}
 	if len(in.Watches.Kube) == 0 && c.reads == 0 {
+		if nobodyWatches(in.Records) {
+			return property.Inapplicable("agents read a shared etcd and no kube-apiserver, and there is no operator: only the workload's clients are left, which neither watch nor list")
+		}
 		return property.Undecided("the history has no watch of a kube-apiserver")
 	}
 	return property.Judged(fmt.Sprintf("%s in %s, of them %s complete and %s initial states, and %s",
 		text.Count(c.sent, "event"), text.Count(len(in.Watches.Kube), "watch"), text.Thousands(c.whole), text.Thousands(c.initial),
 		text.Count(c.reads, "read")), c.violations)
+}
+
+// nobodyWatches reports whether a run has nobody who would watch a kube-apiserver: where
+// agents share an etcd these are the operators.
+func nobodyWatches(records []history.Record) bool {
+	shared := false
+	for i := range records {
+		if r := &records[i]; r.Verb == history.Up {
+			if mode.Operator.Is(r.Actor) {
+				return false
+			}
+			shared = shared || mode.Etcd.Is(r.Actor)
+		}
+	}
+	return shared
 }
 
 type kubeWatchCheck struct {

@@ -16,7 +16,7 @@ import (
 
 var Load = property.Property{
 	Name:    "load",
-	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes.",
+	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes; an operator has four more of a shared etcd for each identity in it.",
 	Why:     "the proposal is there to take load off the kube-apiserver: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
 	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
@@ -29,15 +29,20 @@ var Load = property.Property{
 // in a minute at most over 40 drawn plans with all kinds of faults; over 100 others no
 // client came nearer to its bound than 54 %. Without back-off a retry is only slowed by a
 // rate limiter, to 10 per second (k8sClientRateLimit.qps) or more, which is 600.
+//
+// In an etcd that agents share, an operator looks through all identities at once, and at
+// each by itself (pkg/kvstore/allocator, RunGC): a lock, a list of who uses it, perhaps a
+// deletion, an unlock. Nothing of that is a write to a kube-apiserver.
 const (
 	StormWindow      = time.Minute
 	StormRequests    = 120
 	requestsPerWrite = 2
+	collecting       = 4 // requests for each identity
 	workWindow       = 2 * time.Minute
 )
 
 func checkLoad(in *property.Input) property.Result {
-	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}, openLoop: in.History.Version >= 3}
+	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}, identities: map[string]bool{}, openLoop: in.History.Version >= 3}
 	for i := range in.Records {
 		s.record(i, &in.Records[i])
 	}
@@ -63,9 +68,10 @@ type stormCheck struct {
 	started    map[string]time.Duration // a client's process
 	clients    map[index.ClientServer]*requester
 	writes     window
-	objects    int  // that there are
-	nodes      int  // that there are
-	openLoop   bool // the workload's host has a client for each node, and one more
+	identities map[string]bool // that a shared etcd has
+	objects    int             // that there are
+	nodes      int             // that there are
+	openLoop   bool            // the workload's host has a client for each node, and one more
 	requests   int
 	kube       bool    // some are to a kube-apiserver
 	top        float64 // requests in a minute as a part of the bound, at most
@@ -111,6 +117,10 @@ func (s *stormCheck) record(i int, r *history.Record) {
 		case "delete":
 			s.count(r.Kind, -1)
 		}
+	case r.Kind == schema.Identity && mode.Etcd.Is(r.Actor) && r.Verb == history.Put:
+		s.identities[r.Key] = true
+	case r.Kind == schema.Identity && mode.Etcd.Is(r.Actor) && r.Verb == history.Del:
+		delete(s.identities, r.Key)
 	case IsRequest(r):
 		s.requests++
 		s.kube = s.kube || r.Verb == history.Request
@@ -167,6 +177,9 @@ func (s *stormCheck) request(i int, r *history.Record) {
 	}
 	n := c.requests.add(r.At, StormWindow)
 	bound := StormRequests*s.clientsOn(r.Peer) + s.objects + requestsPerWrite*s.writes.since(r.At-workWindow)
+	if mode.Operator.Is(r.Peer) && mode.Etcd.Is(r.Actor) {
+		bound += collecting * len(s.identities)
+	}
 	if part := float64(n) / float64(bound); part > s.top {
 		s.top = part
 		s.most = fmt.Sprintf("at most %.0f %% of the bound (%s of %s in the minute until %s: %s of %s)", 100*part, r.Peer, r.Actor, text.Seconds(r.At), text.Thousands(n), text.Thousands(bound))

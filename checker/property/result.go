@@ -12,7 +12,7 @@ const (
 	Pass    Outcome = "pass"    // it held wherever the run put it to the test
 	Fail    Outcome = "fail"    // it was broken
 	Unknown Outcome = "unknown" // the run did not put it to the test, or judging it took too long
-	// NotApplicable: the mode of the run has nothing that the property could judge.
+	// NotApplicable: the mode of the run, or what exists in it, has nothing that the property could judge.
 	NotApplicable Outcome = "not applicable"
 	// Mistake: judging it went wrong in a way that is an error of this program, and says
 	// nothing about what was judged.
@@ -37,6 +37,10 @@ func Passed(evidence string) Result { return Result{Outcome: Pass, Evidence: evi
 
 // Undecided is the result of a property that was not put to the test, with the reason.
 func Undecided(evidence string) Result { return Result{Outcome: Unknown, Evidence: evidence} }
+
+// Inapplicable is the result of a property of which the run cannot have anything to judge,
+// whatever happens in it, with the reason.
+func Inapplicable(why string) Result { return Result{Outcome: NotApplicable, Evidence: why} }
 
 // Mistaken is the result of a property that could not be judged because of an error of
 // this program, with what went wrong.

@@ -44,6 +44,7 @@ type sharedPod struct {
 	claims   []Entry // of its addresses
 	claimed  bool    // it has had one
 	ending   bool    // its agent was asked to end it
+	former   bool    // the claims are of an endpoint that it had before, which is ending
 }
 
 type sharedNode struct{ exists, key bool }
@@ -67,11 +68,16 @@ func (s *Shared) set(actor, owner string, entries ...Entry) {
 	}
 }
 
-// Demand notes that a host is to have an endpoint for a pod.
+// Demand notes that a host is to have an endpoint for a pod. One that the pod has had
+// until now, perhaps on another host, is true until its key is deleted or the new one is.
 func (s *Shared) Demand(pod string, ips []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pods[pod] = &sharedPod{ips: ips}
+	p := &sharedPod{ips: ips}
+	if before := s.pods[pod]; before != nil {
+		p.identity, p.claims, p.former = before.identity, before.claims, true
+	}
+	s.pods[pod] = p
 }
 
 // Assign makes a pod's endpoint true with the identity, by its labels, that the agent of
@@ -84,7 +90,7 @@ func (s *Shared) Assign(actor string, c EndpointContent, labels []string) {
 	if p == nil || p.ending {
 		return
 	}
-	p.claimed = true
+	p.claimed, p.former = true, false
 	p.identity, p.claims = Identity(fmt.Sprint(c.ID), labels), nil
 	for _, ip := range p.ips {
 		p.claims = append(p.claims, Endpoint(canonical(ip), c))
@@ -185,7 +191,7 @@ func (s *Shared) ended(actor, ip string) {
 	for _, key := range sortedKeys(s.pods) {
 		p := s.pods[key]
 		left := slices.DeleteFunc(slices.Clone(p.claims), func(e Entry) bool { return e.Key == ip })
-		if p.ending && len(left) < len(p.claims) {
+		if (p.ending || p.former) && len(left) < len(p.claims) {
 			p.claims = left
 			s.claim(actor, key)
 		}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/cilium/cilium/pkg/backoff"
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/controller"
 	"github.com/cilium/cilium/pkg/defaults"
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/identity/cache"
@@ -93,15 +94,21 @@ type Daemon struct {
 	endpoints  *endpoints
 	registrar  nodestore.NodeRegistrar
 	leaveNodes context.CancelFunc
-	registered sync.WaitGroup // of the registration of the node
+	registers  sync.WaitGroup // of the registration of the node
+	registered chan struct{}  // closed when the node is registered, and all nodes are listed
 	running    sync.WaitGroup // of watches
-	listBy     time.Time      // when it ends itself if it has not got all identities
-	stop       sync.Once
-	ended      atomic.Bool
+	// When it ends itself if it has not got all identities, or not registered its node.
+	listBy, registerBy time.Time
+
+	controllers *controller.Manager
+	stop        sync.Once
+	ended       atomic.Bool
 }
 
 // New returns a source of one incarnation of an agent.
-func New(cfg Config) *Daemon { return &Daemon{cfg: cfg, learning: kvclient.NewLearning()} }
+func New(cfg Config) *Daemon {
+	return &Daemon{cfg: cfg, learning: kvclient.NewLearning(), registered: make(chan struct{}), controllers: controller.NewManager()}
+}
 
 // enabled is a kvstore.Client, as clientImpl of pkg/kvstore.
 type enabled struct{ kvstore.BackendOperations }
@@ -141,7 +148,8 @@ func (d *Daemon) Start(ctx context.Context, process *proc.Process, into agent.Si
 	d.readAddresses(ctx, syncer)
 	nodesCtx, leave := context.WithCancel(ctx)
 	d.leaveNodes = leave
-	d.registered.Go(func() { d.register(nodesCtx, newNodes(into.Nodes, d.learning)) })
+	d.registerBy = time.Now().Add(defaults.NodeInitTimeout)
+	d.registers.Go(func() { d.register(nodesCtx, newNodes(into.Nodes, d.learning)) })
 	d.endpoints = newEndpoints(d, ctx, syncer)
 	d.cfg.Host.attach(d.endpoints)
 	return nil
@@ -193,10 +201,11 @@ type noJobs struct{ job.Group }
 func (noJobs) Add(...job.Job) {}
 
 // Synced implements agent.Source. Cilium ends the process if it has not listed the
-// identities after three minutes (pkg/allocator/allocator.go, start), or if it could not
-// connect for fifteen (pkg/kvstore/etcd.go).
+// identities after three minutes (pkg/allocator/allocator.go, start), or if for fifteen it
+// could not connect (pkg/kvstore/etcd.go) or register its node (pkg/nodediscovery), which
+// endpoints wait for as well.
 func (d *Daemon) Synced(ctx context.Context) (agent.Lists, error) {
-	failures := make(chan error, 3)
+	failures := make(chan error, 4)
 	go func() {
 		list, cancel := context.WithDeadline(ctx, d.listBy)
 		defer cancel()
@@ -207,6 +216,18 @@ func (d *Daemon) Synced(ctx context.Context) (agent.Lists, error) {
 		failures <- err
 	}()
 	go func() { failures <- d.addresses.WaitForSync(ctx) }()
+	go func() {
+		timeout := time.NewTimer(time.Until(d.registerBy))
+		defer timeout.Stop()
+		select {
+		case <-d.registered:
+			failures <- nil
+		case <-timeout.C:
+			failures <- errors.New("unable to initialize local node due to timeout")
+		case <-ctx.Done():
+			failures <- ctx.Err()
+		}
+	}()
 	go func() {
 		select {
 		case err := <-d.errors:
@@ -238,7 +259,8 @@ func (d *Daemon) Synced(ctx context.Context) (agent.Lists, error) {
 // against a deletion, and with it what it reads of other nodes. Its endpoints stay.
 func (d *Daemon) Deregister() {
 	d.leaveNodes()
-	d.registered.Wait()
+	d.registers.Wait()
+	d.controllers.RemoveAllAndWait()
 	if d.registrar.SharedStore != nil {
 		d.registrar.Release()
 	}

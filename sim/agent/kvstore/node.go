@@ -2,9 +2,11 @@ package kvstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/cilium/cilium/pkg/controller"
 	"github.com/cilium/cilium/pkg/kvstore"
 	nodestore "github.com/cilium/cilium/pkg/node/store"
 	nodeTypes "github.com/cilium/cilium/pkg/node/types"
@@ -20,35 +22,45 @@ const (
 	nodeSync      = 30 * time.Minute // pkg/node/store/store.go, RegisterNode
 )
 
+var nodeGroup = controller.NewGroup("propagating-local-node-change-to-kv-store")
+
 // register makes the agent's node known and reads the others, as StartDiscovery does, and
-// then makes it known anew whenever it changes.
+// then makes it known anew: at once, and whenever it changes, until that succeeds.
 func (d *Daemon) register(ctx context.Context, others *nodes) {
-	changed := make(chan struct{}, 1)
-	d.cfg.Host.watch(func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	})
+	d.cfg.Host.watch(func() { d.propagate(ctx) })
+	d.propagate(ctx)
 	for ctx.Err() == nil {
 		err := d.registrar.RegisterNode(ctx, d.cfg.Log, d.client, d.cfg.Host.node(), others)
 		if err == nil {
 			cilium.OwnSync(d.registrar.SharedStore, "kvstore-sync-"+d.cfg.Name, nodeSync)
-			break
+			close(d.registered)
+			return
 		}
 		d.cfg.Log.Error("Unable to initialize local node. Retrying...", "error", err)
 		sleep(ctx, registerRetry)
 	}
-	for {
-		select {
-		case <-changed:
-			if err := d.registrar.UpdateLocalKeySync(ctx, d.cfg.Host.node()); err != nil {
+}
+
+// propagate makes the node known as it is now (updateLocalNode, likewise there).
+func (d *Daemon) propagate(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	d.controllers.UpdateController("propagating local node change to kv-store", controller.ControllerParams{
+		Group: nodeGroup, Context: ctx, CancelDoFuncOnUpdate: true,
+		DoFunc: func(ctx context.Context) error {
+			select {
+			case <-d.registered:
+			case <-ctx.Done():
+				return nil
+			}
+			err := d.registrar.UpdateLocalKeySync(ctx, d.cfg.Host.node())
+			if err != nil && !errors.Is(err, context.Canceled) {
 				d.cfg.Log.Error("Unable to propagate local node change to kvstore", "error", err)
 			}
-		case <-ctx.Done():
-			return
-		}
-	}
+			return err
+		},
+	})
 }
 
 // nodes is the manager of nodes that the registrar tells. Of a node that is gone it is told

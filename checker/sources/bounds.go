@@ -20,6 +20,11 @@ const (
 	// pkg/kvstore/etcd.go, getClientOptions: KeepAliveHeartbeat and KeepAliveTimeout, after
 	// which gRPC closes a connection on which nothing comes.
 	keepAlive = 15*time.Second + 25*time.Second
+	// k8s.io/apimachinery/pkg/util/net/http.go, ReadIdleTimeout and PingTimeout, after which a client
+	// of a kube-apiserver closes a connection on which nothing comes.
+	ping = 30*time.Second + 15*time.Second
+	// k8s.io/client-go/tools/cache/reflector.go, defaultBackoffMax and as long again by its jitter.
+	reflectorBackOff = 2 * 30 * time.Second
 	// google.golang.org/grpc/backoff, DefaultConfig: from 1 s on each wait is 1.6 times as long,
 	// by up to a fifth more or less, and 120 s at most.
 	firstBackOff, growth, jitter, longestBackOff = time.Second, 1.6, 0.2, 120 * time.Second

@@ -7,6 +7,8 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/property/propertytest"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // reading is an agent that reads the replica r0 of two that are ready.
@@ -150,6 +152,35 @@ func TestSteady(t *testing.T) {
 		stories[i].History = propertytest.InTime(t, stories[i].History)
 	}
 	propertytest.Tell(t, Steady, stories)
+}
+
+// In a large cluster a lost heartbeat is noticed late, and a kube-apiserver that is lost is not.
+func TestSteadyInALargeCluster(t *testing.T) {
+	const large = `{"topology":{"nodes":275}}`
+	for _, c := range []struct {
+		name, records string
+		outcome       property.Outcome
+		says          string
+	}{
+		{"dials a kube-apiserver", "0 k0 up kube - inc=1\n0 r0 up writer - inc=1\n1 r0 net - dial peer=k0\n150 r0 net - dial peer=k0", property.Fail,
+			"r0 dialed k0 at 150.000s, when nothing had happened to either for 149.000s"},
+		{"dials it while it may yet have to", "0 k0 up kube - inc=1\n0 r0 up writer - inc=1\n1 r0 net - dial peer=k0\n100 r0 net - dial peer=k0", property.Unknown,
+			"of no client of a server and its server was there a time in which nothing had happened to either for 230.612s (107.000s with a kube-apiserver)"},
+		{"gives up a replica while it may yet have to", reading + "150 a0 disconnect - - peer=r0 store=s0 value=close", property.Unknown,
+			"of no client of a server and its server was there a time in which nothing had happened to either for 230.612s (107.000s with a kube-apiserver)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			records, err := history.Parse(c.records)
+			require.NoError(t, err)
+			r := Steady.Check(&property.Input{Index: index.New(&history.History{Plan: large, Records: records})})
+			said := r.Evidence
+			for i := range r.Violations {
+				said = r.Violations[i].Sentence()
+			}
+			require.Equal(t, c.outcome, r.Outcome, said)
+			require.Equal(t, c.says, said)
+		})
+	}
 }
 
 func TestFence(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 var Steady = property.Property{
 	Name: mode.Steady,
 	Promise: "What nothing disturbs lasts: while no fault strikes a client or its server, and none of their processes starts, ends, or begins to lead, " +
-		"and for as long before that as a lost heartbeat needs to be noticed (a minute, a status check of 30 s times ln(1+nodes), and the lists), no agent gives its connection up, and no agent, writer or operator dials its server or lists what it has listed. A shared etcd is dialed by its clients in each status check, and its keys of who uses an identity are listed for each that is allocated, and with the identities by the operator that collects them: that does not count.",
+		"and for as long before that as a lost heartbeat needs to be noticed (a minute, a status check of 30 s times ln(1+nodes), and the lists; with a kube-apiserver, which sends none, at most 45 s of pings, a minute of back-off, and the lists), no agent gives its connection up, and no agent, writer or operator dials its server or lists what it has listed. A shared etcd is dialed by its clients in each status check, and its keys of who uses an identity are listed for each that is allocated, and with the identities by the operator that collects them: that does not count.",
 	Why:   "each connection that is made anew is a list of all that there is: the proposal is there to take load off, and names the storm of lists after a restart; cilium 22037",
 	Rules: []*property.Rule{gaveUp, dialed, listed},
 	Check: checkSteady,
@@ -28,7 +28,8 @@ func checkSteady(in *property.Input) property.Result {
 		return property.Undecided("the history is empty")
 	}
 	b := boundsOf(in)
-	s := steady{in: in, touched: map[string]time.Duration{}, struck: map[string]time.Duration{}, world: in.NewWorld(), calm: b.silence() - heartbeatInterval + b.list(),
+	calm := b.silence() - heartbeatInterval + b.list()
+	s := steady{in: in, touched: map[string]time.Duration{}, struck: map[string]time.Duration{}, world: in.NewWorld(), calm: calm, kubeCalm: min(calm, ping+reflectorBackOff+b.list()),
 		servers: map[clientOf][]string{}, counts: map[string]int{}, told: map[string]int{}}
 	for i := range in.Records {
 		s.record(i, &in.Records[i])
@@ -36,9 +37,9 @@ func checkSteady(in *property.Input) property.Result {
 	s.account(in.Records[len(in.Records)-1].At)
 	s.settle(index.Forever)
 	if s.time == 0 {
-		return property.Undecided(fmt.Sprintf("of no client of a server and its server was there a time in which nothing had happened to either for %s", text.Seconds(s.calm)))
+		return property.Undecided(fmt.Sprintf("of no client of a server and its server was there a time in which nothing had happened to either for %s", s.calms()))
 	}
-	return property.Judged(fmt.Sprintf("%s of connections to which nothing had happened for %s, and %s: %s given up, %s and %s", text.Seconds(s.time), text.Seconds(s.calm), text.Count(s.requests, "request"),
+	return property.Judged(fmt.Sprintf("%s of connections to which nothing had happened for %s, and %s: %s given up, %s and %s", text.Seconds(s.time), s.calms(), text.Count(s.requests, "request"),
 		text.Count(s.counts[gaveUp.Name], "connection"), text.Count(s.counts[dialed.Name], "dial"), text.Count(s.counts[listed.Name], "list")), s.violations)
 }
 
@@ -54,6 +55,7 @@ type steady struct {
 	world      *index.World
 	touched    map[string]time.Duration // by host: when something last happened to it
 	calm       time.Duration            // for how long it has to be undisturbed
+	kubeCalm   time.Duration            // the same, of a kube-apiserver and its client
 	struck     map[string]time.Duration // the same, but for what its own dials are
 	candidates []candidate
 	servers    map[clientOf][]string // that each client may have connections with
@@ -149,7 +151,7 @@ func (s *steady) account(until time.Duration) {
 			since = max(since, s.touched[server])
 		}
 		if s.undisturbed(k.client, s.servers[k][0], until) {
-			s.time += until - max(s.accounted, since+s.calm)
+			s.time += until - max(s.accounted, since+s.calmOf(k.role))
 		}
 	}
 	s.accounted = until
@@ -158,14 +160,31 @@ func (s *steady) account(until time.Duration) {
 // undisturbed reports whether nothing has happened for long enough to a client, to a server and
 // to those that it had before.
 func (s *steady) undisturbed(client, server string, at time.Duration) bool {
-	before := s.servers[clientOf{client, mode.RoleOf(server)}]
-	return len(before) > 0 && s.isCalm(client, at) && s.isCalm(server, at) &&
-		!slices.ContainsFunc(before, func(host string) bool { return !s.isCalm(host, at) })
+	role := mode.RoleOf(server)
+	before, calm := s.servers[clientOf{client, role}], s.calmOf(role)
+	return len(before) > 0 && s.isCalm(client, at, calm) && s.isCalm(server, at, calm) &&
+		!slices.ContainsFunc(before, func(host string) bool { return !s.isCalm(host, at, calm) })
 }
 
-func (s *steady) isCalm(host string, at time.Duration) bool {
+func (s *steady) isCalm(host string, at, calm time.Duration) bool {
 	last, known := s.touched[host]
-	return known && at-last >= s.calm && !s.world.Disturbed(host, at)
+	return known && at-last >= calm && !s.world.Disturbed(host, at)
+}
+
+// calmOf is for how long a client and a server of a role have to be undisturbed.
+func (s *steady) calmOf(role mode.Role) time.Duration {
+	if role == mode.APIServer {
+		return s.kubeCalm
+	}
+	return s.calm
+}
+
+// calms says it of both.
+func (s *steady) calms() string {
+	if s.kubeCalm == s.calm {
+		return text.Seconds(s.calm)
+	}
+	return fmt.Sprintf("%s (%s with a kube-apiserver)", text.Seconds(s.calm), text.Seconds(s.kubeCalm))
 }
 
 // strike notes that something happens to a host.

@@ -48,6 +48,8 @@ const (
 	CauseOldOwner      = "old-owner-taken-last"
 	CauseTwoSlices     = "pod-in-two-slices"
 	CauseTwoOwners     = "two-owners-two-replicas"
+	CauseFormerOwner   = "former-owner-deletes-key"
+	CauseLostPut       = "lost-key-put-back-once"
 )
 
 // Whose a mechanism is.
@@ -82,6 +84,8 @@ func Mechanisms() []Mechanism {
 		{CauseObjects, ofCilium, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
 		{CauseOldOwner, ofCilium, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
 		{CauseTwoOwners, ofProposal, "Two pods claim one address for good, and each replica keeps the one that it heard of first: agents of different replicas disagree on whose it is.", []*property.Rule{twoOwners}},
+		{CauseFormerOwner, ofCilium, "Two nodes have one address for a while; the agent of the one that ends deletes the key that the other has put into the etcd that they share.", []*property.Rule{formerOwner}},
+		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }

@@ -42,6 +42,9 @@ func (x *Explainer) ofWrong(v *property.Violation) *property.Cause {
 	case x.stuck.Wrong(w.agent, id):
 		return w.of(id)
 	}
+	if cause := w.ofLostPut(&x.in.Views.Entries[id]); cause != nil { // the agent's own node, which it keeps
+		return cause
+	}
 	return w.ofLate(id, v.At)
 }
 
@@ -125,6 +128,9 @@ func (x *Explainer) reader(agent string) *reader {
 
 // of explains why an entry is wrong in the agent's view when the run ends.
 func (w *reader) of(id int32) *property.Cause {
+	if cause := w.ofLostPut(&w.x.in.Views.Entries[id]); cause != nil {
+		return cause
+	}
 	if !w.x.stuck.WrongIn(w.store, id) {
 		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -58,7 +59,13 @@ func (c storeObservation) ofStepBack() *property.Cause {
 	for del >= 0 && !versions[del].Deleted && c.priorIsLoss() { // what follows the loss is all back in time
 		del--
 	}
-	if del < 0 || !versions[del].Deleted || c.requested(versions[del]) {
+	if del < 0 || !versions[del].Deleted {
+		return nil
+	}
+	if c.requested(versions[del]) {
+		if mode.Etcd.Is(c.s.Actor) {
+			return c.ofFormerOwner(del)
+		}
 		return nil
 	}
 	cause := c.expired(versions[del])
@@ -70,6 +77,9 @@ func (c storeObservation) ofStepBack() *property.Cause {
 // of an entry that existed all the time: it had learnt of its owners in another
 // order than that of their writes.
 func (c storeObservation) ofWrongDelete(i int) *property.Cause {
+	if mode.Etcd.Is(c.s.Actor) {
+		return c.ofFormerOwner(i)
+	}
 	del := c.s.Versions[c.key][i]
 	at := c.x.in.Records[del.Record].At
 	owner := c.x.ownerAt(c.e, at)

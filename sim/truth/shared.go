@@ -69,7 +69,8 @@ func (s *Shared) set(actor, owner string, entries ...Entry) {
 }
 
 // Demand notes that a host is to have an endpoint for a pod. One that the pod has had
-// until now, perhaps on another host, is true until its key is deleted or the new one is.
+// until now, perhaps on another host, is true until its key is deleted or the new one is
+// true, and there is a break between the two: its key may go before the new one's is put.
 func (s *Shared) Demand(pod string, ips []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,6 +90,9 @@ func (s *Shared) Assign(actor string, c EndpointContent, labels []string) {
 	p := s.pods[pod]
 	if p == nil || p.ending {
 		return
+	}
+	if p.former {
+		s.set(actor, "Pod/"+pod)
 	}
 	p.claimed, p.former = true, false
 	p.identity, p.claims = Identity(fmt.Sprint(c.ID), labels), nil

@@ -32,4 +32,10 @@ func TestSharedEndpointMadeAnew(t *testing.T) {
 	s.Assign("a1", second, []string{"k8s:app=x"})
 	s.Observe(deleted)
 	require.Equal(t, []string{"put " + a, "del " + a, "put " + b}, said)
+
+	said = nil
+	s.End("ns0/p")
+	s.Demand("ns0/p", []string{"10.0.0.1"})
+	s.Assign("a0", first, []string{"k8s:app=x"})
+	require.Equal(t, []string{"del " + b, "put " + a}, said, "a break, though the key was there")
 }

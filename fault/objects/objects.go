@@ -20,6 +20,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -256,5 +257,13 @@ func title(o object, kind string) string {
 	if kind == "" || name == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (%s %s)", kind, name)
+	return fmt.Sprintf(" (%s %s)", plain(kind), plain(name))
+}
+
+// plain quotes what does not fit into a sentence on one line.
+func plain(s string) string {
+	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
+		return quoted
+	}
+	return s
 }

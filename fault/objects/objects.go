@@ -20,7 +20,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -257,13 +256,5 @@ func title(o object, kind string) string {
 	if kind == "" || name == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (%s %s)", plain(kind), plain(name))
-}
-
-// plain quotes what does not fit into a sentence on one line.
-func plain(s string) string {
-	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
-		return quoted
-	}
-	return s
+	return fmt.Sprintf(" (%s %s)", text.Line(kind), text.Line(name))
 }

@@ -19,6 +19,8 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"github.com/meshcheck/meshcheck/internal/text"
 )
 
 // Form is what a file holds, in words for errors.
@@ -49,7 +51,7 @@ func (f *Flaw) Error() string {
 	if f.Path == "" {
 		return f.Text
 	}
-	return f.Path + ": " + f.Text
+	return text.Line(f.Path) + ": " + f.Text
 }
 
 // Read reads one JSON object into what a pointer points to, which check, if non-nil, then judges. The

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Count shows a number with its noun, such as "1 entry" and "4,211 entries".
@@ -83,6 +84,15 @@ func AndMore(n int) string {
 		return ""
 	}
 	return " and " + Thousands(n) + " more"
+}
+
+// Line is a text as it can stand in a sentence on one line: in quotes, if it has what no
+// line shows.
+func Line(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // Shorten cuts a text that is longer than most bytes.

@@ -48,3 +48,9 @@ func TestWrap(t *testing.T) {
 	require.Equal(t, "  why: a promise that does not fit into one line of eighty characters, since it\n       goes on and on\n", Wrap("  why: ", long))
 	require.Equal(t, "  short\n", Wrap("  ", "short"))
 }
+
+func TestLine(t *testing.T) {
+	require.Equal(t, "pods[3].ip", Line("pods[3].ip"))
+	require.Equal(t, `labels["a"]`, Line(`labels["a"]`))
+	require.Equal(t, `"\nnn"`, Line("\nnn"))
+}

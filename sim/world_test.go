@@ -195,6 +195,9 @@ func TestClusterIDAbove255(t *testing.T) {
 			if !inMode.Runs(mode.Replica) {
 				p.Topology.Replicas = 0
 			}
+			if inMode.Runs(mode.Etcd) {
+				p.Topology.Etcds = 1
+			}
 			p.Topology.Operators = operators
 			p.Options.ClusterID = 300
 			p.Ops = []fault.Op{podCreate(5, "p1", "10.0.0.2")}

@@ -76,6 +76,12 @@ func (s *steady) record(i int, r *history.Record) {
 		s.account(r.At)
 	}
 	switch r.Verb {
+	case history.Connect, history.Disconnect, history.Net:
+		if r.Peer == "" {
+			return // a history of somebody else's making
+		}
+	}
+	switch r.Verb {
 	case history.Up, history.Down, history.Ready, history.Unready: // an operator begins its work as it comes to lead
 		s.strike(r.Actor, r.At)
 	case history.Fault, history.Heal:

@@ -23,4 +23,5 @@ func TestProbe(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: TestNoCleanupRunsInABubble")
 	require.Contains(t, string(out), "--- PASS: TestTimePassesForALoopOverALock")
 	require.Contains(t, string(out), "--- PASS: TestStall")
+	require.Contains(t, string(out), "--- PASS: TestTickerTakesAMeasuredPeriod")
 }

@@ -214,3 +214,18 @@ func TestStall(t *testing.T) {
 		}
 	})
 }
+
+// Computing takes no virtual time, so a period that was measured may be 0. In a
+// real program it never is.
+func TestTickerTakesAMeasuredPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		ticker.Reset(time.Since(start))
+		<-ticker.C
+		if took := time.Since(start); took != time.Nanosecond {
+			t.Errorf("the next tick after %v, want 1ns", took)
+		}
+	})
+}

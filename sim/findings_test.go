@@ -35,6 +35,8 @@ func TestFindings(t *testing.T) {
 		"old-owner-taken-last":           {"convergence", "owner", "staleness", "no-spurious-deletion"},
 		"agent-loses-order":              {"no-spurious-deletion"},
 		"two-owners-two-replicas":        {"agreement"},
+		"former-owner-deletes-key":       {"no-spurious-deletion"},
+		"lost-key-put-back-once":         {"convergence", "single-source", "agreement", "staleness"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -186,3 +186,163 @@ var operatorSpecs = []Spec{
 		},
 	},
 }
+
+// Faults of the network.
+const (
+	Partition        Kind = "partition"
+	PartitionGroup   Kind = "partition-group"
+	PartitionRing    Kind = "partition-ring"
+	BlackHole        Kind = "black-hole"
+	Reset            Kind = "reset"
+	SlowLink         Kind = "slow-link"
+	Clog             Kind = "clog"
+	Move             Kind = "move"
+	DNSFailure       Kind = "dns-failure"
+	ServiceFailure   Kind = "service-failure"
+	EndpointsLate    Kind = "endpoints-late"
+	EndpointsUnready Kind = "endpoints-unready"
+)
+
+var networkSpecs = []Spec{
+	{
+		Kind:     Partition,
+		Summary:  "messages between target and peer are lost; connections stay open, as with TCP, and deliver after the heal what neither end has given up",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second, Uses: []Use{oneWay.maybe()},
+		sentence: func(f *Fault) string {
+			if f.OneWay {
+				return fmt.Sprintf("messages from %s to %s are lost for %s", f.Target, f.Peer, f.For)
+			}
+			return fmt.Sprintf("%s and %s are cut off from each other for %s", f.Target, f.Peer, f.For)
+		},
+	},
+	{
+		Kind:     PartitionGroup,
+		Summary:  "targets are cut off from all other hosts: one against the rest, or halves",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Group: Many, Lasts: Needed, Longest: 120 * second, Uses: []Use{oneWay.maybe()},
+		sentence: func(f *Fault) string {
+			if f.OneWay {
+				return fmt.Sprintf("messages from %s to all other hosts are lost for %s", f.hosts(), f.For)
+			}
+			return fmt.Sprintf("%s cut off from all other hosts for %s", f.are(), f.For)
+		},
+	},
+	{
+		Kind:     PartitionRing,
+		Summary:  "of targets, each reaches only the one before and the one after it, the last being before the first; links with other hosts stay",
+		Disturbs: []disturb.Kind{disturb.CutRing},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Group: Many, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("of the ring %s each reaches only its neighbours for %s", f.hosts(), f.For)
+		},
+	},
+	{
+		Kind:     BlackHole,
+		Summary:  "the connections open between target and peer are dead for good without either end being told; after for new ones can be made",
+		Disturbs: []disturb.Kind{disturb.ConnectionsDead, disturb.Cut},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the connections between %s and %s die in silence; new ones can be made after %s", f.Target, f.Peer, f.For)
+		},
+	},
+	{
+		Kind:     Reset,
+		Summary:  "the connections open between target and peer are reset",
+		Disturbs: []disturb.Kind{disturb.ConnectionsReset},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the connections between %s and %s are reset", f.Target, f.Peer)
+		},
+	},
+	{
+		Kind:     SlowLink,
+		Summary:  "messages between target and peer take delay; with bandwidth, at most so many bytes a second get through each way",
+		Disturbs: []disturb.Kind{disturb.MessagesSlow},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{
+			delay.between(int64(Duration(100_000)), int64(longestLatency), int64(10*ms), int64(1010*ms)),
+			bandwidth.between(64, 1<<30, 2_000, 102_000).orNone(),
+		},
+		sentence: func(f *Fault) string {
+			text := fmt.Sprintf("messages between %s and %s take %s", f.Target, f.Peer, f.Delay)
+			if f.Bandwidth > 0 {
+				text += fmt.Sprintf(", at %d bytes/s,", f.Bandwidth)
+			}
+			return text + " for " + f.For.String()
+		},
+	},
+	{
+		Kind:     Clog,
+		Summary:  "each message between target and peer takes its own time, up to delay: connections stutter and their messages arrive in bunches",
+		Disturbs: []disturb.Kind{disturb.MessagesSlow},
+		Targets:  roles{mode.Replica, mode.Etcd, mode.Agent, mode.APIServer, mode.Client, mode.Operator}, Link: true, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{delay.between(int64(ms), int64(longestLatency), int64(second), int64(10*second))},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("messages between %s and %s take up to %s for %s", f.Target, f.Peer, f.Delay, f.For)
+		},
+	},
+	{
+		Kind:     Move,
+		Needs:    mode.Replica,
+		Summary:  "a load balancer moves an agent to another replica, peer or one it picks: its connections are reset, since the other replica knows nothing of them, and new ones go there",
+		Disturbs: []disturb.Kind{disturb.ClientMoved},
+		Targets:  roles{mode.Agent}, Peers: roles{mode.Replica},
+		sentence: func(f *Fault) string {
+			if f.Peer == "" {
+				return fmt.Sprintf("the load balancer moves %s to another replica", f.Target)
+			}
+			return fmt.Sprintf("the load balancer moves %s to %s", f.Target, f.Peer)
+		},
+	},
+	{
+		Kind:     DNSFailure,
+		Summary:  "target cannot resolve the name of the Service that it connects to; connections that it has stay",
+		Disturbs: []disturb.Kind{disturb.ServerUnfound},
+		Targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s cannot resolve names for %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:     ServiceFailure,
+		Summary:  "the Service that target connects to has no endpoints on its node: new connections are refused",
+		Disturbs: []disturb.Kind{disturb.ServerUnfound},
+		Targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the Service gives %s no endpoint for %s", f.Target, f.For)
+		},
+	},
+	{
+		Kind:     EndpointsLate,
+		Summary:  "the nodes of targets learn lag late which endpoints the Service has that they connect to: new servers are not found, and dead ones are dialled",
+		Disturbs: []disturb.Kind{disturb.EndpointsLate},
+		Targets:  roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, Group: OneOrMore, Lasts: Needed, Longest: 120 * second,
+		Uses: []Use{lag.between(int64(ms), int64(longestPhase), int64(second), int64(60*second))},
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s learn%s of the Service's endpoints %s late, for %s", f.hosts(), f.s(), f.Lag, f.For)
+		},
+	},
+	{
+		Kind:     EndpointsUnready,
+		Needs:    mode.Replica,
+		Summary:  "the Service names peer, or all replicas, on the nodes of targets, ready or not",
+		Disturbs: []disturb.Kind{disturb.EndpointsUnready},
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Peers: roles{mode.Replica}, Lasts: Needed, Longest: 120 * second,
+		sentence: func(f *Fault) string {
+			named := "every replica"
+			if f.Peer != "" {
+				named = f.Peer
+			}
+			return fmt.Sprintf("the Service names %s to %s, ready or not, for %s", named, f.hosts(), f.For)
+		},
+	},
+}
+
+// are begins a sentence about the fault's hosts.
+func (f *Fault) are() string {
+	if len(f.Hosts()) == 1 {
+		return f.hosts() + " is"
+	}
+	return f.hosts() + " are"
+}

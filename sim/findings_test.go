@@ -37,6 +37,8 @@ func TestFindings(t *testing.T) {
 		"two-owners-two-replicas":        {"agreement"},
 		"former-owner-deletes-key":       {"no-spurious-deletion"},
 		"lost-key-put-back-once":         {"convergence", "single-source", "agreement", "staleness"},
+		"ended-key-not-deleted":          {"convergence", "staleness"},
+		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

@@ -50,6 +50,8 @@ const (
 	CauseTwoOwners     = "two-owners-two-replicas"
 	CauseFormerOwner   = "former-owner-deletes-key"
 	CauseLostPut       = "lost-key-put-back-once"
+	CausePutBack       = "ended-key-put-back"
+	CauseUndeleted     = "ended-key-not-deleted"
 )
 
 // Whose a mechanism is.
@@ -86,6 +88,8 @@ func Mechanisms() []Mechanism {
 		{CauseTwoOwners, ofProposal, "Two pods claim one address for good, and each replica keeps the one that it heard of first: agents of different replicas disagree on whose it is.", []*property.Rule{twoOwners}},
 		{CauseFormerOwner, ofCilium, "Two nodes have one address for a while; the agent of the one that ends deletes the key that the other has put into the etcd that they share.", []*property.Rule{formerOwner}},
 		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
+		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted by another one, and puts it back into the etcd that they share while its own endpoint ends: nobody deletes that key.", []*property.Rule{endedPutBack}},
+		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }

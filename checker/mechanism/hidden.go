@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -30,7 +31,7 @@ func (o observation) ofHidden() *property.Cause {
 	put := o.x.in.Last(0, o.record, func(r *history.Record) bool {
 		return r.Verb == history.Put && r.Store == o.r.Store && r.Value == o.r.Value && r.Kind == o.r.Kind && schema.NameIn(r.Key) == o.r.Key
 	})
-	if put < 0 || namespace == "" {
+	if put < 0 || namespace == "" || mode.Etcd.Is(records[put].Actor) { // agents that share an etcd hide nothing
 		return nil
 	}
 	hidden := o.x.in.Last(0, put, func(r *history.Record) bool {

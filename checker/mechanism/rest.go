@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -138,7 +139,7 @@ func (w *reader) of(id int32) *property.Cause {
 	end := w.x.in.Records[len(w.x.in.Records)-1].At
 	if key, ok := w.x.keyOf(w.store, e); ok {
 		if held := w.store.Before(key, int32(w.x.all())); held != nil && !held.Deleted {
-			if cause := w.x.orphan(w.store, e, *held, end); cause != nil {
+			if cause := cmp.Or(w.x.ofPutBack(w.store, e, key, held), w.x.ofUndeleted(w.store, e, held), w.x.orphan(w.store, e, *held, end)); cause != nil {
 				return cause
 			}
 		}

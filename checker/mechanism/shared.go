@@ -2,42 +2,171 @@ package mechanism
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // ofFormerOwner explains the deletion of a shared etcd's key, with the version i, of an
 // address that has an owner: the agent of another owner, or of an earlier endpoint of the
-// same, which had it too and has just ended, asked for that.
+// same, asked for that. Each endpoint asks for it once, when it ends.
 func (c storeObservation) ofFormerOwner(i int) *property.Cause {
 	del := c.s.Versions[c.key][i]
 	at := c.x.in.Records[del.Record].At
 	owner := c.x.ownerAt(c.e, at)
-	if owner == nil {
+	client := c.s.Requester(c.x.in.Records, c.key, del.Rev)
+	if owner == nil || client == "" {
 		return nil
 	}
+	var last int32 // of those that ended
+	due := 0       // deletions that the client has to ask for
 	for _, t := range c.e.Truths {
 		former := &c.x.in.Records[t]
-		if former.Op != "del" || former.Owner == owner.Owner && former.Value == owner.Value || former.At < owner.At || former.At < at-handling || former.At > at+handling {
+		if former.Op != "del" || former.At > at+handling || c.x.relabelled(c.e, former) || former.Owner == owner.Owner && former.RV > owner.RV {
 			continue
 		}
-		facts := c.facts()
-		facts.Shown = &property.Version{Op: "delete", Gone: true, At: at}
-		facts.Before = &property.Version{By: owner.Owner, At: owner.At}
-		facts.Truth = &property.Version{By: former.Owner, At: former.At}
-		return property.ByMechanism(CauseFormerOwner, formerOwner, facts, int(t), int(del.Record))
+		if c.x.hostOf(c.e, former) == client {
+			last = t
+			due++
+		}
 	}
-	return nil
+	if owner.Actor == client {
+		due -= c.deletions(client, at)
+	}
+	if due <= 0 {
+		return nil
+	}
+	former := &c.x.in.Records[last]
+	facts := c.facts()
+	facts.Shown = &property.Version{Op: "delete", Gone: true, At: at}
+	facts.Before = &property.Version{By: owner.Owner, At: owner.At}
+	facts.Truth = &property.Version{By: former.Owner, At: former.At}
+	return property.ByMechanism(CauseFormerOwner, formerOwner, facts, int(last), int(del.Record))
 }
 
 var formerOwner = &property.Rule{Name: "former-owner", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the key of %s in %s was deleted at %s for %s, which had it too and ended at %s, although %s had it since %s",
 		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At), f.Before.By, text.Seconds(f.Before.At))
+}}
+
+// deletions is how often a client had asked for the deletion of the key before an instant.
+func (c storeObservation) deletions(client string, at time.Duration) (n int) {
+	for _, i := range c.s.Calls {
+		if r := &c.x.in.Records[i]; r.Op == "delete" && r.Peer == client && r.Key == c.key && r.At < at {
+			n++
+		}
+	}
+	return n
+}
+
+// relabelled reports whether an owner of an entry has another content from the end of one on:
+// it goes on.
+func (x *Explainer) relabelled(e *index.Entry, end *history.Record) bool {
+	return slices.ContainsFunc(e.Truths, func(t int32) bool {
+		r := &x.in.Records[t]
+		return r.Op == "put" && r.Owner == end.Owner && r.RV == end.RV
+	})
+}
+
+// hostOf is the host whose agent made true what has ended; "" if that is unknown.
+func (x *Explainer) hostOf(e *index.Entry, end *history.Record) string {
+	if put := x.begunBy(e, end); put != nil {
+		return put.Actor
+	}
+	return ""
+}
+
+// begunBy is the Truth by which what has ended began; nil if there is none.
+func (x *Explainer) begunBy(e *index.Entry, end *history.Record) *history.Record {
+	for _, t := range slices.Backward(e.Truths) {
+		if r := &x.in.Records[t]; r.Op == "put" && r.Owner == end.Owner && r.Value == end.Value && r.RV <= end.RV {
+			return r
+		}
+	}
+	return nil
+}
+
+// ofPutBack explains a version of a shared etcd's key: an agent that had put this content
+// before was told that the key is deleted, and put it back although its endpoint had ended.
+func (x *Explainer) ofPutBack(s *index.Store, e *index.Entry, key string, v *index.Version) *property.Cause {
+	versions := s.Versions[key]
+	i := slices.IndexFunc(versions, func(other index.Version) bool { return other.Rev == v.Rev })
+	put := &x.in.Records[v.Record]
+	if !mode.Etcd.Is(s.Actor) || e.Kind != history.Endpoint || i < 1 || !versions[i-1].Deleted {
+		return nil
+	}
+	before := slices.ContainsFunc(versions[:i-1], func(v index.Version) bool {
+		r := &x.in.Records[v.Record]
+		return !v.Deleted && r.Value == put.Value && r.Owner == put.Owner
+	})
+	end := x.endOf(e, put.Value, put.At)
+	if !before || end == nil {
+		return nil
+	}
+	del := &x.in.Records[versions[i-1].Record]
+	return property.ByMechanism(CausePutBack, endedPutBack, property.Facts{Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
+		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}, Since: del.At},
+		int(versions[i-1].Record), int(versions[i].Record))
+}
+
+var endedPutBack = &property.Rule{Name: "put-back", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s in %s was deleted at %s, and put back at %s for %s, which had put it before and ended at %s",
+		f.Object(), f.Server, text.Seconds(f.Since), text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At))
+}}
+
+// endOf is the Truth that ended a content of an entry for the last time by an instant; nil if
+// it is not over then, or never was true.
+func (x *Explainer) endOf(e *index.Entry, value string, by time.Duration) *history.Record {
+	for _, t := range slices.Backward(e.Truths) {
+		if r := &x.in.Records[t]; r.Value == value && r.At <= by {
+			if r.Op == "del" {
+				return r
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// ofUndeleted explains why a shared etcd has a key of an endpoint that has ended: its agent
+// asks for the deletion once, and could not reach the etcd then, or ended itself before.
+func (x *Explainer) ofUndeleted(s *index.Store, e *index.Entry, v *index.Version) *property.Cause {
+	put := &x.in.Records[v.Record]
+	end := x.endOf(e, put.Value, index.Forever)
+	if !mode.Etcd.Is(s.Actor) || e.Kind != history.Endpoint || end == nil {
+		return nil
+	}
+	host := x.hostOf(e, end)
+	facts := property.Facts{Client: host, Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
+		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}}
+	from, until := end.At-handling, end.At+deleting
+	for _, f := range x.in.Faults {
+		if f.From <= until && f.To >= from && f.Is(unreached...) && (f.Strikes(host) || f.Strikes(s.Actor)) {
+			facts.At = f.From
+			return property.ByMechanism(CauseUndeleted, unreachable, facts, int(v.Record), int(f.Begin))
+		}
+	}
+	return nil
+}
+
+// deleting is how long after the end of an endpoint its agent may still wait for its turn to
+// ask for the deletion of the key: it asks for 20 things in a second.
+const deleting = 30 * time.Second
+
+// unreached are the disturbances by which a request fails, if they strike its client or the etcd.
+var unreached = []disturb.Kind{disturb.ProcessEnded, disturb.Cut, disturb.CutOneWay, disturb.CutRing, disturb.ConnectionsDead, disturb.ConnectionsReset,
+	disturb.EtcdLate, disturb.DeletionsFailed}
+
+var unreachable = &property.Rule{Name: "not-deleted", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s, which had put the key of %s into %s, ended at %s; %s or the etcd was disturbed from %s on, and nobody has deleted the key since",
+		f.Truth.By, f.Object(), f.Server, text.Seconds(f.Truth.At), f.Client, text.Seconds(f.At))
 }}
 
 // leaseNotFound is what an etcd says to those who put a key with a lease that is gone.

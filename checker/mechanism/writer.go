@@ -50,6 +50,9 @@ var orphaned = &property.Rule{Name: "orphaned", Text: func(f *property.Facts) st
 func (c storeObservation) ofStepBack() *property.Cause {
 	versions, i := c.s.Versions[c.key], c.held
 	put := &c.x.in.Records[versions[i].Record]
+	if cause := c.x.ofPutBack(c.s, c.e, c.key, &versions[i]); cause != nil {
+		return cause
+	}
 	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
 		facts := c.facts()
 		facts.Shown, facts.Truth = &property.Version{Op: "put", At: put.At}, namespaceAt(namespaceOf(put.Value), c.x.in.Records[n].At)

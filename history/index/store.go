@@ -102,6 +102,17 @@ func (s *Store) Requested(records []history.Record, key string, rev int64) bool 
 	return name(records, s.deletes[rev], key)
 }
 
+// Requester is the client that asked for the deletion of a key at a revision, and got it; ""
+// if there is none.
+func (s *Store) Requester(records []history.Record, key string, rev int64) string {
+	for _, i := range s.deletes[rev] {
+		if r := &records[i]; InRange(key, r.Key, r.End) {
+			return r.Peer
+		}
+	}
+	return ""
+}
+
 // AskedAt is when the writer asked for a put: an etcd that applies nothing for a while
 // applies it later, perhaps when the writer has gone.
 func (s *Store) AskedAt(records []history.Record, put *history.Record) time.Duration {

@@ -103,29 +103,47 @@ func (a api) createPod(ctx context.Context, o *corev1.Pod) {
 	})
 }
 
-// runPod writes what the kubelet writes when the pod's containers run.
-func (a api) runPod(ctx context.Context, p *pod) {
-	a.patchPod(ctx, p, map[string]any{"status": p.runningStatus()}, "status")
+// runPod writes what the kubelet writes when the pod's containers run. It returns the UID of
+// the pod, or "" if there is none.
+func (a api) runPod(ctx context.Context, p *pod) types.UID {
+	return a.patchPod(ctx, p, map[string]any{"status": p.runningStatus()}, "status")
 }
 
 func (a api) relabelPod(ctx context.Context, p *pod, app string) {
 	a.patchPod(ctx, p, map[string]any{"metadata": map[string]any{"labels": map[string]string{"app": app}}})
 }
 
-func (a api) patchPod(ctx context.Context, p *pod, patch any, subresources ...string) {
+func (a api) patchPod(ctx context.Context, p *pod, patch any, subresources ...string) (uid types.UID) {
 	data, err := json.Marshal(patch)
 	if err != nil {
 		panic(err) // it is made of strings
 	}
 	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
-		_, err := a.clients.CoreV1().Pods(p.namespace).Patch(ctx, p.name, types.MergePatchType, data, metav1.PatchOptions{}, subresources...)
+		patched, err := a.clients.CoreV1().Pods(p.namespace).Patch(ctx, p.name, types.MergePatchType, data, metav1.PatchOptions{}, subresources...)
+		if err == nil {
+			uid = patched.UID
+		}
 		return err
 	})
+	return uid
 }
 
 func (a api) deletePod(ctx context.Context, namespace, name string) {
 	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
 		return a.clients.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+	})
+}
+
+// deleteEnded deletes a pod whose containers have ended, as the kubelet does: a request that
+// comes late deletes no other pod of the name.
+func (a api) deleteEnded(ctx context.Context, p *pod) {
+	var only metav1.DeleteOptions
+	if p.uid != "" {
+		only.Preconditions = metav1.NewUIDPreconditions(string(p.uid))
+	}
+	gone := func(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsConflict(err) }
+	do(ctx, gone, func(ctx context.Context) error {
+		return a.clients.CoreV1().Pods(p.namespace).Delete(ctx, p.name, only)
 	})
 }
 

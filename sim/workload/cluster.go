@@ -45,7 +45,7 @@ type pod struct {
 	nodeIP   string
 	key      int               // of encryption: that of its node
 	wanted   map[string]string // labels of its identity, in a world with operators
-	uid      types.UID         // set for a pod of the start only
+	uid      types.UID         // of a pod of the start, and of one that runs where agents write by themselves
 	running  bool              // as the kube-apiserver knows
 	identity *identity
 	slice    *slice  // nil where endpoints are CiliumEndpoints

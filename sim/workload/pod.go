@@ -12,7 +12,7 @@ func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(
 		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
 		a.createPod(ctx, p.object())
 		agents.Add(ctx, p.asked())
-		a.runPod(ctx, p)
+		p.uid = a.runPod(ctx, p)
 		p.running = true
 		over("")
 		return
@@ -110,7 +110,7 @@ func (w *Workload) deletePod(ctx context.Context, p *pod) {
 	a := w.client(p.node)
 	if agents := w.cfg.Agents; agents != nil {
 		agents.Remove(ctx, p.asked())
-		a.deletePod(ctx, p.namespace, p.name)
+		a.deleteEnded(ctx, p)
 		return
 	}
 	if w.nodes != nil {

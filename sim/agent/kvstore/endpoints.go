@@ -40,7 +40,9 @@ type endpoints struct {
 // state is an endpoint in one process.
 type state struct {
 	number int
-	turn   chan struct{} // holds a value while the endpoint changes
+	turn   chan struct{}   // holds a value while the endpoint changes
+	alive  context.Context // until it is asked to end
+	stop   context.CancelFunc
 
 	identity *identity.Identity // nil: none yet, or gone
 	gone     bool
@@ -72,6 +74,7 @@ func (e *endpoints) of(ep *Endpoint) *state {
 	s := e.states[ep]
 	if s == nil {
 		s = &state{number: len(e.states) + 1, turn: make(chan struct{}, 1)}
+		s.alive, s.stop = context.WithCancel(e.ctx)
 		e.states[ep] = s
 	}
 	return s
@@ -100,6 +103,9 @@ func (e *endpoints) identify(ctx context.Context, ep *Endpoint, labels []string)
 }
 
 func (e *endpoints) identifyLocked(ctx context.Context, ep *Endpoint, s *state, names []string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.alive, cancel)()
 	id, _, err := e.identities.AllocateIdentity(ctx, labels.NewLabelsFromModel(names), true, identity.InvalidIdentity)
 	switch {
 	case err != nil:
@@ -132,7 +138,7 @@ func (e *endpoints) runIPIdentitySync(ep *Endpoint, s *state, ip netip.Addr) {
 	e.controllers.UpdateController(s.controller(ip.String()), controller.ControllerParams{
 		Group:       syncGroup,
 		RunInterval: syncInterval,
-		Context:     e.ctx,
+		Context:     s.alive,
 		DoFunc: func(ctx context.Context) error {
 			e.mu.Lock()
 			id := s.identity
@@ -175,11 +181,13 @@ func (s *state) controller(ip string) string {
 	return fmt.Sprintf("sync-%s-identity-mapping (%d)", ip, s.number)
 }
 
-// leave ends an endpoint: it lets go of the identity, forgets it on the disk, and deletes
-// its address, for which nobody waits (pkg/endpoint/endpoint.go, leaveLocked). It reports
-// whether the process lived until the endpoint was forgotten.
+// leave ends an endpoint: it ends what goes on with it, lets go of the identity, forgets it
+// on the disk, and deletes its address, for which nobody waits (pkg/endpoint/endpoint.go,
+// Delete and leaveLocked). It reports whether the process lived until the endpoint was
+// forgotten.
 func (e *endpoints) leave(ep *Endpoint, forget func()) bool {
 	s := e.of(ep)
+	s.stop()
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	s.gone = true

@@ -1,0 +1,75 @@
+package mechanism_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/meshcheck/meshcheck/checker/mechanism"
+)
+
+// Two agents share an etcd: a0 has given the pod ns/one the address e, and a1 sees it.
+const sharesEtcd = `
+0 k0 up kube - inc=1
+0 e0 up etcd - store=A inc=1
+0 a0 up agent - inc=1
+0 a1 up agent - inc=1
+1 a0 connect - - peer=e0 store=A
+1 a1 connect - - peer=e0 store=A
+2 a0 truth endpoint e value="id=1 host=h0 pod=ns/one" op=put owner=Pod/ns/one rv=5
+2 e0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h0 pod=ns/one" owner=L0 store=A rev=10
+2 e0 call meta cilium/state/ip/v1/default/e value=h op=put peer=a0 store=A rev=10 from=2
+2 a1 see endpoint e value="id=1 host=h0 pod=ns/one" op=watch peer=e0 store=A inc=1
+`
+
+// Then a1 gives it to ns/two, and puts the key over that of a0.
+const takenOver = sharesEtcd + `
+3 a1 truth endpoint e value="id=2 host=h1 pod=ns/two" op=put owner=Pod/ns/two rv=6
+3 e0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h1 pod=ns/two" owner=L1 store=A rev=11
+3 e0 call meta cilium/state/ip/v1/default/e value=h op=put peer=a1 store=A rev=11 from=3
+3 a1 see endpoint e value="id=2 host=h1 pod=ns/two" op=watch peer=e0 store=A inc=1
+`
+
+const deletedBy = "20 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=12\n20 e0 call meta cilium/state/ip/v1/default/e value=1 op=delete store=A rev=12 from=20 peer="
+
+const dropped = "\n20 a1 drop endpoint e op=watch peer=e0 store=A inc=1\n"
+
+// oneEnds is the end of a0's pod, which the deletion of the key follows.
+const oneEnds = `4 k0 truth endpoint e value="id=1 host=h0 pod=ns/one" op=del owner=Pod/ns/one rv=7
+`
+
+// twoEnds is the end of both, by the deletion that a1 asks for.
+const twoEnds = `19 k0 truth endpoint e value="id=2 host=h1 pod=ns/two" op=del owner=Pod/ns/two rv=8
+` + deletedBy + "a1" + `
+20 e0 truth endpoint e value="id=1 host=h0 pod=ns/one" op=del owner=Pod/ns/one rv=9` + dropped
+
+const putBack = `30 e0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h0 pod=ns/one" owner=L0 store=A rev=13
+30 e0 call meta cilium/state/ip/v1/default/e value=h op=put peer=a0 store=A rev=13 from=30
+30 a1 see endpoint e value="id=1 host=h0 pod=ns/one" op=watch peer=e0 store=A inc=1
+`
+
+const settled = "\n40 world phase - heal value=6m0s\n1000 world phase - end value=bound\n"
+
+// Who asked for a deletion, and for whom, is what proves that it was a former owner.
+func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
+	for _, c := range []struct{ name, records, property, want string }{
+		{"the agent of a former owner deletes the key", takenOver + oneEnds + deletedBy + "a0" + dropped, "no-spurious-deletion", mechanism.CauseFormerOwner},
+		{"the agent of the owner does", takenOver + oneEnds + deletedBy + "a1" + dropped, "no-spurious-deletion", ""},
+		{"the former owner has not ended", takenOver + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
+		{"nobody has had it before", sharesEtcd + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
+		{"an agent puts back what has ended", takenOver + twoEnds + putBack, "monotonic", mechanism.CausePutBack},
+		{"another agent puts it", takenOver + twoEnds + strings.ReplaceAll(putBack, "owner=L0", "owner=L1"), "monotonic", ""},
+		{"and it stays", takenOver + twoEnds + putBack + settled, "convergence", mechanism.CausePutBack},
+		{"a pod ends while its agent is cut off", sharesEtcd + `
+4 world fault partition a0 value="a0 and e0 are cut off from each other for 8s" op=cut peer=e0 rev=1
+` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `
+12 world heal partition a0 value="a0 and e0 are cut off from each other for 8s" op=cut peer=e0 rev=1
+` + settled, "convergence", mechanism.CauseUndeleted},
+		{"another agent is cut off", sharesEtcd + `
+4 world fault partition a1 value="a1 and e0 are cut off from each other for 8s" op=cut peer=k0 rev=1
+` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `
+12 world heal partition a1 value="a1 and e0 are cut off from each other for 8s" op=cut peer=k0 rev=1
+` + settled, "convergence", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireCause(t, c.records, c.property, c.want) })
+	}
+}

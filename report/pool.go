@@ -55,16 +55,13 @@ func (p *Pool) Measure() checker.Measure {
 	}
 }
 
-// Curve returns some points of the distribution, ascending: a number of seconds, and the
-// part of all durations that are not greater.
-func (p *Pool) Curve(points int) (curve [][2]float64) {
-	seen, last := 0, 0
+// Curve is the distribution, ascending: numbers of seconds, and the part of all durations
+// that are not greater.
+func (p *Pool) Curve() (curve [][2]float64) {
+	seen := 0
 	for _, b := range slices.Sorted(maps.Keys(p.Buckets)) {
 		seen += p.Buckets[b]
-		if (seen-last)*points >= p.N || seen == p.N {
-			curve = append(curve, [2]float64{min(greatest(b), p.Max).Seconds(), float64(seen) / float64(p.N)})
-			last = seen
-		}
+		curve = append(curve, [2]float64{min(greatest(b), p.Max).Seconds(), float64(seen) / float64(p.N)})
 	}
 	return curve
 }

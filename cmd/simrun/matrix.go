@@ -1,19 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/matrix"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -35,7 +38,11 @@ confirmed or refuted by the counts.
 Each run is kept in the directory -o as soon as it is over: the same command goes on
 where an interrupted one stopped, and with more seeds or modes runs only those. The
 plan of the first run that broke a property is written there too. Equal runs give an
-equal table.
+equal table. With -kept nothing is run, and the table is of what is there.
+
+-html FILE writes a page for a browser, which needs no network: the table with the
+command of each cell and what broke it, load over time, and how costs and latencies are
+spread.
 
 Flags:
 
@@ -43,6 +50,7 @@ Examples:
   simrun matrix
   simrun matrix -seeds 0-999 -modes crd,clustermesh -markdown matrix.md
   simrun matrix -scenario rolling-upgrade -seeds 0-49 -json
+  simrun matrix -kept -o matrix -html matrix.html
 
 Exit status:
   0    the table is complete; that a mode breaks a property is a result, not a failure
@@ -59,9 +67,12 @@ type compareModes struct {
 	dir      string
 	workers  int
 	markdown string
+	html     string
+	kept     bool
 	json     bool
 	worker   workerFlags
 	limits   limitFlags
+	given    *flags
 }
 
 func (m *compareModes) flags(f *flags) {
@@ -73,9 +84,12 @@ func (m *compareModes) flags(f *flags) {
 	f.add(&m.dir, "o DIR", `where runs are kept; it is made if there is none; "matrix"`)
 	f.add(&m.markdown, "markdown FILE", "write the table as a page, too")
 	f.add(&m.workers, "workers N", "how many runs at once; as many as there are cores")
+	f.add(&m.html, "html FILE", "write a page to look at the table in a browser, with distributions and plots of the load")
+	f.add(&m.kept, "kept", "run nothing: the table is of the runs that -o keeps, of whichever worker they are, and of -modes and -seeds if these are given")
 	m.worker.add(f)
 	m.limits.add(f)
 	f.json(&m.json)
+	m.given = f
 }
 
 // modesFlag is a list of modes.
@@ -103,12 +117,15 @@ func (m *compareModes) check() error {
 	if m.dir == "" {
 		return usageErrorf("-o needs the name of a directory")
 	}
-	return cmp.Or(m.worker.check(), m.limits.check(), checkOutputs([]string{m.worker.path}, output{"o", m.dir, "", true}, output{"markdown", m.markdown, markdownForm, false}))
+	return cmp.Or(m.worker.check(), m.limits.check(), checkOutputs([]string{m.worker.path}, output{"o", m.dir, "", true}, output{"markdown", m.markdown, markdownForm, false}, output{"html", m.html, pageForm, false}))
 }
 
 func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
 	if err := m.check(); err != nil {
 		return 0, err
+	}
+	if m.kept {
+		return m.show(c)
 	}
 	plans, err := c.family(&familyFlags{scenario: m.scenario})
 	if err != nil {
@@ -125,24 +142,16 @@ func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	kept, err := matrix.Open(m.dir, matrix.Of{Worker: code.Hash, Family: cmp.Or(plans.Name(), "swarm")})
+	built := *code
+	built.Worker = "" // where it is says nothing about the runs
+	kept, err := matrix.Open(m.dir, matrix.Of{Worker: code.Hash, Family: cmp.Or(plans.Name(), swarm), Code: &built})
 	if err != nil {
 		return 0, &usageError{err}
 	}
 	defer kept.Close()
-	start := time.Now()
 	end := c.progress.keepSaying(fmt.Sprintf("%d runs", len(m.modes)*m.seeds.Count()))
-	begun := -1
 	table, stopped := matrix.Run(ctx, matrix.Config{
-		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: m.workers, Kept: kept,
-		OnRun: func(done, all int) {
-			if begun < 0 {
-				begun = done - 1
-			}
-			elapsed := time.Since(start)
-			left := elapsed / time.Duration(done-begun) * time.Duration(all-done)
-			c.progress.show("%s %d of %d runs, %s left", bar(done, all), done, all, left.Round(time.Second))
-		},
+		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: m.workers, Kept: kept, OnRun: c.countdown(),
 	})
 	end()
 	if stopped != nil && ctx.Err() == nil {
@@ -159,6 +168,58 @@ func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
 	case stopped != nil:
 		return 0, stopped
 	case !table.Complete():
+		return statusHarness, nil
+	}
+	return statusHold, nil
+}
+
+// swarm is the name of the family of plans that are no variations of a scenario.
+const swarm = "swarm"
+
+// countdown shows how many runs there are, and how long the rest will take.
+func (c *console) countdown() func(done, all int) {
+	start, begun := time.Now(), -1
+	return func(done, all int) {
+		if begun < 0 {
+			begun = done - 1
+		}
+		left := time.Since(start) / time.Duration(done-begun) * time.Duration(all-done)
+		c.progress.show("%s %d of %d runs, %s left", bar(done, all), done, all, left.Round(time.Second))
+	}
+}
+
+// show writes the table of what is kept.
+func (m *compareModes) show(c *console) (int, error) {
+	kept, err := matrix.Read(m.dir)
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	scenario := strings.TrimPrefix(kept.Of.Family, "scenario ")
+	switch kept.Of.Family {
+	case swarm:
+		scenario = ""
+	case "reference plan":
+		scenario = family.Reference
+	}
+	if m.scenario != "" && m.scenario != scenario {
+		return 0, usageErrorf("-scenario %s: what is kept in %s is of %s", m.scenario, m.dir, kept.Of.Family)
+	}
+	m.scenario = scenario
+	plans, err := c.family(&familyFlags{scenario: scenario})
+	if err != nil {
+		return 0, err
+	}
+	if m.given.given("modes") == "" {
+		m.modes = kept.Modes()
+	}
+	if !m.seeds.given {
+		m.seeds.Seeds = kept.Seeds()
+	}
+	table := matrix.TableOf(kept, m.modes, m.seeds.Seeds)
+	if err := m.write(c, table, plans.Member); err != nil {
+		return 0, err
+	}
+	if !table.Complete() {
 		return statusHarness, nil
 	}
 	return statusHold, nil
@@ -182,12 +243,52 @@ func (m *compareModes) write(c *console, t *matrix.Table, planOf func(uint64) (*
 	} else {
 		err = t.WriteText(c.stdout, replay)
 	}
-	if err := errors.Join(err, failed); err != nil || m.markdown == "" {
+	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
-	var page bytes.Buffer
-	if err := errors.Join(t.WriteMarkdown(&page, replay), failed); err != nil {
-		return err
+	if m.markdown != "" {
+		if err := errors.Join(writeWith("markdown", m.markdown, func(w io.Writer) error { return t.WriteMarkdown(w, replay) }), failed); err != nil {
+			return err
+		}
 	}
-	return writeTarget("markdown", m.markdown, page.Bytes())
+	return errors.Join(writeWith("html", m.html, func(w io.Writer) error { return t.WritePage(w, m.shorter(c, replay, planOf)) }), failed)
+}
+
+// shorter gives the commands of a page, which leaves this machine: a seed's plan is named by
+// the seed, where the seed draws the same plan in the mode by itself.
+func (m *compareModes) shorter(c *console, replay matrix.Replay, planOf func(uint64) (*fault.Plan, error)) matrix.Replay {
+	families := map[string]*family.Family{}
+	known := map[string]string{}
+	return func(mode string, seed uint64) string {
+		key := fmt.Sprintf("%s %d", mode, seed)
+		if known[key] != "" {
+			return known[key]
+		}
+		if families[mode] == nil {
+			families[mode], _ = family.New(m.scenario, draw.Config{Mode: mode}) // nil: the scenario does not exist there
+		}
+		if m.draws(families[mode], mode, seed, planOf) {
+			args := []string{"-mode", mode, "-seed", strconv.FormatUint(seed, 10)}
+			if m.scenario != "" {
+				args = append(args, "-scenario", m.scenario)
+			}
+			known[key] = commandLine("simrun", args...)
+		} else {
+			known[key] = replay(mode, seed)
+		}
+		return known[key]
+	}
+}
+
+// draws reports whether a seed draws the plan of the matrix in a family of the mode.
+func (m *compareModes) draws(of *family.Family, mode string, seed uint64, planOf func(uint64) (*fault.Plan, error)) bool {
+	if of == nil {
+		return false
+	}
+	own, err := of.Member(seed)
+	if err != nil {
+		return false
+	}
+	plan, err := planOf(seed)
+	return err == nil && own.Line() == fault.Project(plan, mode).Line()
 }

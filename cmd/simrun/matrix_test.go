@@ -32,6 +32,25 @@ func TestMatrix(t *testing.T) {
 	require.Equal(t, statusHold, status)
 	require.Equal(t, first, second)
 
+	// Nor with -kept, for which there need not even be a worker, and a page is written.
+	status, shown, stderr := simrun(t, "matrix", "-kept", "-modes", "clustermesh,crd", "-html", "m.html", "-worker", "WORKER")
+	require.Empty(t, stderr)
+	require.Equal(t, statusHold, status)
+	after := func(text string) string { _, rest, _ := strings.Cut(text, "\nKEPT, IN RUNS"); return rest }
+	require.NotEmpty(t, after(first))
+	require.Equal(t, after(first), after(shown), "but for where the worker is, which is not kept")
+	html, err := os.ReadFile("m.html")
+	require.NoError(t, err)
+	require.Contains(t, string(html), "<!doctype html>")
+	status, _, stderr = simrun(t, "matrix", "-kept", "-scenario", "reference")
+	require.Equal(t, statusUsage, status)
+	require.Equal(t, "simrun: -scenario reference: what is kept in matrix is of swarm\n", stderr)
+	status, _, stderr = simrun(t, "matrix", "-kept", "-o", "nothing")
+	require.Equal(t, statusUsage, status)
+	require.Equal(t, "simrun: nothing/runs.jsonl: no such file or directory\n", stderr)
+	status, _, _ = simrun(t, "matrix", "-kept", "-seeds", "99-102")
+	require.Equal(t, statusHarness, status, "a run that is asked for is not there")
+
 	// More seeds take what is there.
 	status, stdout, _ = simrun(t, "matrix", "-seeds", "98-101", "-modes", "crd", "-json", "-worker", "WORKER")
 	require.Equal(t, statusHold, status)

@@ -15,8 +15,8 @@ import (
 )
 
 // page begins the page of the model, with what is known of the real code from a file.
-func (f *abstract) page() (*page.Matrix, error) {
-	pages := &page.Matrix{}
+func (f *abstract) page() (*page.Model, error) {
+	pages := &page.Model{}
 	if f.outcomes == "" {
 		return pages, nil
 	}
@@ -57,7 +57,7 @@ func (f *abstract) realOf(cells []conformance.Cell, dir string) (all []page.Real
 
 // writePage writes the page of the model, if it is asked for, with what the real code did
 // if it was run.
-func (f *abstract) writePage(c *console, pages *page.Matrix, done []conformance.Cell) error {
+func (f *abstract) writePage(c *console, pages *page.Model, done []conformance.Cell) error {
 	if len(done) > 0 {
 		pages.Real = f.realOf(done, f.out)
 		pages.Code = cmp.Or(pages.Code, "seeds "+f.seeds.String())

@@ -108,7 +108,7 @@ func (c *counter) record(r *history.Record) {
 		cost, p := c.cost(r)
 		cost.Watches++
 		c.open[r.ID] = opened{cost, r.At}
-		if strings.HasPrefix(r.Ask, "initial:") {
+		if asksInitial(r) {
 			c.initial[r.ID] = true
 			cost.Lists++
 		}
@@ -119,7 +119,7 @@ func (c *counter) record(r *history.Record) {
 		if !c.initial[r.ID] {
 			cost.Events += changes(r.Value)
 		}
-		if strings.Contains(r.Value, "INITIAL:") {
+		if endsInitial(r) {
 			delete(c.initial, r.ID)
 		}
 		c.busy(p, r.At, 0)
@@ -140,6 +140,12 @@ func (c *counter) record(r *history.Record) {
 func isList(r *history.Record) bool {
 	return r.Op == "list" || r.Verb == history.Call && r.Op == "range" && r.End != ""
 }
+
+// asksInitial reports whether a watch begins with all objects that there are.
+func asksInitial(r *history.Record) bool { return strings.HasPrefix(r.Ask, "initial:") }
+
+// endsInitial reports whether an event is the last of a watch's initial state.
+func endsInitial(r *history.Record) bool { return strings.Contains(r.Value, "INITIAL:") }
 
 // changes is how many changes an event tells of.
 func changes(value string) (n int) {
@@ -174,6 +180,9 @@ func (c *Cost) requests() (n int) {
 	}
 	return n
 }
+
+// empty reports whether the clients had nothing to do with the servers.
+func (c *Cost) empty() bool { return c.requests()+c.Watches+c.Dials+c.Lists == 0 }
 
 // add adds the cost of another run.
 func (c *Cost) add(other *Cost) {

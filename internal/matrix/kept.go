@@ -7,10 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/report"
 )
 
 // Kept is the file in which a matrix keeps what its runs showed: a line of JSON that says
@@ -24,13 +28,15 @@ type Kept struct {
 
 // Of is what runs must have in common to stand in one table.
 type Of struct {
-	Version int    `json:"version"` // of the file form
-	Worker  string `json:"worker"`  // hash of the program that ran
-	Family  string `json:"family"`  // of which plans
+	Version int          `json:"version"`        // of the file form
+	Worker  string       `json:"worker"`         // hash of the program that ran
+	Family  string       `json:"family"`         // of which plans
+	Code    *report.Code `json:"code,omitempty"` // what the worker is built from
 }
 
-// KeptVersion is the version of the form of Kept's file.
-const KeptVersion = 1
+// KeptVersion is the version of the form of Kept's file. Version 1, which is read but not
+// written, has neither the code, nor the load over time, nor the sentences of violations.
+const KeptVersion = 2
 
 const keptFile = "runs.jsonl"
 
@@ -54,7 +60,7 @@ func Open(dir string, of Of) (*Kept, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, files.Plain(err))
 	}
-	whole, err := k.read(path, data)
+	whole, err := k.read(path, data, k.suits)
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +74,57 @@ func Open(dir string, of Of) (*Kept, error) {
 	return k, err
 }
 
+// Read reads the file in a directory, to look at what is there; nothing can be added to it.
+func Read(dir string) (*Kept, error) {
+	path := filepath.Join(dir, keptFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, files.Plain(err))
+	}
+	k := &Kept{cells: map[run]*Cell{}}
+	if _, err := k.read(path, data, func(of Of) error {
+		if of.Version < 1 || of.Version > KeptVersion {
+			return fmt.Errorf("the file has version %d, and this program reads 1 to %d", of.Version, KeptVersion)
+		}
+		k.Of = of
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if len(k.cells) == 0 {
+		return nil, fmt.Errorf("%s: no run is kept there", path)
+	}
+	return k, nil
+}
+
+// Modes are those of which runs are kept, in the order of all modes.
+func (k *Kept) Modes() (names []string) {
+	there := map[string]bool{}
+	for r := range k.cells {
+		there[r.mode] = true
+	}
+	for _, name := range mode.SimulatedNames() {
+		if there[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Seeds are those of the runs that are kept, from the first to the last.
+func (k *Kept) Seeds() drive.Seeds {
+	seeds := drive.Seeds{First: math.MaxUint64}
+	for r := range k.cells {
+		seeds.First, seeds.Last = min(seeds.First, r.seed), max(seeds.Last, r.seed)
+	}
+	return seeds
+}
+
 // Close ends the writing.
 func (k *Kept) Close() error { return k.file.Close() }
 
 // read reads a file and returns how many bytes of it are whole lines.
-func (k *Kept) read(path string, data []byte) (whole int64, err error) {
+func (k *Kept) read(path string, data []byte, suits func(Of) error) (whole int64, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, len(data)+1)
 	for n := 1; lines.Scan(); n++ {
@@ -80,7 +132,7 @@ func (k *Kept) read(path string, data []byte) (whole int64, err error) {
 			return whole, nil // no line end: cut off
 		}
 		if n == 1 {
-			err = k.first(lines.Bytes())
+			err = first(lines.Bytes(), suits)
 		} else {
 			err = k.line(lines.Bytes())
 		}
@@ -92,13 +144,19 @@ func (k *Kept) read(path string, data []byte) (whole int64, err error) {
 	return whole, lines.Err()
 }
 
-func (k *Kept) first(line []byte) error {
+func first(line []byte, suits func(Of) error) error {
 	var of Of
-	switch err := strict(line, &of); {
-	case err != nil:
+	if err := strict(line, &of); err != nil {
 		return fmt.Errorf("this is not a file of simrun matrix (%w); -o takes a directory that it wrote, or a new one", err)
+	}
+	return suits(of)
+}
+
+// suits says why runs of that cannot be gone on with.
+func (k *Kept) suits(of Of) error {
+	switch {
 	case of.Version != KeptVersion:
-		return fmt.Errorf("the file has version %d, and this program reads %d; -o takes another directory", of.Version, KeptVersion)
+		return fmt.Errorf("the file has version %d, and this program writes %d; -o takes another directory", of.Version, KeptVersion)
 	case of.Family != k.Of.Family:
 		return fmt.Errorf("these runs are of %s and not of %s; -o takes another directory", of.Family, k.Of.Family)
 	case of.Worker != k.Of.Worker:

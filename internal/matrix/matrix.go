@@ -45,6 +45,7 @@ type Cell struct {
 	Servers  int                        `json:"servers,omitempty"`  // kube-apiservers
 	Virtual  time.Duration              `json:"virtualNanoseconds,omitempty"`
 	Costs    []*Cost                    `json:"costs,omitempty"`
+	Loads    []*Load                    `json:"loads,omitempty"`
 	Measures []*Measured                `json:"measures,omitempty"`
 }
 
@@ -52,6 +53,7 @@ type Cell struct {
 type Way struct {
 	Mechanism  string   `json:"mechanism,omitempty"` // a page in testdata/findings; none: news
 	Properties []string `json:"properties"`
+	Sentence   string   `json:"sentence,omitempty"` // of the first violation
 }
 
 // Measured is what a property measured, as durations.
@@ -82,6 +84,14 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 		return cfg.Kept.add(c)
 	})
 	return newTable(cfg), err
+}
+
+// TableOf returns the table of what is kept, of all modes or of those that are named, and
+// runs nothing.
+func TableOf(k *Kept, modes []string, seeds drive.Seeds) *Table {
+	t := newTable(Config{Modes: modes, Seeds: seeds, Kept: k})
+	t.Code = k.Of.Code
+	return t
 }
 
 type run struct {
@@ -135,12 +145,12 @@ func (cfg *Config) cell(ctx context.Context, r run) (*Cell, error) {
 		}
 	}
 	for _, g := range report.Groups(judged.Verdict) {
-		c.Ways = append(c.Ways, Way{g.Mechanism, g.Properties})
+		c.Ways = append(c.Ways, Way{g.Mechanism, g.Properties, g.First.Sentence()})
 	}
 	c.Agents, c.Servers = plan.Topology.Agents, plan.Topology.APIServers
 	if plan.InMode().Runs(mode.Replica) {
 		c.Replicas = plan.Topology.Replicas
 	}
-	c.Virtual, c.Costs = judged.Virtual, costsOf(judged.Index.Records)
+	c.Virtual, c.Costs, c.Loads = judged.Virtual, costsOf(judged.Index.Records), loadsOf(judged.Index.Records)
 	return c, nil
 }

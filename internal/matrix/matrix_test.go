@@ -238,11 +238,11 @@ func TestAnInterruptedMatrixGoesOn(t *testing.T) {
 }
 
 func TestFilesThatAreRefused(t *testing.T) {
-	head := `{"version":1,"worker":"w","family":"swarm"}` + "\n"
+	head := `{"version":2,"worker":"w","family":"swarm"}` + "\n"
 	for name, c := range map[string]struct{ file, says string }{
-		"another worker":  {`{"version":1,"worker":"v","family":"swarm"}` + "\n", "runs.jsonl:1: these runs are of another worker, v and not w; -o takes another directory"},
-		"another family":  {`{"version":1,"worker":"w","family":"scenario x"}` + "\n", "runs.jsonl:1: these runs are of scenario x and not of swarm; -o takes another directory"},
-		"another version": {`{"version":2,"worker":"w","family":"swarm"}` + "\n", "runs.jsonl:1: the file has version 2, and this program reads 1; -o takes another directory"},
+		"another worker":  {`{"version":2,"worker":"v","family":"swarm"}` + "\n", "runs.jsonl:1: these runs are of another worker, v and not w; -o takes another directory"},
+		"another family":  {`{"version":2,"worker":"w","family":"scenario x"}` + "\n", "runs.jsonl:1: these runs are of scenario x and not of swarm; -o takes another directory"},
+		"another version": {`{"version":3,"worker":"w","family":"swarm"}` + "\n", "runs.jsonl:1: the file has version 3, and this program writes 2; -o takes another directory"},
 		"garbage":         {"\x00\x01garbage\n", "runs.jsonl:1: this is not a file of simrun matrix ("},
 		"a garbled run":   {head + "{\"mode\":3}\n", "runs.jsonl:2: this is no run ("},
 	} {

@@ -24,7 +24,8 @@ type Table struct {
 
 // Column is a mode.
 type Column struct {
-	asked int // runs
+	asked int     // runs
+	cells []*Cell // of runs with a history, by their seeds
 
 	Mode       string        `json:"mode"`
 	Runs       int           `json:"runs"`   // with a history
@@ -59,8 +60,11 @@ type MechanismSeen struct {
 
 // Latency is a distribution over all runs.
 type Latency struct {
+	pool *report.Pool
+
 	Property string `json:"property"`
 	checker.Measure
+	Seed uint64 `json:"seedOfMax"` // the first with the greatest
 }
 
 // newTable makes the table of what is kept.
@@ -84,7 +88,13 @@ func newTable(cfg Config) *Table {
 // column gathers a mode's runs.
 type column struct {
 	*Column
-	pools []*Measured
+	pools []*pool
+}
+
+// pool is what a property measured in all runs.
+type pool struct {
+	Measured
+	seed uint64 // of the greatest
 }
 
 func newColumn(name string) *column {
@@ -110,6 +120,7 @@ func (c *column) add(cell *Cell) {
 		return
 	}
 	c.Runs++
+	c.cells = append(c.cells, cell)
 	c.Agents += cell.Agents
 	c.Replicas += cell.Replicas
 	c.Servers += cell.Servers
@@ -121,7 +132,11 @@ func (c *column) add(cell *Cell) {
 		c.cost(cost.Server, cost.Client).add(cost)
 	}
 	for _, m := range cell.Measures {
-		c.pool(m).Join(&m.Pool)
+		p := c.pool(m)
+		if p.N == 0 || m.Max > p.Max {
+			p.seed = cell.Seed
+		}
+		p.Join(&m.Pool)
 	}
 }
 
@@ -161,13 +176,13 @@ func (c *Column) cost(server, client mode.Role) *Cost {
 	return c.Costs[i]
 }
 
-func (c *column) pool(m *Measured) *Measured {
-	i := slices.IndexFunc(c.pools, func(known *Measured) bool {
+func (c *column) pool(m *Measured) *pool {
+	i := slices.IndexFunc(c.pools, func(known *pool) bool {
 		return known.Property == m.Property && known.Name == m.Name && known.Group == m.Group
 	})
 	if i < 0 {
 		i = len(c.pools)
-		c.pools = append(c.pools, &Measured{m.Property, report.Pool{Name: m.Name, Group: m.Group}})
+		c.pools = append(c.pools, &pool{Measured: Measured{m.Property, report.Pool{Name: m.Name, Group: m.Group}}})
 	}
 	return c.pools[i]
 }
@@ -183,11 +198,11 @@ func (c *column) finish() {
 	order := func(property string) int {
 		return slices.IndexFunc(c.Properties, func(r *Row) bool { return r.Property == property })
 	}
-	slices.SortFunc(c.pools, func(a, b *Measured) int {
+	slices.SortFunc(c.pools, func(a, b *pool) int {
 		return cmp.Or(order(a.Property)-order(b.Property), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
 	})
 	for _, p := range c.pools {
-		c.Latencies = append(c.Latencies, Latency{p.Property, p.Measure()})
+		c.Latencies = append(c.Latencies, Latency{&p.Pool, p.Property, p.Measure(), p.seed})
 	}
 }
 
@@ -262,10 +277,10 @@ func (c *Column) rateAtSize(of func(*Cost) float64) (sum float64) {
 			continue
 		}
 		times := 1.0
-		switch cost.Client {
-		case mode.Agent:
+		switch {
+		case cost.Client == mode.Agent && c.Agents > 0:
 			times = sizeAgents * float64(c.Runs) / float64(c.Agents)
-		case mode.Replica:
+		case cost.Client == mode.Replica && c.Replicas > 0:
 			times = sizeReplicas * float64(c.Runs) / float64(c.Replicas)
 		}
 		sum += times * of(cost)
@@ -281,11 +296,15 @@ func (t *Table) column(mode string) *Column {
 	return t.Columns[i]
 }
 
-// of adds up what servers of a role did for all clients.
-func (c *Column) of(server mode.Role) *Cost {
-	sum := &Cost{Server: server, Requests: map[string]int{}}
-	for _, cost := range c.Costs {
-		if cost.Server == server {
+// of adds up what servers of some roles did for all clients.
+func (c *Column) of(servers []mode.Role) *Cost { return sumOf(c.Costs, servers, "") }
+
+// sumOf adds up costs of servers of some roles, for clients of a role or, if it is empty, of
+// all.
+func sumOf(costs []*Cost, servers []mode.Role, client mode.Role) *Cost {
+	sum := &Cost{Requests: map[string]int{}}
+	for _, cost := range costs {
+		if slices.Contains(servers, cost.Server) && (client == "" || cost.Client == client) {
 			sum.add(cost)
 		}
 	}

@@ -107,63 +107,101 @@ func (t *Table) failureGrid(replay func(mode string, seed uint64) string) *grid 
 	return g
 }
 
+// servers are those whose cost is shown. The etcds of replicas and the one that agents share
+// do the same for agents, in different modes.
+var servers = []struct {
+	name  string
+	roles []mode.Role
+}{{"kube-apiservers", []mode.Role{mode.APIServer}}, {"etcds", []mode.Role{mode.Replica, mode.Etcd}}}
+
 // costGrid says what the servers do, in a second of a run, all servers of a role together.
 func (t *Table) costGrid() *grid {
-	g := &grid{title: "Cost, of all servers of a role together, in the mean of a run", note: "lists are whole ones: requests, and the initial states of watches; events are changes that watches told of, without initial states"}
+	g := &grid{title: costTitle, note: costNote}
 	g.add(t.head("what")...)
-	for _, server := range []struct {
-		role mode.Role
-		name string
-	}{{mode.APIServer, "kube-apiservers"}, {mode.Replica, "etcds"}} {
-		if !slices.ContainsFunc(t.Columns, func(c *Column) bool { return c.of(server.role).requests()+c.of(server.role).Watches > 0 }) {
+	t.eachCost(func(name string, roles []mode.Role, client mode.Role, what *costMeasure) {
+		cells, some := []string{name}, false
+		for _, c := range t.Columns {
+			cell := "-"
+			if cost := sumOf(c.Costs, roles, client); client == "" || !cost.empty() {
+				cell, some = what.show(c, cost), true
+			}
+			cells = append(cells, cell)
+		}
+		if some {
+			g.add(cells...)
+		}
+	})
+	return g
+}
+
+const (
+	costTitle = "Cost, of all servers of a role together, in the mean of a run"
+	costNote  = "lists are whole ones: requests, and the initial states of watches; events are changes that watches told of, without initial states"
+)
+
+// eachCost names the rows of costs: those of all clients, and below them those of each role.
+func (t *Table) eachCost(row func(name string, roles []mode.Role, client mode.Role, what *costMeasure)) {
+	for _, s := range servers {
+		if !slices.ContainsFunc(t.Columns, func(c *Column) bool { return !c.of(s.roles).empty() }) {
 			continue
 		}
-		for _, what := range measured {
-			t.costRow(g, server.name+": "+what.name, func(c *Column) string { return what.show(c, c.of(server.role)) })
+		for i := range measured {
+			what := &measured[i]
+			row(s.name+": "+what.name, s.roles, "", what)
 			if !what.byClient {
 				continue
 			}
 			for _, client := range mode.Roles() {
-				t.costRow(g, "    by "+client.Plural(), func(c *Column) string {
-					for _, cost := range c.Costs {
-						if cost.Server == server.role && cost.Client == client {
-							return what.show(c, cost)
-						}
-					}
-					return "-"
-				})
+				row("    by "+client.Plural(), s.roles, client, what)
 			}
 		}
 	}
-	return g
 }
 
-// costRow adds a row, unless no mode has anything in it.
-func (t *Table) costRow(g *grid, name string, of func(*Column) string) {
-	cells, some := []string{name}, false
-	for _, c := range t.Columns {
-		cell := of(c)
-		some = some || cell != "-"
-		cells = append(cells, cell)
-	}
-	if some {
-		g.add(cells...)
-	}
-}
-
-// measured is what is shown of a cost.
-var measured = []struct {
+// costMeasure is what is shown of a cost.
+type costMeasure struct {
 	name     string
 	byClient bool
-	show     func(*Column, *Cost) string
-}{
-	{"requests/s", true, func(c *Column, cost *Cost) string { return number(c.perSecond(float64(cost.requests()))) }},
-	{"open watches", true, func(c *Column, cost *Cost) string { return number(c.perSecond(cost.WatchTime.Seconds())) }},
-	{"watch events/s", true, func(c *Column, cost *Cost) string { return number(c.perSecond(float64(cost.Events))) }},
-	{"bytes/s", true, func(c *Column, cost *Cost) string { return number(c.perSecond(float64(cost.Bytes))) }},
-	{"lists in a run", false, func(c *Column, cost *Cost) string { return number(float64(cost.Lists) / float64(max(1, c.Runs))) }},
-	{"connections made in a run", false, func(c *Column, cost *Cost) string { return number(float64(cost.Dials) / float64(max(1, c.Runs))) }},
-	{"requests and lists, most in a second of any run", false, func(_ *Column, cost *Cost) string { return text.Thousands(cost.MostAtOnce) }},
+	of       func(*Cost) float64 // in a whole run, or in many
+	per      per
+}
+
+// per says by what a sum is divided: by the seconds of runs, by their number, or by nothing.
+type per int
+
+const (
+	perSecond per = iota
+	perRun
+	most
+)
+
+var measured = []costMeasure{
+	{"requests/s", true, func(c *Cost) float64 { return float64(c.requests()) }, perSecond},
+	{"open watches", true, func(c *Cost) float64 { return c.WatchTime.Seconds() }, perSecond},
+	{"watch events/s", true, func(c *Cost) float64 { return float64(c.Events) }, perSecond},
+	{"bytes/s", true, func(c *Cost) float64 { return float64(c.Bytes) }, perSecond},
+	{"lists in a run", false, func(c *Cost) float64 { return float64(c.Lists) }, perRun},
+	{"connections made in a run", false, func(c *Cost) float64 { return float64(c.Dials) }, perRun},
+	{"requests and lists, most in a second of any run", false, func(c *Cost) float64 { return float64(c.MostAtOnce) }, most},
+}
+
+// show is the cost of all runs of a mode.
+func (m *costMeasure) show(c *Column, cost *Cost) string {
+	switch m.per {
+	case perSecond:
+		return number(c.perSecond(m.of(cost)))
+	case perRun:
+		return number(m.of(cost) / float64(max(1, c.Runs)))
+	}
+	return text.Thousands(int(m.of(cost)))
+}
+
+// inRun is the cost of one run.
+func (m *costMeasure) inRun(c *Cell, cost *Cost) float64 {
+	if m.per == perSecond {
+		return m.of(cost) / max(1e-9, c.Virtual.Seconds())
+	}
+	return m.of(cost)
 }
 
 // number shows three digits or, of large numbers, all before the point.
@@ -214,25 +252,41 @@ func (l *Latency) label() string {
 func (t *Table) latencyGrid() *grid {
 	g := &grid{title: "Latencies over all runs: p50, p99, max in seconds", note: "faults are on during the churn, so that the tails are theirs; a quantile is too great by less than 1 %"}
 	g.add(t.head("what")...)
+	t.eachLatency(func(label string, byColumn []*Latency) {
+		cells := []string{label}
+		for _, l := range byColumn {
+			if l == nil {
+				cells = append(cells, "-")
+			} else {
+				cells = append(cells, seconds(l.Measure))
+			}
+		}
+		g.add(cells...)
+	})
+	return g
+}
+
+// eachLatency names the distributions that are shown, with that of each mode or nil.
+func (t *Table) eachLatency(row func(label string, byColumn []*Latency)) {
 	var labels []string
-	cells := map[string][]string{}
+	rows := map[string][]*Latency{}
 	for i, c := range t.Columns {
-		for _, l := range c.Latencies {
+		for j := range c.Latencies {
+			l := &c.Latencies[j]
 			if !l.shown() {
 				continue
 			}
 			label := l.label()
-			if cells[label] == nil {
+			if rows[label] == nil {
 				labels = append(labels, label)
-				cells[label] = slices.Repeat([]string{"-"}, len(t.Columns))
+				rows[label] = make([]*Latency, len(t.Columns))
 			}
-			cells[label][i] = seconds(l.Measure)
+			rows[label][i] = l
 		}
 	}
 	for _, label := range labels {
-		g.add(append([]string{label}, cells[label]...)...)
+		row(label, rows[label])
 	}
-	return g
 }
 
 func seconds(m checker.Measure) string {

@@ -31,6 +31,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/plot"
 )
 
 // chromium is one browser for all tests, in which each page has a tab of its own.
@@ -363,7 +364,7 @@ func TestPageOfTheModel(t *testing.T) {
 	require.NoError(t, err)
 	row, err := mesh.Run(context.Background(), mesh.Config{Mode: md, Bounds: mesh.Bounds{Replicas: 2, Agents: 1, Objects: 2, Reuses: 1, Faults: 1}}, mesh.Options{})
 	require.NoError(t, err)
-	m := Matrix{Rows: []*mesh.Row{row}, Code: "cilium v1", Real: []Real{{Mode: "clustermesh", Property: "monotonic", Outcome: "reproduced", Runs: 5, Broke: []uint64{1, 2}, Sentence: "it went back", Replay: "simrun -plan p.json"}}}
+	m := Model{Rows: []*mesh.Row{row}, Code: "cilium v1", Real: []Real{{Mode: "clustermesh", Property: "monotonic", Outcome: "reproduced", Runs: 5, Broke: []uint64{1, 2}, Sentence: "it went back", Replay: "simrun -plan p.json"}}}
 	var b bytes.Buffer
 	require.NoError(t, m.Write(&b))
 	file := saved(t, b.Bytes())
@@ -381,6 +382,59 @@ func TestPageOfTheModel(t *testing.T) {
 	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "integrity in clustermesh")
 	again := open(t, file, "#mode=clustermesh&property=monotonic")
 	require.Contains(t, again.text(`document.getElementById("cell").textContent`), "monotonic in clustermesh")
+	p.silent()
+	again.silent()
+}
+
+// modes makes the page of a small matrix.
+func modes(t *testing.T) string {
+	curve := func(color int) plot.Curve {
+		return plot.Curve{Name: "m", Color: color, Points: [][2]float64{{0.001, 0.5}, {0.2, 0.9}, {4, 1}}}
+	}
+	m := Matrix{Name: "swarm, seeds 0 to 9 in 2 modes: 20 runs of 20", Facts: [][2]string{{"crd", "10 runs"}}, Modes: []string{"crd", "clustermesh"}, Colors: []int{2, 1}, Tables: []Table{
+		{Title: "What each mode keeps", Rows: []Row{
+			{Name: "owner", Promise: "An address is its owner's.", Cells: []Cell{
+				{Text: "9 of 10", Kind: "promised", Lines: []string{"Kept in 9 runs."}, Ways: []Way{{Title: "news: <b>none</b>", News: true, Sentence: "a0 saw <img src=x onerror=alert(1)>", Seeds: []string{"7"}, Replay: "simrun -mode crd -seed 7"}}},
+				{Text: "10 of 10", Kind: "holds", Lines: []string{"Kept in 10 runs."}, Commands: [][2]string{{"the first run that keeps it", "simrun -mode clustermesh -seed 0"}}}}},
+			{Name: "fail-over", Cells: []Cell{{Text: "n/a", Kind: "none", Lines: []string{"The mode has nothing to judge."}}, {Text: "10 of 10", Kind: "holds", Lines: []string{"Kept."}}}}}},
+		{Title: "Cost", Figures: []Figure{{"requests/s", plot.OverTime("s", "requests/s", []plot.Curve{curve(1), curve(2)})}}, Rows: []Row{
+			{Name: "requests/s", SVG: plot.Boxes("in each run", []plot.Group{{Name: "crd", Color: 2, Values: []float64{1, 2, 3}}}), Cells: []Cell{{Text: "2.0", Lines: []string{"Of 3 runs."}}, {Text: "–"}}},
+			{Name: "by agents", Part: true, Cells: []Cell{{Text: "1.0"}, {Text: "–"}}}}},
+		{Title: "Claims", Columns: []string{"claimed", "change"}, Rows: []Row{{Name: "watches", Cells: []Cell{{Text: "fewer"}, {Text: "-20 %", Kind: "holds"}}}}},
+		{Title: "Latencies", Wide: true, Rows: []Row{{Name: "staleness", SVG: plot.Distribution([]plot.Curve{curve(1), curve(2)}), Cells: []Cell{
+			{Text: "0.001, 4.000, 4.000", Lines: []string{"Of 9."}, Commands: [][2]string{{"the run with the greatest", "simrun -mode crd -seed 3"}}}, {Text: "–", Kind: "none"}}}}},
+	}}
+	var b bytes.Buffer
+	require.NoError(t, m.Write(&b))
+	return saved(t, b.Bytes())
+}
+
+// Modes side by side: each cell has its command, and plots are drawn.
+func TestPageOfTheMatrix(t *testing.T) {
+	file := modes(t)
+	p := open(t, file, "")
+	require.Equal(t, 6.0, p.number(`document.querySelectorAll("button.verdict").length`), "those of which there is something to say")
+	p.click(`[data-table="0"][data-row="0"][data-column="0"]`)
+	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "simrun -mode crd -seed 7")
+	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "An address is its owner's.")
+	require.Zero(t, p.number(`document.querySelectorAll("#cell img").length`), "what runs say is text")
+	require.Contains(t, p.text(`location.hash`), "row=owner&mode=crd")
+	p.key(kb.ArrowRight)
+	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "simrun -mode clustermesh -seed 0")
+	p.key(kb.ArrowDown)
+	require.Contains(t, p.text(`location.hash`), "row=fail-over&mode=clustermesh")
+	p.key(kb.Escape)
+	require.Empty(t, p.text(`document.getElementById("cell").textContent`))
+	require.Empty(t, p.text(`location.hash`))
+
+	require.Equal(t, 3.0, p.number(`document.querySelectorAll("figure svg").length`))
+	require.Zero(t, p.number(`[...document.querySelectorAll("figure svg")].filter((s) => s.getBoundingClientRect().height < 60 || s.querySelectorAll("path").length < 5).length`), "each is drawn, and in sight")
+	require.Equal(t, p.text(`getComputedStyle(document.querySelector(".swatch")).backgroundColor`), p.text(`(() => { const path = [...document.querySelectorAll("figure path")].find((p) => p.style.stroke.includes("--plot2")); return getComputedStyle(path).stroke })()`), "a mode has one colour")
+
+	again := open(t, file, "#row=staleness&mode=crd")
+	require.Contains(t, again.text(`document.getElementById("cell").textContent`), "simrun -mode crd -seed 3")
+	p.key("?")
+	require.Equal(t, 1.0, p.number(`document.querySelectorAll("dialog[open]").length`))
 	p.silent()
 	again.silent()
 }
@@ -435,16 +489,17 @@ func base64Length(html string) int {
 	return len(data)
 }
 
-// The page fits on small screens, light and dark: nothing is wider than the window.
-func TestPageFits(t *testing.T) {
-	file := pageOf(t, "monotonic", golden(t, "monotonic"))
+// Pages fit on small screens, light and dark: nothing is wider than the window.
+func TestPagesFit(t *testing.T) {
+	run, matrix := pageOf(t, "monotonic", golden(t, "monotonic")), modes(t)
 	for _, size := range [][2]int64{{1440, 900}, {1280, 620}, {800, 900}, {420, 800}} {
 		for _, scheme := range []string{"light", "dark"} {
-			p := openWith(t, file, "#v=1", func(p *opened) {
+			first := func(p *opened) {
 				p.run(chromedp.EmulateViewport(size[0], size[1]))
 				_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 				require.NoError(t, err)
-			})
+			}
+			p := openWith(t, run, "#v=1", first)
 			require.LessOrEqual(t, p.number(`document.documentElement.scrollWidth`), float64(size[0]), "%v %s", size, scheme)
 			require.Greater(t, p.number(`document.getElementById("scroll").clientHeight`), 60.0, "there is room for lanes at %v", size)
 			p.until(`Math.abs(document.getElementById("lanes").getBoundingClientRect().width - document.getElementById("scroll").clientWidth) < 2`)
@@ -452,6 +507,9 @@ func TestPageFits(t *testing.T) {
 				p.paints(canvas)
 			}
 			p.silent()
+			m := openWith(t, matrix, "#row=owner&mode=crd", first)
+			require.LessOrEqual(t, m.number(`document.documentElement.scrollWidth`), float64(size[0]), "%v %s", size, scheme)
+			m.silent()
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (c *Campaign) Write(w io.Writer, name string, s *report.Summary) error {
 	}
 	s.EachMeasure(func(property string, m checker.Measure, p *report.Pool) {
 		data := measure(property, m)
-		data.Curve = p.Curve(curvePoints)
+		data.SVG = distribution(p.Curve())
 		d.Measures = append(d.Measures, data)
 	})
 	var b bundle

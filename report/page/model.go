@@ -23,14 +23,14 @@ type Real struct {
 	Replay   string   `json:"replay,omitempty"`
 }
 
-// Matrix is what the page of the model shows.
-type Matrix struct {
+// Model is what the page of the abstract mesh shows.
+type Model struct {
 	Rows []*mesh.Row
 	Real []Real
 	Code string // what real code that is; empty: none
 }
 
-type matrixData struct {
+type modelData struct {
 	Version    int             `json:"version"`
 	Headline   string          `json:"headline"`
 	Properties []mesh.Property `json:"properties"`
@@ -59,8 +59,8 @@ type cellData struct {
 
 // Write writes the page: modes and properties, and each counterexample step by step beside
 // what the real code did.
-func (m *Matrix) Write(w io.Writer) error {
-	d := matrixData{Version: Version, Properties: mesh.Properties(), Rows: []rowData{}, Real: append([]Real{}, m.Real...), Code: m.Code}
+func (m *Model) Write(w io.Writer) error {
+	d := modelData{Version: Version, Properties: mesh.Properties(), Rows: []rowData{}, Real: append([]Real{}, m.Real...), Code: m.Code}
 	for _, r := range m.Rows {
 		d.Headline = r.Bounds.String()
 		row := rowData{Mode: r.Mode.String(), States: r.States, Steps: r.Steps, Seconds: r.ElapsedSeconds, Finished: r.Finished, Stopped: r.Stopped, Cells: []cellData{}}
@@ -74,6 +74,6 @@ func (m *Matrix) Write(w io.Writer) error {
 		d.Rows = append(d.Rows, row)
 	}
 	var b bundle
-	b.json("matrix", d)
+	b.json("model", d)
 	return write(w, "The design without the code · meshcheck", "model", &b, "model.js")
 }

@@ -2,7 +2,8 @@
 // needs no network, no server and nothing but the file itself.
 //
 // The code of the pages is in assets, as it is written: nothing builds it. A page is
-// assets/*.html with the styles, the scripts and the data put in.
+// assets/frame.html, with the tools and the main part of its kind, the styles, the scripts and
+// the data put in. Curves and distributions are drawn by report/plot.
 package page
 
 import (
@@ -24,12 +25,14 @@ func write(w io.Writer, title, kind string, data *bundle, scripts ...string) err
 		fmt.Fprintf(&code, "\n// ---- %s\n%s", name, asset(name))
 	}
 	style.WriteString(asset("page.css"))
+	tools, main, _ := strings.Cut(asset(kind+".html"), "<!-- main -->\n")
 	_, err := strings.NewReplacer(
 		"{{title}}", html.EscapeString(title),
 		"{{kind}}", kind,
 		"/*{{style}}*/", style.String(),
 		"/*{{script}}*/", code.String(),
-		"{{body}}", asset(kind+".html"),
+		"{{tools}}", tools,
+		"{{main}}", main,
 		"{{data}}", data.encode(),
 	).WriteString(w, asset("frame.html"))
 	return err

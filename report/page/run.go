@@ -14,6 +14,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/report/life"
+	"github.com/meshcheck/meshcheck/report/plot"
 	"github.com/meshcheck/meshcheck/report/timeline"
 )
 
@@ -23,7 +24,6 @@ const Version = 1
 const (
 	longestText = 400 // bytes of a value; answers of large lists are cut
 	mostChains  = 60  // violations of which it is told who said what
-	curvePoints = 64  // of a distribution
 )
 
 // runData is what a page says of a run, beside its records.
@@ -88,14 +88,14 @@ type chainData struct {
 }
 
 type measureData struct {
-	Property string       `json:"property"`
-	Name     string       `json:"name"`
-	Unit     string       `json:"unit"`
-	N        int          `json:"n"`
-	P50      float64      `json:"p50"`
-	P99      float64      `json:"p99"`
-	Max      float64      `json:"max"`
-	Curve    [][2]float64 `json:"curve,omitempty"` // value, and the part of all that is not greater
+	Property string  `json:"property"`
+	Name     string  `json:"name"`
+	Unit     string  `json:"unit"`
+	N        int     `json:"n"`
+	P50      float64 `json:"p50"`
+	P99      float64 `json:"p99"`
+	Max      float64 `json:"max"`
+	SVG      string  `json:"svg,omitempty"` // its distribution
 }
 
 // Run writes the page of a run.
@@ -180,12 +180,23 @@ func facts(run *report.Run) (all [][2]string) {
 
 func measure(property string, m checker.Measure) measureData {
 	d := measureData{Property: property, Name: report.MeasureName(property, m), Unit: m.Unit, N: m.N, P50: m.P50, P99: m.P99, Max: m.Max}
+	var curve [][2]float64
 	samples := m.Samples()
-	for i := range min(curvePoints, len(samples)) {
-		at := (i+1)*len(samples)/min(curvePoints, len(samples)) - 1
-		d.Curve = append(d.Curve, [2]float64{samples[at].Seconds(), float64(at+1) / float64(len(samples))})
+	for i, s := range samples {
+		if i == len(samples)-1 || samples[i+1] != s {
+			curve = append(curve, [2]float64{s.Seconds(), float64(i+1) / float64(len(samples))})
+		}
 	}
+	d.SVG = distribution(curve)
 	return d
+}
+
+// distribution draws a curve, unless there is nothing to see.
+func distribution(curve [][2]float64) string {
+	if n := len(curve); n < 2 || curve[n-1][0] == 0 {
+		return ""
+	}
+	return plot.Distribution([]plot.Curve{{Color: 1, Points: curve}})
 }
 
 func violation(x *index.Index, v report.Numbered, group int, chain bool) violationData {

@@ -10,13 +10,10 @@ class CampaignPage {
     this.byFinding = false;
     this.order = this.data.seeds.map((_, i) => i);
     const { data } = this;
-    byId("name").textContent = data.name;
-    byId("headline").textContent = data.headline;
-    byId("badge").textContent = data.outcome === "known" ? "known failures" : data.outcome;
-    byId("badge").className = "badge " + ({ pass: "pass", news: "fail", failure: "fail" }[data.outcome] || "");
+    head(data.name, data.headline, data.outcome === "known" ? "known failures" : data.outcome, { pass: "pass", news: "fail", failure: "fail" }[data.outcome] || "");
     byId("totals").textContent = data.totals.join("\n");
     this.findings();
-    this.measures();
+    byId("measures").append(el("h2", {}, "Measured in all runs"), ...measures(data.measures));
     this.legend();
     readPalette();
     this.listen();
@@ -42,18 +39,6 @@ class CampaignPage {
         el("p", {}, el("span", { class: "faint" }, count(f.seeds.length, "seed") + ": "), shown.map((s) => el("button", { type: "button", class: "copy", "data-seed": s, click: () => this.select(data.seeds.findIndex((d) => d.seed === s), true) }, s)), f.seeds.length > shown.length ? ` and ${thousands(f.seeds.length - shown.length)} more` : ""),
         f.replay ? copyable(f.replay) : null));
     }
-  }
-
-  measures() {
-    const box = byId("measures");
-    box.append(el("h2", {}, "Measured in all runs"));
-    let last = "";
-    for (const m of this.data.measures) {
-      if (m.property !== last) box.append(el("h2", {}, m.property));
-      last = m.property;
-      box.append(distribution(m));
-    }
-    if (!this.data.measures.length) box.append(el("p", { class: "faint" }, "Nothing was measured."));
   }
 
   // sort orders the columns by number, or seeds that show the same beside each other.
@@ -144,7 +129,7 @@ class CampaignPage {
     const parts = [];
     if (this.selected >= 0) parts.push("seed=" + this.data.seeds[this.selected].seed);
     if (this.wanted) parts.push("q=" + encodeURIComponent(this.wanted));
-    try { history.replaceState(null, "", parts.length ? "#" + parts.join("&") : location.pathname); } catch { /* a page from a file may not */ }
+    setHash(parts);
   }
 
   restore() {
@@ -155,7 +140,6 @@ class CampaignPage {
   }
 
   listen() {
-    initTheme();
     const cells = byId("cells"), search = byId("search");
     new ResizeObserver(() => this.draw()).observe(byId("grid"));
     document.addEventListener("theme", () => { readPalette(); this.draw(); });
@@ -186,19 +170,10 @@ class CampaignPage {
       }
     };
     const any = (s, i) => !this.hits || this.hits.has(i), bad = (s) => s.failure || /[knum]/.test(s.outcomes);
-    const keys = { ArrowLeft: () => step(-1, any), ArrowRight: () => step(1, any), n: () => step(1, bad), p: () => step(-1, bad), "/": () => search.focus(), t: () => byId("theme").click(), o: () => byId("order").click() };
-    document.addEventListener("keydown", (e) => {
-      if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
-      e.preventDefault();
-      keys[e.key]();
-    });
+    const keys = { ArrowLeft: () => step(-1, any), ArrowRight: () => step(1, any), n: () => step(1, bad), p: () => step(-1, bad), "/": () => search.focus(), t: () => byId("theme").click(), o: () => byId("order").click(), "?": () => byId("help").click() };
+    onKeys(keys);
+    byId("help").addEventListener("click", () => showKeys([["← →", "the seed before, or next: of what was searched for, or of all"], ["n p", "the next seed that did not pass, or the one before"], ["o", "order by number, or by what was found"], ["/", "search"], ["Esc", "end the search"], ["t", "light or dark"], ["?", "these keys"]], [["#seed=77", "a seed"], ["q=monotonic", "a search"]]));
   }
 }
 
-readBundle().then((bundle) => {
-  window.page = new CampaignPage(bundle);
-  document.documentElement.dataset.ready = "true";
-}).catch((failure) => {
-  byId("headline").textContent = "This page cannot be shown: " + failure.message;
-  throw failure;
-});
+start((bundle) => new CampaignPage(bundle));

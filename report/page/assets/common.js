@@ -65,34 +65,34 @@ function copyable(text) {
   return el("div", { class: "command" }, code, button);
 }
 
-// distribution draws a measure: how large a part of all is not greater than a value, from
-// the smallest to the greatest on a logarithmic scale.
+// figure shows an SVG, which report/plot has drawn.
+function figure(svg, title) {
+  const f = el("figure", {});
+  f.innerHTML = svg;
+  f.firstElementChild.setAttribute("role", "img");
+  f.firstElementChild.setAttribute("aria-label", title);
+  return f;
+}
+
+// distribution shows a measure: its quantiles, and how they are spread.
 function distribution(m) {
-  const width = 320, height = 44, least = 1e-4;
-  const box = el("div", { class: "measure" },
+  return el("div", { class: "measure" },
     el("div", { class: "measure-name" }, m.name, el("span", { class: "faint" }, " of " + thousands(m.n))),
-    el("div", { class: "quantiles" }, ["p50", "p99", "max"].map((q) => el("span", {}, el("b", {}, q + " "), brief(m[q], m.unit)))));
-  if (!m.curve || m.curve.length < 2 || m.max <= 0) return box;
-  const low = Math.log10(Math.max(least, m.curve[0][0])), high = Math.max(low + 0.5, Math.log10(Math.max(least, m.max)));
-  const x = (value) => (Math.log10(Math.max(least, value)) - low) / (high - low) * width;
-  let path = `M0 ${height}`;
-  for (const [value, part] of m.curve) {
-    path += `H${x(value).toFixed(1)}V${(height - part * height).toFixed(1)}`;
+    el("div", { class: "quantiles" }, ["p50", "p99", "max"].map((q) => el("span", {}, el("b", {}, q + " "), brief(m[q], m.unit)))),
+    m.svg ? figure(m.svg, "distribution of " + m.name) : null);
+}
+
+// measures shows all that was measured, below the properties that measured it.
+function measures(all) {
+  const nodes = [];
+  let last = "";
+  for (const m of all) {
+    if (!m.n) continue;
+    if (m.property !== last) nodes.push(el("h2", {}, m.property));
+    last = m.property;
+    nodes.push(distribution(m));
   }
-  path += `H${width}V${height}Z`;
-  let marks = "";
-  for (const [q, name] of [[m.p50, "p50"], [m.p99, "p99"]]) {
-    marks += `<line class="mark" x1="${x(q).toFixed(1)}" x2="${x(q).toFixed(1)}" y1="0" y2="${height}"><title>${name} ${brief(q, m.unit)}</title></line>`;
-  }
-  let decades = "";
-  for (let d = Math.ceil(low); d <= high; d++) {
-    const at = ((d - low) / (high - low) * width).toFixed(1);
-    decades += `<line class="decade" x1="${at}" x2="${at}" y1="0" y2="${height}"/><text x="${Math.max(12, at)}" y="${height + 11}">${brief(10 ** d, m.unit)}</text>`;
-  }
-  const figure = el("figure", {});
-  figure.innerHTML = `<svg viewBox="-2 -2 ${width + 4} ${height + 16}" role="img" aria-label="distribution of ${m.name.replace(/[<"&]/g, "")}">${decades}<path d="${path}"/>${marks}</svg>`;
-  box.append(figure);
-  return box;
+  return nodes.length ? [el("p", { class: "faint" }, "How much is not exceeded in which part of all: percentiles, with as much room from 90 to 99 as from 99 to 99.9."), ...nodes] : [el("p", { class: "faint" }, "Nothing was measured.")];
 }
 
 // tabs shows one of several panels; make gives a panel's content.
@@ -131,3 +131,53 @@ class Tabs {
 }
 
 const hashOf = () => new URLSearchParams(location.hash.slice(1));
+
+// head says of what the page is.
+function head(name, headline, badge, kind) {
+  byId("name").textContent = name;
+  byId("headline").textContent = headline;
+  byId("badge").textContent = badge;
+  byId("badge").className = "badge " + kind;
+}
+
+// keyList shows keys, a line each: [keys, what they do].
+const keyList = (rows) => el("div", { class: "keys" }, rows.flatMap(([keys, what]) => [el("span", {}, keys.split(" ").flatMap((k) => [el("kbd", {}, k), " "])), el("span", {}, what)]));
+
+// showKeys shows the keys of a page, and the links into it, in a dialog.
+function showKeys(rows, links) {
+  const dialog = el("dialog", { class: "card", close: () => dialog.remove() }, el("h2", {}, "Keys"), keyList(rows),
+    el("h2", {}, "Links"), el("p", {}, "The address always leads back to what is shown: ", ...links.flatMap(([form, what], i) => [i ? ", " : "", el("code", {}, form), " is ", what]), "."),
+    el("form", { method: "dialog" }, el("button", {}, "Close")));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// onKeys does what is said of keys, unless they are part of others.
+function onKeys(keys, applies = () => true) {
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key] || !applies(e)) return;
+    e.preventDefault();
+    keys[e.key](e);
+  });
+}
+
+// setHash writes into the address what is shown.
+function setHash(parts) {
+  const hash = parts.length ? "#" + parts.join("&") : "";
+  try { history.replaceState(null, "", hash || location.pathname + location.search); } catch { /* a page from a file may not */ }
+  return hash;
+}
+
+// start makes the page of its data.
+function start(make) {
+  readBundle().then((bundle) => {
+    performance.mark("unpacked");
+    initTheme();
+    window.page = make(bundle);
+    performance.mark("shown");
+    document.documentElement.dataset.ready = "true";
+  }).catch((failure) => {
+    byId("headline").textContent = "This page cannot be shown: " + failure.message;
+    throw failure;
+  });
+}

@@ -3,15 +3,16 @@
 
 class ModelPage {
   constructor(bundle) {
-    this.data = bundle.get("matrix");
+    this.data = bundle.get("model");
     this.row = this.column = -1;
     const { data } = this;
-    byId("headline").textContent = `Every interleaving of an abstract mesh with ${data.headline}.${data.code ? " What the real code did with the counterexamples: " + data.code + "." : ""}`;
+    head("The design without the code", `Every interleaving of an abstract mesh with ${data.headline}.${data.code ? " What the real code did with the counterexamples: " + data.code + "." : ""}`, "model", "");
     this.matrix();
     byId("legend").replaceChildren(...[["var(--good)", "holds in every reachable state"], ["var(--bad)", "broken, and the mode promises it; the number is how many steps the shortest counterexample has"], ["var(--warn)", "broken, and not promised"], ["var(--density)", "not decided"]]
       .map(([c, text]) => el("span", {}, el("i", { style: `background:${c}` }), text)), ...(data.real.length ? [el("span", {}, "● the real code does the same"), el("span", {}, "○ the world cannot be made to do it"), el("span", {}, "✚ the real code, with this repair, does it no more")] : []));
-    initTheme();
-    document.addEventListener("keydown", (e) => this.key(e));
+    const move = (row, column) => () => this.step(row, column);
+    onKeys({ ArrowLeft: move(0, -1), ArrowRight: move(0, 1), ArrowUp: move(-1, 0), ArrowDown: move(1, 0), t: () => byId("theme").click(), "?": () => byId("help").click() });
+    byId("help").addEventListener("click", () => showKeys([["← → ↑ ↓", "the cell beside, above or below"], ["t", "light or dark"], ["?", "these keys"]], [["#mode=clustermesh&property=owner", "a cell"]]));
     addEventListener("hashchange", () => this.restore());
     this.restore();
   }
@@ -48,7 +49,7 @@ class ModelPage {
     byId("cell").replaceChildren(...head, el("div", { class: "beside" },
       el("div", {}, said ? el("p", {}, said) : this.trace(c.trace)),
       this.data.real.length ? el("div", {}, el("h2", {}, "What the real code did"), real.length ? real.map((x) => this.outcome(x)) : el("p", { class: "faint" }, c.verdict === "broken" ? "Nothing is known of it." : "There is no counterexample to run.")) : null));
-    try { history.replaceState(null, "", `#mode=${encodeURIComponent(r.mode)}&property=${c.property}`); } catch { /* a page from a file may not */ }
+    setHash(["mode=" + encodeURIComponent(r.mode), "property=" + c.property]);
   }
 
   outcome(x) {
@@ -83,14 +84,11 @@ class ModelPage {
       t.loop >= 0 ? el("p", { class: "faint" }, t.loop === t.steps.length ? "Nothing more happens after that, ever." : `What follows step ${t.loop} repeats for ever.`) : null);
   }
 
-  key(e) {
-    if (e.ctrlKey || e.metaKey || e.altKey) return;
-    if (e.key === "t") return byId("theme").click();
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[e.key];
-    if (!step || this.row < 0) return;
-    const row = Math.max(0, Math.min(this.data.rows.length - 1, this.row + step[0]));
-    const column = Math.max(0, Math.min(this.data.rows[row].cells.length - 1, this.column + step[1]));
-    e.preventDefault();
+  // step goes to the cell that is so many rows and columns away.
+  step(down, right) {
+    if (this.row < 0) return;
+    const row = Math.max(0, Math.min(this.data.rows.length - 1, this.row + down));
+    const column = Math.max(0, Math.min(this.data.rows[row].cells.length - 1, this.column + right));
     this.select(row, column);
     document.querySelector(`.verdict[data-row="${row}"][data-column="${column}"]`).focus();
   }
@@ -108,10 +106,4 @@ class ModelPage {
   }
 }
 
-readBundle().then((bundle) => {
-  window.page = new ModelPage(bundle);
-  document.documentElement.dataset.ready = "true";
-}).catch((failure) => {
-  byId("headline").textContent = "This page cannot be shown: " + failure.message;
-  throw failure;
-});
+start((bundle) => new ModelPage(bundle));

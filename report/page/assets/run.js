@@ -8,7 +8,7 @@ class RunPage {
     this.records = new Records(bundle);
     this.entry = -1;
     this.agent = "";
-    this.head();
+    head(this.run.name, this.run.headline, this.run.outcome, this.run.outcome.split(" ")[0]);
     readPalette();
     this.timeline = new Timeline(this.run, this.records);
     this.timeline.onchange = () => this.link();
@@ -18,7 +18,7 @@ class RunPage {
       verdict: { title: "Verdict", make: () => this.verdict() },
       life: { title: "Life", make: () => this.life() },
       record: { title: "Record", make: () => this.record() },
-      measures: { title: "Measures", make: () => this.measures() },
+      measures: { title: "Measures", make: () => measures(this.run.measures) },
       plan: { title: "Plan", make: () => this.plan() },
       found: { title: "Search", make: () => this.found() },
       keys: { title: "Keys", make: () => this.keys() },
@@ -27,14 +27,6 @@ class RunPage {
     this.listen();
     this.legend();
     this.restore();
-  }
-
-  head() {
-    const { run } = this;
-    byId("name").textContent = run.name;
-    byId("headline").textContent = run.headline;
-    byId("badge").textContent = run.outcome;
-    byId("badge").className = "badge " + run.outcome.split(" ")[0];
   }
 
   legend() {
@@ -170,18 +162,6 @@ class RunPage {
     ].filter(Boolean);
   }
 
-  measures() {
-    const nodes = [];
-    let last = "";
-    for (const m of this.run.measures) {
-      if (!m.n) continue;
-      if (m.property !== last) nodes.push(el("h2", {}, m.property));
-      last = m.property;
-      nodes.push(distribution(m));
-    }
-    return nodes.length ? [el("p", { class: "faint" }, "How large a part of all is not greater than a value, on a logarithmic scale. Dashed: p50 and p99."), ...nodes] : [el("p", { class: "faint" }, "Nothing was measured.")];
-  }
-
   plan() {
     const { run } = this;
     return [el("h2", {}, "The run"), el("dl", {}, run.facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
@@ -192,7 +172,7 @@ class RunPage {
   keys() {
     const rows = [["← →", "the record before, or next: of what was searched for, of the life that is open, or of the lane"], ["↑ ↓", "the lane above, or below"], ["n p", "the next violation, or the one before"], ["Enter", "the life of the entry of the selected record"],
       ["+ − 0", "zoom in, out, the whole run"], ["w s a d", "zoom in, out, move left, right"], ["/", "search"], ["Esc", "end the search"], ["t", "light or dark"], ["?", "these keys"]];
-    return [el("h2", {}, "Keys"), el("div", { class: "keys" }, rows.flatMap(([keys, what]) => [el("span", {}, keys.split(" ").flatMap((k) => [el("kbd", {}, k), " "])), el("span", {}, what)])),
+    return [el("h2", {}, "Keys"), keyList(rows),
       el("h2", {}, "Mouse"), el("p", {}, "Drag to move in time, turn the wheel with Ctrl to zoom and with Shift to move, click a place for its record. In the overview, drag to choose a part of the run."),
       el("h2", {}, "Links"), el("p", {}, "The address always leads back to what is shown: ", el("code", {}, "#t=37.63s&v=2"), " is an instant and a violation, ", el("code", {}, "e=endpoint/10.0.0.1"), " an entry, ", el("code", {}, "q="), " a search.")];
   }
@@ -250,7 +230,6 @@ class RunPage {
   }
 
   listen() {
-    initTheme();
     const search = byId("search");
     let timer = 0;
     search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => this.search(search.value), this.records.count > 1e5 ? 250 : 80); });
@@ -284,12 +263,7 @@ class RunPage {
       Escape: () => { search.value = ""; this.search(""); },
       Enter: () => { const e = t.selected >= 0 ? this.records.entry[t.selected] - 1 : -1; if (e >= 0) this.openLife(e); },
     };
-    document.addEventListener("keydown", (e) => {
-      if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) return;
-      if (e.target !== document.body && e.target.id !== "scroll" && (e.key === "Enter" || (e.target.id === "panel" && e.key.startsWith("Arrow")))) return;
-      e.preventDefault();
-      keys[e.key]();
-    });
+    onKeys(keys, (e) => e.target === document.body || e.target.id === "scroll" || !(e.key === "Enter" || (e.target.id === "panel" && e.key.startsWith("Arrow"))));
     addEventListener("hashchange", () => { if (location.hash !== this.written) this.restore(); });
   }
 
@@ -302,8 +276,7 @@ class RunPage {
     if (t.violation) parts.push("v=" + t.violation);
     else if (this.tabs.open === "life" && this.entry >= 0) parts.push("e=" + encodeURIComponent(`${this.run.entries[this.entry].Kind}/${this.run.entries[this.entry].Key}`));
     if (this.wanted) parts.push("q=" + encodeURIComponent(this.wanted));
-    this.written = parts.length ? "#" + parts.join("&") : "";
-    try { history.replaceState(null, "", this.written || location.pathname + location.search); } catch { /* a page from a file may not */ }
+    this.written = setHash(parts);
   }
 
   // restore shows what the address says.
@@ -321,14 +294,8 @@ class RunPage {
   }
 }
 
-readBundle().then((bundle) => {
-  performance.mark("unpacked");
-  window.page = new RunPage(bundle);
-  performance.mark("made");
-  page.timeline.draw();
-  performance.mark("shown");
-  document.documentElement.dataset.ready = "true";
-}).catch((failure) => {
-  byId("headline").textContent = "This page cannot be shown: " + failure.message;
-  throw failure;
+start((bundle) => {
+  const made = new RunPage(bundle);
+  made.timeline.draw();
+  return made;
 });

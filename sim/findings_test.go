@@ -38,6 +38,7 @@ func TestFindings(t *testing.T) {
 		"former-owner-deletes-key":       {"no-spurious-deletion"},
 		"lost-key-put-back-once":         {"convergence", "single-source", "agreement", "staleness"},
 		"ended-key-not-deleted":          {"convergence", "staleness"},
+		"identity-collected-too-soon":    {"no-spurious-deletion"},
 		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},

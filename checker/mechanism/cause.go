@@ -52,6 +52,7 @@ const (
 	CauseLostPut       = "lost-key-put-back-once"
 	CausePutBack       = "ended-key-put-back"
 	CauseUndeleted     = "ended-key-not-deleted"
+	CauseCollected     = "identity-collected-too-soon"
 )
 
 // Whose a mechanism is.
@@ -90,6 +91,7 @@ func Mechanisms() []Mechanism {
 		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted by another one, and puts it back into the etcd that they share while its own endpoint ends: nobody deletes that key.", []*property.Rule{endedPutBack}},
 		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable}},
+		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }

@@ -43,9 +43,6 @@ func (x *Explainer) ofWrong(v *property.Violation) *property.Cause {
 	case x.stuck.Wrong(w.agent, id):
 		return w.of(id)
 	}
-	if cause := w.ofLostPut(&x.in.Views.Entries[id]); cause != nil { // the agent's own node, which it keeps
-		return cause
-	}
 	return w.ofLate(id, v.At)
 }
 
@@ -53,6 +50,9 @@ func (x *Explainer) ofWrong(v *property.Violation) *property.Cause {
 // held it by a key that nobody knew of, until its lease expired.
 func (w *reader) ofLate(id int32, until time.Duration) *property.Cause {
 	e := &w.x.in.Views.Entries[id]
+	if cause := w.ofLostPut(e, until); cause != nil { // also of the agent's own node, which it keeps
+		return cause
+	}
 	if w.x.in.Records[w.connect].At > until {
 		return nil
 	}
@@ -129,14 +129,14 @@ func (x *Explainer) reader(agent string) *reader {
 
 // of explains why an entry is wrong in the agent's view when the run ends.
 func (w *reader) of(id int32) *property.Cause {
-	if cause := w.ofLostPut(&w.x.in.Views.Entries[id]); cause != nil {
+	end := w.x.in.Records[len(w.x.in.Records)-1].At
+	if cause := w.ofLostPut(&w.x.in.Views.Entries[id], end); cause != nil {
 		return cause
 	}
 	if !w.x.stuck.WrongIn(w.store, id) {
 		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect)
 	}
 	e := &w.x.in.Views.Entries[id]
-	end := w.x.in.Records[len(w.x.in.Records)-1].At
 	if key, ok := w.x.keyOf(w.store, e); ok {
 		if held := w.store.Before(key, int32(w.x.all())); held != nil && !held.Deleted {
 			if cause := cmp.Or(w.x.ofPutBack(w.store, e, key, held), w.x.ofUndeleted(w.store, e, held), w.x.orphan(w.store, e, *held, end)); cause != nil {

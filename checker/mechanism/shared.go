@@ -12,7 +12,47 @@ import (
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
+
+// ofSharedDelete explains the deletion of a shared etcd's key, with the version i, of what
+// existed all the time.
+func (c storeObservation) ofSharedDelete(i int) *property.Cause {
+	if c.e.Kind == history.Identity {
+		return c.ofCollected(i)
+	}
+	return c.ofFormerOwner(i)
+}
+
+// ofCollected explains the deletion of an identity's key by an operator: the key by which an
+// agent says that it uses the identity had gone with its lease, and was not back yet.
+func (c storeObservation) ofCollected(i int) *property.Cause {
+	del := c.s.Versions[c.key][i]
+	record := &c.x.in.Records[del.Record]
+	client := c.s.Requester(c.x.in.Records, c.key, del.Rev)
+	if i < 1 || !mode.Operator.Is(client) {
+		return nil
+	}
+	users := schema.UsersPrefix(c.x.in.Records[c.s.Versions[c.key][i-1].Record].Value)
+	for _, key := range c.s.Keys {
+		if !strings.HasPrefix(key, users) {
+			continue
+		}
+		v := c.s.VersionBy(key, del.Rev)
+		if v == nil || !v.Deleted || c.s.Requested(c.x.in.Records, key, v.Rev) {
+			continue
+		}
+		facts := c.facts()
+		facts.Client, facts.Since, facts.At = client, c.x.in.Records[v.Record].At, record.At
+		return property.ByMechanism(CauseCollected, collected, facts, int(v.Record), int(del.Record))
+	}
+	return nil
+}
+
+var collected = &property.Rule{Name: "collected", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the operator %s deleted the key of %s from %s at %s: the key of an agent that uses it had gone with its lease at %s, and was not there again",
+		f.Client, f.Object(), f.Server, text.Seconds(f.At), text.Seconds(f.Since))
+}}
 
 // ofFormerOwner explains the deletion of a shared etcd's key, with the version i, of an
 // address that has an owner: the agent of another owner, or of an earlier endpoint of the
@@ -172,16 +212,19 @@ var unreachable = &property.Rule{Name: "not-deleted", Text: func(f *property.Fac
 // leaseNotFound is what an etcd says to those who put a key with a lease that is gone.
 const leaseNotFound = "requested lease not found"
 
-// ofLostPut explains why an entry is wrong when the run ends: the key went with its lease
+// ofLostPut explains why an entry was wrong until an instant: the key went with its lease
 // from a shared etcd, whose agent was refused the only put by which it would have been back.
-func (w *reader) ofLostPut(e *index.Entry) *property.Cause {
+func (w *reader) ofLostPut(e *index.Entry, until time.Duration) *property.Cause {
 	key, ok := w.x.keyOf(w.store, e)
 	if !ok || !mode.Etcd.Is(w.store.Actor) {
 		return nil
 	}
-	versions := w.store.Versions[key]
+	versions, records := w.store.Versions[key], w.x.in.Records
 	last := len(versions) - 1
-	if last < 1 || !versions[last].Deleted || w.store.Requested(w.x.in.Records, key, versions[last].Rev) {
+	for last > 0 && (records[versions[last].Record].At > until || !versions[last].Deleted && records[versions[last].Record].At > until-handling) {
+		last--
+	}
+	if last < 1 || !versions[last].Deleted || w.store.Requested(records, key, versions[last].Rev) {
 		return nil
 	}
 	del := &w.x.in.Records[versions[last].Record]
@@ -194,10 +237,10 @@ func (w *reader) ofLostPut(e *index.Entry) *property.Cause {
 	}
 	r := &w.x.in.Records[refused]
 	return property.ByMechanism(CauseLostPut, lostPut, property.Facts{Client: r.Peer, Server: w.store.Actor, Store: w.store.Name, Kind: e.Kind, Key: e.Key,
-		At: r.At, Since: del.At}, int(versions[last].Record), refused)
+		At: r.At, Since: del.At, Until: until}, int(versions[last].Record), refused)
 }
 
 var lostPut = &property.Rule{Name: "refused-once", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("the key of %s went from %s with its lease at %s, the first put with that lease was refused at %s (%s), and nobody has put the key since",
-		f.Object(), f.Server, text.Seconds(f.Since), text.Seconds(f.At), f.Client)
+	return fmt.Sprintf("the key of %s went from %s with its lease at %s, the first put with that lease was refused at %s (%s), and nobody put the key until %s",
+		f.Object(), f.Server, text.Seconds(f.Since), text.Seconds(f.At), f.Client, text.Seconds(f.Until))
 }}

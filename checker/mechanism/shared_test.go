@@ -47,6 +47,24 @@ const putBack = `30 e0 put endpoint cilium/state/ip/v1/default/e value="id=1 hos
 30 a1 see endpoint e value="id=1 host=h0 pod=ns/one" op=watch peer=e0 store=A inc=1
 `
 
+// An operator collects the identity 7, of which the key of the only agent that uses it has gone.
+const collects = `
+0 k0 up kube - inc=1
+0 e0 up etcd - store=A inc=1
+0 a1 up agent - inc=1
+1 a1 connect - - peer=e0 store=A
+2 e0 put identity cilium/state/identities/v1/id/7 value="k8s:a=b;k8s:c=d" store=A rev=10
+2 e0 truth identity 7 value="k8s:a=b;k8s:c=d" op=put owner=key/7 rv=5
+2 a0 truth identity 7 value="k8s:a=b;k8s:c=d" op=put owner=Pod/ns/one rv=6
+2 e0 put meta cilium/state/identities/v1/value/k8s:a=b;k8s:c=d;/192.168.0.1 store=A rev=11
+2 a1 see identity 7 value="k8s:a=b;k8s:c=d" op=watch peer=e0 store=A inc=1
+4 e0 del meta cilium/state/identities/v1/value/k8s:a=b;k8s:c=d;/192.168.0.1 store=A rev=12
+20 e0 call meta cilium/state/identities/v1/id/7 value=1 op=delete peer=o0 store=A rev=13 from=20
+20 e0 del identity cilium/state/identities/v1/id/7 store=A rev=13
+20 e0 truth identity 7 value="k8s:a=b;k8s:c=d" op=del owner=key/7 rv=7
+20 a1 drop identity 7 op=watch peer=e0 store=A inc=1
+`
+
 const settled = "\n40 world phase - heal value=6m0s\n1000 world phase - end value=bound\n"
 
 // Who asked for a deletion, and for whom, is what proves that it was a former owner.
@@ -59,6 +77,9 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"an agent puts back what has ended", takenOver + twoEnds + putBack, "monotonic", mechanism.CausePutBack},
 		{"another agent puts it", takenOver + twoEnds + strings.ReplaceAll(putBack, "owner=L0", "owner=L1"), "monotonic", ""},
 		{"and it stays", takenOver + twoEnds + putBack + settled, "convergence", mechanism.CausePutBack},
+		{"an operator collects an identity whose user's key has gone with a lease", collects, "no-spurious-deletion", mechanism.CauseCollected},
+		{"one whose user's key is there", strings.ReplaceAll(collects, "4 e0 del meta", "4 e0 put meta"), "no-spurious-deletion", ""},
+		{"one that an agent deletes", strings.ReplaceAll(collects, "peer=o0", "peer=a0"), "no-spurious-deletion", ""},
 		{"a pod ends while its agent is cut off", sharesEtcd + `
 4 world fault partition a0 value="a0 and e0 are cut off from each other for 8s" op=cut peer=e0 rev=1
 ` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `

@@ -67,7 +67,7 @@ func (c storeObservation) ofStepBack() *property.Cause {
 	}
 	if c.requested(versions[del]) {
 		if mode.Etcd.Is(c.s.Actor) {
-			return c.ofFormerOwner(del)
+			return c.ofSharedDelete(del)
 		}
 		return nil
 	}
@@ -81,7 +81,7 @@ func (c storeObservation) ofStepBack() *property.Cause {
 // order than that of their writes.
 func (c storeObservation) ofWrongDelete(i int) *property.Cause {
 	if mode.Etcd.Is(c.s.Actor) {
-		return c.ofFormerOwner(i)
+		return c.ofSharedDelete(i)
 	}
 	del := c.s.Versions[c.key][i]
 	at := c.x.in.Records[del.Record].At

@@ -11,6 +11,10 @@
 //	cilium/synced/c1/cilium/state/ip/v1          a canary: all keys of the kind have been put
 //	cilium/cluster-config/c1                     the configuration of the cluster
 //	cilium/.heartbeat                            the time of the writer's last sign of life
+//
+// and one that agents share holds as well (pkg/kvstore/allocator/allocator.go):
+//
+//	cilium/state/identities/v1/value/k8s:a=b;/192.168.0.1   an agent's use of an identity
 package schema
 
 import "strings"
@@ -54,6 +58,10 @@ func KindNames() (names []string) {
 	}
 	return names
 }
+
+// UsersPrefix returns what those keys begin with by which agents that share an etcd say that
+// they use the identity of labels; the address of a node follows.
+func UsersPrefix(labels string) string { return kinds[0].Path + "/value/" + labels + ";/" }
 
 // KindNamed returns the kind with a name, or nil.
 func KindNamed(name string) *Kind {

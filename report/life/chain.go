@@ -294,6 +294,12 @@ func (c *Chain) sent(x *index.Index, now at, host string, newest index.State) st
 // the first.
 func Line(record int) int { return record + 3 }
 
+// isKey reports whether a key of an etcd holds the entry.
+func isKey(etcdKey, kind, key string) bool {
+	of, name := schema.EntryOf(etcdKey)
+	return of != nil && of.Name == kind && (name == key || etcdKey == of.Prefix+key)
+}
+
 // EntryOf returns the entry that a violation is about, or the first of them, and the agent.
 func EntryOf(v report.Numbered) (entry index.EntryKey, agent string, found bool) {
 	kind, key, agent := v.Kind, v.Key, v.Agent

@@ -28,9 +28,11 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
+	"github.com/meshcheck/meshcheck/report/life"
 	"github.com/meshcheck/meshcheck/report/plot"
 )
 
@@ -235,6 +237,35 @@ func TestPageOfAFailingRun(t *testing.T) {
 	require.Equal(t, 1.0, short.number(`+(page.timeline.from <= 2e9 && page.timeline.to >= 2e9)`))
 	short.silent()
 	p.silent()
+}
+
+// The page tells the life of an entry as simrun explain does, of all agents and of one.
+func TestPageTellsLivesAsExplainDoes(t *testing.T) {
+	for _, name := range []string{"monotonic", "convergence", "owner", "single-source"} {
+		h := golden(t, name)
+		x := index.New(h)
+		p := open(t, pageOf(t, name, h), "")
+		for _, e := range []int{0, len(x.Views.Entries) / 2, len(x.Views.Entries) - 1} {
+			entry := index.EntryKey{Kind: x.Views.Entries[e].Kind, Key: x.Views.Entries[e].Key}
+			for _, agent := range []string{"", x.Views.Agents[0]} {
+				var agents []string
+				if agent != "" {
+					agents = []string{agent}
+				}
+				l, err := life.Of(x, entry, agents...)
+				require.NoError(t, err)
+				require.Empty(t, l.Left)
+				var want []string
+				for _, s := range l.Steps {
+					want = append(want, fmt.Sprintf("%s|%s|%s|%d", text.Seconds(s.At), s.Where, s.Text, life.Line(s.Record)))
+				}
+				p.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`page.openLife(%d, %q)`, e, agent)))
+				got := p.text(`[...document.querySelectorAll("#panel tr.step")].map((r) => [...r.cells].map((c) => c.textContent).join("|")).join("\n")`)
+				require.Equal(t, strings.Join(want[:min(len(want), 300)], "\n"), got, "%s: %s of %q", name, entry, agent)
+			}
+		}
+		p.silent()
+	}
 }
 
 // Everything is there for those who have no mouse.

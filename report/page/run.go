@@ -78,13 +78,7 @@ type violationData struct {
 	Group    int           `json:"group"`
 	Shown    string        `json:"shown,omitempty"` // what shows the mechanism
 	Proof    []int         `json:"proof,omitempty"`
-	Chain    *chainData    `json:"chain,omitempty"`
-}
-
-// chainData is who said what of the entry when it broke.
-type chainData struct {
-	life.Chain
-	Contents []string `json:"contents"`
+	Chain    *life.Chain   `json:"chain,omitempty"` // who said what of the entry then
 }
 
 type measureData struct {
@@ -101,7 +95,9 @@ type measureData struct {
 // Run writes the page of a run.
 func Run(w io.Writer, run *report.Run, x *index.Index) error {
 	var b bundle
-	d := newRunData(run, x)
+	t := newTexts(longestText)
+	contents := lives(&b, t, x)
+	d := newRunData(run, x, contents)
 	lines := timeline.Of(x)
 	d.Hosts, d.Spans = append(d.Hosts, lines.Hosts...), append(d.Spans, lines.Spans...)
 	d.End, d.Series = lines.End, map[string]string{}
@@ -115,11 +111,12 @@ func Run(w io.Writer, run *report.Run, x *index.Index) error {
 		b.numbers(name+".wrong", "int", len(s.Wrong), func(i int) int64 { return int64(s.Wrong[i]) })
 	}
 	b.json("run", d)
-	records(&b, x)
+	records(&b, t, x)
+	t.addTo(&b, "texts")
 	return write(w, run.Name+" · meshcheck", "run", &b, "canvas.js", "lanes.js", "pointer.js", "life.js", "run.js")
 }
 
-func newRunData(run *report.Run, x *index.Index) *runData {
+func newRunData(run *report.Run, x *index.Index, contents [][]string) *runData {
 	d := &runData{
 		Version: Version, Name: run.Name, Headline: report.Headline(run.Verdict), Outcome: string(run.Verdict.Outcome()), Facts: facts(run),
 		Plan: []string{}, Spans: []timeline.Span{}, Hosts: []timeline.Host{}, Properties: []propertyData{}, Groups: []groupData{}, Violations: []violationData{},
@@ -153,7 +150,7 @@ func newRunData(run *report.Run, x *index.Index) *runData {
 		d.Groups = append(d.Groups, groupData{g.Name(), g.News(), g.Page(), g.Properties, g.Agents, g.Violations, g.Number})
 	}
 	for _, v := range report.Violations(run.Verdict) {
-		d.Violations = append(d.Violations, violation(x, v, groups[v.Number], len(d.Violations) < mostChains))
+		d.Violations = append(d.Violations, violation(x, contents, v, groups[v.Number], len(d.Violations) < mostChains))
 	}
 	return d
 }
@@ -199,7 +196,7 @@ func distribution(curve [][2]float64) string {
 	return plot.Distribution([]plot.Curve{{Color: 1, Points: curve}})
 }
 
-func violation(x *index.Index, v report.Numbered, group int, chain bool) violationData {
+func violation(x *index.Index, contents [][]string, v report.Numbered, group int, chain bool) violationData {
 	d := violationData{Property: v.Property, At: v.At, Agent: v.Agent, Entry: -1, Sentence: v.Sentence(), Records: nonNil(v.Records), Group: group}
 	if v.Cause != nil {
 		d.Shown, d.Proof = v.Cause.Sentence(), nonNil(v.Cause.Records())
@@ -214,9 +211,9 @@ func violation(x *index.Index, v report.Numbered, group int, chain bool) violati
 		d.Agent = agent
 	}
 	if chain && slices.Contains(x.Views.Agents, d.Agent) {
-		l := &life.Life{Kind: entry.Kind, Key: entry.Key}
+		l := &life.Life{Kind: entry.Kind, Key: entry.Key, Contents: contents[number]}
 		l.Explain(x, d.Agent, life.Instant(x, v), "")
-		d.Chain = &chainData{l.Chains[0], l.Contents}
+		d.Chain = &l.Chains[0]
 	}
 	return d
 }
@@ -229,9 +226,8 @@ func nonNil(numbers []int) []int {
 }
 
 // records adds all records, a column for each field.
-func records(b *bundle, x *index.Index) {
+func records(b *bundle, t *texts, x *index.Index) {
 	all := x.Records
-	t := newTexts(longestText)
 	text := func(name string, of func(*history.Record) string) {
 		b.numbers(name, "uint", len(all), func(i int) int64 { return t.number(of(&all[i])) })
 	}
@@ -265,7 +261,6 @@ func records(b *bundle, x *index.Index) {
 		return int64(r.At-r.From) + 1
 	})
 	b.numbers("entry", "uint", len(all), func(i int) int64 { return entry(x, &all[i]) + 1 })
-	t.addTo(b, "texts")
 }
 
 // entry is the number of the entry that a record is about, or -1.

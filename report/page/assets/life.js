@@ -1,4 +1,4 @@
-// The records of a run, and the life of one entry among them.
+// The records of a run, and the lives of entries, which report/life has told.
 
 // Records are the columns of a history. Those that are seldom asked for are decoded then.
 class Records {
@@ -55,55 +55,32 @@ class Records {
 const letterOf = (i) => String.fromCharCode(65 + i % 26) + (i >= 26 ? Math.floor(i / 26) : "");
 const letterColors = ["#2f6db5", "#c2611f", "#3c8a3f", "#8f4f9f", "#207d80", "#a03c3c", "#6c5b18", "#555f6d"];
 
-// lifeOf gathers the steps of an entry: of its own records, and of what happened to the
-// processes and connections that stand between it and the agents.
-function lifeOf(run, records, entry, agent) {
-  const contents = [], steps = [];
-  const letter = (value) => {
-    let i = contents.indexOf(value);
-    if (i < 0) i = contents.push(value) - 1;
-    return i;
-  };
-  const text = (name, i) => records.text(name, i);
-  const add = (i, kind, where, what, content) => steps.push({ record: i, at: records.at[i], kind, where, what, content });
-  const agents = new Set();
-  const entries = records.entry, verbs = records.verb, apart = new Set(["fault", "heal", "phase", "up", "down", "connect", "disconnect"]);
-  const beside = Uint8Array.from(records.texts, (t) => (apart.has(t) ? 1 : 0));
-  for (let i = 0; i < records.count; i++) {
-    if (entries[i] !== entry + 1 && !beside[verbs[i]]) continue;
-    const actor = text("actor", i), verb = text("verb", i);
-    if (entries[i] === entry + 1) {
-      const from = text("peer", i) ? ` from ${text("peer", i)}` : "", session = records.number("session", i) ? ` (session ${records.number("session", i)})` : "";
-      const by = ({ watch: ", by its watch", list: ", by its list", drop: ", given up by the reader" })[text("op", i)] || "";
-      const isAgent = ["see", "drop", "program", "unprogram"].includes(verb);
-      if (isAgent) agents.add(actor);
-      if (isAgent && agent && actor !== agent) continue;
-      switch (verb) {
-        case "truth":
-          if (text("op", i) === "put") add(i, "truth", "truth", `says ${text("owner", i)} (rv ${records.number("rv", i)})`, letter(text("value", i)));
-          else add(i, "truth", "truth", `no longer claimed by ${text("owner", i)} (rv ${records.number("rv", i)})`);
-          break;
-        case "put": add(i, "store", actor + " store", `put at rev ${records.number("rev", i)} (store ${text("store", i)})`, letter(text("value", i))); break;
-        case "del": add(i, "store", actor + " store", `deleted at rev ${records.number("rev", i)} (store ${text("store", i)})`); break;
-        case "see": add(i, "view", actor + " view", `shown${by}${from}${session}`, letter(text("value", i))); break;
-        case "drop": add(i, "view", actor + " view", `dropped${by}${from}${session}`); break;
-        case "program": add(i, "view", actor + " datapath", `programmed${by}${from}${session}`, letter(text("value", i))); break;
-        case "unprogram": add(i, "view", actor + " datapath", `removed${by}${from}${session}`); break;
-      }
-      continue;
-    }
-    switch (verb) {
-      case "fault": add(i, "fault", "fault " + records.number("rev", i), text("value", i)); break;
-      case "heal": add(i, "fault", "fault " + records.number("rev", i), "is over"); break;
-      case "phase": add(i, "quiet", "world", "phase " + text("key", i)); break;
-      case "up": case "down":
-        if (text("kind", i) !== "agent" || !agent || actor === agent) add(i, text("kind", i) === "agent" ? "quiet of-agent" : "quiet", actor, `${text("kind", i)} ${verb === "up" ? "starts" : "stops"}${text("store", i) ? " (store " + text("store", i) + ")" : ""}`);
-        break;
-      case "connect": case "disconnect":
-        if (!agent || actor === agent) add(i, "quiet of-agent", actor, `${verb === "connect" ? "connects with" : "loses its connection with"} ${text("peer", i)}`);
-    }
+const partNames = ["truth", "sent", "store", "view", "datapath", "process", "connection", "fault"];
+
+// lifeOf is the life of an entry: its steps, among those of the hosts. Of agents it has the
+// one that is named or, if none is, those that ever showed the entry.
+function lifeOf(records, entry, agent) {
+  const { bundle, texts } = records, column = (name) => bundle.get("life." + name);
+  const ends = column("ends"), at = [column("record"), column("part"), column("where"), column("text"), column("agent"), column("content")];
+  if (!records.stepRecords) { // the record of each step, from how much more it is than that of the one before
+    let last = 0;
+    records.stepRecords = at[0].map((more) => (last += more));
   }
-  return { contents, steps: steps.filter((s) => !s.kind.endsWith("of-agent") || agents.has(s.where)), agents: [...agents] };
+  const step = (i) => ({ record: records.stepRecords[i], at: records.at[records.stepRecords[i]], part: partNames[at[1][i]], where: texts[at[2][i]], text: texts[at[3][i]], agent: texts[at[4][i]], content: at[5][i] - 1 });
+  const group = (g) => { const all = []; for (let i = g ? ends[g - 1] : 0; i < ends[g]; i++) all.push(step(i)); return all; };
+  const own = group(entry), agents = [...new Set(own.filter((s) => s.part === "view" || s.part === "datapath").map((s) => s.agent))];
+  const shown = agent ? new Set([agent]) : new Set(agents);
+  const steps = [...own, ...group(ends.length - 1)].filter((s) => !s.agent || shown.has(s.agent)).sort((a, b) => a.record - b.record);
+  const contentEnds = bundle.get("contents.ends"), contents = [];
+  for (let i = entry ? contentEnds[entry - 1] : 0; i < contentEnds[entry]; i++) contents.push(texts[bundle.get("contents")[i]]);
+  return { contents, steps, agents };
+}
+
+// stepText is what a step says, with the mark of the content that it names.
+function stepText(s) {
+  if (s.content < 0) return [s.text];
+  const [, before, after] = new RegExp(`^(.*?)\\b${letterOf(s.content)}\\b(.*)$`, "s").exec(s.text);
+  return [before, letterMark(s.content), after];
 }
 
 function letterMark(i) {
@@ -114,23 +91,17 @@ function contentsList(contents) {
   return el("div", { class: "contents" }, contents.flatMap((value, i) => [letterMark(i), el("code", {}, value)]));
 }
 
-// chainOf shows who said what when a violation came to be, and the first wrong step, with
-// the letters that the life of the entry has for contents.
-function chainOf(chain, life, select) {
-  const letter = (l) => {
-    const value = chain.contents[l.charCodeAt(0) - 65 + 26 * (+l.slice(1) || 0)];
-    if (!life.contents.includes(value)) life.contents.push(value);
-    return letterMark(life.contents.indexOf(value));
-  };
-  const says = (link) => link.says === "nothing" ? el("span", { class: "faint" }, "nothing") : link.says.split(" and ").map(letter);
-  const marks = chain.links.map(says);
+// chainOf shows who said what when a violation came to be, and the first wrong step.
+function chainOf(chain, contents, select) {
+  const mark = (letter) => letterMark(letter.charCodeAt(0) - 65 + 26 * (+letter.slice(1) || 0));
+  const says = (link) => link.says === "nothing" ? el("span", { class: "faint" }, "nothing") : link.says.split(" and ").map(mark);
   return el("div", {},
     el("h2", {}, `Who said what at ${seconds(chain.at)}`),
-    contentsList(life.contents),
+    contentsList(contents),
     el("table", {}, el("thead", {}, el("tr", {}, ["where", "says", "", "since"].map((t) => el("th", {}, t)))), el("tbody", {},
-      chain.links.map((link, i) => el("tr", { class: "step", tabindex: link.record >= 0 ? 0 : null, click: () => link.record >= 0 && select(link.record), keydown: (e) => e.key === "Enter" && link.record >= 0 && select(link.record) },
+      chain.links.map((link) => el("tr", { class: "step", tabindex: link.record >= 0 ? 0 : null, click: () => link.record >= 0 && select(link.record), keydown: (e) => e.key === "Enter" && link.record >= 0 && select(link.record) },
         el("td", { class: "where" }, link.where, link.read ? el("div", { class: "faint" }, "the agent reads it") : null),
-        el("td", {}, marks[i]),
+        el("td", {}, says(link)),
         el("td", {}, link.where === "truth" ? "" : link.right ? el("span", { class: "right" }, "right") : el("span", { class: "wrong" }, "wrong")),
         el("td", { class: "time" }, link.record >= 0 ? seconds(link.since) : ""))))),
     el("div", { class: "reason" }, chain.wrong ? [el("b", {}, `The first wrong step: ${chain.wrong}. `), chain.reason] : "Nothing is wrong at this instant: what is broken is the order in which it came, or how long it took."),

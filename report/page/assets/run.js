@@ -125,8 +125,8 @@ class RunPage {
         v.shown ? el("p", {}, el("span", { class: "faint" }, `Known as ${run.groups[v.group].title}: `), v.shown) : null,
         el("p", { class: "faint" }, "history ", ...[...new Set([...v.records, ...(v.proof || [])])].sort((a, b) => a - b).map((r) => el("button", { type: "button", class: "copy", click: () => this.select(r) }, "line " + line(r))))));
     }
-    const life = this.entry >= 0 ? lifeOf(run, records, this.entry, this.agent) : null;
-    if (v && v.chain && life) nodes.push(chainOf(v.chain, life, (r) => this.select(r)));
+    const life = this.entry >= 0 ? lifeOf(records, this.entry, this.agent) : null;
+    if (v && v.chain && life) nodes.push(chainOf(v.chain, life.contents, (r) => this.select(r)));
     if (this.entry < 0) {
       nodes.push(v ? el("p", { class: "faint" }, "It is about no entry of a view.") : el("p", { class: "faint" }, "Search an entry, such as ", el("code", {}, "10.0.0.1"), ", or choose a violation or a record."));
       return nodes;
@@ -137,8 +137,8 @@ class RunPage {
       v && v.chain ? null : contentsList(life.contents));
     const body = el("tbody", {});
     const broken = v ? new Set(v.records) : new Set();
-    const row = (s) => el("tr", { class: `step ${s.kind.split(" ")[0]}${broken.has(s.record) && s.at === v.at ? " broken" : ""}`, tabindex: 0, "data-record": s.record, "aria-current": s.record === this.timeline.selected, click: () => this.select(s.record), keydown: (e) => e.key === "Enter" && this.select(s.record) },
-      el("td", { class: "time" }, seconds(s.at)), el("td", { class: "where" }, s.where), el("td", {}, s.content === undefined ? null : letterMark(s.content), s.content === undefined ? "" : " ", s.what), el("td", { class: "line" }, line(s.record)));
+    const row = (s) => el("tr", { class: `step ${s.part}${broken.has(s.record) && s.at === v.at ? " broken" : ""}`, tabindex: 0, "data-record": s.record, "aria-current": s.record === this.timeline.selected, click: () => this.select(s.record), keydown: (e) => e.key === "Enter" && this.select(s.record) },
+      el("td", { class: "time" }, seconds(s.at)), el("td", { class: "where" }, s.where), el("td", {}, stepText(s)), el("td", { class: "line" }, line(s.record)));
     const fill = (most) => {
       body.replaceChildren(...life.steps.slice(0, most).map(row));
       if (life.steps.length > most) body.append(el("tr", {}, el("td", { colspan: 4 }, el("button", { type: "button", click: () => fill(life.steps.length) }, `all ${thousands(life.steps.length)} steps`))));
@@ -217,7 +217,7 @@ class RunPage {
     const t = this.timeline, { records } = this;
     let list = t.lanes[t.lane].records;
     if (this.hits && this.hits.length) list = this.hits;
-    else if (this.tabs.open === "life" && this.entry >= 0) list = lifeOf(this.run, records, this.entry, this.agent).steps.map((s) => s.record);
+    else if (this.tabs.open === "life" && this.entry >= 0) list = lifeOf(records, this.entry, this.agent).steps.map((s) => s.record);
     if (!list.length) return;
     let low = 0, high = list.length;
     while (low < high) {

@@ -133,46 +133,47 @@ func (x *Explainer) begunBy(e *index.Entry, end *history.Record) *history.Record
 	return nil
 }
 
-// ofPutBack explains a version of a shared etcd's key: an agent that had put this content
-// before was told that the key is deleted, and put it back although its endpoint had ended.
+// ofPutBack explains a version of a shared etcd's key: an agent that was told of a deletion of
+// the key put back what it had put before, although its endpoint had ended or changed by then.
 func (x *Explainer) ofPutBack(s *index.Store, e *index.Entry, key string, v *index.Version) *property.Cause {
-	versions := s.Versions[key]
-	i := slices.IndexFunc(versions, func(other index.Version) bool { return other.Rev == v.Rev })
 	put := &x.in.Records[v.Record]
-	if !mode.Etcd.Is(s.Actor) || e.Kind != history.Endpoint || i < 1 || !versions[i-1].Deleted {
+	if !mode.Etcd.Is(s.Actor) || e.Kind != history.Endpoint || v.Deleted {
 		return nil
 	}
-	before := slices.ContainsFunc(versions[:i-1], func(v index.Version) bool {
-		r := &x.in.Records[v.Record]
-		return !v.Deleted && r.Value == put.Value && r.Owner == put.Owner
-	})
 	end := x.endOf(e, put.Value, put.At)
-	if !before || end == nil {
+	before := slices.IndexFunc(s.Versions[key], func(before index.Version) bool {
+		r := &x.in.Records[before.Record]
+		return !before.Deleted && before.Rev < v.Rev && r.Value == put.Value && r.Owner == put.Owner
+	})
+	if before < 0 || end == nil {
 		return nil
 	}
-	del := &x.in.Records[versions[i-1].Record]
-	return property.ByMechanism(CausePutBack, endedPutBack, property.Facts{Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
-		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}, Since: del.At},
-		int(versions[i-1].Record), int(versions[i].Record))
+	first := s.Versions[key][before].Record
+	return property.ByMechanism(CausePutBack, putBackLate, property.Facts{Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
+		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}, Since: x.in.Records[first].At},
+		int(first), int(v.Record))
 }
 
-var endedPutBack = &property.Rule{Name: "put-back", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("the key of %s in %s was deleted at %s, and put back at %s for %s, which had put it before and ended at %s",
-		f.Object(), f.Server, text.Seconds(f.Since), text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At))
+var putBackLate = &property.Rule{Name: "put-back-late", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s in %s was put at %s with what %s had put at %s, and which was over since %s",
+		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Since), text.Seconds(f.Truth.At))
 }}
 
-// endOf is the Truth that ended a content of an entry for the last time by an instant; nil if
-// it is not over then, or never was true.
-func (x *Explainer) endOf(e *index.Entry, value string, by time.Duration) *history.Record {
-	for _, t := range slices.Backward(e.Truths) {
-		if r := &x.in.Records[t]; r.Value == value && r.At <= by {
-			if r.Op == "del" {
-				return r
-			}
-			return nil
+// endOf is the Truth that ended a content of an entry by an instant, or gave its owner another;
+// nil if it is not over then, or never was true.
+func (x *Explainer) endOf(e *index.Entry, value string, by time.Duration) (end *history.Record) {
+	owner := ""
+	for _, t := range e.Truths {
+		switch r := &x.in.Records[t]; {
+		case r.At > by:
+			return end
+		case r.Value == value && r.Op == "put":
+			owner, end = r.Owner, nil
+		case owner != "" && r.Owner == owner:
+			owner, end = "", r
 		}
 	}
-	return nil
+	return end
 }
 
 // ofUndeleted explains why a shared etcd has a key of an endpoint that has ended: its agent

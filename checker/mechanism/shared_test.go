@@ -76,6 +76,11 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"nobody has had it before", sharesEtcd + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"an agent puts back what has ended", takenOver + twoEnds + putBack, "monotonic", mechanism.CausePutBack},
 		{"another agent puts it", takenOver + twoEnds + strings.ReplaceAll(putBack, "owner=L0", "owner=L1"), "monotonic", ""},
+		{"an agent puts back what has changed", sharesEtcd + `
+3 a0 truth endpoint e value="id=2 host=h0 pod=ns/one" op=put owner=Pod/ns/one rv=6
+3 e0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h0 pod=ns/one" owner=L0 store=A rev=11
+3 a1 see endpoint e value="id=2 host=h0 pod=ns/one" op=watch peer=e0 store=A inc=1
+` + putBack, "monotonic", mechanism.CausePutBack},
 		{"and it stays", takenOver + twoEnds + putBack + settled, "convergence", mechanism.CausePutBack},
 		{"an operator collects an identity whose user's key has gone with a lease", collects, "no-spurious-deletion", mechanism.CauseCollected},
 		{"one whose user's key is there", strings.ReplaceAll(collects, "4 e0 del meta", "4 e0 put meta"), "no-spurious-deletion", ""},

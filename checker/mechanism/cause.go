@@ -90,7 +90,7 @@ func Mechanisms() []Mechanism {
 		{CauseFormerOwner, ofCilium, "Two nodes have one address for a while; the agent of the one that ends deletes the key that the other has put into the etcd that they share.", []*property.Rule{formerOwner}},
 		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted, by another one or long ago, and puts back into the etcd that they share what it had put, while its own endpoint ends or changes.", []*property.Rule{putBackLate}},
-		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable}},
+		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}

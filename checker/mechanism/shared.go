@@ -177,7 +177,8 @@ func (x *Explainer) endOf(e *index.Entry, value string, by time.Duration) (end *
 }
 
 // ofUndeleted explains why a shared etcd has a key of an endpoint that has ended: its agent
-// asks for the deletion once, and could not reach the etcd then, or ended itself before.
+// asks for the deletion once, and could not reach the etcd then; or it had started meanwhile, and
+// deletes only what it has put itself.
 func (x *Explainer) ofUndeleted(s *index.Store, e *index.Entry, v *index.Version) *property.Cause {
 	put := &x.in.Records[v.Record]
 	end := x.endOf(e, put.Value, index.Forever)
@@ -187,6 +188,12 @@ func (x *Explainer) ofUndeleted(s *index.Store, e *index.Entry, v *index.Version
 	host := x.hostOf(e, end)
 	facts := property.Facts{Client: host, Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
 		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}}
+	lives := x.in.Processes(host, "agent")
+	before, was := index.ProcessAt(lives, put.At)
+	if now, is := index.ProcessAt(lives, end.At); was && is && now.From > before.From {
+		facts.At, facts.Until = now.From, before.To
+		return property.ByMechanism(CauseUndeleted, restartedBefore, facts, int(v.Record), now.Up)
+	}
 	from, until := end.At-handling, end.At+deleting
 	for _, f := range x.in.Faults {
 		if f.From <= until && f.To >= from && f.Is(unreached...) && (f.Strikes(host) || f.Strikes(s.Actor)) {
@@ -196,6 +203,11 @@ func (x *Explainer) ofUndeleted(s *index.Store, e *index.Entry, v *index.Version
 	}
 	return nil
 }
+
+var restartedBefore = &property.Rule{Name: "restarted", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s, which had put the key of %s into %s, ended at %s, when its agent on %s, which had started at %s, had not yet put it itself",
+		f.Truth.By, f.Object(), f.Server, text.Seconds(f.Truth.At), f.Client, text.Seconds(f.At))
+}}
 
 // deleting is how long after the end of an endpoint its agent may still wait for its turn to
 // ask for the deletion of the key: it asks for 20 things in a second.

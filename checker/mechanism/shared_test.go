@@ -90,6 +90,8 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 ` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `
 12 world heal partition a0 value="a0 and e0 are cut off from each other for 8s" op=cut peer=e0 rev=1
 ` + settled, "convergence", mechanism.CauseUndeleted},
+		{"a pod ends when its agent has restarted", sharesEtcd + "3 a0 down agent - inc=1\n3.5 a0 up agent - inc=2\n" + oneEnds + settled, "convergence", mechanism.CauseUndeleted},
+		{"nothing is the reason", sharesEtcd + oneEnds + settled, "convergence", ""},
 		{"another agent is cut off", sharesEtcd + `
 4 world fault partition a1 value="a1 and e0 are cut off from each other for 8s" op=cut peer=k0 rev=1
 ` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `

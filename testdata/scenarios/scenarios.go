@@ -1,7 +1,9 @@
 // Package scenarios holds the scenarios that the proposal lists (CFP-44774, under
 // load), each as a plan with what the proposal promises: agents converge to the
 // correct state, without disruption of the datapath. Those of kube-apiservers are what
-// restarts and upgrades of replicas are where agents read the kube-apiservers.
+// restarts and upgrades of replicas are where agents read the kube-apiservers. Those of a
+// shared etcd are its restart, its loss for as long as the workload lasts, and agents that
+// start before it; there no address goes from one pod to another.
 package scenarios
 
 import "embed"

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -28,12 +29,20 @@ var (
 	storeUnknown = stuckWith("store-unknown", func(f *property.Facts) string { return "of which the history tells nothing" })
 	agentBehind  = stuckWith("agent-behind", func(f *property.Facts) string { return "which has the truth of all of them: the agent is behind" })
 	writerBehind = stuckWith("writer-behind", func(f *property.Facts) string {
-		return "which has none of them right either: the replica's writer is behind"
+		return fmt.Sprintf("which has none of them right either: %s behind", writerOf(f.Server))
 	})
 	bothBehind = stuckWith("both-behind", func(f *property.Facts) string {
-		return fmt.Sprintf("which has %s of them wrong too: there the replica's writer is behind, in the others the agent", text.Thousands(f.Counts[wrongInStore]))
+		return fmt.Sprintf("which has %s of them wrong too: there %s behind, in the others the agent", text.Thousands(f.Counts[wrongInStore]), writerOf(f.Server))
 	})
 )
+
+// writerOf says who brings the etcd of a host up to date.
+func writerOf(server string) string {
+	if mode.Etcd.Is(server) {
+		return "the agents that write it are"
+	}
+	return "the replica's writer is"
+}
 
 // wrongInStore counts, of the entries that an agent has wrong, those that its store has
 // wrong too.

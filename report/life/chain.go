@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 	"github.com/meshcheck/meshcheck/report"
 )
@@ -256,10 +257,17 @@ func (c *Chain) writer(x *index.Index, now at, host string, newest index.State, 
 	h := now.stores[now.current[host]]
 	if h.record >= 0 && !h.there && x.Records[h.record].Verb == history.Del && newest.Record < int32(h.record) {
 		r := &x.Records[h.record]
-		if x.Store(r.Store).Requested(x.Records, r.Key, r.Rev) {
+		client := x.Store(r.Store).Requester(x.Records, r.Key, r.Rev)
+		switch {
+		case client != "" && mode.Etcd.Is(host):
+			return fmt.Sprintf("%s deleted the key at %s although the entry is true since %s", client, text.Seconds(r.At), text.Seconds(newest.At))
+		case client != "":
 			return fmt.Sprintf("its writer deleted the key at %s although the entry is true since %s; %s", text.Seconds(r.At), text.Seconds(newest.At), c.sent(x, now, host, newest))
 		}
 		return fmt.Sprintf("its etcd deleted the key at %s without a request: its lease had expired", text.Seconds(r.At))
+	}
+	if mode.Etcd.Is(host) {
+		return "none of the agents that write it has brought the key up to date"
 	}
 	if !now.up[host+" writer"] {
 		return "its writer is down, so that nobody brings the store up to date"

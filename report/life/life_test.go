@@ -102,6 +102,29 @@ func TestFirstWrongStep(t *testing.T) {
 	}
 }
 
+// Of an etcd that agents share it is said which of them asked.
+func TestWhoAskedASharedEtcd(t *testing.T) {
+	x := indexed(t, `
+0 e0 up etcd - store=A inc=1
+0 a0 up agent - inc=1
+1 a0 connect - - peer=e0 store=A
+2 a0 truth endpoint e value=old op=put owner=Pod/ns/one rv=5
+2 e0 put endpoint cilium/state/ip/v1/default/e value=old store=A rev=10
+2 a0 see endpoint e value=old op=watch peer=e0 store=A inc=1
+3 e0 call meta cilium/state/ip/v1/default/e value=1 op=delete peer=a1 store=A rev=11 from=3
+3 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=11
+3 a0 drop endpoint e op=watch peer=e0 store=A inc=1
+`)
+	l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "e"})
+	require.NoError(t, err)
+	l.Explain(x, "a0", len(x.Records)-1, "violation 1")
+	require.Equal(t, "a1 deleted the key at 3.000s although the entry is true since 2.000s", l.Chains[0].Reason)
+	var b bytes.Buffer
+	require.NoError(t, l.Write(&b, report.Style{}, nil))
+	require.Contains(t, b.String(), "A: an agent puts it at rev 10 (store A)")
+	require.Contains(t, b.String(), "nothing: deleted at rev 11 as a1 asks (store A)")
+}
+
 func TestWhatIsNotThere(t *testing.T) {
 	x := indexed(t, failOver)
 	_, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.9"})

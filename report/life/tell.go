@@ -7,6 +7,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -174,12 +175,19 @@ func (t *teller) truth(entry int32, i int, r *history.Record) {
 
 func (t *teller) change(entry int32, i int, r *history.Record) {
 	where := r.Actor + " store"
+	shared := mode.Etcd.Is(r.Actor)
 	if r.Verb == history.Put {
-		t.add(entry, i, "", Store, where, "%s: its writer puts it at rev %d (store %s)", t.name(entry, r.Value), r.Rev, r.Store)
+		writer := "its writer"
+		if shared {
+			writer = "an agent"
+		}
+		t.add(entry, i, "", Store, where, "%s: %s puts it at rev %d (store %s)", t.name(entry, r.Value), writer, r.Rev, r.Store)
 		return
 	}
 	why := "without a request: the lease of the key has expired"
 	switch s := t.x.Store(r.Store); {
+	case shared && s.Requester(t.x.Records, r.Key, r.Rev) != "":
+		why = fmt.Sprintf("as %s asks", s.Requester(t.x.Records, r.Key, r.Rev))
 	case s.Requested(t.x.Records, r.Key, r.Rev):
 		why = "as its writer asks"
 	case s.Uncertain(t.x.Records, r.Key):

@@ -243,10 +243,11 @@ func (f *Fault) manner() string {
 
 // Faults of agents and of any process's host.
 const (
-	AgentRestart Kind = "agent-restart"
-	AgentCrash   Kind = "agent-crash"
-	AgentSlow    Kind = "agent-slow"
-	Pause        Kind = "pause"
+	AgentRestart   Kind = "agent-restart"
+	AgentCrash     Kind = "agent-crash"
+	AgentClusterID Kind = "agent-cluster-id"
+	AgentSlow      Kind = "agent-slow"
+	Pause          Kind = "pause"
 )
 
 var agentSpecs = []Spec{
@@ -266,6 +267,16 @@ var agentSpecs = []Spec{
 		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s crash%s and start%s again with an empty view after %s; the datapath stays", f.hosts(), f.es(), f.s(), f.For)
+		},
+	},
+	{
+		Kind:     AgentClusterID,
+		Needs:    mode.Replica,
+		Summary:  "agents are killed and start again at once, with the cluster ID of the cluster that they read, as when cilium-config gives two clusters one ID: Cilium connects and refuses to read; after for they start once more, with one of their own. (Any other ID changes nothing for what they read)",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.ConfigWrong},
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Longest: 40 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s start%s again with the cluster ID of the cluster that is read, for %s", f.hosts(), f.s(), f.For)
 		},
 	},
 	{

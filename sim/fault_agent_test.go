@@ -39,6 +39,25 @@ var agentCases = []faultCase{
 		},
 	},
 	{
+		kind:   fault.AgentClusterID,
+		faults: []fault.Fault{at(2, fault.Fault{Kind: fault.AgentClusterID, Target: "a0", For: seconds(12)})},
+		ops:    []fault.Op{podCreate(4, "p1", "10.0.0.2")},
+		check: func(t *testing.T, h *history.History) {
+			require.Equal(t, []time.Duration{2 * time.Second, 14 * time.Second}, times(h, by(history.Up, "a0", "agent"))[1:])
+			require.Greater(t, first(t, times(h, sees("a0", "10.0.0.2"))), 14*time.Second, "it lists nothing while it has the ID of what it reads")
+			require.Less(t, first(t, times(h, sees("a0", "10.0.0.2"))), 20*time.Second)
+			require.Less(t, first(t, times(h, sees("a1", "10.0.0.2"))), 5*time.Second)
+			var connected []time.Duration
+			for _, at := range times(h, by(history.Connect, "a0", "")) {
+				if at > 2*time.Second && at < 14*time.Second {
+					connected = append(connected, at)
+				}
+			}
+			require.NotEmpty(t, connected, "it connects, reads the cluster's configuration and refuses it")
+			require.Empty(t, times(h, verb(history.Unprogram)), "its datapath stays")
+		},
+	},
+	{
 		kind: fault.AgentSlow,
 		faults: []fault.Fault{
 			at(2, fault.Fault{Kind: fault.AgentSlow, Target: "a0", Bandwidth: 32, For: seconds(16)}),

@@ -68,6 +68,14 @@ func (h *host) start() {
 	}
 }
 
+// restart kills the agent and starts it again, unless a fault holds it down. It returns how
+// many processes it ends, and whether one runs.
+func (h *host) restart() (ended int64, running bool) {
+	ended = h.stop(false)
+	h.start()
+	return ended, h.Running()
+}
+
 // restartBackOff is the kubelet's first.
 const restartBackOff = 10 * time.Second
 

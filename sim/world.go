@@ -205,6 +205,7 @@ func (w *world) fabric() *deploy.Fabric {
 		AfterEtcd:  w.schedule.triggers.etcdAnswer,
 		Step:       w.do,
 		Ended:      func() bool { return w.ctx.Err() != nil },
+		Restart:    func(agent string) (int64, bool) { return w.agent(agent).restart() },
 	}
 }
 

@@ -24,6 +24,17 @@ const claimed = `
 3 a0 see endpoint 10.0.0.9 value=x peer=r0 store=s0
 `
 
+// rotated is an endpoint whose encryption key changes, of which one agent has heard.
+const rotated = `
+0 a0 up agent - inc=1
+0 a1 up agent - inc=1
+1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns/p rv=41 value="id=1 host=h pod=ns/p key=1 ports=http:80/TCP"
+2 a0 connect - - peer=r0 store=s0
+2 a1 connect - - peer=r1 store=s1
+5 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/ns/p rv=42 value="id=1 host=h pod=ns/p key=2 ports=http:80/TCP"
+6 a0 see endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=2 ports=http:80/TCP" peer=r0 store=s0
+`
+
 func TestAgreement(t *testing.T) {
 	stories := []propertytest.Story{
 		{Name: "all say the same", History: claimed + `
@@ -32,6 +43,21 @@ func TestAgreement(t *testing.T) {
 		{Name: "each has another owner, and both are right", History: claimed + `
 4 a1 see endpoint 10.0.0.9 value=y peer=r1 store=s1
 ` + healed, Outcome: property.Fail, Says: []string{"agent a1, which reads r1, showed endpoint 10.0.0.9 as <y> at rest, and that of a0, which reads r0, as <x>"}},
+		{Name: "one field of the content is another", History: rotated + `
+6 a1 see endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=1 ports=http:80/TCP" peer=r1 store=s1
+` + healed, Outcome: property.Fail, Says: []string{"agent a1, which reads r1, showed endpoint 10.0.0.1 as <id=1 host=h pod=ns/p key=1 ports=http:80/TCP> at rest, and that of a0, which reads r0, as <id=1 host=h pod=ns/p key=2 ports=http:80/TCP>"}},
+		{Name: "one agent has no ports", History: rotated + `
+6 a1 see endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=2" peer=r1 store=s1
+` + healed, Outcome: property.Fail, Says: []string{"agent a1, which reads r1, showed endpoint 10.0.0.1 as <id=1 host=h pod=ns/p key=2> at rest, and that of a0, which reads r0, as <id=1 host=h pod=ns/p key=2 ports=http:80/TCP>"}},
+		{Name: "one datapath has the key of before", History: rotated + `
+6 a1 see endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=2 ports=http:80/TCP" peer=r1 store=s1
+7 a0 program endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=2 ports=http:80/TCP"
+7 a1 program endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=1 ports=http:80/TCP"
+` + healed, Outcome: property.Fail, Says: []string{"the datapath of a1, which reads r1, showed endpoint 10.0.0.1 as <id=1 host=h pod=ns/p key=1 ports=http:80/TCP> at rest, and that of a0, which reads r0, as <id=1 host=h pod=ns/p key=2 ports=http:80/TCP>"}},
+		{Name: "the whole content", History: rotated + `
+6 a1 see endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=1 ports=http:80/TCP" peer=r1 store=s1
+7 a1 see endpoint 10.0.0.1 value="id=1 host=h pod=ns/p key=2 ports=http:80/TCP" peer=r1 store=s1
+` + healed, Outcome: property.Pass, Says: []string{"1 entry compared between 2 agents"}},
 		{Name: "what the truth demands is the reference, however few say so", History: claimed + `
 4 k0 truth endpoint 10.0.0.9 op=del owner=CiliumEndpoint/ns1/p rv=43
 4 a1 see endpoint 10.0.0.9 value=y peer=r1 store=s1

@@ -45,6 +45,10 @@ type Fabric struct {
 	// Step runs what changes which processes run, when nothing else does so.
 	Step  func(func())
 	Ended func() bool // no process is to be started any more
+
+	// Restart kills an agent and starts it again, unless a fault holds it down. It returns how
+	// many processes it ends, and whether one runs.
+	Restart func(agent string) (ended int64, running bool)
 }
 
 // EtcdOf returns the configuration of an etcd on a host, of which it keeps the data

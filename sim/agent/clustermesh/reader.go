@@ -42,6 +42,7 @@ import (
 type Config struct {
 	Cluster    string // name of the cluster that is read
 	ClusterID  int    // and its ID, 1 to cmtypes.ClusterIDMax
+	SharesID   bool   // the agent's own cluster has this ID as well, which Cilium refuses
 	ConfigPath string // etcd client configuration that names the Service
 	Nodes      int    // size of the cluster, on which Cilium's intervals depend
 	QPS        int    // etcd.qps
@@ -77,7 +78,10 @@ func New(cfg Config) agent.Source {
 const ownClusterName = "meshcheck-agent"
 
 func (c Config) ownClusterID() uint32 {
-	if c.ClusterID == 255 {
+	switch {
+	case c.SharesID:
+		return uint32(c.ClusterID)
+	case c.ClusterID == 255:
 		return 254
 	}
 	return 255

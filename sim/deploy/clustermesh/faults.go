@@ -35,6 +35,8 @@ func (m *Mesh) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect 
 		return m.onEtcd(etcdQuota)
 	case fault.WriterClusterID:
 		return m.onReplica(writerClusterID)
+	case fault.AgentClusterID:
+		return m.agentClusterID
 	case fault.EtcdDeletesRefused, fault.EtcdDeletesTimeOut:
 		return m.etcdDeletions
 	case fault.EtcdSlow, fault.EtcdStall, fault.EtcdCompaction, fault.EtcdClock:
@@ -203,6 +205,23 @@ func writerClusterID(r *replica, f *fault.Fault) deploy.Effect {
 		},
 		Did: func() []int64 { return []int64{ended, ran} },
 	}
+}
+
+// agentClusterID starts agents again with the cluster ID of the cluster that they read.
+func (m *Mesh) agentClusterID(_ int, f *fault.Fault) deploy.Effect {
+	var ended, ran int64
+	restart := func(shares int) {
+		for _, agent := range f.Hosts() {
+			m.sharesID[agent] += shares
+			processes, running := m.Restart(agent)
+			ended += processes
+			if shares > 0 && running {
+				ran++
+			}
+		}
+	}
+	restart(1)
+	return deploy.Effect{Lift: func() { restart(-1) }, Did: func() []int64 { return []int64{ended, ran} }}
 }
 
 func writerPause(r *replica, f *fault.Fault) deploy.Effect {

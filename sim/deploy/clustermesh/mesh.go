@@ -50,6 +50,8 @@ type Mesh struct {
 	replicas  []*replica
 	created   int  // replicas so far
 	upgrading bool // a rolling upgrade is under way
+
+	sharesID map[string]int // for each agent, faults that give it the cluster ID of the cluster that it reads
 }
 
 // New returns the deployment, of which nothing runs.
@@ -59,6 +61,7 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		Fabric:     f,
 		service:    service.New("clustermesh-apiserver", f.Plan.Seed, deploy.EtcdPort, true),
 		configPath: filepath.Join(configDir, f.Plan.Options.ClusterName),
+		sharesID:   map[string]int{},
 	}
 	m.links = deploy.NewConnections(f.Record, m.store, false)
 	for i := range f.Plan.Hosts(mode.Replica) {
@@ -173,6 +176,7 @@ func (m *Mesh) Source(name string) agent.Source {
 	return clustermesh.New(clustermesh.Config{
 		Cluster:    m.Plan.Options.ClusterName,
 		ClusterID:  m.Plan.Options.ClusterID,
+		SharesID:   m.sharesID[name] > 0,
 		ConfigPath: m.configPath,
 		Nodes:      m.Plan.Topology.Nodes,
 		QPS:        m.Plan.Options.AgentQPS,

@@ -50,7 +50,8 @@ type Repair struct {
 	Shows    []Show         `yaml:"shows,omitempty"`
 }
 
-// Edit replaces whole lines in a file.
+// Edit replaces whole lines in a file. One of a test of Cilium's, where that says what the
+// repair changes, is of the patch alone.
 type Edit struct {
 	Module string `yaml:"module,omitempty"` // none: Cilium; harness: this one, where it stands for what Cilium's chart or another program does
 	File   string `yaml:"file"`             // below the module's root
@@ -108,8 +109,10 @@ func (r *Repair) validate() error {
 		switch {
 		case modules[e.Module] == "":
 			return fmt.Errorf("edits[%d].module %q: want harness, or none for Cilium", i, e.Module)
-		case !isSource(e.File) || strings.HasSuffix(e.File, "_test.go"):
-			return fmt.Errorf("edits[%d].file %q: want a Go file that the worker is built from, such as pkg/kvstore/etcd.go", i, e.File)
+		case !isSource(e.File) && !isTest(e.File):
+			return fmt.Errorf("edits[%d].file %q: want a Go file such as pkg/kvstore/etcd.go, or a script that a test of Cilium's runs", i, e.File)
+		case e.Module != "" && isTest(e.File):
+			return fmt.Errorf("edits[%d].file %q: of the harness, want a file that the worker is built from", i, e.File)
 		case strings.TrimSpace(e.Old) == "":
 			return fmt.Errorf("edits[%d].old: want the text to replace, which must occur exactly once in %s", i, e.File)
 		case e.Old == e.New:
@@ -171,6 +174,9 @@ func Plant(all ...*Repair) *det.Plant {
 	var p det.Plant
 	for _, r := range all {
 		for _, e := range r.Edits {
+			if isTest(e.File) {
+				continue
+			}
 			p.Edits = append(p.Edits, det.SourceEdit{Module: modules[e.Module], File: e.File, Old: e.Old, New: e.New})
 		}
 	}

@@ -41,6 +41,8 @@ func TestRead(t *testing.T) {
 	require.Equal(t, []Edit{{File: "pkg/a.go", Old: "\tone\n", New: "\ttwo\n"}}, r.Edits)
 	require.Equal(t, &det.Plant{Edits: []det.SourceEdit{{Module: CiliumModule, File: "pkg/a.go", Old: "\tone\n", New: "\ttwo\n"}}}, Plant(r))
 	require.Nil(t, Plant())
+	ofTest := &Repair{Edits: []Edit{{File: "pkg/a_test.go", Old: "a", New: "b"}, {File: "pkg/testdata/a.txtar", Old: "a", New: "b"}}}
+	require.Nil(t, Plant(ofTest), "no worker is built from a test")
 	bug := &det.Plant{Edits: []det.SourceEdit{{Module: CiliumModule, File: "pkg/b.go", Old: "a", New: "b"}}}
 	require.Equal(t, []string{"pkg/a.go", "pkg/b.go"}, []string{With([]*Repair{r}, bug).Edits[0].File, With([]*Repair{r}, bug).Edits[1].File})
 	require.Equal(t, bug, With(nil, bug))
@@ -48,16 +50,17 @@ func TestRead(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for want, change := range map[string][2]string{
-		"version 2: this program reads version 1":                                                            {"version: 1", "version: 2"},
-		`of "me": want cilium, proposal or setting`:                                                          {"of: cilium", "of: me"},
-		"reason: want a sentence on what it does and why that is right":                                      {"There are no ghosts.", ""},
-		`edits[0].module "etcd": want harness, or none for Cilium`:                                           {"- file: pkg/a.go", "- module: etcd\n  file: pkg/a.go"},
-		"edits[0].new is the same as old":                                                                    {"\ttwo", "\tone"},
-		`shows[0].breaks: there is no property "convergences"`:                                               {"[convergence]", "[convergences]"},
-		"shows[0]: want either breaks, properties, or crashes, what a worker's output has":                   {"  breaks: [convergence]\n", ""},
-		`edits[0].file "../a.go": want a Go file that the worker is built from, such as pkg/kvstore/etcd.go`: {"pkg/a.go", "../a.go"},
-		`tests[0].file "pkg/a_tests.go": want a test of Cilium's, such as pkg/kvstore/etcd_lease_test.go`:    {"a_test.go", "a_tests.go"},
-		`settings: json: unknown field "leaseTTLs"`:                                                          {"shows:", "settings: {leaseTTLs: 1m}\nshows:"},
+		"version 2: this program reads version 1":                                                                       {"version: 1", "version: 2"},
+		`of "me": want cilium, proposal or setting`:                                                                     {"of: cilium", "of: me"},
+		"reason: want a sentence on what it does and why that is right":                                                 {"There are no ghosts.", ""},
+		`edits[0].module "etcd": want harness, or none for Cilium`:                                                      {"- file: pkg/a.go", "- module: etcd\n  file: pkg/a.go"},
+		"edits[0].new is the same as old":                                                                               {"\ttwo", "\tone"},
+		`shows[0].breaks: there is no property "convergences"`:                                                          {"[convergence]", "[convergences]"},
+		"shows[0]: want either breaks, properties, or crashes, what a worker's output has":                              {"  breaks: [convergence]\n", ""},
+		`edits[0].file "../a.go": want a Go file such as pkg/kvstore/etcd.go, or a script that a test of Cilium's runs`: {"pkg/a.go", "../a.go"},
+		`edits[0].file "pkg/a_test.go": of the harness, want a file that the worker is built from`:                      {"- file: pkg/a.go", "- module: harness\n  file: pkg/a_test.go"},
+		`tests[0].file "pkg/a_tests.go": want a test of Cilium's, such as pkg/kvstore/etcd_lease_test.go`:               {"a_test.go", "a_tests.go"},
+		`settings: json: unknown field "leaseTTLs"`:                                                                     {"shows:", "settings: {leaseTTLs: 1m}\nshows:"},
 	} {
 		require.Equal(t, 1, strings.Count(sample, change[0]), change[0])
 		_, err := Read("sample", []byte(strings.Replace(sample, change[0], change[1], 1)))

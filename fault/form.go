@@ -69,6 +69,7 @@ func (p *Plan) Encode() []byte {
 	writeList(&b, "pods", p.Pods)
 	writeList(&b, "ops", p.Ops)
 	writeList(&b, "faults", p.Faults)
+	writeList(&b, "stalls", p.Stalls)
 	writeList(&b, "objects", p.Objects)
 	b.WriteString("\n}\n")
 	return b.Bytes()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -54,6 +55,19 @@ func TestReadAndWriteGiveTheSamePlan(t *testing.T) {
 		}
 		require.NotContains(t, p.Line(), "\n")
 	}
+}
+
+// No field of a plan is left out of its file.
+func TestEncodeHasEveryField(t *testing.T) {
+	plan := reflect.TypeFor[Plan]()
+	full := &Plan{Promise: []string{"convergence"}, Nodes: []Node{{}}, Pods: []Pod{{}}, Ops: []Op{{}}, Faults: []Fault{{}}, Stalls: []Stall{{}}, Objects: []json.RawMessage{json.RawMessage("{}")}}
+	file := map[string]json.RawMessage{}
+	require.NoError(t, json.Unmarshal(full.Encode(), &file))
+	for i := range plan.NumField() {
+		name, _, _ := strings.Cut(plan.Field(i).Tag.Get("json"), ",")
+		require.Contains(t, file, name)
+	}
+	require.Len(t, file, plan.NumField())
 }
 
 func TestEncodeHasOneEntryPerLine(t *testing.T) {

@@ -32,6 +32,7 @@ type hunt struct {
 	from   bugSource
 	names  []string // of bugs; none: all
 	shrink time.Duration
+	still  bool // no goroutine stalls
 	out    string
 	limits limitFlags
 	json   bool
@@ -40,6 +41,7 @@ type hunt struct {
 func (h *hunt) flags(f *flags) {
 	h.shrink, f.arguments = time.Minute, &h.names
 	f.add(&h.shrink, "shrink TIME", "how long to shrink the plan that catches a bug; 0: not at all; 60s")
+	f.add(&h.still, "without-stalls", "hunt with plans in which no goroutine loses its CPU (options.stall is 0), to see what that is worth")
 	f.add(&h.out, "o DIR", "write the plan of each bug that is caught, as small as it is known, to NAME.json in this directory; it is made if it is missing")
 	h.limits.add(f)
 	f.json(&h.json)
@@ -107,13 +109,13 @@ func plantedStatus(t *planted.Trial) int {
 
 // replay is the command line that runs what caught a bug: the plan if it was
 // written, else the seed. A bug with a plan of its own has no seed that simrun -seed
-// takes.
+// takes, and no seed stands for a plan from which the stalls were taken.
 func (h *hunt) replay(c *console, t *planted.Trial) string {
 	args := []string{"-seed", strconv.FormatUint(t.Seed, 10)}
 	switch family := t.Bug.Hunt.Family; {
 	case h.out != "":
 		args = []string{"-plan", h.file(t.Bug)}
-	case family == "":
+	case family == "" || h.still:
 		return ""
 	case family != planted.Swarm:
 		args = append([]string{"-scenario", family}, args...)
@@ -147,9 +149,25 @@ func (h *hunt) choose() (all []chosen, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("planted bug %s: hunt: %w", name, err)
 		}
+		if h.still {
+			draw = withoutStalls(draw)
+		}
 		all = append(all, chosen{bug, draw})
 	}
 	return all, nil
+}
+
+// withoutStalls draws the same plans, but that nothing stalls in them.
+func withoutStalls(draw func(uint64) (*fault.Plan, error)) func(uint64) (*fault.Plan, error) {
+	return func(seed uint64) (*fault.Plan, error) {
+		plan, err := draw(seed)
+		if err != nil {
+			return nil, err
+		}
+		still := *plan
+		still.Options.Stall, still.Stalls = 0, nil
+		return &still, nil
+	}
 }
 
 // build builds the worker with a bug, or the one without if the bug is nil.

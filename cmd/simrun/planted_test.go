@@ -124,6 +124,26 @@ func TestPlantedReplay(t *testing.T) {
 	require.NotContains(t, stdout, "shrunk    ")
 }
 
+func TestPlantedWithoutStalls(t *testing.T) {
+	stalling := reference()
+	stalling.Stalls = []fault.Stall{{Function: "a.b", Offset: 1, Visit: 1, For: 1}}
+	none, err := withoutStalls(func(seed uint64) (*fault.Plan, error) {
+		drawn := *stalling
+		drawn.Seed, drawn.Options.Stall = seed, 4
+		return &drawn, nil
+	})(3)
+	require.NoError(t, err)
+	want := reference()
+	want.Seed = 3
+	require.Equal(t, want, none)
+	require.NotEmpty(t, stalling.Stalls)
+
+	scene(t)
+	_, stdout, _ := hunts(t, plantedBugs(), "-shrink", "0", "-without-stalls", "swarm")
+	require.Regexp(t, `(?m)^swarm  yes         7      2.0s  -$`, stdout)
+	require.NotContains(t, stdout, "replay")
+}
+
 func TestPlantedBugThatIsNotCaught(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := hunts(t, plantedBugs())

@@ -29,6 +29,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/deploy/crd"
 	"github.com/meshcheck/meshcheck/sim/deploy/kvstore"
+	"github.com/meshcheck/meshcheck/sim/kube/crds"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/operator"
@@ -156,7 +157,7 @@ func (w *world) build() error {
 		OnEvent:    w.onNetEvent,
 	})
 	w.kubeSvc = service.New("kubernetes", seed, kubePort, false)
-	w.store = storage.New(storage.Config{Seed: seed})
+	w.store = storage.New(storage.Config{Seed: seed, Resources: crds.Resources()})
 	w.store.OnCommit = w.onCommit
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, mode.APIServer.Host(i)))

@@ -98,6 +98,9 @@ func checkAccept(r *http.Request) error {
 // checkBody says whether a body fits the URL it was sent to, and completes it
 // from the URL.
 func checkBody(r *storage.Resource, d *storage.Draft, namespace, name string) error {
+	if r.Custom && (d.Kind == "" || d.APIVersion == "") {
+		return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): its kind is %q, its apiVersion %q", r.Kind, d.Kind, d.APIVersion))
+	}
 	if d.APIVersion != "" && d.APIVersion != r.APIVersion() || d.Kind != "" && d.Kind != r.Kind {
 		return apierrors.NewBadRequest(fmt.Sprintf("the body is a %s of %q, but the URL is of a %s of %q", d.Kind, d.APIVersion, r.Kind, r.APIVersion()))
 	}

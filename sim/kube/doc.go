@@ -21,10 +21,11 @@
 // kube-apiserver, and keeps its past for storage.Config.History. Writes: create
 // (generateName too), update, patch (JSON patch, merge patch, strategic merge
 // for built-in kinds), delete and delete of a collection, with preconditions,
-// conflicts, finalizers, status subresources, generations, and without a commit
-// where nothing changes. Reads: get, list and watch with every form of
-// resourceVersion and resourceVersionMatch, pagination with continue tokens,
-// label and field selectors, bookmarks, streaming lists, timeouts and expiry.
+// conflicts, finalizers, status subresources, generations, schemas of custom
+// resources, and without a commit where nothing changes. Reads: get, list and watch
+// with every form of resourceVersion and resourceVersionMatch, pagination with
+// continue tokens, label and field selectors, bookmarks, streaming lists, timeouts
+// and expiry.
 // The rules follow k8s.io/apiserver as of Kubernetes 1.36 (pkg/storage/cacher,
 // pkg/registry/generic/registry).
 //
@@ -34,8 +35,13 @@
 //
 // # What is not
 //
+// Package conformance holds this one to a real kube-apiserver, by a script that both
+// were asked: conformance/differences.md is the table of what differs, kept true by its
+// test. In short:
+//
 // There are no controllers, no kubelet and no admission: what a client sends is
-// what is stored. Nothing is defaulted or allocated (no Service gets a
+// what is stored, but for fields of a custom resource that its schema does not know
+// (storage.Resource.Schema). Nothing is defaulted or allocated (no Service gets a
 // clusterIP), a pod or a namespace that is deleted is gone at once unless it has
 // finalizers, owner references have no effect, and an object's namespace need
 // not exist. managedFields are dropped. Authentication is not looked at.

@@ -165,3 +165,24 @@ func TestSelectors(t *testing.T) {
 		}
 	})
 }
+
+// A cache of a kind that nobody writes knows only what the etcd tells, every
+// ProgressInterval and when a request waits for a version.
+func TestVersionOfAQuietKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{})
+		quiet := func() string {
+			return w.do("GET", "/apis/cilium.io/v2/ciliumnodes?resourceVersion=0", "").list().Metadata.ResourceVersion
+		}
+		w.create(identity("100", "web"))
+		require.Equal(t, "5", quiet(), "what it began with")
+		require.Equal(t, "6", w.do("GET", identities+"?resourceVersion=0", "").list().Metadata.ResourceVersion)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, "6", quiet(), "told by then")
+
+		w.create(identity("101", "web"))
+		require.Equal(t, "6", quiet())
+		w.do("GET", "/apis/cilium.io/v2/ciliumnodes?resourceVersion=7", "").list()
+		require.Equal(t, "7", quiet(), "told because somebody waited")
+	})
+}

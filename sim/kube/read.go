@@ -63,7 +63,7 @@ func (s *Server) list(a *answer, r *http.Request, q *Request) error {
 func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptions) (storage.Table, int64, error) {
 	rv, err := storage.ParseVersion(o.ResourceVersion)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, apierrors.NewBadRequest(err.Error())
 	}
 	switch {
 	case o.Continue != "":

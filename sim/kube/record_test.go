@@ -74,7 +74,7 @@ func TestRecordsOfRequestsThatFail(t *testing.T) {
 			{"DELETE", identities + "/101", "", `request CiliumIdentity 101 op=delete err="404 NotFound" bytes`},
 			{"GET", identities + "/101", "", `request CiliumIdentity 101 value=none op=get err="404 NotFound" bytes`},
 			{"GET", identities + "?resourceVersion=x", "", `request CiliumIdentity - op=list err="400 BadRequest" ask=x bytes`},
-			{"GET", identities + "?watch=true&resourceVersion=x", "", `request CiliumIdentity - op=watch err="400 BadRequest" ask=x bytes`},
+			{"GET", identities + "?watch=true&resourceVersion=x", "", `request CiliumIdentity - op=watch err="500 InternalServerError" ask=x bytes`},
 			{"GET", "/apis/cilium.io/v2/nothings/a", "", `request - /apis/cilium.io/v2/nothings/a op=get err="404 NotFound" bytes`},
 			{"POST", identities + "?dryRun=All", identity("101", "web"), `request CiliumIdentity - op=create err="501 NotImplemented" bytes`},
 		} {

@@ -68,7 +68,7 @@ func (st *stream) left() string {
 }
 
 // initial writes the state that a watch begins with. If it is a streaming list,
-// a bookmark says where it ends.
+// a bookmark says where it ends, to a client that takes bookmarks.
 func (st *stream) initial(w *cacher.Watch, streaming bool) {
 	for _, o := range w.Initial {
 		if st.sel.Matches(o) {
@@ -76,7 +76,7 @@ func (st *stream) initial(w *cacher.Watch, streaming bool) {
 		}
 	}
 	w.Initial = nil
-	if streaming {
+	if streaming && st.bookmarks {
 		st.bookmark("INITIAL", w.From, `,"annotations":{"k8s.io/initial-events-end":"true"}`)
 	}
 }
@@ -164,7 +164,7 @@ func (st *stream) object(kind string, o *storage.Object) {
 func (st *stream) bookmark(name string, rv int64, annotations string) {
 	version := strconv.FormatInt(rv, 10)
 	st.event("BOOKMARK", []byte(`{"kind":"`+st.resource.Kind+`","apiVersion":"`+st.resource.APIVersion()+
-		`","metadata":{"resourceVersion":"`+version+`","creationTimestamp":null`+annotations+`}}`))
+		`","metadata":{"resourceVersion":"`+version+`"`+annotations+`}}`))
 	st.word(name)
 	st.words.WriteString(version)
 }

@@ -5,7 +5,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
@@ -48,11 +47,12 @@ func (s *Server) serveUpdate(a *answer, r *http.Request, q *Request, by storage.
 	if err != nil {
 		return err
 	}
-	o, err := s.store.Update(q.resource, q.Namespace, q.Name, q.Subresource == "status", change, by)
+	o, rv, err := s.store.Update(q.resource, q.Namespace, q.Name, q.Subresource == "status", change, by)
 	if err != nil {
 		return err
 	}
-	a.sendObject(http.StatusOK, o)
+	a.request.Key, a.request.RV = o.Key(), rv
+	a.sendJSON(http.StatusOK, o.JSON)
 	return nil
 }
 
@@ -72,13 +72,7 @@ func (s *Server) readChange(r *http.Request, q *Request) (storage.Change, error)
 	if err := checkBody(q.resource, &d, q.Namespace, q.Name); err != nil {
 		return nil, err
 	}
-	return func(*storage.Object) (storage.Draft, error) {
-		if d.Meta.ResourceVersion == "" && q.resource.MustNameVersion() {
-			return storage.Draft{}, storage.Invalid(q.resource, q.Name, field.ErrorList{
-				field.Invalid(field.NewPath("metadata", "resourceVersion"), "", "must be specified for an update")})
-		}
-		return d, nil
-	}, nil
+	return func(*storage.Object) (storage.Draft, error) { return d, nil }, nil
 }
 
 func (s *Server) serveDelete(a *answer, r *http.Request, q *Request, by storage.Origin) error {

@@ -28,11 +28,11 @@ func TestCreate(t *testing.T) {
 		require.Equal(t, http.StatusConflict, r.code)
 		require.Equal(t, metav1.StatusReasonAlreadyExists, r.status().Reason)
 
-		r = w.do("POST", identities, `{"metadata":{"name":"101","resourceVersion":"3"}}`)
+		r = w.do("POST", identities, `{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"name":"101","resourceVersion":"3"}}`)
 		require.Equal(t, http.StatusInternalServerError, r.code)
 		require.Contains(t, r.status().Message, "resourceVersion should not be set on objects to be created")
 
-		r = w.do("POST", identities, `{"metadata":{"generateName":"1-"}}`)
+		r = w.do("POST", identities, `{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"generateName":"1-"}}`)
 		require.Equal(t, http.StatusCreated, r.code)
 		require.Len(t, r.meta().Name, len("1-")+5)
 
@@ -52,7 +52,7 @@ func TestUpdateConflictsAndPreconditions(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		first := w.do("POST", identities, identity("100", "web")).meta()
 		put := func(uid, rv, app string) response {
-			return w.do("PUT", identities+"/100", `{"metadata":{"name":"100","uid":"`+uid+`","resourceVersion":"`+rv+`"},"security-labels":{"k8s:app":"`+app+`"}}`)
+			return w.do("PUT", identities+"/100", `{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"name":"100","uid":"`+uid+`","resourceVersion":"`+rv+`"},"security-labels":{"k8s:app":"`+app+`"}}`)
 		}
 		r := put("", first.ResourceVersion, "db")
 		require.Equal(t, http.StatusOK, r.code)
@@ -77,9 +77,9 @@ func TestUpdateConflictsAndPreconditions(t *testing.T) {
 		require.Equal(t, "7", r.meta().ResourceVersion, "an update that changes nothing is not a write")
 		require.EqualValues(t, 7, w.store.Revision())
 
-		r = w.do("PUT", identities+"/100", `{"metadata":{"name":"7","resourceVersion":"7"}}`)
+		r = w.do("PUT", identities+"/100", `{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"name":"7","resourceVersion":"7"}}`)
 		require.Equal(t, http.StatusBadRequest, r.code)
-		r = w.do("PUT", identities+"/404", `{"metadata":{"name":"404","resourceVersion":"7"}}`)
+		r = w.do("PUT", identities+"/404", `{"kind":"CiliumIdentity","apiVersion":"cilium.io/v2","metadata":{"name":"404","resourceVersion":"7"}}`)
 		require.Equal(t, http.StatusNotFound, r.code)
 
 		w.create(pod("ns1", "a", "n0"))
@@ -93,10 +93,10 @@ func TestStatusSubresource(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		const node = "/apis/cilium.io/v2/ciliumnodes/n0"
 		w.create(`{"kind":"CiliumNode","apiVersion":"cilium.io/v2","metadata":{"name":"n0"},"spec":{"a":1},"status":{"s":1}}`)
-		r := w.do("PUT", node, `{"metadata":{"name":"n0","resourceVersion":"6"},"spec":{"a":2},"status":{"s":2}}`)
+		r := w.do("PUT", node, `{"kind":"CiliumNode","apiVersion":"cilium.io/v2","metadata":{"name":"n0","resourceVersion":"6"},"spec":{"a":2},"status":{"s":2}}`)
 		require.Equal(t, http.StatusOK, r.code)
 		require.Contains(t, string(r.body), `"spec":{"a":2},"status":{"s":1}`)
-		r = w.do("PUT", node+"/status", `{"metadata":{"name":"n0","resourceVersion":"7","labels":{"x":"y"}},"spec":{"a":3},"status":{"s":3}}`)
+		r = w.do("PUT", node+"/status", `{"kind":"CiliumNode","apiVersion":"cilium.io/v2","metadata":{"name":"n0","resourceVersion":"7","labels":{"x":"y"}},"spec":{"a":3},"status":{"s":3}}`)
 		require.Equal(t, http.StatusOK, r.code)
 		require.Contains(t, string(r.body), `"spec":{"a":2},"status":{"s":3}`)
 		require.Empty(t, r.meta().Labels)
@@ -105,9 +105,9 @@ func TestStatusSubresource(t *testing.T) {
 
 		w.create(`{"kind":"CiliumEndpoint","apiVersion":"cilium.io/v2","metadata":{"name":"e","namespace":"ns1"},"status":{"id":1}}`)
 		const endpoint = "/apis/cilium.io/v2/namespaces/ns1/ciliumendpoints/e"
-		r = w.do("PUT", endpoint, `{"metadata":{"name":"e","resourceVersion":"9"},"status":{"id":2}}`)
+		r = w.do("PUT", endpoint, `{"kind":"CiliumEndpoint","apiVersion":"cilium.io/v2","metadata":{"name":"e","resourceVersion":"9"},"status":{"id":2}}`)
 		require.Contains(t, string(r.body), `"status":{"id":2}`, "the status of a CiliumEndpoint is no subresource")
-		require.Equal(t, http.StatusNotFound, w.do("PUT", endpoint+"/status", `{"metadata":{"name":"e"}}`).code)
+		require.Equal(t, http.StatusNotFound, w.do("PUT", endpoint+"/status", `{"kind":"CiliumEndpoint","apiVersion":"cilium.io/v2","metadata":{"name":"e"}}`).code)
 	})
 }
 
@@ -181,8 +181,14 @@ func TestDeleteAndFinalizers(t *testing.T) {
 		require.Contains(t, r.status().Message, "no new finalizers can be added if the object is being deleted")
 		require.Equal(t, http.StatusOK, put(`["meshcheck.io/a"]`).code)
 		require.NotNil(t, w.store.Get("CiliumIdentity", "", "101"))
-		require.Equal(t, http.StatusOK, put(`null`).code)
+		last := w.store.Get("CiliumIdentity", "", "101")
+		r = put(`null`)
+		require.Equal(t, http.StatusOK, r.code)
+		require.Equal(t, last.Meta.ResourceVersion, r.meta().ResourceVersion, "the answer is of a version that never was")
+		require.Empty(t, r.meta().Finalizers)
 		require.Nil(t, w.store.Get("CiliumIdentity", "", "101"))
+		require.Equal(t, []string{"meshcheck.io/a"}, commits[len(commits)-1].Object.Meta.Finalizers, "deleted is what was before")
+		require.EqualValues(t, w.store.Revision(), commits[len(commits)-1].RV)
 
 		var got []string
 		for _, c := range commits {

@@ -24,6 +24,11 @@ type Config struct {
 	// and 100, as in a real kube-apiserver.
 	HistoryAge    time.Duration
 	HistoryEvents int
+
+	// ProgressInterval is how often the etcd tells the caches how far it has come: a
+	// cache without events of its own knows no later version than that, unless a
+	// request has asked for it. Zero means 5 s, which is what kubeadm sets.
+	ProgressInterval time.Duration
 }
 
 // Cacher is the watch cache of a replica: its own copy of every table, behind the
@@ -37,7 +42,9 @@ type Cacher struct {
 	closed   bool
 	lag      time.Duration
 	rv       int64
-	begun    int64 // the version it started from
+	begun    int64     // the version it started from
+	progress int64     // what the etcd has told of how far it has come
+	nextTold time.Time // when it tells again
 	kinds    []kindCache
 	pending  []*storage.Commit // not yet arrived
 	timer    *time.Timer
@@ -51,6 +58,7 @@ type kindCache struct {
 	lag     time.Duration     // of this resource alone, after its commits have arrived
 	held    []*storage.Commit // arrived, and not yet seen for that
 	late    int64             // commits that it did not have at once, so far
+	last    int64             // the version of the latest event
 	table   storage.Table
 	window  []*storage.Commit
 	base    int // how many events have left the window
@@ -65,6 +73,9 @@ func New(s *storage.Store, config Config) *Cacher {
 	if config.HistoryEvents == 0 {
 		config.HistoryEvents = 100
 	}
+	if config.ProgressInterval == 0 {
+		config.ProgressInterval = 5 * time.Second
+	}
 	c := &Cacher{config: config, lag: config.Lag, kinds: make([]kindCache, len(s.Resources()))}
 	if config.StartBehind > 0 {
 		c.caughtUpAt = time.Now().Add(config.StartBehind)
@@ -73,7 +84,8 @@ func New(s *storage.Store, config Config) *Cacher {
 	defer c.mu.Unlock()
 	var tables []storage.Table
 	c.rv, tables, c.pending, c.detach = s.Follow(time.Now().Add(-config.StartBehind), c.receive)
-	c.begun = c.rv
+	c.begun, c.progress = c.rv, c.rv
+	c.nextTold = time.Now().Add(config.ProgressInterval)
 	for i, t := range tables {
 		c.kinds[i].table = t
 	}
@@ -172,6 +184,7 @@ func (c *Cacher) drain() {
 			break
 		}
 		c.pending = c.pending[1:]
+		c.hear(now)
 		c.rv = ev.RV
 		if k := c.kind(ev); k.lag > 0 || len(k.held) > 0 {
 			k.held = append(k.held, ev)
@@ -223,6 +236,7 @@ func (c *Cacher) wakeIn(wait time.Duration) {
 
 func (c *Cacher) apply(k *kindCache, ev *storage.Commit) {
 	k.table.Apply(ev)
+	k.last = ev.RV
 	for len(k.window) >= c.config.HistoryEvents && ev.At.Sub(k.window[0].At) > c.config.HistoryAge {
 		k.window[0] = nil
 		k.window = k.window[1:]
@@ -234,12 +248,25 @@ func (c *Cacher) apply(k *kindCache, ev *storage.Commit) {
 	}
 }
 
-// version is how far the cache of a resource has come.
-func (c *Cacher) version(k *kindCache) int64 {
-	if len(k.held) > 0 {
-		return k.held[0].RV - 1
+// hear takes what the etcd has told by now of its progress: between two events it
+// tells the same.
+func (c *Cacher) hear(now time.Time) {
+	if now.Before(c.nextTold) {
+		return
 	}
-	return c.rv
+	c.progress = c.rv
+	c.nextTold = c.nextTold.Add((now.Sub(c.nextTold)/c.config.ProgressInterval + 1) * c.config.ProgressInterval)
+}
+
+// version is how far the cache of a resource knows that it has come: to its latest event
+// or to what the etcd has told, if no event is held back from it.
+func (c *Cacher) version(k *kindCache) int64 {
+	c.hear(time.Now())
+	rv := max(k.last, c.progress)
+	if len(k.held) > 0 {
+		rv = min(rv, k.held[0].RV-1)
+	}
+	return rv
 }
 
 // floor is the oldest version from which a watch of the resource can start.
@@ -279,6 +306,10 @@ func (c *Cacher) Await(ctx context.Context, r *storage.Resource, rv int64) error
 	for {
 		c.mu.Lock()
 		current := c.version(&c.kinds[r.Index()])
+		if current < rv { // it asks the etcd, which tells all caches
+			c.progress = c.rv
+			current = c.version(&c.kinds[r.Index()])
+		}
 		if current >= rv {
 			c.mu.Unlock()
 			return nil

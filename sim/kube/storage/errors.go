@@ -49,14 +49,15 @@ func Invalid(r *Resource, name string, errs field.ErrorList) error {
 	return apierrors.NewInvalid(r.GVK().GroupKind(), name, errs)
 }
 
-// ParseVersion reads a resourceVersion, "" being 0.
+// ParseVersion reads a resourceVersion, "" being 0. The error is no API error: as in a
+// real kube-apiserver it is answered with code 500.
 func ParseVersion(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
 	rv, err := strconv.ParseUint(s, 10, 63)
 	if err != nil {
-		return 0, apierrors.NewBadRequest(fmt.Sprintf("resourceVersion: Invalid value: %q: must be a decimal number", s))
+		return 0, fmt.Errorf("resourceVersion: Invalid value: %q: %w", s, err)
 	}
 	return int64(rv), nil
 }

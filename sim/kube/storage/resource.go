@@ -3,7 +3,9 @@ package storage
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/meshcheck/meshcheck/sim/kube/schema"
 )
 
 // Resource is a kind of objects that a Store serves.
@@ -30,6 +32,8 @@ type Resource struct {
 	// Fields are the paths of string fields that a field selector may name
 	// besides metadata.name and metadata.namespace.
 	Fields []string
+	// Schema, if non-nil, is applied to what clients write.
+	Schema *schema.Schema
 
 	index int // in the Store
 }
@@ -61,12 +65,12 @@ func ServiceExports() Resource {
 	return Resource{Group: "multicluster.x-k8s.io", Version: "v1alpha1", Name: "serviceexports", Kind: "ServiceExport", Namespaced: true, Custom: true, Status: true}
 }
 
-func (r *Resource) GVK() schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+func (r *Resource) GVK() runtimeschema.GroupVersionKind {
+	return runtimeschema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 }
 
-func (r *Resource) GR() schema.GroupResource {
-	return schema.GroupResource{Group: r.Group, Resource: r.Name}
+func (r *Resource) GR() runtimeschema.GroupResource {
+	return runtimeschema.GroupResource{Group: r.Group, Resource: r.Name}
 }
 
 // APIVersion is the value of the objects' field of that name.
@@ -84,8 +88,8 @@ func (r *Resource) Key(namespace, name string) string {
 // countsGeneration says whether metadata.generation is kept.
 func (r *Resource) countsGeneration() bool { return r.Custom || r.Generation }
 
-// MustNameVersion says whether an update without a resourceVersion is refused.
-func (r *Resource) MustNameVersion() bool { return r.Custom || r.UpdateNeedsVersion }
+// mustNameVersion says whether an update without a resourceVersion is refused.
+func (r *Resource) mustNameVersion() bool { return r.Custom || r.UpdateNeedsVersion }
 
 // selectable says whether a field selector may name the field.
 func (r *Resource) selectable(field string) bool {

@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -17,7 +18,7 @@ import (
 
 // Insert adds an object that a client sent.
 func (s *Store) Insert(r *Resource, d Draft, by Origin) (*Object, error) {
-	if d.Meta.ResourceVersion != "" {
+	if rv, err := ParseVersion(d.Meta.ResourceVersion); err == nil && rv != 0 {
 		return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
 			Status:  metav1.StatusFailure,
 			Message: "resourceVersion should not be set on objects to be created",
@@ -32,10 +33,21 @@ func (s *Store) Insert(r *Resource, d Draft, by Origin) (*Object, error) {
 	if r.Status && !r.StatusOnCreate {
 		delete(d.fields, "status")
 	}
+	if !d.fits(r) {
+		if err := r.Schema.Prune(d.fields); err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+		if errs := r.Schema.Validate(d.fields); len(errs) > 0 {
+			return nil, Invalid(r, d.Meta.Name, errs)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.insert(r, d, by)
 }
+
+// fits says whether the schema of the resource, if any, has nothing to do.
+func (d Draft) fits(r *Resource) bool { return r.Schema == nil || r.Schema.Fits(d.fields) }
 
 func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
 	if d.Meta.Name == "" && d.Meta.GenerateName != "" {
@@ -64,45 +76,63 @@ func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
 // Change turns an object into what a client wants it to be.
 type Change func(current *Object) (Draft, error)
 
-// Update replaces an object, or only its status. Nothing is committed, and the
-// present version returned, if it stays the same.
-func (s *Store) Update(r *Resource, namespace, name string, status bool, change Change, by Origin) (*Object, error) {
+// Update replaces an object, or only its status, and returns what it has become and
+// the version of the store's write. Nothing is committed, and the present version
+// returned, if it stays the same.
+func (s *Store) Update(r *Resource, namespace, name string, status bool, change Change, by Origin) (o *Object, rv int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current := s.get(r, namespace, name)
 	if current == nil {
-		return nil, apierrors.NewNotFound(r.GR(), name)
+		return nil, 0, apierrors.NewNotFound(r.GR(), name)
 	}
 	wanted, err := change(current)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if wanted.Meta.UID != "" && wanted.Meta.UID != current.Meta.UID {
-		return nil, errUIDPrecondition(r, name, wanted.Meta.UID, current.Meta.UID)
+		return nil, 0, errUIDPrecondition(r, name, wanted.Meta.UID, current.Meta.UID)
 	}
-	if rv := wanted.Meta.ResourceVersion; rv != "" && rv != "0" && rv != current.Meta.ResourceVersion {
-		if _, err := ParseVersion(rv); err != nil {
-			return nil, err
+	switch rv, err := ParseVersion(wanted.Meta.ResourceVersion); {
+	case err != nil:
+		return nil, 0, err
+	case rv == 0 && r.mustNameVersion():
+		return nil, 0, apierrors.NewInvalid(schema.GroupKind{Group: r.Group, Kind: r.Name}, name, field.ErrorList{
+			field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")})
+	case rv != 0 && rv != current.RV:
+		return nil, 0, errConflict(r, name, MessageModified)
+	}
+	fits := wanted.fits(r)
+	if !fits {
+		if err := r.Schema.Prune(wanted.fields); err != nil {
+			return nil, 0, apierrors.NewBadRequest(err.Error())
 		}
-		return nil, errConflict(r, name, MessageModified)
 	}
 	next := merge(r, current, wanted, status)
+	var errs field.ErrorList
+	if !fits {
+		errs = r.Schema.Validate(next.fields)
+	}
 	path := field.NewPath("metadata")
-	errs := validation.ValidateObjectMeta(&next.Meta, r.Namespaced, validation.NameIsDNSSubdomain, path)
+	errs = append(errs, validation.ValidateObjectMeta(&next.Meta, r.Namespaced, validation.NameIsDNSSubdomain, path)...)
 	errs = append(errs, validation.ValidateObjectMetaUpdate(&next.Meta, &current.Meta, path)...)
 	if current.Meta.DeletionTimestamp != nil {
 		errs = append(errs, validation.ValidateNoNewFinalizers(next.Meta.Finalizers, current.Meta.Finalizers, path.Child("finalizers"))...)
 	}
 	if len(errs) > 0 {
-		return nil, Invalid(r, name, errs)
+		return nil, 0, Invalid(r, name, errs)
 	}
 	if next.Meta.DeletionTimestamp != nil && len(next.Meta.Finalizers) == 0 {
-		return s.commit(r, current, next, true, by), nil
+		// What is deleted, and what watches are told, is the object before the
+		// update; who made it is told of an object that never was.
+		deleted := s.commit(r, current, current.draft(), true, by)
+		return next.object(r, current.RV), deleted.RV, nil
 	}
 	if next.says(current) {
-		return current, nil
+		return current, current.RV, nil
 	}
-	return s.commit(r, current, next, false, by), nil
+	o = s.commit(r, current, next, false, by)
+	return o, o.RV, nil
 }
 
 // merge returns what an update makes of the present version.
@@ -120,9 +150,12 @@ func merge(r *Resource, current *Object, wanted Draft, status bool) Draft {
 	next.Meta.UID = current.Meta.UID
 	next.Meta.ResourceVersion = current.Meta.ResourceVersion
 	next.Meta.CreationTimestamp = current.Meta.CreationTimestamp
-	next.Meta.DeletionTimestamp = current.Meta.DeletionTimestamp
-	next.Meta.DeletionGracePeriodSeconds = current.Meta.DeletionGracePeriodSeconds
-	next.Meta.GenerateName = current.Meta.GenerateName
+	if next.Meta.DeletionTimestamp == nil {
+		next.Meta.DeletionTimestamp = current.Meta.DeletionTimestamp
+	}
+	if next.Meta.DeletionGracePeriodSeconds == nil {
+		next.Meta.DeletionGracePeriodSeconds = current.Meta.DeletionGracePeriodSeconds
+	}
 	next.Meta.Generation = current.Meta.Generation
 	if r.countsGeneration() && !status && !sameFields(next.fields, current.fields) {
 		next.Meta.Generation++

@@ -1,0 +1,86 @@
+package conformance
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+//go:embed differences.md
+var differences string
+
+// row is a row of the table in differences.md that the test compares.
+type row struct {
+	line          int
+	steps, wheres []pattern
+}
+
+// pattern is a name with * for anything, and whether it was needed.
+type pattern struct {
+	text   string
+	form   *regexp.Regexp
+	needed bool
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// table reads the rows below the heading "Compared by the test".
+func table() ([]row, error) {
+	_, text, found := strings.Cut(differences, "## Compared by the test\n")
+	if !found {
+		return nil, fmt.Errorf("differences.md has no heading %q", "Compared by the test")
+	}
+	begin := strings.Count(differences[:len(differences)-len(text)], "\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var rows []row
+	for n, line := range strings.Split(text, "\n") {
+		cells := strings.Split(line, " | ")
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		if len(cells) != 5 {
+			return nil, fmt.Errorf("differences.md:%d has %d cells, want 5", begin+n+1, len(cells))
+		}
+		rows = append(rows, row{line: begin + n + 1, steps: patterns(cells[0]), wheres: patterns(cells[1])})
+	}
+	return rows, nil
+}
+
+func patterns(cell string) (all []pattern) {
+	for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
+		form := strings.ReplaceAll(regexp.QuoteMeta(m[1]), `\*`, `.*`)
+		all = append(all, pattern{text: m[1], form: regexp.MustCompile(`(?s)^` + form + `$`)})
+	}
+	return all
+}
+
+// explains says whether the row has the difference, and notes what it needed.
+func (r *row) explains(d Difference) bool {
+	matching := func(ps []pattern, s string) (found []*pattern) {
+		for i := range ps {
+			if ps[i].form.MatchString(s) {
+				found = append(found, &ps[i])
+			}
+		}
+		return found
+	}
+	steps, wheres := matching(r.steps, d.Step), matching(r.wheres, d.Where)
+	if len(steps) == 0 || len(wheres) == 0 {
+		return false
+	}
+	for _, p := range append(steps, wheres...) {
+		p.needed = true
+	}
+	return true
+}
+
+// unneeded returns the names that no difference needed.
+func (r *row) unneeded() (names []string) {
+	for _, p := range append(r.steps, r.wheres...) {
+		if !p.needed {
+			names = append(names, p.text)
+		}
+	}
+	return names
+}

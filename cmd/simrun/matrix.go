@@ -66,6 +66,7 @@ type compareModes struct {
 	scenario string
 	dir      string
 	workers  int
+	plan     string // one, to write
 	markdown string
 	html     string
 	kept     bool
@@ -86,6 +87,7 @@ func (m *compareModes) flags(f *flags) {
 	f.add(&m.workers, "workers N", "how many runs at once; as many as there are cores")
 	f.add(&m.html, "html FILE", "write a page to look at the table in a browser, with distributions and plots of the load")
 	f.add(&m.kept, "kept", "run nothing: the table is of the runs that -o keeps, of whichever worker they are, and of -modes and -seeds if these are given")
+	f.add(&m.plan, "write-plan FILE", "run nothing, but write the plan of one seed in one mode, which -seeds and -modes name; simrun -plan runs it")
 	m.worker.add(f)
 	m.limits.add(f)
 	f.json(&m.json)
@@ -114,10 +116,13 @@ func (m *compareModes) check() error {
 	if m.workers < 1 {
 		return usageErrorf("-workers %d: want at least 1", m.workers)
 	}
+	if m.plan != "" && (len(m.modes) != 1 || m.seeds.Count() != 1 || m.kept) {
+		return usageErrorf("-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7")
+	}
 	if m.dir == "" {
 		return usageErrorf("-o needs the name of a directory")
 	}
-	return cmp.Or(m.worker.check(), m.limits.check(), checkOutputs([]string{m.worker.path}, output{"o", m.dir, "", true}, output{"markdown", m.markdown, markdownForm, false}, output{"html", m.html, pageForm, false}))
+	return cmp.Or(m.worker.check(), m.limits.check(), checkOutputs([]string{m.worker.path}, output{"o", m.dir, "", true}, output{"markdown", m.markdown, markdownForm, false}, output{"html", m.html, pageForm, false}, output{"write-plan", m.plan, planForm, false}))
 }
 
 func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
@@ -131,8 +136,12 @@ func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := plans.Member(m.seeds.First); err != nil {
+	first, err := plans.Member(m.seeds.First)
+	if err != nil {
 		return 0, &usageError{err}
+	}
+	if m.plan != "" {
+		return statusHold, writeTarget("write-plan", m.plan, fault.Project(first, m.modes[0]).Encode())
 	}
 	runner, err := c.simulator(ctx, m.worker, m.limits)
 	if err != nil {
@@ -251,44 +260,41 @@ func (m *compareModes) write(c *console, t *matrix.Table, planOf func(uint64) (*
 			return err
 		}
 	}
-	return errors.Join(writeWith("html", m.html, func(w io.Writer) error { return t.WritePage(w, m.shorter(c, replay, planOf)) }), failed)
+	return writeWith("html", m.html, func(w io.Writer) error { return t.WritePage(w, m.anywhere(planOf)) })
 }
 
-// shorter gives the commands of a page, which leaves this machine: a seed's plan is named by
-// the seed, where the seed draws the same plan in the mode by itself.
-func (m *compareModes) shorter(c *console, replay matrix.Replay, planOf func(uint64) (*fault.Plan, error)) matrix.Replay {
-	families := map[string]*family.Family{}
+// anywhere gives the commands of a page, which leaves this machine: none needs a file that is
+// here. A seed names its plan, or the matrix writes it first where the seed draws another one
+// in the mode by itself.
+func (m *compareModes) anywhere(planOf func(uint64) (*fault.Plan, error)) matrix.Replay {
 	known := map[string]string{}
 	return func(mode string, seed uint64) string {
-		key := fmt.Sprintf("%s %d", mode, seed)
-		if known[key] != "" {
-			return known[key]
-		}
-		if families[mode] == nil {
-			families[mode], _ = family.New(m.scenario, draw.Config{Mode: mode}) // nil: the scenario does not exist there
-		}
-		if m.draws(families[mode], mode, seed, planOf) {
-			args := []string{"-mode", mode, "-seed", strconv.FormatUint(seed, 10)}
+		name, number := fmt.Sprintf("%s-%d", mode, seed), strconv.FormatUint(seed, 10)
+		if known[name] == "" {
+			var scenario []string
 			if m.scenario != "" {
-				args = append(args, "-scenario", m.scenario)
+				scenario = []string{"-scenario", m.scenario}
 			}
-			known[key] = commandLine("simrun", args...)
-		} else {
-			known[key] = replay(mode, seed)
+			if m.draws(mode, seed, planOf) {
+				known[name] = commandLine("simrun", append([]string{"-mode", mode, "-seed", number}, scenario...)...)
+			} else {
+				known[name] = commandLine("simrun", append([]string{"matrix", "-modes", mode, "-seeds", number, "-write-plan", name + ".json"}, scenario...)...) + " && " + commandLine("simrun", "-plan", name+".json")
+			}
 		}
-		return known[key]
+		return known[name]
 	}
 }
 
-// draws reports whether a seed draws the plan of the matrix in a family of the mode.
-func (m *compareModes) draws(of *family.Family, mode string, seed uint64, planOf func(uint64) (*fault.Plan, error)) bool {
-	if of == nil {
-		return false
+// draws reports whether a seed draws the plan of the matrix in a mode by itself.
+func (m *compareModes) draws(mode string, seed uint64, planOf func(uint64) (*fault.Plan, error)) bool {
+	own, err := family.New(m.scenario, draw.Config{Mode: mode})
+	if err != nil {
+		return false // the scenario does not exist there
 	}
-	own, err := of.Member(seed)
+	drawn, err := own.Member(seed)
 	if err != nil {
 		return false
 	}
 	plan, err := planOf(seed)
-	return err == nil && own.Line() == fault.Project(plan, mode).Line()
+	return err == nil && drawn.Line() == fault.Project(plan, mode).Line()
 }

@@ -51,13 +51,23 @@ func TestMatrix(t *testing.T) {
 	status, _, _ = simrun(t, "matrix", "-kept", "-seeds", "99-102")
 	require.Equal(t, statusHarness, status, "a run that is asked for is not there")
 
+	// The plan of a cell, for those who have the page alone.
+	kept, err := os.ReadFile("matrix/crd-101.json")
+	require.NoError(t, err)
+	status, stdout, _ = simrun(t, "matrix", "-modes", "crd", "-seeds", "101", "-write-plan", "crd-101.json")
+	require.Equal(t, statusHold, status)
+	require.Empty(t, stdout)
+	alone, err := os.ReadFile("crd-101.json")
+	require.NoError(t, err)
+	require.Equal(t, string(kept), string(alone))
+
 	// More seeds take what is there.
 	status, stdout, _ = simrun(t, "matrix", "-seeds", "98-101", "-modes", "crd", "-json", "-worker", "WORKER")
 	require.Equal(t, statusHold, status)
 	lines := decode(t, stdout)
 	require.Len(t, lines, 1)
 	require.Equal(t, "matrix", lines[0]["kind"])
-	kept, err := os.ReadFile("matrix/runs.jsonl")
+	kept, err = os.ReadFile("matrix/runs.jsonl")
 	require.NoError(t, err)
 	require.Equal(t, 1+6+1, strings.Count(string(kept), "\n"))
 }
@@ -68,6 +78,7 @@ func TestMatrixIsAskedForWrongly(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"-modes crd,nosuch", `there is no mode "nosuch"; the modes are clustermesh, crd, kvstore`},
 		{"-modes crd,crd", "the mode crd is given twice"},
+		{"-write-plan p.json -modes crd", "-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7"},
 		{"-workers 0", "-workers 0: want at least 1"},
 		{"-o file", "-o file: this must be a directory, and it is a file"},
 		{"-scenario nosuch", "-scenario nosuch: there is no such scenario"},

@@ -45,7 +45,10 @@ func (f *abstract) realOf(cells []conformance.Cell, dir string) (all []page.Real
 	for _, c := range cells {
 		real := page.Real{
 			Mode: c.Mode, Property: c.Property, Of: c.Of, Outcome: string(c.Outcome), Bad: c.Outcome == conformance.Refuted || c.Outcome == conformance.NotRepaired,
-			Because: c.Because, Plan: c.Plan, Runs: c.Runs, Broke: c.Broke, Sentence: c.Sentence,
+			Because: c.Because, Plan: c.Plan, Runs: c.Runs, Broke: c.Broke, Sentence: c.Sentence, Seed: c.Seed,
+		}
+		for _, d := range c.Did {
+			real.Did = append(real.Did, page.Did(d))
 		}
 		if c.Plan != "" && dir != "" {
 			real.Replay = commandLine("simrun", "-plan", filepath.Join(dir, c.Plan))

@@ -11,12 +11,12 @@ import (
 
 // Follow looks for the steps of a counterexample in the history of a run of its plan: each in
 // a record that comes after those of the steps that it follows from, and nothing that
-// a replica must not hear of before the counterexample lets it. The error is the first that
-// is not there, as a sentence.
-func Follow(c *mesh.Counterexample, records []history.Record) error {
+// a replica must not hear of before the counterexample lets it. It returns the record of
+// each. The error is the first that is not there, as a sentence.
+func Follow(c *mesh.Counterexample, records []history.Record) ([]int, error) {
 	delays, err := delays(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f := follower{ce: c, records: records, found: make([]int, len(c.Steps))}
 	churn := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Phase && r.Key == "churn" })
@@ -28,20 +28,20 @@ func Follow(c *mesh.Counterexample, records []history.Record) error {
 			}
 		}
 		if f.found[i] = f.find(i, after); f.found[i] < 0 {
-			return fmt.Errorf("step %d of %d, %s, is not in the history where it should be", i+1, len(c.Steps), describe(step))
+			return nil, fmt.Errorf("step %d of %d, %s, is not in the history where it should be", i+1, len(c.Steps), describe(step))
 		}
 	}
 	for a, r := range c.Reads {
 		if at := f.connected(a); at != replica(r) {
-			return fmt.Errorf("%s reads %s at the first step, and not %s", agent(a), at, replica(r))
+			return nil, fmt.Errorf("%s reads %s at the first step, and not %s", agent(a), at, replica(r))
 		}
 	}
 	for _, h := range delays {
 		if f.heard(h) {
-			return fmt.Errorf("%s hears of rv %d too soon", replica(h.replica), c.Steps[h.from].RV)
+			return nil, fmt.Errorf("%s hears of rv %d too soon", replica(h.replica), c.Steps[h.from].RV)
 		}
 	}
-	return nil
+	return f.found, nil
 }
 
 type follower struct {

@@ -34,7 +34,9 @@ func failOverCounterexample(t *testing.T) *mesh.Counterexample {
 }
 
 func TestFollow(t *testing.T) {
-	require.NoError(t, Follow(failOverCounterexample(t), records(t, failOver)))
+	found, err := Follow(failOverCounterexample(t), records(t, failOver))
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 4, 5, 6, 8}, found)
 }
 
 func TestFollowFindsWhatIsMissing(t *testing.T) {
@@ -48,7 +50,7 @@ func TestFollowFindsWhatIsMissing(t *testing.T) {
 		"heard too soon":  {"25.1 r0 del", early + "25.1 r0 del", "r1 hears of rv 2 too soon"},
 		"another address": {"25 k0 truth endpoint 10.0.0.1", "25 k0 truth endpoint 10.0.0.7", "step 1 of 5, Write of rv 2, is not in the history where it should be"},
 	} {
-		err := Follow(failOverCounterexample(t), records(t, strings.Replace(failOver, c.old, c.new, 1)))
+		_, err := Follow(failOverCounterexample(t), records(t, strings.Replace(failOver, c.old, c.new, 1)))
 		require.EqualError(t, err, c.want, name)
 	}
 }
@@ -68,11 +70,14 @@ func TestFollowWritersAndAgentsThatRestart(t *testing.T) {
 35 a0 down agent - inc=1
 37 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=2
 `
-	require.NoError(t, Follow(c, records(t, run)))
+	found, err := Follow(c, records(t, run))
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 3, 5, 6, 7, 4}, found)
 	late := strings.Replace(run, "17 k0", "14 k0", 1)
 	lines := strings.Split(strings.TrimSpace(late), "\n")
 	lines[2], lines[3] = lines[3], lines[2]
-	require.EqualError(t, Follow(c, records(t, strings.Join(lines, "\n"))), "step 2 of 6, Write of rv 2, is not in the history where it should be")
+	_, err = Follow(c, records(t, strings.Join(lines, "\n")))
+	require.EqualError(t, err, "step 2 of 6, Write of rv 2, is not in the history where it should be")
 }
 
 func TestJudge(t *testing.T) {
@@ -88,11 +93,21 @@ func TestJudge(t *testing.T) {
 	}
 	r, err := Judge(c, plan, x, violated(history.Endpoint))
 	require.NoError(t, err)
-	require.Equal(t, Ruling{Broken: true, Sentence: "back in time"}, r)
+	require.True(t, r.Broken)
+	require.Equal(t, "back in time", r.Sentence)
+	require.Empty(t, r.Missed)
+	require.Equal(t, []Did{
+		{"25.000s", 6, "truth, endpoint 10.0.0.1: no longer claimed by CiliumEndpointSlice/ces-0 (rv 9)"},
+		{"25.100s", 7, "r0 store, endpoint 10.0.0.1: nothing: deleted at rev 5 without a request: the lease of the key has expired (store aaaaaaaaaaaaaaaa)"},
+		{"25.200s", 8, "a0 view, endpoint 10.0.0.1: drops it, from r0 (session 1)"},
+		{"28.000s", 9, "r0: its etcd stops"},
+		{"28.500s", 11, "a0: connects with r1 (store bbbbbbbbbbbbbbbb)"},
+	}, r.Did)
 
 	r, err = Judge(c, plan, x, violated(history.Node))
 	require.NoError(t, err)
-	require.Equal(t, Ruling{Sentence: "all seen"}, r, "the model has no nodes")
+	require.False(t, r.Broken, "the model has no nodes")
+	require.Equal(t, "all seen", r.Sentence)
 
 	// A fault that did not happen, unless it leads an agent to where it is already.
 	v := violated(history.Endpoint)
@@ -109,6 +124,7 @@ func TestJudge(t *testing.T) {
 	r, err = Judge(c, plan, x, v)
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Missed)
+	require.Empty(t, r.Did)
 
 	c.Property = "speed"
 	_, err = Judge(c, plan, x, v)
@@ -122,7 +138,8 @@ func TestJudgeWhetherReplicasAgree(t *testing.T) {
 	c.Property = agree
 	r, err := Judge(c, plan, index.New(&history.History{Records: records(t, failOver)}), checker.Verdict{})
 	require.NoError(t, err)
-	require.Equal(t, Ruling{Sentence: "replicas that were ready never differed"}, r)
+	require.False(t, r.Broken)
+	require.Equal(t, "replicas that were ready never differed", r.Sentence)
 	differ := twoReplicas + `
 10 r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=aaaaaaaaaaaaaaaa rev=3
 12 world phase - end value=bound

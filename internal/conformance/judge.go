@@ -21,6 +21,7 @@ type Ruling struct {
 	Broken   bool   // the run breaks the property, about an address
 	Sentence string // what broke it; or, if it is not broken, the evidence
 	Missed   string // why the run did not go as the counterexample, as a sentence; empty if it did
+	Did      []Did  // by step of the counterexample: what the real code did, if nothing was missed
 }
 
 // Judge judges a run of an exported plan by the checker's property of the name that
@@ -28,8 +29,11 @@ type Ruling struct {
 // said about nodes and identities does not count. The error says that the checker
 // has no such property.
 func Judge(c *mesh.Counterexample, plan *fault.Plan, x *index.Index, v checker.Verdict) (r Ruling, err error) {
-	if err := Follow(c, x.Records); err != nil {
+	found, err := Follow(c, x.Records)
+	if err != nil {
 		r.Missed = err.Error()
+	} else {
+		r.Did = did(x, found)
 	}
 	for _, u := range v.Unfired {
 		if !placement(&plan.Faults[u.Fault-1]) {

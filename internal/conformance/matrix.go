@@ -138,6 +138,7 @@ func (m *Matrix) realize(ctx context.Context, cell *Cell, ce *mesh.Counterexampl
 		m.tried[key] = tried
 	}
 	cell.Outcome, cell.Runs, cell.Broke, cell.Sentence = tried.Outcome(cell.Of != ""), tried.Runs, tried.Seeds, tried.Sentence
+	cell.Seed, cell.Did = tried.Seed, tried.Did
 	cell.Plan, err = m.write(cell, plan)
 	return err
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // OutcomesVersion is the version of the file form of Outcomes.
-const OutcomesVersion = 1
+const OutcomesVersion = 2
 
 // Outcome is what the real code says about a counterexample of the model.
 type Outcome string
@@ -28,7 +28,7 @@ const (
 // Outcomes is what is known of each broken cell of a matrix, and of some that repairs
 // repair. Its file form is JSON.
 type Outcomes struct {
-	Version int               `json:"version"` // of the file form: 1
+	Version int               `json:"version"` // of the file form: 2
 	Code    map[string]string `json:"code"`    // the versions of what was run
 	Bounds  mesh.Bounds       `json:"bounds"`  // of the model
 	Seeds   string            `json:"seeds"`   // with which each plan was run, as "1-5"
@@ -46,12 +46,14 @@ type Cell struct {
 	Because string `json:"because,omitempty"` // of one that is not expressible: why
 
 	// Of the others: the file of the plan, beside this one; how many runs went as the
-	// counterexample; the seeds that broke the property; and what the checker said of
-	// the first.
+	// counterexample; the seeds that broke the property; what the checker said of the
+	// first, or else of the first run; and what the real code did then, by step.
 	Plan     string   `json:"plan,omitempty"`
 	Runs     int      `json:"runs,omitempty"`
 	Broke    []uint64 `json:"broke,omitempty"`
 	Sentence string   `json:"sentence,omitempty"`
+	Seed     uint64   `json:"seed,omitempty"`
+	Did      []Did    `json:"did,omitempty"`
 }
 
 var outcomesForm = strictjson.Form{What: "file of outcomes", How: "simrun model -all -real -o DIR writes one", Version: OutcomesVersion}

@@ -15,6 +15,8 @@ type Tried struct {
 	Runs     int      // that went as the counterexample
 	Seeds    []uint64 // of those that break the property, in order
 	Sentence string   // of the first seed that breaks it; if none does, of the first seed
+	Seed     uint64   // that the sentence is of
+	Did      []Did    // in the run with that seed: by step of the counterexample
 }
 
 // Try runs the plan of a counterexample with each seed, so many at a time, and judges the
@@ -40,7 +42,7 @@ func Try(ctx context.Context, r drive.Runner, c *mesh.Counterexample, plan *faul
 			missed = cmp.Or(missed, fmt.Sprintf("with seed %d %s", seed, j.Missed))
 			continue
 		case j.Broken && len(t.Seeds) == 0, t.Runs == 0:
-			t.Sentence = j.Sentence
+			t.Sentence, t.Seed, t.Did = j.Sentence, seed, j.Did
 		}
 		t.Runs++
 		if j.Broken {

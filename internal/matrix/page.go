@@ -57,7 +57,40 @@ func (t *Table) propertyTable(replay Replay) page.Table {
 		}
 		table.Rows = append(table.Rows, r)
 	}
+	for _, end := range []struct {
+		name  string
+		panic bool
+	}{{"ended by a panic", true}, {"without a history", false}} {
+		r := page.Row{Name: end.name, Promise: "No run should."}
+		some := false
+		for _, c := range t.Columns {
+			cell := c.endedCell(end.panic, replay)
+			some = some || len(cell.Ways) > 0
+			r.Cells = append(r.Cells, cell)
+		}
+		if some {
+			table.Rows = append(table.Rows, r)
+		}
+	}
 	return table
+}
+
+// endedCell counts the runs that a panic of the code under test ended, or that gave no history
+// for another reason.
+func (c *Column) endedCell(panicked bool, replay Replay) page.Cell {
+	cell := page.Cell{Text: "0", Kind: "none"}
+	n := 0
+	for _, ended := range c.ended {
+		if ended.Panic == panicked {
+			n++
+			cell.Kind = "promised"
+			cell.Ways = append(cell.Ways, page.Way{Title: "seed " + strconv.FormatUint(ended.Seed, 10), Sentence: ended.Failure, Replay: replay(c.Mode, ended.Seed)})
+		}
+	}
+	if n > 0 {
+		cell.Text, cell.Lines = text.Thousands(n), []string{fmt.Sprintf("Of %s.", text.Count(c.asked, "run"))}
+	}
+	return cell
 }
 
 func (c *Column) propertyCell(row *Row, replay Replay) page.Cell {
@@ -85,7 +118,7 @@ func (c *Column) propertyCell(row *Row, replay Replay) page.Cell {
 	for _, of := range []struct {
 		outcome checker.Outcome
 		purpose string
-	}{{checker.Fail, "the first run that breaks it"}, {checker.Unknown, "the first run that leaves it undecided"}, {checker.Pass, "the first run that keeps it"}} {
+	}{{checker.Unknown, "the first run that leaves it undecided"}, {checker.Pass, "the first run that keeps it"}} {
 		if i := slices.IndexFunc(c.cells, func(cell *Cell) bool { return cell.Outcomes[row.Property] == of.outcome }); i >= 0 {
 			cell.Commands = append(cell.Commands, [2]string{of.purpose, replay(c.Mode, c.cells[i].Seed)})
 		}

@@ -58,7 +58,7 @@ func TestPage(t *testing.T) {
 	require.Equal(t, page.Cell{
 		Text: "5 of 6", Kind: "promised", Lines: []string{"Kept in 5 runs, broken in 1, undecided in 0.", "The mode promises it."},
 		Ways:     []page.Way{{Title: "orphans", Page: "testdata/findings/orphans.md", Sentence: "it is broken", Seeds: []string{"2"}, Replay: "simrun -plan clustermesh-2.json"}},
-		Commands: [][2]string{{"the first run that breaks it", "simrun -plan clustermesh-2.json"}, {"the first run that keeps it", "simrun -plan clustermesh-0.json"}},
+		Commands: [][2]string{{"the first run that keeps it", "simrun -plan clustermesh-0.json"}},
 	}, owner.Cells[0])
 	require.True(t, owner.Cells[1].Ways[0].News)
 	require.Contains(t, owner.Cells[1].Commands, [2]string{"the first run that leaves it undecided", "simrun -plan crd-3.json"})
@@ -67,9 +67,13 @@ func TestPage(t *testing.T) {
 	require.Contains(t, canaries.Cells[1].Lines[0], "The mode has nothing to judge: ")
 	for _, r := range tables[0].Rows {
 		for _, c := range r.Cells {
-			require.NotEmpty(t, c.Lines, r.Name)
+			require.True(t, len(c.Lines) > 0 || c.Text == "0", r.Name)
 		}
 	}
+	ended := rowOf(t, tables[0], "ended by a panic")
+	require.Equal(t, page.Cell{Text: "0", Kind: "none"}, ended.Cells[0])
+	require.Equal(t, []page.Way{{Title: "seed 4", Sentence: "the worker crashed", Replay: "simrun -plan crd-4.json"}}, ended.Cells[1].Ways)
+	require.Equal(t, "the worker hung", rowOf(t, tables[0], "without a history").Cells[1].Ways[0].Sentence)
 
 	requests := rowOf(t, tables[1], "kube-apiservers: requests/s")
 	require.Equal(t, "0.20", requests.Cells[0].Text)

@@ -26,6 +26,7 @@ type Table struct {
 type Column struct {
 	asked int     // runs
 	cells []*Cell // of runs with a history, by their seeds
+	ended []*Cell // of runs without one
 
 	Mode       string        `json:"mode"`
 	Runs       int           `json:"runs"`   // with a history
@@ -111,12 +112,13 @@ func newColumn(name string) *column {
 }
 
 func (c *column) add(cell *Cell) {
-	switch {
-	case cell.Panic:
-		c.Panics++
-		return
-	case cell.Failure != "":
-		c.Failures++
+	if cell.Failure != "" {
+		c.ended = append(c.ended, cell)
+		if cell.Panic {
+			c.Panics++
+		} else {
+			c.Failures++
+		}
 		return
 	}
 	c.Runs++

@@ -395,7 +395,15 @@ func TestPageOfTheModel(t *testing.T) {
 	require.NoError(t, err)
 	row, err := mesh.Run(context.Background(), mesh.Config{Mode: md, Bounds: mesh.Bounds{Replicas: 2, Agents: 1, Objects: 2, Reuses: 1, Faults: 1}}, mesh.Options{})
 	require.NoError(t, err)
-	m := Model{Rows: []*mesh.Row{row}, Code: "cilium v1", Real: []Real{{Mode: "clustermesh", Property: "monotonic", Outcome: "reproduced", Runs: 5, Broke: []uint64{1, 2}, Sentence: "it went back", Replay: "simrun -plan p.json"}}}
+	var did []Did
+	for _, c := range row.Cells {
+		if c.Property == "monotonic" {
+			for i := range c.Trace.Steps {
+				did = append(did, Did{"3.000s", 10 + i, fmt.Sprintf("the real step %d", i+1)})
+			}
+		}
+	}
+	m := Model{Rows: []*mesh.Row{row}, Code: "cilium v1", Real: []Real{{Mode: "clustermesh", Property: "monotonic", Outcome: "reproduced", Runs: 5, Broke: []uint64{1, 2}, Sentence: "it went back", Seed: 1, Did: did, Replay: "simrun -plan p.json"}}}
 	var b bytes.Buffer
 	require.NoError(t, m.Write(&b))
 	file := saved(t, b.Bytes())
@@ -409,6 +417,7 @@ func TestPageOfTheModel(t *testing.T) {
 		}
 	}
 	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "it went back")
+	require.Contains(t, p.text(`document.querySelectorAll(".states tbody tr")[2].querySelector(".real").textContent`), "the real step 2 line 11", "beside each step what the real code did")
 	p.key(kb.ArrowLeft)
 	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "integrity in clustermesh")
 	again := open(t, file, "#mode=clustermesh&property=monotonic")

@@ -56,7 +56,7 @@ type Way struct {
 	News     bool     `json:"news,omitempty"`
 	Page     string   `json:"page,omitempty"`
 	Sentence string   `json:"sentence,omitempty"` // of the first
-	Seeds    []string `json:"seeds"`
+	Seeds    []string `json:"seeds,omitempty"`
 	Replay   string   `json:"replay"`
 }
 

@@ -21,6 +21,15 @@ type Real struct {
 	Broke    []uint64 `json:"broke,omitempty"`
 	Sentence string   `json:"sentence,omitempty"`
 	Replay   string   `json:"replay,omitempty"`
+	Seed     uint64   `json:"seed,omitempty"` // of the run that went so
+	Did      []Did    `json:"did,omitempty"`  // by step of the counterexample
+}
+
+// Did is what the real code did where the counterexample has a step.
+type Did struct {
+	At   string `json:"at"`
+	Line int    `json:"line"` // of the history
+	Text string `json:"text"`
 }
 
 // Model is what the page of the abstract mesh shows.

@@ -65,6 +65,7 @@ func Of(x *index.Index) *Timeline {
 	}
 	t.hosts(x)
 	b := builder{Timeline: t, x: x, open: map[string]int{}, sessions: map[string]int64{}}
+	b.known = slices.ContainsFunc(x.Records, func(r history.Record) bool { return r.Verb == history.Synced })
 	for i := range x.Records {
 		b.record(i, &x.Records[i])
 	}
@@ -121,6 +122,7 @@ type builder struct {
 	open     map[string]int   // spans that have begun
 	sessions map[string]int64 // by agent: connections in its incarnation
 	numbers  map[string]int
+	known    bool // the history says when agents have their complete lists
 }
 
 func (b *builder) host(name string) int {
@@ -160,8 +162,10 @@ func (b *builder) record(i int, r *history.Record) {
 		b.begin(r.Actor+" "+r.Kind, s)
 		if r.Kind == "agent" {
 			b.sessions[r.Actor] = 0
-			s.What, s.Name = Loading, "loading"
-			b.begin(r.Actor+" loading", s)
+			if b.known {
+				s.What, s.Name = Loading, "loading"
+				b.begin(r.Actor+" loading", s)
+			}
 		}
 	case history.Down:
 		b.end(r.Actor+" "+r.Kind, r.At)

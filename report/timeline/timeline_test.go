@@ -71,6 +71,13 @@ func TestSessionsOfKubeReaders(t *testing.T) {
 	}, sessions)
 }
 
+// A history that never says that lists are complete does not say that they are not.
+func TestNothingIsKnownOfLoading(t *testing.T) {
+	for _, s := range of(t, "1.0 a0 up agent - inc=1\n2.0 a0 see node n0 value=x op=list inc=1 session=1\n").Spans {
+		require.NotEqual(t, Loading, s.What)
+	}
+}
+
 func TestSeries(t *testing.T) {
 	l := of(t, `
 0.0 k0 truth node n0 value=x op=put owner=CiliumNode/n0 rv=1

@@ -69,7 +69,7 @@ class MatrixPage {
     byId("cell").replaceChildren(...[el("button", { type: "button", class: "close", title: "Close ( Esc )", "aria-label": "Close", click: () => this.close() }, "×"),
       el("h2", {}, `${r.name} in ${mode}`), el("p", { class: "figure-text" }, c.text), r.promise ? el("p", { class: "faint" }, r.promise) : null, (c.lines || []).map((l) => el("p", {}, l)),
       (c.ways || []).map((w) => el("section", { class: "card" + (w.news ? " news" : "") }, el("h2", {}, w.title), w.page ? el("p", { class: "faint" }, el("code", {}, w.page)) : null,
-        w.sentence ? el("p", {}, w.sentence) : null, el("p", { class: "faint" }, count(w.seeds.length, "run") + ": " + (w.seeds.length > 1 ? "seeds " : "seed ") + w.seeds.slice(0, 40).join(", ") + (w.seeds.length > 40 ? ` and ${w.seeds.length - 40} more` : "")), copyable(w.replay))),
+        w.sentence ? el("p", {}, w.sentence) : null, !w.seeds ? null : el("p", { class: "faint" }, count(w.seeds.length, "run") + ": " + (w.seeds.length > 1 ? "seeds " : "seed ") + w.seeds.slice(0, 40).join(", ") + (w.seeds.length > 40 ? ` and ${w.seeds.length - 40} more` : "")), copyable(w.replay))),
       (c.commands || []).map(([purpose, command]) => el("div", {}, el("div", { class: "faint" }, purpose), copyable(command)))].flat().filter(Boolean));
     byId("cell").classList.add("open");
     byId("cell").scrollTop = 0;

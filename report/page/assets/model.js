@@ -47,7 +47,7 @@ class ModelPage {
     const said = { holds: "It holds in every reachable state.", unknown: "It is not decided: " + (r.stopped || "the search was cut short") + "." }[c.verdict];
     const real = this.real(r.mode, c.property);
     byId("cell").replaceChildren(...head, el("div", { class: "beside" },
-      el("div", {}, said ? el("p", {}, said) : this.trace(c.trace)),
+      el("div", {}, said ? el("p", {}, said) : this.trace(c.trace, real.find((x) => x.did && x.did.length === c.trace.steps.length))),
       this.data.real.length ? el("div", {}, el("h2", {}, "What the real code did"), real.length ? real.map((x) => this.outcome(x)) : el("p", { class: "faint" }, c.verdict === "broken" ? "Nothing is known of it." : "There is no counterexample to run.")) : null));
     setHash(["mode=" + encodeURIComponent(r.mode), "property=" + c.property]);
   }
@@ -60,14 +60,15 @@ class ModelPage {
   }
 
   // trace shows the states, a row each: what happens, and what each part of the state is
-  // then. What a step has changed is marked.
-  trace(t) {
+  // then. What a step has changed is marked. Beside each step stands what the real code did,
+  // if it did all of them.
+  trace(t, real) {
     const now = new Map(t.start.map((v) => [v.name, v.list ? (v.items || []).join("\n") : v.value || ""]));
     const counted = ["rv", "faults"]; // what the sentences say anyway
     const changing = [...new Set(t.steps.flatMap((s) => (s.changes || []).map((c) => c.name)))].filter((name) => !counted.includes(name));
     const order = [...new Set([...t.start.map((v) => v.name), ...changing])].filter((name) => changing.includes(name));
     const cells = (changed) => order.map((name) => el("td", { class: changed.has(name) ? "changed" : "" }, now.get(name) || "–"));
-    const rows = [el("tr", {}, el("td", { class: "number" }, "0"), el("td", {}, t.start.length ? "all is quiet, and everybody knows the truth" : ""), cells(new Set()))];
+    const rows = [el("tr", {}, el("td", { class: "number" }, "0"), el("td", {}, t.start.length ? "all is quiet, and everybody knows the truth" : ""), real ? el("td", { class: "real" }) : null, cells(new Set()))];
     t.steps.forEach((s, i) => {
       const changed = new Set();
       for (const c of s.changes || []) {
@@ -78,9 +79,9 @@ class ModelPage {
         } else now.set(c.name, c.to || "");
       }
       const last = i === t.steps.length - 1;
-      rows.push(el("tr", { class: last ? "broken" : "" }, el("td", { class: "number" }, String(i + 1)), el("td", {}, s.action.replace(/^[^[]*\[(.*)\]$/s, "$1"), last ? el("div", { class: "wrong" }, "broken") : null), cells(changed)));
+      rows.push(el("tr", { class: last ? "broken" : "" }, el("td", { class: "number" }, String(i + 1)), el("td", {}, s.action.replace(/^[^[]*\[(.*)\]$/s, "$1"), last ? el("div", { class: "wrong" }, "broken") : null), real ? el("td", { class: "real" }, el("span", { class: "faint" }, real.did[i].at + " "), real.did[i].text, el("span", { class: "faint" }, ` line ${real.did[i].line}`)) : null, cells(changed)));
     });
-    return el("div", {}, el("h2", {}, `The shortest counterexample: ${count(t.steps.length, "step")}`), el("div", { class: "scrolls" }, el("table", { class: "states" }, el("thead", {}, el("tr", {}, el("th", {}), el("th", {}, "what happens"), order.map((name) => el("th", {}, name)))), el("tbody", {}, rows))),
+    return el("div", {}, el("h2", {}, `The shortest counterexample: ${count(t.steps.length, "step")}`), el("div", { class: "scrolls" }, el("table", { class: "states" }, el("thead", {}, el("tr", {}, el("th", {}), el("th", {}, "what happens"), real ? el("th", {}, `what the real code did, seed ${real.seed}`) : null, order.map((name) => el("th", {}, name)))), el("tbody", {}, rows))),
       t.loop >= 0 ? el("p", { class: "faint" }, t.loop === t.steps.length ? "Nothing more happens after that, ever." : `What follows step ${t.loop} repeats for ever.`) : null);
   }
 

@@ -6,7 +6,7 @@
 FROM golang:1.26.8 AS build
 WORKDIR /src
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/simrun ./cmd/simrun && /out/simrun build-worker -o /out/worker && mkdir -m 1777 /out/tmp
+RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/simrun ./cmd/simrun && /out/simrun build-worker -o /out/worker && /out/simrun build-worker -repairs all -o /out/worker-repaired && mkdir -m 1777 /out/tmp
 
 FROM scratch
 COPY --from=build /out /

@@ -157,7 +157,8 @@ type summaryJSON struct {
 	Fail           int            `json:"fail"`
 	Unknown        int            `json:"unknown"`
 	Failed         int            `json:"failed"`
-	News           int            `json:"news"` // seeds that break what no known mechanism explains
+	News           int            `json:"news"` // seeds that break what no known mechanism explains; if it is measured, what no repair takes away
+	Measured       *measuredJSON  `json:"measured,omitempty"`
 	Findings       []findingJSON  `json:"findings"`
 	Promising      int            `json:"promising,omitempty"` // runs of plans that promise something
 	Keeping        int            `json:"keeping,omitempty"`   // of these, those that keep all of it
@@ -173,6 +174,23 @@ type summaryJSON struct {
 	Reruns         int            `json:"reruns"`
 	Unseeded       []uint64       `json:"unseededSeeds"`
 	Properties     []propertyJSON `json:"properties"`
+}
+
+// measuredJSON is what repairs tell of what seeds break: how many seeds are of each standing.
+type measuredJSON struct {
+	Known     int      `json:"known"`
+	Suspected int      `json:"suspected"`
+	News      int      `json:"news"`
+	Judged    []Judged `json:"judged"`
+}
+
+// measured is nil if nothing was.
+func (s *Summary) measured() *measuredJSON {
+	if !s.Measured {
+		return nil
+	}
+	count := Tally(s.Judged)
+	return &measuredJSON{count[Known], count[Suspected], count[News], append([]Judged{}, s.Judged...)}
 }
 
 // findingJSON is what seeds broke in one way: news first, then by how many seeds.
@@ -204,7 +222,7 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 		Note: s.Note, ElapsedSeconds: s.Elapsed.Seconds(), VirtualSeconds: s.virtual.Seconds(), WorkerSeconds: s.worker.Seconds(),
 		CheckSeconds: s.checking.Seconds(), Records: s.records, PeakMemory: s.peak, Reruns: s.reruns,
 		Unseeded: ascending(s.unseeded), Properties: []propertyJSON{},
-		News: s.news, Findings: []findingJSON{}, Code: s.Code,
+		News: s.News(), Measured: s.measured(), Findings: []findingJSON{}, Code: s.Code,
 		Promising: s.promising, Keeping: s.keeping, Promises: s.promises,
 	}
 	for _, f := range s.ordered() {

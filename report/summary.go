@@ -21,6 +21,9 @@ type Summary struct {
 	Elapsed time.Duration // wall time of the campaign
 	Note    string        // if not empty, why not all seeds were run
 	Code    *Code         // what ran
+	// Judged is what was measured of what the seeds break; it stands if Measured.
+	Judged   []Judged
+	Measured bool
 	// Replay returns the command line that runs a seed again.
 	Replay func(seed uint64) string
 
@@ -205,7 +208,7 @@ func (s *Summary) EachMeasure(use func(property string, m checker.Measure, p *Po
 func (s *Summary) Headline() string {
 	return fmt.Sprintf("%s of %s: %s pass, %s fail, %s unknown, %s without a history; %s", text.Thousands(s.Done()), text.Count(s.Seeds, "seed"),
 		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()),
-		map[bool]string{true: "no news", false: "news in " + text.Count(s.news, "seed")}[s.news == 0])
+		map[bool]string{true: "no news", false: "news in " + text.Count(s.News(), "seed")}[s.News() == 0])
 }
 
 // Unsure is how many seeds left a property undecided, whatever else they broke.
@@ -219,8 +222,14 @@ func (s *Summary) Unsure() int {
 	return len(seeds)
 }
 
-// News is how many seeds broke something that no known mechanism explains.
-func (s *Summary) News() int { return s.news }
+// News is how many seeds broke something that no known mechanism explains or, if that was
+// measured, that no repair takes away.
+func (s *Summary) News() int {
+	if s.Measured {
+		return Tally(s.Judged)[News]
+	}
+	return s.news
+}
 
 func (s *Summary) property(name string) *property {
 	i := slices.IndexFunc(s.properties, func(p property) bool { return p.name == name })
@@ -317,6 +326,15 @@ func (s *Summary) WriteText(w io.Writer, style Style) error {
 // its seeds, its first violation and the command that replays it.
 func (s *Summary) writeFindings(out Output) {
 	if s.judged+s.panics == 0 {
+		return
+	}
+	if s.Measured {
+		label := out.Paint(Green, "news      ")
+		if s.News() > 0 {
+			label = out.Paint(Red, "NEWS      ")
+		}
+		out.Row(label, "%s", Measured(s.Judged, s.Done()))
+		WriteJudged(out, s.Judged, s.Replay)
 		return
 	}
 	var known []string

@@ -13,6 +13,8 @@ import (
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/known"
+	"github.com/meshcheck/meshcheck/report"
 )
 
 // search is the command campaign: it searches seeds for violations and keeps what it finds,
@@ -29,6 +31,8 @@ type search struct {
 	limits   limitFlags
 	json     bool
 	html     string
+	judge    bool
+	judging  judging
 
 	given *flags
 }
@@ -43,6 +47,8 @@ func (s *search) flags(f *flags) {
 	f.add(&s.mode, "mode MODE", "the mode of their plans, as for simrun -seed; a finding of another mode is another finding")
 	f.add(&s.html, "html FILE", "write a page to look at all seeds of this campaign in a browser")
 	f.add(&s.replay, "replay", "run the plans of the corpus, and no seeds")
+	f.add(&s.judge, "judge", "measure of what the seeds, or the plans of the corpus, break whether it is known, with repairs of Cilium's source; simrun help judge tells how")
+	s.judging.add(f)
 	s.worker.add(f)
 	s.limits.add(f)
 	f.json(&s.json)
@@ -58,6 +64,8 @@ func (s *search) check() error {
 		return usageErrorf("-shrink %s: want a time such as 30s, or 0 to keep plans as they are drawn", s.shrink)
 	case s.dir == "":
 		return usageErrorf("-corpus needs the name of a directory")
+	case s.judging.repaired != "" && !s.judge:
+		return usageErrorf("-repaired is of -judge")
 	}
 	return cmp.Or(s.worker.check(), s.limits.check(), checkForm("corpus", filepath.Join(s.dir, "summary.md"), findingsForm), checkOutputs(nil, output{"html", s.html, pageForm, false}))
 }
@@ -85,7 +93,7 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 	if s.scenario != state.Scenario || string(s.mode) != state.Mode || s.base.given && s.base.seed != state.Base {
 		state.Begin(s.scenario, string(s.mode), s.base.seed)
 	}
-	runner, err := c.simulator(ctx, s.worker, s.limits)
+	many, runner, err := s.runner(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -100,7 +108,7 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 	gathered.summary.Code = code
 	gathered.summary.Replay = func(seed uint64) string { return s.seedCommand(c, seed) }
 	var writeErr error
-	result, stopped := campaign.Run(ctx, campaign.Config{
+	cfg := campaign.Config{
 		Runner:   gathered,
 		Draw:     plans.Member,
 		Shrink:   campaign.ShrinkWith(runner, s.shrink),
@@ -117,12 +125,32 @@ func (s *search) run(ctx context.Context, c *console) (int, error) {
 			c.progress.show("%s %s of %s, %d seeds, %d findings (%d new), %.1f seeds/s", bar(int(min(elapsed, s.length)/time.Millisecond), int(s.length/time.Millisecond)),
 				elapsed.Round(time.Second), s.length, e.Seeds, len(kept.Findings()), e.New, float64(e.Seeds)/elapsed.Seconds())
 		},
-	})
+	}
+	if many != nil {
+		cfg.OnRun = many.See
+	}
+	result, stopped := campaign.Run(ctx, cfg)
+	if stopped == nil && many != nil {
+		gathered.summary.Measured = true
+		if gathered.summary.Judged, err = many.Judged(ctx); err != nil {
+			return 0, err
+		}
+	}
 	gathered.summary.Elapsed = time.Since(start)
-	if err := errors.Join(writeErr, out.Campaign(kept, state, result), writeCampaign(s.html, "campaign into "+s.dir, &gathered.pages, &gathered.summary)); err != nil {
+	if err := errors.Join(writeErr, out.Campaign(kept, state, result, &gathered.summary), writeCampaign(s.html, "campaign into "+s.dir, &gathered.pages, &gathered.summary)); err != nil {
 		return 0, err
 	}
-	return campaignStatus(result), stopped
+	return campaignStatus(result, &gathered.summary), stopped
+}
+
+// runner returns what runs plans and, if that is asked for, what measures what is known.
+func (s *search) runner(ctx context.Context, c *console) (*known.Many, *drive.Simulator, error) {
+	if !s.judge {
+		runner, err := c.simulator(ctx, s.worker, s.limits)
+		return nil, runner, err
+	}
+	judge, runner, err := c.judge(ctx, s.worker, s.limits, s.judging, runtime.NumCPU())
+	return &known.Many{Judge: judge}, runner, err
 }
 
 // seedCommand is the command line that runs a seed of the campaign.
@@ -139,17 +167,21 @@ func (s *search) writer(c *console) *campaign.Writer {
 }
 
 // campaignStatus is the exit status: a new failure of the harness comes first,
-// since it hides what its seeds would have shown. A finding that a page in
-// testdata/findings explains is no news, even if the corpus did not have it.
-func campaignStatus(r campaign.Result) int {
+// since it hides what its seeds would have shown. Where it was measured what is known, only
+// news counts, whether the corpus has it or not; else what is new to the corpus and looks
+// like no finding of testdata/findings.
+func campaignStatus(r campaign.Result, summary *report.Summary) int {
 	status := statusHold
 	for _, f := range r.New {
-		if f.Property == corpus.Harness {
+		if f.Property == corpus.Harness && !(summary.Measured && f.Panics()) {
 			return statusHarness
 		}
-		if f.Cause == "" {
+		if f.Cause == "" && !summary.Measured {
 			status = statusBroken
 		}
+	}
+	if summary.Measured {
+		return standingStatus(summary.Judged)
 	}
 	return status
 }
@@ -172,9 +204,13 @@ func (s *search) runKept(ctx context.Context, c *console) (int, error) {
 	if len(findings) == 0 {
 		return 0, usageErrorf("-corpus %s: there are no findings to replay; simrun campaign -corpus %s makes some", s.dir, s.dir)
 	}
-	runner, err := c.simulator(ctx, s.worker, s.limits)
+	many, simulator, err := s.runner(ctx, c)
 	if err != nil {
 		return 0, err
+	}
+	runner := drive.Runner(simulator)
+	if many != nil {
+		runner = many.Runner(runner)
 	}
 	done := 0
 	all, err := campaign.Replay(ctx, runner, findings, runtime.NumCPU(), func(campaign.Replayed) {
@@ -187,10 +223,18 @@ func (s *search) runKept(ctx context.Context, c *console) (int, error) {
 	if err := s.writer(c).Replays(all); err != nil {
 		return 0, err
 	}
+	status := statusHold
+	if many != nil {
+		judged, err := many.Judged(ctx)
+		if err := errors.Join(err, c.writeJudged(s.json, judged)); err != nil {
+			return 0, err
+		}
+		status = standingStatus(judged)
+	}
 	for _, replayed := range all {
 		if !replayed.Shows {
-			return statusBroken, nil
+			status = statusBroken
 		}
 	}
-	return statusHold, nil
+	return status, nil
 }

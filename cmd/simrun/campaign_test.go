@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/campaign"
 	"github.com/meshcheck/meshcheck/internal/corpus"
+	"github.com/meshcheck/meshcheck/report"
 )
 
 // brief is a time in which a campaign begins a seed on each core and hardly more.
@@ -241,9 +242,34 @@ func TestShippedCorpus(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsNotExplainedIsBroken(t *testing.T) {
+func TestOnlyNewsIsBroken(t *testing.T) {
 	explained := &corpus.Finding{Property: "monotonic", Cause: "failover-to-stale-replica"}
-	require.Equal(t, statusHold, campaignStatus(campaign.Result{New: []*corpus.Finding{explained}}))
-	require.Equal(t, statusBroken, campaignStatus(campaign.Result{New: []*corpus.Finding{explained, {Property: "monotonic"}}}))
-	require.Equal(t, statusHarness, campaignStatus(campaign.Result{New: []*corpus.Finding{{Property: "monotonic"}, {Property: corpus.Harness}, explained}}))
+	of := func(new ...*corpus.Finding) campaign.Result { return campaign.Result{New: new} }
+	none := new(report.Summary)
+	require.Equal(t, statusHold, campaignStatus(of(explained), none))
+	require.Equal(t, statusBroken, campaignStatus(of(explained, &corpus.Finding{Property: "monotonic"}), none))
+	require.Equal(t, statusHarness, campaignStatus(of(&corpus.Finding{Property: "monotonic"}, &corpus.Finding{Property: corpus.Harness}, explained), none))
+
+	measured := &report.Summary{Measured: true, Judged: []report.Judged{{Is: report.Known}, {Is: report.Suspected}}}
+	require.Equal(t, statusHold, campaignStatus(of(&corpus.Finding{Property: "monotonic"}), measured), "what it looks like decides nothing")
+	measured.Judged = append(measured.Judged, report.Judged{Is: report.News})
+	require.Equal(t, statusBroken, campaignStatus(of(explained), measured))
+	require.Equal(t, statusBroken, campaignStatus(of(), measured), "also if the corpus has it")
+	require.Equal(t, statusHarness, campaignStatus(of(&corpus.Finding{Property: corpus.Harness}), measured))
+}
+
+// Of what is broken, and stays so with repairs, a campaign says that it is news.
+func TestCampaignMeasured(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := measured(t, "campaign", "-judge", "-for", brief, "-shrink", "0", "-base", fmt.Sprint(seedViolates))
+	require.Empty(t, stderr)
+	require.NotEqual(t, statusHold, status)
+	require.Regexp(t, `(?m)^measured  1 of \d+ seeds? with what no repair takes away; 0 with what is known, measured; 0 with what looks like a finding without a repair, not measured
+  NEWS    integrity of identity: stays with all repairs in; 1 of 1 break it without, 1 of 1 with all repairs in
+          seeds 101; the first: .*ghost.*
+  replay  simrun -seed 101$`, stdout)
+
+	status, stdout, _ = measured(t, "campaign", "-judge", "-replay")
+	require.Equal(t, statusBroken, status)
+	require.Contains(t, stdout, "\nmeasured    1 finding: 0 known, measured; 0 suspected, not measured; 1 news\n")
 }

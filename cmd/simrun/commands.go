@@ -31,6 +31,7 @@ var commands = map[string]struct {
 	"export":       {func() command { return new(exportRuns) }, exportHelp},
 	"explain":      {func() command { return new(explain) }, explainHelp},
 	"report":       {func() command { return new(printVerdict) }, reportHelp},
+	"judge":        {func() command { return new(judge) }, judgeHelp},
 	"compare":      {func() command { return new(comparison) }, compareHelp},
 	"matrix":       {func() command { return new(compareModes) }, matrixHelp},
 	"verify":       {func() command { return new(verify) }, verifyHelp},
@@ -84,6 +85,7 @@ of the execution.
   simrun shrink -seed 1          the smallest plan that breaks the same property
   simrun planted                 known bugs, and which properties catch them
   simrun repairs                 edits of Cilium that take the findings away
+  simrun judge -seed 1           is what a run breaks known? measured with repairs
   simrun faults                  what a plan's faults, triggers and scenarios are
   simrun properties              what a run is judged by, and the known mechanisms
   simrun model -all              every interleaving of an abstract mesh

@@ -44,6 +44,7 @@ const (
 	seedUnseededOne = 108           // the seed determines every event of about every other run
 	seedEmpty       = 109           // nothing happens, so nothing can be decided
 	seedPanics      = 7_310_000_110 // in the code under test
+	seedRepaired    = 111           // an agent sees what never was, but with repairs
 
 	// A planted worker's agent sees what never was; so does another's, if nothing is
 	// there at the start. No search tries it as another seed.
@@ -65,10 +66,11 @@ func fakeWorker() {
 
 	status.Progress = det.Progress{Virtual: time.Second, Records: 1, Phase: "churn"}
 	report()
-	switch plan.Seed {
-	case seedPanics:
+	if plan.Seed == seedPanics && !isWorker(repairedName) {
 		fmt.Fprint(os.Stderr, "panic: nil pointer\n\ngoroutine 9 [running]:\ngithub.com/cilium/cilium/operator/pkg/ciliumendpointslice.(*CESCache).clearStaleState(0x1)\n\tgithub.com/cilium/cilium@v1/cescache.go:143 +0x1\n")
 		os.Exit(2)
+	}
+	switch plan.Seed {
 	case seedCrashes:
 		panic("the fake worker crashes")
 	case seedSlow:
@@ -158,9 +160,11 @@ func writeFakeHistory(plan *fault.Plan) {
 2200 world left - -
 `
 	seen := "web"
-	switch plan.Seed {
-	case seedViolates:
+	switch {
+	case plan.Seed == seedViolates, plan.Seed == seedRepaired && !isWorker(repairedName):
 		seen = "ghost"
+	}
+	switch plan.Seed {
 	case seedFlaky:
 		seen = fmt.Sprintf("web%d", time.Now().UnixNano())
 	case seedEmpty:
@@ -199,10 +203,15 @@ func withAnother(text string) string {
 // plantedName is the file of a fake worker that has a bug.
 const plantedName = "planted-worker"
 
-func plantedWorker() bool {
+// repairedName is the file of one that has repairs.
+const repairedName = "repaired-worker"
+
+func plantedWorker() bool { return isWorker(plantedName) }
+
+func isWorker(name string) bool {
 	path, err := os.Executable()
 	must(err)
-	return filepath.Base(path) == plantedName
+	return filepath.Base(path) == name
 }
 
 func hasFault(plan *fault.Plan, kind fault.Kind) bool {

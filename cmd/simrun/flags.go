@@ -226,7 +226,7 @@ func quoteArgument(arg string) string {
 }
 
 // failOn says which broken properties have the exit status of a failure: any, or those
-// that no known mechanism explains.
+// that no repair takes away.
 type failOn struct{ news bool }
 
 func (f *failOn) String() string { return "" }
@@ -238,17 +238,14 @@ func (f *failOn) Set(value string) error {
 	return nil
 }
 
-// status is the exit status of a verdict. What is undecided is never a pass.
-func (f failOn) status(v checker.Verdict) int {
-	if !f.news || v.Outcome() != checker.Fail {
+// status is the exit status of a verdict, with what was measured of what is broken. What is
+// undecided is never a pass.
+func (f failOn) status(v checker.Verdict, measured []report.Judged) int {
+	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
+	if !f.news || v.Outcome() != checker.Fail || undecided {
 		return status(v)
 	}
-	news := slices.ContainsFunc(report.Groups(v), func(g report.Group) bool { return g.News() })
-	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
-	if news || undecided {
-		return statusBroken
-	}
-	return statusHold
+	return standingStatus(measured)
 }
 
 // summaryStatus is the exit status of a campaign: a failure of the harness comes

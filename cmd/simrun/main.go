@@ -66,6 +66,8 @@ type console struct {
 	width    int      // of the terminal that stdout is; zero: it is none
 	height   int      // likewise
 	color    bool     // it shows colours, and the user wants them
+
+	build func(context.Context, det.BuildConfig) (path string, err error) // of workers with repairs
 }
 
 // style is how text is laid out for the user.
@@ -75,7 +77,7 @@ func (c *console) style(all bool) report.Style {
 
 func newConsole(name string, stdout, stderr io.Writer, terminal bool) *console {
 	p := &progress{w: stderr, terminal: terminal}
-	return &console{name: name, stdout: p.before(stdout), stderr: p.before(stderr), progress: p}
+	return &console{name: name, stdout: p.before(stdout), stderr: p.before(stderr), progress: p, build: det.Build}
 }
 
 // text is where a command that may write JSON in place of text writes text.

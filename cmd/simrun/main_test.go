@@ -99,37 +99,43 @@ func TestSeedThatBreaksAProperty(t *testing.T) {
 	status, stdout, _ = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-v")
 	require.Equal(t, statusBroken, status)
 	require.Regexp(t, `(?m)^  FAIL      integrity +1 violation\n +2.000s  agent a0 saw`, stdout)
-	status, _, _ = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-fail-on", "news")
+	status, stdout, stderr := measured(t, "-seed", fmt.Sprint(seedViolates), "-fail-on", "news")
+	require.Empty(t, stderr)
 	require.Equal(t, statusBroken, status, "it is news")
+	require.Regexp(t, `(?m)^measured +[1-9] findings?: 0 known, measured; 0 suspected, not measured; [1-9] news\n  NEWS +integrity of identity: stays with all repairs in`, stdout)
 }
 
-// What known mechanisms explain is no failure for those who ask for news; what is
-// undecided is.
+// What is measured to be known is no failure for those who ask for news, whatever it looks
+// like; what is undecided is.
 func TestFailOnNews(t *testing.T) {
-	result := func(outcome checker.Outcome, cause *checker.Cause) checker.Verdict {
+	result := func(outcome checker.Outcome) checker.Verdict {
 		r := checker.Result{Property: "integrity", Outcome: outcome}
 		if outcome == checker.Fail {
-			r.Violations = []checker.Violation{{Cause: cause}}
+			r.Violations = []checker.Violation{{}}
 		}
 		return checker.Verdict{Results: []checker.Result{r}}
 	}
-	known := &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans"}}}
-	both := result(checker.Fail, known)
+	is := func(standing report.Standing) []report.Judged {
+		return []report.Judged{{Property: "integrity", Is: standing, Seeds: []uint64{1}}}
+	}
+	both := result(checker.Fail)
 	both.Results = append(both.Results, checker.Result{Property: "leases", Outcome: checker.Unknown})
 	for _, row := range []struct {
 		v         checker.Verdict
+		measured  []report.Judged
 		any, news int
 	}{
-		{result(checker.Pass, nil), statusHold, statusHold},
-		{result(checker.Fail, known), statusBroken, statusHold},
-		{result(checker.Fail, nil), statusBroken, statusBroken},
-		{result(checker.Unknown, nil), statusBroken, statusBroken},
-		{result(checker.Mistake, nil), statusHarness, statusHarness},
-		{both, statusBroken, statusBroken},
+		{result(checker.Pass), nil, statusHold, statusHold},
+		{result(checker.Fail), is(report.Known), statusBroken, statusHold},
+		{result(checker.Fail), is(report.Suspected), statusBroken, statusHold},
+		{result(checker.Fail), is(report.News), statusBroken, statusBroken},
+		{result(checker.Unknown), nil, statusBroken, statusBroken},
+		{result(checker.Mistake), nil, statusHarness, statusHarness},
+		{both, is(report.Known), statusBroken, statusBroken},
 	} {
-		require.Equal(t, row.any, failOn{}.status(row.v))
-		require.Equal(t, row.news, failOn{news: true}.status(row.v))
-		var s report.Summary
+		require.Equal(t, row.any, failOn{}.status(row.v, row.measured))
+		require.Equal(t, row.news, failOn{news: true}.status(row.v, row.measured))
+		s := report.Summary{Measured: true, Judged: row.measured}
 		s.Add(1, &report.Run{Verdict: row.v})
 		if row.any != statusHarness {
 			require.Equal(t, row.any, failOn{}.summaryStatus(&s))
@@ -170,6 +176,19 @@ func TestHarnessFailuresAreKept(t *testing.T) {
 	}
 }
 
+func TestManySeedsMeasured(t *testing.T) {
+	scene(t)
+	status, stdout, stderr := measured(t, "-seeds", "100-101", "-fail-on", "news")
+	require.Empty(t, stderr)
+	require.Equal(t, statusBroken, status)
+	require.Regexp(t, `^NEWS      1 of 2 seeds with what no repair takes away; 0 with what is known, measured; 0 with what looks like a finding without a repair, not measured
+  NEWS    integrity of identity: stays with all repairs in; 1 of 1 break it without, 1 of 1 with all repairs in
+          seeds 101; the first: .*ghost.*
+  replay  simrun -seed 101`, stdout)
+	_, stdout, _ = measured(t, "-seeds", "101", "-judge", "-json")
+	require.Contains(t, stdout, `"measured":{"known":0,"suspected":0,"news":1,"judged":[{"property":"integrity","kind":"identity","is":"news",`)
+}
+
 // A panic of the code under test is what a run has found, and no failure of the harness.
 func TestPanicOfTheCodeUnderTest(t *testing.T) {
 	scene(t)
@@ -186,10 +205,12 @@ replay      simrun -seed `+seed+` -worker /\S+$`, stdout)
 	require.Equal(t, statusBroken, status)
 	require.Contains(t, stdout, "news      none; 1 of 1 fail by 1 known finding: slim-operator-dies-of-a-deleted-node 1\n")
 	require.Contains(t, stdout, "seeds     1 of 1: 0 pass, 1 fail, 0 unknown, 0 without a history\n")
-	status, _, _ = simrun(t, "-seeds", seed, "-worker", "WORKER", "-fail-on", "news")
+	status, stdout, stderr = measured(t, "-seeds", seed, "-fail-on", "news")
+	require.Empty(t, stderr)
 	require.Equal(t, statusHold, status)
-	status, stdout, _ = simrun(t, "-seed", seed, "-worker", "WORKER", "-json", "-fail-on", "news")
-	require.Equal(t, statusHold, status)
+	require.Contains(t, stdout, "as slim-operator-dies-of-a-deleted-node: gone with slim-operator-dies-of-a-deleted-node (1 of 1)")
+	status, stdout, _ = measured(t, "-seed", seed, "-json", "-fail-on", "news")
+	require.Equal(t, statusBroken, status, "no other schedule of the plan shows it")
 	require.Contains(t, stdout, `"panic":{"value":"nil pointer","function":"ciliumendpointslice.(*CESCache).clearStaleState"`)
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/internal/files"
+	"github.com/meshcheck/meshcheck/internal/known"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/report/page"
@@ -152,6 +154,8 @@ type simulate struct {
 	json         bool
 	all          bool
 	failOn       failOn
+	judge        bool
+	judging      judging
 }
 
 func (s *simulate) flags(f *flags) {
@@ -165,7 +169,9 @@ func (s *simulate) flags(f *flags) {
 	f.add(&s.log, "log FILE", "write the log of the code under test, by virtual time and host; it is of one run, which may have another trace than without it: the history of such a run says what happened in it")
 	f.json(&s.json)
 	f.add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
-	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, those that no known mechanism explains. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
+	f.add(&s.judge, "judge", "measure of what is broken whether it is known, with repairs of Cilium's source; simrun help judge tells how. With -seeds, each distinct finding is followed once")
+	s.judging.add(f)
+	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, what no repair takes away, which is measured as with -judge. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
 }
 
 func (s *simulate) run(ctx context.Context, c *console) (int, error) {
@@ -184,6 +190,10 @@ func (s *simulate) check() error {
 		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
 	case s.seeds.given && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
 		return usageErrorf("-cpuprofile, -memprofile and -log are of one run: give -seed N in place of -seeds")
+	case s.judges() && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
+		return usageErrorf("-cpuprofile, -memprofile and -log can change a run: judge it without them")
+	case s.judging.repaired != "" && !s.judges():
+		return usageErrorf("-repaired is of -judge and -fail-on news")
 	}
 	return cmp.Or(
 		s.sourceFlags.check(s.seeds.given),
@@ -197,6 +207,9 @@ func (s *simulate) check() error {
 	)
 }
 
+// judges tells whether it is measured what is known.
+func (s *simulate) judges() bool { return s.judge || s.failOn.news }
+
 // runOne runs one plan and reports on it.
 func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	name, plan, err := s.read(c)
@@ -209,7 +222,7 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	if err := report.WritePlan(c.text(s.json), &report.Run{Name: name, Plan: plan}, c.style(s.all)); err != nil {
 		return 0, err
 	}
-	runner, err := c.simulator(ctx, s.worker, s.limits)
+	judge, runner, err := s.runner(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -236,7 +249,7 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 		return 0, usageErrorf("-log %s: cannot write it: %w", s.log, files.Plain(log.failed))
 	}
 	if err != nil {
-		return s.failed(c, plan, err)
+		return s.failed(ctx, c, judge, plan, err)
 	}
 	if err := writeTarget("write-history", s.writeHistory, run.File); err != nil {
 		return 0, err
@@ -251,16 +264,43 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 	if err := writePage(s.html, run); err != nil {
 		return 0, err
 	}
-	status := s.failOn.status(run.Verdict)
 	if s.json {
-		return status, run.WriteJSON(c.stdout, true)
+		err = run.WriteJSON(c.stdout, true)
+	} else {
+		err = report.WriteVerdict(c.stdout, run.Run, c.style(s.all))
 	}
-	return status, report.WriteVerdict(c.stdout, run.Run, c.style(s.all))
+	if err != nil || judge == nil {
+		return status(run.Verdict), err
+	}
+	all, err := s.measure(ctx, c, judge, plan, run, nil)
+	return s.failOn.status(run.Verdict, all), err
+}
+
+// runner returns what runs plans and, if that is asked for, what measures what is known.
+func (s *simulate) runner(ctx context.Context, c *console) (*known.Judge, *drive.Simulator, error) {
+	if s.judges() {
+		return c.judge(ctx, s.worker, s.limits, s.judging, runtime.NumCPU())
+	}
+	runner, err := c.simulator(ctx, s.worker, s.limits)
+	return nil, runner, err
+}
+
+// measure measures what is known of what a run broke, and writes it.
+func (s *simulate) measure(ctx context.Context, c *console, j *known.Judge, plan *fault.Plan, run *drive.Judged, failed error) ([]report.Judged, error) {
+	if _, err := j.Kept.Keep(ctx, j.Without, plan, run, failed); err != nil {
+		return nil, err
+	}
+	all, err := j.Plan(ctx, plan)
+	if err == nil {
+		err = c.writeJudged(s.json, all)
+	}
+	return all, err
 }
 
 // failed reports a run that gave no verdict. If it was ended by a panic of the code under
 // test, that is what it has found.
-func (s *simulate) failed(c *console, plan *fault.Plan, err error) (int, error) {
+func (s *simulate) failed(ctx context.Context, c *console, judge *known.Judge, plan *fault.Plan, err error) (int, error) {
+	ran := err
 	var failure *det.Failure
 	if !errors.As(err, &failure) || failure.Kind != det.Crash || drive.PanicOf(failure.Output) == nil {
 		return c.failed(s.json, plan, err)
@@ -269,16 +309,21 @@ func (s *simulate) failed(c *console, plan *fault.Plan, err error) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	status := statusBroken
-	if s.failOn.news && kept.Panic.Page != "" {
-		status = statusHold
-	}
 	if s.json {
-		return status, kept.WriteJSON(c.stdout)
+		err = kept.WriteJSON(c.stdout)
+	} else {
+		err = kept.WritePanic(c.stdout, c.style(s.all), []report.Command{
+			{Purpose: "replay", Line: commandLine(c.name, s.oneRun(plan.Seed)...)},
+		})
 	}
-	return status, kept.WritePanic(c.stdout, c.style(s.all), []report.Command{
-		{Purpose: "replay", Line: commandLine(c.name, s.oneRun(plan.Seed)...)},
-	})
+	if err != nil || judge == nil {
+		return statusBroken, err
+	}
+	all, err := s.measure(ctx, c, judge, plan, nil, ran)
+	if s.failOn.news {
+		return standingStatus(all), err
+	}
+	return statusBroken, err
 }
 
 // failed reports a run that gave no history to judge.
@@ -399,9 +444,19 @@ func (s *simulate) fileName(seed uint64) string {
 // runMany runs a range of seeds and reports on all of them together. Only the summary is
 // kept.
 func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
-	plans, runner, err := c.manySeeds(ctx, &s.familyFlags, s.worker, s.limits, s.seeds.Seeds)
+	plans, err := c.seedPlans(&s.familyFlags, s.seeds.Seeds)
 	if err != nil {
 		return 0, err
+	}
+	judge, runner, err := s.runner(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	run := runner.Run
+	var many *known.Many
+	if judge != nil {
+		many = &known.Many{Judge: judge}
+		run = many.Runner(runner).Run
 	}
 	start := time.Now()
 	var done []uint64
@@ -415,12 +470,12 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 			summary.Done(), summary.Seeds, summary.Failing()+summary.Failed(), float64(summary.Done())/time.Since(start).Seconds())
 	}
 	stopped := eachSeed(ctx, c, s.seeds.Seeds, plans, func(ctx context.Context, seed uint64, plan *fault.Plan) (*report.Run, error) {
-		run, err := runner.Run(ctx, plan)
+		judged, err := run(ctx, plan)
 		if err != nil {
 			return nil, err
 		}
-		run.Name = plans.NameOf(seed)
-		return run.Run, s.write(seed, plan, run.File)
+		judged.Name = plans.NameOf(seed)
+		return judged.Run, s.write(seed, plan, judged.File)
 	}, func(seed uint64, run *report.Run) (err error) {
 		summary.Add(seed, run)
 		pages.Add(seed, run)
@@ -440,6 +495,12 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		show()
 		return err
 	})
+	if stopped == nil && many != nil {
+		summary.Measured = true
+		if summary.Judged, err = many.Judged(ctx); err != nil {
+			return 0, err
+		}
+	}
 	summary.Elapsed = time.Since(start)
 	if stopped != nil {
 		summary.Note = "stopped before all seeds were run" + s.rest(c.name, done)

@@ -83,15 +83,24 @@ func (v *verify) run(ctx context.Context, c *console) (int, error) {
 // manySeeds returns the plans of seeds and what runs them. What is wrong with all plans it
 // says before a build of minutes.
 func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, l limitFlags, seeds drive.Seeds) (*family.Family, *drive.Simulator, error) {
-	plans, err := c.family(p)
+	plans, err := c.seedPlans(p, seeds)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := plans.Member(seeds.First); err != nil {
-		return nil, nil, &usageError{err}
-	}
 	runner, err := c.simulator(ctx, w, l)
 	return plans, runner, err
+}
+
+// seedPlans returns the plans of seeds.
+func (c *console) seedPlans(p *familyFlags, seeds drive.Seeds) (*family.Family, error) {
+	plans, err := c.family(p)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := plans.Member(seeds.First); err != nil {
+		return nil, &usageError{err}
+	}
+	return plans, nil
 }
 
 // eachSeed runs what is to be done with the plan of each seed, as many at once as there are

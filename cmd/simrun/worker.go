@@ -66,12 +66,20 @@ func (w *workerFlags) check() error {
 	if w.runtime != "" {
 		return usageErrorf("-worker and -runtime exclude each other: a built worker has its runtime")
 	}
-	info, err := os.Stat(w.path)
+	return checkWorker("worker", w.path)
+}
+
+// checkWorker refuses what a flag names and is no worker.
+func checkWorker(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return usageErrorf("-worker %s: %w", w.path, files.Plain(err))
-	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0 || formOf(w.path) != programForm:
-		return usageErrorf("-worker %s: this is not a program; simrun build-worker -o FILE makes one", w.path)
+		return usageErrorf("-%s %s: %w", flag, path, files.Plain(err))
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0 || formOf(path) != programForm:
+		return usageErrorf("-%s %s: this is not a program; simrun build-worker -o FILE makes one", flag, path)
 	}
 	return nil
 }

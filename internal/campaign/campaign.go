@@ -60,7 +60,9 @@ type Config struct {
 	Marks    *coverage.Catalogue
 	Parallel int           // seeds at once
 	For      time.Duration // no seed begins later than this; what has begun is finished
-	OnEvent  func(Event)   // if non-nil, told of each seed that is done and each new finding, one at a time
+	// OnRun, if non-nil, is told what came of each seed's plan, by several goroutines; its error ends the campaign.
+	OnRun   func(ctx context.Context, plan *fault.Plan, run *drive.Judged, failed error) error
+	OnEvent func(Event) // if non-nil, told of each seed that is done and each new finding, one at a time
 }
 
 // Event is something that happened in a campaign.
@@ -160,6 +162,11 @@ func (c *campaign) try(ctx context.Context, seed uint64) error {
 	}
 	start := time.Now()
 	run, err := c.cfg.Runner.Run(ctx, plan)
+	if c.cfg.OnRun != nil {
+		if err := c.cfg.OnRun(ctx, plan, run, err); err != nil {
+			return err
+		}
+	}
 	var failure *det.Failure
 	switch {
 	case errors.As(err, &failure):

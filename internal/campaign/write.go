@@ -32,6 +32,8 @@ type (
 		Findings       []string      `json:"findings"`
 		New            []string      `json:"new"`
 		State          *corpus.State `json:"state"`
+
+		Judged []report.Judged `json:"judged,omitempty"` // what repairs tell of what the seeds broke, if it was measured
 	}
 	replayLine struct {
 		report.Header
@@ -60,10 +62,11 @@ func (w *Writer) Found(e Event) error {
 	return err
 }
 
-// Campaign sums up: the findings, the coverage marks, and where it goes on.
-func (w *Writer) Campaign(kept *corpus.Corpus, state *corpus.State, result Result) error {
+// Campaign sums up: the findings, the coverage marks, where it goes on and, if the summary has
+// that, what was measured to be known.
+func (w *Writer) Campaign(kept *corpus.Corpus, state *corpus.State, result Result, summary *report.Summary) error {
 	if w.JSON {
-		line := campaignLine{report.Head("campaign"), result.Seeds, result.Elapsed.Seconds(), []string{}, []string{}, state}
+		line := campaignLine{report.Head("campaign"), result.Seeds, result.Elapsed.Seconds(), []string{}, []string{}, state, summary.Judged}
 		for _, finding := range kept.Findings() {
 			line.Findings = append(line.Findings, finding.Name())
 		}
@@ -84,7 +87,13 @@ func (w *Writer) Campaign(kept *corpus.Corpus, state *corpus.State, result Resul
 	_, err := fmt.Fprintf(w.Out, "%s\nseeds     %d in %.1fs: %.1f seeds/s; %d findings are new to the corpus, %d of them explained\ncorpus    %s; the next seed is %d\n",
 		corpus.Summary(kept.Findings(), state), result.Seeds, result.Elapsed.Seconds(), float64(result.Seeds)/max(1e-9, result.Elapsed.Seconds()),
 		len(result.New), explained, kept.Dir(), state.Next)
-	return err
+	if !summary.Measured || err != nil {
+		return err
+	}
+	out := report.NewOutput(w.Out, report.Style{})
+	out.Row("measured  ", "%s", report.Measured(summary.Judged, result.Seeds))
+	report.WriteJudged(out, summary.Judged, summary.Replay)
+	return out.Flush()
 }
 
 // Replays says of each finding whether its plan still shows it.

@@ -42,7 +42,7 @@ func (a Around) Confidence() string {
 		return "no difference"
 	case a.Chance < 0.0001:
 		return "more than 99.99 %"
-	case chance(a.BranchRuns, a.BranchRuns, 0, a.BaselineRuns) >= byChance:
+	case Chance(a.BranchRuns, a.BranchRuns, 0, a.BaselineRuns) >= byChance:
 		return fmt.Sprintf("%.2f %%, too few runs for the %.0f %% that a regression needs", 100*(1-a.Chance), 100*(1-byChance))
 	}
 	return fmt.Sprintf("%.2f %%", 100*(1-a.Chance))
@@ -128,7 +128,7 @@ func (d *Difference) try(ctx context.Context, cfg Config) error {
 		}, func(_ *fault.Plan, p pair) error {
 			count(&p.branch, d.Name, &d.Around.Branch, &d.Around.BranchRuns)
 			count(&p.baseline, d.Name, &d.Around.Baseline, &d.Around.BaselineRuns)
-			d.Around.Chance = chance(d.Around.Branch, d.Around.BranchRuns, d.Around.Baseline, d.Around.BaselineRuns)
+			d.Around.Chance = Chance(d.Around.Branch, d.Around.BranchRuns, d.Around.Baseline, d.Around.BaselineRuns)
 			if cfg.OnProgress != nil {
 				cfg.OnProgress(fmt.Sprintf("%s: tried %d other schedules", d.Name, d.Around.BranchRuns))
 			}
@@ -181,9 +181,9 @@ func schedules(plan *fault.Plan, n int) iter.Seq[*fault.Plan] {
 	}
 }
 
-// chance is Fisher's exact test, one-sided: how probable it is that of the a + c runs that
+// Chance is Fisher's exact test, one-sided: how probable it is that of the a + c runs that
 // show something at least a are among the n of the branch, if it is as probable on both.
-func chance(a, n, c, m int) float64 {
+func Chance(a, n, c, m int) float64 {
 	shown := int64(a + c)
 	binomial := func(n, k int64) *big.Int { return new(big.Int).Binomial(n, k) }
 	sum := new(big.Int)

@@ -191,7 +191,7 @@ func TestChance(t *testing.T) {
 		a, n, c, m int
 		want       float64
 	}{{0, 12, 0, 12, 1}, {12, 12, 12, 12, 1}, {6, 12, 0, 12, 924. / 134596}, {3, 4, 1, 4, 17. / 70}, {0, 0, 0, 0, 1}, {0, 5, 3, 5, 1}} {
-		require.InDelta(t, row.want, chance(row.a, row.n, row.c, row.m), 1e-9, "%v", row)
+		require.InDelta(t, row.want, Chance(row.a, row.n, row.c, row.m), 1e-9, "%v", row)
 	}
 }
 
@@ -200,12 +200,12 @@ func TestConfidence(t *testing.T) {
 		"too few runs":      {Branch: 3, BranchRuns: 3, Chance: 1},
 		"no difference":     {Branch: 4, BranchRuns: 12, Baseline: 4, BaselineRuns: 12, Chance: 0.6},
 		"more than 99.99 %": {Branch: 12, BranchRuns: 12, BaselineRuns: 12},
-		"98.57 %, too few runs for the 99 % that a regression needs": {Branch: 4, BranchRuns: 4, BaselineRuns: 4, Chance: chance(4, 4, 0, 4)},
+		"98.57 %, too few runs for the 99 % that a regression needs": {Branch: 4, BranchRuns: 4, BaselineRuns: 4, Chance: Chance(4, 4, 0, 4)},
 		"99.50 %": {Branch: 6, BranchRuns: 12, BaselineRuns: 12, Chance: 0.005},
 	} {
 		require.Equal(t, want, a.Confidence())
 	}
-	require.Equal(t, Undecided, Around{Branch: 4, BranchRuns: 4, BaselineRuns: 4, Chance: chance(4, 4, 0, 4)}.outcome())
+	require.Equal(t, Undecided, Around{Branch: 4, BranchRuns: 4, BaselineRuns: 4, Chance: Chance(4, 4, 0, 4)}.outcome())
 	require.NotContains(t, Around{Branch: 1, BranchRuns: 9, Baseline: 1, BaselineRuns: 9, Chance: 1}.String(), "%")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/shrink"
+	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/strictjson"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
@@ -77,6 +78,9 @@ func Signature(plan *fault.Plan) []fault.Kind {
 	slices.Sort(kinds)
 	return slices.Compact(kinds)
 }
+
+// Panics tells whether the finding is a panic of the code under test.
+func (f *Finding) Panics() bool { return f.Property == Harness && drive.PanicOf(f.Output) != nil }
 
 // Broken is what the checker says of a run that shows the finding.
 func (f *Finding) Broken() checker.Finding {

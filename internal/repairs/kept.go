@@ -124,15 +124,9 @@ func (k *Kept) Run(ctx context.Context, w Worker, plan *fault.Plan) (Outcome, er
 	if ok {
 		return o, nil
 	}
-	run, err := w.Runner.Run(ctx, plan)
-	var failure *det.Failure
-	switch {
-	case errors.As(err, &failure) && drive.PanicOf(failure.Output) != nil:
-		o.Crash = failure.Output
-	case err != nil:
+	o, err := OutcomeOf(w.Runner.Run(ctx, plan))
+	if err != nil {
 		return o, fmt.Errorf("seed %d: %w", plan.Seed, err)
-	default:
-		o = outcomeOf(run)
 	}
 	if k.file == nil {
 		return o, nil
@@ -148,7 +142,17 @@ func (k *Kept) Run(ctx context.Context, w Worker, plan *fault.Plan) (Outcome, er
 	return o, err
 }
 
-func outcomeOf(run *drive.Judged) (o Outcome) {
+// OutcomeOf is what a run broke. Its error is that of a worker which failed in another way
+// than by a panic of the code under test.
+func OutcomeOf(run *drive.Judged, err error) (o Outcome, _ error) {
+	var failure *det.Failure
+	switch {
+	case errors.As(err, &failure) && drive.PanicOf(failure.Output) != nil:
+		o.Crash = failure.Output
+		return o, nil
+	case err != nil:
+		return o, err
+	}
 	for _, result := range run.Verdict.Results {
 		if result.Outcome == property.Unknown {
 			o.Undecided = append(o.Undecided, result.Property)
@@ -164,5 +168,5 @@ func outcomeOf(run *drive.Judged) (o Outcome) {
 			}
 		}
 	}
-	return o
+	return o, nil
 }

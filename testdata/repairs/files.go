@@ -4,7 +4,8 @@ package repairs
 
 import "embed"
 
-// Files are the repairs, named after what they do or after the finding.
+// Files are the repairs, named after what they do or after the finding, and README.md, which
+// names the findings that have none.
 //
-//go:embed *.yaml
+//go:embed *.yaml README.md
 var Files embed.FS

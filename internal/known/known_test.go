@@ -217,4 +217,8 @@ func TestLoad(t *testing.T) {
 		require.FileExists(t, "../../testdata/findings/"+page+".md")
 	}
 	require.False(t, r.unrepaired([]string{"", "pod-in-two-slices"}))
+	for _, m := range checker.Mechanisms() {
+		require.True(t, len(r.of(m.Name)) > 0 || r.unrepaired([]string{m.Name}),
+			"%s has neither a repair nor a row in testdata/repairs/README.md that says why", m.Name)
+	}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 )
 
-// Group is what came about in one way: by one known mechanism or, of what none explains,
-// what broke on one kind of object.
+// Group is what looks alike by its records: like one finding, which is a suspicion that
+// only a repair decides (Judged), or, of what looks like none, what broke on one kind of object.
 type Group struct {
-	Mechanism  string            // a page in testdata/findings, or several joined by " + "; empty: news
-	Broken     string            // of news: a property and a kind of object
+	Mechanism  string            // a page in testdata/findings, or several joined by " + "; empty: it looks like none
+	Broken     string            // of what looks like none: a property and a kind of object
 	Properties []string          // that are broken so, in their order
 	Agents     []string          // that saw it, sorted
 	Violations int               // of all these properties
@@ -103,7 +103,7 @@ func (g *Group) add(v Numbered) {
 	}
 }
 
-// News reports whether no known mechanism explains it.
+// News reports whether it looks like no finding.
 func (g *Group) News() bool { return g.Mechanism == "" }
 
 // pages names the pages of the mechanisms.
@@ -134,7 +134,7 @@ func (g *Group) whose() string {
 // title says by what it came about, with the page that explains it.
 func (g *Group) title() string {
 	if g.News() {
-		return "NEWS, which no known mechanism explains"
+		return "looks like no finding"
 	}
-	return fmt.Sprintf("%s (%s%s)", g.Mechanism, g.whose(), g.pages())
+	return fmt.Sprintf("looks like %s (%s%s)", g.Mechanism, g.whose(), g.pages())
 }

@@ -157,7 +157,7 @@ type summaryJSON struct {
 	Fail           int            `json:"fail"`
 	Unknown        int            `json:"unknown"`
 	Failed         int            `json:"failed"`
-	News           int            `json:"news"` // seeds that break what no known mechanism explains; if it is measured, what no repair takes away
+	News           int            `json:"news"` // seeds with what looks like no finding or, if it is measured, with what no repair takes away
 	Measured       *measuredJSON  `json:"measured,omitempty"`
 	Findings       []findingJSON  `json:"findings"`
 	Promising      int            `json:"promising,omitempty"` // runs of plans that promise something
@@ -195,7 +195,7 @@ func (s *Summary) measured() *measuredJSON {
 
 // findingJSON is what seeds broke in one way: news first, then by how many seeds.
 type findingJSON struct {
-	Mechanism  string   `json:"mechanism,omitempty"` // none: news
+	Mechanism  string   `json:"mechanism,omitempty"` // that it looks like; none: none
 	Broken     string   `json:"broken,omitempty"`    // of news
 	Properties []string `json:"properties"`
 	Seeds      []uint64 `json:"seeds"`

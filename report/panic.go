@@ -32,9 +32,9 @@ func (p *Panic) group() Group {
 func (f *Failure) WritePanic(w io.Writer, style Style, commands []Command) error {
 	out := NewOutput(w, style)
 	g := f.Panic.group()
-	known := "no news: a known mechanism explains it"
+	known := "it looks like a finding (suspected; simrun judge measures it)"
 	if g.News() {
-		known = "NEWS: no known mechanism explains it"
+		known = "it looks like no finding"
 	}
 	out.Row("\nverdict     ", "FAIL: the code under test panicked, and nothing else is judged; %s", known)
 	out.Row("panic       ", "%s: %s", g.title(), g.First.Sentence())

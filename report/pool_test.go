@@ -54,7 +54,7 @@ func TestMeasuresAndWhatIsNotPromised(t *testing.T) {
 	var text bytes.Buffer
 	run := &Run{Verdict: late(t, "3.5")}
 	require.NoError(t, WriteVerdict(&text, run, Style{}))
-	require.Regexp(t, `(?m)^10.000s +NEWS, which no known mechanism explains: monotonic \(not promised by the mode\), monotonic-session; 2 violations; agent a0$`, text.String())
+	require.Regexp(t, `(?m)^10.000s +looks like no finding: monotonic \(not promised by the mode\), monotonic-session; 2 violations; agent a0$`, text.String())
 	text.Reset()
 	require.NoError(t, WriteVerdict(&text, run, Style{All: true}))
 	require.Regexp(t, `verdict     FAIL: 2 of [0-9]+ properties broken \(1 that the mode promises, 1 that it does not\), 1 of them only by what broke another;`, text.String())

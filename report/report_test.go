@@ -57,8 +57,8 @@ func TestVerdictText(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, WriteVerdict(&b, broken(), Style{}))
 	require.Equal(t, `
-verdict     FAIL: 1 of 3 properties broken; NEWS: no known mechanism explains 5 violations; 1 of 3 properties could not be decided, which is not a pass
-12.400s     NEWS, which no known mechanism explains: monotonic; 5 violations; agent a3
+verdict     FAIL: 1 of 3 properties broken; 5 violations look like no finding; 1 of 3 properties could not be decided, which is not a pass
+12.400s     looks like no finding: monotonic; 5 violations; agent a3
             agent a3 went back in time [violation 1; history lines 321, 405]
 undecided   convergence: there is no heal phase
 holds       1 of 3 properties of the control plane; 0 of 0 guarantees of the servers that it stands on (-v shows them)
@@ -104,12 +104,12 @@ func TestGroups(t *testing.T) {
 	require.NoError(t, WriteVerdict(&b, r, Style{}))
 	_, text, _ := strings.Cut(b.String(), "\nverdict     ")
 	text, _, _ = strings.Cut(text, "\nrun ")
-	require.Equal(t, `FAIL: 3 of 3 properties broken (2 that the mode promises, 1 that it does not); NEWS: no known mechanism explains 2 violations
-10.000s     NEWS, which no known mechanism explains: monotonic (not promised by the mode); 1 violation; agent a3
+	require.Equal(t, `FAIL: 3 of 3 properties broken (2 that the mode promises, 1 that it does not); 2 violations look like no finding
+10.000s     looks like no finding: monotonic (not promised by the mode); 1 violation; agent a3
             new [violation 2]
-11.000s     NEWS, which no known mechanism explains: etcd-watch; 1 violation; agent a3
+11.000s     looks like no finding: etcd-watch; 1 violation; agent a3
             an event came twice [violation 5]
-8.000s      writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
+8.000s      looks like writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): monotonic (not promised by the mode), staleness; 3 violations; agents a0, a1
             it is too old [violation 3; history line 6]
             shown by: the writer restarted [history line 10]
 holds       0 of 2 properties of the control plane; 0 of 1 guarantees of the servers that it stands on (-v shows them)
@@ -137,12 +137,12 @@ func TestVerdictsFold(t *testing.T) {
 	folded := written(Style{Width: 100, Height: 30})
 	require.Less(t, strings.Count(folded, "\n"), 30)
 	require.Less(t, strings.Index(folded, "unheard of"), strings.Index(folded, "mechanism-0"), "news comes first")
-	require.Regexp(t, `(?m)^and +7 known mechanisms more, with the numbers of their violations: mechanism-2 1,`, folded)
-	require.NotContains(t, written(Style{}), "known mechanisms more", "what is no terminal gets all")
+	require.Regexp(t, `(?m)^and +[67] findings more that it looks like, with the numbers of their violations: mechanism-[23] 1,`, folded)
+	require.NotContains(t, written(Style{}), "findings more", "what is no terminal gets all")
 
 	colored := written(Style{Width: 100, Color: true})
-	require.Contains(t, colored, "\x1b[31mNEWS, which no known mechanism explains\x1b[0m")
-	require.Contains(t, colored, "\x1b[33mmechanism-0")
+	require.Contains(t, colored, "\x1b[31mlooks like no finding\x1b[0m")
+	require.Contains(t, colored, "\x1b[33mlooks like mechanism-0")
 	require.Equal(t, written(Style{Width: 100}), regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(colored, ""), "colours change nothing else")
 }
 
@@ -169,7 +169,7 @@ func TestHeadlines(t *testing.T) {
 	}
 	require.Equal(t, "pass: all 2 properties hold", Headline(outcomes(checker.Pass, checker.Pass)))
 	require.Equal(t, "UNKNOWN: nothing was judged", Headline(outcomes()))
-	require.Equal(t, "FAIL: 1 of 2 properties broken; no news: every violation is by a known mechanism", Headline(outcomes(checker.Pass, checker.Fail)))
+	require.Equal(t, "FAIL: 1 of 2 properties broken; every violation looks like a finding (suspected; simrun judge measures it)", Headline(outcomes(checker.Pass, checker.Fail)))
 	require.Equal(t, "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass", Headline(outcomes(checker.Pass, checker.Unknown)))
 }
 
@@ -253,11 +253,11 @@ func TestSummary(t *testing.T) {
 	s.Replay = func(seed uint64) string { return fmt.Sprintf("simrun -seed %d", seed) }
 	var b bytes.Buffer
 	require.NoError(t, s.WriteText(&b, Style{}))
-	require.Equal(t, `NEWS      10 of 103 seeds break what no known mechanism explains; 1 of 103 fail by 1 known finding: writer-restart-orphans 1
-  NEWS    monotonic of identity: monotonic; seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
+	require.Equal(t, `suspected 10 of 103 seeds with what looks like no finding; 1 with what looks like 1 finding (-judge measures it): writer-restart-orphans 1
+  unlike  monotonic of identity: monotonic; seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more
           agent a3 went back in time
   replay  simrun -seed 90
-  known   writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): integrity; seeds 98
+  suspect looks like writer-restart-orphans (Cilium's; testdata/findings/writer-restart-orphans.md): integrity; seeds 98
           it is known
   replay  simrun -seed 98
 undecided convergence, which is not a pass: seeds 90, 91, 92, 93, 94, 95, 96, 97 and 2 more; the first: there is no heal phase
@@ -279,7 +279,7 @@ integrity    100   1     0        0    fail 98
 monotonic    91    10    0        0    fail 90, 91, 92, 93, 94, 95, 96, 97, 98, 99
 convergence  91    0     10       0    unknown 90, 91, 92, 93, 94, 95, 96, 97, 98, 99
 
-NEWS `)
+suspected `)
 
 	b.Reset()
 	require.NoError(t, s.WriteJSON(&b))
@@ -341,7 +341,7 @@ func TestKnownCauses(t *testing.T) {
 	run := broken()
 	run.Verdict.Results[1].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "writer-restart-orphans", Rule: says("the writer restarted"), Records: []int{7}}}}
 	require.NoError(t, WriteVerdict(&b, run, Style{All: true}))
-	require.Contains(t, b.String(), "[violation 1; history lines 321, 405]\n                  known as writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
+	require.Contains(t, b.String(), "[violation 1; history lines 321, 405]\n                  looks like writer-restart-orphans: the writer restarted [history line 10]\n         13.000s")
 }
 
 func TestHeadlinesOfEachOutcome(t *testing.T) {
@@ -351,7 +351,7 @@ func TestHeadlinesOfEachOutcome(t *testing.T) {
 		"not applicable":      "UNKNOWN: nothing was judged; 1 do not apply to the mode",
 		"":                    "UNKNOWN: nothing was judged",
 		"unknown,pass":        "UNKNOWN: no property is broken; 1 of 2 properties could not be decided, which is not a pass",
-		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken (0 that the mode promises, 1 that it does not); no news: every violation is by a known mechanism",
+		"mistake,fail":        "MISTAKE: 1 of 2 properties could not be judged because meshcheck itself is wrong; this is no verdict about Cilium; FAIL: 1 of 2 properties broken (0 that the mode promises, 1 that it does not); every violation looks like a finding (suspected; simrun judge measures it)",
 	} {
 		var v checker.Verdict
 		for o := range strings.SplitSeq(outcomes, ",") {

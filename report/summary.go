@@ -35,7 +35,7 @@ type Summary struct {
 	keeping     int        // of these, those that keep all of it
 	properties  []property // in the order in which the checker gave them
 	findings    []*seedsOf
-	news, known int // seeds that break something which no known mechanism explains, or one does
+	news, known int // seeds that break something which looks like no finding, or like one
 	failures    []Failure
 	virtual     time.Duration
 	worker      time.Duration
@@ -208,7 +208,7 @@ func (s *Summary) EachMeasure(use func(property string, m checker.Measure, p *Po
 func (s *Summary) Headline() string {
 	return fmt.Sprintf("%s of %s: %s pass, %s fail, %s unknown, %s without a history; %s", text.Thousands(s.Done()), text.Count(s.Seeds, "seed"),
 		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()),
-		map[bool]string{true: "no news", false: "news in " + text.Count(s.News(), "seed")}[s.News() == 0])
+		map[bool]string{true: "news", false: "what looks like no finding"}[s.Measured]+" in "+text.Count(s.News(), "seed"))
 }
 
 // Unsure is how many seeds left a property undecided, whatever else they broke.
@@ -222,8 +222,8 @@ func (s *Summary) Unsure() int {
 	return len(seeds)
 }
 
-// News is how many seeds broke something that no known mechanism explains or, if that was
-// measured, that no repair takes away.
+// News is how many seeds broke something that no repair takes away or, if that was not measured,
+// that looks like no finding.
 func (s *Summary) News() int {
 	if s.Measured {
 		return Tally(s.Judged)[News]
@@ -322,7 +322,7 @@ func (s *Summary) WriteText(w io.Writer, style Style) error {
 	return out.Flush()
 }
 
-// writeFindings writes the news, and by which known mechanisms seeds fail; then each with
+// writeFindings writes what was measured or, if nothing was, what seeds look like; each with
 // its seeds, its first violation and the command that replays it.
 func (s *Summary) writeFindings(out Output) {
 	if s.judged+s.panics == 0 {
@@ -343,16 +343,13 @@ func (s *Summary) writeFindings(out Output) {
 			known = append(known, fmt.Sprintf("%s %d", f.Mechanism, len(f.seeds)))
 		}
 	}
-	line := "none"
-	if s.news > 0 {
-		line = fmt.Sprintf("%d of %s break what no known mechanism explains", s.news, text.Count(s.Done(), "seed"))
-	}
+	line := fmt.Sprintf("%d of %s with what looks like no finding", s.news, text.Count(s.Done(), "seed"))
 	if len(known) > 0 {
-		line += fmt.Sprintf("; %d of %s fail by %s: %s", s.known, text.Thousands(s.Done()), text.Count(len(known), "known finding"), strings.Join(known, ", "))
+		line += fmt.Sprintf("; %d with what looks like %s (-judge measures it): %s", s.known, text.Count(len(known), "finding"), strings.Join(known, ", "))
 	}
-	label := out.Paint(Green, "news      ")
+	label := out.Paint(Green, "suspected ")
 	if s.news > 0 {
-		label = out.Paint(Red, "NEWS      ")
+		label = out.Paint(Red, "suspected ")
 	}
 	out.Row(label, "%s", line)
 	for _, f := range s.findings {
@@ -360,9 +357,9 @@ func (s *Summary) writeFindings(out Output) {
 		if f.News() {
 			title = f.Broken
 		}
-		name := out.Paint(Yellow, "  known   ")
+		name := out.Paint(Yellow, "  suspect ")
 		if f.News() {
-			name = out.Paint(Red, "  NEWS    ")
+			name = out.Paint(Red, "  unlike  ")
 		}
 		out.Row(name, "%s: %s; seeds %s", title, strings.Join(f.Properties, ", "), seedList(f.seeds, out.style.All))
 		const under = "          "

@@ -113,7 +113,7 @@ func writeGroups(out Output, run *Run) {
 		out.WriteString(text.String())
 	}
 	if len(folded) > 0 {
-		out.Row("and         ", "%s more, with the numbers of their violations: %s (-v shows all)", text.Count(len(folded), "known mechanism"), strings.Join(folded, ", "))
+		out.Row("and         ", "%s more that it looks like, with the numbers of their violations: %s (-v shows all)", text.Count(len(folded), "finding"), strings.Join(folded, ", "))
 	}
 }
 
@@ -147,11 +147,11 @@ func (g *Group) write(out Output, run *Run) {
 }
 
 // WriteViolation writes a violation by itself: its number and property, what happened, and
-// by what it is known.
+// what it looks like.
 func WriteViolation(out Output, v Numbered) {
 	out.Row("violation   ", "%d, of %s: %s%s", v.Number, v.Property, v.Sentence(), cite(0, v.Records))
 	if v.Cause != nil {
-		out.Row("known as    ", "%s: %s%s", v.Cause.Name(), v.Cause.Sentence(), cite(0, v.Cause.Records()))
+		out.Row("looks like  ", "%s: %s%s", v.Cause.Name(), v.Cause.Sentence(), cite(0, v.Cause.Records()))
 	}
 }
 
@@ -314,9 +314,9 @@ func Headline(v checker.Verdict) string {
 			broken += fmt.Sprintf(", %d of them only by what broke another", echoes)
 		}
 		if news := countNews(v); news == 0 {
-			broken += "; no news: every violation is by a known mechanism"
+			broken += "; every violation looks like a finding (suspected; simrun judge measures it)"
 		} else {
-			broken += "; NEWS: no known mechanism explains " + text.Count(news, "violation")
+			broken += "; " + text.Count(news, "violation") + map[bool]string{true: " looks", false: " look"}[news == 1] + " like no finding"
 		}
 		parts = append(parts, broken)
 	}
@@ -340,7 +340,7 @@ func Headline(v checker.Verdict) string {
 	return strings.Join(parts, "; ")
 }
 
-// countNews counts the violations that no known mechanism explains.
+// countNews counts the violations that look like no finding.
 func countNews(v checker.Verdict) (n int) {
 	for _, g := range Groups(v) {
 		if g.News() {
@@ -369,7 +369,7 @@ func writeResult(out Output, r checker.Result, width, number int) {
 	for i, v := range r.Violations {
 		out.Row(fmt.Sprintf("  %13.3fs  ", v.At.Seconds()), "%s%s", v.Sentence(), cite(number+i, v.Records))
 		if v.Cause != nil {
-			out.Row(under, "known as %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), cite(0, v.Cause.Records()))
+			out.Row(under, "looks like %s: %s%s", v.Cause.Name(), v.Cause.Sentence(), cite(0, v.Cause.Records()))
 		}
 	}
 	if len(r.Violations) > 0 {

@@ -84,7 +84,7 @@ func TestCampaignThatFindsNothing(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Equal(t, statusHold, status, stdout)
 	require.Contains(t, stdout, "# Findings\n\n0 distinct, in ")
-	require.Contains(t, stdout, "; 0 findings are new to the corpus, 0 of them explained\n")
+	require.Contains(t, stdout, "; 0 findings are new to the corpus, 0 of them look like one of testdata/findings\n")
 }
 
 func TestCampaignCountsAWorkerThatDies(t *testing.T) {

@@ -87,7 +87,7 @@ of the execution.
   simrun repairs                 edits of Cilium that take the findings away
   simrun judge -seed 1           is what a run breaks known? measured with repairs
   simrun faults                  what a plan's faults, triggers and scenarios are
-  simrun properties              what a run is judged by, and the known mechanisms
+  simrun properties              what a run is judged by, and what findings look like
   simrun model -all              every interleaving of an abstract mesh
   simrun validate HISTORY...     is a run one that the abstract mesh allows?
   simrun build-worker -o FILE    build the worker for a machine without Go
@@ -250,7 +250,7 @@ campaign runs seeds, as many at once as there are cores, and keeps what they
 find in a directory, the corpus: a folder for each distinct finding, with its
 plan as small as it could be made and the seeds that showed it. Two runs show the
 same finding if, in the same mode, they break the same property on the same kind of
-object by the same known mechanism or, where it is not known, need the same kinds of faults for it.
+object and look like the same finding or, where they look like none, need the same kinds of faults for it.
 A worker that dies is a finding too.
 
   simrun campaign -for 10m              go on with the seeds where it stopped

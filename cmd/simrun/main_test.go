@@ -92,7 +92,7 @@ func TestSeedThatBreaksAProperty(t *testing.T) {
 	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER")
 	require.Equal(t, statusBroken, status)
 	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken`, stdout)
-	require.Regexp(t, `(?m)^2.000s +NEWS, which no known mechanism explains: integrity; 1 violation; agent a0\n +agent a0 saw identity 70000 .*ghost.* \[violation 1; history lines? `, stdout)
+	require.Regexp(t, `(?m)^2.000s +looks like no finding: integrity; 1 violation; agent a0\n +agent a0 saw identity 70000 .*ghost.* \[violation 1; history lines? `, stdout)
 	require.Regexp(t, `(?m)^explain     simrun -seed 101 -worker \S+ -write-history seed-101.history; simrun explain seed-101.history -violation 1$`, stdout)
 	require.Regexp(t, `(?m)^shrink      simrun shrink -seed 101 -worker `, stdout)
 
@@ -196,14 +196,14 @@ func TestPanicOfTheCodeUnderTest(t *testing.T) {
 	status, stdout, stderr := simrun(t, "-seed", seed, "-worker", "WORKER")
 	require.Empty(t, stderr)
 	require.Equal(t, statusBroken, status)
-	require.Regexp(t, `(?m)^verdict     FAIL: the code under test panicked, and nothing else is judged; no news: a known mechanism explains it
-panic       slim-operator-dies-of-a-deleted-node \(testdata/findings/slim-operator-dies-of-a-deleted-node.md\): ciliumendpointslice.\(\*CESCache\).clearStaleState panicked at github.com/cilium/cilium@v1/cescache.go:143: nil pointer
+	require.Regexp(t, `(?m)^verdict     FAIL: the code under test panicked, and nothing else is judged; it looks like a finding \(suspected; simrun judge measures it\)
+panic       looks like slim-operator-dies-of-a-deleted-node \(testdata/findings/slim-operator-dies-of-a-deleted-node.md\): ciliumendpointslice.\(\*CESCache\).clearStaleState panicked at github.com/cilium/cilium@v1/cescache.go:143: nil pointer
  +the worker ended at .*
 kept        \S+ has the plan, .*
 replay      simrun -seed `+seed+` -worker /\S+$`, stdout)
 	status, stdout, _ = simrun(t, "-seeds", seed, "-worker", "WORKER")
 	require.Equal(t, statusBroken, status)
-	require.Contains(t, stdout, "news      none; 1 of 1 fail by 1 known finding: slim-operator-dies-of-a-deleted-node 1\n")
+	require.Contains(t, stdout, "suspected 0 of 1 seed with what looks like no finding; 1 with what looks like 1 finding (-judge measures it): slim-operator-dies-of-a-deleted-node 1\n")
 	require.Contains(t, stdout, "seeds     1 of 1: 0 pass, 1 fail, 0 unknown, 0 without a history\n")
 	status, stdout, stderr = measured(t, "-seeds", seed, "-fail-on", "news")
 	require.Empty(t, stderr)
@@ -238,7 +238,7 @@ func TestManySeeds(t *testing.T) {
 	status, stdout, stderr = simrun(t, "-seeds", "96-102", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
 	require.Empty(t, stderr)
 	require.Equal(t, statusHarness, status, "a crash comes before a violation")
-	require.Regexp(t, `^NEWS      1 of 7 seeds break what no known mechanism explains\n  NEWS    integrity of identity: integrity; seeds 101\n.*ghost`, stdout)
+	require.Regexp(t, `^suspected 1 of 7 seeds with what looks like no finding\n  unlike  integrity of identity: integrity; seeds 101\n.*ghost`, stdout)
 	require.Regexp(t, `(?m)^FAILURE   seed 102 gave no history \(crash\): the worker ended`, stdout)
 	require.Regexp(t, `(?m)^seeds     7 of 7: [0-9]+ pass, 1 fail, [0-9]+ unknown, 1 without a history$`, stdout)
 	require.Regexp(t, `(?m)^  replay  simrun -seed 101 -worker /`, stdout)

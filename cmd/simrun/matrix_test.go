@@ -16,7 +16,7 @@ func TestMatrix(t *testing.T) {
 	require.Empty(t, stderr)
 	require.Equal(t, statusHold, status, first)
 	require.Regexp(t, `^swarm, seeds 99 to 101 in 2 modes: 6 runs of 6\n`, first)
-	require.Regexp(t, `(?m)^  integrity +clustermesh +1 +NEWS 1 +simrun -plan matrix/clustermesh-101.json -worker /`, first)
+	require.Regexp(t, `(?m)^  integrity +clustermesh +1 +like none 1 +simrun -plan matrix/clustermesh-101.json -worker /`, first)
 	page, err := os.ReadFile("m.md")
 	require.NoError(t, err)
 	require.Contains(t, string(page), "| integrity | 2 of 3 | 2 of 3 |")

@@ -32,7 +32,7 @@ func printSwept(w io.Writer, s repairs.Swept) error {
 			promised = "not promised"
 		}
 		if l.Cause != "" {
-			promised += ", known as " + l.Cause
+			promised += ", looks like " + l.Cause
 		}
 		if _, err = fmt.Fprintf(w, "%s (%s): seeds %v; without the repairs %v of these\n    %s\n", of, promised, l.Seeds, l.Without, l.First); err != nil {
 			return err

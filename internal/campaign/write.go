@@ -52,7 +52,7 @@ func (w *Writer) Found(e Event) error {
 	}
 	label, explained := "new", ""
 	if e.Found.Cause != "" {
-		label, explained = "explained", fmt.Sprintf("          known as %s: see testdata/findings\n", e.Found.Cause)
+		label, explained = "suspected", fmt.Sprintf("          looks like %s: see testdata/findings\n", e.Found.Cause)
 	}
 	_, err := fmt.Fprintf(w.Out, "%-9s %s\n          by seed %d: %s\n%s          replay: %s\n", label, e.Found.Name(), e.Found.Seeds[0].Seed,
 		e.Found.Sentence, explained, w.Replay(path))
@@ -84,7 +84,7 @@ func (w *Writer) Campaign(kept *corpus.Corpus, state *corpus.State, result Resul
 			explained++
 		}
 	}
-	_, err := fmt.Fprintf(w.Out, "%s\nseeds     %d in %.1fs: %.1f seeds/s; %d findings are new to the corpus, %d of them explained\ncorpus    %s; the next seed is %d\n",
+	_, err := fmt.Fprintf(w.Out, "%s\nseeds     %d in %.1fs: %.1f seeds/s; %d findings are new to the corpus, %d of them look like one of testdata/findings\ncorpus    %s; the next seed is %d\n",
 		corpus.Summary(kept.Findings(), state), result.Seeds, result.Elapsed.Seconds(), float64(result.Seeds)/max(1e-9, result.Elapsed.Seconds()),
 		len(result.New), explained, kept.Dir(), state.Next)
 	if !summary.Measured || err != nil {

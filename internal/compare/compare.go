@@ -70,7 +70,7 @@ type Observed struct {
 	Hash      string   `json:"hash,omitempty"`
 }
 
-// Way is how something is broken: by a known mechanism, or news of a property and kind of
+// Way is how something is broken: as a finding that it looks like, or a property and kind of
 // object, or a run that ended before its time.
 type Way struct {
 	Name     string `json:"name"`

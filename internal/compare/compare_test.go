@@ -271,7 +271,7 @@ func TestInterrupted(t *testing.T) {
 		require.Equal(t, Undecided, r.Seeds[2].Outcome)
 		var b bytes.Buffer
 		require.NoError(t, r.WriteText(&b, report.Style{}, func(*Difference, bool) string { return "simrun -seed 2" }))
-		require.Contains(t, b.String(), "undecided   owner (no known mechanism): seeds 2\n")
+		require.Contains(t, b.String(), "undecided   owner (looks like no finding): seeds 2\n")
 		require.Contains(t, b.String(), "not tried with other schedules")
 		require.Contains(t, b.String(), "seed 2: the branch breaks owner; the baseline passes\n")
 	}
@@ -322,7 +322,7 @@ func TestWritten(t *testing.T) {
 	require.NoError(t, r.WriteText(&b, report.Style{}, func(d *Difference, branch bool) string {
 		return "simrun -plan " + d.File + map[bool]string{true: " -worker x", false: " -worker w"}[branch]
 	}))
-	require.Equal(t, `REGRESSED   no|one <sees> (no known mechanism): seeds 1
+	require.Equal(t, `REGRESSED   no|one <sees> (looks like no finding): seeds 1
             on the branch: no|one <sees> is broken
             with other schedules of the same plans the branch breaks so in 12 of 12, the baseline in 0 of 12: not by chance with a confidence of more than 99.99 %
             a regression

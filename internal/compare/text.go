@@ -34,9 +34,9 @@ func (r *Report) WriteText(w io.Writer, style report.Style, replay func(d *Diffe
 		if d.Outcome == Regressed {
 			label = "REGRESSED"
 		}
-		known := "no known mechanism"
+		known := "looks like no finding"
 		if d.Known {
-			known = "testdata/findings/" + d.Name + ".md"
+			known = "looks like testdata/findings/" + d.Name + ".md"
 		}
 		out.Row(fmt.Sprintf("%-11s ", label), "%s (%s): seeds %s", d.Name, known, seedList(d.Seeds, style.All))
 		const under = "            "

@@ -153,7 +153,7 @@ func TestTable(t *testing.T) {
 		`  without a history  +0  +1`,
 		`  replicas, in the mean  +2\.0  +0\.0`,
 		`  owner  +clustermesh  +1  +orphans 1  +simrun -plan clustermesh-2\.json`,
-		`  owner  +crd  +2  +NEWS 1, orphans 1  +simrun -plan crd-1\.json`,
+		`  owner  +crd  +2  +like none 1, orphans 1  +simrun -plan crd-1\.json`,
 		`  kube-apiservers: requests/s  +0\.20  +0\.20`,
 		`      by agents  +0\.10  +0\.10`,
 		`  etcds: open watches  +0\.40  +0\.40`,

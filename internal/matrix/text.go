@@ -85,7 +85,7 @@ func (r *Row) String() string {
 
 // failureGrid says by what each property was broken.
 func (t *Table) failureGrid(replay func(mode string, seed uint64) string) *grid {
-	g := &grid{title: "Broken", note: "a mechanism has a page in testdata/findings; news: no known one explains it"}
+	g := &grid{title: "Broken", note: "what it looks like has a page in testdata/findings; simrun judge measures whether it is that"}
 	g.add("property", "mode", "runs", "by", "replay the first")
 	for i := range t.Columns[0].Properties {
 		for _, c := range t.Columns {
@@ -97,7 +97,7 @@ func (t *Table) failureGrid(replay func(mode string, seed uint64) string) *grid 
 			for _, m := range row.Mechanisms {
 				name := m.Mechanism
 				if name == "" {
-					name = "NEWS"
+					name = "like none"
 				}
 				by = append(by, fmt.Sprintf("%s %d", name, m.Runs))
 			}

@@ -51,7 +51,7 @@ func violations(all []report.Numbered) string {
 	for _, v := range all[:min(most, len(all))] {
 		fmt.Fprintf(&b, "violation %d: %s", v.Number, v.Sentence())
 		if v.Cause != nil {
-			fmt.Fprintf(&b, "; known as %s", v.Cause.Name())
+			fmt.Fprintf(&b, "; looks like %s", v.Cause.Name())
 		}
 		b.WriteByte('\n')
 	}

@@ -21,7 +21,7 @@ type Campaign struct {
 // seedData is what became of a seed.
 type seedData struct {
 	Seed string `json:"seed"` // a number that may be greater than those of JavaScript
-	// Outcomes has a letter for each property: p of pass, k of a fail by known mechanisms
+	// Outcomes has a letter for each property: p of pass, k of a fail that looks like findings
 	// alone, n of one with news, u of unknown, m of mistake and - of not applicable. A seed
 	// without a history has none.
 	Outcomes string   `json:"outcomes"`

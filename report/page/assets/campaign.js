@@ -1,7 +1,7 @@
 // The page of many seeds: what became of each property in each seed, what was found, and
 // what was measured in all of them.
 
-const rowHeight = 19, names = 168, outcomeWords = { p: "pass", k: "fail, by a known mechanism", n: "fail, news", u: "unknown", m: "mistake", "-": "not applicable" };
+const rowHeight = 19, names = 168, outcomeWords = { p: "pass", k: "fail, looks like a finding", n: "fail, looks like no finding", u: "unknown", m: "mistake", "-": "not applicable" };
 
 class CampaignPage {
   constructor(bundle) {
@@ -23,7 +23,7 @@ class CampaignPage {
 
   legend() {
     const color = (c, text) => el("span", {}, el("i", { style: `background:${c}` }), text);
-    byId("legend").replaceChildren(color("var(--good)", "pass"), color("var(--warn)", "fail, by a known mechanism"), color("var(--bad)", "fail, news"), color("var(--density)", "unknown"), color("var(--line)", "not applicable"), color("var(--text)", "no history: the run failed"));
+    byId("legend").replaceChildren(color("var(--good)", "pass"), color("var(--warn)", "fail, looks like a finding"), color("var(--bad)", "fail, looks like no finding"), color("var(--density)", "unknown"), color("var(--line)", "not applicable"), color("var(--text)", "no history: the run failed"));
   }
 
   colors() { return { p: palette.good, k: palette.warn, n: palette.bad, m: palette.bad, u: palette.density, "-": palette.line }; }

@@ -35,7 +35,7 @@ class RunPage {
     byId("legend").replaceChildren(...servers.slice(0, 8).map((s) => color(`var(--r${(parseInt(s.slice(1), 10) || 0) % 8})`, "session with " + s)),
       color("var(--stale)", "entries of a view that are not as true (log)"), color("var(--loading)", "not yet complete"), color("var(--fault)", "fault"),
       color("var(--view)", "view or datapath changes"), color("var(--gone)", "drops"), color("var(--store)", "puts"), color("var(--truth)", "writes and truth"),
-      ...(this.run.violations.length ? [color("var(--bad)", "violation that is news", "mark"), color("var(--warn)", "by a known mechanism", "mark")] : []));
+      ...(this.run.violations.length ? [color("var(--bad)", "violation that looks like no finding", "mark"), color("var(--warn)", "that looks like a finding", "mark")] : []));
   }
 
   // select makes a record the selected one; shown tells that its place is in sight.
@@ -95,7 +95,7 @@ class RunPage {
       fill(5);
       nodes.push(el("section", { class: "card" + (g.news ? " news" : "") },
         el("h2", {}, g.title),
-        el("span", { class: "tag " + (g.news ? "news" : "known") }, g.news ? "news: no known mechanism explains it" : "known"),
+        el("span", { class: "tag " + (g.news ? "news" : "known") }, g.news ? "looks like no finding" : "suspected"),
         g.properties.map((p) => el("span", { class: "tag" }, p)),
         el("p", { class: "faint" }, count(g.count, "violation") + (g.agents ? ", of " + g.agents.slice(0, 8).join(", ") + (g.agents.length > 8 ? " and " + (g.agents.length - 8) + " more" : "") : ""), g.page ? el("span", {}, "; ", el("code", {}, g.page)) : ""),
         members[0] && members[0][0].shown ? el("p", {}, el("span", { class: "faint" }, "Shown by: "), members[0][0].shown) : null,

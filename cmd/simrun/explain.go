@@ -238,7 +238,28 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 	if err := l.Write(c.stdout, c.style(true), shown); err != nil {
 		return err
 	}
+	if err := e.pointToLog(c, l); err != nil {
+		return err
+	}
 	return e.writeLog(ctx, c, judged, l, violations)
+}
+
+// pointToLog says how to see what the code under test logged where the first step was wrong.
+func (e *explain) pointToLog(c *console, l *life.Life) error {
+	i := slices.IndexFunc(l.Chains, func(c life.Chain) bool { return c.Wrong != "" })
+	if e.log != "" || i < 0 {
+		return nil
+	}
+	host, _, _ := strings.Cut(l.Chains[i].Wrong, " ")
+	args := []string{"explain", e.files[0], "-log", host}
+	if e.violation > 0 {
+		args = append(args, "-violation", strconv.Itoa(e.violation))
+	} else {
+		args = append(args, "-entry", e.entry)
+	}
+	out := report.NewOutput(c.stdout, c.style(true))
+	out.Command(fmt.Sprintf("  log of %-4s ", host), commandLine(c.name, args...))
+	return out.Flush()
 }
 
 // writeLog shows the log of a host, from a replay.

@@ -23,6 +23,7 @@ func TestExplain(t *testing.T) {
 	require.Contains(t, stdout, "<- violation 1, of monotonic")
 	require.Contains(t, stdout, "\nwho said what at ")
 	require.Regexp(t, `(?m)^  wrong first `, stdout)
+	require.Contains(t, stdout, "  log of a0   simrun explain "+history+" -log a0 -violation 1\n", "where to look on")
 	require.Regexp(t, `(?m)^       \|  .* a0 see endpoint `, stdout, "the line of the history")
 
 	verdict := filepath.Join(t.TempDir(), "verdict")

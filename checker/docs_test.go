@@ -43,7 +43,7 @@ func markdown() string {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, promise, p.Why)
 	}
-	b.WriteString("\n## Mechanisms that are known\n\nA violation of which the records prove one of these names it. It stays a violation.\n" +
+	b.WriteString("\n## What violations look like\n\nA violation whose records look like one of these findings names it. That is a suspicion, which decides nothing: `simrun judge` measures with repairs what is known.\n" +
 		"\n| mechanism | whose | what happens |\n|---|---|---|\n")
 	for _, m := range mechanism.Mechanisms() {
 		fmt.Fprintf(&b, "| [%s](../testdata/findings/%s.md) | %s | %s |\n", m.Name, m.Name, m.Whose, m.Sentence)

@@ -13,8 +13,7 @@ import (
 type Finding struct {
 	Property string `json:"property"`
 	Kind     string `json:"kind,omitempty"` // of the object: identity, endpoint, node, meta; empty for a property without
-	// Cause is Violation.Cause's Name: by which of the known mechanisms it came
-	// about. Empty for news.
+	// Cause is Violation.Cause's Name: which of the findings with a page it looks like. Empty: none.
 	Cause string `json:"cause,omitempty"`
 }
 

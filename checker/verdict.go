@@ -4,7 +4,7 @@
 //
 // Check is the entry. Each property is one value in one file, in the room of what it
 // judges (views, stores, kube, load), over an index of the history (history/index).
-// mechanism then says of each violation how it came about, if that is known.
+// mechanism then says of each violation which finding it looks like.
 package checker
 
 import (
@@ -113,5 +113,5 @@ const (
 // Outcomes returns all outcomes that a property can have.
 func Outcomes() []Outcome { return []Outcome{Pass, Fail, Unknown, NotApplicable, Mistake} }
 
-// Mechanisms returns the mechanisms that Check can prove.
+// Mechanisms returns the findings that a violation can look like.
 func Mechanisms() []Mechanism { return mechanism.Mechanisms() }

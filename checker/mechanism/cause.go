@@ -1,4 +1,7 @@
-// Package mechanism proves of violations by which of the known mechanisms they came about.
+// Package mechanism says of violations which of the findings they look like by the records,
+// and what makes them look so. That is a suspicion: it orders the tries with which
+// internal/known measures what is known, groups what is broken for those who read it, and
+// names the folders of a corpus. It decides nothing.
 package mechanism
 
 import (
@@ -115,8 +118,7 @@ func New(in *property.Input) *Explainer {
 }
 
 // Explain gives a violation of the property of that name its cause. A violation without
-// one is news: either a mechanism that nobody has followed yet, or a known one that the
-// records do not prove. A cause excuses nothing: what is broken stays broken.
+// one looks like none of them. A cause excuses nothing: what is broken stays broken.
 func (x *Explainer) Explain(broken string, v *property.Violation) {
 	if x.stuck == nil {
 		x.stuck = views.NewExplainer(x.in)

@@ -30,7 +30,7 @@ type Violation struct {
 	Rule *Rule `json:"rule"`
 	Facts
 	Records []int  `json:"records,omitempty"` // indices of the records that prove it, in order of cause
-	Cause   *Cause `json:"cause,omitempty"`   // nil if it is none of the known mechanisms
+	Cause   *Cause `json:"cause,omitempty"`   // nil if it looks like no finding
 }
 
 // NewViolation is the violation of a rule that records prove, of which those below zero are none.
@@ -47,8 +47,8 @@ func NewViolation(rule *Rule, facts Facts, records ...int32) Violation {
 // Sentence says what happened.
 func (v *Violation) Sentence() string { return v.Rule.Text(&v.Facts) }
 
-// Cause is how a violation came about: one of the mechanisms that are known, or several
-// where several entries are wrong, with what shows that it is so.
+// Cause is which finding a violation looks like by the records, or several where several
+// entries are wrong, with what makes it look so. It is a suspicion (checker/mechanism).
 type Cause struct {
 	Proofs []Proof `json:"proofs"` // one of each mechanism
 }

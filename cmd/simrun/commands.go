@@ -327,9 +327,8 @@ Examples:
 const propertiesHelp = `
 properties prints what a history is judged by: each property with its promise,
 where the demand comes from and its rules, which name the ways in which it can be
-broken, and the mechanisms by which violations are known to come
-about. A violation of which the records prove the mechanism names it; one without
-is news.
+broken, and the findings that violations can look like by their records, which is a
+suspicion: simrun judge measures what is known.
 
   simrun properties
 

@@ -38,7 +38,7 @@ func (properties) run(_ context.Context, c *console) (int, error) {
 			b.WriteString(text.Wrap("      ", "not applicable in crd: "+why))
 		}
 	}
-	b.WriteString("\nKNOWN MECHANISMS (testdata/findings/NAME.md)\n")
+	b.WriteString("\nWHAT VIOLATIONS LOOK LIKE (testdata/findings/NAME.md; simrun judge measures it)\n")
 	for _, m := range checker.Mechanisms() {
 		fmt.Fprintf(&b, "\n  %s (%s)\n%s", m.Name, m.Whose, text.Wrap("      ", m.Sentence))
 	}

@@ -23,6 +23,7 @@ func TestFindings(t *testing.T) {
 		"namespace-informer-behind":      {"no-spurious-deletion"},
 		"hidden-namespace-shown":         {"integrity"},
 		"namespaces-behind-identities":   {"canaries", "no-spurious-deletion"},
+		"namespace-event-overtakes":      {"convergence", "staleness"},
 		"lease-shorter-than-watchdog":    {"no-spurious-deletion"},
 		"emptied-etcd-same-cluster-id":   {"convergence", "single-source", "staleness", "revision-origin"},
 		"restart-while-no-source":        {"no-spurious-deletion"},

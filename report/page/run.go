@@ -113,7 +113,7 @@ func Run(w io.Writer, run *report.Run, x *index.Index) error {
 	b.json("run", d)
 	records(&b, t, x)
 	t.addTo(&b, "texts")
-	return write(w, run.Name+" · meshcheck", "run", &b, "canvas.js", "lanes.js", "pointer.js", "life.js", "run.js")
+	return write(w, run.Name+" · meshcheck", "run", &b, "canvas.js", "lanes.js", "pointer.js", "life.js", "panels.js", "run.js")
 }
 
 func newRunData(run *report.Run, x *index.Index, contents [][]string) *runData {

@@ -20,9 +20,12 @@ class Bundle {
     const from = this.body + part.offset;
     const bytes = this.bytes.subarray(from, from + part.bytes);
     switch (part.form) {
-      case "json": return JSON.parse(new TextDecoder().decode(bytes));
-      case "text": return new TextDecoder().decode(bytes).split("\n");
-      case "uint": return numbers(bytes, new Uint32Array(part.count));
+      case "json":
+        return JSON.parse(new TextDecoder().decode(bytes));
+      case "text":
+        return new TextDecoder().decode(bytes).split("\n");
+      case "uint":
+        return numbers(bytes, new Uint32Array(part.count));
       case "delta": {
         const all = numbers(bytes, new Float64Array(part.count));
         for (let i = 1; i < all.length; i++) all[i] += all[i - 1];

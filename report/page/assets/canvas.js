@@ -19,7 +19,8 @@ function fit(canvas, width, height) {
 
 // lowerBound is the first of the indices list[from..] whose number is not less than a value.
 function lowerBound(list, numbers, value, from = 0) {
-  let low = from, high = list.length;
+  let low = from,
+    high = list.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (numbers[list[middle]] < value) low = middle + 1;
@@ -30,7 +31,8 @@ function lowerBound(list, numbers, value, from = 0) {
 
 // firstAt is the first place in numbers, which do not fall, that is not less than a value.
 function firstAt(numbers, value) {
-  let low = 0, high = numbers.length;
+  let low = 0,
+    high = numbers.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (numbers[middle] < value) low = middle + 1;
@@ -50,20 +52,71 @@ function steps(from, to, most) {
 
 // The colours of records, by verb; those that are not named are quiet.
 const verbColor = {
-  truth: "truth", write: "truth", put: "store", del: "gone", see: "view", program: "view", drop: "gone", unprogram: "gone",
-  up: "process", down: "process", ready: "process", unready: "process", connect: "process", disconnect: "process", synced: "process",
-  fault: "fault", heal: "fault", effect: "fault", unfired: "fault", phase: "process",
+  truth: "truth",
+  write: "truth",
+  put: "store",
+  del: "gone",
+  see: "view",
+  program: "view",
+  drop: "gone",
+  unprogram: "gone",
+  up: "process",
+  down: "process",
+  ready: "process",
+  unready: "process",
+  connect: "process",
+  disconnect: "process",
+  synced: "process",
+  fault: "fault",
+  heal: "fault",
+  effect: "fault",
+  unfired: "fault",
+  phase: "process",
 };
 
 let palette = {};
 function readPalette() {
   palette = {};
-  for (const name of ["bg", "surface", "line", "grid", "text", "faint", "accent", "accent-soft", "bad", "bad-soft", "good", "warn", "fault", "fault-fill", "stale", "stale-fill",
-    "loading", "density", "view", "gone", "store", "truth", "quiet", "process", "match", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"]) palette[name] = colorOf(name);
+  for (const name of [
+    "bg",
+    "surface",
+    "line",
+    "grid",
+    "text",
+    "faint",
+    "accent",
+    "accent-soft",
+    "bad",
+    "bad-soft",
+    "good",
+    "warn",
+    "fault",
+    "fault-fill",
+    "stale",
+    "stale-fill",
+    "loading",
+    "density",
+    "view",
+    "gone",
+    "store",
+    "truth",
+    "quiet",
+    "process",
+    "match",
+    "r0",
+    "r1",
+    "r2",
+    "r3",
+    "r4",
+    "r5",
+    "r6",
+    "r7",
+  ])
+    palette[name] = colorOf(name);
 }
 
 // serverColor is that of a replica or a kube-apiserver, by its number.
-const serverColor = (name) => palette["r" + (parseInt(name.slice(1), 10) || 0) % 8];
+const serverColor = (name) => palette["r" + ((parseInt(name.slice(1), 10) || 0) % 8)];
 
 function diamond(c, x, y, r) {
   c.beginPath();

@@ -34,7 +34,11 @@ const line = (record) => record + 3;
 // setTheme shows the page light or dark; "" is as the system has it.
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem("meshcheck-theme", theme); } catch { /* files may have no storage */ }
+  try {
+    localStorage.setItem("meshcheck-theme", theme);
+  } catch {
+    /* files may have no storage */
+  }
   document.dispatchEvent(new Event("theme"));
 }
 
@@ -45,22 +49,40 @@ function isDark() {
 
 function initTheme() {
   let theme = "";
-  try { theme = localStorage.getItem("meshcheck-theme") || ""; } catch { /* likewise */ }
+  try {
+    theme = localStorage.getItem("meshcheck-theme") || "";
+  } catch {
+    /* likewise */
+  }
   document.documentElement.dataset.theme = theme;
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("theme")));
   byId("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
 }
 
 // colorOf reads a colour of the style sheet, for canvases.
-const colorOf = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const colorOf = (name) =>
+  getComputedStyle(document.documentElement)
+    .getPropertyValue("--" + name)
+    .trim();
 
 function copyable(text) {
-  const button = el("button", {
-    class: "copy", type: "button", title: "Copy",
-    click: async () => {
-      try { await navigator.clipboard.writeText(text); button.textContent = "copied"; } catch { getSelection().selectAllChildren(code); }
+  const button = el(
+    "button",
+    {
+      class: "copy",
+      type: "button",
+      title: "Copy",
+      click: async () => {
+        try {
+          await navigator.clipboard.writeText(text);
+          button.textContent = "copied";
+        } catch {
+          getSelection().selectAllChildren(code);
+        }
+      },
     },
-  }, "copy");
+    "copy",
+  );
   const code = el("code", {}, text);
   return el("div", { class: "command" }, code, button);
 }
@@ -76,10 +98,17 @@ function figure(svg, title) {
 
 // distribution shows a measure: its quantiles, and how they are spread.
 function distribution(m) {
-  return el("div", { class: "measure" },
+  return el(
+    "div",
+    { class: "measure" },
     el("div", { class: "measure-name" }, m.name, el("span", { class: "faint" }, " of " + thousands(m.n))),
-    el("div", { class: "quantiles" }, ["p50", "p99", "max"].map((q) => el("span", {}, el("b", {}, q + " "), brief(m[q], m.unit)))),
-    m.svg ? figure(m.svg, "distribution of " + m.name) : null);
+    el(
+      "div",
+      { class: "quantiles" },
+      ["p50", "p99", "max"].map((q) => el("span", {}, el("b", {}, q + " "), brief(m[q], m.unit))),
+    ),
+    m.svg ? figure(m.svg, "distribution of " + m.name) : null,
+  );
 }
 
 // measures shows all that was measured, below the properties that measured it.
@@ -92,7 +121,9 @@ function measures(all) {
     last = m.property;
     nodes.push(distribution(m));
   }
-  return nodes.length ? [el("p", { class: "faint" }, "How much is not exceeded in which part of all: percentiles, with as much room from 90 to 99 as from 99 to 99.9."), ...nodes] : [el("p", { class: "faint" }, "Nothing was measured.")];
+  return nodes.length
+    ? [el("p", { class: "faint" }, "How much is not exceeded in which part of all: percentiles, with as much room from 90 to 99 as from 99 to 99.9."), ...nodes]
+    : [el("p", { class: "faint" }, "Nothing was measured.")];
 }
 
 // tabs shows one of several panels; make gives a panel's content.
@@ -104,7 +135,8 @@ class Tabs {
       bar.append(tab.button);
     }
     bar.addEventListener("keydown", (e) => {
-      const names = Object.keys(tabs), step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+      const names = Object.keys(tabs),
+        step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
       if (!step) return;
       const next = names[(names.indexOf(this.open) + step + names.length) % names.length];
       this.show(next);
@@ -141,13 +173,31 @@ function head(name, headline, badge, kind) {
 }
 
 // keyList shows keys, a line each: [keys, what they do].
-const keyList = (rows) => el("div", { class: "keys" }, rows.flatMap(([keys, what]) => [el("span", {}, keys.split(" ").flatMap((k) => [el("kbd", {}, k), " "])), el("span", {}, what)]));
+const keyList = (rows) =>
+  el(
+    "div",
+    { class: "keys" },
+    rows.flatMap(([keys, what]) => [
+      el(
+        "span",
+        {},
+        keys.split(" ").flatMap((k) => [el("kbd", {}, k), " "]),
+      ),
+      el("span", {}, what),
+    ]),
+  );
 
 // showKeys shows the keys of a page, and the links into it, in a dialog.
 function showKeys(rows, links) {
-  const dialog = el("dialog", { class: "card", close: () => dialog.remove() }, el("h2", {}, "Keys"), keyList(rows),
-    el("h2", {}, "Links"), el("p", {}, "The address always leads back to what is shown: ", ...links.flatMap(([form, what], i) => [i ? ", " : "", el("code", {}, form), " is ", what]), "."),
-    el("form", { method: "dialog" }, el("button", {}, "Close")));
+  const dialog = el(
+    "dialog",
+    { class: "card", close: () => dialog.remove() },
+    el("h2", {}, "Keys"),
+    keyList(rows),
+    el("h2", {}, "Links"),
+    el("p", {}, "The address always leads back to what is shown: ", ...links.flatMap(([form, what], i) => [i ? ", " : "", el("code", {}, form), " is ", what]), "."),
+    el("form", { method: "dialog" }, el("button", {}, "Close")),
+  );
   document.body.append(dialog);
   dialog.showModal();
 }
@@ -164,20 +214,26 @@ function onKeys(keys, applies = () => true) {
 // setHash writes into the address what is shown.
 function setHash(parts) {
   const hash = parts.length ? "#" + parts.join("&") : "";
-  try { history.replaceState(null, "", hash || location.pathname + location.search); } catch { /* a page from a file may not */ }
+  try {
+    history.replaceState(null, "", hash || location.pathname + location.search);
+  } catch {
+    /* a page from a file may not */
+  }
   return hash;
 }
 
 // start makes the page of its data.
 function start(make) {
-  readBundle().then((bundle) => {
-    performance.mark("unpacked");
-    initTheme();
-    window.page = make(bundle);
-    performance.mark("shown");
-    document.documentElement.dataset.ready = "true";
-  }).catch((failure) => {
-    byId("headline").textContent = "This page cannot be shown: " + failure.message;
-    throw failure;
-  });
+  readBundle()
+    .then((bundle) => {
+      performance.mark("unpacked");
+      initTheme();
+      window.page = make(bundle);
+      performance.mark("shown");
+      document.documentElement.dataset.ready = "true";
+    })
+    .catch((failure) => {
+      byId("headline").textContent = "This page cannot be shown: " + failure.message;
+      throw failure;
+    });
 }

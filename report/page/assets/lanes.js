@@ -1,6 +1,8 @@
 // The timeline: an overview, an axis with faults and violations, and a lane for each host.
 
-const overviewHeight = 42, faultRow = 17, font = '11px system-ui, "Segoe UI", "Liberation Sans", Arial, sans-serif';
+const overviewHeight = 42,
+  faultRow = 17,
+  font = '11px system-ui, "Segoe UI", "Liberation Sans", Arial, sans-serif';
 
 class Timeline {
   constructor(run, records) {
@@ -15,7 +17,8 @@ class Timeline {
   // makeLanes sorts the records by host, and lays the lanes out from top to bottom.
   makeLanes() {
     const { run, records } = this;
-    const names = records.texts, actors = records.actor;
+    const names = records.texts,
+      actors = records.actor;
     const laneOf = new Int32Array(names.length).fill(-1);
     const lanes = run.hosts.map((h) => ({ name: h.name, role: h.role, records: null, spans: [], height: { a: 54, r: 44 }[h.name[0]] || 28 }));
     lanes.push({ name: "world", role: "", records: null, spans: [], height: 22 });
@@ -23,7 +26,9 @@ class Timeline {
     for (let i = 0; i < names.length; i++) if (index.has(names[i])) laneOf[i] = index.get(names[i]);
     const counts = new Uint32Array(lanes.length);
     for (let i = 0; i < actors.length; i++) if (laneOf[actors[i]] >= 0) counts[laneOf[actors[i]]]++;
-    lanes.forEach((l, i) => { l.records = new Uint32Array(counts[i]); });
+    lanes.forEach((l, i) => {
+      l.records = new Uint32Array(counts[i]);
+    });
     counts.fill(0);
     for (let i = 0; i < actors.length; i++) {
       const at = laneOf[actors[i]];
@@ -56,12 +61,18 @@ class Timeline {
     this.total = top;
   }
 
-  laneOf(name) { return Math.max(0, this.lanes.findIndex((l) => l.name === name)); }
+  laneOf(name) {
+    return Math.max(
+      0,
+      this.lanes.findIndex((l) => l.name === name),
+    );
+  }
 
   // makeFaultRows puts faults into different rows if they, or their names, would overlap when
   // the whole run is shown.
   makeFaultRows() {
-    const ends = [], room = this.run.end / Math.max(300, this.width - gutter) * 150;
+    const ends = [],
+      room = (this.run.end / Math.max(300, this.width - gutter)) * 150;
     for (const f of this.faults) {
       let row = ends.findIndex((end) => end <= f.from);
       if (row < 0) row = ends.push(0) - 1;
@@ -72,12 +83,17 @@ class Timeline {
     this.axisHeight = 24 + this.faultRows * faultRow + 18;
   }
 
-  x(ns) { return gutter + (ns - this.from) / (this.to - this.from) * (this.width - gutter); }
-  time(x) { return this.from + (x - gutter) / (this.width - gutter) * (this.to - this.from); }
+  x(ns) {
+    return gutter + ((ns - this.from) / (this.to - this.from)) * (this.width - gutter);
+  }
+  time(x) {
+    return this.from + ((x - gutter) / (this.width - gutter)) * (this.to - this.from);
+  }
 
   // show changes what part of the run is shown, within the run.
   show(from, to) {
-    const end = Math.max(1, this.run.end), least = 1000;
+    const end = Math.max(1, this.run.end),
+      least = 1000;
     let span = Math.min(end * 1.02, Math.max(least, to - from));
     from = Math.max(-end * 0.01, Math.min(from, end * 1.01 - span));
     this.from = from;
@@ -98,14 +114,18 @@ class Timeline {
   }
 
   reveal(lane) {
-    const l = this.lanes[lane], s = this.scroll;
+    const l = this.lanes[lane],
+      s = this.scroll;
     if (l.top < s.scrollTop) s.scrollTop = l.top;
     else if (l.top + l.high > s.scrollTop + s.clientHeight) s.scrollTop = l.top + l.high - s.clientHeight;
   }
 
   redraw() {
     if (this.pending) return;
-    this.pending = requestAnimationFrame(() => { this.pending = 0; this.draw(); });
+    this.pending = requestAnimationFrame(() => {
+      this.pending = 0;
+      this.draw();
+    });
   }
 
   draw() {
@@ -130,7 +150,9 @@ class Timeline {
   // drawOverview shows the whole run: how many records there are when, faults, violations,
   // and which part is shown below.
   drawOverview(c) {
-    const w = this.width, end = Math.max(1, this.run.end), x = (ns) => gutter + ns / end * (w - gutter);
+    const w = this.width,
+      end = Math.max(1, this.run.end),
+      x = (ns) => gutter + (ns / end) * (w - gutter);
     c.font = font;
     c.fillStyle = palette.faint;
     c.textBaseline = "middle";
@@ -139,7 +161,7 @@ class Timeline {
     if (!this.histogram || this.histogram.length !== columns) {
       this.histogram = new Uint32Array(columns);
       const at = this.records.at;
-      for (let i = 0; i < at.length; i++) this.histogram[Math.min(columns - 1, Math.floor(at[i] / end * columns))]++;
+      for (let i = 0; i < at.length; i++) this.histogram[Math.min(columns - 1, Math.floor((at[i] / end) * columns))]++;
       this.histogramMost = this.histogram.reduce((a, b) => Math.max(a, b), 1);
     }
     c.fillStyle = palette["fault-fill"];
@@ -148,7 +170,7 @@ class Timeline {
     for (let i = 0; i < columns; i++) {
       const n = this.histogram[i];
       if (!n) continue;
-      const h = 2 + 26 * Math.log1p(n) / Math.log1p(this.histogramMost);
+      const h = 2 + (26 * Math.log1p(n)) / Math.log1p(this.histogramMost);
       c.fillRect(gutter + i * 2, 38 - h, 1.5, h);
     }
     for (const v of this.run.violations) {
@@ -165,10 +187,13 @@ class Timeline {
     c.strokeRect(Math.max(gutter, x(this.from)) + 0.5, 1.5, Math.max(3, Math.min(w - 1, x(this.to)) - Math.max(gutter, x(this.from)) - 1), overviewHeight - 3);
   }
 
-  violationColor(v) { return this.run.groups[v.group].news ? palette.bad : palette.warn; }
+  violationColor(v) {
+    return this.run.groups[v.group].news ? palette.bad : palette.warn;
+  }
 
   drawAxis(c) {
-    const w = this.width, { all, digits } = steps(this.from, this.to, Math.max(3, (w - gutter) / 110));
+    const w = this.width,
+      { all, digits } = steps(this.from, this.to, Math.max(3, (w - gutter) / 110));
     this.ruler = all;
     c.font = font;
     c.textBaseline = "middle";
@@ -183,7 +208,9 @@ class Timeline {
     c.rect(gutter, 0, w - gutter, this.axisHeight);
     c.clip();
     for (const f of this.faults) {
-      const from = Math.max(gutter - 4, this.x(f.from)), to = Math.min(w + 4, Math.max(this.x(f.to), from + 4)), y = 22 + (f.row % this.faultRows) * faultRow;
+      const from = Math.max(gutter - 4, this.x(f.from)),
+        to = Math.min(w + 4, Math.max(this.x(f.to), from + 4)),
+        y = 22 + (f.row % this.faultRows) * faultRow;
       if (to < gutter || from > w) continue;
       c.fillStyle = palette.fault;
       c.beginPath();
@@ -191,15 +218,25 @@ class Timeline {
       c.fill();
       const inside = to - from > 90;
       c.fillStyle = inside ? "#221a05" : palette.text;
-      label(c, `${f.number} ${f.name}${f.hosts ? " " + f.hosts.map((h) => this.run.hosts[h].name).join(" ") : ""}`, inside ? from + 5 : to + 4, y + 7.5, inside ? to - from - 8 : 140);
+      label(
+        c,
+        `${f.number} ${f.name}${f.hosts ? " " + f.hosts.map((h) => this.run.hosts[h].name).join(" ") : ""}`,
+        inside ? from + 5 : to + 4,
+        y + 7.5,
+        inside ? to - from - 8 : 140,
+      );
     }
     const y = this.axisHeight - 10;
-    let lastX = -9, hidden = null;
+    let lastX = -9,
+      hidden = null;
     this.run.violations.forEach((v, i) => {
       const x = this.x(v.at);
       if (x < gutter || x > w || (x - lastX < 1.5 && this.violation !== i + 1)) return;
       lastX = x;
-      if (this.violation === i + 1) { hidden = x; return; }
+      if (this.violation === i + 1) {
+        hidden = x;
+        return;
+      }
       c.fillStyle = this.violationColor(v);
       diamond(c, x, y, 4.5);
     });
@@ -216,7 +253,8 @@ class Timeline {
   }
 
   drawLanes(c, height) {
-    const w = this.width, top = this.scroll.scrollTop;
+    const w = this.width,
+      top = this.scroll.scrollTop;
     c.fillStyle = palette.grid;
     for (const at of this.ruler) if (this.x(at) > gutter) c.fillRect(this.x(at), 0, 1, height);
     this.lanes.forEach((l, i) => {
@@ -253,7 +291,8 @@ class Timeline {
     const host = this.run.hosts.findIndex((h) => h.name === l.name);
     for (const f of this.faults) {
       if (!f.hosts || !f.hosts.includes(host)) continue;
-      const from = this.x(f.from), to = Math.max(this.x(f.to), from + 2);
+      const from = this.x(f.from),
+        to = Math.max(this.x(f.to), from + 2);
       if (to < gutter || from > this.width) continue;
       c.fillStyle = palette["fault-fill"];
       c.fillRect(from, y, to - from, l.high - 1);
@@ -269,7 +308,8 @@ class Timeline {
     if (l.name === "world") return;
     this.drawTicks(c, l, y + ticks[0], ticks[1]);
     for (let i = 0; i < this.run.violations.length; i++) {
-      const v = this.run.violations[i], x = this.x(v.at);
+      const v = this.run.violations[i],
+        x = this.x(v.at);
       if (v.agent !== l.name || x < gutter || x > this.width) continue;
       c.fillStyle = this.violationColor(v);
       diamond(c, x, y + l.high - 24, this.violation === i + 1 ? 6 : 3.5);
@@ -277,7 +317,8 @@ class Timeline {
   }
 
   drawPhase(c, s, y, height) {
-    const from = Math.max(gutter, this.x(s.from)), to = Math.min(this.width, this.x(s.to));
+    const from = Math.max(gutter, this.x(s.from)),
+      to = Math.min(this.width, this.x(s.to));
     if (to < from) return;
     c.fillStyle = palette.faint;
     c.fillRect(from, y + 3, 1.5, height - 6);
@@ -285,7 +326,8 @@ class Timeline {
   }
 
   drawSpan(c, l, s, y) {
-    const from = Math.max(gutter - 4, this.x(s.from)), to = Math.min(this.width + 4, this.x(s.to));
+    const from = Math.max(gutter - 4, this.x(s.from)),
+      to = Math.min(this.width + 4, this.x(s.to));
     if (to < gutter || from > this.width) return;
     const width = Math.max(1.5, to - from);
     const bar = (top, height, color, text, dark) => {
@@ -299,12 +341,27 @@ class Timeline {
       }
     };
     switch (s.what) {
-      case "session": return bar(4, 12, serverColor(s.name), `${s.name}${s.number ? " · session " + s.number : ""}`);
-      case "loading": c.globalAlpha = 0.55; bar(18, l.high - 31, palette.loading, width > 70 ? "loading" : "", true); c.globalAlpha = 1; return;
-      case "ready": c.fillStyle = palette.good; c.fillRect(from, y + l.high - 4, width, 2.5); return;
+      case "session":
+        return bar(4, 12, serverColor(s.name), `${s.name}${s.number ? " · session " + s.number : ""}`);
+      case "loading":
+        c.globalAlpha = 0.55;
+        bar(18, l.high - 31, palette.loading, width > 70 ? "loading" : "", true);
+        c.globalAlpha = 1;
+        return;
+      case "ready":
+        c.fillStyle = palette.good;
+        c.fillRect(from, y + l.high - 4, width, 2.5);
+        return;
       case "process":
         if (s.name === "etcd") return bar(5, 12, serverColor(l.name), "etcd " + (s.note || "").replace(/^([^/]{8})[^/]*/, "$1"));
-        if (s.name === "writer") { c.globalAlpha = 0.6; bar(19, 11, serverColor(l.name)); c.globalAlpha = 1; c.fillStyle = palette.text; label(c, "writer", Math.max(gutter, from) + 5, y + 25, width - 8); return; }
+        if (s.name === "writer") {
+          c.globalAlpha = 0.6;
+          bar(19, 11, serverColor(l.name));
+          c.globalAlpha = 1;
+          c.fillStyle = palette.text;
+          label(c, "writer", Math.max(gutter, from) + 5, y + 25, width - 8);
+          return;
+        }
         c.globalAlpha = 0.25;
         bar(l.high > 40 ? 1.5 : 3, 2, palette.process);
         c.globalAlpha = 1;
@@ -319,17 +376,22 @@ class Timeline {
     const end = s.at.length;
     const parts = []; // left, right and height of each
     const area = (from, to, wrong) => {
-      const left = Math.max(gutter, from), right = Math.min(this.width, Math.max(to, left + 1)), last = parts.length - 3;
+      const left = Math.max(gutter, from),
+        right = Math.min(this.width, Math.max(to, left + 1)),
+        last = parts.length - 3;
       if (wrong <= 0 || right <= left) return;
       const h = Math.max(2, Math.log1p(wrong) * scale);
       if (last >= 0 && parts[last + 1] >= left - 0.3 && Math.abs(parts[last + 2] - h) < 0.5) parts[last + 1] = right;
       else parts.push(left, right, h);
     };
-    while (i < end && s.at[i] <= this.to) { // what is within one pixel is as high as the highest of it
+    while (i < end && s.at[i] <= this.to) {
+      // what is within one pixel is as high as the highest of it
       const from = this.x(s.at[i]);
-      let most = s.wrong[i], next = i + 1;
+      let most = s.wrong[i],
+        next = i + 1;
       while (next < end && this.x(s.at[next]) < from + 0.8) most = Math.max(most, s.wrong[next++]);
-      const to = next < end ? this.x(s.at[next]) : this.x(this.run.end), last = s.wrong[next - 1];
+      const to = next < end ? this.x(s.at[next]) : this.x(this.run.end),
+        last = s.wrong[next - 1];
       if (last === most) area(from, to, last);
       else {
         area(from, from + 1, most);
@@ -337,7 +399,10 @@ class Timeline {
       }
       i = next;
     }
-    for (const [color, thick] of [["stale-fill", 1e9], ["stale", 1.4]]) {
+    for (const [color, thick] of [
+      ["stale-fill", 1e9],
+      ["stale", 1.4],
+    ]) {
       c.fillStyle = palette[color];
       for (let p = 0; p < parts.length; p += 3) c.fillRect(parts[p], y + height - parts[p + 2], parts[p + 1] - parts[p], Math.min(thick, parts[p + 2]));
     }
@@ -345,8 +410,12 @@ class Timeline {
 
   // drawTicks draws records one by one where there are few, else how many there are.
   drawTicks(c, l, y, height) {
-    const at = this.records.at, verbs = this.records.verb, names = this.records.texts, list = l.records;
-    const first = lowerBound(list, at, this.from), last = lowerBound(list, at, this.to);
+    const at = this.records.at,
+      verbs = this.records.verb,
+      names = this.records.texts,
+      list = l.records;
+    const first = lowerBound(list, at, this.from),
+      last = lowerBound(list, at, this.to);
     if (last - first < 3 * (this.width - gutter)) {
       for (let i = first; i < last; i++) {
         const color = verbColor[names[verbs[list[i]]]];
@@ -359,7 +428,7 @@ class Timeline {
       for (let x = gutter, i = first; x < this.width && i < last; x++) {
         const next = lowerBound(list, at, this.from + (x + 1 - gutter) * perPixel, i);
         if (next > i) {
-          const h = Math.min(height, 2 + (height - 2) * Math.log1p(next - i) / 6);
+          const h = Math.min(height, 2 + ((height - 2) * Math.log1p(next - i)) / 6);
           c.fillRect(x, y + height - h, 1, h);
         }
         i = next;
@@ -379,7 +448,8 @@ class Timeline {
 
   drawSelection(c, top, height) {
     if (this.selected < 0) return;
-    const at = this.records.at[this.selected], x = this.x(at);
+    const at = this.records.at[this.selected],
+      x = this.x(at);
     if (x < gutter || x > this.width) return;
     c.fillStyle = palette.accent;
     c.fillRect(x - 0.5, 0, 1, height);
@@ -394,5 +464,7 @@ class Timeline {
     c.stroke();
   }
 
-  changed() { if (this.onchange) this.onchange(); }
+  changed() {
+    if (this.onchange) this.onchange();
+  }
 }

@@ -10,8 +10,12 @@ class Records {
     for (const name of ["verb", "kind", "key", "entry"]) Object.defineProperty(this, name, { get: () => bundle.get(name) });
   }
 
-  number(name, i) { return this.bundle.get(name)[i]; }
-  text(name, i) { return this.texts[(this[name] || this.bundle.get(name))[i]]; }
+  number(name, i) {
+    return this.bundle.get(name)[i];
+  }
+  text(name, i) {
+    return this.texts[(this[name] || this.bundle.get(name))[i]];
+  }
 
   // fields are those of a record that are not empty, as the history's file has them.
   fields(i) {
@@ -28,8 +32,9 @@ class Records {
   }
 
   sentence(i) {
-    return [this.text("actor", i), this.text("verb", i), this.text("kind", i), this.text("key", i),
-      ...this.fields(i).map(([name, value]) => name + "=" + value)].filter(Boolean).join(" ");
+    return [this.text("actor", i), this.text("verb", i), this.text("kind", i), this.text("key", i), ...this.fields(i).map(([name, value]) => name + "=" + value)]
+      .filter(Boolean)
+      .join(" ");
   }
 
   // search returns, for each record, whether one of its texts has what is searched for.
@@ -52,7 +57,7 @@ class Records {
   }
 }
 
-const letterOf = (i) => String.fromCharCode(65 + i % 26) + (i >= 26 ? Math.floor(i / 26) : "");
+const letterOf = (i) => String.fromCharCode(65 + (i % 26)) + (i >= 26 ? Math.floor(i / 26) : "");
 const letterColors = ["#2f6db5", "#c2611f", "#3c8a3f", "#8f4f9f", "#207d80", "#a03c3c", "#6c5b18", "#555f6d"];
 
 const partNames = ["truth", "sent", "store", "view", "datapath", "process", "connection", "fault"];
@@ -60,18 +65,35 @@ const partNames = ["truth", "sent", "store", "view", "datapath", "process", "con
 // lifeOf is the life of an entry: its steps, among those of the hosts. Of agents it has the
 // one that is named or, if none is, those that ever showed the entry.
 function lifeOf(records, entry, agent) {
-  const { bundle, texts } = records, column = (name) => bundle.get("life." + name);
-  const ends = column("ends"), at = [column("record"), column("part"), column("where"), column("text"), column("agent"), column("content")];
-  if (!records.stepRecords) { // the record of each step, from how much more it is than that of the one before
+  const { bundle, texts } = records,
+    column = (name) => bundle.get("life." + name);
+  const ends = column("ends"),
+    at = [column("record"), column("part"), column("where"), column("text"), column("agent"), column("content")];
+  if (!records.stepRecords) {
+    // the record of each step, from how much more it is than that of the one before
     let last = 0;
     records.stepRecords = at[0].map((more) => (last += more));
   }
-  const step = (i) => ({ record: records.stepRecords[i], at: records.at[records.stepRecords[i]], part: partNames[at[1][i]], where: texts[at[2][i]], text: texts[at[3][i]], agent: texts[at[4][i]], content: at[5][i] - 1 });
-  const group = (g) => { const all = []; for (let i = g ? ends[g - 1] : 0; i < ends[g]; i++) all.push(step(i)); return all; };
-  const own = group(entry), agents = [...new Set(own.filter((s) => s.part === "view" || s.part === "datapath").map((s) => s.agent))];
+  const step = (i) => ({
+    record: records.stepRecords[i],
+    at: records.at[records.stepRecords[i]],
+    part: partNames[at[1][i]],
+    where: texts[at[2][i]],
+    text: texts[at[3][i]],
+    agent: texts[at[4][i]],
+    content: at[5][i] - 1,
+  });
+  const group = (g) => {
+    const all = [];
+    for (let i = g ? ends[g - 1] : 0; i < ends[g]; i++) all.push(step(i));
+    return all;
+  };
+  const own = group(entry),
+    agents = [...new Set(own.filter((s) => s.part === "view" || s.part === "datapath").map((s) => s.agent))];
   const shown = agent ? new Set([agent]) : new Set(agents);
   const steps = [...own, ...group(ends.length - 1)].filter((s) => !s.agent || shown.has(s.agent)).sort((a, b) => a.record - b.record);
-  const contentEnds = bundle.get("contents.ends"), contents = [];
+  const contentEnds = bundle.get("contents.ends"),
+    contents = [];
   for (let i = entry ? contentEnds[entry - 1] : 0; i < contentEnds[entry]; i++) contents.push(texts[bundle.get("contents")[i]]);
   return { contents, steps, agents };
 }
@@ -88,22 +110,61 @@ function letterMark(i) {
 }
 
 function contentsList(contents) {
-  return el("div", { class: "contents" }, contents.flatMap((value, i) => [letterMark(i), el("code", {}, value)]));
+  return el(
+    "div",
+    { class: "contents" },
+    contents.flatMap((value, i) => [letterMark(i), el("code", {}, value)]),
+  );
 }
 
 // chainOf shows who said what when a violation came to be, and the first wrong step.
 function chainOf(chain, contents, select) {
   const mark = (letter) => letterMark(letter.charCodeAt(0) - 65 + 26 * (+letter.slice(1) || 0));
-  const says = (link) => link.says === "nothing" ? el("span", { class: "faint" }, "nothing") : link.says.split(" and ").map(mark);
-  return el("div", {},
+  const says = (link) => (link.says === "nothing" ? el("span", { class: "faint" }, "nothing") : link.says.split(" and ").map(mark));
+  return el(
+    "div",
+    {},
     el("h2", {}, `Who said what at ${seconds(chain.at)}`),
     contentsList(contents),
-    el("table", {}, el("thead", {}, el("tr", {}, ["where", "says", "", "since"].map((t) => el("th", {}, t)))), el("tbody", {},
-      chain.links.map((link) => el("tr", { class: "step", tabindex: link.record >= 0 ? 0 : null, click: () => link.record >= 0 && select(link.record), keydown: (e) => e.key === "Enter" && link.record >= 0 && select(link.record) },
-        el("td", { class: "where" }, link.where, link.read ? el("div", { class: "faint" }, "the agent reads it") : null),
-        el("td", {}, says(link)),
-        el("td", {}, link.where === "truth" ? "" : link.right ? el("span", { class: "right" }, "right") : el("span", { class: "wrong" }, "wrong")),
-        el("td", { class: "time" }, link.record >= 0 ? seconds(link.since) : ""))))),
-    el("div", { class: "reason" }, chain.wrong ? [el("b", {}, `The first wrong step: ${chain.wrong}. `), chain.reason] : "Nothing is wrong at this instant: what is broken is the order in which it came, or how long it took."),
-    chain.faults ? chain.faults.map((f) => el("p", { class: "faint" }, "On was fault " + f)) : null);
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          ["where", "says", "", "since"].map((t) => el("th", {}, t)),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        chain.links.map((link) =>
+          el(
+            "tr",
+            {
+              class: "step",
+              tabindex: link.record >= 0 ? 0 : null,
+              click: () => link.record >= 0 && select(link.record),
+              keydown: (e) => e.key === "Enter" && link.record >= 0 && select(link.record),
+            },
+            el("td", { class: "where" }, link.where, link.read ? el("div", { class: "faint" }, "the agent reads it") : null),
+            el("td", {}, says(link)),
+            el("td", {}, link.where === "truth" ? "" : link.right ? el("span", { class: "right" }, "right") : el("span", { class: "wrong" }, "wrong")),
+            el("td", { class: "time" }, link.record >= 0 ? seconds(link.since) : ""),
+          ),
+        ),
+      ),
+    ),
+    el(
+      "div",
+      { class: "reason" },
+      chain.wrong
+        ? [el("b", {}, `The first wrong step: ${chain.wrong}. `), chain.reason]
+        : "Nothing is wrong at this instant: what is broken is the order in which it came, or how long it took.",
+    ),
+    chain.faults ? chain.faults.map((f) => el("p", { class: "faint" }, "On was fault " + f)) : null,
+  );
 }

@@ -4,7 +4,10 @@ Timeline.prototype.listen = function () {
   const { overview, axis, lanes } = this.canvases;
   new ResizeObserver(() => this.redraw()).observe(this.scroll);
   this.scroll.addEventListener("scroll", () => this.redraw());
-  document.addEventListener("theme", () => { readPalette(); this.redraw(); });
+  document.addEventListener("theme", () => {
+    readPalette();
+    this.redraw();
+  });
 
   const place = (e, canvas) => {
     const box = canvas.getBoundingClientRect();
@@ -34,7 +37,7 @@ Timeline.prototype.listen = function () {
       drag.moved = true;
       lanes.classList.add("dragging");
     }
-    const by = (drag.x - e.clientX) / (this.width - gutter) * (drag.to - drag.from);
+    const by = ((drag.x - e.clientX) / (this.width - gutter)) * (drag.to - drag.from);
     if (drag.moved) this.show(drag.from + by, drag.to + by);
   });
   lanes.addEventListener("pointerup", (e) => {
@@ -48,7 +51,7 @@ Timeline.prototype.listen = function () {
   lanes.addEventListener("dblclick", (e) => this.zoom(0.25, this.time(place(e, lanes)[0])));
 
   let chosen = null;
-  const whole = (x) => (x - gutter) / (this.width - gutter) * this.run.end;
+  const whole = (x) => ((x - gutter) / (this.width - gutter)) * this.run.end;
   overview.addEventListener("pointerdown", (e) => {
     chosen = whole(place(e, overview)[0]);
     overview.setPointerCapture(e.pointerId);
@@ -59,7 +62,8 @@ Timeline.prototype.listen = function () {
     if (Math.abs(to - chosen) > this.run.end / 200) this.show(Math.min(chosen, to), Math.max(chosen, to));
   });
   overview.addEventListener("pointerup", (e) => {
-    const to = whole(place(e, overview)[0]), half = (this.to - this.from) / 2;
+    const to = whole(place(e, overview)[0]),
+      half = (this.to - this.from) / 2;
     if (Math.abs(to - chosen) <= this.run.end / 200) this.show(to - half, to + half);
     chosen = null;
     this.changed();
@@ -75,7 +79,12 @@ Timeline.prototype.listen = function () {
   axis.addEventListener("pointermove", (e) => {
     const [x, y] = place(e, axis);
     const nearest = y > this.axisHeight - 20 ? this.nearestViolation(x) : 0;
-    if (nearest) return this.tip(e, seconds(this.run.violations[nearest - 1].at), `violation ${nearest}, of ${this.run.violations[nearest - 1].property}: ${this.run.violations[nearest - 1].sentence}`);
+    if (nearest)
+      return this.tip(
+        e,
+        seconds(this.run.violations[nearest - 1].at),
+        `violation ${nearest}, of ${this.run.violations[nearest - 1].property}: ${this.run.violations[nearest - 1].sentence}`,
+      );
     const f = this.faultAt(x, y);
     if (f) return this.tip(e, `fault ${f.number}, ${seconds(f.from)} to ${seconds(f.to)}`, f.note);
     this.tip(null);
@@ -90,7 +99,8 @@ Timeline.prototype.pan = function (part) {
 };
 
 Timeline.prototype.nearestViolation = function (x) {
-  let best = 0, distance = 8;
+  let best = 0,
+    distance = 8;
   this.run.violations.forEach((v, i) => {
     const d = Math.abs(this.x(v.at) - x);
     if (d < distance) [best, distance] = [i + 1, d];
@@ -107,9 +117,11 @@ Timeline.prototype.faultAt = function (x, y) {
 
 // nearest is the record of a lane that is nearest to a place, and how far away it is.
 Timeline.prototype.nearest = function (lane, x) {
-  const list = lane.records, at = this.records.at;
+  const list = lane.records,
+    at = this.records.at;
   const i = lowerBound(list, at, this.time(x));
-  let best = -1, distance = Infinity;
+  let best = -1,
+    distance = Infinity;
   for (const j of [i - 1, i]) {
     if (j < 0 || j >= list.length) continue;
     const d = Math.abs(this.x(at[list[j]]) - x);
@@ -129,7 +141,8 @@ Timeline.prototype.pick = function (x, y) {
   this.lane = i;
   for (let v = 0; v < this.run.violations.length; v++) {
     const violation = this.run.violations[v];
-    if (violation.agent === this.lanes[i].name && Math.abs(this.x(violation.at) - x) < 6 && Math.abs(y + this.scroll.scrollTop - this.lanes[i].top - this.lanes[i].high + 24) < 8) return this.onviolation(v + 1);
+    if (violation.agent === this.lanes[i].name && Math.abs(this.x(violation.at) - x) < 6 && Math.abs(y + this.scroll.scrollTop - this.lanes[i].top - this.lanes[i].high + 24) < 8)
+      return this.onviolation(v + 1);
   }
   const [record] = this.nearest(this.lanes[i], x);
   if (record >= 0 && x > gutter) this.onselect(record);
@@ -140,7 +153,8 @@ Timeline.prototype.pick = function (x, y) {
 Timeline.prototype.hover = function (e, x, y) {
   const lane = this.lanes[this.laneAt(y)];
   if (!lane || x < gutter) return this.tip(null);
-  const now = this.time(x), lines = [];
+  const now = this.time(x),
+    lines = [];
   for (const s of lane.spans) {
     if (s.from > now || s.to < now) continue;
     if (s.what === "session") lines.push(`reads ${s.name}, session ${s.number}, since ${seconds(s.from)}${s.note ? " (store " + s.note + ")" : ""}`);
@@ -152,7 +166,9 @@ Timeline.prototype.hover = function (e, x, y) {
     if (i >= 0 && lane.series.wrong[i] > 0) {
       let since = i;
       while (since > 0 && lane.series.wrong[since - 1] > 0) since--;
-      lines.push(`${count(lane.series.wrong[i], "entr").replace(/entrs?$/, (s) => (s === "entr" ? "entry" : "entries"))} not as true, not all right since ${seconds(lane.series.at[since])}`);
+      lines.push(
+        `${count(lane.series.wrong[i], "entr").replace(/entrs?$/, (s) => (s === "entr" ? "entry" : "entries"))} not as true, not all right since ${seconds(lane.series.at[since])}`,
+      );
     }
   }
   for (const f of this.faults) if (f.from <= now && f.to >= now && f.hosts && f.hosts.some((h) => this.run.hosts[h].name === lane.name)) lines.push(`fault ${f.number}: ${f.note}`);
@@ -164,7 +180,10 @@ Timeline.prototype.hover = function (e, x, y) {
 // tip shows a title and lines beside the pointer; without an event it hides them.
 Timeline.prototype.tip = function (e, title, ...lines) {
   const tip = byId("tip");
-  if (!e) { tip.style.display = "none"; return; }
+  if (!e) {
+    tip.style.display = "none";
+    return;
+  }
   tip.replaceChildren(el("b", {}, title), ...lines.map((l) => el("div", {}, l.length > 260 ? l.slice(0, 260) + "…" : l)));
   tip.style.display = "block";
   const box = tip.getBoundingClientRect();

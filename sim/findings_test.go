@@ -40,6 +40,7 @@ func TestFindings(t *testing.T) {
 		"lost-key-put-back-once":         {"convergence", "single-source", "agreement", "staleness"},
 		"ended-key-not-deleted":          {"convergence", "staleness"},
 		"identity-collected-too-soon":    {"no-spurious-deletion"},
+		"collector-locks-another-key":    {"no-spurious-deletion"},
 		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},

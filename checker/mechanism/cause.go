@@ -56,6 +56,7 @@ const (
 	CausePutBack       = "ended-key-put-back"
 	CauseUndeleted     = "ended-key-not-deleted"
 	CauseCollected     = "identity-collected-too-soon"
+	CauseCollector     = "collector-locks-another-key"
 )
 
 // Whose a mechanism is.
@@ -95,6 +96,7 @@ func Mechanisms() []Mechanism {
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted, by another one or long ago, and puts back into the etcd that they share what it had put, while its own endpoint ends or changes.", []*property.Rule{putBackLate}},
 		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
+		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }

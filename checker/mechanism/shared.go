@@ -24,8 +24,9 @@ func (c storeObservation) ofSharedDelete(i int) *property.Cause {
 	return c.ofFormerOwner(i)
 }
 
-// ofCollected explains the deletion of an identity's key by an operator: the key by which an
-// agent says that it uses the identity had gone with its lease, and was not back yet.
+// ofCollected explains the deletion of an identity's key by an operator. The key by which an
+// agent says that it uses the identity had gone with its lease, and was not back yet; or it
+// was put when the operator had looked for such keys.
 func (c storeObservation) ofCollected(i int) *property.Cause {
 	del := c.s.Versions[c.key][i]
 	record := &c.x.in.Records[del.Record]
@@ -34,23 +35,36 @@ func (c storeObservation) ofCollected(i int) *property.Cause {
 		return nil
 	}
 	users := schema.UsersPrefix(c.x.in.Records[c.s.Versions[c.key][i-1].Record].Value)
+	looked := c.x.in.Last(0, int(del.Record), func(r *history.Record) bool {
+		return r.Verb == history.Call && r.Store == c.s.Name && r.Op == "range" && r.Peer == client && r.Key == strings.TrimSuffix(users, "/")
+	})
 	for _, key := range c.s.Keys {
 		if !strings.HasPrefix(key, users) {
 			continue
 		}
 		v := c.s.VersionBy(key, del.Rev)
-		if v == nil || !v.Deleted || c.s.Requested(c.x.in.Records, key, v.Rev) {
+		if v == nil {
 			continue
 		}
 		facts := c.facts()
 		facts.Client, facts.Since, facts.At = client, c.x.in.Records[v.Record].At, record.At
-		return property.ByMechanism(CauseCollected, collected, facts, int(v.Record), int(del.Record))
+		switch {
+		case v.Deleted && !c.s.Requested(c.x.in.Records, key, v.Rev):
+			return property.ByMechanism(CauseCollected, collected, facts, int(v.Record), int(del.Record))
+		case !v.Deleted && looked >= 0 && v.Rev > c.x.in.Records[looked].Rev:
+			return property.ByMechanism(CauseCollector, usedMeanwhile, facts, looked, int(v.Record), int(del.Record))
+		}
 	}
 	return nil
 }
 
 var collected = &property.Rule{Name: "collected", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the operator %s deleted the key of %s from %s at %s: the key of an agent that uses it had gone with its lease at %s, and was not there again",
+		f.Client, f.Object(), f.Server, text.Seconds(f.At), text.Seconds(f.Since))
+}}
+
+var usedMeanwhile = &property.Rule{Name: "used-meanwhile", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the operator %s deleted the key of %s from %s at %s: it had looked for agents that use it before one began to, at %s",
 		f.Client, f.Object(), f.Server, text.Seconds(f.At), text.Seconds(f.Since))
 }}
 

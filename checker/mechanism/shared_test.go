@@ -83,6 +83,9 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 ` + putBack, "monotonic", mechanism.CausePutBack},
 		{"and it stays", takenOver + twoEnds + putBack + settled, "convergence", mechanism.CausePutBack},
 		{"an operator collects an identity whose user's key has gone with a lease", collects, "no-spurious-deletion", mechanism.CauseCollected},
+		{"one that an agent has begun to use since the operator looked", strings.NewReplacer(
+			"4 e0 del meta cilium/state/identities/v1/value/k8s:a=b;k8s:c=d;/192.168.0.1",
+			"3 e0 call meta cilium/state/identities/v1/value/k8s:a=b;k8s:c=d; op=range peer=o0 store=A rev=11 from=3 end=x\n4 e0 put meta cilium/state/identities/v1/value/k8s:a=b;k8s:c=d;/192.168.0.2").Replace(collects), "no-spurious-deletion", mechanism.CauseCollector},
 		{"one whose user's key is there", strings.ReplaceAll(collects, "4 e0 del meta", "4 e0 put meta"), "no-spurious-deletion", ""},
 		{"one that an agent deletes", strings.ReplaceAll(collects, "peer=o0", "peer=a0"), "no-spurious-deletion", ""},
 		{"a pod ends while its agent is cut off", sharesEtcd + `

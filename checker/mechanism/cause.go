@@ -91,7 +91,7 @@ func Mechanisms() []Mechanism {
 		{CauseObjects, ofCilium, "An agent that reads the kube-apiserver is told of several objects at once, and takes them in another order than that of their writes.", []*property.Rule{objectsOutOfOrder}},
 		{CauseOldOwner, ofCilium, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
 		{CauseTwoOwners, ofProposal, "Two pods claim one address for good, and each replica keeps the one that it heard of first: agents of different replicas disagree on whose it is.", []*property.Rule{twoOwners}},
-		{CauseFormerOwner, ofCilium, "Two nodes have one address for a while; the agent of the one that ends deletes the key that the other has put into the etcd that they share.", []*property.Rule{formerOwner}},
+		{CauseFormerOwner, ofCilium, "Two endpoints have one address for a while; the agent of the one that ends deletes the key that the other's has put into the etcd that agents share.", []*property.Rule{formerOwner}},
 		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted, by another one or long ago, and puts back into the etcd that they share what it had put, while its own endpoint ends or changes.", []*property.Rule{putBackLate}},
 		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},

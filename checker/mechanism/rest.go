@@ -20,7 +20,7 @@ func (x *Explainer) ofStuck(v *property.Violation) *property.Cause {
 	if w == nil {
 		return nil
 	}
-	if last := &x.in.Records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop {
+	if last := &x.in.Records[v.Records[len(v.Records)-1]]; last.Verb == history.Drop || last.Verb == history.See {
 		id, _ := x.in.Views.Number(last.Kind, last.Key)
 		return w.ofLate(id, last.At)
 	}
@@ -50,7 +50,7 @@ func (x *Explainer) ofWrong(v *property.Violation) *property.Cause {
 // held it by a key that nobody knew of, until its lease expired.
 func (w *reader) ofLate(id int32, until time.Duration) *property.Cause {
 	e := &w.x.in.Views.Entries[id]
-	if cause := w.ofLostPut(e, until); cause != nil { // also of the agent's own node, which it keeps
+	if cause := w.ofLacking(e, until); cause != nil { // also of the agent's own node, which it keeps
 		return cause
 	}
 	if w.x.in.Records[w.connect].At > until {
@@ -130,7 +130,7 @@ func (x *Explainer) reader(agent string) *reader {
 // of explains why an entry is wrong in the agent's view when the run ends.
 func (w *reader) of(id int32) *property.Cause {
 	end := w.x.in.Records[len(w.x.in.Records)-1].At
-	if cause := w.ofLostPut(&w.x.in.Views.Entries[id], end); cause != nil {
+	if cause := w.ofLacking(&w.x.in.Views.Entries[id], end); cause != nil {
 		return cause
 	}
 	if !w.x.stuck.WrongIn(w.store, id) {

@@ -21,7 +21,7 @@ func (c storeObservation) ofSharedDelete(i int) *property.Cause {
 	if c.e.Kind == history.Identity {
 		return c.ofCollected(i)
 	}
-	return c.ofFormerOwner(i)
+	return c.x.ofFormerOwner(c.s, c.e, c.key, i, c.facts())
 }
 
 // ofCollected explains the deletion of an identity's key by an operator. The key by which an
@@ -71,34 +71,33 @@ var usedMeanwhile = &property.Rule{Name: "used-meanwhile", Text: func(f *propert
 // ofFormerOwner explains the deletion of a shared etcd's key, with the version i, of an
 // address that has an owner: the agent of another owner, or of an earlier endpoint of the
 // same, asked for that. Each endpoint asks for it once, when it ends.
-func (c storeObservation) ofFormerOwner(i int) *property.Cause {
-	del := c.s.Versions[c.key][i]
-	at := c.x.in.Records[del.Record].At
-	owner := c.x.ownerAt(c.e, at)
-	client := c.s.Requester(c.x.in.Records, c.key, del.Rev)
+func (x *Explainer) ofFormerOwner(s *index.Store, e *index.Entry, key string, i int, facts property.Facts) *property.Cause {
+	del := s.Versions[key][i]
+	at := x.in.Records[del.Record].At
+	owner := x.ownerAt(e, at)
+	client := s.Requester(x.in.Records, key, del.Rev)
 	if owner == nil || client == "" {
 		return nil
 	}
 	var last int32 // of those that ended
 	due := 0       // deletions that the client has to ask for
-	for _, t := range c.e.Truths {
-		former := &c.x.in.Records[t]
-		if former.Op != "del" || former.At > at+handling || c.x.relabelled(c.e, former) || former.Owner == owner.Owner && former.RV > owner.RV {
+	for _, t := range e.Truths {
+		former := &x.in.Records[t]
+		if former.Op != "del" || former.At > at+handling || x.relabelled(e, former) || former.Owner == owner.Owner && former.RV > owner.RV {
 			continue
 		}
-		if c.x.hostOf(c.e, former) == client {
+		if x.hostOf(e, former) == client {
 			last = t
 			due++
 		}
 	}
 	if owner.Actor == client {
-		due -= c.deletions(client, at)
+		due -= deletions(x.in.Records, s, key, client, at)
 	}
 	if due <= 0 {
 		return nil
 	}
-	former := &c.x.in.Records[last]
-	facts := c.facts()
+	former := &x.in.Records[last]
 	facts.Shown = &property.Version{Op: "delete", Gone: true, At: at}
 	facts.Before = &property.Version{By: owner.Owner, At: owner.At}
 	facts.Truth = &property.Version{By: former.Owner, At: former.At}
@@ -110,10 +109,10 @@ var formerOwner = &property.Rule{Name: "former-owner", Text: func(f *property.Fa
 		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At), f.Before.By, text.Seconds(f.Before.At))
 }}
 
-// deletions is how often a client had asked for the deletion of the key before an instant.
-func (c storeObservation) deletions(client string, at time.Duration) (n int) {
-	for _, i := range c.s.Calls {
-		if r := &c.x.in.Records[i]; r.Op == "delete" && r.Peer == client && r.Key == c.key && r.At < at {
+// deletions is how often a client had asked for the deletion of a key before an instant.
+func deletions(records []history.Record, s *index.Store, key, client string, at time.Duration) (n int) {
+	for _, i := range s.Calls {
+		if r := &records[i]; r.Op == "delete" && r.Peer == client && r.Key == key && r.At < at {
 			n++
 		}
 	}
@@ -239,9 +238,10 @@ var unreachable = &property.Rule{Name: "not-deleted", Text: func(f *property.Fac
 // leaseNotFound is what an etcd says to those who put a key with a lease that is gone.
 const leaseNotFound = "requested lease not found"
 
-// ofLostPut explains why an entry was wrong until an instant: the key went with its lease
-// from a shared etcd, whose agent was refused the only put by which it would have been back.
-func (w *reader) ofLostPut(e *index.Entry, until time.Duration) *property.Cause {
+// ofLacking explains why an entry was lacking until an instant where agents share an etcd. Its
+// key was deleted for a former owner; or it went with its lease, and the agent was refused the
+// only put by which it would have been back.
+func (w *reader) ofLacking(e *index.Entry, until time.Duration) *property.Cause {
 	key, ok := w.x.keyOf(w.store, e)
 	if !ok || !mode.Etcd.Is(w.store.Actor) {
 		return nil
@@ -251,8 +251,15 @@ func (w *reader) ofLostPut(e *index.Entry, until time.Duration) *property.Cause 
 	for last > 0 && (records[versions[last].Record].At > until || !versions[last].Deleted && records[versions[last].Record].At > until-handling) {
 		last--
 	}
-	if last < 1 || !versions[last].Deleted || w.store.Requested(records, key, versions[last].Rev) {
+	if last < 1 || !versions[last].Deleted {
 		return nil
+	}
+	facts := property.Facts{Server: w.store.Actor, Store: w.store.Name, Kind: e.Kind, Key: e.Key}
+	if w.store.Requested(records, key, versions[last].Rev) {
+		if e.Kind != history.Endpoint {
+			return nil
+		}
+		return w.x.ofFormerOwner(w.store, e, key, last, facts)
 	}
 	del := &w.x.in.Records[versions[last].Record]
 	from, end := w.x.between(del.At, del.At+handling)
@@ -262,9 +269,8 @@ func (w *reader) ofLostPut(e *index.Entry, until time.Duration) *property.Cause 
 	if refused < 0 {
 		return nil
 	}
-	r := &w.x.in.Records[refused]
-	return property.ByMechanism(CauseLostPut, lostPut, property.Facts{Client: r.Peer, Server: w.store.Actor, Store: w.store.Name, Kind: e.Kind, Key: e.Key,
-		At: r.At, Since: del.At, Until: until}, int(versions[last].Record), refused)
+	facts.Client, facts.At, facts.Since, facts.Until = records[refused].Peer, records[refused].At, del.At, until
+	return property.ByMechanism(CauseLostPut, lostPut, facts, int(versions[last].Record), refused)
 }
 
 var lostPut = &property.Rule{Name: "refused-once", Text: func(f *property.Facts) string {

@@ -44,6 +44,10 @@ does, none executes the line.
 A version is one of the releases next to that of go.mod, or it does not build, and compare
 says what is missing: docs/ci.md has those that were tried.
 
+What something looks like by its records ("looks like testdata/findings/NAME.md") is a
+suspicion, by which differences have a name. Repairs are not put into a branch, which may
+differ where they edit: simrun judge measures with the Cilium of go.mod alone.
+
 meshcheck runs the control plane between the kube-apiserver and the agents' views, not
 the whole of Cilium. If what the branch changes is not compiled into the worker,
 nothing is tested: compare says so, and with which packages, and runs no seed.

@@ -24,9 +24,9 @@ const judgeHelp = `
 judge measures of what a plan breaks whether it is known. The plan runs as it is and with
 all repairs of testdata/repairs in Cilium's source, over several schedules: with other
 seeds, which change the order of events. What is still broken with all repairs in is
-news, whatever it looks like. What is gone is tried with each repair alone, first with those of
-the findings that it looks like, and is known as the finding of the one that takes it away:
-"gone with sweep (5 of 5)". If none does alone, the smallest set is looked for that does.
+news, whatever it looks like. What is gone is tried with each repair alone of the findings
+that it looks like, and is known as the finding of the one that takes it away: "gone with
+sweep (5 of 5)". If none of these does, a smallest set is looked for among all repairs.
 
   simrun judge -seed N           what a drawn plan breaks
   simrun judge -plan FILE        what a plan of yours breaks

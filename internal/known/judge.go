@@ -1,6 +1,7 @@
 package known
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type Judge struct {
 	Build      func(ctx context.Context, set []*repairs.Repair) (repairs.Worker, error) // asked once for each set that edits something
 	Kept       *Kept
 	Parallel   int          // runs at once
-	Schedules  int          // of a plan, its own among them: DefaultSchedules, or more
+	Schedules  int          // of a plan, its own among them, to begin with; zero: DefaultSchedules
 	OnProgress func(string) // told what is done, by several goroutines
 
 	mu    sync.Mutex
@@ -199,7 +200,7 @@ func (j *Judge) once(ctx context.Context, plan *fault.Plan, run *drive.Judged, f
 // finding judges one finding of a plan that breaks it.
 func (j *Judge) finding(ctx context.Context, plan *fault.Plan, f Finding) (report.Judged, error) {
 	judged := report.Judged{Property: f.Property, Kind: f.Kind}
-	for n := max(j.Schedules, DefaultSchedules); ; n *= 2 {
+	for n := cmp.Or(j.Schedules, DefaultSchedules); ; n *= 2 {
 		plans := schedules(plan, n)
 		j.tell(f, "%d schedules without repairs, and with all", n)
 		without, err := j.try(ctx, f, plans, nil)
@@ -252,8 +253,8 @@ func (j *Judge) gone(f Finding, judged *report.Judged, all tried) bool {
 }
 
 // attribute finds the repairs that take a finding away, of which it is known that all
-// together do. Those that it looks like come first; the others are tried if it may take
-// so long.
+// together do. Those that it looks like come first, each alone; if these do not, a smallest set is
+// looked for among all, if it may take so long: a worker has to be built for each try.
 func (j *Judge) attribute(ctx context.Context, f Finding, plans []*fault.Plan, judged *report.Judged, others bool) error {
 	suspects := j.suspects(judged.Looks)
 	takesAway := func(set []*repairs.Repair) (bool, error) {
@@ -267,36 +268,27 @@ func (j *Judge) attribute(ctx context.Context, f Finding, plans []*fault.Plan, j
 		judged.Repairs, judged.As = names(set)
 		return true, nil
 	}
-	candidates := suspects
+	for _, r := range suspects {
+		if done, err := takesAway([]*repairs.Repair{r}); done || err != nil {
+			return withoutSources(judged, err)
+		}
+	}
+	sets := [][]*repairs.Repair{}
+	if len(suspects) > 1 {
+		sets = append(sets, suspects)
+	}
 	if others {
-		for _, r := range j.Repairs.All {
-			if !slices.Contains(candidates, r) {
-				candidates = append(candidates, r)
-			}
-		}
+		sets = append(sets, slices.Concat(suspects, slices.DeleteFunc(slices.Clone(j.Repairs.All), func(r *repairs.Repair) bool { return slices.Contains(suspects, r) })))
 	}
-	for _, r := range candidates {
-		done, err := takesAway([]*repairs.Repair{r})
-		switch {
-		case errors.Is(err, det.ErrNoSources):
-			judged.Is, judged.Why = report.Known, "by which of them is not measured, as there are no sources here to build from"
-			return nil
-		case done || err != nil:
-			return err
-		}
-	}
-	for _, among := range [][]*repairs.Repair{suspects, candidates} {
-		if len(among) < 2 {
-			continue
-		}
+	for _, among := range sets {
 		if done, err := takesAway(among); err != nil {
-			return err
+			return withoutSources(judged, err)
 		} else if !done {
 			continue
 		}
 		set, err := smallest(nil, among, takesAway)
 		if err != nil {
-			return err
+			return withoutSources(judged, err)
 		}
 		if len(set) <= mostTogether {
 			_, err := takesAway(set) // its runs are kept
@@ -313,6 +305,17 @@ func (j *Judge) attribute(ctx context.Context, f Finding, plans []*fault.Plan, j
 		}
 	}
 	return nil
+}
+
+// withoutSources is an error, unless it says that no worker can be built here: then it is
+// known, and not as what.
+func withoutSources(judged *report.Judged, err error) error {
+	if errors.Is(err, det.ErrNoSources) {
+		judged.Is, judged.As, judged.Repairs, judged.With = report.Known, nil, nil, nil
+		judged.Why = "by which of them is not measured, as there are no sources here to build from"
+		return nil
+	}
+	return err
 }
 
 // smallest returns a set of candidates, as small as can be without one of its members,

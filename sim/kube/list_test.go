@@ -184,5 +184,10 @@ func TestVersionOfAQuietKind(t *testing.T) {
 		require.Equal(t, "6", quiet())
 		w.do("GET", "/apis/cilium.io/v2/ciliumnodes?resourceVersion=7", "").list()
 		require.Equal(t, "7", quiet(), "told because somebody waited")
+
+		w.create(identity("102", "web"))
+		require.Equal(t, "7", quiet())
+		require.Equal(t, "8", w.do("GET", "/apis/cilium.io/v2/ciliumnodes", "").list().Metadata.ResourceVersion)
+		require.Equal(t, "8", quiet(), "told because somebody wanted the present")
 	})
 }

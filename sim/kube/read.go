@@ -69,7 +69,7 @@ func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptio
 	case o.Continue != "":
 		return s.listedOn(q, o)
 	case o.ResourceVersion == "":
-		objects, rv := s.store.Present(q.resource, q.Namespace, "")
+		objects, rv := s.present(q, o, "")
 		return objects, rv, nil
 	case rv != 0 && (o.ResourceVersionMatch == metav1.ResourceVersionMatchExact || o.ResourceVersionMatch == "" && o.Limit > 0):
 		objects, err := s.store.Past(q.resource, q.Namespace, "", rv)
@@ -85,6 +85,15 @@ func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptio
 	return objects, rv, nil
 }
 
+// present returns what there is now, from a key on. A list without a limit is the
+// business of the watch cache, which asks the etcd how far it is.
+func (s *Server) present(q *Request, o internalversion.ListOptions, from string) (storage.Table, int64) {
+	if o.Limit == 0 {
+		s.cache.Ask(q.resource)
+	}
+	return s.store.Present(q.resource, q.Namespace, from)
+}
+
 // listedOn goes on with a paginated list.
 func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (storage.Table, int64, error) {
 	if o.ResourceVersion != "" && o.ResourceVersion != "0" {
@@ -95,7 +104,7 @@ func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (storage.Ta
 		return nil, 0, err
 	}
 	if token.RV == -1 {
-		objects, rv := s.store.Present(q.resource, q.Namespace, token.Start)
+		objects, rv := s.present(q, o, token.Start)
 		return objects, rv, nil
 	}
 	objects, err := s.store.Past(q.resource, q.Namespace, token.Start, token.RV)

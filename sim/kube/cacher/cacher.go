@@ -269,6 +269,21 @@ func (c *Cacher) version(k *kindCache) int64 {
 	return rv
 }
 
+// ask asks the etcd how far it has come, which tells all caches, and returns version.
+func (c *Cacher) ask(k *kindCache) int64 {
+	c.progress = c.rv
+	return c.version(k)
+}
+
+// Ask is called for a request that wants the present of a resource.
+func (c *Cacher) Ask(r *storage.Resource) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := &c.kinds[r.Index()]; c.version(k) < c.rv {
+		c.ask(k)
+	}
+}
+
 // floor is the oldest version from which a watch of the resource can start.
 func (c *Cacher) floor(k *kindCache) int64 {
 	if k.base == 0 {
@@ -306,9 +321,8 @@ func (c *Cacher) Await(ctx context.Context, r *storage.Resource, rv int64) error
 	for {
 		c.mu.Lock()
 		current := c.version(&c.kinds[r.Index()])
-		if current < rv { // it asks the etcd, which tells all caches
-			c.progress = c.rv
-			current = c.version(&c.kinds[r.Index()])
+		if current < rv {
+			current = c.ask(&c.kinds[r.Index()])
 		}
 		if current >= rv {
 			c.mu.Unlock()

@@ -7,25 +7,19 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
-	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
@@ -35,166 +29,6 @@ import (
 	"github.com/meshcheck/meshcheck/report/life"
 	"github.com/meshcheck/meshcheck/report/plot"
 )
-
-// chromium is one browser for all tests, in which each page has a tab of its own.
-var chromium struct {
-	start sync.Once
-	ctx   context.Context // nil: there is none here
-	stop  context.CancelFunc
-}
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if chromium.stop != nil {
-		chromium.stop()
-	}
-	os.Exit(status)
-}
-
-// tab returns a tab of a browser, or skips the test where there is none.
-func tab(t *testing.T) context.Context {
-	chromium.start.Do(func() {
-		for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-			path, err := exec.LookPath(name)
-			if err != nil {
-				continue
-			}
-			options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1440, 900))
-			if os.Geteuid() == 0 {
-				options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root with its sandbox
-			}
-			allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
-			chromium.ctx, _ = chromedp.NewContext(allocated)
-			chromium.stop = stop
-			if err := chromedp.Do(chromium.ctx); err != nil {
-				panic(err)
-			}
-			return
-		}
-	})
-	if chromium.ctx == nil {
-		t.Skip("there is no Chromium here, in which pages are tried; apt-get install chromium")
-	}
-	ctx, cancel := chromedp.NewContext(chromium.ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// opened is a page in a browser.
-type opened struct {
-	t      *testing.T
-	ctx    context.Context
-	mu     sync.Mutex
-	errors []string // that the console has shown
-}
-
-func open(t *testing.T, file, hash string) *opened {
-	return openWith(t, file, hash, func(*opened) {})
-}
-
-// openWith does something before the page is opened.
-func openWith(t *testing.T, file, hash string, first func(*opened)) *opened {
-	p := &opened{t: t, ctx: tab(t)}
-	p.run()
-	messages := chromedp.Console(p.ctx)
-	go func() {
-		for m, err := range messages {
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.errors = append(p.errors, m.String())
-			p.mu.Unlock()
-		}
-	}()
-	_, err := chromedp.Call(p.ctx, cdppage.BringToFront, cdp.Empty{}) // a browser draws what is in front
-	require.NoError(t, err)
-	first(p)
-	p.run(chromedp.Navigate("file://" + file + hash))
-	p.until(`document.documentElement.dataset.ready === "true"`)
-	return p
-}
-
-func (p *opened) run(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
-	defer cancel()
-	if len(actions) == 0 {
-		ctx = p.ctx // the first one starts the tab, which lives as long as its context
-	}
-	require.NoError(p.t, chromedp.Do(ctx, actions...))
-}
-
-// until waits for a condition.
-func (p *opened) until(condition string) {
-	p.t.Helper()
-	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
-	require.NoError(p.t, err, condition)
-}
-
-// click clicks where an element is, as a user does.
-func (p *opened) click(selector string) {
-	p.t.Helper()
-	p.run(chromedp.Click(chromedp.CSS(selector)))
-}
-
-func (p *opened) number(expression string) float64 {
-	p.t.Helper()
-	n, err := chromedp.Run(p.ctx, chromedp.Evaluate[float64](expression))
-	require.NoError(p.t, err, expression)
-	return n
-}
-
-func (p *opened) text(expression string) string {
-	p.t.Helper()
-	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](expression))
-	require.NoError(p.t, err, expression)
-	return s
-}
-
-func (p *opened) key(keys string) {
-	p.t.Helper()
-	p.run(chromedp.KeyEvent(keys))
-}
-
-// silent holds that the console has shown no error.
-func (p *opened) silent() {
-	p.t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	require.Empty(p.t, p.errors)
-}
-
-// paints holds that a canvas has more than one colour.
-func (p *opened) paints(canvas string) {
-	p.t.Helper()
-	require.Greater(p.t, p.number(`(() => { const c = document.getElementById("`+canvas+`"), d = new Uint32Array(c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer); return new Set(d).size })()`), 4.0, "the canvas %s is empty", canvas)
-}
-
-func saved(t *testing.T, data []byte) string {
-	file := filepath.Join(t.TempDir(), "page.html")
-	require.NoError(t, os.WriteFile(file, data, 0o666))
-	return file
-}
-
-// pageOf returns the file of the page of a history.
-func pageOf(t *testing.T, name string, h *history.History) string {
-	x := index.New(h)
-	run := &report.Run{Name: name, Verdict: checker.Check(x, checker.Config{}), Hash: h.Hash, Records: len(h.Records)}
-	run.Plan, run.PlanErr = fault.Read("line 2", []byte(h.Plan))
-	var b bytes.Buffer
-	require.NoError(t, Run(&b, run, x))
-	return saved(t, b.Bytes())
-}
-
-func golden(t *testing.T, name string) *history.History {
-	file, err := os.Open("../../testdata/histories/" + name + ".history")
-	require.NoError(t, err)
-	defer file.Close()
-	h, err := history.Read(file)
-	require.NoError(t, err)
-	return h
-}
 
 func TestPageOfAGoodRun(t *testing.T) {
 	p := open(t, pageOf(t, "clean", golden(t, "clean")), "")
@@ -389,8 +223,8 @@ func (p *opened) computed() float64 {
 	return 0
 }
 
-// The matrix of the model, with a counterexample beside what the real code did.
-func TestPageOfTheModel(t *testing.T) {
+// modelFile makes the page of one mode of the model, which it returns too.
+func modelFile(t *testing.T) (string, *mesh.Row) {
 	md, err := mode.Parse("clustermesh")
 	require.NoError(t, err)
 	row, err := mesh.Run(context.Background(), mesh.Config{Mode: md, Bounds: mesh.Bounds{Replicas: 2, Agents: 1, Objects: 2, Reuses: 1, Faults: 1}}, mesh.Options{})
@@ -406,7 +240,12 @@ func TestPageOfTheModel(t *testing.T) {
 	m := Model{Rows: []*mesh.Row{row}, Code: "cilium v1", Real: []Real{{Mode: "clustermesh", Property: "monotonic", Outcome: "reproduced", Runs: 5, Broke: []uint64{1, 2}, Sentence: "it went back", Seed: 1, Did: did, Replay: "simrun -plan p.json"}}}
 	var b bytes.Buffer
 	require.NoError(t, m.Write(&b))
-	file := saved(t, b.Bytes())
+	return saved(t, b.Bytes()), row
+}
+
+// The matrix of the model, with a counterexample beside what the real code did.
+func TestPageOfTheModel(t *testing.T) {
+	file, row := modelFile(t)
 	p := open(t, file, "")
 	require.Equal(t, float64(len(row.Cells)), p.number(`document.querySelectorAll(".verdict").length`))
 	p.click(`.verdict[data-row="0"][data-column="1"]`)
@@ -479,8 +318,8 @@ func TestPageOfTheMatrix(t *testing.T) {
 	again.silent()
 }
 
-// Many seeds, of which some break something.
-func TestPageOfManySeeds(t *testing.T) {
+// seedsFile makes the page of 300 seeds, of which some break something.
+func seedsFile(t *testing.T) string {
 	var c Campaign
 	s := report.Summary{Seeds: 300, Elapsed: time.Second, Replay: func(seed uint64) string { return fmt.Sprintf("simrun -seed %d", seed) }}
 	runs := map[string]*report.Run{}
@@ -503,7 +342,12 @@ func TestPageOfManySeeds(t *testing.T) {
 	s.AddFailure(failure)
 	var b bytes.Buffer
 	require.NoError(t, c.Write(&b, "seeds", &s))
-	file := saved(t, b.Bytes())
+	return saved(t, b.Bytes())
+}
+
+// Many seeds, of which some break something.
+func TestPageOfManySeeds(t *testing.T) {
+	file := seedsFile(t)
 	p := open(t, file, "")
 	p.paints("cells")
 	require.Equal(t, 300.0, p.number(`page.data.seeds.length`))
@@ -531,7 +375,9 @@ func base64Length(html string) int {
 
 // Pages fit on small screens, light and dark: nothing is wider than the window.
 func TestPagesFit(t *testing.T) {
-	run, matrix := pageOf(t, "monotonic", golden(t, "monotonic")), modes(t)
+	run := pageOf(t, "monotonic", golden(t, "monotonic"))
+	model, _ := modelFile(t)
+	others := map[string]string{modes(t): "#row=owner&mode=crd", model: "#mode=clustermesh&property=monotonic", seedsFile(t): "#seed=7"}
 	for _, size := range [][2]int64{{1440, 900}, {1280, 620}, {800, 900}, {420, 800}} {
 		for _, scheme := range []string{"light", "dark"} {
 			first := func(p *opened) {
@@ -547,9 +393,11 @@ func TestPagesFit(t *testing.T) {
 				p.paints(canvas)
 			}
 			p.silent()
-			m := openWith(t, matrix, "#row=owner&mode=crd", first)
-			require.LessOrEqual(t, m.number(`document.documentElement.scrollWidth`), float64(size[0]), "%v %s", size, scheme)
-			m.silent()
+			for file, hash := range others {
+				o := openWith(t, file, hash, first)
+				require.LessOrEqual(t, o.number(`document.documentElement.scrollWidth`), float64(size[0]), "%s at %v, %s", hash, size, scheme)
+				o.silent()
+			}
 		}
 	}
 }

@@ -248,6 +248,7 @@ class ModelPage {
           el("tbody", {}, rows),
         ),
       ),
+      real ? el("p", { class: "faint" }, "A step of the real code may come before one that it does not depend on.") : null,
       t.loop >= 0 ? el("p", { class: "faint" }, t.loop === t.steps.length ? "Nothing more happens after that, ever." : `What follows step ${t.loop} repeats for ever.`) : null,
     );
   }

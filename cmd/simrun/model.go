@@ -113,7 +113,7 @@ func (f *abstract) run(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	pages.Rows = append(pages.Rows, row)
-	if err := cmp.Or(c.writeModel(f, row), f.writePage(c, pages, nil)); err != nil {
+	if err := cmp.Or(c.writeModel(f, row), f.writePage(pages, nil, nil)); err != nil {
 		return 0, err
 	}
 	switch {
@@ -221,7 +221,7 @@ func (c *console) modelMatrix(ctx context.Context, f *abstract, o mesh.Options) 
 		}
 	}
 	_, err = fmt.Fprintf(text, "\na counterexample  %s model -mode clustermesh -property monotonic\n", c.name)
-	return status, cmp.Or(err, f.writePage(c, pages, done))
+	return status, cmp.Or(err, f.writePage(pages, real, done))
 }
 
 // newReal builds the worker that runs counterexamples.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -31,13 +30,18 @@ func (f *abstract) page() (*page.Model, error) {
 	if known.Bounds != f.bounds {
 		return nil, usageErrorf("-outcomes %s: it is of a model with %s, and this one has %s", f.outcomes, known.Bounds, f.bounds)
 	}
-	var code []string
-	for _, name := range slices.Sorted(maps.Keys(known.Code)) {
-		code = append(code, name+" "+known.Code[name])
-	}
-	pages.Code = fmt.Sprintf("%s; seeds %s", strings.Join(code, ", "), known.Seeds)
+	pages.Code = codeOf(known.Code, known.Seeds)
 	pages.Real = f.realOf(known.Cells, filepath.Dir(f.outcomes))
 	return pages, nil
+}
+
+// codeOf names the code that was run, and with which seeds.
+func codeOf(versions map[string]string, seeds string) string {
+	var code []string
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		code = append(code, name+" "+versions[name])
+	}
+	return fmt.Sprintf("%s; seeds %s", strings.Join(code, ", "), seeds)
 }
 
 // realOf is what a page says of outcomes whose plans are in a directory.
@@ -60,10 +64,9 @@ func (f *abstract) realOf(cells []conformance.Cell, dir string) (all []page.Real
 
 // writePage writes the page of the model, if it is asked for, with what the real code did
 // if it was run.
-func (f *abstract) writePage(c *console, pages *page.Model, done []conformance.Cell) error {
-	if len(done) > 0 {
-		pages.Real = f.realOf(done, f.out)
-		pages.Code = cmp.Or(pages.Code, "seeds "+f.seeds.String())
+func (f *abstract) writePage(pages *page.Model, real *conformance.Matrix, done []conformance.Cell) error {
+	if real != nil {
+		pages.Real, pages.Code = f.realOf(done, f.out), codeOf(real.Code(), f.seeds.String())
 	}
 	return writeWith("html", f.html, func(w io.Writer) error { return pages.Write(w) })
 }

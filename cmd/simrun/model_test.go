@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
@@ -95,5 +97,33 @@ func TestModelFlags(t *testing.T) {
 		status, _, stderr := simrun(t, append([]string{"model"}, strings.Fields(args)...)...)
 		require.Equal(t, statusUsage, status, args)
 		require.Contains(t, stderr, want, args)
+	}
+}
+
+// The page of the model takes what the real code did from a file of outcomes, if it is of the
+// same bounds.
+func TestModelPage(t *testing.T) {
+	outcomes, err := filepath.Abs("../../testdata/model/outcomes.json")
+	require.NoError(t, err)
+	t.Chdir(t.TempDir())
+	status, _, stderr := simrun(t, "model", "-mode", "clustermesh", "-html", "m.html", "-outcomes", outcomes)
+	require.Equal(t, statusBroken, status, stderr)
+	page, err := os.ReadFile("m.html")
+	require.NoError(t, err)
+	require.Contains(t, string(page), "<!doctype html>")
+	status, _, stderr = simrun(t, "model", "-mode", "clustermesh", "-agents", "1", "-html", "m.html", "-outcomes", outcomes)
+	require.Equal(t, statusUsage, status)
+	require.Contains(t, stderr, "it is of a model with 2 replicas, 2 agents")
+	require.NotContains(t, stderr, "\n\n")
+
+	// What is shipped has, of each counterexample that the real code reproduces, what it did.
+	data, err := os.ReadFile(outcomes)
+	require.NoError(t, err)
+	known, err := conformance.ReadOutcomes(outcomes, data)
+	require.NoError(t, err)
+	for _, c := range known.Cells {
+		if c.Outcome == conformance.Reproduced {
+			require.Len(t, c.Did, c.Steps, "%s of %s", c.Property, c.Mode)
+		}
 	}
 }

@@ -190,6 +190,9 @@ func (m *Matrix) Finish() (bears bool, err error) {
 	return bears, err
 }
 
+// Code is what was run: versions by names.
+func (m *Matrix) Code() map[string]string { return m.outcomes.Code }
+
 // WriteLegend writes what the words in the lines of a matrix mean, and why cells were
 // not run.
 func (m *Matrix) WriteLegend(w io.Writer) error {

@@ -147,7 +147,8 @@ func (x *Explainer) begunBy(e *index.Entry, end *history.Record) *history.Record
 }
 
 // ofPutBack explains a version of a shared etcd's key: an agent that was told of a deletion of
-// the key put back what it had put before, although its endpoint had ended or changed by then.
+// the key by another put back what it had put before, although its endpoint had ended or changed
+// by then.
 func (x *Explainer) ofPutBack(s *index.Store, e *index.Entry, key string, v *index.Version) *property.Cause {
 	put := &x.in.Records[v.Record]
 	if !mode.Etcd.Is(s.Actor) || e.Kind != history.Endpoint || v.Deleted {
@@ -162,9 +163,36 @@ func (x *Explainer) ofPutBack(s *index.Store, e *index.Entry, key string, v *ind
 		return nil
 	}
 	first := s.Versions[key][before].Record
+	if !x.decidedBefore(s, key, put, x.in.Records[first].At) {
+		return nil
+	}
 	return property.ByMechanism(CausePutBack, putBackLate, property.Facts{Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
 		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}, Since: x.in.Records[first].At},
 		int(first), int(v.Record))
+}
+
+// decidedBefore reports whether the client that asked for a put looked for the key, as it does
+// before it puts one back, before it asked for a deletion itself: what it has deleted itself
+// it does not put back.
+func (x *Explainer) decidedBefore(s *index.Store, key string, put *history.Record, since time.Duration) (decided bool) {
+	records, client := x.in.Records, ""
+	for _, i := range s.Calls {
+		if r := &records[i]; r.Op == "put" && r.Rev == put.Rev && r.Key == key {
+			client = r.Peer
+		}
+	}
+	deleted := false
+	for _, i := range s.Calls {
+		r := &records[i]
+		switch {
+		case client == "" || r.Peer != client || r.Key != key || r.At < since || r.At > put.At:
+		case r.Op == "delete":
+			deleted = true
+		case r.Op == "range":
+			decided = !deleted
+		}
+	}
+	return decided
 }
 
 var putBackLate = &property.Rule{Name: "put-back-late", Text: func(f *property.Facts) string {

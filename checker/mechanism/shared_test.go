@@ -42,7 +42,8 @@ const twoEnds = `19 k0 truth endpoint e value="id=2 host=h1 pod=ns/two" op=del o
 ` + deletedBy + "a1" + `
 20 e0 truth endpoint e value="id=1 host=h0 pod=ns/one" op=del owner=Pod/ns/one rv=9` + dropped
 
-const putBack = `30 e0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h0 pod=ns/one" owner=L0 store=A rev=13
+const putBack = `29 e0 call meta cilium/state/ip/v1/default/e op=range peer=a0 store=A rev=12 from=29
+30 e0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h0 pod=ns/one" owner=L0 store=A rev=13
 30 e0 call meta cilium/state/ip/v1/default/e value=h op=put peer=a0 store=A rev=13 from=30
 30 a1 see endpoint e value="id=1 host=h0 pod=ns/one" op=watch peer=e0 store=A inc=1
 `
@@ -75,6 +76,7 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"the former owner has not ended", takenOver + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"nobody has had it before", sharesEtcd + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"an agent puts back what has ended", takenOver + twoEnds + putBack, "monotonic", mechanism.CausePutBack},
+		{"an agent puts back what it has deleted itself", takenOver + strings.ReplaceAll(twoEnds, "peer=a1", "peer=a0") + putBack, "monotonic", ""},
 		{"another agent puts it", takenOver + twoEnds + strings.ReplaceAll(putBack, "owner=L0", "owner=L1"), "monotonic", ""},
 		{"an agent puts back what has changed", sharesEtcd + `
 3 a0 truth endpoint e value="id=2 host=h0 pod=ns/one" op=put owner=Pod/ns/one rv=6

@@ -161,16 +161,16 @@ func (t *Table) costTable(replay Replay) page.Table {
 		for _, c := range t.Columns {
 			cell := page.Cell{Text: "–"}
 			cost := sumOf(c.Costs, roles, client)
+			group := plot.Group{Name: c.Mode, Color: c.color()}
 			if !cost.empty() {
 				some = true
-				cell = c.costCell(what.show(c, cost), func(of *Cell) float64 { return what.inRun(of, sumOf(of.Costs, roles, client)) }, replay)
+				inRun := func(of *Cell) float64 { return what.inRun(of, sumOf(of.Costs, roles, client)) }
+				cell = c.costCell(what.show(c, cost), inRun, replay)
+				for _, of := range c.cells {
+					group.Values = append(group.Values, inRun(of))
+				}
 			}
-			row.Cells = append(row.Cells, cell)
-			group := plot.Group{Name: c.Mode, Color: c.color()}
-			for _, of := range c.cells {
-				group.Values = append(group.Values, what.inRun(of, sumOf(of.Costs, roles, client)))
-			}
-			groups = append(groups, group)
+			row.Cells, groups = append(row.Cells, cell), append(groups, group)
 		}
 		if !some {
 			return

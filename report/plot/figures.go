@@ -45,7 +45,7 @@ func Distribution(all []Curve) string {
 	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, last, percentiles
 	p.Y.Min, p.Y.Max = math.Floor(low), max(math.Floor(low)+1, math.Ceil(high))
 	p.Y.Tick.Marker = plot.TickerFunc(decades)
-	return svg(p, height)
+	return svg(p, width, height)
 }
 
 func log(seconds float64) float64 { return math.Log10(max(leastSeconds, seconds)) }
@@ -99,7 +99,7 @@ func OverTime(x, y string, all []Curve) string {
 	p.Y.Tick.Marker = plot.TickerFunc(numbers(4))
 	p.X.Tick.Marker = plot.TickerFunc(numbers(7))
 	p.Legend.Left = false
-	return svg(p, height)
+	return svg(p, width, height)
 }
 
 // Group is what one box of a figure is of.
@@ -130,7 +130,7 @@ func Boxes(x string, all []Group) string {
 		p.Add(b)
 		high = max(high, b.Max)
 	}
-	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, max(high*1.02, 1e-9), plot.TickerFunc(numbers(6))
+	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, max(high*1.02, 1e-9), plot.TickerFunc(numbers(5))
 	p.Y.Min, p.Y.Max = -0.6, float64(len(all))-0.4
 	p.Y.Tick.Length = 0
 	ticks := plot.ConstantTicks{}
@@ -138,7 +138,7 @@ func Boxes(x string, all []Group) string {
 		ticks = append(ticks, plot.Tick{Value: float64(len(all) - 1 - i), Label: name})
 	}
 	p.Y.Tick.Marker = ticks
-	return svg(p, font.Length(46+30*len(all)))
+	return svg(p, boxWidth, font.Length(46+26*len(all)))
 }
 
 // numbers marks about so many round numbers.

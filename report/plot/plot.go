@@ -30,8 +30,9 @@ type Curve struct {
 
 // The size of a figure, in pixels unless a page has less room.
 const (
-	width  = 440
-	height = 190
+	width    = 440
+	boxWidth = 340 // boxes stand beside a table
+	height   = 190
 )
 
 // theme stands for the colours of a page while a figure is drawn: vgsvg knows no variables.
@@ -107,7 +108,7 @@ func thin(points plotter.XYs) plotter.XYs {
 }
 
 // svg draws a figure.
-func svg(p *plot.Plot, height font.Length) string {
+func svg(p *plot.Plot, width, height font.Length) string {
 	c := vgsvg.NewWith(vgsvg.UseWH(width, height))
 	p.Draw(draw.New(c))
 	var b bytes.Buffer
@@ -122,16 +123,15 @@ func svg(p *plot.Plot, height font.Length) string {
 func themed(svg string) string {
 	pairs := []string{
 		"font-family:Liberation Sans;font-variant:sans;font-weight:normal;font-style:normal;", "",
-		fmt.Sprintf(`width="%dpt"`, width), fmt.Sprintf(`width="%d"`, width),
 	}
 	for _, c := range theme {
 		r, g, b, _ := c.color.RGBA()
 		pairs = append(pairs, fmt.Sprintf("#%02X%02X%02X", r>>8, g>>8, b>>8), c.variable)
 	}
 	svg = svg[strings.Index(svg, "<svg"):]
-	return heightInPoints.ReplaceAllString(strings.NewReplacer(pairs...).Replace(svg), `height="$1" `+fontFamily+` viewBox`)
+	return sizeInPoints.ReplaceAllString(strings.NewReplacer(pairs...).Replace(svg), `width="$1" height="$2" `+fontFamily+` viewBox`)
 }
 
 const fontFamily = `style="font-family:system-ui,'Segoe UI','Liberation Sans',Arial,sans-serif"`
 
-var heightInPoints = regexp.MustCompile(`height="(\d+)pt" viewBox`)
+var sizeInPoints = regexp.MustCompile(`width="(\d+)pt" height="(\d+)pt" viewBox`)

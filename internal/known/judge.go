@@ -246,6 +246,9 @@ func (j *Judge) gone(f Finding, judged *report.Judged, all tried) bool {
 		}
 	case all.Of == 0:
 		judged.Is, judged.Why = report.News, "undecided with all repairs in"
+		if failed := all.outcomes[0].Failed; failed != "" {
+			judged.Why += ": " + failed
+		}
 	default:
 		return true
 	}

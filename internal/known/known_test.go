@@ -30,6 +30,7 @@ type world struct {
 	builds  []string
 	panics  bool
 	noBuild error
+	fails   string // how a worker with repairs does
 }
 
 type worker struct {
@@ -43,6 +44,9 @@ func (w worker) Run(_ context.Context, plan *fault.Plan) (*drive.Judged, error) 
 	w.runs++
 	if w.panics && !slices.Contains(w.has, "the-panic") {
 		return nil, &det.Failure{Kind: det.Crash, Output: "panic: nil pointer\n\ngoroutine 9 [running]:\ngithub.com/cilium/cilium/pkg/x.(*C).f(0x1)\n\tgithub.com/cilium/cilium@v1/x.go:143 +0x1\n"}
+	}
+	if w.fails != "" && len(w.has) > 0 {
+		return nil, &det.Failure{Kind: det.Crash, Message: w.fails}
 	}
 	result := checker.Result{Property: "convergence", Outcome: property.Pass, Promised: true}
 	for _, page := range slices.Sorted(mapKeys(w.shows)) {
@@ -192,6 +196,15 @@ func TestWithoutSourcesNewsIsToldAllTheSame(t *testing.T) {
 	w.noBuild = errors.New("disk full")
 	_, err := w.judge("orphans", "other").Plan(t.Context(), &fault.Plan{Seed: 100})
 	require.ErrorContains(t, err, "a worker with orphans: disk full")
+}
+
+// A worker that fails with all repairs in takes nothing away.
+func TestUndecidedWithRepairsIsNews(t *testing.T) {
+	w := &world{shows: map[string]func(uint64) bool{"orphans": always}, fails: "hive: no such module"}
+	judged := w.of(t, w.judge("orphans", "other"))
+	require.Equal(t, report.News, judged.Is)
+	require.Equal(t, "undecided with all repairs in: hive: no such module", judged.Why)
+	require.Zero(t, judged.All.Of)
 }
 
 func TestOutcomesAreKept(t *testing.T) {

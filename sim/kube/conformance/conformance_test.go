@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -74,6 +75,38 @@ func TestTheStandInAnswersAsRecorded(t *testing.T) {
 	t.Logf("%d steps, %d of them answered alike in everything", len(golden.Answers), len(golden.Answers)-len(differing))
 }
 
-func TestTwoRunsAnswerAlike(t *testing.T) {
-	require.Equal(t, ask(t), ask(t))
+// TestARunIsAGolden makes a golden of the stand-in's answers, of which a second run differs
+// in nothing.
+func TestARunIsAGolden(t *testing.T) {
+	var file bytes.Buffer
+	require.NoError(t, Golden{Server: "sim/kube", Answers: ask(t)}.Write(&file))
+	golden, err := read(&file)
+	require.NoError(t, err)
+	require.Equal(t, "sim/kube", golden.Server)
+	require.Empty(t, Compare(golden.Answers, ask(t)))
+}
+
+func TestCompare(t *testing.T) {
+	object := func(rv string, more ...any) map[string]any {
+		return map[string]any{"metadata": map[string]any{"name": "a", "resourceVersion": rv}, "list": more}
+	}
+	event := func(kind, rv string) any { return map[string]any{"type": kind, "object": object(rv)} }
+	for _, c := range []struct {
+		name       string
+		real, ours Answer
+		want       []Difference
+	}{
+		{"the same", Answer{Code: 200, Body: object("$a")}, Answer{Code: 200, Body: object("$a")}, nil},
+		{"code", Answer{Code: 200, Body: "x"}, Answer{Code: 404, Body: "y"}, []Difference{{Where: "code", Real: `{"Step":"","Code":200,"Body":"x"}`, Ours: `{"Step":"","Code":404,"Body":"y"}`}}},
+		{"not modelled", Answer{Code: 200}, Answer{Code: 501}, []Difference{{Where: "unmodelled", Real: `{"Step":"","Code":200,"Body":null}`, Ours: `{"Step":"","Code":501,"Body":null}`}}},
+		{"header", Answer{Code: 200, Header: map[string]string{"Retry-After": "1"}}, Answer{Code: 200}, []Difference{{Where: "header Retry-After", Real: "1"}}},
+		{"version", Answer{Code: 200, Body: object("$a")}, Answer{Code: 200, Body: object("$b")}, []Difference{{Where: "body.metadata.resourceVersion", Real: "$a", Ours: "$b"}}},
+		{"list", Answer{Code: 200, Body: object("$a", "x", "y")}, Answer{Code: 200, Body: object("$a", "x", "z")}, []Difference{{Where: "body.list[]", Real: "y", Ours: "z"}}},
+		{"message", Answer{Code: 400, Body: map[string]any{"message": "x"}}, Answer{Code: 400, Body: map[string]any{"message": "y"}}, nil},
+		{"events", Answer{Code: 200, Body: []any{event("ADDED", "$a"), "END"}}, Answer{Code: 200, Body: []any{event("DELETED", "$a"), "END"}}, []Difference{{Where: "events", Real: "ADDED a $a; END", Ours: "DELETED a $a; END"}}},
+	} {
+		require.Equal(t, c.want, Compare([]Answer{c.real}, []Answer{c.ours}), c.name)
+	}
+	require.Equal(t, []Difference{{Step: "a", Where: "no answer", Real: `{"Step":"a","Code":200,"Body":null}`}, {Step: "b", Where: "no answer", Ours: `{"Step":"b","Code":200,"Body":null}`}},
+		Compare([]Answer{{Step: "a", Code: 200}}, []Answer{{Step: "b", Code: 200}}))
 }

@@ -31,21 +31,29 @@ func Recorded() (Golden, error) {
 	if err != nil {
 		return Golden{}, err
 	}
-	in, err := gzip.NewReader(bytes.NewReader(raw))
+	g, err := read(bytes.NewReader(raw))
 	if err != nil {
 		return Golden{}, fmt.Errorf("%s: %w", files[0].Name(), err)
 	}
-	var g Golden
+	return g, nil
+}
+
+// read reads what Write has written.
+func read(r io.Reader) (g Golden, err error) {
+	in, err := gzip.NewReader(r)
+	if err != nil {
+		return g, err
+	}
 	dec := json.NewDecoder(in)
 	if err := dec.Decode(&g); err != nil {
-		return Golden{}, fmt.Errorf("%s: %w", files[0].Name(), err)
+		return g, err
 	}
 	for {
 		var a Answer
 		if err := dec.Decode(&a); err == io.EOF {
 			return g, nil
 		} else if err != nil {
-			return Golden{}, fmt.Errorf("%s: answer %d: %w", files[0].Name(), len(g.Answers)+1, err)
+			return g, fmt.Errorf("answer %d: %w", len(g.Answers)+1, err)
 		}
 		g.Answers = append(g.Answers, a)
 	}

@@ -131,7 +131,7 @@ func (c *Column) waysOf(row *Row, replay Replay) (ways []page.Way) {
 	for _, m := range row.Mechanisms {
 		way := page.Way{Title: m.Mechanism, News: m.Mechanism == ""}
 		if way.News {
-			way.Title = "news: no known mechanism explains it"
+			way.Title = "looks like no finding"
 		} else {
 			way.Page = "testdata/findings/" + strings.ReplaceAll(m.Mechanism, " + ", ".md, testdata/findings/") + ".md"
 		}

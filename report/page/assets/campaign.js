@@ -12,7 +12,7 @@ class CampaignPage {
     this.byFinding = false;
     this.order = this.data.seeds.map((_, i) => i);
     const { data } = this;
-    head(data.name, data.headline, data.outcome === "known" ? "known failures" : data.outcome, { pass: "pass", news: "fail", failure: "fail" }[data.outcome] || "");
+    head(data.name, data.headline, data.outcome === "known" ? "suspected" : data.outcome, { pass: "pass", news: "fail", failure: "fail" }[data.outcome] || "");
     byId("totals").textContent = data.totals.join("\n");
     this.findings();
     byId("measures").append(el("h2", {}, "Measured in all runs"), ...measures(data.measures));
@@ -50,7 +50,7 @@ class CampaignPage {
           "section",
           { class: "card" + (f.news ? " news" : "") },
           el("h2", {}, f.title),
-          el("span", { class: "tag " + (f.news ? "news" : "known") }, f.news ? "news" : "known"),
+          el("span", { class: "tag " + (f.news ? "news" : "known") }, f.news ? "looks like no finding" : "suspected"),
           f.properties.map((p) => el("span", { class: "tag" }, p)),
           el("p", {}, f.sentence),
           f.page ? el("p", { class: "faint" }, el("code", {}, f.page)) : null,

@@ -95,7 +95,7 @@ class MatrixPage {
         ["warn", "broken, and not promised"],
         ["density", "not broken, and undecided in some"],
       ].map(([c, what]) => el("span", {}, el("i", { style: `background:var(--${c})` }), what)),
-      el("span", {}, "news: no known mechanism explains it"),
+      el("span", {}, "new?: what broke it looks like no finding"),
     );
   }
 
@@ -169,7 +169,7 @@ class MatrixPage {
         click: () => this.select(table, row, column),
       },
       c.text,
-      (c.ways || []).some((w) => w.news) ? el("span", { class: "mark" }, "news") : null,
+      (c.ways || []).some((w) => w.news) ? el("span", { class: "mark" }, "new?") : null,
     );
   }
 

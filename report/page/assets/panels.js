@@ -104,7 +104,7 @@ class Panels {
           { class: "card" + (run.groups[v.group].news ? " news" : "") },
           el("h2", {}, `Violation ${this.timeline.violation} of ${run.violations.length}: ${v.property}`),
           el("p", {}, v.sentence),
-          v.shown ? el("p", {}, el("span", { class: "faint" }, `Known as ${run.groups[v.group].title}: `), v.shown) : null,
+          v.shown ? el("p", {}, el("span", { class: "faint" }, `Looks like ${run.groups[v.group].title}: `), v.shown) : null,
           el(
             "p",
             { class: "faint" },

@@ -35,6 +35,7 @@ const (
 	CauseStale         = "failover-to-stale-replica"
 	CauseNamespace     = "namespace-informer-behind"
 	CauseNamespaces    = "namespaces-behind-identities"
+	CauseUntold        = "namespace-event-overtakes"
 	CauseHidden        = "hidden-namespace-shown"
 	CauseMerged        = "queue-merges-events"
 	CauseEmptied       = "emptied-etcd-same-cluster-id"
@@ -83,6 +84,7 @@ func Mechanisms() []Mechanism {
 		{CauseMerged, ofCilium, "A writer is told of several events at once and takes those of one object for the last: a key is deleted that another object has claimed in between.", []*property.Rule{merged}},
 		{CauseNamespace, ofCilium, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
 		{CauseNamespaces, ofCilium, "A writer is told of a namespace after its identities or endpoints: it leaves them for later, and puts the canary that vouches for them before.", []*property.Rule{namespaceUntold}},
+		{CauseUntold, ofCilium, "A writer puts an identity or endpoint as it is told of the namespace, before it is told of the object itself; that is deleted before its turn comes, and the key stays.", []*property.Rule{neverDeleted}},
 		{CauseHidden, ofCilium, "A writer takes up an identity or endpoint before it has taken up that their namespace is hidden from other clusters, or gone: it writes them.", []*property.Rule{namespaceHidden}},
 		{CauseCutList, ofCilium, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
 		{CauseQueue, ofCilium, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},

@@ -352,6 +352,21 @@ func TestCauses(t *testing.T) {
 4 r0 up writer - inc=2
 5 r0 put meta cilium/synced/c1/cilium/state/ip/v1 store=A rev=8
 ` + ends, "convergence", mechanism.CauseOrphan},
+		{"the entry was deleted before its writer was told of it, but not of its namespace", twoReplicas + `
+2.5 r0 down writer - inc=1
+3 r0 up writer - inc=2
+3 k0 event Namespace - value="ADDED:ns:1 INITIAL:5" peer=r0 id=7
+3.5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=8
+4 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+` + ends, "convergence", mechanism.CauseUntold},
+		{"likewise, but the writer asked for its deletion, in vain", twoReplicas + `
+2.5 r0 down writer - inc=1
+3 r0 up writer - inc=2
+3 k0 event Namespace - value="ADDED:ns:1 INITIAL:5" peer=r0 id=7
+3.5 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=8
+4 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+5 r0 call meta cilium/state/ip/v1/default/e op=delete err=Unavailable peer=r0 store=A from=5
+` + ends, "convergence", ""},
 		{"an etcd applies what the writer before had asked for", twoReplicas + `
 2 k0 truth endpoint f value="id=1 host=h pod=ns/f" op=put owner=CiliumEndpoint/ns/f rv=6
 2 r0 call meta cilium/state/ip/v1/default/f op=put value=x err=Canceled peer=r0 store=A from=2

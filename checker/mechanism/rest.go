@@ -139,7 +139,7 @@ func (w *reader) of(id int32) *property.Cause {
 	e := &w.x.in.Views.Entries[id]
 	if key, ok := w.x.keyOf(w.store, e); ok {
 		if held := w.store.Before(key, int32(w.x.all())); held != nil && !held.Deleted {
-			if cause := cmp.Or(w.x.ofPutBack(w.store, e, key, held), w.x.ofUndeleted(w.store, e, held), w.x.orphan(w.store, e, *held, end)); cause != nil {
+			if cause := cmp.Or(w.x.ofPutBack(w.store, e, key, held), w.x.ofUndeleted(w.store, e, held), w.x.orphan(w.store, e, *held, end), w.x.ofNamespaceEvent(w.store, e, *held, end)); cause != nil {
 				return cause
 			}
 		}

@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -29,7 +30,7 @@ func (t *Table) WritePage(w io.Writer, replay Replay) error {
 		m.Colors = append(m.Colors, c.color())
 		m.Facts = append(m.Facts, [2]string{c.Mode, c.runs()})
 	}
-	m.Tables = slices.DeleteFunc([]page.Table{t.propertyTable(replay), t.costTable(replay), t.claimTable(), t.latencyTable(replay)},
+	m.Tables = slices.DeleteFunc([]page.Table{t.propertyTable(replay), t.costTable(replay), t.claimTable(replay), t.latencyTable(replay)},
 		func(t page.Table) bool { return len(t.Rows) == 0 })
 	return m.Write(w)
 }
@@ -231,13 +232,23 @@ func (t *Table) loadFigures() (all []page.Figure) {
 	return all
 }
 
-func (t *Table) claimTable() page.Table {
+// claimTable has the means of all runs; the commands beside them are of the runs with the most.
+func (t *Table) claimTable(replay Replay) page.Table {
 	g := t.claimGrid()
 	table := page.Table{Title: g.title, Note: strings.ToUpper(g.note[:1]) + g.note[1:] + ".", Columns: g.rows[0][1:]}
 	for i, row := range g.rows[1:] {
 		r := page.Row{Name: row[0]}
+		var most [][2]string
+		for _, m := range []mode.Mode{{Base: mode.CRD}, mode.Default} {
+			c := t.column(m.String())
+			run := slices.MaxFunc(c.cells, func(a, b *Cell) int {
+				kube := func(of *Cell) float64 { return t.Claims[i].of(sumOf(of.Costs, []mode.Role{mode.APIServer}, "")) }
+				return cmp.Compare(kube(a), kube(b))
+			})
+			most = append(most, [2]string{"the run of the mode " + c.Mode + " with the most", replay(c.Mode, run.Seed)})
+		}
 		for j, cell := range row[1:] {
-			c := page.Cell{Text: cell}
+			c := page.Cell{Text: cell, Commands: most}
 			if holds := map[int]bool{4: t.Claims[i].Holds, 5: t.Claims[i].HoldsAtSize}; j >= 4 {
 				c.Kind = map[bool]string{true: "holds", false: "promised"}[holds[j]]
 			}

@@ -222,6 +222,8 @@ type Claim struct {
 	// here and all else stays: this is a projection, and no measurement.
 	AtSize      float64 `json:"changePercentAtSize"`
 	HoldsAtSize bool    `json:"holdsAtSize"`
+
+	of func(*Cost) float64
 }
 
 // The size that the proposal measured (CFP-44774): how many nodes; and how many replicas
@@ -245,7 +247,7 @@ func (t *Table) claims() (all []Claim) {
 		{"open watches", "50 % fewer", -50, func(c *Cost) float64 { return c.WatchTime.Seconds() }},
 		{"watch events/s", "over 95 % fewer", -95, func(c *Cost) float64 { return float64(c.Events) }},
 	} {
-		claim := Claim{What: c.what, Claimed: c.claimed, Base: base.rate(c.of), Own: own.rate(c.of)}
+		claim := Claim{What: c.what, Claimed: c.claimed, Base: base.rate(c.of), Own: own.rate(c.of), of: c.of}
 		claim.Change = change(claim.Base, claim.Own)
 		claim.AtSize = change(base.rateAtSize(c.of), own.rateAtSize(c.of))
 		claim.Holds, claim.HoldsAtSize = claim.Change <= c.most, claim.AtSize <= c.most

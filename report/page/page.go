@@ -24,7 +24,9 @@ func write(w io.Writer, title, kind string, data *bundle, scripts ...string) err
 	for _, name := range append([]string{"bundle.js", "common.js"}, scripts...) {
 		fmt.Fprintf(&code, "\n// ---- %s\n%s", name, asset(name))
 	}
-	style.WriteString(asset("page.css"))
+	for _, name := range []string{"colors.css", "page.css", "tables.css"} {
+		style.WriteString(asset(name))
+	}
 	tools, main, _ := strings.Cut(asset(kind+".html"), "<!-- main -->\n")
 	_, err := strings.NewReplacer(
 		"{{title}}", html.EscapeString(title),

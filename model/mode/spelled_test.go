@@ -22,16 +22,17 @@ import (
 // elsewhere are the places that may spell what this package and model/schema are there
 // for, with the reason. A path ends with a slash if it is a room.
 var elsewhere = map[string]string{
-	"model/mode/":                     "here",
-	"model/mesh/":                     "the abstract mesh, whose hosts have the same names, and its matrix of modes",
-	"model/schema/":                   "here",
-	"cmd/simrun/":                     "the flag -o, which is no operator",
-	"fault/validate.go":               "the letters of a name",
-	"internal/corpus/files.go":        "the letters of a name",
-	"internal/repairs/patch.go":       "git's name of a tree",
-	"report/page/campaign.go":         "the letter of an outcome in the data of a page",
-	"sim/agent/clustermesh/reader.go": "Cilium's namespace of metrics and its name of a controller",
-	"sim/deploy/clustermesh/mesh.go":  "the name of a folder",
+	"model/mode/":                         "here",
+	"model/mesh/":                         "the abstract mesh, whose hosts have the same names, and its matrix of modes",
+	"model/schema/":                       "here",
+	"cmd/simrun/":                         "the flag -o, which is no operator",
+	"fault/validate.go":                   "the letters of a name",
+	"internal/corpus/files.go":            "the letters of a name",
+	"internal/repairs/patch.go":           "git's name of a tree",
+	"report/page/campaign.go":             "the letter of an outcome in the data of a page",
+	"sim/agent/clustermesh/reader.go":     "Cilium's namespace of metrics and its name of a controller",
+	"sim/deploy/clustermesh/mesh.go":      "the name of a folder",
+	"sim/kube/conformance/record/main.go": "the flag -o, which is no operator",
 }
 
 // Tests may spell anything: they are what holds the spelling.

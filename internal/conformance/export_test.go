@@ -102,7 +102,7 @@ func TestExportOfWhatTheWorldDoesNot(t *testing.T) {
 		"nothing to sweep":             {"clustermesh+sweep+token", []mesh.Step{gone, delivers(0, gone)}, ""},
 		"a cut that would be noticed":  {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone)}, "heartbeat: the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice"},
 		"no cut":                       {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone), delivers(1, gone)}, ""},
-		"a connection that is checked": {"clustermesh+fence+kept", []mesh.Step{gone, restarts(0), connects(0, 1)}, "fence: Cilium's canaries carry no resourceVersion, and its agents refuse none"},
+		"a connection that is checked": {"clustermesh+fence+kept", []mesh.Step{gone, restarts(0), connects(0, 1)}, "fence: the canaries of Cilium as it is carry no resourceVersion, and its agents refuse none; the repair of this name was not put in"},
 		"no connection":                {"clustermesh+fence+anchor", []mesh.Step{gone, delivers(0, gone)}, ""},
 		"one of two writes":            {"clustermesh", []mesh.Step{gone, connects(0, 1), delivers(1, gone), created(3), sees(0, 1)}, ""},
 	} {

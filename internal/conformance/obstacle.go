@@ -22,7 +22,7 @@ var baseObstacles = map[mode.Base]Obstacle{
 	mode.Central:  "Cilium's replicas compute nothing: they copy",
 }
 
-// missing are the repairs that Cilium does not have, and in which counterexamples that
+// missing are the repairs that the Cilium which is run does not have, and in which counterexamples that
 // matters. Where a repair has nothing to do, Cilium does without it what it would
 // do with it, so that the counterexample can be run.
 //
@@ -39,7 +39,7 @@ var missing = map[mode.Repair]struct {
 		func(_ *mesh.Counterexample, delays []delay) bool { return len(delays) > 0 },
 	},
 	mode.Fence: {
-		"Cilium's canaries carry no resourceVersion, and its agents refuse none",
+		"the canaries of Cilium as it is carry no resourceVersion, and its agents refuse none; the repair of this name was not put in",
 		func(c *mesh.Counterexample, _ []delay) bool { return does(c, mesh.AgentConnects) },
 	},
 }

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apiserver/pkg/apis/example"
 	examplev1 "k8s.io/apiserver/pkg/apis/example/v1"
 	apistorage "k8s.io/apiserver/pkg/storage"
+
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
 // This file makes an adapter an apistorage.Interface.
@@ -31,19 +33,29 @@ func (a *adapter) Create(_ context.Context, key string, obj, out runtime.Object,
 	if err != nil {
 		return err
 	}
-	o, err := a.store.Create(raw) // not by REST: it keeps a UID
+	o, err := a.create(obj, raw)
 	if err != nil {
 		return storageError(err, key)
-	}
-	if m, err := meta.Accessor(obj); err == nil && m.GetUID() == "" {
-		a.mu.Lock()
-		a.made[o.Meta.UID] = true
-		a.mu.Unlock()
 	}
 	if out == nil {
 		return nil
 	}
 	return a.into(o.JSON, out)
+}
+
+// create puts an object into the store, not by REST, since that keeps a UID. A watch may tell of
+// the object at once: who strips it waits until its UID is known for one that the store gave.
+func (a *adapter) create(obj runtime.Object, raw []byte) (*storage.Object, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o, err := a.store.Create(raw)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := meta.Accessor(obj); err == nil && m.GetUID() == "" {
+		a.made[o.Meta.UID] = true
+	}
+	return o, nil
 }
 
 func (a *adapter) Get(ctx context.Context, key string, o apistorage.GetOptions, out runtime.Object) error {

@@ -55,7 +55,7 @@ Examples:
 Exit status:
   0    the table is complete; that a mode breaks a property is a result, not a failure
   2    bad flags, or a directory with runs of another kind
-  3    a run failed: it gave no history, and the code under test did not panic
+  3    a run failed: it gave no history, and the code under test did not panic; with -kept, a run is missing
   130  interrupted; the table of what was run until then is printed
 `
 

@@ -154,7 +154,7 @@ build*) ;;
 esac
 while [ "$1" != -o ]; do shift; done
 echo $$ >> "$BUILDS"
-if [ -n "$HANG" ]; then sleep 600 & echo $! >> "$BUILDS"; wait; fi
+if [ -n "$ORPHAN" ]; then sleep 600 & echo $! >> "$BUILDS"; kill -9 $PPID; wait; fi
 sleep 0.1
 cp "$WORKER" "$GOTMPDIR/made" && mv "$GOTMPDIR/made" "$2"
 `
@@ -221,17 +221,20 @@ func TestBuildsAtOnce(t *testing.T) {
 // next build.
 func TestKilledInABuild(t *testing.T) {
 	cache, builds := buildScene(t)
-	t.Setenv("HANG", "yes")
-	cmd, _, _ := process(t, "-seed", "7")
-	require.NoError(t, cmd.Start())
-	soon(t, func() bool { return len(pidsOf(t, builds)) == 2 }, "it never built")
-	require.NoError(t, cmd.Process.Kill())
-	require.Error(t, cmd.Wait())
-	for _, pid := range pidsOf(t, builds) { // the go command, and what it has started
-		soon(t, func() bool { return !alive(pid) }, "what was built with lives on")
+	t.Setenv("ORPHAN", "yes")
+	for range 20 { // the kill comes as early as it can, while simrun starts what it has to
+		require.NoError(t, os.RemoveAll(builds))
+		cmd, _, stderr := process(t, "-seed", "7")
+		require.Error(t, cmd.Run())
+		require.Equal(t, syscall.SIGKILL, cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), stderr)
+		pids := pidsOf(t, builds)
+		require.Len(t, pids, 2, "the go command, and what it has started")
+		for _, pid := range pids {
+			soon(t, func() bool { return !alive(pid) }, "what was built with lives on")
+		}
 	}
 
-	t.Setenv("HANG", "")
+	t.Setenv("ORPHAN", "")
 	next, _, stderr := process(t, "-seed", "7")
 	runs(t, next.Run(), next, stderr)
 	left, err := filepath.Glob(filepath.Join(cache, "*.new-*"))

@@ -454,8 +454,15 @@ func (b *builder) runBuild(ctx context.Context, args []string, total int) error 
 	// that thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	group, lift := endingGroup()
+	defer lift()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error {
+		if group == 0 {
+			group = cmd.Process.Pid
+		}
+		return syscall.Kill(-group, syscall.SIGKILL)
+	}
 	cmd.WaitDelay = killGrace
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -464,7 +471,6 @@ func (b *builder) runBuild(ctx context.Context, args []string, total int) error 
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	defer endGroup(cmd.Process.Pid)()
 	var complaints bytes.Buffer
 	n := 0
 	for s := bufio.NewScanner(stderr); s.Scan(); {

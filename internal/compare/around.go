@@ -119,7 +119,7 @@ func (d *Difference) try(ctx context.Context, cfg Config) error {
 			return err
 		}
 		type pair struct{ baseline, branch Observed }
-		err = drive.Each(ctx, schedules(plan, cfg.Around), cfg.Parallel, func(ctx context.Context, plan *fault.Plan) (p pair, err error) {
+		err = drive.Each(ctx, Schedules(plan, cfg.Around), cfg.Parallel, func(ctx context.Context, plan *fault.Plan) (p pair, err error) {
 			if p.baseline, err = observe(ctx, cfg.Baseline, plan); err != nil {
 				return p, err
 			}
@@ -164,8 +164,8 @@ func count(o *Observed, way string, shows, runs *int) {
 	}
 }
 
-// schedules are the plan with the seeds 1, 2, and so on, but its own.
-func schedules(plan *fault.Plan, n int) iter.Seq[*fault.Plan] {
+// Schedules are the plan with the seeds 1, 2, and so on, but its own.
+func Schedules(plan *fault.Plan, n int) iter.Seq[*fault.Plan] {
 	return func(yield func(*fault.Plan) bool) {
 		for seed := uint64(1); n > 0; seed++ {
 			if seed == plan.Seed {

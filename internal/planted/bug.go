@@ -180,27 +180,19 @@ var issue = regexp.MustCompile(`^[\w.-]+/[\w.-]+#[0-9]+$`)
 var kubeKind = regexp.MustCompile(`^[A-Z][A-Za-z]+$`)
 
 // By returns the first violation of a verdict that is of the bug's making, as far as its
-// data tells: one that a mechanism of testdata/findings explains is not.
-func (b *Bug) By(v checker.Verdict) (checker.Violation, bool) {
+// data tells, and rather one that looks like none of testdata/findings.
+func (b *Bug) By(v checker.Verdict) (by checker.Violation, shown bool) {
 	result, _ := v.Result(b.Catch.Property)
 	for i := range result.Violations {
-		if v := &result.Violations[i]; v.Cause == nil && b.Catch.fits(v) {
-			return result.Violations[i], true
+		switch v := &result.Violations[i]; {
+		case !b.Catch.fits(v):
+		case v.Cause == nil:
+			return *v, true
+		case !shown:
+			by, shown = *v, true
 		}
 	}
-	return checker.Violation{}, false
-}
-
-// taken returns the mechanism that explains what the bug must break in a verdict, if one
-// does; else it returns "".
-func (b *Bug) taken(v checker.Verdict) string {
-	result, _ := v.Result(b.Catch.Property)
-	for i := range result.Violations {
-		if v := &result.Violations[i]; v.Cause != nil && b.Catch.fits(v) {
-			return v.Cause.Name()
-		}
-	}
-	return ""
+	return by, shown
 }
 
 // breaks reports whether a verdict breaks the bug's property on its kind of object, in

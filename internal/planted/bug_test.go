@@ -150,16 +150,17 @@ func TestWhatAViolationMustSay(t *testing.T) {
 	c.Shown.Op = "put"
 	bare := brokenBy("", "storm")
 	require.False(t, c.fits(&bare), "it shows nothing")
+	storm.Kind = ""
 	explained := storm
 	explained.Cause = &checker.Cause{}
 	bug := Bug{Catch: Catch{Property: "load", Rules: []string{"storm"}}}
-	by := func(v checker.Violation) bool {
-		_, shown := bug.By(checker.Verdict{Results: []checker.Result{{Property: "load", Outcome: checker.Fail, Violations: []checker.Violation{v}}}})
-		return shown
+	by := func(all ...checker.Violation) checker.Violation {
+		v, shown := bug.By(checker.Verdict{Results: []checker.Result{{Property: "load", Outcome: checker.Fail, Violations: all}}})
+		require.True(t, shown)
+		return v
 	}
-	storm.Kind = ""
-	require.True(t, by(storm))
-	require.False(t, by(explained))
+	require.Equal(t, explained, by(explained), "what it looks like decides nothing")
+	require.Equal(t, storm, by(explained, storm))
 	c.Property, c.Kind, c.Client, c.Server, c.Agent, c.Key, c.Differs.Kinds = "load", "node", "r", "k", "view", "x", []string{"node"}
 	require.Equal(t, "load of node: storm (in an agent's view, client r, server k, key x, shown put, with an entry of kind node)", c.String())
 	require.Equal(t, "load: storm", (&Catch{Property: "load", Rules: []string{"storm"}}).String())

@@ -70,18 +70,21 @@ type Result struct {
 	Seed      uint64 // the lowest that catches the bug, and what it shows
 	Plan      *fault.Plan
 	Violation checker.Violation
+	Measured  *Measured // if that looks like a finding
 
 	Seeds  int       // up to the one that catches the bug, or all
-	Taken  []Taken   // of these, those that do not catch it as a known mechanism explains what it breaks
+	Taken  []Taken   // of these, those that do not catch it, since what they break may be a finding about Cilium as it is
 	Known  int       // of these, that break the property without the bug as well, which is no catch
 	Failed []Failure // of these, whose worker with the bug failed
 }
 
-// Taken is a seed whose plan breaks what the bug must break, and only with the bug; but a
-// mechanism that is known of Cilium as it is has been found to explain it.
+// Taken is a seed whose plan breaks what the bug must break, and only with the bug; but it
+// looks like a finding about Cilium as it is, and over other schedules the plan does not break it
+// more often with the bug than without.
 type Taken struct {
 	Seed      uint64 `json:"seed"`
 	Mechanism string `json:"mechanism"`
+	Measured
 }
 
 // Failure is a plan whose worker failed.
@@ -104,9 +107,9 @@ func Search(ctx context.Context, bug *Bug, cfg Config) (Result, error) {
 type try struct {
 	outcome
 	plan      *fault.Plan
-	violation checker.Violation // of a seed that catches the bug
-	mechanism string            // of one that does not, since it is taken for this
-	failure   *det.Failure      // of one that failed
+	violation checker.Violation // that the bug must break
+	measured  *Measured         // if that looks like a finding
+	failure   *det.Failure      // of a seed that failed
 }
 
 type outcome int
@@ -142,8 +145,7 @@ func (h *hunt) try(ctx context.Context, seed uint64) (t try, err error) {
 	}
 	if err == nil {
 		t.violation, _ = h.bug.By(run.Verdict)
-		t.mechanism = h.bug.taken(run.Verdict)
-		t.outcome, err = judge(ctx, h.bug, h.cfg.Clean, run.Run)
+		t.outcome, t.measured, err = judge(ctx, h.bug, h.cfg, run.Run)
 	}
 	if err != nil {
 		err = fmt.Errorf("seed %d: %w", seed, err)
@@ -172,11 +174,11 @@ func (h *hunt) result() Result {
 	for seed, t := range h.tries {
 		switch t.outcome {
 		case catches:
-			r.Caught, r.Seed, r.Plan, r.Violation = true, uint64(seed), t.plan, t.violation
+			r.Caught, r.Seed, r.Plan, r.Violation, r.Measured = true, uint64(seed), t.plan, t.violation, t.measured
 		case known:
 			r.Known++
 		case taken:
-			r.Taken = append(r.Taken, Taken{uint64(seed), t.mechanism})
+			r.Taken = append(r.Taken, Taken{uint64(seed), t.violation.Cause.Name(), *t.measured})
 		case failed:
 			r.Failed = append(r.Failed, Failure{t.plan, t.failure})
 		}
@@ -186,26 +188,27 @@ func (h *hunt) result() Result {
 
 // judge tells of a run of a plan with the bug whether it catches it: whether the plan
 // breaks the property in the way that the bug says, and without the bug does not
-// break it on that kind of object at all.
-func judge(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (outcome, error) {
-	_, shown := bug.By(run.Verdict)
-	if !shown && bug.taken(run.Verdict) == "" || undetermined(run) {
-		return nothing, nil
+// break it on that kind of object at all. What looks like a finding about Cilium as it is may
+// have come by chance with the bug alone; so that is measured.
+func judge(ctx context.Context, bug *Bug, cfg Config, run *report.Run) (outcome, *Measured, error) {
+	violation, shown := bug.By(run.Verdict)
+	if !shown || undetermined(run) {
+		return nothing, nil, nil
 	}
-	without, err := clean.Run(ctx, run.Plan)
-	if err != nil {
-		return nothing, fmt.Errorf("the worker without the bug: %w", err)
-	}
+	without, err := cfg.Clean.Run(ctx, run.Plan)
 	switch {
+	case err != nil:
+		return nothing, nil, fmt.Errorf("the worker without the bug: %w", err)
 	case bug.breaks(without.Verdict) || undetermined(without.Run):
-		if !shown {
-			return nothing, nil
-		}
-		return known, nil
-	case !shown:
-		return taken, nil
+		return known, nil, nil
+	case violation.Cause == nil:
+		return catches, nil, nil
 	}
-	return catches, nil
+	measured, err := measure(ctx, bug, cfg, run.Plan)
+	if err != nil || measured.byChance() {
+		return taken, &measured, err
+	}
+	return catches, &measured, nil
 }
 
 // undetermined tells of a run whether its seed left something open, so that another

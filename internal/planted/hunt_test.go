@@ -160,21 +160,51 @@ func TestSearchEndsWithAnError(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestWhatIsKnownIsNoCatch(t *testing.T) {
+func TestWhatLooksLikeAFindingIsMeasured(t *testing.T) {
 	explained := breaks("back-in-time")
 	explained.Verdict.Results[0].Violations[0].Cause = &checker.Cause{Proofs: []checker.Proof{{Mechanism: "failover-to-stale-replica"}}}
-	result, err := search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, clean)
-	require.NoError(t, err)
-	require.False(t, result.Caught, "the mechanism is one of Cilium as it is")
-	require.Len(t, result.Taken, 100)
-	require.Equal(t, Taken{Seed: 0, Mechanism: "failover-to-stale-replica"}, result.Taken[0])
-	result, err = search(t, 1, func(uint64) (*report.Run, error) { return explained, nil }, func(uint64) (*report.Run, error) { return explained, nil })
-	require.NoError(t, err)
-	require.Empty(t, result.Taken, "Cilium as it is shows it too")
+	always := func(uint64) (*report.Run, error) { return explained, nil }
+	every := func(n uint64) fake {
+		return func(seed uint64) (*report.Run, error) {
+			if seed%n == 0 {
+				return explained, nil
+			}
+			return clean(seed)
+		}
+	}
+	odd := func(seed uint64) (*report.Run, error) { return every(2)(seed + 1) }
 
-	news := func(uint64) (*report.Run, error) { return breaks("back-in-time"), nil }
-	result, err = search(t, 1, news, func(uint64) (*report.Run, error) { return explained, nil })
+	result, err := search(t, 1, always, clean)
 	require.NoError(t, err)
-	require.False(t, result.Caught, "without the bug the plan breaks the property too")
-	require.Equal(t, result.Seeds, result.Known)
+	require.True(t, result.Caught, "without the bug no schedule breaks it")
+	require.Equal(t, &Measured{With: report.Share{Broken: 5, Of: 5}, Without: report.Share{Of: 5}}, result.Measured)
+
+	result, err = search(t, 1, every(100), clean)
+	require.NoError(t, err)
+	require.False(t, result.Caught, "no other schedule breaks it")
+	require.Equal(t, []Taken{{0, "failover-to-stale-replica", Measured{report.Share{Of: 5}, report.Share{Of: 5}}}}, result.Taken)
+
+	result, err = search(t, 1, every(2), odd)
+	require.NoError(t, err)
+	require.False(t, result.Caught, "without the bug as many schedules break it")
+	require.Len(t, result.Taken, 50)
+	require.Equal(t, Measured{report.Share{Broken: 10, Of: 20}, report.Share{Broken: 10, Of: 20}}, result.Taken[0].Measured)
+
+	result, err = search(t, 1, always, always)
+	require.NoError(t, err)
+	require.False(t, result.Caught)
+	require.Empty(t, result.Taken)
+	require.Equal(t, result.Seeds, result.Known, "without the bug the plan breaks the property too")
+
+	failing := func(seed uint64) (*report.Run, error) {
+		if seed > 0 {
+			return nil, &det.Failure{Kind: det.Crash}
+		}
+		return explained, nil
+	}
+	result, err = search(t, 1, failing, clean)
+	require.NoError(t, err)
+	require.False(t, result.Caught, "nothing is known of other schedules")
+	require.Len(t, result.Taken, 1)
+	require.Zero(t, result.Taken[0].With)
 }

@@ -76,7 +76,7 @@ func (t *Table) details(trial *Trial) (lines [][2]string) {
 	}
 	if len(trial.Taken) > 0 {
 		first := trial.Taken[0]
-		add("taken", "%d of the seeds break %s only with the bug, but by a known mechanism as it seems: seed %d by %s", len(trial.Taken), finding, first.Seed, first.Mechanism)
+		add("taken", "%d of the seeds break %s only with the bug, but perhaps by chance; seed %d: %s", len(trial.Taken), finding, first.Seed, first.says(first.Mechanism))
 	}
 	if first := trial.Failure; first != nil {
 		add("failed", "%d of the seeds gave no history; seed %d (%s): %s; its plan and output are kept in %s",
@@ -87,6 +87,9 @@ func (t *Table) details(trial *Trial) (lines [][2]string) {
 		return lines
 	}
 	add("by", "%s: %s", finding, trial.sentence())
+	if trial.Measured != nil {
+		add("measured", "%s", trial.Measured.says(trial.Violation.Cause.Name()))
+	}
 	if trial.Differs() {
 		add("replays", "NO: another process gave another history of the shrunk plan; this is an error of the harness")
 	}
@@ -164,7 +167,8 @@ type (
 
 		// Of a bug that is caught.
 		Seed         uint64          `json:"seed"`
-		AfterSeconds float64         `json:"afterSeconds"` // of virtual time, with the seed's plan
+		AfterSeconds float64         `json:"afterSeconds"`       // of virtual time, with the seed's plan
+		Measured     *Measured       `json:"measured,omitempty"` // if what it breaks looks like a finding
 		Sentence     string          `json:"sentence,omitempty"`
 		Plan         json.RawMessage `json:"plan,omitempty"` // as small as it is known
 		Shrunk       *ShrunkLine     `json:"shrunk,omitempty"`
@@ -198,6 +202,7 @@ func (t *Trial) form() Line {
 		return line
 	}
 	line.Seed, line.AfterSeconds, line.Sentence = t.Seed, t.Violation.At.Seconds(), t.sentence()
+	line.Measured = t.Measured
 	line.Plan = json.RawMessage(t.Smallest().Line())
 	if s := t.Shrunk; s != nil {
 		line.Shrunk = &ShrunkLine{s.After.Decisions(), s.After, s.Elapsed.Seconds(), s.Runs, s.Minimal, s.Replays}

@@ -45,7 +45,7 @@ func Try(ctx context.Context, bug *Bug, with *drive.Simulator, cfg Config) (*Tri
 			For:        cfg.Shrink,
 			OnProgress: cfg.OnShrink(t.Plan),
 			Counts: func(ctx context.Context, run *report.Run) (bool, error) {
-				return stillCatches(ctx, bug, cfg.Clean, run)
+				return stillCatches(ctx, bug, cfg, run)
 			},
 		})
 	}
@@ -54,8 +54,8 @@ func Try(ctx context.Context, bug *Bug, with *drive.Simulator, cfg Config) (*Tri
 
 // stillCatches tells of a smaller plan whether it catches the bug as well: not, if
 // nothing is known of it without the bug.
-func stillCatches(ctx context.Context, bug *Bug, clean drive.Runner, run *report.Run) (bool, error) {
-	is, err := judge(ctx, bug, clean, run)
+func stillCatches(ctx context.Context, bug *Bug, cfg Config, run *report.Run) (bool, error) {
+	is, _, err := judge(ctx, bug, cfg, run)
 	var failure *det.Failure
 	if errors.As(err, &failure) {
 		return false, nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 )
 
 // The step of action.yml, run as a CI runs it, with a go command that hands out this binary:
@@ -54,14 +56,14 @@ func TestAction(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
 	status, out := run(otherWorker(t))
-	require.Equal(t, statusHold, status, out)
+	require.Equal(t, console.StatusHold, status, out)
 	for file, want := range map[string]string{"output": "results=" + dir, "summary": "## meshcheck: no regression", "meshcheck/junit.xml": "<testsuite"} {
 		data, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.Contains(t, string(data), want)
 	}
 	status, out = run("")
-	require.Equal(t, statusUsage, status, out)
+	require.Equal(t, console.StatusUsage, status, out)
 	require.Contains(t, out, "compare needs -cilium")
 }
 

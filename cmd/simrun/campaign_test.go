@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/campaign"
@@ -57,7 +58,7 @@ func TestCampaign(t *testing.T) {
 	base := seedWith(t, fault.WriterRestart, fault.AgentCrash)
 	status, stdout, stderr := simrun(t, "campaign", "-for", brief, "-shrink", "1h", "-scenario", "reference", "-base", base, "-worker", "WORKER")
 	require.Empty(t, stderr)
-	require.NotEqual(t, statusHold, status)
+	require.NotEqual(t, console.StatusHold, status)
 	require.Regexp(t, `(?m)^new       integrity\.identity\.writer-restart\n          by seed \d+: .*ghost.*\n          replay: simrun -plan corpus/integrity.identity.writer-restart/plan.json -worker /`, stdout)
 	require.Regexp(t, `(?m)^\| integrity\.identity\.writer-restart \| clustermesh \| +\d+ \| `, stdout)
 	require.Contains(t, stdout, "\n# Coverage marks never reached: ")
@@ -74,7 +75,7 @@ func TestCampaign(t *testing.T) {
 
 	status, stdout, stderr = simrun(t, "-plan", "corpus/"+ghost+"/plan.json", "-worker", "WORKER")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, found.Sentence)
 }
 
@@ -82,7 +83,7 @@ func TestCampaignThatFindsNothing(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := simrun(t, "campaign", "-for", brief, "-corpus", "new/corpus", "-worker", "WORKER")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status, stdout)
+	require.Equal(t, console.StatusHold, status, stdout)
 	require.Contains(t, stdout, "# Findings\n\n0 distinct, in ")
 	require.Contains(t, stdout, "; 0 findings are new to the corpus, 0 of them look like one of testdata/findings\n")
 }
@@ -91,7 +92,7 @@ func TestCampaignCountsAWorkerThatDies(t *testing.T) {
 	scene(t)
 	base := seedWith(t, fault.AgentCrash, fault.WriterRestart)
 	status, stdout, _ := simrun(t, "campaign", "-for", brief, "-shrink", "0", "-scenario", "reference", "-base", base, "-worker", "WORKER")
-	require.Equal(t, statusHarness, status, stdout)
+	require.Equal(t, console.StatusHarness, status, stdout)
 	require.Contains(t, findings(t, "corpus"), crash)
 	output, err := os.ReadFile(filepath.Join("corpus", crash, "output.txt"))
 	require.NoError(t, err)
@@ -99,7 +100,7 @@ func TestCampaignCountsAWorkerThatDies(t *testing.T) {
 
 	status, stdout, _ = simrun(t, "campaign", "-replay", "-worker", "WORKER")
 	require.Contains(t, stdout, "shows     "+crash+": the worker ended")
-	require.Equal(t, statusHold, status, "what is known is nothing new")
+	require.Equal(t, console.StatusHold, status, "what is known is nothing new")
 }
 
 func TestCampaignReplay(t *testing.T) {
@@ -116,7 +117,7 @@ func TestCampaignReplay(t *testing.T) {
 	add("integrity", "identity")
 	require.NoError(t, kept.Close())
 	status, stdout, _ := simrun(t, "campaign", "-replay", "-worker", "WORKER")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Regexp(t, `^shows     integrity\.identity\.writer-restart: .*ghost.*\n\nfindings  1: every one still shows\n$`, stdout)
 
 	kept, err = corpus.Open("corpus")
@@ -124,12 +125,12 @@ func TestCampaignReplay(t *testing.T) {
 	add("monotonic", "identity")
 	require.NoError(t, kept.Close())
 	status, stdout, _ = simrun(t, "campaign", "-replay", "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "\nLOST      monotonic.identity.writer-restart: it breaks integrity of identity instead\n")
 	require.Contains(t, stdout, "\nfindings  2: 1 of them no longer show: ")
 
 	status, stdout, _ = simrun(t, "campaign", "-replay", "-json", "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	lines := decode(t, stdout)
 	require.Len(t, lines, 2)
 	require.Equal(t, []any{"replay", ghost, true}, []any{lines[0]["kind"], lines[0]["name"], lines[0]["shows"]})
@@ -156,7 +157,7 @@ func TestTwoCampaignsAtOnceAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	defer kept.Close()
 	status, stdout, stderr := simrun(t, "campaign", "-corpus", "c", "-worker", "WORKER")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Empty(t, stdout)
 	require.Equal(t, "simrun: the corpus c: another campaign is at work there\n", stderr)
 }
@@ -218,7 +219,7 @@ func TestKilledAndInterruptedCampaigns(t *testing.T) {
 	require.GreaterOrEqual(t, seen.Next, after.Next)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	require.Error(t, cmd.Wait())
-	require.Equal(t, statusInterrupted, cmd.ProcessState.ExitCode())
+	require.Equal(t, console.StatusInterrupted, cmd.ProcessState.ExitCode())
 	require.Equal(t, "simrun: interrupted\n", stderr.String())
 	require.Contains(t, stdout.String(), "# Findings\n\n")
 	last := readState(t)
@@ -246,16 +247,16 @@ func TestOnlyNewsIsBroken(t *testing.T) {
 	explained := &corpus.Finding{Property: "monotonic", Cause: "failover-to-stale-replica"}
 	of := func(new ...*corpus.Finding) campaign.Result { return campaign.Result{New: new} }
 	none := new(report.Summary)
-	require.Equal(t, statusHold, campaignStatus(of(explained), none))
-	require.Equal(t, statusBroken, campaignStatus(of(explained, &corpus.Finding{Property: "monotonic"}), none))
-	require.Equal(t, statusHarness, campaignStatus(of(&corpus.Finding{Property: "monotonic"}, &corpus.Finding{Property: corpus.Harness}, explained), none))
+	require.Equal(t, console.StatusHold, campaignStatus(of(explained), none))
+	require.Equal(t, console.StatusBroken, campaignStatus(of(explained, &corpus.Finding{Property: "monotonic"}), none))
+	require.Equal(t, console.StatusHarness, campaignStatus(of(&corpus.Finding{Property: "monotonic"}, &corpus.Finding{Property: corpus.Harness}, explained), none))
 
 	measured := &report.Summary{Measured: true, Judged: []report.Judged{{Is: report.Known}, {Is: report.Suspected}}}
-	require.Equal(t, statusHold, campaignStatus(of(&corpus.Finding{Property: "monotonic"}), measured), "what it looks like decides nothing")
+	require.Equal(t, console.StatusHold, campaignStatus(of(&corpus.Finding{Property: "monotonic"}), measured), "what it looks like decides nothing")
 	measured.Judged = append(measured.Judged, report.Judged{Is: report.News})
-	require.Equal(t, statusBroken, campaignStatus(of(explained), measured))
-	require.Equal(t, statusBroken, campaignStatus(of(), measured), "also if the corpus has it")
-	require.Equal(t, statusHarness, campaignStatus(of(&corpus.Finding{Property: corpus.Harness}), measured))
+	require.Equal(t, console.StatusBroken, campaignStatus(of(explained), measured))
+	require.Equal(t, console.StatusBroken, campaignStatus(of(), measured), "also if the corpus has it")
+	require.Equal(t, console.StatusHarness, campaignStatus(of(&corpus.Finding{Property: corpus.Harness}), measured))
 }
 
 // Of what is broken, and stays so with repairs, a campaign says that it is news.
@@ -263,13 +264,13 @@ func TestCampaignMeasured(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := measured(t, "campaign", "-judge", "-for", brief, "-shrink", "0", "-base", fmt.Sprint(seedViolates))
 	require.Empty(t, stderr)
-	require.NotEqual(t, statusHold, status)
+	require.NotEqual(t, console.StatusHold, status)
 	require.Regexp(t, `(?m)^measured  1 of \d+ seeds? with what no repair takes away; 0 with what is known, measured; 0 with what looks like a finding without a repair, not measured
   NEWS    integrity of identity: stays with all repairs in; 1 of 1 break it without, 1 of 1 with all repairs in
           seeds 101; the first: .*ghost.*
   replay  simrun -seed 101$`, stdout)
 
 	status, stdout, _ = measured(t, "campaign", "-judge", "-replay")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "\nmeasured    1 finding: 0 known, measured; 0 suspected, not measured; 1 news\n")
 }

@@ -12,7 +12,11 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
+
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/compare"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -81,9 +85,9 @@ Exit status:
 type comparison struct {
 	branch, baseline string
 	plan             string
-	seeds            seedsFlag
-	familyFlags
-	limits          limitFlags
+	seeds            runs.Seeds
+	runs.Family
+	limits          runs.Limits
 	around, workers int
 	shrink          time.Duration
 	out             string
@@ -91,59 +95,56 @@ type comparison struct {
 	json, all       bool
 }
 
-func (c *comparison) flags(f *flags) {
+func (c *comparison) Flags(f *console.Flags) {
 	c.baseline, c.around, c.workers, c.shrink, c.out = "worker", 12, runtime.NumCPU(), time.Minute, "compare"
 	c.seeds.Last = 99
-	f.add(&c.branch, "cilium WHICH", "the branch: a directory with the source of Cilium, a version such as v1.20.1, or a worker from build-worker")
-	f.add(&c.baseline, "baseline WHICH", "the same, of the baseline; worker, the default, is the Cilium of go.mod")
-	f.add(&c.seeds, "seeds A-B", "the seeds; 0-99")
-	f.add(&c.plan, "plan FILE", "in place of seeds: this plan and -around other schedules of it")
-	c.familyFlags.add(f)
-	c.limits.add(f)
-	f.add(&c.around, "around N", "how many other schedules of a plan to try; 12")
-	f.add(&c.shrink, "shrink TIME", "how long to shrink each regression; 0: not at all; 60s")
-	f.add(&c.out, "o DIR", `where to write the plans of what is not the same; "compare"`)
-	f.add(&c.workers, "workers N", "how many runs at once; as many as there are cores")
-	f.add(&c.junit, "junit FILE", "write JUnit's XML: a test for each seed")
-	f.add(&c.markdown, "markdown FILE", "write a summary in Markdown")
-	f.json(&c.json)
-	f.add(&c.all, "v", "show every seed that is not the same")
+	f.Add(&c.branch, "cilium WHICH", "the branch: a directory with the source of Cilium, a version such as v1.20.1, or a worker from build-worker")
+	f.Add(&c.baseline, "baseline WHICH", "the same, of the baseline; worker, the default, is the Cilium of go.mod")
+	f.Add(&c.seeds, "seeds A-B", "the seeds; 0-99")
+	f.Add(&c.plan, "plan FILE", "in place of seeds: this plan and -around other schedules of it")
+	c.Family.Add(f)
+	c.limits.Add(f)
+	f.Add(&c.around, "around N", "how many other schedules of a plan to try; 12")
+	f.Add(&c.shrink, "shrink TIME", "how long to shrink each regression; 0: not at all; 60s")
+	f.Add(&c.out, "o DIR", `where to write the plans of what is not the same; "compare"`)
+	f.Add(&c.workers, "workers N", "how many runs at once; as many as there are cores")
+	f.Add(&c.junit, "junit FILE", "write JUnit's XML: a test for each seed")
+	f.Add(&c.markdown, "markdown FILE", "write a summary in Markdown")
+	f.JSON(&c.json)
+	f.Add(&c.all, "v", "show every seed that is not the same")
 }
 
-func (c *comparison) check() error {
+func (c *comparison) Check() error {
 	switch {
 	case c.branch == "":
-		return usageErrorf("compare needs -cilium, the branch: a directory with the source of Cilium, a version, or a built worker")
-	case c.plan != "" && (c.seeds.given || c.scenario != "" || c.mode != "" || len(c.objects) > 0):
-		return usageErrorf("-plan excludes -seeds, -scenario, -mode and -objects: it is one plan")
+		return console.Usagef("compare needs -cilium, the branch: a directory with the source of Cilium, a version, or a built worker")
+	case c.plan != "" && (c.seeds.Given || c.Scenario != "" || c.Mode != "" || len(c.Objects) > 0):
+		return console.Usagef("-plan excludes -seeds, -scenario, -mode and -objects: it is one plan")
 	case c.around < 0 || c.workers < 1 || c.shrink < 0:
-		return usageErrorf("-around and -shrink are not negative, and -workers is at least 1")
+		return console.Usagef("-around and -shrink are not negative, and -workers is at least 1")
 	}
-	return cmp.Or((&sourceFlags{familyFlags: c.familyFlags, limits: c.limits}).check(true), checkOutputs(
-		append([]string{c.plan, c.branch, c.baseline}, c.objects...),
-		output{"o", c.out, planForm, true}, output{"junit", c.junit, junitForm, false}, output{"markdown", c.markdown, markdownForm, false}))
+	return cmp.Or((&runs.Source{Family: c.Family, Limits: c.limits}).Check(true), output.Check(
+		append([]string{c.plan, c.branch, c.baseline}, c.Objects...),
+		output.To("o", c.out, output.Plan, true), output.To("junit", c.junit, output.JUnit, false), output.To("markdown", c.markdown, output.Markdown, false)))
 }
 
-// run runs the same seeds with two Ciliums.
-func (c *comparison) run(ctx context.Context, to *console) (int, error) {
-	if err := c.check(); err != nil {
-		return 0, err
-	}
+// Run runs the same seeds with two Ciliums.
+func (c *comparison) Run(ctx context.Context, to *console.Console) (int, error) {
 	cfg, err := c.plans(to)
 	if err != nil {
 		return 0, err
 	}
-	baseline, err := to.side(ctx, "baseline", c.baseline, c.limits)
+	baseline, err := side(ctx, to, "baseline", c.baseline, c.limits)
 	if err != nil {
 		return 0, c.notBuilt(err)
 	}
-	branch, err := to.side(ctx, "cilium", c.branch, c.limits)
+	branch, err := side(ctx, to, "cilium", c.branch, c.limits)
 	if err != nil {
 		return 0, c.notBuilt(err)
 	}
 	result := &compare.Report{
 		Asked: cfg.Seeds.Count() + len(cfg.Also), Seeds: []compare.Seed{}, Findings: []*compare.Difference{},
-		Baseline: to.code(baseline), Branch: to.code(branch), // before the directory changes
+		Baseline: runs.Code(to, baseline), Branch: runs.Code(to, branch), // before the directory changes
 	}
 	if result.Changes, err = c.changes(ctx, to); err != nil {
 		return 0, err
@@ -152,7 +153,7 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 	if result.Untested() == "" {
 		before := *result
 		c.configure(&cfg, to, baseline, branch)
-		end := to.progress.keepSaying(fmt.Sprintf("comparing %s", text.Count(cfg.Seeds.Count()+len(cfg.Also), "seed")))
+		end := to.Progress.KeepSaying(fmt.Sprintf("comparing %s", text.Count(cfg.Seeds.Count()+len(cfg.Also), "seed")))
 		result, stopped = compare.Compare(ctx, cfg)
 		end()
 		result.Baseline, result.Branch, result.Changes = before.Baseline, before.Branch, before.Changes
@@ -162,19 +163,19 @@ func (c *comparison) run(ctx context.Context, to *console) (int, error) {
 	}
 	switch {
 	case stopped != nil:
-		return 0, to.refused(stopped)
+		return 0, runs.Refused(to, stopped)
 	case !result.Passes():
-		return statusBroken, nil
+		return console.StatusBroken, nil
 	}
-	return statusHold, nil
+	return console.StatusHold, nil
 }
 
 // plans are what is run: of seeds, or the schedules of one plan.
-func (c *comparison) plans(to *console) (cfg compare.Config, err error) {
+func (c *comparison) plans(to *console.Console) (cfg compare.Config, err error) {
 	if c.plan != "" {
 		plan, err := fault.ReadFile(c.plan)
 		if err != nil {
-			return cfg, &usageError{err}
+			return cfg, console.Usage(err)
 		}
 		cfg.Seeds, cfg.Also = drive.Seeds{First: plan.Seed, Last: plan.Seed}, []uint64{}
 		for seed := uint64(1); len(cfg.Also) < c.around; seed++ {
@@ -189,19 +190,19 @@ func (c *comparison) plans(to *console) (cfg compare.Config, err error) {
 		}
 		return cfg, nil
 	}
-	plans, err := to.family(&c.familyFlags)
+	plans, err := runs.Plans(to, &c.Family)
 	if err != nil {
 		return cfg, err
 	}
 	if _, err := plans.Member(c.seeds.First); err != nil {
-		return cfg, &usageError{err}
+		return cfg, console.Usage(err)
 	}
 	cfg.Seeds, cfg.Plan = c.seeds.Seeds, plans.Member
 	return cfg, nil
 }
 
 // changes tell which packages the branch changes, if both sides are built from sources.
-func (c *comparison) changes(ctx context.Context, to *console) (*det.Changes, error) {
+func (c *comparison) changes(ctx context.Context, to *console.Console) (*det.Changes, error) {
 	if isFile(c.baseline) || isFile(c.branch) || c.branch == "worker" {
 		return nil, nil
 	}
@@ -209,7 +210,7 @@ func (c *comparison) changes(ctx context.Context, to *console) (*det.Changes, er
 	if baseline == "worker" {
 		baseline = ""
 	}
-	changes, err := det.ChangesOf(ctx, baseline, c.branch, to.progress.log)
+	changes, err := det.ChangesOf(ctx, baseline, c.branch, to.Progress.Log)
 	if errors.Is(err, det.ErrNoSources) {
 		return nil, nil
 	}
@@ -220,34 +221,25 @@ func (c *comparison) changes(ctx context.Context, to *console) (*det.Changes, er
 func (c *comparison) notBuilt(err error) error {
 	var bad *det.BadCilium
 	if errors.As(err, &bad) {
-		err = &usageError{err}
+		err = console.Usage(err)
 		return errors.Join(err, c.writeFiles(&compare.Report{Asked: c.seeds.Count(), Failed: err.Error()}))
 	}
 	return err
 }
 
-// refused makes a usage error of a plan that a worker refuses.
-func (c *console) refused(err error) error {
-	var failure *det.Failure
-	if errors.As(err, &failure) && failure.Kind == det.Input {
-		return c.refusal(failure)
-	}
-	return err
-}
-
 // configure says how the plans are run, and shows how far it is.
-func (c *comparison) configure(cfg *compare.Config, to *console, baseline, branch *drive.Simulator) {
+func (c *comparison) configure(cfg *compare.Config, to *console.Console, baseline, branch *drive.Simulator) {
 	start := time.Now()
 	cfg.Baseline, cfg.Branch, cfg.Parallel, cfg.Around = baseline, branch, c.workers, c.around
-	cfg.OnProgress = func(done string) { to.progress.show("%s", done) }
+	cfg.OnProgress = func(done string) { to.Progress.Show("%s", done) }
 	cfg.OnSeed = func(r *compare.Report) {
-		to.progress.show("%s %d of %d seeds, %d break anew, %.1f seeds/s", bar(len(r.Seeds), r.Asked), len(r.Seeds), r.Asked,
+		to.Progress.Show("%s %d of %d seeds, %d break anew, %.1f seeds/s", console.Bar(len(r.Seeds), r.Asked), len(r.Seeds), r.Asked,
 			r.Count(compare.Regressed), float64(len(r.Seeds))/time.Since(start).Seconds())
 	}
 	if c.shrink > 0 {
 		cfg.Shrink = func(ctx context.Context, plan *fault.Plan, finding checker.Finding, counts func(context.Context, *report.Run) (bool, error)) (*report.Shrunk, error) {
 			return branch.Shrink(ctx, plan, finding, drive.ShrinkConfig{
-				Parallel: c.workers, For: c.shrink, OnProgress: to.shrinkProgress(plan), Counts: counts,
+				Parallel: c.workers, For: c.shrink, OnProgress: runs.ShrinkProgress(to, plan), Counts: counts,
 			})
 		}
 	}
@@ -255,29 +247,29 @@ func (c *comparison) configure(cfg *compare.Config, to *console, baseline, branc
 
 // side is what runs one side of a comparison: a built worker, or one built from a
 // directory or a version of Cilium.
-func (c *console) side(ctx context.Context, flag, which string, limits limitFlags) (*drive.Simulator, error) {
-	cfg := det.BuildConfig{Cilium: which, Progress: c.progress.log}
+func side(ctx context.Context, c *console.Console, flag, which string, limits runs.Limits) (*drive.Simulator, error) {
+	cfg := det.BuildConfig{Cilium: which}
 	switch {
 	case which == "worker":
 		cfg.Cilium = ""
 	case isFile(which):
-		if info, err := os.Stat(which); err != nil || info.Mode()&0o111 == 0 || formOf(which) != programForm {
-			return nil, usageErrorf("-%s %s: this is not a program; simrun build-worker -o FILE makes one", flag, which)
+		if info, err := os.Stat(which); err != nil || info.Mode()&0o111 == 0 || output.FormOf(which) != output.Program {
+			return nil, console.Usagef("-%s %s: this is not a program; simrun build-worker -o FILE makes one", flag, which)
 		}
-		return c.simulatorOf(which, limits), nil
+		return runs.SimulatorOf(c, which, limits), nil
 	}
-	path, err := det.Build(ctx, cfg)
+	path, err := c.Build(ctx, cfg)
 	if errors.Is(err, det.ErrNoSources) {
 		if built := det.BuiltWorker(); which == "worker" && built != "" {
-			c.notice("there are no sources here to build the baseline from; this is with the worker " + built)
-			return c.simulatorOf(built, limits), nil
+			c.Notice("there are no sources here to build the baseline from; this is with the worker " + built)
+			return runs.SimulatorOf(c, built, limits), nil
 		}
-		return nil, usageErrorf("-%s %s: a worker of it is built from meshcheck's sources: run from a directory of its checkout with the go command in PATH, or give -cilium and -baseline the workers that simrun build-worker -cilium made", flag, which)
+		return nil, console.Usagef("-%s %s: a worker of it is built from meshcheck's sources: run from a directory of its checkout with the go command in PATH, or give -cilium and -baseline the workers that simrun build-worker -cilium made", flag, which)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("-%s %s: %w", flag, which, err)
 	}
-	return c.simulatorOf(path, limits), nil
+	return runs.SimulatorOf(c, path, limits), nil
 }
 
 func isFile(path string) bool {
@@ -291,10 +283,10 @@ func (c *comparison) writePlans(r *compare.Report) error {
 		if d.Plan == nil || d.Outcome == compare.Changed {
 			continue
 		}
-		for n := i + 1; d.File == "" || sameFile(d.File, c.plan); n++ { // the plan that is compared stays
+		for n := i + 1; d.File == "" || output.SameFile(d.File, c.plan); n++ { // the plan that is compared stays
 			d.File = filepath.Join(c.out, fmt.Sprintf("%s-%d.json", d.Outcome, n))
 		}
-		if err := writeForm("o", d.File, planForm, d.Plan.Encode()); err != nil {
+		if err := output.WriteForm("o", d.File, output.Plan, d.Plan.Encode()); err != nil {
 			return err
 		}
 	}
@@ -307,26 +299,26 @@ func (c *comparison) writeFiles(r *compare.Report) error {
 		write      func(io.Writer) error
 	}{{"junit", c.junit, r.WriteJUnit}, {"markdown", c.markdown, r.WriteMarkdown}} {
 		var b bytes.Buffer
-		if err := errors.Join(file.write(&b), writeTarget(file.flag, file.name, b.Bytes())); err != nil {
+		if err := errors.Join(file.write(&b), output.Write(file.flag, file.name, b.Bytes())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *comparison) write(to *console, r *compare.Report, baseline, branch string) error {
+func (c *comparison) write(to *console.Console, r *compare.Report, baseline, branch string) error {
 	if c.json {
-		return r.WriteJSON(to.stdout)
+		return r.WriteJSON(to.Stdout)
 	}
-	return r.WriteText(to.stdout, to.style(c.all), func(d *compare.Difference, onBranch bool) string {
-		worker := workerFlags{path: baseline}
+	return r.WriteText(to.Stdout, to.Style(c.all), func(d *compare.Difference, onBranch bool) string {
+		worker := runs.Worker{Path: baseline}
 		if onBranch {
-			worker.path = branch
+			worker.Path = branch
 		}
-		source := simulate{sourceFlags: sourceFlags{familyFlags: c.familyFlags, seed: seedFlag{given: true}, worker: worker}}
+		source := runs.Source{Family: c.Family, Seed: runs.Seed{Given: true}, Worker: worker}
 		if d.File != "" {
-			source.sourceFlags = sourceFlags{plan: d.File, worker: worker}
+			source = runs.Source{Plan: d.File, Worker: worker}
 		}
-		return commandLine(to.name, source.arguments(d.Seeds[0])...)
+		return console.CommandLine(to.Name, source.Arguments(d.Seeds[0])...)
 	})
 }

@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -18,7 +18,7 @@ func TestCompareOfEqualWorkers(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := simrun(t, "compare", "-cilium", otherWorker(t), "-baseline", "WORKER", "-seeds", "100-101", "-workers", "1", "-junit", "j.xml", "-markdown", "s.md")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status, "what both break is no regression")
+	require.Equal(t, console.StatusHold, status, "what both break is no regression")
 	require.Regexp(t, `(?m)^compared    2 seeds of 2: 0 regressed, 2 same \(2 of them with equal traces\)$`, stdout)
 	require.Regexp(t, `(?m)^branch      go1.*worker /`, stdout)
 	for file, want := range map[string]string{"j.xml": `<testcase classname="simrun.compare" name="seed 101">`, "s.md": "## meshcheck: no regression\n"} {
@@ -27,7 +27,7 @@ func TestCompareOfEqualWorkers(t *testing.T) {
 		require.Contains(t, string(data), want)
 	}
 	status, stdout, _ = simrun(t, "compare", "-cilium", otherWorker(t), "-baseline", "WORKER", "-seeds", "100", "-json")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, `"kind":"compare"`)
 }
 
@@ -45,13 +45,13 @@ func otherWorker(t *testing.T) string {
 func TestCompareOfOneWorker(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "compare", "-cilium", "WORKER", "-baseline", "WORKER", "-seeds", "100-101", "-junit", "j.xml")
-	require.Equal(t, statusBroken, status, "nothing was tested, which is no pass")
+	require.Equal(t, console.StatusBroken, status, "nothing was tested, which is no pass")
 	require.Contains(t, stdout, "nothing was tested: the worker of the branch is that of the baseline\n")
 	data, err := os.ReadFile("j.xml")
 	require.NoError(t, err)
 	require.Contains(t, string(data), `<error message="nothing was tested: `)
 	status, stdout, _ = simrun(t, "compare", "-cilium", "WORKER", "-baseline", "WORKER", "-json")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, `"title":"nothing was tested: the worker of the branch is that of the baseline"`)
 	require.Contains(t, stdout, `"seedsAsked":100,"seeds":[],"findings":[]`)
 }
@@ -61,7 +61,7 @@ func TestCompareOnePlan(t *testing.T) {
 	_, _, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-write-plan", "p.json")
 	require.Empty(t, stderr)
 	status, stdout, _ := simrun(t, "compare", "-cilium", otherWorker(t), "-baseline", "WORKER", "-plan", "p.json", "-around", "3", "-workers", "1")
-	require.Equal(t, statusHold, status, stdout)
+	require.Equal(t, console.StatusHold, status, stdout)
 	require.Contains(t, stdout, "compared    4 seeds of 4: 0 regressed, 4 same (4 of them with equal traces)\n")
 }
 
@@ -69,31 +69,15 @@ func TestCompareOnePlan(t *testing.T) {
 func TestCompareNotBuilt(t *testing.T) {
 	scene(t)
 	c := &comparison{junit: "j.xml", markdown: "s.md"}
-	to := newConsole("simrun", io.Discard, io.Discard, false)
+	to := console.New("simrun", io.Discard, io.Discard, false)
 	bad := &det.BadCilium{Err: errors.New("pkg/x/x.go:1: syntax error")}
-	require.Equal(t, statusUsage, to.fail(c.notBuilt(fmt.Errorf("-cilium x: %w", bad))))
+	require.Equal(t, console.StatusUsage, to.Fail(c.notBuilt(fmt.Errorf("-cilium x: %w", bad))))
 	for _, file := range []string{"j.xml", "s.md"} {
 		data, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.Contains(t, string(data), "pkg/x/x.go:1: syntax error")
 	}
-	require.Equal(t, statusHarness, to.fail(c.notBuilt(errors.New("no space"))))
-}
-
-// A log gets a line each minute, also while no seed ends.
-func TestProgressIsRepeated(t *testing.T) {
-	var b strings.Builder
-	p := &progress{w: &b}
-	end := p.keepSaying("comparing 3 seeds")
-	p.repeat()
-	require.Empty(t, b.String(), "what takes a moment has no line")
-	p.mu.Lock()
-	p.last = p.last.Add(-logEvery)
-	p.mu.Unlock()
-	p.repeat()
-	p.repeat()
-	end()
-	require.Equal(t, "comparing 3 seeds\n", b.String())
+	require.Equal(t, console.StatusHarness, to.Fail(c.notBuilt(errors.New("no space"))))
 }
 
 func TestCompareRefuses(t *testing.T) {
@@ -112,7 +96,7 @@ func TestCompareRefuses(t *testing.T) {
 		{"-cilium", otherWorker(t), "-baseline", "WORKER", "-seeds", "104"}: "the worker refuses the plan: the fake worker does not like the plan",
 	} {
 		status, _, stderr := simrun(t, append([]string{"compare"}, *args...)...)
-		require.Equal(t, statusUsage, status, stderr)
+		require.Equal(t, console.StatusUsage, status, stderr)
 		require.Equal(t, "simrun: "+want+"\n", stderr)
 	}
 }

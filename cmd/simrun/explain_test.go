@@ -6,20 +6,22 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 )
 
 func TestExplain(t *testing.T) {
 	history, err := filepath.Abs("../../testdata/histories/monotonic.history")
 	require.NoError(t, err)
 	status, stdout, stderr := simrun(t, "explain", history)
-	require.Equal(t, statusHold, status, stderr)
+	require.Equal(t, console.StatusHold, status, stderr)
 	require.Regexp(t, `(?m)^ +1  monotonic  agent a0 `, stdout)
 	require.Contains(t, stdout, "explain "+history+" -violation 1\n")
 
 	_, judged, _ := simrun(t, "check", history)
 	require.Contains(t, judged, "explained by: simrun explain "+history+" -violation 1\n", "a verdict says how to go on")
 	status, stdout, stderr = simrun(t, "explain", history, "-violation", "1", "-lines")
-	require.Equal(t, statusHold, status, stderr)
+	require.Equal(t, console.StatusHold, status, stderr)
 	require.Contains(t, stdout, "<- violation 1, of monotonic")
 	require.Contains(t, stdout, "\nwho said what at ")
 	require.Regexp(t, `(?m)^  wrong first `, stdout)
@@ -31,7 +33,7 @@ func TestExplain(t *testing.T) {
 	_, by, _ := simrun(t, "explain", history, "-violation", "1", "-lines", "-verdict", verdict)
 	require.Equal(t, stdout, by)
 	status, _, stderr = simrun(t, "explain", "../../testdata/histories/clean.history", "-verdict", verdict)
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "it is of a history with the hash")
 }
 
@@ -45,7 +47,7 @@ func TestExplainEveryViolation(t *testing.T) {
 			continue
 		}
 		status, stdout, stderr := simrun(t, "explain", history, "-violation", "1")
-		require.Equal(t, statusHold, status, stderr)
+		require.Equal(t, console.StatusHold, status, stderr)
 		require.Contains(t, stdout, "violation   1, of ", history)
 	}
 }
@@ -59,7 +61,7 @@ func TestExplainWhatIsNotThere(t *testing.T) {
 		"-entry node/n0 -log r9":   "-log r9: nothing in the history is of this host",
 	} {
 		status, _, stderr := simrun(t, append([]string{"explain", history}, strings.Fields(args)...)...)
-		require.Equal(t, statusUsage, status, args)
+		require.Equal(t, console.StatusUsage, status, args)
 		require.Contains(t, stderr, want)
 		require.Equal(t, 1, strings.Count(stderr, "\n"))
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 )
 
 func TestExport(t *testing.T) {
@@ -13,7 +15,7 @@ func TestExport(t *testing.T) {
 	require.NoError(t, err)
 	t.Chdir(t.TempDir())
 	status, stdout, stderr := simrun(t, "export", history, "-trace", "t", "-junit", "j", "-csv", "c", "-porcupine", "p")
-	require.Equal(t, statusBroken, status, stderr)
+	require.Equal(t, console.StatusBroken, status, stderr)
 	require.Equal(t, "trace       t\njunit       j\ncsv         c\nporcupine   p\n", stdout)
 	for file, want := range map[string]string{"t": `"traceEvents"`, "j": "<testsuite", "c": "run,trace,property", "p": "Porcupine"} {
 		text, err := os.ReadFile(file)
@@ -22,13 +24,13 @@ func TestExport(t *testing.T) {
 	}
 	clean := filepath.Join(filepath.Dir(history), "clean.history")
 	status, _, stderr = simrun(t, "export", clean, "-porcupine", "q")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "there is nothing to show")
 	status, _, stderr = simrun(t, "export", clean, history, "-trace", "q")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "-trace and -porcupine are of one history, and there are 2")
 	status, _, stderr = simrun(t, "export", clean)
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "export needs one of")
 }
 
@@ -47,6 +49,6 @@ func TestPageOfCheckAndSeeds(t *testing.T) {
 		require.Contains(t, string(text), "<!doctype html>")
 	}
 	status, _, stderr := simrun(t, "check", history, history, "-html", "x.html")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "-html FILE takes the page of one history")
 }

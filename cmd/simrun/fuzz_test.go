@@ -14,6 +14,8 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/coverage"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/campaign"
@@ -86,7 +88,7 @@ func fuzzWorkers(f *testing.F) (*drive.Simulator, *known.Judge) {
 	if _, err := exec.LookPath("go"); err != nil {
 		f.Skip("there is no go command to build the workers with")
 	}
-	judge, runner, err := newConsole("simrun", io.Discard, io.Discard, false).judge(f.Context(), workerFlags{}, limitFlags{}, judging{}, 1)
+	judge, runner, err := runs.Judge(f.Context(), console.New("simrun", io.Discard, io.Discard, false), runs.Worker{}, runs.Limits{}, runs.Judging{}, 1)
 	require.NoError(f, err)
 	return runner, judge
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -26,14 +27,14 @@ func measured(t *testing.T, args ...string) (status int, stdout, stderr string) 
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(repaired, append(binary, "repaired"...), 0o777))
 	var out, errs bytes.Buffer
-	c := newConsole("simrun", &out, &errs, false)
-	c.build = func(_ context.Context, cfg det.BuildConfig) (string, error) {
+	c := console.New("simrun", &out, &errs, false)
+	c.Builder = func(_ context.Context, cfg det.BuildConfig) (string, error) {
 		if cfg.Plant != nil {
 			return repaired, nil
 		}
 		return self, nil
 	}
-	status = c.main(t.Context(), args)
+	status = c.Main(t.Context(), commands, args)
 	return status, out.String(), errs.String()
 }
 
@@ -41,19 +42,19 @@ func TestJudge(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := measured(t, "judge", "-seed", fmt.Sprint(seedViolates), "-schedules", "1")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `(?m)^  NEWS +integrity of identity: too rare to tell a repair from another schedule|^  NEWS +integrity of identity: stays with all repairs in; 1 of [0-9]+ break it without, 1 of [0-9]+ with all repairs in`, stdout)
 	require.Regexp(t, `(?m)^measured +[1-9] findings?: 0 known, measured; 0 suspected, not measured; [1-9] news$`, stdout)
 
 	status, stdout, _ = measured(t, "judge", "-seed", "7")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Equal(t, "nothing is broken\n", stdout)
 
 	status, _, stderr = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-write-history", "h")
-	require.Equal(t, statusBroken, status, stderr)
+	require.Equal(t, console.StatusBroken, status, stderr)
 	status, stdout, stderr = measured(t, "judge", "h", "-json")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	var line judgedLine
 	require.NoError(t, json.NewDecoder(bytes.NewBufferString(stdout)).Decode(&line))
 	require.Equal(t, "judged", line.Kind)
@@ -77,7 +78,7 @@ func TestJudgeRefusals(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile("other", append(self, "other"...), 0o777))
 		status, _, stderr := measured(t, append([]string{"judge"}, args...)...)
-		require.Equal(t, statusUsage, status, want)
+		require.Equal(t, console.StatusUsage, status, want)
 		require.Contains(t, stderr, want)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/report"
@@ -31,8 +33,8 @@ func simrun(t *testing.T, args ...string) (status int, stdout, stderr string) {
 		args[i] = strings.ReplaceAll(args[i], "WORKER", worker)
 	}
 	var out, errs bytes.Buffer
-	c := newConsole("simrun", &out, &errs, false)
-	status = c.main(t.Context(), args)
+	c := console.New("simrun", &out, &errs, false)
+	status = c.Main(t.Context(), commands, args)
 	return status, out.String(), errs.String()
 }
 
@@ -57,7 +59,7 @@ func TestSeedThatHolds(t *testing.T) {
 	require.NotContains(t, stdout, "\nkeep ", "both were written")
 	require.Contains(t, stdout, "judge again simrun check h\n")
 	require.Regexp(t, `verdict     pass: all [0-9]+ properties hold\n`, stdout)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 
 	plan, err := fault.ReadFile("p.json")
 	require.NoError(t, err)
@@ -90,18 +92,18 @@ func verdictOf(report string) string {
 func TestSeedThatBreaksAProperty(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `verdict     FAIL: [0-9]+ of [0-9]+ properties broken`, stdout)
 	require.Regexp(t, `(?m)^2.000s +looks like no finding: integrity; 1 violation; agent a0\n +agent a0 saw identity 70000 .*ghost.* \[violation 1; history lines? `, stdout)
 	require.Regexp(t, `(?m)^explain     simrun -seed 101 -worker \S+ -write-history seed-101.history; simrun explain seed-101.history -violation 1$`, stdout)
 	require.Regexp(t, `(?m)^shrink      simrun shrink -seed 101 -worker `, stdout)
 
 	status, stdout, _ = simrun(t, "-seed", fmt.Sprint(seedViolates), "-worker", "WORKER", "-v")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `(?m)^  FAIL      integrity +1 violation\n +2.000s  agent a0 saw`, stdout)
 	status, stdout, stderr := measured(t, "-seed", fmt.Sprint(seedViolates), "-fail-on", "news")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status, "it is news")
+	require.Equal(t, console.StatusBroken, status, "it is news")
 	require.Regexp(t, `(?m)^measured +[1-9] findings?: 0 known, measured; 0 suspected, not measured; [1-9] news\n  NEWS +integrity of identity: stays with all repairs in`, stdout)
 }
 
@@ -125,19 +127,19 @@ func TestFailOnNews(t *testing.T) {
 		measured  []report.Judged
 		any, news int
 	}{
-		{result(checker.Pass), nil, statusHold, statusHold},
-		{result(checker.Fail), is(report.Known), statusBroken, statusHold},
-		{result(checker.Fail), is(report.Suspected), statusBroken, statusHold},
-		{result(checker.Fail), is(report.News), statusBroken, statusBroken},
-		{result(checker.Unknown), nil, statusBroken, statusBroken},
-		{result(checker.Mistake), nil, statusHarness, statusHarness},
-		{both, is(report.Known), statusBroken, statusBroken},
+		{result(checker.Pass), nil, console.StatusHold, console.StatusHold},
+		{result(checker.Fail), is(report.Known), console.StatusBroken, console.StatusHold},
+		{result(checker.Fail), is(report.Suspected), console.StatusBroken, console.StatusHold},
+		{result(checker.Fail), is(report.News), console.StatusBroken, console.StatusBroken},
+		{result(checker.Unknown), nil, console.StatusBroken, console.StatusBroken},
+		{result(checker.Mistake), nil, console.StatusHarness, console.StatusHarness},
+		{both, is(report.Known), console.StatusBroken, console.StatusBroken},
 	} {
 		require.Equal(t, row.any, failOn{}.status(row.v, row.measured))
 		require.Equal(t, row.news, failOn{news: true}.status(row.v, row.measured))
 		s := report.Summary{Measured: true, Judged: row.measured}
 		s.Add(1, &report.Run{Verdict: row.v})
-		if row.any != statusHarness {
+		if row.any != console.StatusHarness {
 			require.Equal(t, row.any, failOn{}.summaryStatus(&s))
 			require.Equal(t, row.news, failOn{news: true}.summaryStatus(&s))
 		}
@@ -147,7 +149,7 @@ func TestFailOnNews(t *testing.T) {
 func TestUndecidedIsNotAPass(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "-seed", fmt.Sprint(seedEmpty), "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `verdict     UNKNOWN: no property is broken; [0-9]+ of [0-9]+ properties could not be decided, which is not a pass`, stdout)
 }
 
@@ -159,7 +161,7 @@ func TestHarnessFailuresAreKept(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			scene(t)
 			status, _, stderr := simrun(t, "-seed", fmt.Sprint(seed), "-worker", "WORKER")
-			require.Equal(t, statusHarness, status)
+			require.Equal(t, console.StatusHarness, status)
 			require.Regexp(t, "^simrun: "+sentence, stderr)
 			require.Equal(t, 1, strings.Count(stderr, "\n"), "one sentence")
 			kept, err := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "meshcheck", "failures", "*"))
@@ -180,7 +182,7 @@ func TestManySeedsMeasured(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := measured(t, "-seeds", "100-101", "-fail-on", "news")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `^NEWS      1 of 2 seeds with what no repair takes away; 0 with what is known, measured; 0 with what looks like a finding without a repair, not measured
   NEWS    integrity of identity: stays with all repairs in; 1 of 1 break it without, 1 of 1 with all repairs in
           seeds 101; the first: .*ghost.*
@@ -195,29 +197,29 @@ func TestPanicOfTheCodeUnderTest(t *testing.T) {
 	seed := fmt.Sprint(seedPanics)
 	status, stdout, stderr := simrun(t, "-seed", seed, "-worker", "WORKER")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `(?m)^verdict     FAIL: the code under test panicked, and nothing else is judged; it looks like a finding \(suspected; simrun judge measures it\)
 panic       looks like slim-operator-dies-of-a-deleted-node \(testdata/findings/slim-operator-dies-of-a-deleted-node.md\): ciliumendpointslice.\(\*CESCache\).clearStaleState panicked at github.com/cilium/cilium@v1/cescache.go:143: nil pointer
  +the worker ended at .*
 kept        \S+ has the plan, .*
 replay      simrun -seed `+seed+` -worker /\S+$`, stdout)
 	status, stdout, _ = simrun(t, "-seeds", seed, "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "suspected 0 of 1 seed with what looks like no finding; 1 with what looks like 1 finding (-judge measures it): slim-operator-dies-of-a-deleted-node 1\n")
 	require.Contains(t, stdout, "seeds     1 of 1: 0 pass, 1 fail, 0 unknown, 0 without a history\n")
 	status, stdout, stderr = measured(t, "-seeds", seed, "-fail-on", "news")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, "as slim-operator-dies-of-a-deleted-node: gone with slim-operator-dies-of-a-deleted-node (1 of 1)")
 	status, stdout, _ = measured(t, "-seed", seed, "-json", "-fail-on", "news")
-	require.Equal(t, statusBroken, status, "no other schedule of the plan shows it")
+	require.Equal(t, console.StatusBroken, status, "no other schedule of the plan shows it")
 	require.Contains(t, stdout, `"panic":{"value":"nil pointer","function":"ciliumendpointslice.(*CESCache).clearStaleState"`)
 }
 
 func TestRefusedPlanIsBadInput(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "-seed", fmt.Sprint(seedRefuses), "-worker", "WORKER")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: the worker refuses the plan: the fake worker does not like the plan\n", stderr)
 }
 
@@ -232,12 +234,12 @@ func TestManySeeds(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := simrun(t, "-seeds", "95-105", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
 	require.Equal(t, "simrun: the worker refuses the plan: the fake worker does not like the plan\n", stderr)
-	require.Equal(t, statusUsage, status, "seed 104 is refused, which ends the campaign")
+	require.Equal(t, console.StatusUsage, status, "seed 104 is refused, which ends the campaign")
 	require.Regexp(t, `(?m)^note      stopped before all seeds were run: done are 95-[0-9]+.*; to go on: simrun -seeds [0-9]+-105 -worker /`, stdout)
 
 	status, stdout, stderr = simrun(t, "-seeds", "96-102", "-worker", "WORKER", "-write-plan", "plans", "-write-history", "histories")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHarness, status, "a crash comes before a violation")
+	require.Equal(t, console.StatusHarness, status, "a crash comes before a violation")
 	require.Regexp(t, `^suspected 1 of 7 seeds with what looks like no finding\n  unlike  integrity of identity: integrity; seeds 101\n.*ghost`, stdout)
 	require.Regexp(t, `(?m)^FAILURE   seed 102 gave no history \(crash\): the worker ended`, stdout)
 	require.Regexp(t, `(?m)^seeds     7 of 7: [0-9]+ pass, 1 fail, [0-9]+ unknown, 1 without a history$`, stdout)
@@ -247,7 +249,7 @@ func TestManySeeds(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, seed, plan.Seed)
 		status, _, _ := simrun(t, "check", fmt.Sprintf("histories/seed-%d.history", seed))
-		require.LessOrEqual(t, status, statusBroken)
+		require.LessOrEqual(t, status, console.StatusBroken)
 	}
 }
 
@@ -294,19 +296,19 @@ func TestVerify(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "verify", "-seeds", "1-4", "-worker", "WORKER")
 	require.Regexp(t, `(?m)^of +go1.*, worker /`, stdout)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, "verify    4 of 4 seeds: 4 gave the same history twice, 0 gave two, 0 undecided, 0 without a history\n")
 
 	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedFlaky), "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `(?m)^seed 106 gave two histories, which differ first in line [0-9]+:\n  - 2.000000000 a0 see identity 70000 value=web\d+ .*\n  \+ 2.000000000 a0 see`, stdout)
 
 	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedUnseeded), "-worker", "WORKER")
-	require.Equal(t, statusBroken, status, "undecided is not a success")
+	require.Equal(t, console.StatusBroken, status, "undecided is not a success")
 	require.Contains(t, stdout, "seed 107 could not be decided: it did not determine 3 events, even when run again 6 times\n")
 
 	status, stdout, _ = simrun(t, "verify", "-seeds", fmt.Sprint(seedCrashes), "-worker", "WORKER")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Contains(t, stdout, "seed 102 gave no history (crash)")
 }
 
@@ -324,47 +326,13 @@ func TestObjects(t *testing.T) {
 	require.Len(t, plan.Objects, 3)
 }
 
-func TestObjectsOfStandardInput(t *testing.T) {
-	require.Equal(t, []string{"-objects", "a", "-objects", "-", "-objects", "b", "-seed", "1"}, spread([]string{"-objects", "a", "-", "b", "-seed", "1"}))
-}
-
-func TestProgressOnATerminal(t *testing.T) {
-	var out bytes.Buffer
-	p := &progress{w: &out, terminal: true}
-	p.show("one %d", 1)
-	p.show("shown too soon")
-	fmt.Fprint(p.before(&out), "text\n")
-	require.Equal(t, "\rone 1\r     \rtext\n", out.String())
-	require.Equal(t, "[############............]", bar(1, 2))
-}
-
-// A log has a line a minute of what takes longer, and the lines of a build.
-func TestProgressInALog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		p := &progress{w: &out}
-		for i := range 150 {
-			p.show("after %d s", i)
-			time.Sleep(time.Second)
-		}
-		require.Equal(t, "after 60 s\nafter 120 s\n", out.String())
-		out.Reset()
-		build := &progress{w: &out}
-		build.log("building")
-		build.log("building on")
-		time.Sleep(buildEvery)
-		build.log("still building")
-		require.Equal(t, "building\nstill building\n", out.String())
-	})
-}
-
 // A long run says how much of it is done and what is left.
 func TestProgressOfARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		c := newConsole("simrun", io.Discard, &out, true)
+		c := console.New("simrun", io.Discard, &out, true)
 		plan := &fault.Plan{Churn: fault.Duration(300 * time.Second), Topology: fault.Topology{Agents: 10, Nodes: 1000}} // 11,000 records
-		show := c.runProgress(plan)
+		show := runs.Progress(c, plan)
 		time.Sleep(10 * time.Second)
 		show(det.Progress{Virtual: 125 * time.Second, Records: 2000, Phase: "churn"})
 		require.Equal(t, "\rchurn: 125 of about 500 s virtual, 2,000 events, 12x real time, 30.0s left", out.String())
@@ -378,13 +346,13 @@ func TestProgressOfARun(t *testing.T) {
 func TestLimits(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "-seed", fmt.Sprint(seedSlow), "-worker", "WORKER", "-stall", "300ms")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Regexp(t, `the run failed \(hang\): the worker hangs: no virtual progress beyond [01]s and no record for `, stderr)
 	status, _, stderr = simrun(t, "-seed", fmt.Sprint(seedSlow), "-worker", "WORKER", "-wall", "300ms")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Regexp(t, `the run failed \(hang\): the worker is too slow: at [01]s of virtual time after `, stderr)
 	status, _, stderr = simrun(t, "-seed", fmt.Sprint(seedSlow), "-worker", "WORKER", "-memory", "1")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Regexp(t, `the run failed \(memory\): the worker uses \d+ MiB of memory at [01]s of virtual time, more than 1 MiB; -memory sets how much it may`, stderr)
 }
 
@@ -394,7 +362,7 @@ func TestMismatchAndTooLarge(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.WriteFile("old", []byte("#!/bin/sh\necho '{\"done\": true}'\n"), 0o777))
 	status, _, stderr := simrun(t, "-seed", "7", "-worker", "./old")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "is of another version of meshcheck: it says no version, as earlier ones, and this simrun understands version 1")
 
 	plan, err := draw.Plan(7, draw.Config{})
@@ -405,9 +373,9 @@ func TestMismatchAndTooLarge(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile("p.json", plan.Encode(), 0o666))
 	status, _, stderr = simrun(t, "-plan", "p.json", "-worker", "WORKER", "-memory", "4096")
-	require.Equal(t, statusHold, status, "as the user says")
+	require.Equal(t, console.StatusHold, status, "as the user says")
 	require.Equal(t, "simrun: this is a large plan: it will write about 238,486,000 records, which takes some 6h37m0s and 296597 MiB of memory\n", stderr)
 	status, _, stderr = simrun(t, "-plan", "p.json", "-worker", "WORKER")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Regexp(t, `^simrun: this plan is too large for this machine: with 16 replicas, 1,000 agents, 1,000 nodes, .* GiB; make it smaller, or try with -memory MIB and -wall TIME\n$`, stderr)
 }

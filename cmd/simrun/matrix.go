@@ -13,6 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -62,7 +66,7 @@ Exit status:
 // compareModes is the command matrix.
 type compareModes struct {
 	modes    modesFlag
-	seeds    seedsFlag
+	seeds    runs.Seeds
 	scenario string
 	dir      string
 	workers  int
@@ -71,26 +75,26 @@ type compareModes struct {
 	html     string
 	kept     bool
 	json     bool
-	worker   workerFlags
-	limits   limitFlags
-	given    *flags
+	worker   runs.Worker
+	limits   runs.Limits
+	given    *console.Flags
 }
 
-func (m *compareModes) flags(f *flags) {
+func (m *compareModes) Flags(f *console.Flags) {
 	m.modes, m.dir, m.workers = mode.SimulatedNames(), "matrix", runtime.NumCPU()
 	m.seeds.Last = 99
-	f.add(&m.modes, "modes A,B", "the modes, in the order of the columns; all: "+strings.Join(mode.SimulatedNames(), ","))
-	f.add(&m.seeds, "seeds A-B", "the seeds; 0-99")
-	f.add(&m.scenario, "scenario NAME", "members of a scenario's family, in place of the swarm; simrun faults lists them")
-	f.add(&m.dir, "o DIR", `where runs are kept; it is made if there is none; "matrix"`)
-	f.add(&m.markdown, "markdown FILE", "write the table as a page, too")
-	f.add(&m.workers, "workers N", "how many runs at once; as many as there are cores")
-	f.add(&m.html, "html FILE", "write a page to look at the table in a browser, with distributions and plots of the load")
-	f.add(&m.kept, "kept", "run nothing: the table is of the runs that -o keeps, of whichever worker they are, and of -modes and -seeds if these are given")
-	f.add(&m.plan, "write-plan FILE", "run nothing, but write the plan of one seed in one mode, which -seeds and -modes name; simrun -plan runs it")
-	m.worker.add(f)
-	m.limits.add(f)
-	f.json(&m.json)
+	f.Add(&m.modes, "modes A,B", "the modes, in the order of the columns; all: "+strings.Join(mode.SimulatedNames(), ","))
+	f.Add(&m.seeds, "seeds A-B", "the seeds; 0-99")
+	f.Add(&m.scenario, "scenario NAME", "members of a scenario's family, in place of the swarm; simrun faults lists them")
+	f.Add(&m.dir, "o DIR", `where runs are kept; it is made if there is none; "matrix"`)
+	f.Add(&m.markdown, "markdown FILE", "write the table as a page, too")
+	f.Add(&m.workers, "workers N", "how many runs at once; as many as there are cores")
+	f.Add(&m.html, "html FILE", "write a page to look at the table in a browser, with distributions and plots of the load")
+	f.Add(&m.kept, "kept", "run nothing: the table is of the runs that -o keeps, of whichever worker they are, and of -modes and -seeds if these are given")
+	f.Add(&m.plan, "write-plan FILE", "run nothing, but write the plan of one seed in one mode, which -seeds and -modes name; simrun -plan runs it")
+	m.worker.Add(f)
+	m.limits.Add(f)
+	f.JSON(&m.json)
 	m.given = f
 }
 
@@ -112,38 +116,35 @@ func (f *modesFlag) Set(value string) error {
 	return nil
 }
 
-func (m *compareModes) check() error {
+func (m *compareModes) Check() error {
 	if m.workers < 1 {
-		return usageErrorf("-workers %d: want at least 1", m.workers)
+		return console.Usagef("-workers %d: want at least 1", m.workers)
 	}
 	if m.plan != "" && (len(m.modes) != 1 || m.seeds.Count() != 1 || m.kept) {
-		return usageErrorf("-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7")
+		return console.Usagef("-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7")
 	}
 	if m.dir == "" {
-		return usageErrorf("-o needs the name of a directory")
+		return console.Usagef("-o needs the name of a directory")
 	}
-	return cmp.Or(m.worker.check(), m.limits.check(), checkOutputs([]string{m.worker.path}, output{"o", m.dir, "", true}, output{"markdown", m.markdown, markdownForm, false}, output{"html", m.html, pageForm, false}, output{"write-plan", m.plan, planForm, false}))
+	return cmp.Or(m.worker.Check(), m.limits.Check(), output.Check([]string{m.worker.Path}, output.To("o", m.dir, "", true), output.To("markdown", m.markdown, output.Markdown, false), output.To("html", m.html, output.Page, false), output.To("write-plan", m.plan, output.Plan, false)))
 }
 
-func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
-	if err := m.check(); err != nil {
-		return 0, err
-	}
+func (m *compareModes) Run(ctx context.Context, c *console.Console) (int, error) {
 	if m.kept {
 		return m.show(c)
 	}
-	plans, err := c.family(&familyFlags{scenario: m.scenario})
+	plans, err := runs.Plans(c, &runs.Family{Scenario: m.scenario})
 	if err != nil {
 		return 0, err
 	}
 	first, err := plans.Member(m.seeds.First)
 	if err != nil {
-		return 0, &usageError{err}
+		return 0, console.Usage(err)
 	}
 	if m.plan != "" {
-		return statusHold, writeTarget("write-plan", m.plan, fault.Project(first, m.modes[0]).Encode())
+		return console.StatusHold, output.Write("write-plan", m.plan, fault.Project(first, m.modes[0]).Encode())
 	}
-	runner, err := c.simulator(ctx, m.worker, m.limits)
+	runner, err := runs.Simulator(ctx, c, m.worker, m.limits)
 	if err != nil {
 		return 0, err
 	}
@@ -155,16 +156,16 @@ func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
 	built.Worker = "" // where it is says nothing about the runs
 	kept, err := matrix.Open(m.dir, matrix.Of{Worker: code.Hash, Family: cmp.Or(plans.Name(), swarm), Code: &built})
 	if err != nil {
-		return 0, &usageError{err}
+		return 0, console.Usage(err)
 	}
 	defer kept.Close()
-	end := c.progress.keepSaying(fmt.Sprintf("%d runs", len(m.modes)*m.seeds.Count()))
+	end := c.Progress.KeepSaying(fmt.Sprintf("%d runs", len(m.modes)*m.seeds.Count()))
 	table, stopped := matrix.Run(ctx, matrix.Config{
-		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: m.workers, Kept: kept, OnRun: c.countdown(),
+		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: m.workers, Kept: kept, OnRun: countdown(c),
 	})
 	end()
 	if stopped != nil && ctx.Err() == nil {
-		return 0, c.refused(stopped)
+		return 0, runs.Refused(c, stopped)
 	}
 	table.Code = code
 	if stopped != nil {
@@ -177,31 +178,31 @@ func (m *compareModes) run(ctx context.Context, c *console) (int, error) {
 	case stopped != nil:
 		return 0, stopped
 	case !table.Complete():
-		return statusHarness, nil
+		return console.StatusHarness, nil
 	}
-	return statusHold, nil
+	return console.StatusHold, nil
 }
 
 // swarm is the name of the family of plans that are no variations of a scenario.
 const swarm = "swarm"
 
 // countdown shows how many runs there are, and how long the rest will take.
-func (c *console) countdown() func(done, all int) {
+func countdown(c *console.Console) func(done, all int) {
 	start, begun := time.Now(), -1
 	return func(done, all int) {
 		if begun < 0 {
 			begun = done - 1
 		}
 		left := time.Since(start) / time.Duration(done-begun) * time.Duration(all-done)
-		c.progress.show("%s %d of %d runs, %s left", bar(done, all), done, all, left.Round(time.Second))
+		c.Progress.Show("%s %d of %d runs, %s left", console.Bar(done, all), done, all, left.Round(time.Second))
 	}
 }
 
 // show writes the table of what is kept.
-func (m *compareModes) show(c *console) (int, error) {
+func (m *compareModes) show(c *console.Console) (int, error) {
 	kept, err := matrix.Read(m.dir)
 	if err != nil {
-		return 0, &usageError{err}
+		return 0, console.Usage(err)
 	}
 	scenario := strings.TrimPrefix(kept.Of.Family, "scenario ")
 	switch kept.Of.Family {
@@ -211,17 +212,17 @@ func (m *compareModes) show(c *console) (int, error) {
 		scenario = family.Reference
 	}
 	if m.scenario != "" && m.scenario != scenario {
-		return 0, usageErrorf("-scenario %s: what is kept in %s is of %s", m.scenario, m.dir, kept.Of.Family)
+		return 0, console.Usagef("-scenario %s: what is kept in %s is of %s", m.scenario, m.dir, kept.Of.Family)
 	}
 	m.scenario = scenario
-	plans, err := c.family(&familyFlags{scenario: scenario})
+	plans, err := runs.Plans(c, &runs.Family{Scenario: scenario})
 	if err != nil {
 		return 0, err
 	}
-	if m.given.given("modes") == "" {
+	if m.given.Given("modes") == "" {
 		m.modes = kept.Modes()
 	}
-	if !m.seeds.given {
+	if !m.seeds.Given {
 		m.seeds.Seeds = kept.Seeds()
 	}
 	table := matrix.TableOf(kept, m.modes, m.seeds.Seeds)
@@ -229,13 +230,13 @@ func (m *compareModes) show(c *console) (int, error) {
 		return 0, err
 	}
 	if !table.Complete() {
-		return statusHarness, nil
+		return console.StatusHarness, nil
 	}
-	return statusHold, nil
+	return console.StatusHold, nil
 }
 
 // write writes the table, and the plans that its commands run.
-func (m *compareModes) write(c *console, t *matrix.Table, planOf func(uint64) (*fault.Plan, error)) error {
+func (m *compareModes) write(c *console.Console, t *matrix.Table, planOf func(uint64) (*fault.Plan, error)) error {
 	var failed error
 	replay := func(mode string, seed uint64) string {
 		file := filepath.Join(m.dir, fmt.Sprintf("%s-%d.json", mode, seed))
@@ -244,23 +245,23 @@ func (m *compareModes) write(c *console, t *matrix.Table, planOf func(uint64) (*
 			err = files.Write(file, fault.Project(plan, mode).Encode())
 		}
 		failed = errors.Join(failed, err)
-		return commandLine(c.name, append([]string{"-plan", file}, m.worker.arguments()...)...)
+		return console.CommandLine(c.Name, append([]string{"-plan", file}, m.worker.Arguments()...)...)
 	}
 	var err error
 	if m.json {
-		err = t.WriteJSON(c.stdout)
+		err = t.WriteJSON(c.Stdout)
 	} else {
-		err = t.WriteText(c.stdout, replay)
+		err = t.WriteText(c.Stdout, replay)
 	}
 	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
 	if m.markdown != "" {
-		if err := errors.Join(writeWith("markdown", m.markdown, func(w io.Writer) error { return t.WriteMarkdown(w, replay) }), failed); err != nil {
+		if err := errors.Join(output.WriteWith("markdown", m.markdown, func(w io.Writer) error { return t.WriteMarkdown(w, replay) }), failed); err != nil {
 			return err
 		}
 	}
-	return writeWith("html", m.html, func(w io.Writer) error { return t.WritePage(w, m.anywhere(planOf)) })
+	return output.WriteWith("html", m.html, func(w io.Writer) error { return t.WritePage(w, m.anywhere(planOf)) })
 }
 
 // anywhere gives the commands of a page, which leaves this machine: none needs a file that is
@@ -276,9 +277,9 @@ func (m *compareModes) anywhere(planOf func(uint64) (*fault.Plan, error)) matrix
 				scenario = []string{"-scenario", m.scenario}
 			}
 			if m.draws(mode, seed, planOf) {
-				known[name] = commandLine("simrun", append([]string{"-mode", mode, "-seed", number}, scenario...)...)
+				known[name] = console.CommandLine("simrun", append([]string{"-mode", mode, "-seed", number}, scenario...)...)
 			} else {
-				known[name] = commandLine("simrun", append([]string{"matrix", "-modes", mode, "-seeds", number, "-write-plan", name + ".json"}, scenario...)...) + " && " + commandLine("simrun", "-plan", name+".json")
+				known[name] = console.CommandLine("simrun", append([]string{"matrix", "-modes", mode, "-seeds", number, "-write-plan", name + ".json"}, scenario...)...) + " && " + console.CommandLine("simrun", "-plan", name+".json")
 			}
 		}
 		return known[name]

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 )
 
 func TestMatrix(t *testing.T) {
@@ -14,7 +16,7 @@ func TestMatrix(t *testing.T) {
 	args := []string{"matrix", "-modes", "clustermesh,crd", "-seeds", "99-101", "-worker", "WORKER", "-markdown", "m.md"}
 	status, first, stderr := simrun(t, args...)
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status, first)
+	require.Equal(t, console.StatusHold, status, first)
 	require.Regexp(t, `^swarm, seeds 99 to 101 in 2 modes: 6 runs of 6\n`, first)
 	require.Regexp(t, `(?m)^  integrity +clustermesh +1 +like none 1 +simrun -plan matrix/clustermesh-101.json -worker /`, first)
 	page, err := os.ReadFile("m.md")
@@ -23,19 +25,19 @@ func TestMatrix(t *testing.T) {
 
 	// What its command runs breaks what the table says.
 	status, stdout, _ := simrun(t, "-plan", "matrix/crd-101.json", "-worker", "WORKER")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "integrity")
 
 	// A second time nothing is run, and the table is the same.
 	require.NoError(t, os.Chmod("matrix", 0o777))
 	status, second, _ := simrun(t, args...)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Equal(t, first, second)
 
 	// Nor with -kept, for which there need not even be a worker, and a page is written.
 	status, shown, stderr := simrun(t, "matrix", "-kept", "-modes", "clustermesh,crd", "-html", "m.html", "-worker", "WORKER")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	after := func(text string) string { _, rest, _ := strings.Cut(text, "\nKEPT, IN RUNS"); return rest }
 	require.NotEmpty(t, after(first))
 	require.Equal(t, after(first), after(shown), "but for where the worker is, which is not kept")
@@ -43,19 +45,19 @@ func TestMatrix(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(html), "<!doctype html>")
 	status, _, stderr = simrun(t, "matrix", "-kept", "-scenario", "reference")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: -scenario reference: what is kept in matrix is of swarm\n", stderr)
 	status, _, stderr = simrun(t, "matrix", "-kept", "-o", "nothing")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: nothing/runs.jsonl: no such file or directory\n", stderr)
 	status, _, _ = simrun(t, "matrix", "-kept", "-seeds", "99-102")
-	require.Equal(t, statusHarness, status, "a run that is asked for is not there")
+	require.Equal(t, console.StatusHarness, status, "a run that is asked for is not there")
 
 	// The plan of a cell, for those who have the page alone.
 	kept, err := os.ReadFile("matrix/crd-101.json")
 	require.NoError(t, err)
 	status, stdout, _ = simrun(t, "matrix", "-modes", "crd", "-seeds", "101", "-write-plan", "crd-101.json")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Empty(t, stdout)
 	alone, err := os.ReadFile("crd-101.json")
 	require.NoError(t, err)
@@ -63,7 +65,7 @@ func TestMatrix(t *testing.T) {
 
 	// More seeds take what is there.
 	status, stdout, _ = simrun(t, "matrix", "-seeds", "98-101", "-modes", "crd", "-json", "-worker", "WORKER")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	lines := decode(t, stdout)
 	require.Len(t, lines, 1)
 	require.Equal(t, "matrix", lines[0]["kind"])
@@ -86,7 +88,7 @@ func TestMatrixIsAskedForWrongly(t *testing.T) {
 		{"more", `there is an argument "more" that belongs to no flag`},
 	} {
 		status, stdout, stderr := simrun(t, append([]string{"matrix", "-worker", "WORKER"}, strings.Fields(c.args)...)...)
-		require.Equal(t, statusUsage, status, c.args)
+		require.Equal(t, console.StatusUsage, status, c.args)
 		require.Empty(t, stdout)
 		require.Contains(t, stderr, c.says)
 	}
@@ -95,9 +97,9 @@ func TestMatrixIsAskedForWrongly(t *testing.T) {
 func TestMatrixOfAnotherFamily(t *testing.T) {
 	scene(t)
 	status, _, _ := simrun(t, "matrix", "-seeds", "99", "-worker", "WORKER")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	status, _, stderr := simrun(t, "matrix", "-seeds", "99", "-scenario", "reference", "-worker", "WORKER")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: matrix/runs.jsonl:1: these runs are of swarm and not of reference plan; -o takes another directory\n", stderr)
 }
 
@@ -106,7 +108,7 @@ func TestMatrixIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr strings.Builder
-	c := newConsole("simrun", &stdout, &stderr, false)
-	require.Equal(t, statusInterrupted, c.main(ctx, []string{"matrix", "-seeds", "99-101", "-worker", os.Getenv("WORKER")}))
+	c := console.New("simrun", &stdout, &stderr, false)
+	require.Equal(t, console.StatusInterrupted, c.Main(ctx, commands, []string{"matrix", "-seeds", "99-101", "-worker", os.Getenv("WORKER")}))
 	require.Equal(t, "simrun: interrupted\n", stderr.String())
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/corpus"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -51,7 +52,7 @@ func TestModeOfManySeeds(t *testing.T) {
 
 	status, stdout, stderr := simrun(t, "verify", "-seeds", "0-1", "-mode", "crd", "-worker", "WORKER")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status, stdout)
+	require.Equal(t, console.StatusHold, status, stdout)
 }
 
 func TestShrinkInAMode(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -27,7 +28,7 @@ func TestModelPlan(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "model", "-mode", "clustermesh", "-agents", "1", "-property", "monotonic", "-plan", "plan.json")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	plan, err := fault.ReadFile("plan.json")
 	require.NoError(t, err)
 	require.Equal(t, 2, plan.Topology.Replicas)
@@ -38,7 +39,7 @@ func TestModelPlan(t *testing.T) {
 func TestModelPlanThatIsNotExpressible(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "model", "-mode", "direct", "-property", "durable", "-plan", "plan.json")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Equal(t, "simrun: the counterexample of durable in mode direct is not expressible, because no agent of Cilium's writes to the etcd of a replica, and no replica copies another; so plan.json is not written\n", stderr)
 	require.NoFileExists(t, "plan.json")
 }
@@ -48,12 +49,12 @@ func TestModelRealWithAWorkerThatDoesSomethingElse(t *testing.T) {
 	scene(t)
 	small := []string{"model", "-all", "-real", "-agents", "1", "-objects", "1", "-faults", "1", "-worker", "WORKER"}
 	status, stdout, stderr := simrun(t, small...)
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Contains(t, stdout, "\nclustermesh ")
 	require.Contains(t, stderr, "simrun: the counterexample of monotonic in mode clustermesh: no run of the plan went as the counterexample: with seed 1 step 1 of 5, Write of rv 2, is not in the history where it should be\n")
 
 	status, _, stderr = simrun(t, append(small, "-seeds", "102")...)
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Regexp(t, `^simrun: the counterexample of monotonic in mode clustermesh: the run failed \(crash\): .*; its plan and output are kept in `, stderr)
 }
 
@@ -74,7 +75,7 @@ func TestModelReal(t *testing.T) {
 	small := []string{"model", "-all", "-real", "-agents", "1", "-objects", "1", "-faults", "1", "-worker", worker, "-seeds", "3-4", "-o", "out"}
 	status, stdout, stderr := simrun(t, small...)
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Regexp(t, `(?m)^clustermesh  .*\n  real code  +2/2  +2/2  +2/2  +2/2  +2/2$`, stdout)
 	require.Contains(t, stdout, "\n5/5        with seeds 3-4: so many broke")
 	require.Contains(t, stdout, "  clustermesh+heartbeat: monotonic, no-spurious-deletion, owner, agree\n")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/model/explore/trace"
 	"github.com/meshcheck/meshcheck/model/mesh"
@@ -17,7 +18,7 @@ import (
 func TestModelThatHolds(t *testing.T) {
 	status, stdout, stderr := simrun(t, "model", "-mode", "crd", "-agents", "1")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, "mode crd, 2 replicas, 1 agent, ")
 	require.Regexp(t, `(?m)^  holds      monotonic `, stdout)
 }
@@ -26,7 +27,7 @@ func TestModelThatIsBroken(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := simrun(t, "model", "-mode", "direct", "-agents", "1", "-property", "durable", "-o", "trace.json")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "durable is broken in 2 steps: ")
 	text, err := os.ReadFile("trace.json")
 	require.NoError(t, err)
@@ -39,14 +40,14 @@ func TestModelThatIsBroken(t *testing.T) {
 func TestModelWithoutACounterexampleWritesNoTrace(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "model", "-mode", "crd", "-property", "durable", "-o", "trace.json")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Equal(t, "simrun: durable has no counterexample in mode crd, so trace.json is not written\n", stderr)
 	require.NoFileExists(t, "trace.json")
 }
 
 func TestModelMatrix(t *testing.T) {
 	status, stdout, _ := simrun(t, "model", "-all", "-agents", "1", "-faults", "1")
-	require.Equal(t, statusHold, status, "a broken cell is what the matrix shows, not a failure")
+	require.Equal(t, console.StatusHold, status, "a broken cell is what the matrix shows, not a failure")
 	require.Contains(t, stdout, "2 replicas, 1 agent, 2 objects, 1 reuse, 1 fault\n")
 	for _, mode := range mesh.MatrixModes() {
 		require.Regexp(t, `(?m)^`+strings.ReplaceAll(mode.String(), "+", `\+`)+` +(holds|broken|BROKEN)`, stdout)
@@ -56,7 +57,7 @@ func TestModelMatrix(t *testing.T) {
 
 func TestModelMatrixAsJSON(t *testing.T) {
 	status, stdout, _ := simrun(t, "model", "-all", "-json", "-agents", "1", "-objects", "1", "-faults", "1")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(t, lines, len(mesh.MatrixModes()))
 	for i, line := range lines {
@@ -69,7 +70,7 @@ func TestModelMatrixAsJSON(t *testing.T) {
 
 func TestModelThatIsCutShort(t *testing.T) {
 	status, stdout, _ := simrun(t, "model", "-mode", "clustermesh+sweep+token+fence+kept", "-objects", "3", "-faults", "4", "-memory", "1", "-property", "monotonic")
-	require.Equal(t, statusBroken, status, "unknown is not a pass")
+	require.Equal(t, console.StatusBroken, status, "unknown is not a pass")
 	require.Contains(t, stdout, "\nunfinished: ")
 	require.Regexp(t, `(?m)^  unknown    monotonic `, stdout)
 }
@@ -95,7 +96,7 @@ func TestModelFlags(t *testing.T) {
 		"-mode crd more":            `there is an argument "more" that belongs to no flag`,
 	} {
 		status, _, stderr := simrun(t, append([]string{"model"}, strings.Fields(args)...)...)
-		require.Equal(t, statusUsage, status, args)
+		require.Equal(t, console.StatusUsage, status, args)
 		require.Contains(t, stderr, want, args)
 	}
 }
@@ -107,12 +108,12 @@ func TestModelPage(t *testing.T) {
 	require.NoError(t, err)
 	t.Chdir(t.TempDir())
 	status, _, stderr := simrun(t, "model", "-mode", "clustermesh", "-html", "m.html", "-outcomes", outcomes)
-	require.Equal(t, statusBroken, status, stderr)
+	require.Equal(t, console.StatusBroken, status, stderr)
 	page, err := os.ReadFile("m.html")
 	require.NoError(t, err)
 	require.Contains(t, string(page), "<!doctype html>")
 	status, _, stderr = simrun(t, "model", "-mode", "clustermesh", "-agents", "1", "-html", "m.html", "-outcomes", outcomes)
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "it is of a model with 2 replicas, 2 agents")
 	require.NotContains(t, stderr, "\n\n")
 

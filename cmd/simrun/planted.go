@@ -13,38 +13,68 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/shrink"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/planted"
+	"github.com/meshcheck/meshcheck/internal/repairs"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// A bugSource holds bugs and builds workers that have one, or, without a plant,
-// none.
-type bugSource struct {
-	files fs.FS
-	build func(context.Context, det.BuildConfig) (string, error)
-}
+const plantedHelp = `
+planted tests the checkers: it puts known bugs into Cilium's source, and into the
+simulated servers', one at a time, runs seeds with each, and tells whether the
+property that must catch the bug did, how many seeds that took, and how small the
+plan is that shows it.
+
+  simrun planted                 all bugs of testdata/planted
+  simrun planted NAME...         some of them
+
+A bug counts as caught if a plan breaks its property, for the reason that the bug
+states, with a worker that has the bug, and does not break that property on that
+kind of object with a worker that has not. The shrunk plan keeps to the same rule.
+
+Each bug needs a worker of its own, which takes seconds to build where the worker
+without bugs was built before: only the edited packages are compiled.
+
+Flags:
+
+Examples:
+  simrun planted
+  simrun planted stale-keys-not-drained -shrink 0
+
+Exit status:
+  0    every bug is caught
+  1    some are not
+  2    bad flags or bad input
+  3    the harness failed: a bug does not fit the source, a worker could not
+       be built, or the one without bugs failed
+  130  interrupted; what was done until then is printed
+`
 
 // hunt is the command planted: it hunts bugs one after the other and reports on each when it
 // is done.
 type hunt struct {
-	from   bugSource
-	names  []string // of bugs; none: all
-	shrink time.Duration
-	still  bool // no goroutine stalls
-	out    string
-	limits limitFlags
-	json   bool
+	bugs    fs.FS
+	repairs []*repairs.Repair // in every worker
+	names   []string          // of bugs; none: all
+	shrink  time.Duration
+	still   bool // no goroutine stalls
+	out     string
+	limits  runs.Limits
+	json    bool
 }
 
-func (h *hunt) flags(f *flags) {
-	h.shrink, f.arguments = time.Minute, &h.names
-	f.add(&h.shrink, "shrink TIME", "how long to shrink the plan that catches a bug; 0: not at all; 60s")
-	f.add(&h.still, "without-stalls", "hunt with plans in which no goroutine loses its CPU (options.stall is 0), to see what that is worth")
-	f.add(&h.out, "o DIR", "write the plan of each bug that is caught, as small as it is known, to NAME.json in this directory; it is made if it is missing")
-	h.limits.add(f)
-	f.json(&h.json)
+func (h *hunt) Flags(f *console.Flags) {
+	h.shrink, f.Arguments = time.Minute, &h.names
+	f.Add(&h.shrink, "shrink TIME", "how long to shrink the plan that catches a bug; 0: not at all; 60s")
+	f.Add(&h.still, "without-stalls", "hunt with plans in which no goroutine loses its CPU (options.stall is 0), to see what that is worth")
+	f.Add(&h.out, "o DIR", "write the plan of each bug that is caught, as small as it is known, to NAME.json in this directory; it is made if it is missing")
+	h.limits.Add(f)
+	f.JSON(&h.json)
 }
 
 // file is where the plan of a bug is written; empty: nowhere.
@@ -61,11 +91,11 @@ type chosen struct {
 	draw func(seed uint64) (*fault.Plan, error)
 }
 
-func (h *hunt) run(ctx context.Context, c *console) (int, error) {
+func (h *hunt) Run(ctx context.Context, c *console.Console) (int, error) {
 	if h.shrink < 0 {
-		return 0, usageErrorf("-shrink %s: want a time such as 60s, or 0 to keep plans as they are drawn", h.shrink)
+		return 0, console.Usagef("-shrink %s: want a time such as 60s, or 0 to keep plans as they are drawn", h.shrink)
 	}
-	if err := cmp.Or(h.limits.check(), checkTarget("o", h.out, true)); err != nil {
+	if err := cmp.Or(h.limits.Check(), output.CheckTarget("o", h.out, true)); err != nil {
 		return 0, err
 	}
 	all, err := h.choose()
@@ -76,17 +106,17 @@ func (h *hunt) run(ctx context.Context, c *console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	table := planted.Table{Out: c.stdout, JSON: h.json, Replay: func(t *planted.Trial) string { return h.replay(c, t) }}
+	table := planted.Table{Out: c.Stdout, JSON: h.json, Replay: func(t *planted.Trial) string { return h.replay(c, t) }}
 	for _, bug := range all {
 		table.Bugs = append(table.Bugs, bug.Bug)
 	}
-	status := statusHold
+	status := console.StatusHold
 	for _, bug := range all {
 		trial, err := h.try(ctx, c, bug, clean)
 		if trial != nil {
 			status = max(status, plantedStatus(trial))
 			if trial.Caught {
-				err = errors.Join(err, writeForm("o", h.file(bug.Bug), planForm, trial.Smallest().Encode()))
+				err = errors.Join(err, output.WriteForm("o", h.file(bug.Bug), output.Plan, trial.Smallest().Encode()))
 			}
 			err = errors.Join(err, table.Add(trial))
 		}
@@ -100,17 +130,17 @@ func (h *hunt) run(ctx context.Context, c *console) (int, error) {
 func plantedStatus(t *planted.Trial) int {
 	switch {
 	case t.Differs():
-		return statusHarness
+		return console.StatusHarness
 	case !t.Caught:
-		return statusBroken
+		return console.StatusBroken
 	}
-	return statusHold
+	return console.StatusHold
 }
 
 // replay is the command line that runs what caught a bug: the plan if it was
 // written, else the seed. A bug with a plan of its own has no seed that simrun -seed
 // takes, and no seed stands for a plan from which the stalls were taken.
-func (h *hunt) replay(c *console, t *planted.Trial) string {
+func (h *hunt) replay(c *console.Console, t *planted.Trial) string {
 	args := []string{"-seed", strconv.FormatUint(t.Seed, 10)}
 	switch family := t.Bug.Hunt.Family; {
 	case h.out != "":
@@ -121,31 +151,31 @@ func (h *hunt) replay(c *console, t *planted.Trial) string {
 		args = append([]string{"-scenario", family}, args...)
 	}
 	if h.out == "" {
-		args = append(args, modeFlag(t.Bug.Hunt.Mode).arguments()...)
+		args = append(args, runs.Mode(t.Bug.Hunt.Mode).Arguments()...)
 	}
-	return commandLine(c.name, append(args, "-worker", t.Worker)...)
+	return console.CommandLine(c.Name, append(args, "-worker", t.Worker)...)
 }
 
 // choose loads the bugs that are asked for.
 func (h *hunt) choose() (all []chosen, err error) {
-	names, err := planted.Names(h.from.files)
+	names, err := planted.Names(h.bugs)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range h.names {
 		if !slices.Contains(names, name) {
-			return nil, usageErrorf("there is no planted bug %q; there are %s", name, strings.Join(names, ", "))
+			return nil, console.Usagef("there is no planted bug %q; there are %s", name, strings.Join(names, ", "))
 		}
 	}
 	if len(h.names) > 0 {
 		names = h.names
 	}
 	for _, name := range names {
-		bug, err := planted.Load(h.from.files, name)
+		bug, err := planted.Load(h.bugs, name)
 		if err != nil {
 			return nil, err
 		}
-		draw, err := bug.Plans(h.from.files)
+		draw, err := bug.Plans(h.bugs)
 		if err != nil {
 			return nil, fmt.Errorf("planted bug %s: hunt: %w", name, err)
 		}
@@ -171,18 +201,21 @@ func withoutStalls(draw func(uint64) (*fault.Plan, error)) func(uint64) (*fault.
 }
 
 // build builds the worker with a bug, or the one without if the bug is nil.
-func (h *hunt) build(ctx context.Context, c *console, bug *planted.Bug) (*drive.Simulator, error) {
-	cfg := det.BuildConfig{Progress: c.progress.log}
+func (h *hunt) build(ctx context.Context, c *console.Console, bug *planted.Bug) (*drive.Simulator, error) {
+	var cfg det.BuildConfig
 	if bug != nil {
 		cfg.Plant = bug.Plant()
-		cfg.Progress = func(line string) { c.progress.log(bug.Name + ": " + line) }
+		cfg.Progress = func(line string) { c.Progress.Log(bug.Name + ": " + line) }
 	}
-	path, err := h.from.build(ctx, cfg)
-	return c.simulatorOf(path, h.limits), err
+	if h.repairs != nil {
+		cfg.Plant = repairs.With(h.repairs, cfg.Plant)
+	}
+	path, err := c.Build(ctx, cfg)
+	return runs.SimulatorOf(c, path, h.limits), err
 }
 
 // try builds a bug and tries to catch it.
-func (h *hunt) try(ctx context.Context, c *console, bug chosen, clean *drive.Simulator) (trial *planted.Trial, err error) {
+func (h *hunt) try(ctx context.Context, c *console.Console, bug chosen, clean *drive.Simulator) (trial *planted.Trial, err error) {
 	with, err := h.build(ctx, c, bug.Bug)
 	if err == nil {
 		start := time.Now()
@@ -191,10 +224,10 @@ func (h *hunt) try(ctx context.Context, c *console, bug chosen, clean *drive.Sim
 			Draw:     bug.draw,
 			Parallel: runtime.NumCPU(),
 			OnSeed: func(done int) {
-				c.progress.show("%s: %d of %d seeds, %.1f seeds/s", bug.Name, done, bug.Hunt.Seeds, float64(done)/time.Since(start).Seconds())
+				c.Progress.Show("%s: %d of %d seeds, %.1f seeds/s", bug.Name, done, bug.Hunt.Seeds, float64(done)/time.Since(start).Seconds())
 			},
 			Shrink:   h.shrink,
-			OnShrink: c.shrinkProgress,
+			OnShrink: func(plan *fault.Plan) func(shrink.Progress) { return runs.ShrinkProgress(c, plan) },
 		})
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/planted"
@@ -71,12 +72,10 @@ func hunts(t *testing.T, files fstest.MapFS, args ...string) (status int, stdout
 		return worker, nil
 	}
 	var out, errs bytes.Buffer
-	c, h := newConsole("simrun", &out, &errs, false), &hunt{from: bugSource{files, build}}
-	if err = flagsOf("planted", h).parse(args); err == nil {
-		status, err = h.run(t.Context(), c)
-	}
-	if err != nil {
-		status = c.fail(err)
+	c := console.New("simrun", &out, &errs, false)
+	c.Builder = build
+	if status, err = c.Run(t.Context(), "planted", &hunt{bugs: files}, args); err != nil {
+		status = c.Fail(err)
 	}
 	return status, out.String(), errs.String()
 }
@@ -85,7 +84,7 @@ func TestPlanted(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := hunts(t, plantedBugs(), "seen", "-o", "plans", "swarm", "own")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Regexp(t, `(?m)^bug    caught  seeds     after  shrunk to$`, stdout)
 	require.Regexp(t, `(?m)^seen   yes         7      2.0s  1 decision \(faults 0, ops 0, pods 1\), agents 1, replicas 1; [0-9]+ s, [0-9]+ runs$`, stdout)
 	require.Regexp(t, `(?m)^    by       integrity of identity: agent a0 saw .*ghost`, stdout)
@@ -148,7 +147,7 @@ func TestPlantedBugThatIsNotCaught(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := hunts(t, plantedBugs())
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `(?m)^unseen  NO         10         -  -\n    wanted   integrity of node: never-written$`, stdout)
 	require.Regexp(t, `(?m)^bugs      5: 4 caught;`, stdout)
 }
@@ -156,7 +155,7 @@ func TestPlantedBugThatIsNotCaught(t *testing.T) {
 func TestPlantedWritesJSON(t *testing.T) {
 	scene(t)
 	status, stdout, _ := hunts(t, plantedBugs(), "-json", "seen", "unseen")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 	require.Len(t, lines, 3)
 
@@ -200,30 +199,31 @@ func TestPlantedUsage(t *testing.T) {
 	} {
 		status, stdout, stderr := hunts(t, plantedBugs(), strings.Fields(line)...)
 		require.Equal(t, "simrun: "+want+"\n", stderr)
-		require.Equal(t, statusUsage, status)
+		require.Equal(t, console.StatusUsage, status)
 		require.Empty(t, stdout)
 	}
 	for _, line := range []string{"help planted", "planted -h"} {
 		status, stdout, _ := simrun(t, strings.Fields(line)...)
-		require.Equal(t, statusHold, status)
+		require.Equal(t, console.StatusHold, status)
 		require.Contains(t, stdout, "simrun planted stale-keys-not-drained")
 	}
 }
 
 func TestPlantedBugThatCannotBeBuilt(t *testing.T) {
 	scene(t)
-	h := &hunt{names: []string{"seen"}, from: bugSource{plantedBugs(), func(_ context.Context, cfg det.BuildConfig) (string, error) {
+	c := console.New("simrun", io.Discard, io.Discard, false)
+	c.Builder = func(_ context.Context, cfg det.BuildConfig) (string, error) {
 		if cfg.Plant != nil {
 			return "", errors.New("it does not fit")
 		}
 		return os.Executable()
-	}}}
-	_, err := h.run(t.Context(), newConsole("simrun", io.Discard, io.Discard, false))
+	}
+	_, err := (&hunt{names: []string{"seen"}, bugs: plantedBugs()}).Run(t.Context(), c)
 	require.EqualError(t, err, "planted bug seen: it does not fit")
 
 	broken := plantedBugs()
 	broken["seen.yaml"].Data = []byte("version: 7\n")
 	status, _, stderr := hunts(t, broken)
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Equal(t, "simrun: planted bug seen: version 7: this program reads version 2\n", stderr)
 }

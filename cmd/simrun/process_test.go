@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -34,10 +35,10 @@ func process(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes
 	return cmd, stdout, stderr
 }
 
-// runs requires that a process gave a verdict, whichever.
-func runs(t *testing.T, err error, cmd *exec.Cmd, stderr *bytes.Buffer) {
+// givesVerdict requires that a process gave a verdict, whichever.
+func givesVerdict(t *testing.T, err error, cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
-	if code := cmd.ProcessState.ExitCode(); code != statusHold && code != statusBroken {
+	if code := cmd.ProcessState.ExitCode(); code != console.StatusHold && code != console.StatusBroken {
 		require.NoError(t, err, stderr)
 	}
 }
@@ -76,7 +77,7 @@ func TestInterrupt(t *testing.T) {
 				}, "the worker never started")
 				require.NoError(t, cmd.Process.Signal(signal))
 				require.Error(t, cmd.Wait())
-				require.Equal(t, statusInterrupted, cmd.ProcessState.ExitCode())
+				require.Equal(t, console.StatusInterrupted, cmd.ProcessState.ExitCode())
 				require.Equal(t, "simrun: interrupted\n", stderr.String())
 				require.Empty(t, leftovers(t, seedSlow), "temporary data is left behind")
 				if name == "many" {
@@ -107,7 +108,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, os.Chtimes(dir, long, long))
 
 	next, _, stderr := process(t, "-seed", "7", "-worker", binary)
-	runs(t, next.Run(), next, stderr)
+	givesVerdict(t, next.Run(), next, stderr)
 	require.NoDirExists(t, dir)
 }
 
@@ -208,7 +209,7 @@ func TestBuildsAtOnce(t *testing.T) {
 			all, errs = append(all, cmd), append(errs, stderr)
 		}
 		for i, cmd := range all {
-			runs(t, cmd.Wait(), cmd, errs[i])
+			givesVerdict(t, cmd.Wait(), cmd, errs[i])
 		}
 		built, err = filepath.Glob(filepath.Join(cache, "worker-*"))
 		require.NoError(t, err)
@@ -236,7 +237,7 @@ func TestKilledInABuild(t *testing.T) {
 
 	t.Setenv("ORPHAN", "")
 	next, _, stderr := process(t, "-seed", "7")
-	runs(t, next.Run(), next, stderr)
+	givesVerdict(t, next.Run(), next, stderr)
 	left, err := filepath.Glob(filepath.Join(cache, "*.new-*"))
 	require.NoError(t, err)
 	require.Empty(t, left)

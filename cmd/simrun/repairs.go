@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/planted"
@@ -62,59 +66,58 @@ Exit status:
 
 // repairing is the command repairs.
 type repairing struct {
-	build    func(context.Context, det.BuildConfig) (string, error)
 	names    []string
 	seeds    int
 	vary     bool
 	together bool
 	out      string
 	patch    string
-	swarm    seedsFlag
+	swarm    runs.Seeds
 	swept    bool
-	mode     modeFlag
+	mode     runs.Mode
 	planted  bool
 	workers  int
 	without  string
 	with     string
-	limits   limitFlags
+	limits   runs.Limits
 	json     bool
 }
 
-func (r *repairing) flags(f *flags) {
+func (r *repairing) Flags(f *console.Flags) {
 	r.arguments(f)
-	f.add(&r.seeds, "seeds N", fmt.Sprintf("how many seeds of each plan to try, at least, besides its own; %d, or more where a finding is rare", repairs.DefaultSeeds))
-	f.add(&r.vary, "vary", "with each seed, vary the plan's times as well, and not the order of events alone")
-	f.add(&r.together, "together", "run every plan with one worker that has all the repairs, which is quicker and tells less")
-	f.add(&r.out, "o FILE", "keep what is known of runs in this file, and go on with it")
-	f.add(&r.patch, "patch DIR", "write the repairs as patches against Cilium; the directory is made if it is missing")
-	f.add(sweepFlag{&r.swarm, &r.swept}, "swarm A-B", "run drawn seeds with all the repairs in")
-	f.add(&r.mode, "mode MODE", "of the drawn plans")
-	f.add(&r.planted, "planted", "hunt the planted bugs with all the repairs in")
-	f.add(&r.workers, "workers N", "how many runs at once; as many as there are cores")
-	f.add(&r.without, "worker FILE", "use this worker from build-worker where there are no repairs")
-	f.add(&r.with, "repaired FILE", "use this worker from build-worker -repairs all where there are all of them; with -together or -swarm")
-	r.limits.add(f)
-	f.json(&r.json)
+	f.Add(&r.seeds, "seeds N", fmt.Sprintf("how many seeds of each plan to try, at least, besides its own; %d, or more where a finding is rare", repairs.DefaultSeeds))
+	f.Add(&r.vary, "vary", "with each seed, vary the plan's times as well, and not the order of events alone")
+	f.Add(&r.together, "together", "run every plan with one worker that has all the repairs, which is quicker and tells less")
+	f.Add(&r.out, "o FILE", "keep what is known of runs in this file, and go on with it")
+	f.Add(&r.patch, "patch DIR", "write the repairs as patches against Cilium; the directory is made if it is missing")
+	f.Add(sweepFlag{&r.swarm, &r.swept}, "swarm A-B", "run drawn seeds with all the repairs in")
+	f.Add(&r.mode, "mode MODE", "of the drawn plans")
+	f.Add(&r.planted, "planted", "hunt the planted bugs with all the repairs in")
+	f.Add(&r.workers, "workers N", "how many runs at once; as many as there are cores")
+	f.Add(&r.without, "worker FILE", "use this worker from build-worker where there are no repairs")
+	f.Add(&r.with, "repaired FILE", "use this worker from build-worker -repairs all where there are all of them; with -together or -swarm")
+	r.limits.Add(f)
+	f.JSON(&r.json)
 }
 
-func (r *repairing) arguments(f *flags) { r.workers, f.arguments = runtime.NumCPU(), &r.names }
+func (r *repairing) arguments(f *console.Flags) { r.workers, f.Arguments = runtime.NumCPU(), &r.names }
 
 // sweepFlag are seeds that need not be given.
 type sweepFlag struct {
-	*seedsFlag
+	*runs.Seeds
 	given *bool
 }
 
 func (s sweepFlag) Set(value string) error {
 	*s.given = true
-	return s.seedsFlag.Set(value)
+	return s.Seeds.Set(value)
 }
 
 // repairsFlag are repairs by name, with commas; all for all.
 type repairsFlag struct{ names []string }
 
-func (r *repairsFlag) add(f *flags) {
-	f.add(r, "repairs A,B", `with these repairs of testdata/repairs in the source that it is built from; "all" for all`)
+func (r *repairsFlag) Add(f *console.Flags) {
+	f.Add(r, "repairs A,B", `with these repairs of testdata/repairs in the source that it is built from; "all" for all`)
 }
 func (r *repairsFlag) String() string { return strings.Join(r.names, ",") }
 func (r *repairsFlag) Set(value string) error {
@@ -130,28 +133,25 @@ func (r *repairsFlag) load() ([]*repairs.Repair, error) {
 	return repairs.Load(files.Files, r.names...)
 }
 
-func (r *repairing) check() error {
+func (r *repairing) Check() error {
 	switch {
 	case r.seeds < 0:
-		return usageErrorf("-seeds %d: want how many seeds, or none for as many as each plan needs", r.seeds)
+		return console.Usagef("-seeds %d: want how many seeds, or none for as many as each plan needs", r.seeds)
 	case r.workers < 1:
-		return usageErrorf("-workers %d: want at least 1", r.workers)
+		return console.Usagef("-workers %d: want at least 1", r.workers)
 	case r.swept && r.planted:
-		return usageErrorf("-swarm and -planted exclude each other")
+		return console.Usagef("-swarm and -planted exclude each other")
 	}
 	if r.with != "" && !r.together && !r.swept {
-		return usageErrorf("-repaired is of -together and -swarm: other work builds workers of its own")
+		return console.Usagef("-repaired is of -together and -swarm: other work builds workers of its own")
 	}
-	return cmp.Or(r.limits.check(), checkTarget("o", r.out, false), checkTarget("patch", r.patch, true))
+	return cmp.Or(r.limits.Check(), output.CheckTarget("o", r.out, false), output.CheckTarget("patch", r.patch, true))
 }
 
-func (r *repairing) run(ctx context.Context, c *console) (int, error) {
-	if err := r.check(); err != nil {
-		return 0, err
-	}
+func (r *repairing) Run(ctx context.Context, c *console.Console) (int, error) {
 	all, err := repairs.Load(files.Files, r.names...)
 	if err != nil {
-		return 0, &usageError{err}
+		return 0, console.Usage(err)
 	}
 	if r.patch != "" {
 		return r.writePatches(ctx, c, all)
@@ -159,7 +159,7 @@ func (r *repairing) run(ctx context.Context, c *console) (int, error) {
 	cfg := repairs.Config{Kept: new(repairs.Kept), Parallel: r.workers, Seeds: r.seeds, Vary: r.vary}
 	if r.out != "" {
 		if cfg.Kept, err = repairs.Open(r.out); err != nil {
-			return 0, &usageError{err}
+			return 0, console.Usage(err)
 		}
 		defer cfg.Kept.Close()
 	}
@@ -176,14 +176,14 @@ func (r *repairing) run(ctx context.Context, c *console) (int, error) {
 }
 
 // worker builds a worker with edits, or without if there are none.
-func (r *repairing) worker(ctx context.Context, c *console, plant *det.Plant) (repairs.Worker, error) {
+func (r *repairing) worker(ctx context.Context, c *console.Console, plant *det.Plant) (repairs.Worker, error) {
 	path := r.without
 	if plant != nil {
 		path = r.with
 	}
 	if path == "" {
 		var err error
-		if path, err = r.build(ctx, det.BuildConfig{Plant: plant, Progress: c.progress.log}); err != nil {
+		if path, err = c.Build(ctx, det.BuildConfig{Plant: plant}); err != nil {
 			return repairs.Worker{}, err
 		}
 	}
@@ -191,7 +191,7 @@ func (r *repairing) worker(ctx context.Context, c *console, plant *det.Plant) (r
 	if err != nil {
 		return repairs.Worker{}, err
 	}
-	return repairs.Worker{Runner: c.simulatorOf(path, r.limits), Hash: code.Hash}, nil
+	return repairs.Worker{Runner: runs.SimulatorOf(c, path, r.limits), Hash: code.Hash}, nil
 }
 
 // shownLine is what -json writes of a plan.
@@ -200,12 +200,12 @@ type shownLine struct {
 	repairs.Shown
 }
 
-func (r *repairing) show(ctx context.Context, c *console, cfg repairs.Config, all []*repairs.Repair) (int, error) {
+func (r *repairing) show(ctx context.Context, c *console.Console, cfg repairs.Config, all []*repairs.Repair) (int, error) {
 	width := 0
 	for _, repair := range all {
 		width = max(width, len(repair.Name))
 	}
-	status, out := statusHold, c.text(r.json)
+	status, out := console.StatusHold, c.Text(r.json)
 	fmt.Fprintf(out, "%-*s  %8s  %4s  %s\n", width, "repair", "without", "with", "of the seeds of the plan")
 	set := all
 	for _, repair := range all {
@@ -225,16 +225,18 @@ func (r *repairing) show(ctx context.Context, c *console, cfg repairs.Config, al
 			if err != nil {
 				return 0, err
 			}
-			cfg.OnRun = func(done, all int) { c.progress.show("%s: %s %d of %d runs", s.Plan, bar(done, all), done, all) }
+			cfg.OnRun = func(done, all int) {
+				c.Progress.Show("%s: %s %d of %d runs", s.Plan, console.Bar(done, all), done, all)
+			}
 			shown, err := repairs.Try(ctx, cfg, repair, s, plan, with)
 			if err != nil {
 				return 0, fmt.Errorf("repair %s, plan %s: %w", repair.Name, s.Plan, err)
 			}
 			if !shown.Done() {
-				status = statusBroken
+				status = console.StatusBroken
 			}
 			if r.json {
-				err = report.WriteLine(c.stdout, shownLine{report.Head("repair"), shown})
+				err = report.WriteLine(c.Stdout, shownLine{report.Head("repair"), shown})
 			} else {
 				err = printShown(out, width, shown)
 			}
@@ -261,8 +263,8 @@ type sweptLine struct {
 	repairs.Swept
 }
 
-func (r *repairing) sweep(ctx context.Context, c *console, cfg repairs.Config, all []*repairs.Repair) (int, error) {
-	plans, err := c.family(&familyFlags{mode: r.mode})
+func (r *repairing) sweep(ctx context.Context, c *console.Console, cfg repairs.Config, all []*repairs.Repair) (int, error) {
+	plans, err := runs.Plans(c, &runs.Family{Mode: r.mode})
 	if err != nil {
 		return 0, err
 	}
@@ -270,45 +272,75 @@ func (r *repairing) sweep(ctx context.Context, c *console, cfg repairs.Config, a
 	if err != nil {
 		return 0, err
 	}
-	cfg.OnRun = func(done, all int) { c.progress.show("%s %d of %d seeds", bar(done, all), done, all) }
+	cfg.OnRun = func(done, all int) { c.Progress.Show("%s %d of %d seeds", console.Bar(done, all), done, all) }
 	swept, stopped := repairs.Sweep(ctx, cfg, all, with, r.swarm.Seeds, plans.Member)
 	if stopped != nil && ctx.Err() == nil {
 		return 0, stopped
 	}
 	if r.json {
-		err = report.WriteLine(c.stdout, sweptLine{report.Head("repairs-swarm"), swept})
+		err = report.WriteLine(c.Stdout, sweptLine{report.Head("repairs-swarm"), swept})
 	} else {
-		err = printSwept(c.stdout, swept)
+		err = printSwept(c.Stdout, swept)
 	}
 	switch {
 	case errors.Join(stopped, err) != nil:
 		return 0, errors.Join(stopped, err)
 	case !swept.Promises():
-		return statusBroken, nil
+		return console.StatusBroken, nil
 	}
-	return statusHold, nil
+	return console.StatusHold, nil
 }
 
 // hunt hunts the planted bugs in a Cilium that has the repairs.
-func (r *repairing) hunt(ctx context.Context, c *console, _ repairs.Worker, all []*repairs.Repair) (int, error) {
-	build := func(ctx context.Context, cfg det.BuildConfig) (string, error) {
-		cfg.Plant = repairs.With(all, cfg.Plant)
-		return r.build(ctx, cfg)
-	}
+func (r *repairing) hunt(ctx context.Context, c *console.Console, _ repairs.Worker, all []*repairs.Repair) (int, error) {
 	names, err := planted.Names(bugs.Files)
 	if err != nil {
 		return 0, err
 	}
-	h := &hunt{from: bugSource{bugs.Files, build}, names: names, limits: r.limits, json: r.json}
-	return h.run(ctx, c)
+	h := &hunt{bugs: bugs.Files, repairs: all, names: names, limits: r.limits, json: r.json}
+	return h.Run(ctx, c)
 }
 
 // writePatches writes a patch for each repair that edits Cilium, and one with all.
-func (r *repairing) writePatches(ctx context.Context, c *console, all []*repairs.Repair) (int, error) {
+func (r *repairing) writePatches(ctx context.Context, c *console.Console, all []*repairs.Repair) (int, error) {
 	written, err := repairs.WritePatches(ctx, r.patch, all)
 	if err != nil {
 		return 0, err
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s in %s, against %s\n", text.Count(len(written), "patch"), r.patch, repairs.CiliumModule)
-	return statusHold, err
+	_, err = fmt.Fprintf(c.Stdout, "%s in %s, against %s\n", text.Count(len(written), "patch"), r.patch, repairs.CiliumModule)
+	return console.StatusHold, err
+}
+
+func printShown(w io.Writer, width int, s repairs.Shown) error {
+	_, err := fmt.Fprintf(w, "%-*s  %8d  %4d  %d seeds of %s\n", width, s.Repair, s.Without, s.With, s.Seeds, s.Plan)
+	switch {
+	case s.With > 0:
+		_, err = fmt.Fprintf(w, "    still     %s\n", s.First)
+	case s.Open > 0:
+		_, err = fmt.Fprintf(w, "    open      %d seeds say nothing with the repair: the run ended early, or no view was judged\n", s.Open)
+	case s.Without == 0:
+		_, err = fmt.Fprintf(w, "    unshown   no seed shows the finding, so that the repair proves nothing; try -seeds 100 or -vary\n")
+	}
+	return err
+}
+
+func printSwept(w io.Writer, s repairs.Swept) error {
+	_, err := fmt.Fprintf(w, "with all repairs  %d of %d seeds keep all that is promised; %d leave a property undecided; in %d the code under test panics\n",
+		s.Keep, s.Seeds, len(s.Undecided), len(s.Crashed))
+	for _, l := range s.Left {
+		of, promised := l.Property, "promised"
+		if l.Kind != "" {
+			of += " of " + l.Kind
+		}
+		if !l.Promised {
+			promised = "not promised"
+		}
+		if l.Cause != "" {
+			promised += ", looks like " + l.Cause
+		}
+		if _, err = fmt.Fprintf(w, "%s (%s): seeds %v; without the repairs %v of these\n    %s\n", of, promised, l.Seeds, l.Without, l.First); err != nil {
+			return err
+		}
+	}
+	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
@@ -20,13 +21,10 @@ func repaired(t *testing.T, args ...string) (status int, stdout, stderr string) 
 	self, err := os.Executable()
 	require.NoError(t, err)
 	var out, errs bytes.Buffer
-	c := newConsole("simrun", &out, &errs, false)
-	r := &repairing{build: func(context.Context, det.BuildConfig) (string, error) { return self, nil }}
-	if err = flagsOf("repairs", r).parse(args); err == nil {
-		status, err = r.run(t.Context(), c)
-	}
-	if err != nil {
-		status = c.fail(err)
+	c := console.New("simrun", &out, &errs, false)
+	c.Builder = func(context.Context, det.BuildConfig) (string, error) { return self, nil }
+	if status, err = c.Run(t.Context(), "repairs", new(repairing), args); err != nil {
+		status = c.Fail(err)
 	}
 	return status, out.String(), errs.String()
 }
@@ -35,13 +33,13 @@ func TestRepairsThatProveNothing(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := repaired(t, "-seeds", "1", "-o", "runs", "sweep", "slim-operator-keeps-its-lease")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "no seed shows the finding, so that the repair proves nothing")
 	require.Contains(t, stdout, "no plan shows it")
 	require.FileExists(t, "runs")
 
 	status, stdout, _ = repaired(t, "-seeds", "1", "-o", "runs", "-json", "sweep")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	var line struct {
 		Kind, Repair, Plan   string
 		Seeds, Without, With int
@@ -56,7 +54,7 @@ func TestRepairsOfDrawnSeeds(t *testing.T) {
 	scene(t)
 	status, stdout, stderr := repaired(t, "-swarm", "100-101", "-workers", "1")
 	require.Empty(t, stderr)
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "of 2 seeds keep all that is promised")
 	require.Regexp(t, `integrity of identity \(promised\): seeds \[101\]; without the repairs \[101\] of these`, stdout)
 }
@@ -65,7 +63,7 @@ func TestRepairsAsPatches(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "patches")
 	status, stdout, stderr := repaired(t, "-patch", dir, "put-backs-off")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.True(t, strings.HasPrefix(stdout, "1 patch in "), stdout)
 	patch, err := os.ReadFile(filepath.Join(dir, "put-backs-off.patch"))
 	require.NoError(t, err)
@@ -80,7 +78,7 @@ func TestRepairsRefusals(t *testing.T) {
 		"-workers 0: want at least 1":           {"-workers", "0"},
 	} {
 		status, _, stderr := repaired(t, args...)
-		require.Equal(t, statusUsage, status, want)
+		require.Equal(t, console.StatusUsage, status, want)
 		require.Contains(t, stderr, want)
 	}
 }

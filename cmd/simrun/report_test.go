@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 )
 
 // checking is how long judging took, which a verdict's file does not have.
@@ -44,24 +45,24 @@ func TestReportPrintsWhatCheckPrints(t *testing.T) {
 func TestReportRefuses(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "report")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: report needs the files of verdicts; simrun check -verdict FILE HISTORY writes one\n", stderr)
 	status, _, stderr = simrun(t, "report", "none")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: none: cannot read the verdict: no such file or directory\n", stderr)
 	require.NoError(t, os.WriteFile("v", []byte("{\n \"version\": 1,\n \"hsh\": \"\"\n}\n"), 0o644))
 	status, _, stderr = simrun(t, "report", "v")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: v:3: a verdict has no field \"hsh\"; its fields are version, name, hash, churn, virtual, shutdown, records, plan, planError, results, unfired, idle, stalls\n", stderr)
 	status, _, stderr = simrun(t, "check", "-verdict", "v", "a", "b")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Equal(t, "simrun: -verdict FILE takes the verdict of one history, and there are 2\n", stderr)
 }
 
 func TestExitStatusOfAVerdict(t *testing.T) {
 	for outcome, want := range map[checker.Outcome]int{
-		checker.Pass: statusHold, checker.Fail: statusBroken, checker.Unknown: statusBroken, checker.NotApplicable: statusBroken, checker.Mistake: statusHarness,
+		checker.Pass: console.StatusHold, checker.Fail: console.StatusBroken, checker.Unknown: console.StatusBroken, checker.NotApplicable: console.StatusBroken, checker.Mistake: console.StatusHarness,
 	} {
-		require.Equal(t, want, status(checker.Verdict{Results: []checker.Result{{Outcome: outcome}}}), string(outcome))
+		require.Equal(t, want, console.StatusOf(checker.Verdict{Results: []checker.Result{{Outcome: outcome}}}), string(outcome))
 	}
 }

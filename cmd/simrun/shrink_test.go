@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/family"
@@ -41,7 +42,7 @@ func TestShrink(t *testing.T) {
 	writeRestarts(t, "big.json")
 	status, stdout, stderr := simrun(t, "shrink", "-plan", "big.json", "-worker", "WORKER", "-o", "small.json")
 	require.Equal(t, "simrun: the smaller plan will be written to small.json\n", stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, "big.json, shrunk\n  mode      clustermesh")
 	require.Regexp(t, `(?m)^breaks      integrity of identity, at 2.000s: agent a0 .*ghost`, stdout)
 	require.Regexp(t, `(?m)^size        3[0-9]{2} decisions to 1, faults 3 to 1, ops [0-9]+ to 0, pods 40 to 0, agents 6 to 1, replicas 2 to 1, nodes 20 to 1, churn 300s to 1s$`, stdout)
@@ -65,7 +66,7 @@ func TestShrinkWritesJSON(t *testing.T) {
 	scene(t)
 	writeRestarts(t, "big.json")
 	status, stdout, _ := simrun(t, "shrink", "-plan", "big.json", "-worker", "WORKER", "-json", "-property", "integrity", "-kind", "identity")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Equal(t, 1, strings.Count(stdout, "\n"))
 	var form struct {
 		Kind          string
@@ -101,7 +102,7 @@ func TestNothingToShrink(t *testing.T) {
 	} {
 		status, stdout, stderr := simrun(t, append([]string{"shrink", "-worker", "WORKER"}, strings.Fields(line)...)...)
 		require.Regexp(t, `^simrun: the smaller plan will be written to shrunk-seed-[0-9]+.json\nsimrun: `+regexp.QuoteMeta(want)+`\n$`, stderr)
-		require.Equal(t, statusBroken, status)
+		require.Equal(t, console.StatusBroken, status)
 		require.Empty(t, stdout)
 	}
 	files, err := os.ReadDir(".")
@@ -112,12 +113,12 @@ func TestNothingToShrink(t *testing.T) {
 func TestShrinkWhenTheHarnessFails(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "shrink", "-seed", fmt.Sprint(seedCrashes), "-worker", "WORKER")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Regexp(t, `\nsimrun: the run failed \(crash\): .* its plan and output are kept in `, stderr)
 	require.NoFileExists(t, "shrunk-seed-102.json")
 
 	status, stdout, _ := simrun(t, "shrink", "-seed", fmt.Sprint(seedFlaky), "-worker", "WORKER")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Contains(t, stdout, "replays     NO: another process gave another history; this is an error of the harness\n")
 	require.FileExists(t, "shrunk-seed-106.json")
 }
@@ -142,12 +143,12 @@ func TestInterruptedShrinkWritesTheBestSoFar(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	terminal := &canceller{cancel: cancel}
-	var stdout, stderr bytes.Buffer
-	p := &progress{w: terminal, terminal: true}
-	c := &console{name: "simrun", stdout: p.before(&stdout), stderr: p.before(&stderr), progress: p}
-	status := c.main(ctx, []string{"shrink", "-plan", "big.json", "-worker", worker, "-o", "small.json"})
-	require.Equal(t, statusInterrupted, status)
-	require.Equal(t, "simrun: the smaller plan will be written to small.json\nsimrun: interrupted\n", stderr.String())
+	var stdout bytes.Buffer
+	c := console.New("simrun", &stdout, terminal, true)
+	status := c.Main(ctx, commands, []string{"shrink", "-plan", "big.json", "-worker", worker, "-o", "small.json"})
+	require.Equal(t, console.StatusInterrupted, status)
+	require.True(t, strings.HasPrefix(terminal.String(), "simrun: the smaller plan will be written to small.json\n"), terminal.String())
+	require.Regexp(t, `[\r\n]simrun: interrupted\n$`, terminal.String())
 	require.Regexp(t, `of 3[0-9]{2} decisions left, [0-9] agents?, [0-9] replicas?; 1 runs? in [0-9]+s`, terminal.String())
 	require.Regexp(t, `(?m)^search      [0-9]+ runs in .*; interrupted$`, stdout.String())
 	require.Contains(t, stdout.String(), "replays     not tested\n")
@@ -160,7 +161,7 @@ func TestShrinkEndsInTime(t *testing.T) {
 	scene(t)
 	writeRestarts(t, "big.json")
 	status, stdout, _ := simrun(t, "shrink", "-plan", "big.json", "-worker", "WORKER", "-o", "small.json", "-for", "1ns")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Regexp(t, `(?m)^search      3 runs in .*; the time of 1ns is up$`, stdout)
 	require.Contains(t, stdout, "replays     bit for bit")
 	big, err := os.ReadFile("big.json")
@@ -193,12 +194,12 @@ func TestShrinkUsage(t *testing.T) {
 	} {
 		status, stdout, stderr := simrun(t, append([]string{"shrink"}, strings.Fields(line)...)...)
 		require.Equal(t, "simrun: "+want+"\n", stderr)
-		require.Equal(t, statusUsage, status)
+		require.Equal(t, console.StatusUsage, status)
 		require.Empty(t, stdout)
 	}
 	for _, line := range []string{"help shrink", "shrink -h"} {
 		status, stdout, _ := simrun(t, strings.Fields(line)...)
-		require.Equal(t, statusHold, status)
+		require.Equal(t, console.StatusHold, status)
 		require.Contains(t, stdout, "simrun shrink -seed 5 -o five.json")
 	}
 }

@@ -5,22 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/histories"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
+
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/fault/draw"
-	"github.com/meshcheck/meshcheck/fault/objects"
 	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/internal/family"
-	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/internal/known"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
@@ -28,123 +27,63 @@ import (
 	"github.com/meshcheck/meshcheck/sim/det"
 )
 
-// familyFlags say what plans of seeds are drawn from.
-type familyFlags struct {
-	scenario string
-	mode     modeFlag
-	objects  list
-	leaveOut bool
-	// clusterID is that of the objects; zero: as the numbers of their identities say
-	clusterID int
-}
+const simulateHelp = `
+simrun runs Cilium's control plane in a simulated world and judges what its
+agents saw. A seed fixes everything: topology, workload, faults, and each step
+of the execution.
 
-func (p *familyFlags) add(f *flags) {
-	f.add(&p.scenario, "scenario NAME", "a scenario, or with seeds the members of its family; simrun faults lists them")
-	f.add(&p.mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, crd, the kube-apiserver, or kvstore, an etcd that they share and write; a seed has the same workload in each")
-	f.add(&p.objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml; - is standard input) in place of drawn pods and nodes")
-	f.add(&p.leaveOut, "leave-out", "leave objects of other kinds out of -objects, with a count, in place of refusing them")
-	f.add(&p.clusterID, "cluster-id N", "the cluster ID of -objects; needed above 255 (maxConnectedClusters: 511), where the number of an identity alone does not tell it")
-}
+  simrun -seed 1                 draw a plan from a seed, run it, judge it
+  simrun -seeds 0-999            many seeds, as many at once as there are cores
+  simrun -plan FILE              run a plan that was drawn before, or edited
+  simrun -scenario NAME          run a scenario of the proposal; with -seed or
+                                 -seeds, members of its family
+  simrun -mode crd -seed 1       the same, where agents read the kube-apiserver
 
-// family returns the plans that the flags draw from.
-func (c *console) family(p *familyFlags) (*family.Family, error) {
-	switch {
-	case p.clusterID < 0 || p.clusterID > fault.MostClusters:
-		return nil, usageErrorf("-cluster-id %d: ClusterMesh takes 1 to %d", p.clusterID, fault.MostClusters)
-	case p.clusterID != 0 && len(p.objects) == 0:
-		return nil, usageErrorf("-cluster-id is that of -objects, and there are none")
-	}
-	cfg := draw.Config{Mode: string(p.mode)}
-	if len(p.objects) > 0 {
-		loaded, summary, err := objects.Load(objects.Config{LeaveOut: p.leaveOut, ClusterID: p.clusterID}, p.objects...)
-		if err != nil {
-			return nil, &usageError{err}
-		}
-		cfg.Objects, cfg.ClusterID = loaded, summary.ClusterID
-		c.places = summary.Places
-		for _, line := range summary.Lines() {
-			fmt.Fprintf(c.stderr, "objects: %s\n", line)
-		}
-		for _, line := range summary.Missing() {
-			fmt.Fprintf(c.stderr, "note  %s\n", line)
-		}
-	}
-	plans, err := family.New(p.scenario, cfg)
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	return plans, nil
-}
+  simrun check HISTORY...        judge histories again
+  simrun report VERDICT...       print verdicts that check has written
+  simrun verify -seeds 0-99      run each seed twice and compare
+  simrun matrix                  the modes side by side: what each keeps, and its cost
+  simrun compare -cilium DIR     what a branch of Cilium breaks that go.mod's does not
+  simrun campaign -for 10m       search seeds, and keep each distinct finding
+  simrun shrink -seed 1          the smallest plan that breaks the same property
+  simrun planted                 known bugs, and which properties catch them
+  simrun repairs                 edits of Cilium that take the findings away
+  simrun judge -seed 1           is what a run breaks known? measured with repairs
+  simrun faults                  what a plan's faults, triggers and scenarios are
+  simrun properties              what a run is judged by, and what findings look like
+  simrun model -all              every interleaving of an abstract mesh
+  simrun validate HISTORY...     is a run one that the abstract mesh allows?
+  simrun build-worker -o FILE    build the worker for a machine without Go
+  simrun version                 which program this is, with which worker
+  simrun help COMMAND            more on a command
 
-// sourceFlags name one plan, and the worker that runs it.
-type sourceFlags struct {
-	seed seedFlag
-	plan string
-	familyFlags
-	worker workerFlags
-	limits limitFlags
-}
+Flags:
 
-func (s *sourceFlags) add(f *flags) {
-	f.add(&s.seed, "seed N", "the seed, from 0 to 18446744073709551615")
-	f.add(&s.plan, "plan FILE", "the plan, drawn before or edited; docs/plan.md describes it")
-	s.familyFlags.add(f)
-	s.worker.add(f)
-	s.limits.add(f)
-}
+Examples:
+  simrun -seed 7 -write-plan seven.json -write-history seven.history
+  simrun -plan testdata/plans/failover-ip-reuse.json
+  simrun -mode crd -seeds 0-99
+  kubectl get ciliumidentities,ciliumendpoints,ciliumendpointslices,ciliumnodes,namespaces,pods -A -o yaml > cluster.yaml
+  simrun -seed 1 -objects cluster.yaml
 
-// check refuses what does not fit together. Seeds tells whether there is a range of seeds, too.
-func (s *sourceFlags) check(seeds bool) error {
-	switch {
-	case seeds && (s.seed.given || s.plan != ""):
-		return usageErrorf("-seed, -seeds and -plan exclude each other")
-	case s.seed.given && s.plan != "":
-		return usageErrorf("-seed and -plan exclude each other")
-	case !s.seed.given && !seeds && s.scenario == family.Reference:
-		return usageErrorf("-scenario %s needs -seed N or -seeds A-B: it has no plan of its own", family.Reference)
-	case s.scenario != "" && s.plan != "":
-		return usageErrorf("-scenario and -plan exclude each other")
-	case s.scenario != "" && len(s.objects) > 0:
-		return usageErrorf("-scenario and -objects exclude each other: a scenario starts from its own pods; write a plan with -seed N -objects FILE -write-plan plan.json, put the faults of the scenario's plan (-scenario %s -write-plan scenario.json) into it, and run it with -plan plan.json", s.scenario)
-	case s.plan != "" && len(s.objects) > 0:
-		return usageErrorf("-plan and -objects exclude each other: a plan carries its objects")
-	case s.plan != "" && s.clusterID != 0:
-		return usageErrorf("-plan and -cluster-id exclude each other: a plan carries its cluster ID")
-	case s.plan != "" && s.mode != "":
-		return usageErrorf("-plan and -mode exclude each other: a plan carries its mode")
-	}
-	return cmp.Or(s.worker.check(), s.limits.check())
-}
-
-// inputs are the files that a run is made of.
-func (s *sourceFlags) inputs() []string { return append([]string{s.plan, s.worker.path}, s.objects...) }
-
-// read draws or reads the plan that the flags name.
-func (s *sourceFlags) read(c *console) (name string, plan *fault.Plan, err error) {
-	if s.plan != "" {
-		if plan, err = fault.ReadFile(s.plan); err != nil {
-			return "", nil, &usageError{err}
-		}
-		return s.plan, plan, nil
-	}
-	plans, err := c.family(&s.familyFlags)
-	if err != nil {
-		return "", nil, err
-	}
-	if !s.seed.given { // a scenario as it is written
-		return plans.Name(), plans.Plan, nil
-	}
-	if plan, err = plans.Member(s.seed.seed); err != nil {
-		return "", nil, &usageError{err}
-	}
-	return plans.NameOf(s.seed.seed), plan, nil
-}
+Exit status:
+  0    every property holds that applies to the mode
+  1    a property is broken (with -fail-on news: in a way that is not known), or the
+       code under test panicked; or one could not be decided, or none was judged,
+       which is not a pass
+  2    bad flags or bad input
+  3    the harness failed: the worker could not be built, crashed, hung or grew
+       too large, and the plan is kept and its place printed; or meshcheck was
+       wrong in judging a history, which says nothing about Cilium
+  130  interrupted; what was done until then is printed
+With several seeds, 3 comes before 1.
+`
 
 // simulate is the command without a name: it draws or reads plans, runs them and judges
 // their histories.
 type simulate struct {
-	sourceFlags
-	seeds        seedsFlag
+	runs.Source
+	seeds        runs.Seeds
 	writePlan    string
 	writeHistory string
 	html         string
@@ -155,55 +94,52 @@ type simulate struct {
 	all          bool
 	failOn       failOn
 	judge        bool
-	judging      judging
+	judging      runs.Judging
 }
 
-func (s *simulate) flags(f *flags) {
-	f.add(&s.seeds, "seeds A-B", "all seeds from A to B")
-	s.sourceFlags.add(f)
-	f.add(&s.writePlan, "write-plan FILE", "write the plan; with -seeds, a directory for all of them")
-	f.add(&s.writeHistory, "write-history FILE", "write the history; with -seeds, a directory for all of them")
-	f.add(&s.html, "html FILE", "write a page to look at the run in a browser, or with -seeds at all of them; it needs no network")
-	f.add(&s.cpuProfile, "cpuprofile FILE", "write where the worker's CPU went, for go tool pprof")
-	f.add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
-	f.add(&s.log, "log FILE", "write the log of the code under test, by virtual time and host; it is of one run, which may have another trace than without it: the history of such a run says what happened in it")
-	f.json(&s.json)
-	f.add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
-	f.add(&s.judge, "judge", "measure of what is broken whether it is known, with repairs of Cilium's source; simrun help judge tells how. With -seeds, each distinct finding is followed once")
-	s.judging.add(f)
-	f.add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, what no repair takes away, which is measured as with -judge. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
+func (s *simulate) Flags(f *console.Flags) {
+	f.Add(&s.seeds, "seeds A-B", "all seeds from A to B")
+	s.Source.Add(f)
+	f.Add(&s.writePlan, "write-plan FILE", "write the plan; with -seeds, a directory for all of them")
+	f.Add(&s.writeHistory, "write-history FILE", "write the history; with -seeds, a directory for all of them")
+	f.Add(&s.html, "html FILE", "write a page to look at the run in a browser, or with -seeds at all of them; it needs no network")
+	f.Add(&s.cpuProfile, "cpuprofile FILE", "write where the worker's CPU went, for go tool pprof")
+	f.Add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
+	f.Add(&s.log, "log FILE", "write the log of the code under test, by virtual time and host; it is of one run, which may have another trace than without it: the history of such a run says what happened in it")
+	f.JSON(&s.json)
+	f.Add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
+	f.Add(&s.judge, "judge", "measure of what is broken whether it is known, with repairs of Cilium's source; simrun help judge tells how. With -seeds, each distinct finding is followed once")
+	s.judging.Add(f)
+	f.Add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, what no repair takes away, which is measured as with -judge. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
 }
 
-func (s *simulate) run(ctx context.Context, c *console) (int, error) {
-	if err := s.check(); err != nil {
-		return 0, err
-	}
-	if s.seeds.given {
+func (s *simulate) Run(ctx context.Context, c *console.Console) (int, error) {
+	if s.seeds.Given {
 		return s.runMany(ctx, c)
 	}
 	return s.runOne(ctx, c)
 }
 
-func (s *simulate) check() error {
+func (s *simulate) Check() error {
 	switch {
-	case !s.seed.given && !s.seeds.given && s.plan == "" && s.scenario == "":
-		return usageErrorf("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
-	case s.seeds.given && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
-		return usageErrorf("-cpuprofile, -memprofile and -log are of one run: give -seed N in place of -seeds")
+	case !s.Seed.Given && !s.seeds.Given && s.Plan == "" && s.Scenario == "":
+		return console.Usagef("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
+	case s.seeds.Given && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
+		return console.Usagef("-cpuprofile, -memprofile and -log are of one run: give -seed N in place of -seeds")
 	case s.judges() && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
-		return usageErrorf("-cpuprofile, -memprofile and -log can change a run: judge it without them")
-	case s.judging.repaired != "" && !s.judges():
-		return usageErrorf("-repaired is of -judge and -fail-on news")
+		return console.Usagef("-cpuprofile, -memprofile and -log can change a run: judge it without them")
+	case s.judging.Repaired != "" && !s.judges():
+		return console.Usagef("-repaired is of -judge and -fail-on news")
 	}
 	return cmp.Or(
-		s.sourceFlags.check(s.seeds.given),
-		checkOutputs(s.inputs(),
-			output{"write-plan", s.writePlan, planForm, s.seeds.given},
-			output{"write-history", s.writeHistory, historyForm, s.seeds.given},
-			output{"html", s.html, pageForm, false},
-			output{"cpuprofile", s.cpuProfile, profileForm, false},
-			output{"memprofile", s.memProfile, profileForm, false},
-			output{"log", s.log, logForm, false}),
+		s.Source.Check(s.seeds.Given),
+		output.Check(s.Inputs(),
+			output.To("write-plan", s.writePlan, output.Plan, s.seeds.Given),
+			output.To("write-history", s.writeHistory, output.History, s.seeds.Given),
+			output.To("html", s.html, output.Page, false),
+			output.To("cpuprofile", s.cpuProfile, output.Profile, false),
+			output.To("memprofile", s.memProfile, output.Profile, false),
+			output.To("log", s.log, output.Log, false)),
 	)
 }
 
@@ -211,15 +147,15 @@ func (s *simulate) check() error {
 func (s *simulate) judges() bool { return s.judge || s.failOn.news }
 
 // runOne runs one plan and reports on it.
-func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
-	name, plan, err := s.read(c)
+func (s *simulate) runOne(ctx context.Context, c *console.Console) (int, error) {
+	name, plan, err := s.Read(c)
 	if err != nil {
 		return 0, err
 	}
-	if err := writeTarget("write-plan", s.writePlan, plan.Encode()); err != nil {
+	if err := output.Write("write-plan", s.writePlan, plan.Encode()); err != nil {
 		return 0, err
 	}
-	if err := report.WritePlan(c.text(s.json), &report.Run{Name: name, Plan: plan}, c.style(s.all)); err != nil {
+	if err := report.WritePlan(c.Text(s.json), &report.Run{Name: name, Plan: plan}, c.Style(s.all)); err != nil {
 		return 0, err
 	}
 	judge, runner, err := s.runner(ctx, c)
@@ -230,196 +166,130 @@ func (s *simulate) runOne(ctx context.Context, c *console) (int, error) {
 		return 0, err
 	}
 	if cost := drive.CostOf(plan); cost.Wall > time.Minute {
-		c.notice(fmt.Sprintf("this is a large plan: it will write about %s, which takes some %s and %d MiB of memory",
+		c.Notice(fmt.Sprintf("this is a large plan: it will write about %s, which takes some %s and %d MiB of memory",
 			text.Count(cost.Records/1000*1000, "record"), cost.Wall.Round(time.Minute), cost.Memory>>20))
 	}
-	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = c.runProgress(plan), s.cpuProfile, s.memProfile
-	var log logFile
+	runner.Limits.OnProgress, runner.Limits.CPUProfile, runner.Limits.MemProfile = runs.Progress(c, plan), s.cpuProfile, s.memProfile
+	running, log := ctx, (*output.LogFile)(nil)
 	if s.log != "" {
-		if log.File, err = os.Create(s.log); err != nil {
-			return 0, usageErrorf("-log %s: cannot write it: %w", s.log, files.Plain(err))
+		if running, log, err = output.OpenLog(ctx, "log", s.log); err != nil {
+			return 0, err
 		}
-		defer log.Close()
-		ctx, log.stop = context.WithCancel(ctx)
-		defer log.stop()
-		runner.Limits.Log = &log
+		runner.Limits.Log = log
 	}
-	run, err := runner.Run(ctx, plan)
-	if log.failed != nil {
-		return 0, usageErrorf("-log %s: cannot write it: %w", s.log, files.Plain(log.failed))
+	run, err := runner.Run(running, plan)
+	if unwritten := log.Close(); unwritten != nil {
+		return 0, unwritten
 	}
 	if err != nil {
 		return s.failed(ctx, c, judge, plan, err)
 	}
-	if err := writeTarget("write-history", s.writeHistory, run.File); err != nil {
+	if err := output.Write("write-history", s.writeHistory, run.File); err != nil {
 		return 0, err
 	}
 	run.Name = name
-	run.Code = c.code(runner)
-	run.Commands = s.commands(c.name, run.Run)
+	run.Code = runs.Code(c, runner)
+	run.Commands = s.commands(c.Name, run.Run)
 	run.Logged = s.log != ""
 	if s.writeHistory != "" {
-		run.Explain = c.explainer(s.writeHistory)
+		run.Explain = histories.Explainer(c, s.writeHistory)
 	}
-	if err := writePage(s.html, run); err != nil {
+	if err := runs.WritePage(s.html, run); err != nil {
 		return 0, err
 	}
 	if s.json {
-		err = run.WriteJSON(c.stdout, true)
+		err = run.WriteJSON(c.Stdout, true)
 	} else {
-		err = report.WriteVerdict(c.stdout, run.Run, c.style(s.all))
+		err = report.WriteVerdict(c.Stdout, run.Run, c.Style(s.all))
 	}
 	if err != nil || judge == nil {
-		return status(run.Verdict), err
+		return console.StatusOf(run.Verdict), err
 	}
 	all, err := s.measure(ctx, c, judge, plan, run, nil)
 	return s.failOn.status(run.Verdict, all), err
 }
 
 // runner returns what runs plans and, if that is asked for, what measures what is known.
-func (s *simulate) runner(ctx context.Context, c *console) (*known.Judge, *drive.Simulator, error) {
+func (s *simulate) runner(ctx context.Context, c *console.Console) (*known.Judge, *drive.Simulator, error) {
 	if s.judges() {
-		return c.judge(ctx, s.worker, s.limits, s.judging, runtime.NumCPU())
+		return runs.Judge(ctx, c, s.Worker, s.Limits, s.judging, runtime.NumCPU())
 	}
-	runner, err := c.simulator(ctx, s.worker, s.limits)
+	runner, err := runs.Simulator(ctx, c, s.Worker, s.Limits)
 	return nil, runner, err
 }
 
 // measure measures what is known of what a run broke, and writes it.
-func (s *simulate) measure(ctx context.Context, c *console, j *known.Judge, plan *fault.Plan, run *drive.Judged, failed error) ([]report.Judged, error) {
+func (s *simulate) measure(ctx context.Context, c *console.Console, j *known.Judge, plan *fault.Plan, run *drive.Judged, failed error) ([]report.Judged, error) {
 	if _, err := j.Kept.Keep(ctx, j.Without, plan, run, failed); err != nil {
 		return nil, err
 	}
 	all, err := j.Plan(ctx, plan)
 	if err == nil {
-		err = c.writeJudged(s.json, all)
+		err = writeJudged(c, s.json, all)
 	}
 	return all, err
 }
 
 // failed reports a run that gave no verdict. If it was ended by a panic of the code under
 // test, that is what it has found.
-func (s *simulate) failed(ctx context.Context, c *console, judge *known.Judge, plan *fault.Plan, err error) (int, error) {
+func (s *simulate) failed(ctx context.Context, c *console.Console, judge *known.Judge, plan *fault.Plan, err error) (int, error) {
 	ran := err
 	var failure *det.Failure
 	if !errors.As(err, &failure) || failure.Kind != det.Crash || drive.PanicOf(failure.Output) == nil {
-		return c.failed(s.json, plan, err)
+		return runs.Failed(c, s.json, plan, err)
 	}
-	kept, err := c.failure(plan, err)
+	kept, err := runs.Failure(c, plan, err)
 	if err != nil {
 		return 0, err
 	}
 	if s.json {
-		err = kept.WriteJSON(c.stdout)
+		err = kept.WriteJSON(c.Stdout)
 	} else {
-		err = kept.WritePanic(c.stdout, c.style(s.all), []report.Command{
-			{Purpose: "replay", Line: commandLine(c.name, s.oneRun(plan.Seed)...)},
+		err = kept.WritePanic(c.Stdout, c.Style(s.all), []report.Command{
+			{Purpose: "replay", Line: console.CommandLine(c.Name, s.oneRun(plan.Seed)...)},
 		})
 	}
 	if err != nil || judge == nil {
-		return statusBroken, err
+		return console.StatusBroken, err
 	}
 	all, err := s.measure(ctx, c, judge, plan, nil, ran)
 	if s.failOn.news {
 		return standingStatus(all), err
 	}
-	return statusBroken, err
-}
-
-// failed reports a run that gave no history to judge.
-func (c *console) failed(asJSON bool, plan *fault.Plan, err error) (int, error) {
-	failure, err := c.failure(plan, err)
-	if err != nil {
-		return 0, err
-	}
-	if asJSON {
-		if err := failure.WriteJSON(c.stdout); err != nil {
-			return 0, err
-		}
-	}
-	return 0, fmt.Errorf("the run failed (%s): %s; its plan and output are kept in %s, and %s runs it again",
-		failure.Kind, failure.Message, failure.Kept, commandLine(c.name, "-plan", filepath.Join(failure.Kept, "plan.json")))
-}
-
-// failure keeps what is known of a failed run. A plan that the worker refuses is the
-// user's to correct.
-func (c *console) failure(plan *fault.Plan, err error) (report.Failure, error) {
-	var failure *det.Failure
-	if errors.As(err, &failure) && failure.Kind == det.Input {
-		return report.Failure{}, c.refusal(failure)
-	}
-	return drive.Keep(plan, err)
-}
-
-// placeOf finds where a worker's refusal names an object of a plan.
-var placeOf = regexp.MustCompile(`objects\[(\d+)\]`)
-
-// refusal is the error of a plan that the worker refuses. Objects that came from files are
-// named by their places there.
-func (c *console) refusal(failure *det.Failure) error {
-	message := placeOf.ReplaceAllStringFunc(failure.Message, func(path string) string {
-		if i, err := strconv.Atoi(placeOf.FindStringSubmatch(path)[1]); err == nil && i < len(c.places) {
-			return c.places[i]
-		}
-		return path
-	})
-	return usageErrorf("the worker refuses the plan: %s", message)
-}
-
-// arguments are the flags that name the plan of a run.
-func (s *simulate) arguments(seed uint64) (args []string) {
-	if s.scenario != "" {
-		args = []string{"-scenario", s.scenario}
-	}
-	switch {
-	case s.plan != "":
-		args = []string{"-plan", s.plan}
-	case s.seed.given || s.seeds.given:
-		args = append(args, "-seed", strconv.FormatUint(seed, 10))
-	}
-	if len(s.objects) > 0 {
-		args = append(append(args, "-objects"), s.objects...)
-		if s.leaveOut {
-			args = append(args, "-leave-out")
-		}
-		if s.clusterID != 0 {
-			args = append(args, "-cluster-id", strconv.Itoa(s.clusterID))
-		}
-	}
-	return slices.Concat(args, s.mode.arguments(), s.worker.arguments())
+	return console.StatusBroken, err
 }
 
 // commands are how to go on after a run: replay it; if it broke something, explain that
 // and make the plan smaller; keep it, judge it again.
 func (s *simulate) commands(program string, run *report.Run) []report.Command {
-	args := s.arguments(run.Plan.Seed)
-	replay := commandLine(program, s.oneRun(run.Plan.Seed)...)
+	args := s.Arguments(run.Plan.Seed)
+	replay := console.CommandLine(program, s.oneRun(run.Plan.Seed)...)
 	commands := []report.Command{{Purpose: "replay", Line: replay}}
 	if run.Verdict.Outcome() == checker.Fail {
 		commands = append(commands,
 			report.Command{Purpose: "explain", Line: s.explainCommand(program, replay, run)},
-			report.Command{Purpose: "shrink", Line: commandLine(program+" shrink", args...)})
+			report.Command{Purpose: "shrink", Line: console.CommandLine(program+" shrink", args...)})
 	}
 	var keep []string
 	name := s.fileName(run.Plan.Seed)
-	if s.writePlan == "" && s.plan == "" {
+	if s.writePlan == "" && s.Plan == "" {
 		keep = append(keep, "-write-plan", name+".json")
 	}
 	if s.writeHistory == "" {
 		keep = append(keep, "-write-history", name+".history")
 	}
 	if len(keep) > 0 {
-		commands = append(commands, report.Command{Purpose: "keep", Line: commandLine(replay, keep...)})
+		commands = append(commands, report.Command{Purpose: "keep", Line: console.CommandLine(replay, keep...)})
 	}
 	if s.writeHistory != "" {
-		commands = append(commands, report.Command{Purpose: "judge again", Line: commandLine(program, "check", s.writeHistory)})
+		commands = append(commands, report.Command{Purpose: "judge again", Line: console.CommandLine(program, "check", s.writeHistory)})
 	}
 	return commands
 }
 
 // oneRun are the flags that give the same run again: a log can change its trace.
 func (s *simulate) oneRun(seed uint64) []string {
-	if args := s.arguments(seed); s.log == "" {
+	if args := s.Arguments(seed); s.log == "" {
 		return args
 	} else {
 		return append(args, "-log", s.log)
@@ -428,14 +298,14 @@ func (s *simulate) oneRun(seed uint64) []string {
 
 // fileName names the files of a run after what it is of.
 func (s *simulate) fileName(seed uint64) string {
-	if s.plan != "" {
-		return strings.TrimSuffix(filepath.Base(s.plan), ".json")
+	if s.Plan != "" {
+		return strings.TrimSuffix(filepath.Base(s.Plan), ".json")
 	}
 	var parts []string
-	if s.scenario != "" {
-		parts = append(parts, s.scenario)
+	if s.Scenario != "" {
+		parts = append(parts, s.Scenario)
 	}
-	if s.seed.given {
+	if s.Seed.Given {
 		parts = append(parts, fmt.Sprintf("seed-%d", seed))
 	}
 	return strings.Join(parts, "-")
@@ -443,8 +313,8 @@ func (s *simulate) fileName(seed uint64) string {
 
 // runMany runs a range of seeds and reports on all of them together. Only the summary is
 // kept.
-func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
-	plans, err := c.seedPlans(&s.familyFlags, s.seeds.Seeds)
+func (s *simulate) runMany(ctx context.Context, c *console.Console) (int, error) {
+	plans, err := runs.SeedPlans(c, &s.Family, s.seeds.Seeds)
 	if err != nil {
 		return 0, err
 	}
@@ -462,14 +332,14 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 	var done []uint64
 	var pages page.Campaign
 	summary := report.Summary{
-		Seeds: s.seeds.Count(), Code: c.code(runner),
-		Replay: func(seed uint64) string { return commandLine(c.name, s.arguments(seed)...) },
+		Seeds: s.seeds.Count(), Code: runs.Code(c, runner),
+		Replay: func(seed uint64) string { return console.CommandLine(c.Name, s.ofSeed(seed)...) },
 	}
 	show := func() {
-		c.progress.show("%s %d of %d seeds, %d failing, %.1f seeds/s", bar(summary.Done(), summary.Seeds),
+		c.Progress.Show("%s %d of %d seeds, %d failing, %.1f seeds/s", console.Bar(summary.Done(), summary.Seeds),
 			summary.Done(), summary.Seeds, summary.Failing()+summary.Failed(), float64(summary.Done())/time.Since(start).Seconds())
 	}
-	stopped := eachSeed(ctx, c, s.seeds.Seeds, plans, func(ctx context.Context, seed uint64, plan *fault.Plan) (*report.Run, error) {
+	stopped := runs.Each(ctx, c, s.seeds.Seeds, plans, func(ctx context.Context, seed uint64, plan *fault.Plan) (*report.Run, error) {
 		judged, err := run(ctx, plan)
 		if err != nil {
 			return nil, err
@@ -481,7 +351,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		pages.Add(seed, run)
 		done = append(done, seed)
 		if s.json {
-			err = run.WriteJSON(c.stdout, false)
+			err = run.WriteJSON(c.Stdout, false)
 		}
 		show()
 		return err
@@ -490,7 +360,7 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 		pages.AddFailure(failure)
 		done = append(done, failure.Seed)
 		if s.json {
-			err = failure.WriteJSON(c.stdout)
+			err = failure.WriteJSON(c.Stdout)
 		}
 		show()
 		return err
@@ -503,12 +373,19 @@ func (s *simulate) runMany(ctx context.Context, c *console) (int, error) {
 	}
 	summary.Elapsed = time.Since(start)
 	if stopped != nil {
-		summary.Note = "stopped before all seeds were run" + s.rest(c.name, done)
+		summary.Note = "stopped before all seeds were run" + s.rest(c.Name, done)
 	}
-	if err := cmp.Or(writeCampaign(s.html, plans.Name()+" seeds "+s.seeds.String(), &pages, &summary), s.writeSummary(c, &summary)); err != nil {
+	if err := cmp.Or(runs.WriteCampaign(s.html, plans.Name()+" seeds "+s.seeds.String(), &pages, &summary), s.writeSummary(c, &summary)); err != nil {
 		return 0, err
 	}
 	return s.failOn.summaryStatus(&summary), stopped
+}
+
+// ofSeed are the flags that name the run of one of the seeds.
+func (s *simulate) ofSeed(seed uint64) []string {
+	one := s.Source
+	one.Seed.Given = true
+	return one.Arguments(seed)
 }
 
 // rest says which seeds of a range that was stopped are done, and how to go on. Several
@@ -525,7 +402,7 @@ func (s *simulate) rest(program string, done []uint64) string {
 		if first == next {
 			next = last + 1
 		}
-		ranges = append(ranges, (&seedsFlag{Seeds: drive.Seeds{First: first, Last: last}}).String())
+		ranges = append(ranges, (&runs.Seeds{Seeds: drive.Seeds{First: first, Last: last}}).String())
 	}
 	said := "none is done"
 	if len(ranges) > 0 {
@@ -534,10 +411,10 @@ func (s *simulate) rest(program string, done []uint64) string {
 	if next > s.seeds.Last { // all are: what stopped it came after them
 		return ": " + said
 	}
-	args := s.arguments(0)
+	args := s.ofSeed(next)
 	args[slices.Index(args, "-seed")] = "-seeds"
 	args[slices.Index(args, "-seeds")+1] = fmt.Sprintf("%d-%d", next, s.seeds.Last)
-	return fmt.Sprintf(": %s; to go on: %s", said, commandLine(program, args...))
+	return fmt.Sprintf(": %s; to go on: %s", said, console.CommandLine(program, args...))
 }
 
 // write writes the files of a seed that are asked for.
@@ -548,13 +425,58 @@ func (s *simulate) write(seed uint64, plan *fault.Plan, history []byte) error {
 		}
 		return filepath.Join(dir, fmt.Sprintf(form, seed))
 	}
-	return cmp.Or(writeForm("write-plan", in(s.writePlan, "seed-%d.json"), planForm, plan.Encode()),
-		writeForm("write-history", in(s.writeHistory, "seed-%d.history"), historyForm, history))
+	return cmp.Or(output.WriteForm("write-plan", in(s.writePlan, "seed-%d.json"), output.Plan, plan.Encode()),
+		output.WriteForm("write-history", in(s.writeHistory, "seed-%d.history"), output.History, history))
 }
 
-func (s *simulate) writeSummary(c *console, summary *report.Summary) error {
+func (s *simulate) writeSummary(c *console.Console, summary *report.Summary) error {
 	if s.json {
-		return summary.WriteJSON(c.stdout)
+		return summary.WriteJSON(c.Stdout)
 	}
-	return summary.WriteText(c.stdout, c.style(s.all))
+	return summary.WriteText(c.Stdout, c.Style(s.all))
+}
+
+// failOn says which broken properties have the exit status of a failure: any, or those
+// that no repair takes away.
+type failOn struct{ news bool }
+
+func (f *failOn) String() string { return "" }
+func (f *failOn) Set(value string) error {
+	if value != "any" && value != "news" {
+		return errors.New("want any or news")
+	}
+	f.news = value == "news"
+	return nil
+}
+
+// status is the exit status of a verdict, with what was measured of what is broken. What is
+// undecided is never a pass.
+func (f failOn) status(v checker.Verdict, measured []report.Judged) int {
+	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
+	if !f.news || v.Outcome() != checker.Fail || undecided {
+		return console.StatusOf(v)
+	}
+	return standingStatus(measured)
+}
+
+// summaryStatus is the exit status of a campaign: a failure of the harness comes
+// first, since it hides what the seeds would have shown.
+func (f failOn) summaryStatus(s *report.Summary) int {
+	switch {
+	case s.Failed() > 0:
+		return console.StatusHarness
+	case f.news && s.News()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
+		return console.StatusBroken
+	}
+	return console.StatusHold
+}
+
+// explainCommand keeps the history, if it is not, and explains the violation that came first.
+func (s *simulate) explainCommand(program, replay string, run *report.Run) string {
+	number := strconv.Itoa(report.Groups(run.Verdict)[0].Number)
+	if s.writeHistory != "" {
+		return console.CommandLine(program, "explain", s.writeHistory, "-violation", number)
+	}
+	name := s.fileName(run.Plan.Seed) + ".history"
+	return console.CommandLine(replay, "-write-history", name) + "; " + console.CommandLine(program, "explain", name, "-violation", number)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/compare"
 )
@@ -60,7 +62,7 @@ func TestOutputsDestroyNothing(t *testing.T) {
 		args := strings.Fields(strings.ReplaceAll(line, "OTHER", other))
 		status, stdout, stderr := simrun(t, args...)
 		require.Equal(t, "simrun: "+strings.ReplaceAll(want, "SELF", self)+"\n", stderr, line)
-		require.Equal(t, statusUsage, status, line)
+		require.Equal(t, console.StatusUsage, status, line)
 		require.Empty(t, stdout, line)
 	}
 	require.Equal(t, before, contents(t))
@@ -98,20 +100,20 @@ func TestOutputsReplaceTheirKind(t *testing.T) {
 			require.NotContains(t, stderr, "would overwrite", line)
 		}
 	}
-	require.Equal(t, historyForm, formOf("h"))
-	require.Equal(t, verdictForm, formOf("v"))
-	require.Equal(t, pageForm, formOf("page.html"))
-	require.Equal(t, traceEventsForm, formOf("events"))
-	require.Equal(t, csvForm, formOf("csv"))
-	require.Equal(t, junitForm, formOf("j"))
-	require.Equal(t, markdownForm, formOf("k"))
+	require.Equal(t, output.History, output.FormOf("h"))
+	require.Equal(t, output.Verdict, output.FormOf("v"))
+	require.Equal(t, output.Page, output.FormOf("page.html"))
+	require.Equal(t, output.TraceEvents, output.FormOf("events"))
+	require.Equal(t, output.CSV, output.FormOf("csv"))
+	require.Equal(t, output.JUnit, output.FormOf("j"))
+	require.Equal(t, output.Markdown, output.FormOf("k"))
 	for _, plan := range []string{"p.json", "mp.json"} {
-		require.Equal(t, planForm, formOf(plan))
+		require.Equal(t, output.Plan, output.FormOf(plan))
 	}
-	require.Equal(t, traceForm, formOf("mt.json"))
-	require.Equal(t, programForm, formOf("/proc/self/exe"))
+	require.Equal(t, output.Counterexample, output.FormOf("mt.json"))
+	require.Equal(t, output.Program, output.FormOf("/proc/self/exe"))
 	require.NoError(t, os.WriteFile("log", []byte("0.000131s\tinfo\tsetting\n"), 0o666))
-	require.Equal(t, logForm, formOf("log"))
+	require.Equal(t, output.Log, output.FormOf("log"))
 }
 
 // In a directory of outputs what holds something else stays, and so does the plan that is
@@ -121,7 +123,7 @@ func TestOutputsInADirectory(t *testing.T) {
 	require.NoError(t, os.Mkdir("d", 0o777))
 	require.NoError(t, os.WriteFile("d/seed-7.json", []byte("dear diary"), 0o666))
 	status, _, stderr := simrun(t, "-seeds", "7", "-worker", "WORKER", "-write-plan", "d")
-	require.Equal(t, statusUsage, status)
+	require.Equal(t, console.StatusUsage, status)
 	require.Contains(t, stderr, "simrun: -write-plan d/seed-7.json: there is a file of another kind of this name, which a plan would overwrite; remove it, or give another name\n")
 
 	simrun(t, "-seed", "7", "-worker", "WORKER", "-write-plan", "d/regressed-1.json")

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/family"
 )
@@ -64,7 +66,7 @@ func TestBadUsage(t *testing.T) {
 		"report plan.json":                      `plan.json:2: version: the file form has version 2; a verdict that this program reads has version 1`,
 		"report garbage":                        "garbage: this is not a verdict but binary data; a verdict is a JSON object, and simrun check -verdict FILE HISTORY writes one",
 		"report main.go":                        "main.go:1: this is not a verdict, which is a JSON object; simrun check -verdict FILE HISTORY writes one",
-		"chekc h":                               `there is no command "chekc"; the commands are ` + commandNames(),
+		"chekc h":                               `there is no command "chekc"; the commands are ` + commands.Names(),
 		"check":                                 "check needs the files of histories; simrun -seed 1 -write-history FILE writes one",
 		"check -deadline -1s h":                 "-deadline -1s: want a time such as 1m",
 		"check -q":                              "flag provided but not defined: -q; simrun help check lists the flags",
@@ -92,14 +94,14 @@ func TestBadUsage(t *testing.T) {
 		"build-worker":                    "build-worker needs -o FILE, the file to write",
 		"build-worker w":                  `there is an argument "w" that belongs to no flag; simrun help build-worker shows examples`,
 		"build-worker -o dir":             "-o dir: this is a directory; give the name of a file",
-		"help me":                         `there is no help on "me"; the commands are ` + commandNames(),
+		"help me":                         `there is no help on "me"; the commands are ` + commands.Names(),
 
 		"-seed 1 -objects a -scenario etcd-empty": "-scenario and -objects exclude each other: a scenario starts from its own pods; write a plan with -seed N -objects FILE -write-plan plan.json, put the faults of the scenario's plan (-scenario etcd-empty -write-plan scenario.json) into it, and run it with -plan plan.json",
 	} {
 		t.Run(line, func(t *testing.T) {
 			status, stdout, stderr := simrun(t, strings.Fields(line)...)
 			require.Equal(t, "simrun: "+want+"\n", stderr)
-			require.Equal(t, statusUsage, status)
+			require.Equal(t, console.StatusUsage, status)
 			require.Empty(t, stdout)
 		})
 	}
@@ -114,7 +116,7 @@ func TestHelp(t *testing.T) {
 		"help build-worker": "build-worker builds", "build-worker -h": "build-worker builds",
 	} {
 		status, stdout, stderr := simrun(t, strings.Fields(line)...)
-		require.Equal(t, statusHold, status, line)
+		require.Equal(t, console.StatusHold, status, line)
 		require.True(t, strings.HasPrefix(stdout, heading), "%s: %s", line, stdout)
 		require.Contains(t, stdout, "Examples:\n", line)
 		require.Contains(t, stdout, "\nFlags:\n  -", line)
@@ -126,13 +128,13 @@ func TestHelp(t *testing.T) {
 // The help has a line on each flag, and flags only where a command has some.
 func TestEachFlagHasHelp(t *testing.T) {
 	for name, entry := range commands {
-		f := flagsOf(name, entry.command())
+		f := console.FlagsOf(name, entry.New())
 		count := 0
 		f.VisitAll(func(flag *flag.Flag) {
 			count++
-			require.Regexp(t, `(?m)^  -`+flag.Name+`( .*)?  \S`, helpOn(name, "simrun"), name)
+			require.Regexp(t, `(?m)^  -`+flag.Name+`( .*)?  \S`, commands.HelpOn(name, "simrun"), name)
 		})
-		require.Equal(t, count > 0, strings.Contains(entry.help, "\nFlags:\n"), name)
+		require.Equal(t, count > 0, strings.Contains(entry.Help, "\nFlags:\n"), name)
 	}
 }
 
@@ -152,7 +154,7 @@ func TestFlagsAfterArgumentsAndPipes(t *testing.T) {
 	require.NoError(t, os.WriteFile("h", <-history, 0o666))
 	status, stdout, stderr := simrun(t, "check", "h", "-json")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, `"kind":"run","name":"h","outcome":"pass"`)
 	info, err := os.Lstat("pipe")
 	require.NoError(t, err)
@@ -162,7 +164,7 @@ func TestFlagsAfterArgumentsAndPipes(t *testing.T) {
 func TestVersion(t *testing.T) {
 	scene(t)
 	status, stdout, _ := simrun(t, "version", "-worker", "WORKER")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Regexp(t, `^simrun    .*go1.*\nforms     plan 2, history 4, verdict 1, json 1, worker 1\nworker    .*go1.*, worker /.* \([0-9a-f]{16}\)\n$`, stdout)
 	_, stdout, _ = simrun(t, "version")
 	require.Contains(t, stdout, "worker    none is built yet; the first run builds one\n")
@@ -174,7 +176,7 @@ func TestVersion(t *testing.T) {
 func TestOutsideACheckout(t *testing.T) {
 	scene(t)
 	status, _, stderr := simrun(t, "-seed", "7")
-	require.Equal(t, statusHarness, status)
+	require.Equal(t, console.StatusHarness, status)
 	require.Contains(t, stderr, "simrun: building the worker needs the sources of github.com/meshcheck/meshcheck: run from a directory of its checkout, or give a built worker with -worker\n")
 
 	self, err := os.Executable()
@@ -183,21 +185,14 @@ func TestOutsideACheckout(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(kept), 0o777))
 	require.NoError(t, os.Link(self, kept))
 	status, stdout, stderr := simrun(t, "-seed", "7")
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stderr, "simrun: there are no sources here to build a worker from; this is with the worker "+kept+"\n")
 	require.Contains(t, stdout, "pass")
 }
 
-func TestQuoteArgument(t *testing.T) {
-	require.Equal(t, "a-b/c=1", quoteArgument("a-b/c=1"))
-	require.Equal(t, "'a b'", quoteArgument("a b"))
-	require.Equal(t, `'it'\''s'`, quoteArgument("it's"))
-	require.Equal(t, "''", quoteArgument(""))
-}
-
 // Seeds are not done in their order.
 func TestRestOfTheSeeds(t *testing.T) {
-	s := &simulate{seeds: seedsFlag{drive.Seeds{First: 3, Last: 20}, true}}
+	s := &simulate{seeds: runs.Seeds{Seeds: drive.Seeds{First: 3, Last: 20}, Given: true}}
 	for want, done := range map[string][]uint64{
 		": none is done; to go on: simrun -seeds 3-20":            nil,
 		": done are 3-5, 7-7, 9-10; to go on: simrun -seeds 6-20": {9, 3, 4, 10, 5, 7},

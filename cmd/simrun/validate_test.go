@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/history"
 )
 
@@ -42,19 +43,19 @@ func TestValidate(t *testing.T) {
 	writeHistory(t, "good", aKey)
 	status, stdout, stderr := simrun(t, "validate", "good")
 	require.Empty(t, stderr)
-	require.Equal(t, statusHold, status)
+	require.Equal(t, console.StatusHold, status)
 	require.Equal(t, "good: a behaviour of the model: explained 1 change of 1 key, in 1 projection\n", stdout)
 
 	writeHistory(t, "bad", strings.Replace(aKey, "n0 value=a store", "n0 value=b store", 1))
 	status, stdout, _ = simrun(t, "behaviour", "bad", "good")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	require.Contains(t, stdout, "bad: not a behaviour of the model: explained 0 changes of 1 key, in 1 projection\n"+
 		"  line 6: at 0.400s the etcd of r0 (store s0) gets \"b\" for the node n0, of which it had nothing, which no action of the model explains\n"+
 		"    the replica's watch delivers the next write: r0 has no pod\n")
 	require.Contains(t, stdout, "good: a behaviour of the model")
 
 	status, stdout, _ = simrun(t, "validate", "-json", "bad")
-	require.Equal(t, statusBroken, status)
+	require.Equal(t, console.StatusBroken, status)
 	line := decode(t, stdout)[0]
 	require.Equal(t, "trace-validation", line["kind"])
 	require.Equal(t, false, line["holds"])
@@ -71,7 +72,7 @@ func TestValidateWhatIsNoHistory(t *testing.T) {
 	} {
 		status, stdout, stderr := simrun(t, strings.Fields(line)...)
 		require.Equal(t, "simrun: "+want+"\n", stderr)
-		require.Equal(t, statusUsage, status)
+		require.Equal(t, console.StatusUsage, status)
 		require.Empty(t, stdout)
 	}
 }
@@ -84,7 +85,7 @@ func TestBuildWorkerRefusesBugsThatItCannotPlant(t *testing.T) {
 	} {
 		status, stdout, stderr := simrun(t, strings.Fields(line)...)
 		require.Contains(t, stderr, "simrun: "+want)
-		require.Equal(t, statusUsage, status)
+		require.Equal(t, console.StatusUsage, status)
 		require.Empty(t, stdout)
 	}
 }

@@ -2,41 +2,61 @@ package main
 
 import (
 	"context"
-	"runtime"
 	"time"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/internal/drive"
-	"github.com/meshcheck/meshcheck/internal/family"
 	"github.com/meshcheck/meshcheck/report"
 )
+
+const verifyHelp = `
+verify runs each seed twice, in separate processes, and compares the histories
+byte by byte. It prints the first line that differs, if any.
+
+  simrun verify -seeds 0-99
+
+A run in which the seed did not determine every event (a system call that
+blocked for long) is run again and counted; a seed that stays so after 3 reruns
+is undecided, which is not a success.
+
+Flags:
+
+Examples:
+  simrun verify -seeds 0-199
+  simrun verify -seeds 0-49 -mode crd
+  simrun verify -seeds 7
+
+Exit status: 0 if all histories are equal, 1 if some differ or are undecided,
+2 for bad flags, 3 if a run failed, 130 if interrupted.
+`
 
 // verify is the command that runs each seed twice and compares the histories: with all
 // cores busy, which is what a run must not depend on.
 type verify struct {
-	seeds seedsFlag
-	familyFlags
-	worker workerFlags
-	limits limitFlags
+	seeds runs.Seeds
+	runs.Family
+	worker runs.Worker
+	limits runs.Limits
 	json   bool
 }
 
-func (v *verify) flags(f *flags) {
-	f.add(&v.seeds, "seeds A-B", "the seeds; one number is one seed")
-	v.familyFlags.add(f)
-	f.add(&v.worker.path, "worker FILE", "use a worker from build-worker")
-	v.limits.add(f)
-	f.json(&v.json)
+func (v *verify) Flags(f *console.Flags) {
+	f.Add(&v.seeds, "seeds A-B", "the seeds; one number is one seed")
+	v.Family.Add(f)
+	f.Add(&v.worker.Path, "worker FILE", "use a worker from build-worker")
+	v.limits.Add(f)
+	f.JSON(&v.json)
 }
 
-func (v *verify) run(ctx context.Context, c *console) (int, error) {
-	if !v.seeds.given {
-		return 0, usageErrorf("verify needs -seeds A-B, such as -seeds 0-99")
+func (v *verify) Run(ctx context.Context, c *console.Console) (int, error) {
+	if !v.seeds.Given {
+		return 0, console.Usagef("verify needs -seeds A-B, such as -seeds 0-99")
 	}
-	if err := (&sourceFlags{familyFlags: v.familyFlags, worker: v.worker, limits: v.limits}).check(true); err != nil {
+	if err := (&runs.Source{Family: v.Family, Worker: v.worker, Limits: v.limits}).Check(true); err != nil {
 		return 0, err
 	}
-	plans, runner, err := c.manySeeds(ctx, &v.familyFlags, v.worker, v.limits, v.seeds.Seeds)
+	plans, runner, err := runs.ManySeeds(ctx, c, &v.Family, v.worker, v.limits, v.seeds.Seeds)
 	if err != nil {
 		return 0, err
 	}
@@ -45,12 +65,12 @@ func (v *verify) run(ctx context.Context, c *console) (int, error) {
 		virtual time.Duration
 	}
 	start := time.Now()
-	result := report.Verification{Seeds: v.seeds.Count(), Code: c.code(runner)}
+	result := report.Verification{Seeds: v.seeds.Count(), Code: runs.Code(c, runner)}
 	show := func() error {
-		c.progress.show("%s %d of %d seeds twice, %d differ", bar(result.Done(), result.Seeds), result.Done(), result.Seeds, result.Differing())
+		c.Progress.Show("%s %d of %d seeds twice, %d differ", console.Bar(result.Done(), result.Seeds), result.Done(), result.Seeds, result.Differing())
 		return nil
 	}
-	stopped := eachSeed(ctx, c, v.seeds.Seeds, plans, func(ctx context.Context, _ uint64, plan *fault.Plan) (one compared, err error) {
+	stopped := runs.Each(ctx, c, v.seeds.Seeds, plans, func(ctx context.Context, _ uint64, plan *fault.Plan) (one compared, err error) {
 		one.Comparison, one.virtual, err = runner.Compare(ctx, plan)
 		return one, err
 	}, func(_ uint64, one compared) error {
@@ -68,64 +88,14 @@ func (v *verify) run(ctx context.Context, c *console) (int, error) {
 	if v.json {
 		write = result.WriteJSON
 	}
-	if err := write(c.stdout); err != nil {
+	if err := write(c.Stdout); err != nil {
 		return 0, err
 	}
 	switch {
 	case result.Failed() > 0:
-		return statusHarness, stopped
+		return console.StatusHarness, stopped
 	case result.Differing()+result.Unsure() > 0:
-		return statusBroken, stopped
+		return console.StatusBroken, stopped
 	}
-	return statusHold, stopped
-}
-
-// manySeeds returns the plans of seeds and what runs them. What is wrong with all plans it
-// says before a build of minutes.
-func (c *console) manySeeds(ctx context.Context, p *familyFlags, w workerFlags, l limitFlags, seeds drive.Seeds) (*family.Family, *drive.Simulator, error) {
-	plans, err := c.seedPlans(p, seeds)
-	if err != nil {
-		return nil, nil, err
-	}
-	runner, err := c.simulator(ctx, w, l)
-	return plans, runner, err
-}
-
-// seedPlans returns the plans of seeds.
-func (c *console) seedPlans(p *familyFlags, seeds drive.Seeds) (*family.Family, error) {
-	plans, err := c.family(p)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := plans.Member(seeds.First); err != nil {
-		return nil, &usageError{err}
-	}
-	return plans, nil
-}
-
-// eachSeed runs what is to be done with the plan of each seed, as many at once as there are
-// cores, and hands on what came of it, one at a time. An error of done or failed ends it: it
-// is not about one seed.
-func eachSeed[T any](ctx context.Context, c *console, seeds drive.Seeds, plans *family.Family, run func(context.Context, uint64, *fault.Plan) (T, error),
-	done func(uint64, T) error, failed func(report.Failure) error) error {
-	type attempt struct {
-		plan   *fault.Plan
-		result T
-		err    error
-	}
-	return drive.Each(ctx, seeds.All(), runtime.NumCPU(), func(ctx context.Context, seed uint64) (a attempt, _ error) {
-		if a.plan, a.err = plans.Member(seed); a.err == nil {
-			a.result, a.err = run(ctx, seed, a.plan)
-		}
-		return a, nil
-	}, func(seed uint64, a attempt) error {
-		if a.err == nil {
-			return done(seed, a.result)
-		}
-		failure, err := c.failure(a.plan, a.err)
-		if err != nil {
-			return err
-		}
-		return failed(failure)
-	})
+	return console.StatusHold, stopped
 }

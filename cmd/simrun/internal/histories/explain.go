@@ -1,4 +1,4 @@
-package main
+package histories
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -21,6 +23,36 @@ import (
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/report/life"
 )
+
+// Explain tells the life of an entry.
+var Explain = console.Entry{New: func() console.Command { return new(explain) }, Help: explainHelp}
+
+const explainHelp = `
+explain tells the life of one entry from a history, line by line: what was true of
+it and when, what each replica's writer was told, put and deleted, what each agent's
+view and datapath showed and by which connection, and which faults were on. Of a
+violation, or of each one of the entry, it says at the end who said what at that
+instant, and which of these steps was the first that was wrong.
+
+  simrun explain HISTORY                         the violations, with their numbers
+  simrun explain HISTORY -violation N            the entry that a violation is about
+  simrun explain HISTORY -entry endpoint/10.0.0.1 [-agent a1]
+
+Contents of the entry have letters: A is the first that is spoken of. The numbers at
+the left are lines of the history's file. With -log the run is replayed, with its log.
+
+Flags:
+
+Examples:
+  simrun -seed 7 -write-history seven.history
+  simrun explain seven.history
+  simrun explain seven.history -violation 1 -lines
+  simrun explain seven.history -entry identity/65792 -agent a1
+  simrun explain seven.history -violation 1 -log r0
+
+Exit status: 0, or 2 if a file is not a history or has no such entry or violation, 3 if
+the replay failed.
+`
 
 // What the log shows around an instant, or around each step of an entry's life.
 const (
@@ -39,41 +71,41 @@ type explain struct {
 	lines     bool
 	json      bool
 	log       string
-	worker    workerFlags
-	limits    limitFlags
+	worker    runs.Worker
+	limits    runs.Limits
 }
 
-func (e *explain) flags(f *flags) {
-	f.arguments, f.want = &e.files, "the file of a history; simrun -seed 1 -write-history FILE writes one"
-	f.add(&e.entry, "entry KIND/KEY", "the entry, such as endpoint/10.0.0.1, identity/65792 or node/n0")
-	f.add(&e.violation, "violation N", "a violation of the history's verdict in place of an entry, by the number that the verdict's text gives it; without either, all are listed")
-	f.add(&e.verdict, "verdict FILE", "take the violations from the verdict that check -verdict has written of this history, in place of judging it again")
-	f.add(&e.agent, "agent NAME", "show what this agent saw; else, of a violation, the agent that it is about, and of an entry the first few")
-	f.add(&e.lines, "lines", "show each step's line of the history below it")
-	f.add(&e.log, "log HOST", "show the log of the code under test on this host around these steps, from a replay of the run")
-	f.json(&e.json)
-	e.worker.add(f)
-	e.limits.add(f)
+func (e *explain) Flags(f *console.Flags) {
+	f.Arguments, f.Want = &e.files, "the file of a history; simrun -seed 1 -write-history FILE writes one"
+	f.Add(&e.entry, "entry KIND/KEY", "the entry, such as endpoint/10.0.0.1, identity/65792 or node/n0")
+	f.Add(&e.violation, "violation N", "a violation of the history's verdict in place of an entry, by the number that the verdict's text gives it; without either, all are listed")
+	f.Add(&e.verdict, "verdict FILE", "take the violations from the verdict that check -verdict has written of this history, in place of judging it again")
+	f.Add(&e.agent, "agent NAME", "show what this agent saw; else, of a violation, the agent that it is about, and of an entry the first few")
+	f.Add(&e.lines, "lines", "show each step's line of the history below it")
+	f.Add(&e.log, "log HOST", "show the log of the code under test on this host around these steps, from a replay of the run")
+	f.JSON(&e.json)
+	e.worker.Add(f)
+	e.limits.Add(f)
 }
 
-func (e *explain) run(ctx context.Context, c *console) (int, error) {
+func (e *explain) Run(ctx context.Context, c *console.Console) (int, error) {
 	switch {
 	case len(e.files) != 1:
-		return 0, usageErrorf("explain takes one history, and there are %d", len(e.files))
+		return 0, console.Usagef("explain takes one history, and there are %d", len(e.files))
 	case e.entry != "" && e.violation != 0:
-		return 0, usageErrorf("-entry and -violation exclude each other: a violation says which entry it is about")
+		return 0, console.Usagef("-entry and -violation exclude each other: a violation says which entry it is about")
 	case e.violation < 0:
-		return 0, usageErrorf("-violation %d: violations are numbered from 1", e.violation)
-	case e.log == "" && (e.worker != workerFlags{} || e.limits != limitFlags{}):
-		return 0, usageErrorf("-worker and limits are for the replay that -log HOST asks for, and there is no -log")
+		return 0, console.Usagef("-violation %d: violations are numbered from 1", e.violation)
+	case e.log == "" && (e.worker != runs.Worker{} || e.limits != runs.Limits{}):
+		return 0, console.Usagef("-worker and limits are for the replay that -log HOST asks for, and there is no -log")
 	}
-	if err := e.worker.check(); err != nil {
+	if err := e.worker.Check(); err != nil {
 		return 0, err
 	}
-	if err := e.limits.check(); err != nil {
+	if err := e.limits.Check(); err != nil {
 		return 0, err
 	}
-	judged, err := fromHistory(e.files[0], func(text []byte) (*drive.Judged, error) { return drive.JudgeIndexed(text, checker.Config{}) })
+	judged, err := Read(e.files[0], func(text []byte) (*drive.Judged, error) { return drive.JudgeIndexed(text, checker.Config{}) })
 	if err != nil {
 		return 0, err
 	}
@@ -83,21 +115,21 @@ func (e *explain) run(ctx context.Context, c *console) (int, error) {
 	violations := report.Violations(judged.Verdict)
 	switch {
 	case e.violation > len(violations):
-		return 0, usageErrorf("-violation %d: %s", e.violation, there(len(violations)))
+		return 0, console.Usagef("-violation %d: %s", e.violation, there(len(violations)))
 	case e.violation > 0:
-		return statusHold, e.explain(ctx, c, judged, violations[e.violation-1:e.violation])
+		return console.StatusHold, e.explain(ctx, c, judged, violations[e.violation-1:e.violation])
 	case e.entry == "":
-		return statusHold, e.list(c, judged, violations)
+		return console.StatusHold, e.list(c, judged, violations)
 	}
 	entry, err := life.ParseEntry(e.entry)
 	if err != nil {
-		return 0, usageErrorf("-entry %w", err)
+		return 0, console.Usagef("-entry %w", err)
 	}
 	violations = slices.DeleteFunc(violations, func(v report.Numbered) bool {
 		of, agent, found := life.EntryOf(v)
 		return !found || of != entry || e.agent != "" && agent != "" && agent != e.agent
 	})
-	return statusHold, e.tell(ctx, c, judged, entry, violations)
+	return console.StatusHold, e.tell(ctx, c, judged, entry, violations)
 }
 
 func there(violations int) string {
@@ -112,24 +144,24 @@ func (e *explain) readVerdict(judged *drive.Judged) error {
 	if e.verdict == "" {
 		return nil
 	}
-	data, err := files.Read(e.verdict, mostBytes)
+	data, err := files.Read(e.verdict, MostBytes)
 	if err != nil {
-		return usageErrorf("-verdict %s: cannot read the verdict: %w", e.verdict, err)
+		return console.Usagef("-verdict %s: cannot read the verdict: %w", e.verdict, err)
 	}
 	run, err := report.ReadVerdict(e.verdict, data)
 	if err != nil {
-		return &usageError{err}
+		return console.Usage(err)
 	}
 	if run.Hash != judged.Hash {
-		return usageErrorf("-verdict %s: it is of a history with the hash %s; %s has %s", e.verdict, run.Hash, e.files[0], judged.Hash)
+		return console.Usagef("-verdict %s: it is of a history with the hash %s; %s has %s", e.verdict, run.Hash, e.files[0], judged.Hash)
 	}
 	judged.Verdict = run.Verdict
 	return nil
 }
 
 // list names the violations, for those who want to know which there are.
-func (e *explain) list(c *console, judged *drive.Judged, violations []report.Numbered) error {
-	out := report.NewOutput(c.stdout, c.style(false))
+func (e *explain) list(c *console.Console, judged *drive.Judged, violations []report.Numbered) error {
+	out := report.NewOutput(c.Stdout, c.Style(false))
 	for _, v := range violations {
 		out.Row(fmt.Sprintf("%6d  %s  ", v.Number, v.Property), "%s", v.Sentence())
 	}
@@ -141,15 +173,15 @@ func (e *explain) list(c *console, judged *drive.Judged, violations []report.Num
 		entry = judged.Index.Views.Entries[0].Kind + "/" + judged.Index.Views.Entries[0].Key
 	}
 	if len(violations) > 0 {
-		out.Command("explain  ", commandLine(c.name, "explain", e.files[0], "-violation", "1"))
+		out.Command("explain  ", console.CommandLine(c.Name, "explain", e.files[0], "-violation", "1"))
 	}
-	out.Command("explain  ", commandLine(c.name, "explain", e.files[0], "-entry", entry))
+	out.Command("explain  ", console.CommandLine(c.Name, "explain", e.files[0], "-entry", entry))
 	return out.Flush()
 }
 
 // explain tells the life of the entry that a violation is about, or, if it is about none,
 // the records that prove it.
-func (e *explain) explain(ctx context.Context, c *console, judged *drive.Judged, v []report.Numbered) error {
+func (e *explain) explain(ctx context.Context, c *console.Console, judged *drive.Judged, v []report.Numbered) error {
 	entry, agent, found := life.EntryOf(v[0])
 	if e.agent == "" {
 		e.agent = agent
@@ -158,9 +190,9 @@ func (e *explain) explain(ctx context.Context, c *console, judged *drive.Judged,
 		return e.tell(ctx, c, judged, entry, v)
 	}
 	if e.json {
-		return usageErrorf("-json: violation %d is about no entry of a view, and has no life to tell; simrun check -json has its facts", v[0].Number)
+		return console.Usagef("-json: violation %d is about no entry of a view, and has no life to tell; simrun check -json has its facts", v[0].Number)
 	}
-	out := report.NewOutput(c.stdout, c.style(true))
+	out := report.NewOutput(c.Stdout, c.Style(true))
 	report.WriteViolation(out, v[0])
 	fmt.Fprintf(out, "\nit is about no entry of a view; the records that prove it are\n")
 	for _, i := range proofs(v[0]) {
@@ -183,7 +215,7 @@ func proofs(v report.Numbered) []int {
 }
 
 // tell writes the life of an entry, with who said what when it was broken.
-func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, entry index.EntryKey, violations []report.Numbered) error {
+func (e *explain) tell(ctx context.Context, c *console.Console, judged *drive.Judged, entry index.EntryKey, violations []report.Numbered) error {
 	x := judged.Index
 	var agents []string
 	if e.agent != "" {
@@ -191,7 +223,7 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 	}
 	l, err := life.Of(x, entry, agents...)
 	if err != nil {
-		return usageErrorf("%s: %w", e.files[0], err)
+		return console.Usagef("%s: %w", e.files[0], err)
 	}
 	seen := map[string]bool{}
 	for _, v := range violations {
@@ -210,13 +242,13 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 		l.Explain(x, agent, life.Instant(x, v), fmt.Sprintf("violation %d, of %s: %s", v.Number, v.Property, v.Sentence()))
 	}
 	if e.json {
-		return report.WriteLine(c.stdout, struct {
+		return report.WriteLine(c.Stdout, struct {
 			report.Header
 			File string `json:"file"`
 			*life.Life
 		}{report.Head("life"), e.files[0], l})
 	}
-	out := report.NewOutput(c.stdout, c.style(true))
+	out := report.NewOutput(c.Stdout, c.Style(true))
 	fmt.Fprintf(out, "%s %s in %s\n", entry.Kind, entry.Key, e.files[0])
 	for i := range min(len(violations), 8) {
 		report.WriteViolation(out, violations[i])
@@ -235,7 +267,7 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 	if !e.lines {
 		shown = nil
 	}
-	if err := l.Write(c.stdout, c.style(true), shown); err != nil {
+	if err := l.Write(c.Stdout, c.Style(true), shown); err != nil {
 		return err
 	}
 	if err := e.pointToLog(c, l); err != nil {
@@ -245,7 +277,7 @@ func (e *explain) tell(ctx context.Context, c *console, judged *drive.Judged, en
 }
 
 // pointToLog says how to see what the code under test logged where the first step was wrong.
-func (e *explain) pointToLog(c *console, l *life.Life) error {
+func (e *explain) pointToLog(c *console.Console, l *life.Life) error {
 	i := slices.IndexFunc(l.Chains, func(c life.Chain) bool { return c.Wrong != "" })
 	if e.log != "" || i < 0 {
 		return nil
@@ -257,24 +289,24 @@ func (e *explain) pointToLog(c *console, l *life.Life) error {
 	} else {
 		args = append(args, "-entry", e.entry)
 	}
-	out := report.NewOutput(c.stdout, c.style(true))
-	out.Command(fmt.Sprintf("  log of %-4s ", host), commandLine(c.name, args...))
+	out := report.NewOutput(c.Stdout, c.Style(true))
+	out.Command(fmt.Sprintf("  log of %-4s ", host), console.CommandLine(c.Name, args...))
 	return out.Flush()
 }
 
 // writeLog shows the log of a host, from a replay.
-func (e *explain) writeLog(ctx context.Context, c *console, judged *drive.Judged, l *life.Life, violations []report.Numbered) error {
+func (e *explain) writeLog(ctx context.Context, c *console.Console, judged *drive.Judged, l *life.Life, violations []report.Numbered) error {
 	if e.log == "" {
 		return nil
 	}
 	if !slices.ContainsFunc(judged.Index.Records, func(r history.Record) bool { return r.Actor == e.log }) {
-		return usageErrorf("-log %s: nothing in the history is of this host", e.log)
+		return console.Usagef("-log %s: nothing in the history is of this host", e.log)
 	}
 	plan, err := fault.Read(e.files[0]+": plan", []byte(judged.Index.History.Plan))
 	if err != nil {
-		return &usageError{err}
+		return console.Usage(err)
 	}
-	runner, err := c.simulator(ctx, e.worker, e.limits)
+	runner, err := runs.Simulator(ctx, c, e.worker, e.limits)
 	if err != nil {
 		return err
 	}
@@ -284,12 +316,12 @@ func (e *explain) writeLog(ctx context.Context, c *console, judged *drive.Judged
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "\nlog of %s, from a replay", e.log)
+	fmt.Fprintf(c.Stdout, "\nlog of %s, from a replay", e.log)
 	if again.Hash != judged.Hash {
-		fmt.Fprintf(c.stdout, " whose trace is another one (sha256 %s): writing the log, or another worker, can change it", again.Hash)
+		fmt.Fprintf(c.Stdout, " whose trace is another one (sha256 %s): writing the log, or another worker, can change it", again.Hash)
 	}
-	fmt.Fprintln(c.stdout)
-	return e.showLog(c.stdout, life.ReadLog(log.Bytes()), l, violations)
+	fmt.Fprintln(c.Stdout)
+	return e.showLog(c.Stdout, life.ReadLog(log.Bytes()), l, violations)
 }
 
 // showLog writes the lines around violations or, if there are none, around the steps of the
@@ -324,14 +356,4 @@ func (e *explain) showLog(w io.Writer, lines []life.LogLine, l *life.Life, viola
 		return err
 	}
 	return nil
-}
-
-// explainCommand keeps the history, if it is not, and explains the violation that came first.
-func (s *simulate) explainCommand(program, replay string, run *report.Run) string {
-	number := strconv.Itoa(report.Groups(run.Verdict)[0].Number)
-	if s.writeHistory != "" {
-		return commandLine(program, "explain", s.writeHistory, "-violation", number)
-	}
-	name := s.fileName(run.Plan.Seed) + ".history"
-	return commandLine(replay, "-write-history", name) + "; " + commandLine(program, "explain", name, "-violation", number)
 }

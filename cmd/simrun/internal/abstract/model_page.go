@@ -1,4 +1,4 @@
-package main
+package abstract
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/histories"
+	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
 	"github.com/meshcheck/meshcheck/internal/conformance"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report/page"
@@ -19,16 +22,16 @@ func (f *abstract) page() (*page.Model, error) {
 	if f.outcomes == "" {
 		return pages, nil
 	}
-	data, err := files.Read(f.outcomes, mostBytes)
+	data, err := files.Read(f.outcomes, histories.MostBytes)
 	if err != nil {
-		return nil, usageErrorf("-outcomes %s: cannot read it: %w", f.outcomes, files.Plain(err))
+		return nil, console.Usagef("-outcomes %s: cannot read it: %w", f.outcomes, files.Plain(err))
 	}
 	known, err := conformance.ReadOutcomes(f.outcomes, data)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, console.Usage(err)
 	}
 	if known.Bounds != f.bounds {
-		return nil, usageErrorf("-outcomes %s: it is of a model with %s, and this one has %s", f.outcomes, known.Bounds, f.bounds)
+		return nil, console.Usagef("-outcomes %s: it is of a model with %s, and this one has %s", f.outcomes, known.Bounds, f.bounds)
 	}
 	pages.Code = codeOf(known.Code, known.Seeds)
 	pages.Real = f.realOf(known.Cells, filepath.Dir(f.outcomes))
@@ -55,7 +58,7 @@ func (f *abstract) realOf(cells []conformance.Cell, dir string) (all []page.Real
 			real.Did = append(real.Did, page.Did(d))
 		}
 		if c.Plan != "" && dir != "" {
-			real.Replay = commandLine("simrun", "-plan", filepath.Join(dir, c.Plan))
+			real.Replay = console.CommandLine("simrun", "-plan", filepath.Join(dir, c.Plan))
 		}
 		all = append(all, real)
 	}
@@ -68,5 +71,5 @@ func (f *abstract) writePage(pages *page.Model, real *conformance.Matrix, done [
 	if real != nil {
 		pages.Real, pages.Code = f.realOf(done, f.out), codeOf(real.Code(), f.seeds.String())
 	}
-	return writeWith("html", f.html, func(w io.Writer) error { return pages.Write(w) })
+	return output.WriteWith("html", f.html, func(w io.Writer) error { return pages.Write(w) })
 }

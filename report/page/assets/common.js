@@ -31,31 +31,37 @@ const count = (n, noun) => thousands(n) + " " + noun + (n === 1 ? "" : "s");
 // line is the line of the history's file that has a record.
 const line = (record) => record + 3;
 
-// setTheme shows the page light or dark; "" is as the system has it.
+// The page is light or dark as the reader chose, or else as the system has it.
+const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+let chosenTheme = "";
+
+function isDark() {
+  return chosenTheme ? chosenTheme === "dark" : systemIsDark.matches;
+}
+
+function showTheme() {
+  document.documentElement.dataset.theme = isDark() ? "dark" : "light";
+  document.dispatchEvent(new Event("theme"));
+}
+
 function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
+  chosenTheme = theme;
   try {
     localStorage.setItem("meshcheck-theme", theme);
   } catch {
     /* files may have no storage */
   }
-  document.dispatchEvent(new Event("theme"));
-}
-
-function isDark() {
-  const theme = document.documentElement.dataset.theme;
-  return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  showTheme();
 }
 
 function initTheme() {
-  let theme = "";
   try {
-    theme = localStorage.getItem("meshcheck-theme") || "";
+    chosenTheme = localStorage.getItem("meshcheck-theme") || "";
   } catch {
     /* likewise */
   }
-  document.documentElement.dataset.theme = theme;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("theme")));
+  showTheme();
+  systemIsDark.addEventListener("change", showTheme);
   byId("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
 }
 

@@ -189,10 +189,14 @@ func (w Worker) notice(sentence string) {
 	}
 }
 
-// gcStepMiB is how much is allocated between two collections: few collections,
-// in a process well below 300 MB. Where more than that lives it is as much as
-// lives, so that what collections cost grows with what is allocated.
-const gcStepMiB = 96
+// How much is allocated between two collections: few collections, in a process well
+// below 300 MB, and in a large world a part of what its agents take anyway. Where more
+// than that lives it is as much as lives, so that what collections cost grows with what
+// is allocated.
+const (
+	gcStepMiB         = 96
+	gcStepMiBPerAgent = 4
+)
 
 // settings are what a run's process needs to know of its plan.
 type settings struct {
@@ -211,7 +215,7 @@ func (p settings) environment(log bool) []string {
 		etcdLevel = "info"
 	}
 	return []string{
-		fmt.Sprintf("DETRT=%d,gcstep=%d,preempt=%d", p.Seed, gcStepMiB, p.Options.Preempt),
+		fmt.Sprintf("DETRT=%d,gcstep=%d,preempt=%d", p.Seed, max(gcStepMiB, gcStepMiBPerAgent*p.Topology.Agents), p.Options.Preempt),
 		"ETCD_CLIENT_DEBUG=" + etcdLevel,
 		"PWD=/proc/self/cwd", // what the worker is told its directory is
 		"TZ=UTC",

@@ -20,7 +20,7 @@ faults    4, at times from the start of the churn; then the heal, and all views 
     10.000s  (1) replica r0 is lost; 5s later a new one starts with an empty etcd
     12.000s  (2) messages from a0 to r1 are lost for 5s
     20.000s  (3) the connections between r1 and k0 are reset
-    30.000s  (4) kube-apiserver k0 restarts after 5s; its watch cache starts 10s behind`, Describe(p))
+    30.000s  (4) kube-apiserver k0 stops gracefully and starts again after 5s`, Describe(p))
 }
 
 // A reader of a plan from a dump asks what becomes of his pods and nodes.

@@ -36,7 +36,7 @@ const small = `{
     {"at": "10s", "kind": "replica-loss", "target": "r0", "for": "5s"},
     {"at": "12s", "kind": "partition", "target": "a0", "peer": "r1", "for": "5s", "oneWay": true},
     {"at": "20s", "kind": "reset", "target": "r1", "peer": "k0"},
-    {"at": "30s", "kind": "kube-restart", "target": "k0", "for": "5s", "lag": "10s"}
+    {"at": "30s", "kind": "kube-restart", "target": "k0", "for": "5s", "how": "graceful"}
   ]
 }
 `
@@ -169,7 +169,8 @@ func TestReadRefuses(t *testing.T) {
 		"negative length":        {edit(`"target": "r0", "for": "5s"`, `"target": "r0", "for": "-5s"`), "p.json:22: faults[0].for: found -5s; a fault cannot last less than no time"},
 		"length of reset":        {edit(`"peer": "k0"`, `"peer": "k0", "for": "1s"`), "p.json:24: faults[2].for: a reset has no length"},
 		"one-way reset":          {edit(`"peer": "k0"`, `"peer": "k0", "oneWay": true`), "p.json:24: faults[2].oneWay: a reset has no oneWay"},
-		"negative lag":           {edit(`"lag": "10s"`, `"lag": "-1s"`), "p.json:25: faults[3].lag: found -1s; want 1ms to 86400s"},
+		"lag of a restart":       {edit(`"how": "graceful"`, `"lag": "10s"`), "p.json:25: faults[3].lag: a kube-restart has no lag"},
+		"negative lag":           {edit(`"kube-restart", "target": "k0", "for": "5s", "how": "graceful"`, `"kube-lag", "target": "k0", "for": "5s", "lag": "-1s"`), "p.json:25: faults[3].lag: found -1s; want 1ms to 86400s"},
 		"lag of a loss":          {edit(`"target": "r0"`, `"target": "r0", "lag": "1s"`), "p.json:22: faults[0].lag: a replica-loss has no lag"},
 		"how":                    {edit(`"target": "r0"`, `"target": "r0", "how": "kindly"`), `p.json:22: faults[0].how: found "kindly"; want one of killed, silent, graceful`},
 		"no how":                 {edit(`"peer": "k0"`, `"peer": "k0", "how": "silent"`), "p.json:24: faults[2].how: a reset has no how"},

@@ -151,7 +151,6 @@ func (f *Fault) Disturbs() (all []disturb.Kind) {
 	for _, what := range specs[f.Kind].Disturbs {
 		switch {
 		case f.Kind == EtcdRestart && what == disturb.DataLost && !f.Empty:
-		case f.Kind == KubeRestart && what == disturb.CacheBehind && f.Lag == 0:
 		case f.OneWay && what == disturb.Cut:
 			all = append(all, disturb.CutOneWay)
 		default:

@@ -14,6 +14,7 @@ const (
 	KubeLoss         Kind = "kube-loss"
 	KubeLag          Kind = "kube-lag"
 	KubeFreeze       Kind = "kube-freeze"
+	KubeEtcdLoss     Kind = "kube-etcd-loss"
 	KubeExpire       Kind = "kube-expire"
 	KubeCloseWatches Kind = "kube-close-watches"
 	KubeThrottle     Kind = "kube-throttle"
@@ -47,12 +48,15 @@ func (f *Fault) ofResource(word string) string {
 var kubeSpecs = []Spec{
 	{
 		Kind:     KubeRestart,
-		Summary:  "a kube-apiserver stops and starts again after for; its watch cache begins lag behind the store and catches up",
-		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.CacheBehind},
-		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 20 * second,
-		Uses: []Use{lag.between(int64(ms), int64(longestPhase), 0, int64(30*second)).orNone()},
+		Summary:  "a kube-apiserver stops and starts again after for; one that stops gracefully serves its open watches on until then, for a minute at most",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 20 * second, Hows: []string{Killed, Graceful},
 		sentence: func(f *Fault) string {
-			return fmt.Sprintf("kube-apiserver %s restarts after %s; its watch cache starts %s behind", f.Target, f.For, f.Lag)
+			how := "is killed"
+			if f.How == Graceful {
+				how = "stops gracefully"
+			}
+			return fmt.Sprintf("kube-apiserver %s %s and starts again after %s", f.Target, how, f.For)
 		},
 	},
 	{
@@ -82,6 +86,15 @@ var kubeSpecs = []Spec{
 		Uses: []Use{resource.ofKinds(cachedKinds...)},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the watch cache of %s%s is frozen for %s", f.Target, f.ofResource(" of "), f.For)
+		},
+	},
+	{
+		Kind:     KubeEtcdLoss,
+		Summary:  "a kube-apiserver has no answers from its etcd: writes and consistent reads wait, for a minute at most, and its watch cache sees no write",
+		Disturbs: []disturb.Kind{disturb.CacheBehind, disturb.RequestsFailed},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 90 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("%s has no answers from its etcd for %s", f.Target, f.For)
 		},
 	},
 	{

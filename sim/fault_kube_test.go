@@ -14,13 +14,33 @@ import (
 var kubeCases = []faultCase{
 	{
 		kind:   fault.KubeRestart,
-		faults: []fault.Fault{at(8, fault.Fault{Kind: fault.KubeRestart, Target: "k0", For: seconds(1), Lag: seconds(6)})},
+		faults: []fault.Fault{at(8, fault.Fault{Kind: fault.KubeRestart, Target: "k0", For: seconds(1)})},
 		ops:    []fault.Op{podCreate(4, "p1", "10.0.0.2"), podCreate(12, "p2", "10.0.0.3")},
 		check: func(t *testing.T, h *history.History) {
 			require.Equal(t, []time.Duration{8 * time.Second}, times(h, by(history.Down, "k0", "kube")))
-			written := times(h, func(r history.Record) bool { return r.Verb == history.Truth && r.Key == "10.0.0.3" })
-			seen := first(t, times(h, sees("a0", "10.0.0.3")))
-			require.Greater(t, seen-written[0], time.Second, "its watch cache is behind for a while")
+			require.NotEmpty(t, times(h, func(r history.Record) bool {
+				return r.Verb == history.Request && r.Actor == "k0" && r.Err == "429 TooManyRequests"
+			}), "who watches custom resources at once is told to come again")
+			seenBetween(t, h, "a0", "10.0.0.3", 12, 13)
+		},
+	},
+	{
+		kind: fault.KubeRestart, name: " graceful",
+		world:  func(p *fault.Plan) { p.Topology.APIServers = 2 },
+		faults: []fault.Fault{at(8, fault.Fault{Kind: fault.KubeRestart, Target: "k0", How: fault.Graceful, For: seconds(5)})},
+		ops:    []fault.Op{podCreate(10, "p2", "10.0.0.3")},
+		check: func(t *testing.T, h *history.History) {
+			require.Equal(t, []time.Duration{13 * time.Second}, times(h, by(history.Down, "k0", "kube")), "it serves its watches until the next one starts")
+			seenBetween(t, h, "a0", "10.0.0.3", 10, 11)
+		},
+	},
+	{
+		kind:   fault.KubeEtcdLoss,
+		faults: []fault.Fault{at(8, fault.Fault{Kind: fault.KubeEtcdLoss, Target: "k0", For: seconds(20)})},
+		ops:    []fault.Op{podCreate(10, "p2", "10.0.0.3")},
+		check: func(t *testing.T, h *history.History) {
+			seenBetween(t, h, "a0", "10.0.0.3", 28, 30)
+			require.Empty(t, times(h, by(history.Down, "k0", "kube")))
 		},
 	},
 	{

@@ -27,6 +27,7 @@ func init() {
 		fault.KubeFreeze:       kubeLag,
 		fault.KubeExpire:       kubeWatches,
 		fault.KubeCloseWatches: kubeWatches,
+		fault.KubeEtcdLoss:     kubeEtcdLoss,
 		fault.KubeThrottle:     kubeRule,
 		fault.KubeErrors:       kubeRule,
 		fault.KubeSlowLists:    kubeRule,

@@ -13,12 +13,10 @@ import (
 
 func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
-	var behind int64
-	e := deploy.HeldDown(k.stop(), func() { behind = k.start(f.Lag.Std()) }, k.up)
-	if f.Lag > 0 {
-		e = e.And(func() int64 { return behind })
+	if f.How == fault.Graceful {
+		return deploy.HeldDown(k.stopGracefully(), k.start, k.up)
 	}
-	return e
+	return deploy.HeldDown(k.stop(), k.start, k.up)
 }
 
 // kubeLoss takes a kube-apiserver away. In silence, its Service goes on naming it
@@ -26,12 +24,12 @@ func kubeRestart(w *world, _ int, f *fault.Fault) deploy.Effect {
 func kubeLoss(w *world, _ int, f *fault.Fault) deploy.Effect {
 	k := w.apiserver(f.Target)
 	if f.How != fault.Silent {
-		return deploy.HeldDown(k.stop(), func() { k.start(0) }, k.up)
+		return deploy.HeldDown(k.stop(), k.start, k.up)
 	}
 	up := w.net.Down(f.Target)
 	return deploy.HeldDown(k.stopUnnoticed(), func() {
 		up()
-		k.start(0)
+		k.start()
 	}, k.up)
 }
 
@@ -45,6 +43,25 @@ func kubeLag(w *world, _ int, f *fault.Fault) deploy.Effect {
 	}
 	k := w.apiserver(f.Target)
 	return deploy.Effect{Lift: k.addLag(l), Did: deploy.Since(func() int64 { return k.late(l.kind) })}
+}
+
+// kubeEtcdLoss keeps the etcd's answers from a kube-apiserver, over its restarts.
+func kubeEtcdLoss(w *world, n int, f *fault.Fault) deploy.Effect {
+	k, back := w.apiserver(f.Target), make(chan struct{})
+	thaw := k.addLag(lag{by: frozen})
+	held := k.addRule(&rule{
+		seed: w.plan.Seed, name: "fault " + strconv.Itoa(n), share: 100,
+		only: (*kube.Request).NeedsStorage, fail: kube.Fail{Storage: back},
+	})
+	late, hit := deploy.Since(func() int64 { return k.late("") }), int64(0)
+	return deploy.Effect{
+		Lift: func() {
+			hit = held()
+			thaw()
+			close(back)
+		},
+		Did: func() []int64 { return append(late(), hit) },
+	}
 }
 
 func kubeWatches(w *world, _ int, f *fault.Fault) deploy.Effect {

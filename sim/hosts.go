@@ -147,6 +147,7 @@ type apiserver struct {
 	server      *kube.Server
 	incarnation int
 	down        int              // faults that hold it down
+	leaving     bool             // it lets nobody in any more, and serves the watches that it has
 	lags        []lag            // of its watch cache, in force
 	lateBefore  map[string]int64 // by kind, and of all for "": writes that came late to the watch caches of ended processes
 
@@ -166,9 +167,40 @@ func (k *apiserver) up() bool { return k.down == 0 }
 
 func (k *apiserver) stop() int64 {
 	if k.down++; k.down > 1 {
+		return k.leave()
+	}
+	k.w.kubeSvc.SetReady(k.name, false)
+	k.w.net.Kill(k.name)
+	return k.close()
+}
+
+// stopGracefully asks the process to stop: it goes on with its open watches until the next
+// process needs its port, or for as long as it waits for them.
+func (k *apiserver) stopGracefully() int64 {
+	if k.down++; k.down > 1 {
 		return 0
 	}
 	k.w.kubeSvc.SetReady(k.name, false)
+	k.server.Shutdown()
+	k.leaving = true
+	incarnation := k.incarnation
+	go func() {
+		time.Sleep(kube.ShutdownTimeout)
+		k.w.do(func() {
+			if k.incarnation == incarnation {
+				k.leave()
+			}
+		})
+	}()
+	return 1
+}
+
+// leave ends a process that is leaving.
+func (k *apiserver) leave() int64 {
+	if !k.leaving {
+		return 0
+	}
+	k.leaving = false
 	k.w.net.Kill(k.name)
 	return k.close()
 }
@@ -180,7 +212,7 @@ const leaseOfEndpoint = 15 * time.Second
 // stopUnnoticed ends the process of a host that is down.
 func (k *apiserver) stopUnnoticed() int64 {
 	if k.down++; k.down > 1 {
-		return 0
+		return k.leave()
 	}
 	incarnation := k.incarnation
 	go func() {
@@ -203,25 +235,26 @@ func (k *apiserver) close() int64 {
 	return 1
 }
 
-// start starts the process with a watch cache that begins lag behind the store, and
-// returns how many writes that are.
-func (k *apiserver) start(lag time.Duration) (behind int64) {
+// start starts the process, if nothing else holds it down.
+func (k *apiserver) start() {
 	if k.down--; k.down > 0 {
-		return 0
+		return
 	}
+	k.leave()
 	lis, err := k.w.net.Host(k.name).Listen(kubePort)
 	deploy.Must(err)
 	k.incarnation++
 	k.w.rec.record(history.Record{Actor: k.name, Verb: history.Up, Kind: "kube", Inc: k.incarnation})
-	hosts.Run(k.name, func() error { return k.run(lis, lag) }) //nolint:errcheck // it returns none
+	hosts.Run(k.name, func() error { return k.run(lis, k.incarnation > 1) }) //nolint:errcheck // it returns none
 	k.w.kubeSvc.SetReady(k.name, true)
-	return k.server.Late("")
 }
 
-func (k *apiserver) run(lis net.Listener, lag time.Duration) error {
+// run starts the server. The first one was there before the world began.
+func (k *apiserver) run(lis net.Listener, starting bool) error {
 	k.server = kube.NewServer(k.w.store, kube.Config{
 		Name:        k.name,
-		Cache:       cacher.Config{Lag: k.lag(""), StartBehind: lag},
+		Cache:       cacher.Config{Lag: k.lag("")},
+		Starting:    starting,
 		Record:      k.w.rec.record,
 		Now:         k.w.rec.now,
 		NextWatch:   k.w.rec.nextWatch,

@@ -57,7 +57,7 @@ func (w *world) stalled(e stall.Event) {
 // boot starts every process and waits until every agent knows everything.
 func (w *world) boot() {
 	for _, k := range w.apis {
-		k.start(0)
+		k.start()
 	}
 	for _, o := range w.operators {
 		deploy.Must(o.Start())

@@ -9,6 +9,7 @@
 //	go server.Serve(listener)                                // until Close
 //	server.SetLag("", 5 * time.Second)                           // and other faults: Config.Intercept,
 //	server.ExpireWatches()                                   // (a Fail per request), CloseWatches
+//	server.Shutdown()                                        // nobody is let in any more, open watches go on
 //	server.Close()                                           // a restart is Close and a NewServer
 //
 // The store is package storage, a replica's watch cache package cacher; this
@@ -29,9 +30,11 @@
 // The rules follow k8s.io/apiserver as of Kubernetes 1.36 (pkg/storage/cacher,
 // pkg/registry/generic/registry).
 //
-// A Server answers lists without a resourceVersion and gets from the Store: they
-// are consistent. Everything else comes from its watch cache, which may lag
-// (Config.Cache.Lag) or, after a restart, begin behind (Config.Cache.StartBehind).
+// A Server answers gets and pages without a resourceVersion from the Store: they are
+// consistent. So are lists without one, for which the watch cache is awaited. Everything else
+// comes from the watch cache as it is, which may lag (Config.Cache.Lag). It begins with what
+// the Store has, as a real one is filled by a linearizable list; one that has just started
+// refuses custom resources for a moment (Config.Starting).
 //
 // # What is not
 //

@@ -15,10 +15,11 @@ import (
 // Fail is what becomes of a request that Config.Intercept catches. Without Code
 // and Abort it is served after the delay.
 type Fail struct {
-	Delay      time.Duration // before anything else happens
-	Code       int           // answer with this HTTP status, 400 and above, instead of serving
-	RetryAfter time.Duration // the Retry-After header, in whole seconds, rounded up; zero for none
-	Abort      bool          // close the connection without an answer
+	Delay      time.Duration   // before anything else happens
+	Storage    <-chan struct{} // the etcd does not answer until this is closed; then the request is served, if it has not timed out
+	Code       int             // answer with this HTTP status, 400 and above, instead of serving
+	RetryAfter time.Duration   // the Retry-After header, in whole seconds, rounded up; zero for none
+	Abort      bool            // close the connection without an answer
 }
 
 // fail does to a request what Intercept said; it returns whether that was all.
@@ -35,6 +36,9 @@ func (s *Server) fail(a *answer, r *http.Request, q *Request, f *Fail) bool {
 	if f.Abort {
 		panic(http.ErrAbortHandler)
 	}
+	if f.Storage != nil && !s.awaitStorage(a, r, q, f.Storage) {
+		return true
+	}
 	if f.Code == 0 {
 		return false
 	}
@@ -43,8 +47,8 @@ func (s *Server) fail(a *answer, r *http.Request, q *Request, f *Fail) bool {
 		a.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
 	if f.Code == http.StatusTooManyRequests {
-		// The one answer of a real kube-apiserver that is no Status: it is given
-		// by the filters before the API (priority and fairness, maxinflight.go).
+		// No Status, as it is given by the filters before the API (priority and
+		// fairness, maxinflight.go).
 		a.request.Err = errorName(f.Code, metav1.StatusReasonTooManyRequests)
 		a.Header().Set("X-Content-Type-Options", "nosniff")
 		a.sendText(f.Code, "Too many requests, please try again later.\n")
@@ -52,6 +56,30 @@ func (s *Server) fail(a *answer, r *http.Request, q *Request, f *Fail) bool {
 	}
 	a.sendStatus(statusOf(failure(r, q, f.Code, seconds)))
 	return true
+}
+
+// requestTimeout is that of a real kube-apiserver (--request-timeout).
+const requestTimeout = time.Minute
+
+// awaitStorage holds a request until the etcd answers again, and returns whether it does in
+// time. If not, the request has been answered: by a filter, whose answer is no complete
+// Status and is called a text. Watches have no time-out.
+func (s *Server) awaitStorage(a *answer, r *http.Request, q *Request, back <-chan struct{}) bool {
+	timer := time.NewTimer(requestTimeout)
+	defer timer.Stop()
+	if q.Verb == "watch" {
+		timer.Stop()
+	}
+	select {
+	case <-back:
+		return true
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	case <-timer.C:
+	}
+	a.request.Err = errorName(http.StatusGatewayTimeout, metav1.StatusReasonTimeout)
+	a.sendText(http.StatusGatewayTimeout, `{"metadata":{},"status":"Failure","message":"Timeout: request did not complete within the allotted timeout","reason":"Timeout","details":{},"code":504}`)
+	return false
 }
 
 // failure is the error with which a real kube-apiserver gives a status code.

@@ -30,11 +30,12 @@ func TestListVersions(t *testing.T) {
 		seedIdentities(w, 3) // at 6, 7, 8, seen by the cache in 2 s
 		query := func(q string) response { return w.do("GET", identities+"?"+q, "") }
 
-		require.Equal(t, []string{"100", "101", "102"}, query("").list().names(), "consistent")
-		require.Equal(t, "8", query("").list().Metadata.ResourceVersion)
-		require.Equal(t, "CiliumIdentityList", query("").list().Kind)
 		require.Empty(t, query("resourceVersion=0").list().names(), "as old as the cache")
 		require.Equal(t, "5", query("resourceVersion=0").list().Metadata.ResourceVersion)
+		page := query("limit=10").list()
+		require.Equal(t, []string{"100", "101", "102"}, page.names(), "consistent")
+		require.Equal(t, "8", page.Metadata.ResourceVersion)
+		require.Equal(t, "CiliumIdentityList", page.Kind)
 		require.Equal(t, []string{"100", "101"}, query("resourceVersion=7&resourceVersionMatch=Exact").list().names())
 		require.Equal(t, []string{"100"}, query("resourceVersion=6&limit=10").list().names(), "exact by an old rule")
 

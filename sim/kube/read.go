@@ -67,10 +67,9 @@ func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptio
 	}
 	switch {
 	case o.Continue != "":
-		return s.listedOn(q, o)
+		return s.listedOn(r, q, o)
 	case o.ResourceVersion == "":
-		objects, rv := s.present(q, o, "")
-		return objects, rv, nil
+		return s.consistent(r, q, o, "")
 	case rv != 0 && (o.ResourceVersionMatch == metav1.ResourceVersionMatchExact || o.ResourceVersionMatch == "" && o.Limit > 0):
 		objects, err := s.store.Past(q.resource, q.Namespace, "", rv)
 		if err == storage.ErrCompacted {
@@ -81,21 +80,30 @@ func (s *Server) listed(r *http.Request, q *Request, o internalversion.ListOptio
 	if err := s.cache.Await(r.Context(), q.resource, rv); err != nil {
 		return nil, 0, err
 	}
-	objects, rv := s.cache.List(q.resource, q.Namespace)
+	objects, rv := s.cache.List(q.resource, q.Namespace, "")
 	return objects, rv, nil
 }
 
-// present returns what there is now, from a key on. A list without a limit is the
-// business of the watch cache, which asks the etcd how far it is.
-func (s *Server) present(q *Request, o internalversion.ListOptions, from string) (storage.Table, int64) {
+// consistent returns what there is now, from a key on. A page comes from the etcd; all else
+// from the watch cache, once it has come to the version that the etcd has now, but for one
+// that lags too much (CacheDelegator.GetList).
+func (s *Server) consistent(r *http.Request, q *Request, o internalversion.ListOptions, from string) (storage.Table, int64, error) {
 	if o.Limit == 0 {
-		s.cache.Ask(q.resource)
+		err := s.cache.Await(r.Context(), q.resource, s.store.Revision())
+		if err == nil {
+			objects, rv := s.cache.List(q.resource, q.Namespace, from)
+			return objects, rv, nil
+		}
+		if r.Context().Err() != nil {
+			return nil, 0, err
+		}
 	}
-	return s.store.Present(q.resource, q.Namespace, from)
+	objects, rv := s.store.Present(q.resource, q.Namespace, from)
+	return objects, rv, nil
 }
 
 // listedOn goes on with a paginated list.
-func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (storage.Table, int64, error) {
+func (s *Server) listedOn(r *http.Request, q *Request, o internalversion.ListOptions) (storage.Table, int64, error) {
 	if o.ResourceVersion != "" && o.ResourceVersion != "0" {
 		return nil, 0, apierrors.NewBadRequest("specifying resource version is not allowed when using continue")
 	}
@@ -104,8 +112,7 @@ func (s *Server) listedOn(q *Request, o internalversion.ListOptions) (storage.Ta
 		return nil, 0, err
 	}
 	if token.RV == -1 {
-		objects, rv := s.present(q, o, token.Start)
-		return objects, rv, nil
+		return s.consistent(r, q, o, token.Start)
 	}
 	objects, err := s.store.Past(q.resource, q.Namespace, token.Start, token.RV)
 	if err == storage.ErrCompacted {

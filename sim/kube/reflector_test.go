@@ -142,9 +142,9 @@ func TestReflectorConverges(t *testing.T) {
 		{name: "429 at first", config: func() kube.Config { return rejecting(http.StatusTooManyRequests) }, fault: func(*world, int) {}},
 		{name: "503 at first", config: func() kube.Config { return rejecting(http.StatusServiceUnavailable) }, fault: func(w *world, _ int) { w.reset() }},
 		{name: "restart", fault: func(w *world, _ int) { w.restart(kube.Config{}) }},
-		{name: "restart with a stale cache", fault: func(w *world, _ int) { w.restart(kube.Config{Cache: cacher.Config{StartBehind: 30 * time.Second}}) }},
-		{name: "restart with a stale, lagging cache", fault: func(w *world, _ int) {
-			w.restart(kube.Config{Cache: cacher.Config{StartBehind: time.Minute, Lag: 5 * time.Second}})
+		{name: "restart, seen from its first moment on", fault: func(w *world, _ int) { w.restart(kube.Config{Starting: true}) }},
+		{name: "restart with a lagging cache", fault: func(w *world, _ int) {
+			w.restart(kube.Config{Starting: true, Cache: cacher.Config{Lag: 5 * time.Second}})
 		}},
 		{name: "lag", config: func() kube.Config { return kube.Config{Cache: cacher.Config{Lag: 2 * time.Second}} }, fault: func(w *world, _ int) { w.server.ExpireWatches() }},
 	} {

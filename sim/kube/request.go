@@ -43,6 +43,36 @@ func (q *Request) Lists() bool {
 	return q.Verb == "list" || q.Verb == "watch" && q.query.Get("sendInitialEvents") == "true"
 }
 
+// needsCache says whether only the watch cache can answer: watches, and lists that are not
+// of a page of what is there now (CacheDelegator.GetList, shouldDelegateListOnNotReadyCache).
+func (q *Request) needsCache() bool {
+	limited := q.query.Get("limit") != "" && q.query.Get("limit") != "0"
+	return q.Verb == "watch" || q.Verb == "list" && !q.fromStorage() && (!limited || q.selectors() != "")
+}
+
+// fromStorage says whether a list passes by the watch cache.
+func (q *Request) fromStorage() bool {
+	limited := q.query.Get("limit") != "" && q.query.Get("limit") != "0"
+	ask := q.ask()
+	return ask == "continue" || strings.HasPrefix(ask, "=") || ask == "" && limited
+}
+
+// NeedsStorage says whether the request cannot be served without the etcd: a write, or a
+// read of what is there now.
+func (q *Request) NeedsStorage() bool {
+	switch q.Verb {
+	case "discovery":
+		return false
+	case "get":
+		return q.ask() == ""
+	case "list":
+		return q.ask() == "" || q.fromStorage()
+	case "watch":
+		return q.query.Has("sendInitialEvents") && q.query.Get("resourceVersion") == ""
+	}
+	return true
+}
+
 // key is what the history says that the request is about: an object, a namespace,
 // or, if neither, the path.
 func (q *Request) key() string {

@@ -200,24 +200,115 @@ func TestLagDelaysEventsInOrder(t *testing.T) {
 	})
 }
 
-func TestRestartBehindCatchesUp(t *testing.T) {
+// A watch cache begins with what the etcd has, and may lag only from then on.
+func TestRestartedCacheIsNotBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: time.Minute}})
+		w.create(identity("100", "web"))
+		w.restart(kube.Config{Cache: cacher.Config{Lag: time.Minute}})
+		o := w.watch(identities + "?watch=true")
+		require.Equal(t, []string{"ADDED 100 6"}, o.got())
+		w.create(identity("101", "web"))
+		require.Empty(t, o.got())
+		simtest.Pass(time.Minute)
+		require.Equal(t, []string{"ADDED 101 7"}, o.got())
+	})
+}
+
+// In its first moments a real kube-apiserver does not know custom resources, and then has no
+// cache of theirs: it says so, and when to come again.
+func TestStarting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, kube.Config{Starting: true})
+		refused := func(path string, code int, retryAfter string) {
+			t.Helper()
+			r := w.do("GET", path, "")
+			require.Equal(t, []any{code, retryAfter}, []any{r.code, r.header.Get("Retry-After")}, path)
+			require.Equal(t, "application/json", r.header.Get("Content-Type"), "it is a Status")
+		}
+		serves := func(path string) {
+			t.Helper()
+			require.Equal(t, http.StatusOK, w.do("GET", path, "").code, path)
+		}
+		serves("/api/v1/namespaces")
+		refused(identities, http.StatusServiceUnavailable, "5")
+		simtest.Pass(350 * time.Millisecond)
+		require.Equal(t, http.StatusCreated, w.do("POST", identities, identity("100", "web")).code, "the etcd answers")
+		for _, path := range []string{"", "?watch=true", "?resourceVersion=0", "?limit=5&labelSelector=a&resourceVersion=0"} {
+			refused(identities+path, http.StatusTooManyRequests, "1")
+		}
+		for _, path := range []string{"/100", "/100?resourceVersion=0", "?limit=5", "?limit=5&resourceVersion=0", "?resourceVersion=6&resourceVersionMatch=Exact"} {
+			serves(identities + path)
+		}
+		simtest.Pass(100 * time.Millisecond)
+		serves(identities)
+		simtest.Pass(time.Hour)
+		refused("/apis/cilium.io/v2/ciliumnodes", http.StatusTooManyRequests, "1")
+	})
+}
+
+// A list of what is there now comes from the watch cache, which it awaits for as long as a
+// real one does; then from the etcd.
+func TestConsistentListAwaitsTheCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for lag, waits := range map[time.Duration]time.Duration{0: 0, 2 * time.Second: 2 * time.Second, time.Hour: 3 * time.Second} {
+			w := newWorld(t, kube.Config{Cache: cacher.Config{Lag: lag}})
+			w.create(identity("100", "web"))
+			start := time.Now()
+			r := w.do("GET", identities, "")
+			require.Equal(t, waits, time.Since(start))
+			require.Equal(t, []string{"100"}, r.list().names())
+			start = time.Now()
+			w.do("GET", identities+"?limit=5", "")
+			require.Zero(t, time.Since(start), "a page comes from the etcd")
+		}
+	})
+}
+
+// After Shutdown nobody is let in, and a watch that is open goes on.
+func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
-		for i := range 6 { // at 0, 10, ... 50 s
-			w.create(identity(fmt.Sprint(100+i), "web"))
-			time.Sleep(10 * time.Second)
-		}
-		w.restart(kube.Config{Cache: cacher.Config{StartBehind: 35 * time.Second}}) // at 60 s: the state at 25 s
 		o := w.watch(identities + "?watch=true")
-		require.Equal(t, []string{"ADDED 100 6", "ADDED 101 7", "ADDED 102 8"}, o.got())
-		simtest.Pass(2500 * time.Millisecond) // the past of 30 s, at twice the pace
-		require.Equal(t, []string{"ADDED 103 9"}, o.got())
-		simtest.Pass(5 * time.Second)
-		require.Equal(t, []string{"ADDED 104 10"}, o.got())
-		simtest.Pass(27500 * time.Millisecond)
-		require.Equal(t, []string{"ADDED 105 11"}, o.got())
-		w.create(identity("106", "web"))
-		require.Equal(t, []string{"ADDED 106 12"}, o.got(), "it has caught up")
+		w.server.Shutdown()
+		simtest.Pass(time.Second)
+		_, err := w.dial(t.Context(), "", "")
+		require.ErrorContains(t, err, "refused")
+		w.create(identity("100", "web"))
+		require.Equal(t, []string{"ADDED 100 6"}, o.got())
+		simtest.Pass(time.Minute)
+		require.NoError(t, w.server.Close())
+		require.Equal(t, []string{"end"}, o.got())
+	})
+}
+
+// Without an etcd a server answers what its cache knows; the rest waits.
+func TestStorageAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		back := make(chan struct{})
+		w := newWorld(t, kube.Config{Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
+			if q.NeedsStorage() {
+				return &kube.Fail{Storage: back}
+			}
+			return nil
+		}})
+		takes := func(method, path, body string) (code int, took time.Duration, contentType string) {
+			start := time.Now()
+			r := w.do(method, path, body)
+			return r.code, time.Since(start), r.header.Get("Content-Type")
+		}
+		for _, path := range []string{"?resourceVersion=0", "/100?resourceVersion=0"} {
+			_, took, _ := takes("GET", identities+path, "")
+			require.Zero(t, took, path)
+		}
+		for _, c := range [][3]string{{"GET", identities}, {"GET", identities + "?limit=5"}, {"GET", identities + "/100"}, {"POST", identities, identity("100", "web")}} {
+			code, took, contentType := takes(c[0], c[1], c[2])
+			require.Equal(t, []any{http.StatusGatewayTimeout, time.Minute, "text/plain; charset=utf-8"}, []any{code, took, contentType}, c)
+		}
+		time.AfterFunc(59*time.Second, func() { close(back) })
+		code, took, _ := takes("POST", identities, identity("100", "web"))
+		require.Equal(t, http.StatusCreated, code)
+		require.Equal(t, 59*time.Second, took)
 	})
 }
 

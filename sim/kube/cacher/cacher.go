@@ -16,8 +16,8 @@ const freshTimeout = 3 * time.Second
 
 // Config configures a Cacher. The zero value is a cache without faults.
 type Config struct {
-	Lag         time.Duration // how long after its commit an event arrives
-	StartBehind time.Duration // the cache starts with the state of that long ago, as far as the Store knows it, and then sees what it missed at twice the pace, so that it has caught up after as long again
+	Lag  time.Duration // how long after its commit an event arrives
+	Cold bool          // the caches of custom resources are still to be filled; see Filling
 
 	// The events of each resource are kept that are younger than HistoryAge, and at
 	// least HistoryEvents: a watch from before is answered with 410. Zero means 75 s
@@ -34,9 +34,8 @@ type Config struct {
 // Cacher is the watch cache of a replica: its own copy of every table, behind the
 // store by its lag, and a window of the latest events of each resource.
 type Cacher struct {
-	config     Config
-	caughtUpAt time.Time // when a cache that started behind is no longer so
-	detach     func()    // from the store
+	config Config
+	detach func() // from the store
 
 	mu       sync.Mutex
 	closed   bool
@@ -55,6 +54,7 @@ type Cacher struct {
 // kube-apiserver has a cache for each, with a watch of its own on the etcd, so that one
 // may be behind another.
 type kindCache struct {
+	filled  time.Time         // when it is: zero as long as nobody has asked for the resource of a cold cache
 	lag     time.Duration     // of this resource alone, after its commits have arrived
 	held    []*storage.Commit // arrived, and not yet seen for that
 	late    int64             // commits that it did not have at once, so far
@@ -77,21 +77,18 @@ func New(s *storage.Store, config Config) *Cacher {
 		config.ProgressInterval = 5 * time.Second
 	}
 	c := &Cacher{config: config, lag: config.Lag, kinds: make([]kindCache, len(s.Resources()))}
-	if config.StartBehind > 0 {
-		c.caughtUpAt = time.Now().Add(config.StartBehind)
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var tables []storage.Table
-	c.rv, tables, c.pending, c.detach = s.Follow(time.Now().Add(-config.StartBehind), c.receive)
+	now := time.Now()
+	c.rv, tables, c.detach = s.Follow(c.receive)
 	c.begun, c.progress = c.rv, c.rv
-	c.nextTold = time.Now().Add(config.ProgressInterval)
+	c.nextTold = now.Add(config.ProgressInterval)
 	for i, t := range tables {
 		c.kinds[i].table = t
-	}
-	c.drain()
-	for _, ev := range c.pending {
-		c.kind(ev).late++
+		if !config.Cold || !s.Resources()[i].Custom {
+			c.kinds[i].filled = now
+		}
 	}
 	return c
 }
@@ -127,16 +124,23 @@ func (c *Cacher) Close() {
 	}
 }
 
-// arrival returns when a commit arrives at the cache. One that started behind
-// sees the past at twice its pace until it has caught up.
-func (c *Cacher) arrival(ev *storage.Commit) time.Time {
-	due := ev.At.Add(c.lag)
-	if behind := c.caughtUpAt.Sub(ev.At); behind > 0 && !c.caughtUpAt.IsZero() {
-		if at := ev.At.Add(behind / 2); at.After(due) {
-			return at
-		}
+// fillTime is how long the etcd takes to list a kind for its cache. It is ours: all that a
+// client sees of it is that it is more than nothing and less than the second after which it
+// asks again.
+const fillTime = 100 * time.Millisecond
+
+// Filling is called for a request for a resource, and says whether its cache is still being
+// filled: then watches and lists from the cache are to be refused. The cache of a custom
+// resource is made when somebody first asks for the resource, as in
+// k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go.
+func (c *Cacher) Filling(r *storage.Resource) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, now := &c.kinds[r.Index()], time.Now()
+	if k.filled.IsZero() {
+		k.filled = now.Add(fillTime)
 	}
-	return due
+	return now.Before(k.filled)
 }
 
 // receive takes note of a commit; the store is locked.
@@ -179,7 +183,7 @@ func (c *Cacher) drain() {
 	}
 	for len(c.pending) > 0 {
 		ev := c.pending[0]
-		if wait := c.arrival(ev).Sub(now); wait > 0 {
+		if wait := ev.At.Add(c.lag).Sub(now); wait > 0 {
 			sooner(wait)
 			break
 		}
@@ -275,15 +279,6 @@ func (c *Cacher) ask(k *kindCache) int64 {
 	return c.version(k)
 }
 
-// Ask is called for a request that wants the present of a resource.
-func (c *Cacher) Ask(r *storage.Resource) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k := &c.kinds[r.Index()]; c.version(k) < c.rv {
-		c.ask(k)
-	}
-}
-
 // floor is the oldest version from which a watch of the resource can start.
 func (c *Cacher) floor(k *kindCache) int64 {
 	if k.base == 0 {
@@ -306,12 +301,13 @@ func (c *Cacher) Version(r *storage.Resource) int64 {
 	return c.version(&c.kinds[r.Index()])
 }
 
-// List returns the objects of a resource in a namespace and the version of its cache.
-func (c *Cacher) List(r *storage.Resource, namespace string) (storage.Table, int64) {
+// List returns the objects of a resource in a namespace from a key on and the version of its
+// cache.
+func (c *Cacher) List(r *storage.Resource, namespace, from string) (storage.Table, int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := &c.kinds[r.Index()]
-	return k.table.In(namespace, ""), c.version(k)
+	return k.table.In(namespace, from), c.version(k)
 }
 
 // Await waits until the cache of a resource has reached a version: for freshTimeout at

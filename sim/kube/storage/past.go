@@ -67,43 +67,22 @@ func (s *Store) rollback(r *Resource, rv int64) Table {
 	return t
 }
 
-// versionAt returns the version that was current at an instant, the oldest
-// known one if that is too long ago.
-func (s *Store) versionAt(at time.Time) int64 {
-	rv := s.compacted
-	for _, c := range s.log {
-		if c.At.After(at) {
-			break
-		}
-		rv = c.RV
-	}
-	return rv
-}
-
 // follower is told of commits.
 type follower struct{ receive func(*Commit) }
 
 // Follow calls receive for every commit from now on, in order and with the store
-// locked, until stop. It returns what a follower begins with: the state at an
-// instant, as far as it is known, and what was committed since. Tables are by
-// Resource.Index.
-func (s *Store) Follow(at time.Time, receive func(*Commit)) (rv int64, tables []Table, since []*Commit, stop func()) {
+// locked, until stop. It returns what a follower begins with: the present state, by
+// Resource.Index, and its version.
+func (s *Store) Follow(receive func(*Commit)) (rv int64, tables []Table, stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget(time.Now())
-	rv = s.versionAt(at)
 	tables = make([]Table, len(s.resources))
 	for i, r := range s.resources {
-		tables[i] = s.rollback(r, rv)
-	}
-	for _, c := range s.log {
-		if c.RV > rv {
-			since = append(since, c)
-		}
+		tables[i] = slices.Clone(s.tables[r.index])
 	}
 	f := &follower{receive}
 	s.followers = append(s.followers, f)
-	return rv, tables, since, func() {
+	return s.rv, tables, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.followers = slices.DeleteFunc(s.followers, func(other *follower) bool { return other == f })

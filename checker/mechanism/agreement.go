@@ -2,8 +2,10 @@ package mechanism
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 )
 
@@ -25,7 +27,8 @@ func (x *Explainer) ofKubeDisagreement(v *property.Violation) *property.Cause {
 }
 
 // ofTwoOwners explains it by two objects that both claim the entry when the run ends, with what
-// the one and the other agent show.
+// the one and the other agent show, if that of this agent is the one of which the writer that it
+// reads was told first, or with the other in one list.
 func (x *Explainer) ofTwoOwners(v *property.Violation) *property.Cause {
 	id, known := x.in.Views.Number(v.Kind, v.Key)
 	if !known || v.Shown.Gone || v.Truth.Gone {
@@ -46,7 +49,22 @@ func (x *Explainer) ofTwoOwners(v *property.Violation) *property.Cause {
 			}
 		}
 	}
+	if r := x.reader(v.Agent); r != nil {
+		if other := x.firstTold(r.store.Actor, facts.Owners[0]); other >= 0 && x.firstTold(r.store.Actor, facts.Owners[1]) > other {
+			return nil
+		}
+	}
 	return property.ByMechanism(CauseTwoOwners, twoOwners, facts, records...)
+}
+
+// firstTold is the record by which the present writer of a replica was first told of an object; -1 if
+// it was not.
+func (x *Explainer) firstTold(replica, object string) int {
+	life, _ := index.ProcessAt(x.in.Processes(replica, "writer"), x.in.Records[x.all()-1].At)
+	kind, name, _ := strings.Cut(object, "/")
+	return x.in.First(life.Up, x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Event && r.Store == "" && r.Peer == replica && r.Kind == kind && strings.Contains(" "+r.Value, ":"+name+":")
+	})
 }
 
 var twoOwners = &property.Rule{Name: "two-owners", Text: func(f *property.Facts) string {

@@ -85,7 +85,7 @@ func Mechanisms() []Mechanism {
 		{CauseNamespace, ofCilium, "A writer is told of a new namespace after its endpoints: a key is deleted that an endpoint in it has claimed.", []*property.Rule{putBack, namespaceLate, namespaceLost}},
 		{CauseNamespaces, ofCilium, "A writer is told of a namespace after its identities or endpoints: it leaves them for later, and puts the canary that vouches for them before.", []*property.Rule{namespaceUntold}},
 		{CauseUntold, ofCilium, "A writer puts an identity or endpoint as it is told of the namespace, before it is told of the object itself; that is deleted before its turn comes, and the key stays.", []*property.Rule{neverDeleted}},
-		{CauseHidden, ofCilium, "A writer takes up an identity or endpoint before it has taken up that their namespace is hidden from other clusters, or gone: it writes them.", []*property.Rule{namespaceHidden}},
+		{CauseHidden, ofCilium, "A writer takes up an identity or endpoint before it has taken up that their namespace is hidden from other clusters, or gone: it writes them. Or before it has taken up that the namespace is for others now: it deletes what they have.", []*property.Rule{namespaceHidden, namespaceShown}},
 		{CauseCutList, ofCilium, "An agent that stops, or gives its connection up, in the middle of its list of identities drops those that it has just got.", []*property.Rule{cutList}},
 		{CauseQueue, ofCilium, "A process is stopped before its informers have started: its subscribers' work queues are not shut down, and a goroutine of each stays.", []*property.Rule{stoppedEarly}},
 		{CauseLease, ofSetting, "The lease of a writer that is away expires, and its keys with it, although what they say is true.", []*property.Rule{leaseExpired, leaseExpiredAgain}},

@@ -37,6 +37,16 @@ const (
 3 k0 write Namespace ns op=update rv=6
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 `
+	unhidden = `
+3 k0 write Namespace other op=update rv=6
+3 k0 truth endpoint e value="id=2 host=h pod=other/two" op=put owner=CiliumEndpoint/other/two rv=6
+`
+	formerEnds = `
+6 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=7
+6 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+6 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+6 a0 drop endpoint e peer=r0 store=A inc=1
+`
 	watchesNamespaces = "2 k0 watch Namespace - peer=r0 ask=initial: id=1\n"
 	cutOff            = "2 world fault partition r0 op=cut peer=k0 rev=1\n"
 	toldOfHidden      = "3 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n"
@@ -184,6 +194,8 @@ func TestCauses(t *testing.T) {
 2.6 k1 event Namespace - value=ADDED:ns:5 peer=r1 id=2
 3 r1 put meta cilium/synced/c1/cilium/state/ip/v1 store=B rev=7
 ` + toNewer, "no-spurious-deletion", ""},
+		{"a writer that has not been told that the namespace of the next owner is hidden no longer", twoReplicas + unhidden + formerEnds, "no-spurious-deletion", mechanism.CauseHidden},
+		{"a writer that has been told so for long", twoReplicas + unhidden + "3 k0 event Namespace - value=MODIFIED:other:6 peer=r0 id=1\n" + formerEnds, "no-spurious-deletion", ""},
 		{"a writer that has not been told that the namespace is hidden", twoReplicas + hidden + shown, "integrity", mechanism.CauseHidden},
 		{"a writer that has been told that the namespace is hidden", twoReplicas + hidden + "3 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", ""},
 		{"a writer that is told that the namespace is hidden as it is told of the entry", twoReplicas + hidden + "4.9 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", mechanism.CauseHidden},

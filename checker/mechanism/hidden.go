@@ -34,14 +34,8 @@ func (o observation) ofHidden() *property.Cause {
 	if put < 0 || namespace == "" || mode.Etcd.Is(records[put].Actor) { // agents that share an etcd hide nothing
 		return nil
 	}
-	hidden := o.x.in.Last(0, put, func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace && r.Op != "create"
-	})
+	hidden, told := o.x.unheard(namespace, put, records[put].Actor, o.x.in.Store(records[put].Store).AskedAt(records, &records[put]))
 	if hidden < 0 {
-		return nil
-	}
-	told := o.x.firstHeard(hidden, put, records[put].Actor, namespace)
-	if told <= o.x.in.Store(records[put].Store).AskedAt(records, &records[put])-handling {
 		return nil
 	}
 	facts := o.facts()
@@ -53,6 +47,21 @@ func (o observation) ofHidden() *property.Cause {
 		facts.Until = told
 	}
 	return property.ByMechanism(CauseHidden, namespaceHidden, facts, hidden, put, o.record)
+}
+
+// unheard is the last change of a namespace before a record of which a writer had not been told,
+// or only just, when it asked for what the record says, and when it was told; -1 if there is none.
+func (x *Explainer) unheard(namespace string, record int, writer string, asked time.Duration) (change int, told time.Duration) {
+	change = x.in.Last(0, record, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace && r.Op != "create"
+	})
+	if change < 0 {
+		return -1, 0
+	}
+	if told = x.firstHeard(change, record, writer, namespace); told <= asked-handling {
+		return -1, 0
+	}
+	return change, told
 }
 
 var namespaceHidden = &property.Rule{Name: "namespace-hidden", Text: func(f *property.Facts) string {

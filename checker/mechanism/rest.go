@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // ofStuck explains why an agent does not converge: each entry that is wrong has a
@@ -134,7 +135,7 @@ func (w *reader) of(id int32) *property.Cause {
 		return cause
 	}
 	if !w.x.stuck.WrongIn(w.store, id) {
-		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect)
+		return w.x.foreignRevision(&w.x.in.Records[w.connect], w.connect, w.x.in.Views.Entries[id].Kind)
 	}
 	e := &w.x.in.Views.Entries[id]
 	if key, ok := w.x.keyOf(w.store, e); ok {
@@ -197,8 +198,13 @@ func joined(causes iter.Seq[*property.Cause]) *property.Cause {
 
 // foreignRevision is the cause of an agent being behind a store if it was connected
 // before with an earlier store of the same cluster ID, so that its watches go on
-// at that one's revisions.
-func (x *Explainer) foreignRevision(c *history.Record, i int) *property.Cause {
+// at that one's revisions: it has not listed the kind since.
+func (x *Explainer) foreignRevision(c *history.Record, i int, kind string) *property.Cause {
+	if x.in.First(i, x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Call && r.Op == "range" && r.Peer == c.Actor && r.Store == c.Store && schema.IsKeyOf(r.Key, kind)
+	}) >= 0 {
+		return nil
+	}
 	j := x.in.Last(0, i, func(r *history.Record) bool {
 		return r.Actor == c.Actor && (r.Verb == history.Up && r.Kind == "agent" ||
 			r.Verb == history.Connect && r.Store != c.Store && clusterIDOf(r.Store) == clusterIDOf(c.Store))

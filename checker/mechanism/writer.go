@@ -105,6 +105,9 @@ func (c storeObservation) ofWrongDelete(i int) *property.Cause {
 	if gone := c.x.namespaceGone(c.s.Actor, namespace, at); gone >= 0 {
 		return by(CauseNamespace, namespaceLost, gone, namespaceAt(namespace, 0))
 	}
+	if change, _ := c.x.unheard(namespace, int(del.Record), c.s.Actor, at); change >= 0 {
+		return by(CauseHidden, namespaceShown, change, namespaceAt(namespace, 0))
+	}
 	if told := c.x.listed(c.s.Actor, kind, max(owner.At, at-handling), at); told >= 0 {
 		return by(CauseRelist, relisted, told, &property.Version{Op: "list", Kind: kind})
 	}
@@ -130,6 +133,9 @@ var (
 	})
 	namespaceLost = wrongDelete("namespace-lost", func(f *property.Facts) string {
 		return fmt.Sprintf("the last that it had heard of the namespace %s was its deletion, at %s", f.Truth.Key, text.Seconds(f.Truth.At))
+	})
+	namespaceShown = wrongDelete("namespace-shown", func(f *property.Facts) string {
+		return fmt.Sprintf("it had not heard of the change of the namespace %s at %s, since when what is in it is for other clusters", f.Truth.Key, text.Seconds(f.Truth.At))
 	})
 	relisted = wrongDelete("listed-anew", func(f *property.Facts) string {
 		return fmt.Sprintf("it had listed every %s anew at %s", f.Truth.Kind, text.Seconds(f.Truth.At))

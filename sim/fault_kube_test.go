@@ -36,10 +36,10 @@ var kubeCases = []faultCase{
 	},
 	{
 		kind:   fault.KubeEtcdLoss,
-		faults: []fault.Fault{at(8, fault.Fault{Kind: fault.KubeEtcdLoss, Target: "k0", For: seconds(20)})},
+		faults: []fault.Fault{at(8, fault.Fault{Kind: fault.KubeEtcdLoss, Target: "k0", For: seconds(10)})},
 		ops:    []fault.Op{podCreate(10, "p2", "10.0.0.3")},
 		check: func(t *testing.T, h *history.History) {
-			seenBetween(t, h, "a0", "10.0.0.3", 28, 30)
+			seenBetween(t, h, "a0", "10.0.0.3", 18, 20)
 			require.Empty(t, times(h, by(history.Down, "k0", "kube")))
 		},
 	},

@@ -26,6 +26,7 @@ type conn struct {
 	eof    bool  // the peer closed its end, and all it wrote has arrived
 	closed bool  // the program closed this end
 	err    error // why the kernel has nothing more to do with this end; nil while it has
+	told   bool  // the program has been told of err
 
 	canRead, canWrite           sync.Cond
 	readDeadline, writeDeadline deadline
@@ -93,8 +94,10 @@ func (c *conn) Read(p []byte) (int, error) {
 			return c.peer.take(p), nil
 		case c.eof:
 			return 0, io.EOF
+		case c.told:
+			return 0, io.EOF
 		case c.err != nil:
-			return 0, c.fail("read", c.err)
+			return 0, c.fail("read", c.tell())
 		}
 		c.canRead.Wait()
 	}
@@ -117,8 +120,10 @@ func (c *conn) Write(p []byte) (int, error) {
 			return written, c.fail("write", net.ErrClosed)
 		case c.writeDeadline.passed(c.n.agenda.now):
 			return written, c.fail("write", os.ErrDeadlineExceeded)
+		case c.told:
+			return written, c.fail("write", syscall.EPIPE)
 		case c.err != nil:
-			return written, c.fail("write", c.err)
+			return written, c.fail("write", c.tell())
 		case c.writing && !mine:
 			c.canWrite.Wait()
 			continue
@@ -146,16 +151,29 @@ func (c *conn) Close() error {
 		return c.fail("close", net.ErrClosed)
 	}
 	c.n.tell(Close, c)
+	c.end()
+	return nil
+}
+
+// end is what the kernel does with an end that its program closes, or leaves behind when it
+// dies.
+func (c *conn) end() {
 	c.shut()
 	switch {
 	case c.err != nil:
-	case c.peer.arrived > 0:
+	case c.state != established || c.peer.arrived > 0:
 		c.abort(net.ErrClosed)
 	default:
 		c.send(fin, 0)
 	}
 	c.settle()
-	return nil
+}
+
+// tell returns why the connection is over. As in Linux a program is told once (SO_ERROR); then
+// it reads an end, and its writes have EPIPE.
+func (c *conn) tell() error {
+	_, c.told = c.err.(syscall.Errno)
+	return c.err
 }
 
 // shut makes everything that the program calls, or waits for, fail.

@@ -99,9 +99,10 @@ func (n *Network) Reset(a, b string) int64 {
 }
 
 // Kill is the death of processes whose host lives on: of all on "host", or of
-// the one that listens at "host:port". Their listeners are closed and their
-// connections reset; what they had sent still arrives if it was on its way. With
-// a port, connections are those accepted there.
+// the one that listens at "host:port". Their listeners are closed, and so are their
+// connections: as with Close the other end reads an EOF, or has a reset if they had not read
+// everything. What they had sent still arrives. With a port, connections are those accepted
+// there.
 func (n *Network) Kill(address string) {
 	n.mu.Lock()
 	defer n.unlock()
@@ -113,8 +114,7 @@ func (n *Network) Kill(address string) {
 	}
 	for _, c := range h.conns() {
 		if port == 0 || !c.client && port == c.local.Port {
-			c.shut()
-			c.abort(net.ErrClosed)
+			c.end()
 		}
 	}
 }

@@ -134,7 +134,7 @@ func TestTimeouts(t *testing.T) {
 				assert.Equal(t, c.want[0].after, got.after)
 				assert.Equal(t, c.want[0].err == syscall.ETIMEDOUT, got.err.(net.Error).Timeout())
 				_, err := client.Write([]byte("x"))
-				assert.ErrorIs(t, err, c.want[0].err)
+				assert.ErrorIs(t, err, syscall.EPIPE, "the reason is told once")
 
 				got = <-served
 				assert.ErrorIs(t, got.err, c.want[1].err)
@@ -206,8 +206,8 @@ func TestReset(t *testing.T) {
 			assert.Equal(t, time.Second, got.after)
 		}
 		_, err := c.Write([]byte("x"))
-		assert.ErrorIs(t, err, syscall.ECONNRESET)
-		assert.EqualError(t, err, "write sim a0:32768->r0:2379: write: connection reset by peer")
+		assert.EqualError(t, err, "write sim a0:32768->r0:2379: write: broken pipe", "the reason is told once")
+		assert.Equal(t, io.EOF, (<-readLater(c)).err)
 		assertEcho(t, other, otherServer)
 	})
 }
@@ -273,9 +273,12 @@ func TestKillOfAProcess(t *testing.T) {
 		got := <-readLater(c)
 		assert.Equal(t, "last words", got.bytes)
 		assert.Equal(t, latency, got.after)
-		assert.ErrorIs(t, (<-readLater(c)).err, syscall.ECONNRESET)
+		assert.Equal(t, io.EOF, (<-readLater(c)).err)
+		require.NoError(t, c.Close())
 		assertEcho(t, out, outServer)
 
+		mustWrite(t, outServer, "unread")
+		pass(latency)
 		n.Kill("r0")
 		assert.ErrorIs(t, (<-readLater(outServer)).err, syscall.ECONNRESET)
 		_, err = l.Accept()
@@ -290,15 +293,16 @@ func TestKillBehindAPartitionIsKnownAfterTheHeal(t *testing.T) {
 	simulate(t, exact, func(t *testing.T, n *Network) {
 		c, s := pair(t, n)
 		heal := n.Partition("a0", "r0", false)
-		mustWrite(t, s, "lost with the process")
+		mustWrite(t, s, "sent again by the kernel")
 		n.Kill(server)
 		read := readLater(c)
 		pass(time.Minute)
 		assert.Empty(t, read)
 		heal()
 		got := <-read
-		assert.ErrorIs(t, got.err, syscall.ECONNRESET)
+		assert.Equal(t, "sent again by the kernel", got.bytes)
 		assert.Equal(t, time.Minute+latency, got.after)
+		assert.Equal(t, io.EOF, (<-readLater(c)).err)
 	})
 }
 

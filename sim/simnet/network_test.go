@@ -29,6 +29,8 @@ func TestEvents(t *testing.T) {
 		require.NoError(t, c.Close())
 		require.NoError(t, s.Close())
 		c, s = pair(t, n)
+		mustWrite(t, c, "unread")
+		pass(latency)
 		n.Kill("r0")
 		pass(latency)
 		assert.Equal(t, []at{
@@ -40,7 +42,7 @@ func TestEvents(t *testing.T) {
 			expect(Close, "r0", "a0", 5*latency),
 			expect(Dial, "a0", "r0", 5*latency),
 			expect(Accept, "r0", "a0", 8*latency),
-			expect(Reset, "a0", "r0", 9*latency),
+			expect(Reset, "a0", "r0", 10*latency),
 		}, events)
 
 		events = nil
@@ -48,8 +50,8 @@ func TestEvents(t *testing.T) {
 		<-dialLater(t.Context(), n.Host("a0"))
 		pass(0)
 		assert.Equal(t, []at{
-			expect(Dial, "a0", "r0", 9*latency),
-			expect(Timeout, "a0", "r0", 9*latency+127*time.Second),
+			expect(Dial, "a0", "r0", 10*latency),
+			expect(Timeout, "a0", "r0", 10*latency+127*time.Second),
 		}, events)
 	})
 }

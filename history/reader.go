@@ -20,14 +20,41 @@ func Read(r io.Reader) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
+	records := make([]Record, 0, bytes.Count(file, []byte("\n")))
+	h, err := scan(file, func() *Record {
+		records = records[:len(records)+1] // there is room for every line
+		return &records[len(records)-1]
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	h.Records = records
+	return h, nil
+}
+
+// Scan reads a history as [Read] does, and hands on one record after the other in place of
+// keeping them. The record is only valid until each returns.
+func Scan(file []byte, each func(*Record)) (*History, error) {
+	if err := knownForm(file[:min(len(file), len(header)+1)]); err != nil {
+		return nil, err
+	}
+	var two [2]Record // a parser needs the one before
+	n := 0
+	return scan(file, func() *Record {
+		n = 1 - n
+		two[n] = Record{}
+		return &two[n]
+	}, each)
+}
+
+func scan(file []byte, next func() *Record, each func(*Record)) (*History, error) {
 	in := &lines{rest: file}
 	h := &History{}
 	if err := readHead(in, h); err != nil {
 		return nil, err
 	}
 	p := newParser()
-	h.Records = make([]Record, 0, bytes.Count(in.rest, []byte("\n")))
-	for {
+	for count := 0; ; count++ {
 		before := file[:len(file)-len(in.rest)]
 		line, ok := in.next()
 		switch {
@@ -35,14 +62,17 @@ func Read(r io.Reader) (*History, error) {
 			return nil, truncated(in)
 		case bytes.HasPrefix(line, []byte(endPrefix)):
 			h.Hash = hashOf(before)
-			if err := readEnd(in, line, h); err != nil {
+			if err := readEnd(in, line, count, h); err != nil {
 				return nil, err
 			}
 			return h, nil
 		}
-		h.Records = h.Records[:len(h.Records)+1] // there is room for every line
-		if err := p.parse(line, &h.Records[len(h.Records)-1]); err != nil {
+		r := next()
+		if err := p.parse(line, r); err != nil {
 			return nil, fmt.Errorf("history: line %d: %w", in.number, err)
+		}
+		if each != nil {
+			each(r)
 		}
 	}
 }
@@ -54,10 +84,8 @@ func readAll(r io.Reader) ([]byte, error) {
 	if _, err := io.CopyN(&file, r, int64(len(header)+1)); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("history: reading: %w", err)
 	}
-	if version, ok := bytes.CutPrefix(file.Bytes(), []byte(headerName)); !ok {
-		return nil, fmt.Errorf("history: not a history file: line 1 should be %q", header)
-	} else if len(version) != 2 || version[0] < '1' || version[0] > '0'+Version || version[1] != '\n' {
-		return nil, fmt.Errorf("history: version %s of the file form is not known; this reader knows versions 1 to %d", excerpt(bytes.TrimSuffix(version, []byte("\n"))), Version)
+	if err := knownForm(file.Bytes()); err != nil {
+		return nil, err
 	}
 	if _, err := file.ReadFrom(r); err != nil {
 		return nil, fmt.Errorf("history: reading: %w", err)
@@ -65,8 +93,20 @@ func readAll(r io.Reader) ([]byte, error) {
 	return file.Bytes(), nil
 }
 
+// knownForm looks at the first line of a file.
+func knownForm(first []byte) error {
+	version, ok := bytes.CutPrefix(first, []byte(headerName))
+	switch {
+	case !ok:
+		return fmt.Errorf("history: not a history file: line 1 should be %q", header)
+	case len(version) != 2 || version[0] < '1' || version[0] > '0'+Version || version[1] != '\n':
+		return fmt.Errorf("history: version %s of the file form is not known; this reader knows versions 1 to %d", excerpt(bytes.TrimSuffix(version, []byte("\n"))), Version)
+	}
+	return nil
+}
+
 func readHead(in *lines, h *History) error {
-	line, _ := in.next() // readAll has verified it
+	line, _ := in.next() // knownForm has verified it
 	h.Version = int(line[len(line)-1] - '0')
 	line, ok := in.next()
 	if !ok {
@@ -84,14 +124,14 @@ func truncated(in *lines) error {
 	return fmt.Errorf("history: the file ends after line %d without an end line: it is truncated", in.number)
 }
 
-func readEnd(in *lines, line []byte, h *History) error {
+func readEnd(in *lines, line []byte, records int, h *History) error {
 	count, sum, ok := strings.Cut(strings.TrimPrefix(string(line), endPrefix+"records="), " sha256=")
 	n, err := strconv.Atoi(count)
 	if !ok || err != nil || len(sum) != 2*sha256.Size {
 		return fmt.Errorf(`history: line %d: %s should be "end records=<number> sha256=<64 hexadecimal digits>"`, in.number, excerpt(line))
 	}
-	if n != len(h.Records) {
-		return fmt.Errorf("history: line %d: the end line counts %d records, but the file holds %d", in.number, n, len(h.Records))
+	if n != records {
+		return fmt.Errorf("history: line %d: the end line counts %d records, but the file holds %d", in.number, n, records)
 	}
 	if sum != h.Hash {
 		return fmt.Errorf("history: line %d: the end line's sha256 is %s, but that of the lines above is %s: the file was changed", in.number, excerpt([]byte(sum)), h.Hash)

@@ -26,9 +26,14 @@ const bucketBits = 7
 // Add adds the durations of a measure.
 func (p *Pool) Add(m checker.Measure) {
 	for _, d := range m.Samples() {
-		p.count(bucket(d), 1)
-		p.Max = max(p.Max, d)
+		p.AddDuration(d)
 	}
+}
+
+// AddDuration adds one.
+func (p *Pool) AddDuration(d time.Duration) {
+	p.count(bucket(d), 1)
+	p.Max = max(p.Max, d)
 }
 
 // Join adds those of another pool.

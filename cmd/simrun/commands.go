@@ -19,6 +19,7 @@ var commands = console.Commands{
 	"judge":        {New: func() console.Command { return new(judge) }, Help: judgeHelp},
 	"compare":      {New: func() console.Command { return new(comparison) }, Help: compareHelp},
 	"matrix":       {New: func() console.Command { return new(compareModes) }, Help: matrixHelp},
+	"load":         {New: func() console.Command { return new(loads) }, Help: loadHelp},
 	"verify":       {New: func() console.Command { return new(verify) }, Help: verifyHelp},
 	"shrink":       {New: func() console.Command { return new(shrinkPlan) }, Help: shrinkHelp},
 	"campaign":     {New: func() console.Command { return new(search) }, Help: campaignHelp},

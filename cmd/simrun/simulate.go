@@ -43,6 +43,8 @@ of the execution.
   simrun report VERDICT...       print verdicts that check has written
   simrun verify -seeds 0-99      run each seed twice and compare
   simrun matrix                  the modes side by side: what each keeps, and its cost
+  simrun load -scenario proposal
+                                 the load of the proposal, and whether its claims hold
   simrun compare -cilium DIR     what a branch of Cilium breaks that go.mod's does not
   simrun campaign -for 10m       search seeds, and keep each distinct finding
   simrun shrink -seed 1          the smallest plan that breaks the same property
@@ -87,6 +89,7 @@ type simulate struct {
 	writePlan    string
 	writeHistory string
 	html         string
+	metrics      string
 	cpuProfile   string
 	memProfile   string
 	log          string
@@ -103,6 +106,7 @@ func (s *simulate) Flags(f *console.Flags) {
 	f.Add(&s.writePlan, "write-plan FILE", "write the plan; with -seeds, a directory for all of them")
 	f.Add(&s.writeHistory, "write-history FILE", "write the history; with -seeds, a directory for all of them")
 	f.Add(&s.html, "html FILE", "write a page to look at the run in a browser, or with -seeds at all of them; it needs no network")
+	f.Add(&s.metrics, "metrics FILE", output.MetricsUsage+"; it is of one run")
 	f.Add(&s.cpuProfile, "cpuprofile FILE", "write where the worker's CPU went, for go tool pprof")
 	f.Add(&s.memProfile, "memprofile FILE", "write where the worker allocated memory; both are for one run, and such a run may have another trace than without them")
 	f.Add(&s.log, "log FILE", "write the log of the code under test, by virtual time and host; it is of one run, which may have another trace than without it: the history of such a run says what happened in it")
@@ -126,6 +130,8 @@ func (s *simulate) Check() error {
 		return console.Usagef("what shall be run? Give -seed N, -seeds A-B, -plan FILE or -scenario NAME; simrun help shows examples")
 	case s.seeds.Given && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
 		return console.Usagef("-cpuprofile, -memprofile and -log are of one run: give -seed N in place of -seeds")
+	case s.seeds.Given && s.metrics != "":
+		return console.Usagef("-metrics is of one run: give -seed N in place of -seeds")
 	case s.judges() && (s.cpuProfile != "" || s.memProfile != "" || s.log != ""):
 		return console.Usagef("-cpuprofile, -memprofile and -log can change a run: judge it without them")
 	case s.judging.Repaired != "" && !s.judges():
@@ -137,6 +143,7 @@ func (s *simulate) Check() error {
 			output.To("write-plan", s.writePlan, output.Plan, s.seeds.Given),
 			output.To("write-history", s.writeHistory, output.History, s.seeds.Given),
 			output.To("html", s.html, output.Page, false),
+			output.To("metrics", s.metrics, output.Metrics, false),
 			output.To("cpuprofile", s.cpuProfile, output.Profile, false),
 			output.To("memprofile", s.memProfile, output.Profile, false),
 			output.To("log", s.log, output.Log, false)),
@@ -184,7 +191,7 @@ func (s *simulate) runOne(ctx context.Context, c *console.Console) (int, error) 
 	if err != nil {
 		return s.failed(ctx, c, judge, plan, err)
 	}
-	if err := output.Write("write-history", s.writeHistory, run.File); err != nil {
+	if err := cmp.Or(output.Write("write-history", s.writeHistory, run.File), output.WriteMetrics(s.metrics, run.File)); err != nil {
 		return 0, err
 	}
 	run.Name = name

@@ -48,7 +48,7 @@ type Judged struct {
 
 // Run runs a plan and judges its history.
 func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) {
-	result, reruns, err := r.execute(ctx, plan)
+	result, reruns, err := r.Execute(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +78,8 @@ func mistaken(v checker.Verdict, history []byte) *det.Failure {
 	panic("drive: the verdict has no mistake")
 }
 
-// execute runs a plan, again if its seed did not determine every event.
-func (r *Simulator) execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
+// Execute runs a plan, again if its seed did not determine every event.
+func (r *Simulator) Execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
 	limits := r.Limits
 	if limits.WallLimit, limits.MemoryLimit, err = r.bounds(plan, machineMemory()); err != nil {
 		return nil, 0, err
@@ -145,7 +145,7 @@ func (r *Simulator) Compare(ctx context.Context, plan *fault.Plan) (c report.Com
 	var results [2]*det.Result
 	for i := range results {
 		var reruns int
-		if results[i], reruns, err = r.execute(ctx, plan); err != nil {
+		if results[i], reruns, err = r.Execute(ctx, plan); err != nil {
 			return c, 0, err
 		}
 		c.Reruns += reruns

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/load"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -48,12 +49,12 @@ func loadsOf(records []history.Record) (all []*Load) {
 			asked = 1
 		case history.Watch:
 			asked = 1
-			initial[r.ID] = asksInitial(r)
+			initial[r.ID] = load.AsksInitial(r)
 		case history.Event:
 			if !initial[r.ID] {
-				told = changes(r.Value)
+				told = load.Changes(r.Value)
 			}
-			if endsInitial(r) {
+			if load.EndsInitial(r) {
 				initial[r.ID] = false
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/load"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
@@ -44,7 +45,7 @@ type Cell struct {
 	Replicas int                        `json:"replicas,omitempty"` // that exist in the mode
 	Servers  int                        `json:"servers,omitempty"`  // kube-apiservers
 	Virtual  time.Duration              `json:"virtualNanoseconds,omitempty"`
-	Costs    []*Cost                    `json:"costs,omitempty"`
+	Costs    []*load.Cost               `json:"costs,omitempty"`
 	Loads    []*Load                    `json:"loads,omitempty"`
 	Measures []*Measured                `json:"measures,omitempty"`
 }
@@ -151,6 +152,6 @@ func (cfg *Config) cell(ctx context.Context, r run) (*Cell, error) {
 	if plan.InMode().Runs(mode.Replica) {
 		c.Replicas = plan.Topology.Replicas
 	}
-	c.Virtual, c.Costs, c.Loads = judged.Virtual, costsOf(judged.Index.Records), loadsOf(judged.Index.Records)
+	c.Virtual, c.Costs, c.Loads = judged.Virtual, load.CostsOf(judged.Index.Records), loadsOf(judged.Index.Records)
 	return c, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/internal/load"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -49,7 +50,7 @@ func parse(t *testing.T, text string) []history.Record {
 
 func TestCosts(t *testing.T) {
 	var said []string
-	for _, c := range costsOf(parse(t, served)) {
+	for _, c := range load.CostsOf(parse(t, served)) {
 		said = append(said, fmt.Sprintf("%s of %s: %v, %d lists, %d dials, %d watches for %s, %d events, %d bytes, at most %d", c.Client, c.Server,
 			c.Requests, c.Lists, c.Dials, c.Watches, c.WatchTime, c.Events, c.Bytes, c.MostAtOnce))
 	}
@@ -168,13 +169,13 @@ func TestClaims(t *testing.T) {
 	table, err := Run(t.Context(), config(open(t, t.TempDir()), fake(outcome), 0))
 	require.NoError(t, err)
 	require.Len(t, table.Claims, 2)
-	table.Claims[0].of = nil // functions are not comparable
-	require.Equal(t, Claim{What: "open watches", Claimed: "50 % fewer", Base: 0.8, Own: 0.8}, table.Claims[0])
+	table.Claims[0].Of = nil // functions are not comparable
+	require.Equal(t, load.Claim{What: "open watches", Claimed: "50 % fewer", Base: 0.8, Own: 0.8}, table.Claims[0])
 	require.Regexp(t, `(?m)^  open watches +50 % fewer +0\.80 +0\.80 +\+0 % +refuted +\+0\.0 %, refuted$`, printed(t, table))
 
-	own := &Column{Mode: "clustermesh", Runs: 1, Agents: 10, Replicas: 2, Virtual: 1e9, Costs: []*Cost{
+	own := &Column{Mode: "clustermesh", Runs: 1, Agents: 10, Replicas: 2, Virtual: 1e9, Costs: []*load.Cost{
 		{Server: "k", Client: "r", Events: 20}, {Server: "k", Client: "o", Events: 10}, {Server: "r", Client: "a", Events: 1000}}}
-	base := &Column{Mode: "crd", Runs: 1, Agents: 10, Virtual: 1e9, Costs: []*Cost{
+	base := &Column{Mode: "crd", Runs: 1, Agents: 10, Virtual: 1e9, Costs: []*load.Cost{
 		{Server: "k", Client: "a", Events: 100}, {Server: "k", Client: "o", Events: 10}}}
 	claims := (&Table{Columns: []*Column{own, base}}).claims()
 	require.InDelta(t, 100*(30.0-110)/110, claims[1].Change, 1e-9)

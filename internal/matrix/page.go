@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/internal/load"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report/page"
@@ -161,11 +162,11 @@ func (t *Table) costTable(replay Replay) page.Table {
 		some := false
 		for _, c := range t.Columns {
 			cell := page.Cell{Text: "–"}
-			cost := sumOf(c.Costs, roles, client)
+			cost := load.SumOf(c.Costs, roles, client)
 			group := plot.Group{Name: c.Mode, Color: c.color()}
-			if !cost.empty() {
+			if !cost.Empty() {
 				some = true
-				inRun := func(of *Cell) float64 { return what.inRun(of, sumOf(of.Costs, roles, client)) }
+				inRun := func(of *Cell) float64 { return what.inRun(of, load.SumOf(of.Costs, roles, client)) }
 				cell = c.costCell(what.show(c, cost), inRun, replay)
 				for _, of := range c.cells {
 					group.Values = append(group.Values, inRun(of))
@@ -242,7 +243,7 @@ func (t *Table) claimTable(replay Replay) page.Table {
 		for _, m := range []mode.Mode{{Base: mode.CRD}, mode.Default} {
 			c := t.column(m.String())
 			run := slices.MaxFunc(c.cells, func(a, b *Cell) int {
-				kube := func(of *Cell) float64 { return t.Claims[i].of(sumOf(of.Costs, []mode.Role{mode.APIServer}, "")) }
+				kube := func(of *Cell) float64 { return t.Claims[i].Of(load.SumOf(of.Costs, []mode.Role{mode.APIServer}, "")) }
 				return cmp.Compare(kube(a), kube(b))
 			})
 			most = append(most, [2]string{"the run of the mode " + c.Mode + " with the most", replay(c.Mode, run.Seed)})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/internal/load"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
 )
@@ -18,7 +19,7 @@ type Table struct {
 	Last    uint64       `json:"lastSeed"`
 	Code    *report.Code `json:"code,omitempty"`
 	Columns []*Column    `json:"modes"`
-	Claims  []Claim      `json:"claims,omitempty"` // of the proposal, if its modes are there
+	Claims  []load.Claim `json:"claims,omitempty"` // of the proposal, if its modes are there
 	Note    string       `json:"note,omitempty"`   // why not all runs were made
 }
 
@@ -37,7 +38,7 @@ type Column struct {
 	Servers    int           `json:"servers"` // kube-apiservers
 	Virtual    time.Duration `json:"virtualNanoseconds"`
 	Properties []*Row        `json:"properties"`
-	Costs      []*Cost       `json:"costs"` // of all runs
+	Costs      []*load.Cost  `json:"costs"` // of all runs
 	Latencies  []Latency     `json:"latencies"`
 }
 
@@ -131,7 +132,7 @@ func (c *column) add(cell *Cell) {
 		row.add(cell)
 	}
 	for _, cost := range cell.Costs {
-		c.cost(cost.Server, cost.Client).add(cost)
+		c.cost(cost.Server, cost.Client).Add(cost)
 	}
 	for _, m := range cell.Measures {
 		p := c.pool(m)
@@ -169,11 +170,11 @@ func (r *Row) mechanism(name string) *MechanismSeen {
 	return &r.Mechanisms[i]
 }
 
-func (c *Column) cost(server, client mode.Role) *Cost {
-	i := slices.IndexFunc(c.Costs, func(known *Cost) bool { return known.Server == server && known.Client == client })
+func (c *Column) cost(server, client mode.Role) *load.Cost {
+	i := slices.IndexFunc(c.Costs, func(known *load.Cost) bool { return known.Server == server && known.Client == client })
 	if i < 0 {
 		i = len(c.Costs)
-		c.Costs = append(c.Costs, &Cost{Server: server, Client: client, Requests: map[string]int{}})
+		c.Costs = append(c.Costs, &load.Cost{Server: server, Client: client, Requests: map[string]int{}})
 	}
 	return c.Costs[i]
 }
@@ -191,7 +192,7 @@ func (c *column) pool(m *Measured) *pool {
 
 // finish puts all into an order that does not depend on which run came first.
 func (c *column) finish() {
-	slices.SortFunc(c.Costs, inOrder)
+	slices.SortFunc(c.Costs, load.InOrder)
 	for _, row := range c.Properties {
 		slices.SortFunc(row.Mechanisms, func(a, b MechanismSeen) int {
 			return cmp.Or(cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.Mechanism, b.Mechanism))
@@ -208,88 +209,17 @@ func (c *column) finish() {
 	}
 }
 
-// Claim is what the proposal says of load (CFP-44774, its results), beside what the same
-// plans showed in the mode that it compares itself with and in its own.
-type Claim struct {
-	What    string  `json:"what"`
-	Claimed string  `json:"claimed"`
-	Base    float64 `json:"crd"`         // in the mode crd
-	Own     float64 `json:"clustermesh"` // in the mode clustermesh
-	Change  float64 `json:"changePercent"`
-	Holds   bool    `json:"holds"`
-
-	// The same at the proposal's size, if an agent and a replica cost there what they cost
-	// here and all else stays: this is a projection, and no measurement.
-	AtSize      float64 `json:"changePercentAtSize"`
-	HoldsAtSize bool    `json:"holdsAtSize"`
-
-	of func(*Cost) float64
-}
-
-// The size that the proposal measured (CFP-44774): how many nodes; and how many replicas
-// its rolling upgrade needs at least, and one.
-const (
-	sizeAgents   = 1000
-	sizeReplicas = 3
-)
-
 // claims compares what can be counted here; CPU cannot.
-func (t *Table) claims() (all []Claim) {
+func (t *Table) claims() []load.Claim {
 	base, own := t.column(mode.Mode{Base: mode.CRD}.String()), t.column(mode.Default.String())
 	if base == nil || own == nil || base.Runs == 0 || own.Runs == 0 {
 		return nil
 	}
-	for _, c := range []struct {
-		what, claimed string
-		most          float64 // change in percent with which it holds
-		of            func(*Cost) float64
-	}{
-		{"open watches", "50 % fewer", -50, func(c *Cost) float64 { return c.WatchTime.Seconds() }},
-		{"watch events/s", "over 95 % fewer", -95, func(c *Cost) float64 { return float64(c.Events) }},
-	} {
-		claim := Claim{What: c.what, Claimed: c.claimed, Base: base.rate(c.of), Own: own.rate(c.of), of: c.of}
-		claim.Change = change(claim.Base, claim.Own)
-		claim.AtSize = change(base.rateAtSize(c.of), own.rateAtSize(c.of))
-		claim.Holds, claim.HoldsAtSize = claim.Change <= c.most, claim.AtSize <= c.most
-		all = append(all, claim)
-	}
-	return all
+	return load.Claims(base.sample(), own.sample())
 }
 
-// change is by how many percent something is more.
-func change(from, to float64) float64 {
-	if from == 0 {
-		return 0
-	}
-	return 100 * (to - from) / from
-}
-
-// rate is what all kube-apiservers of a run do in a second of it.
-func (c *Column) rate(of func(*Cost) float64) (sum float64) {
-	for _, cost := range c.Costs {
-		if cost.Server == mode.APIServer {
-			sum += of(cost)
-		}
-	}
-	return c.perSecond(sum)
-}
-
-// rateAtSize is the rate with as many agents and replicas as the proposal measured.
-func (c *Column) rateAtSize(of func(*Cost) float64) (sum float64) {
-	for _, cost := range c.Costs {
-		if cost.Server != mode.APIServer {
-			continue
-		}
-		times := 1.0
-		switch {
-		case cost.Client == mode.Agent && c.Agents > 0:
-			times = sizeAgents * float64(c.Runs) / float64(c.Agents)
-		case cost.Client == mode.Replica && c.Replicas > 0:
-			times = sizeReplicas * float64(c.Runs) / float64(c.Replicas)
-		}
-		sum += times * of(cost)
-	}
-	return c.perSecond(sum)
+func (c *Column) sample() load.Sample {
+	return load.Sample{Runs: c.Runs, Agents: c.Agents, Replicas: c.Replicas, Virtual: c.Virtual, Costs: c.Costs}
 }
 
 func (t *Table) column(mode string) *Column {
@@ -301,19 +231,7 @@ func (t *Table) column(mode string) *Column {
 }
 
 // of adds up what servers of some roles did for all clients.
-func (c *Column) of(servers []mode.Role) *Cost { return sumOf(c.Costs, servers, "") }
-
-// sumOf adds up costs of servers of some roles, for clients of a role or, if it is empty, of
-// all.
-func sumOf(costs []*Cost, servers []mode.Role, client mode.Role) *Cost {
-	sum := &Cost{Requests: map[string]int{}}
-	for _, cost := range costs {
-		if slices.Contains(servers, cost.Server) && (client == "" || cost.Client == client) {
-			sum.add(cost)
-		}
-	}
-	return sum
-}
+func (c *Column) of(servers []mode.Role) *load.Cost { return load.SumOf(c.Costs, servers, "") }
 
 func (c *Column) perSecond(sum float64) float64 {
 	if c.Virtual == 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/internal/load"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
@@ -122,7 +123,7 @@ func (t *Table) costGrid() *grid {
 		cells, some := []string{name}, false
 		for _, c := range t.Columns {
 			cell := "-"
-			if cost := sumOf(c.Costs, roles, client); client == "" || !cost.empty() {
+			if cost := load.SumOf(c.Costs, roles, client); client == "" || !cost.Empty() {
 				cell, some = what.show(c, cost), true
 			}
 			cells = append(cells, cell)
@@ -142,7 +143,7 @@ const (
 // eachCost names the rows of costs: those of all clients, and below them those of each role.
 func (t *Table) eachCost(row func(name string, roles []mode.Role, client mode.Role, what *costMeasure)) {
 	for _, s := range servers {
-		if !slices.ContainsFunc(t.Columns, func(c *Column) bool { return !c.of(s.roles).empty() }) {
+		if !slices.ContainsFunc(t.Columns, func(c *Column) bool { return !c.of(s.roles).Empty() }) {
 			continue
 		}
 		for i := range measured {
@@ -162,7 +163,7 @@ func (t *Table) eachCost(row func(name string, roles []mode.Role, client mode.Ro
 type costMeasure struct {
 	name     string
 	byClient bool
-	of       func(*Cost) float64 // in a whole run, or in many
+	of       func(*load.Cost) float64 // in a whole run, or in many
 	per      per
 }
 
@@ -176,17 +177,17 @@ const (
 )
 
 var measured = []costMeasure{
-	{"requests/s", true, func(c *Cost) float64 { return float64(c.requests()) }, perSecond},
-	{"open watches", true, func(c *Cost) float64 { return c.WatchTime.Seconds() }, perSecond},
-	{"watch events/s", true, func(c *Cost) float64 { return float64(c.Events) }, perSecond},
-	{"bytes/s", true, func(c *Cost) float64 { return float64(c.Bytes) }, perSecond},
-	{"lists in a run", false, func(c *Cost) float64 { return float64(c.Lists) }, perRun},
-	{"connections made in a run", false, func(c *Cost) float64 { return float64(c.Dials) }, perRun},
-	{"requests and lists, most in a second of any run", false, func(c *Cost) float64 { return float64(c.MostAtOnce) }, most},
+	{"requests/s", true, func(c *load.Cost) float64 { return float64(c.Total()) }, perSecond},
+	{"open watches", true, func(c *load.Cost) float64 { return c.WatchTime.Seconds() }, perSecond},
+	{"watch events/s", true, func(c *load.Cost) float64 { return float64(c.Events) }, perSecond},
+	{"bytes/s", true, func(c *load.Cost) float64 { return float64(c.Bytes) }, perSecond},
+	{"lists in a run", false, func(c *load.Cost) float64 { return float64(c.Lists) }, perRun},
+	{"connections made in a run", false, func(c *load.Cost) float64 { return float64(c.Dials) }, perRun},
+	{"requests and lists, most in a second of any run", false, func(c *load.Cost) float64 { return float64(c.MostAtOnce) }, most},
 }
 
 // show is the cost of all runs of a mode.
-func (m *costMeasure) show(c *Column, cost *Cost) string {
+func (m *costMeasure) show(c *Column, cost *load.Cost) string {
 	switch m.per {
 	case perSecond:
 		return number(c.perSecond(m.of(cost)))
@@ -197,7 +198,7 @@ func (m *costMeasure) show(c *Column, cost *Cost) string {
 }
 
 // inRun is the cost of one run.
-func (m *costMeasure) inRun(c *Cell, cost *Cost) float64 {
+func (m *costMeasure) inRun(c *Cell, cost *load.Cost) float64 {
 	if m.per == perSecond {
 		return m.of(cost) / max(1e-9, c.Virtual.Seconds())
 	}
@@ -221,8 +222,8 @@ func number(x float64) string {
 func (t *Table) claimGrid() *grid {
 	g := &grid{title: "What the proposal says of the load of kube-apiservers (CFP-44774)",
 		note: fmt.Sprintf("for %s agents and %d replicas: a projection, as if each cost there what it costs here, and all else stayed; the agents here have no watches of Services, Pods, Nodes and policies, which stay on the kube-apiserver in both modes",
-			text.Thousands(sizeAgents), sizeReplicas)}
-	g.add("", "claimed", mode.Mode{Base: mode.CRD}.String(), mode.Default.String(), "change", "at this size", fmt.Sprintf("for %s agents", text.Thousands(sizeAgents)))
+			text.Thousands(load.SizeAgents), load.SizeReplicas)}
+	g.add("", "claimed", mode.Mode{Base: mode.CRD}.String(), mode.Default.String(), "change", "at this size", fmt.Sprintf("for %s agents", text.Thousands(load.SizeAgents)))
 	word := map[bool]string{true: "confirmed", false: "refuted"}
 	for _, c := range t.Claims {
 		g.add(c.What, c.Claimed, number(c.Base), number(c.Own), fmt.Sprintf("%+.0f %%", c.Change), word[c.Holds], fmt.Sprintf("%+.1f %%, %s", c.AtSize, word[c.HoldsAtSize]))

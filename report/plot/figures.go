@@ -73,8 +73,16 @@ func decades(low, high float64) (ticks []plot.Tick) {
 	return ticks
 }
 
-// OverTime draws something over seconds.
-func OverTime(x, y string, all []Curve) string {
+// OverTime draws something over seconds, which stays as it is from one point to the next.
+func OverTime(x, y string, all []Curve) string { return curvesOf(x, y, all, plotter.PostStep) }
+
+// Lines draws what was measured at some values of x, with lines between.
+func Lines(x, y string, all []Curve) string { return curvesOf(x, y, all, plotter.NoStep) }
+
+// Size is that of a figure, in pixels.
+func Size() (wide, high int) { return width, height }
+
+func curvesOf(x, y string, all []Curve, step plotter.StepKind) string {
 	p := newPlot(x, y)
 	empty := true
 	for _, c := range all {
@@ -86,7 +94,7 @@ func OverTime(x, y string, all []Curve) string {
 			continue
 		}
 		empty = false
-		add(p, c, points, plotter.PostStep, len(all) > 1)
+		add(p, c, points, step, len(all) > 1)
 	}
 	if empty {
 		return ""

@@ -1,6 +1,7 @@
 package histories
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -61,12 +62,14 @@ type check struct {
 	filesFlags
 	verdict  string
 	html     string
+	metrics  string
 	deadline time.Duration
 }
 
 func (k *check) Flags(f *console.Flags) {
 	f.Add(&k.verdict, "verdict FILE", "write the verdict as data, of one history; docs/verdict.md describes it, and simrun report prints it")
 	f.Add(&k.html, "html FILE", "write a page to look at the run in a browser, of one history; it needs no network")
+	f.Add(&k.metrics, "metrics FILE", output.MetricsUsage+"; of one history")
 	f.Add(&k.deadline, "deadline TIME", "the longest that judging one property may take before it counts as undecided; 10s, if not given")
 	k.filesFlags.add(f, wantHistories, "property with its evidence, and every violation")
 }
@@ -78,10 +81,13 @@ func (k *check) Run(ctx context.Context, c *console.Console) (int, error) {
 	if k.deadline < 0 {
 		return 0, console.Usagef("-deadline %s: want a time such as 1m", k.deadline)
 	}
+	if k.metrics != "" && len(k.files) != 1 {
+		return 0, console.Usagef("-metrics FILE takes the metrics of one history, and there are %d", len(k.files))
+	}
 	if k.html != "" && len(k.files) != 1 {
 		return 0, console.Usagef("-html FILE takes the page of one history, and there are %d", len(k.files))
 	}
-	if err := output.Check(k.files, output.To("verdict", k.verdict, output.Verdict, false), output.To("html", k.html, output.Page, false)); err != nil {
+	if err := output.Check(k.files, output.To("verdict", k.verdict, output.Verdict, false), output.To("html", k.html, output.Page, false), output.To("metrics", k.metrics, output.Metrics, false)); err != nil {
 		return 0, err
 	}
 	return c.EachFile(ctx, k.files, func(file string) (int, error) {
@@ -97,7 +103,7 @@ func (k *check) Run(ctx context.Context, c *console.Console) (int, error) {
 		if err := output.Write("verdict", k.verdict, run.EncodeVerdict()); err != nil {
 			return 0, err
 		}
-		if err := runs.WritePage(k.html, judged); err != nil {
+		if err := cmp.Or(runs.WritePage(k.html, judged), output.WriteMetrics(k.metrics, judged.File)); err != nil {
 			return 0, err
 		}
 		return k.write(c, run)

@@ -25,6 +25,8 @@ const (
 	Counterexample Form = "a counterexample"
 	Page           Form = "a page"
 	CSV            Form = "CSV"
+	SVG            Form = "a picture"
+	Metrics        Form = "metrics"
 
 	TraceEvents Form = "trace events"
 	otherForm   Form = "a file of another kind"
@@ -55,7 +57,7 @@ func FormOf(path string) Form {
 		with string
 	}{
 		{History, "meshcheck-history "}, {Program, "\x7fELF"}, {Program, "#!"}, {Profile, "\x1f\x8b"},
-		{Page, "<!doctype html>"}, {Page, "<!DOCTYPE html>"}, {CSV, "run,trace,"}, {Markdown, "## meshcheck: "}, {Markdown, "# Modes compared\n"}, {Findings, "# Findings\n"},
+		{Page, "<!doctype html>"}, {Page, "<!DOCTYPE html>"}, {CSV, "run,trace,"}, {SVG, "<svg "}, {Metrics, "# TYPE meshcheck_"}, {Metrics, "second,metric,"}, {Markdown, "## meshcheck: "}, {Markdown, "# Modes compared\n"}, {Findings, "# Findings\n"},
 	} {
 		if bytes.HasPrefix(head, []byte(begins.with)) {
 			return begins.form

@@ -1,4 +1,7 @@
-package matrix
+// Package load counts what servers do for clients in a run, second by second, and how far
+// what they hold is behind what is true; and it has the plans of loads that are compared with
+// what the proposal says of its own.
+package load
 
 import (
 	"cmp"
@@ -25,40 +28,48 @@ type Cost struct {
 	MostAtOnce int            `json:"mostAtOnce"`         // requests and lists in the busiest second
 }
 
-// costsOf counts the cost of a run. Pairs of roles that had nothing to do with each other
+// CostsOf counts the cost of a run. Pairs of roles that had nothing to do with each other
 // are left out; the others are in order.
-func costsOf(records []history.Record) []*Cost {
-	c := counter{pairs: map[pair]*Cost{}, second: map[pair]*second{}, open: map[int64]opened{}, initial: map[int64]bool{}}
+func CostsOf(records []history.Record) []*Cost {
+	c := newCosts()
 	for i := range records {
 		r := &records[i]
 		if r.Verb == history.Phase && r.Key == "end" {
 			break
 		}
-		c.end = r.At
-		c.record(r)
+		c.add(r)
 	}
+	return c.all()
+}
+
+func newCosts() *costs {
+	return &costs{pairs: map[pair]*Cost{}, second: map[pair]*second{}, open: map[int64]opened{}, initial: map[int64]bool{}}
+}
+
+// all are the costs until now.
+func (c *costs) all() (all []*Cost) {
 	for _, w := range c.open {
 		w.cost.WatchTime += c.end - w.at
 	}
-	var all []*Cost
+	clear(c.open)
 	for p, cost := range c.pairs {
 		c.finish(p)
 		all = append(all, cost)
 	}
-	slices.SortFunc(all, inOrder)
+	slices.SortFunc(all, InOrder)
 	return all
 }
 
-// inOrder compares two costs by the order of roles.
-func inOrder(a, b *Cost) int {
+// InOrder compares two costs by the order of roles.
+func InOrder(a, b *Cost) int {
 	place := func(r mode.Role) int { return slices.Index(mode.Roles(), r) }
 	return cmp.Or(place(a.Server)-place(b.Server), place(a.Client)-place(b.Client))
 }
 
 type pair struct{ server, client mode.Role }
 
-// counter reads the records of a run.
-type counter struct {
+// costs reads the records of a run.
+type costs struct {
 	pairs   map[pair]*Cost
 	second  map[pair]*second
 	open    map[int64]opened // watches, by their number
@@ -77,7 +88,7 @@ type second struct {
 	asked  int
 }
 
-func (c *counter) cost(r *history.Record) (*Cost, pair) {
+func (c *costs) cost(r *history.Record) (*Cost, pair) {
 	p := pair{mode.RoleOf(r.Actor), mode.RoleOf(r.Peer)}
 	cost := c.pairs[p]
 	if cost == nil {
@@ -87,7 +98,8 @@ func (c *counter) cost(r *history.Record) (*Cost, pair) {
 	return cost, p
 }
 
-func (c *counter) record(r *history.Record) {
+func (c *costs) add(r *history.Record) {
+	c.end = r.At
 	if r.Peer == "" {
 		return
 	}
@@ -108,7 +120,7 @@ func (c *counter) record(r *history.Record) {
 		cost, p := c.cost(r)
 		cost.Watches++
 		c.open[r.ID] = opened{cost, r.At}
-		if asksInitial(r) {
+		if AsksInitial(r) {
 			c.initial[r.ID] = true
 			cost.Lists++
 		}
@@ -117,9 +129,9 @@ func (c *counter) record(r *history.Record) {
 		cost, p := c.cost(r)
 		cost.Bytes += r.Bytes
 		if !c.initial[r.ID] {
-			cost.Events += changes(r.Value)
+			cost.Events += Changes(r.Value)
 		}
-		if endsInitial(r) {
+		if EndsInitial(r) {
 			delete(c.initial, r.ID)
 		}
 		c.busy(p, r.At, 0)
@@ -141,14 +153,14 @@ func isList(r *history.Record) bool {
 	return r.Op == "list" || r.Verb == history.Call && r.Op == "range" && r.End != ""
 }
 
-// asksInitial reports whether a watch begins with all objects that there are.
-func asksInitial(r *history.Record) bool { return strings.HasPrefix(r.Ask, "initial:") }
+// AsksInitial reports whether a watch begins with all objects that there are.
+func AsksInitial(r *history.Record) bool { return strings.HasPrefix(r.Ask, "initial:") }
 
-// endsInitial reports whether an event is the last of a watch's initial state.
-func endsInitial(r *history.Record) bool { return strings.Contains(r.Value, "INITIAL:") }
+// EndsInitial reports whether an event is the last of a watch's initial state.
+func EndsInitial(r *history.Record) bool { return strings.Contains(r.Value, "INITIAL:") }
 
-// changes is how many changes an event tells of.
-func changes(value string) (n int) {
+// Changes is how many changes an event tells of.
+func Changes(value string) (n int) {
 	for item := range strings.FieldsSeq(value) {
 		switch kind, _, _ := strings.Cut(item, ":"); kind {
 		case "BOOKMARK", "INITIAL", "ERROR":
@@ -160,7 +172,7 @@ func changes(value string) (n int) {
 }
 
 // busy counts what servers do in a second.
-func (c *counter) busy(p pair, at time.Duration, asked int) {
+func (c *costs) busy(p pair, at time.Duration, asked int) {
 	s := c.second[p]
 	if number := at.Truncate(time.Second); number != s.number {
 		c.finish(p)
@@ -169,23 +181,23 @@ func (c *counter) busy(p pair, at time.Duration, asked int) {
 	s.asked += asked
 }
 
-func (c *counter) finish(p pair) {
+func (c *costs) finish(p pair) {
 	c.pairs[p].MostAtOnce = max(c.pairs[p].MostAtOnce, c.second[p].asked)
 }
 
-// requests is how many requests there are of all verbs.
-func (c *Cost) requests() (n int) {
+// Total is how many requests there are of all verbs.
+func (c *Cost) Total() (n int) {
 	for _, of := range c.Requests {
 		n += of
 	}
 	return n
 }
 
-// empty reports whether the clients had nothing to do with the servers.
-func (c *Cost) empty() bool { return c.requests()+c.Watches+c.Dials+c.Lists == 0 }
+// Empty reports whether the clients had nothing to do with the servers.
+func (c *Cost) Empty() bool { return c.Total()+c.Watches+c.Dials+c.Lists == 0 }
 
-// add adds the cost of another run.
-func (c *Cost) add(other *Cost) {
+// Add adds the cost of another run.
+func (c *Cost) Add(other *Cost) {
 	for verb, n := range other.Requests {
 		c.Requests[verb] += n
 	}
@@ -196,4 +208,16 @@ func (c *Cost) add(other *Cost) {
 	c.Events += other.Events
 	c.Bytes += other.Bytes
 	c.MostAtOnce = max(c.MostAtOnce, other.MostAtOnce)
+}
+
+// SumOf adds up costs of servers of some roles, for clients of a role or, if it is empty, of
+// all.
+func SumOf(costs []*Cost, servers []mode.Role, client mode.Role) *Cost {
+	sum := &Cost{Requests: map[string]int{}}
+	for _, cost := range costs {
+		if slices.Contains(servers, cost.Server) && (client == "" || cost.Client == client) {
+			sum.Add(cost)
+		}
+	}
+	return sum
 }

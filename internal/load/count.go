@@ -1,0 +1,86 @@
+package load
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/report"
+)
+
+// Count is what a run shows of load.
+type Count struct {
+	Plan    *fault.Plan
+	Hash    string
+	Records int
+	Churn   time.Duration // when the load begins
+	End     time.Duration // of the run; its shutdown is not counted
+	Costs   []*Cost
+
+	Done   int         // operations that are over
+	Late   int         // of those, such as came to nothing
+	Create report.Pool // of pods: from the planned time until it is ready on its node
+	Reach  report.Pool // from the planned time until every agent knows it
+
+	// Of etcds and of agents, since the churn began: how long a change takes to get there, the
+	// most entries that one of them was behind, and when the last of them had caught up.
+	Lag        map[mode.Role]*report.Pool
+	MostBehind map[mode.Role]int
+	CaughtUp   map[mode.Role]time.Duration
+
+	series *series
+}
+
+// CountFile counts a run from the file of its history.
+func CountFile(file []byte) (*Count, error) {
+	c := &Count{
+		series: newSeries(), Lag: map[mode.Role]*report.Pool{}, MostBehind: map[mode.Role]int{}, CaughtUp: map[mode.Role]time.Duration{},
+		Create: report.Pool{Name: "pod created, until it is ready on its node"}, Reach: report.Pool{Name: "pod created, until every agent knows it"},
+	}
+	costs, copies, initial, ended := newCosts(), newCopies(c), map[int64]bool{}, false
+	h, err := history.Scan(file, func(r *history.Record) {
+		c.Records++
+		switch {
+		case ended:
+			return
+		case r.Verb == history.Phase && r.Key == "churn":
+			c.Churn, copies.churn = r.At, true
+		case r.Verb == history.Phase && r.Key == "end":
+			c.End, ended = r.At, true
+			return
+		case r.Verb == history.Watch && AsksInitial(r):
+			initial[r.ID] = true
+		case r.Verb == history.Operation:
+			c.operation(r, copies)
+		}
+		costs.add(r)
+		c.series.record(r, initial[r.ID])
+		copies.add(r)
+		if r.Verb == history.Event && EndsInitial(r) {
+			delete(initial, r.ID)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Hash, c.Costs = h.Hash, costs.all()
+	if c.Plan, err = fault.Read("the history's plan", []byte(h.Plan)); err != nil {
+		return nil, fmt.Errorf("its load cannot be counted: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Count) operation(r *history.Record, copies *copies) {
+	switch {
+	case r.Err == "unfinished":
+		return
+	case r.Err != "":
+		c.Late++
+	case fault.OpKind(r.Op) == fault.PodCreate:
+		c.Create.AddDuration(r.At - r.From)
+		copies.created(r.Key, r.From)
+	}
+	c.Done++
+}

@@ -1,0 +1,258 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// small is the plan of what the tests count: two pods come.
+func small() Shape {
+	return Shape{Mode: "clustermesh", Nodes: 2, Agents: 2, Replicas: 1, Slices: true, Deployments: 1, Pods: 2, PerSecond: 1, WriterQPS: 50}
+}
+
+// counted is a run in which a pod is known to both agents 2 s after it was to be created, and
+// another only to one; and a node that the etcd never gets.
+const seen = `
+0 r0 up etcd - store=s inc=1
+0 a0 up agent - inc=1
+0 a1 up agent - inc=1
+0 k0 truth node n0 value=one op=put owner=CiliumNode/n0 rv=2
+0.5 r0 put node cilium/state/nodes/v1/c1/n0 value=one store=s rev=2
+0.5 k0 net - accept peer=a0
+0.6 k0 watch CiliumNode - peer=a0 ask=initial: id=1
+0.6 k0 event CiliumNode - peer=a0 id=1 value="ADDED:n0:2 INITIAL:2" bytes=50
+1 world phase - churn
+1.2 k0 truth endpoint 10.0.0.1 value="id=7 pod=ns/p" op=put owner=CiliumEndpointSlice/s rv=3
+1.5 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value="id=7 pod=ns/p" store=s rev=3
+2 a0 see endpoint 10.0.0.1 value="id=7 pod=ns/p" op=watch peer=r0 store=s inc=1
+2.5 w0 op Pod ns/p op=pod-create rev=1 from=1
+3 a1 see endpoint 10.0.0.1 value="id=7 pod=ns/p" op=watch peer=r0 store=s inc=1
+3.1 k0 event CiliumNode - peer=a0 id=1 value="MODIFIED:n0:4" bytes=60
+3.2 k0 request Pod ns/q op=create peer=w0 rv=5 bytes=9 from=3.2
+3.5 k0 truth node n0 value=two op=put owner=CiliumNode/n0 rv=6
+3.6 k0 truth endpoint 10.0.0.2 value="id=8 pod=ns/q" op=put owner=CiliumEndpointSlice/s rv=7
+4 r0 put endpoint cilium/state/ip/v1/default/10.0.0.2 value="id=8 pod=ns/q" store=s rev=4
+4 r0 lease - 0abc op=keepalive peer=r0 value=60 from=4 store=s
+5 a0 see endpoint 10.0.0.2 value="id=8 pod=ns/q" op=watch peer=r0 store=s inc=1
+5 w0 op Pod ns/q op=pod-create rev=2 from=2 err=unfinished
+6 k0 unwatch CiliumNode - peer=a0 id=1 value=client
+7 world phase - end
+8 k0 request Pod ns/q op=delete peer=w0 rv=8 bytes=9 from=8
+`
+
+// fileOf is the file of a history with these records.
+func fileOf(t *testing.T, plan *fault.Plan, text string) []byte {
+	t.Helper()
+	records, err := history.Parse(text)
+	require.NoError(t, err)
+	var b bytes.Buffer
+	w, err := history.NewWriter(&b, plan.Line())
+	require.NoError(t, err)
+	for i := range records {
+		require.NoError(t, w.Write(&records[i]))
+	}
+	_, err = w.Close()
+	require.NoError(t, err)
+	return b.Bytes()
+}
+
+func TestCount(t *testing.T) {
+	c, err := CountFile(fileOf(t, small().Plan(), seen))
+	require.NoError(t, err)
+	require.Equal(t, time.Second, c.Churn)
+	require.Equal(t, 7*time.Second, c.End)
+	require.Equal(t, 1, c.Done)
+	require.Equal(t, "p50 1.500s, p99 1.500s, max 1.500s of 1", fmt.Sprint(c.Create.Measure()))
+	require.Equal(t, "p50 2.000s, p99 2.000s, max 2.000s of 1", fmt.Sprint(c.Reach.Measure()), "from the planned time until the second agent knows it")
+	require.Equal(t, 2, c.Lag["r"].N)
+	require.Equal(t, 400*time.Millisecond, c.Lag["r"].Max)
+	require.Equal(t, 1800*time.Millisecond, c.Lag["a"].Max, "what is not there at the end has no lag")
+	require.Equal(t, 2, c.MostBehind["r"], "the node and an endpoint")
+	require.Equal(t, 2, c.MostBehind["a"])
+	require.Equal(t, 1500*time.Millisecond, c.CaughtUp["r"])
+}
+
+func TestMetrics(t *testing.T) {
+	c, err := CountFile(fileOf(t, small().Plan(), seen))
+	require.NoError(t, err)
+	var csv, text strings.Builder
+	require.NoError(t, c.WriteCSV(&csv))
+	require.NoError(t, c.WriteOpenMetrics(&text))
+	require.True(t, strings.HasPrefix(csv.String(), CSVHead))
+	for _, row := range []string{
+		"4,meshcheck_requests,k0,w0,create,Pod,1", "5,meshcheck_requests,r0,r0,lease-keepalive,lease,1",
+		"1,meshcheck_watches,k0,a0,,CiliumNode,1", "7,meshcheck_watches,k0,a0,,CiliumNode,0",
+		"4,meshcheck_watch_events,k0,a0,,CiliumNode,1", // the initial state is none
+		"1,meshcheck_sent_bytes,k0,a0,,,50", "4,meshcheck_sent_bytes,k0,a0,,,110",
+		"1,meshcheck_connections_accepted,k0,a0,,,1",
+		"1,meshcheck_etcd_puts,r0,,,node,1", "5,meshcheck_etcd_revision,r0,,,,4", "5,meshcheck_lease_keepalives,r0,r0,,,1",
+		"1,meshcheck_entries_behind,r0,,,,0", "4,meshcheck_entries_behind,r0,,,,2", "5,meshcheck_entries_behind,r0,,,,1",
+	} {
+		require.Contains(t, csv.String(), row+"\n")
+	}
+	require.NotContains(t, csv.String(), "delete,Pod", "the shutdown is not counted")
+	require.NotContains(t, csv.String(), "2,meshcheck_entries_behind,r0", "what is as it was has no row")
+
+	require.Contains(t, text.String(), "# TYPE meshcheck_watches gauge\n# HELP meshcheck_watches open watches\nmeshcheck_watches{host=\"k0\",client=\"a0\",resource=\"CiliumNode\"} 1 1\n")
+	require.Contains(t, text.String(), "# TYPE meshcheck_sent_bytes counter\n# UNIT meshcheck_sent_bytes bytes\n")
+	require.Contains(t, text.String(), `meshcheck_requests_total{host="k0",client="w0",verb="create",resource="Pod"} 1 4`+"\n")
+	require.True(t, strings.HasSuffix(text.String(), "# EOF\n"))
+	line := regexp.MustCompile(`^(# (TYPE|UNIT|HELP|EOF).*|meshcheck_[a-z_]+\{([a-z]+="[^"]*",?)*\} [0-9.]+ [0-9]+)$`)
+	for l := range strings.Lines(text.String()) {
+		require.Regexp(t, line, strings.TrimSuffix(l, "\n"))
+	}
+}
+
+// The document names each metric, and no other.
+func TestMetricsAreDocumented(t *testing.T) {
+	document, err := os.ReadFile("../../docs/metrics.md")
+	require.NoError(t, err)
+	var want, got []string
+	for _, m := range Metrics {
+		want = append(want, m.Name)
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(meshcheck_[a-z_]+)`").FindAllStringSubmatch(string(document), -1) {
+		got = append(got, row[1])
+	}
+	require.Equal(t, want, got)
+}
+
+func TestCountRefusesWhatIsNoHistory(t *testing.T) {
+	_, err := CountFile([]byte("garbage"))
+	require.EqualError(t, err, `history: not a history file: line 1 should be "meshcheck-history 4"`)
+}
+
+// The plans of loads are plans, and ask for what they say.
+func TestPlans(t *testing.T) {
+	for _, m := range []string{"crd", "clustermesh", "kvstore"} {
+		p := Proposal(m, 10).Plan()
+		require.NoError(t, p.Validate(), m)
+		require.Len(t, p.Ops, 3*2*4000)
+		require.Equal(t, 3*(400+400+900)*time.Second, p.Churn.Std())
+	}
+	full := Proposal("crd", 1).Plan()
+	require.NoError(t, full.Validate())
+	require.Len(t, full.Ops, 3*2*40_000)
+	require.Equal(t, 10*time.Millisecond, full.Ops[1].At.Std())
+	addresses, names := map[string]bool{}, map[string]bool{}
+	for _, op := range full.Ops {
+		if op.Op == fault.PodCreate {
+			require.False(t, names[op.Pod.Namespace+"/"+op.Pod.Name], "a pod that comes again has another name")
+			names[op.Pod.Namespace+"/"+op.Pod.Name], addresses[op.Pod.IP] = true, true
+		}
+	}
+	require.Len(t, addresses, 40_000)
+	for _, run := range KneeRuns() {
+		p := run.Plan()
+		require.NoError(t, p.Validate(), run.Name)
+		require.Equal(t, kneeLength, p.Churn.Std())
+	}
+}
+
+// worker stands in for one: it counts how often it ran.
+type worker struct {
+	t   *testing.T
+	ran int
+}
+
+func (w *worker) Execute(_ context.Context, plan *fault.Plan) (*det.Result, int, error) {
+	w.ran++
+	return &det.Result{History: fileOf(w.t, plan, seen), CPU: time.Second}, 0, nil
+}
+
+func TestResultsAreKept(t *testing.T) {
+	w := &worker{t: t}
+	cfg := &Config{Worker: "one", Dir: t.TempDir(), Runner: func(Run) Runner { return w }}
+	runs := []Run{{"a", small()}}
+	first, err := cfg.All(t.Context(), runs, 1)
+	require.NoError(t, err)
+	again, err := cfg.All(t.Context(), runs, 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, w.ran, "what is kept is not run again")
+	said := func(r *Result) string { data, err := json.Marshal(r); require.NoError(t, err); return string(data) }
+	require.Equal(t, said(first[0]), said(again[0]))
+	require.Equal(t, 2, first[0].MostBehind["r"])
+
+	other := small()
+	other.Pods = 4
+	_, err = cfg.All(t.Context(), []Run{{"a", other}}, 1)
+	require.NoError(t, err)
+	require.Equal(t, 2, w.ran, "another plan is another run")
+	cfg.Worker = "two"
+	_, err = cfg.All(t.Context(), []Run{{"a", other}}, 1)
+	require.NoError(t, err)
+	require.Equal(t, 3, w.ran, "so is another worker")
+
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, "a.json"), []byte("{"), 0o666))
+	_, err = cfg.All(t.Context(), runs, 1)
+	require.ErrorContains(t, err, "a.json: this is not the result of a load")
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, "a.json"), []byte("{}"), 0o666))
+	_, err = cfg.All(t.Context(), runs, 1)
+	require.ErrorContains(t, err, "version 0 of the result of a load is not known; this program reads version 1")
+	cfg.OnCount = func(Run, *Count) error { return errors.New("no space") }
+	_, err = cfg.All(t.Context(), []Run{{"b", small()}}, 1)
+	require.EqualError(t, err, "no space")
+}
+
+// resultOf is a result with these costs of the kube-apiserver, in 10 s.
+func resultOf(m string, agents int, costs ...*Cost) *Result {
+	return &Result{Shape: Shape{Mode: m, Nodes: 100, Agents: agents, Replicas: 2, Pods: 40}, Virtual: 10 * time.Second, Costs: costs, Asked: 80, Done: 80}
+}
+
+func TestProposalTable(t *testing.T) {
+	base := resultOf("crd", 10, &Cost{Server: "k", Client: "a", Events: 1000, WatchTime: 300 * time.Second}, &Cost{Server: "k", Client: "o", Events: 50, WatchTime: 20 * time.Second})
+	own := resultOf("clustermesh", 10, &Cost{Server: "k", Client: "r", Events: 200, WatchTime: 80 * time.Second}, &Cost{Server: "k", Client: "o", Events: 50, WatchTime: 20 * time.Second})
+	base.Create.P50, own.Create.P50, base.Reach.P99, own.Reach.P99 = 0.004, 0.004, 1, 2
+	var b strings.Builder
+	require.NoError(t, WriteProposal(&b, []*Result{base, own}))
+	for _, line := range []string{
+		`  open watches +50 % fewer +32\.0 +10\.0 +-68\.8 %, confirmed +-96\.7 %, confirmed`,
+		`  watch events/s +over 95 % fewer +105 +25\.0 +-76\.2 %, refuted +-97\.5 %, confirmed`,
+		`  CPU +over 50 % fewer +- +- +not measured: .*`,
+		`  pod start latency, p50 and p99 +unchanged +0\.004 s, 0\.000 s +0\.004 s, 0\.000 s +\+0\.0 %, \+0\.0 %: confirmed`,
+		`  until every agent knows the pod +unchanged .* \+100\.0 %: refuted`,
+		`  operations done, of those asked +80 of 80 +80 of 80`,
+		`  2 +-68\.8 % +-96\.7 % +-99\.7 % +-76\.2 % +-97\.5 % +-99\.8 %`,
+	} {
+		require.Regexp(t, "(?m)^"+line+"$", b.String())
+	}
+	b.Reset()
+	require.NoError(t, WriteProposal(&b, []*Result{base}))
+	require.NotContains(t, b.String(), "CLAIMS", "it takes both modes")
+}
+
+func TestKnee(t *testing.T) {
+	var all []*Result
+	for _, run := range KneeRuns() {
+		r := &Result{Name: run.Name, Shape: run.Shape, Drained: map[mode.Role]time.Duration{"r": 3 * time.Second}}
+		r.Lag = map[mode.Role]checker.Measure{"r": {N: 1, P50: 1, P99: float64(run.PerSecond), Max: 100}}
+		all = append(all, r)
+	}
+	var b strings.Builder
+	require.NoError(t, WriteKnee(&b, all))
+	require.Regexp(t, `(?m)^  unlimited +100 +4,000 +1\.000, 100\.000, 100\.000 +0 +3\.000s +-$`, b.String())
+	svg := PlotKnee(all)
+	require.NoError(t, xml.Unmarshal([]byte(svg), new(struct{ XMLName xml.Name })))
+	require.Equal(t, 2, strings.Count(svg, "pods per second"))
+	for _, qps := range []string{"20", "50", "100", "unlimited"} {
+		require.Contains(t, svg, qps+" requests/s")
+	}
+}

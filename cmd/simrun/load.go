@@ -34,6 +34,8 @@ behind what is true, and latencies.
   simrun load -scenario knee       pods at rates of 10 to 100/s against a writer's limit of 20,
                                    50 and 100 requests/s, and none: where an etcd falls behind
 
+  simrun load -scenario growth     how cost grows with agents, pods, rate and replicas: slopes
+
 Of the nodes, -agents run an agent that is whole; what 1,000 of them cost is projected from
 these, and the table says so.
 
@@ -59,6 +61,7 @@ Exit status:
 const (
 	proposal = "proposal"
 	knee     = "knee"
+	growth   = "growth"
 )
 
 // loads is the command load.
@@ -83,9 +86,9 @@ type loads struct {
 func (l *loads) Flags(f *console.Flags) {
 	shape := load.Proposal("", 10)
 	l.modes, l.agents, l.replicas, l.endpoints, l.writerQPS, l.dir, l.workers, l.given = modesFlag{"crd", "clustermesh"}, shape.Agents, shape.Replicas, "slices", shape.WriterQPS, "load", runtime.NumCPU(), f
-	f.Add(&l.scenario, "scenario NAME", "proposal or knee")
+	f.Add(&l.scenario, "scenario NAME", "proposal, knee or growth")
 	f.Add(&l.full, "full", "of the proposal's load: all of it, and not a tenth")
-	f.Add(&l.modes, "modes A,B", "of the proposal's load: the modes; crd,clustermesh")
+	f.Add(&l.modes, "modes A,B", "of the proposal and of growth: the modes; crd,clustermesh")
 	f.Add(&l.agents, "agents N", "of the proposal's load: how many of the nodes run an agent; 10")
 	f.Add(&l.replicas, "replicas N", "of the proposal's load: replicas in the mode clustermesh; 2")
 	f.Add(&l.endpoints, "endpoints KIND", "of the proposal's load: how endpoints are read, slices (CiliumEndpointSlices, the default) or objects (CiliumEndpoints)")
@@ -101,13 +104,15 @@ func (l *loads) Flags(f *console.Flags) {
 
 // Check refuses what does not fit together.
 func (l *loads) Check() error {
-	ofProposal := l.given.Given("full", "modes", "agents", "replicas", "endpoints", "writer-qps")
+	ofProposal := l.given.Given("full", "agents", "replicas", "endpoints", "writer-qps")
 	switch {
-	case l.scenario != proposal && l.scenario != knee:
-		return console.Usagef("what load? Give -scenario proposal or -scenario knee; simrun help load shows examples")
-	case l.scenario == knee && ofProposal != "":
+	case l.scenario != proposal && l.scenario != knee && l.scenario != growth:
+		return console.Usagef("what load? Give -scenario proposal, knee or growth; simrun help load shows examples")
+	case l.scenario != proposal && ofProposal != "":
 		return console.Usagef("%s is of -scenario proposal", ofProposal)
-	case l.scenario == proposal && l.svg != "":
+	case l.scenario == knee && l.given.Given("modes") != "":
+		return console.Usagef("-modes is not of -scenario knee, whose writers are those of clustermesh")
+	case l.scenario != knee && l.svg != "":
 		return console.Usagef("-svg is of -scenario knee")
 	case l.workers < 1:
 		return console.Usagef("-workers %d: want at least 1", l.workers)
@@ -127,8 +132,11 @@ func (l *loads) Check() error {
 
 // runs are those of the scenario.
 func (l *loads) runs() (all []load.Run) {
-	if l.scenario == knee {
+	switch l.scenario {
+	case knee:
 		return load.KneeRuns()
+	case growth:
+		return load.GrowthRuns(l.modes)
 	}
 	parts, size := 10, "tenth"
 	if l.full {
@@ -200,11 +208,13 @@ func (l *loads) write(c *console.Console, results []*load.Result) error {
 		}
 		return nil
 	}
-	write := load.WriteProposal
-	if l.scenario == knee {
-		write = load.WriteKnee
+	switch l.scenario {
+	case knee:
+		return load.WriteKnee(c.Stdout, results)
+	case growth:
+		return load.WriteGrowth(c.Stdout, l.modes, results)
 	}
-	return write(c.Stdout, results)
+	return load.WriteProposal(c.Stdout, results)
 }
 
 // howFar shows how much of several runs is done, and how long the rest takes.

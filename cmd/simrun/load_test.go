@@ -34,14 +34,20 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, console.StatusHold, status)
 	require.Equal(t, 24, strings.Count(stdout, `"kind":"load"`), stdout)
 	require.FileExists(t, "knee.svg")
+
+	status, stdout, _ = simrun(t, "load", "-scenario", "growth", "-worker", "WORKER", "-modes", "clustermesh")
+	require.Equal(t, console.StatusHold, status)
+	require.Contains(t, stdout, "CLUSTERMESH: WHAT A RUN COSTS WITH SO MANY PODS PER SECOND\n")
 }
 
 func TestLoadRefuses(t *testing.T) {
 	scene(t)
 	for line, want := range map[string]string{
-		"load":                                 "what load? Give -scenario proposal or -scenario knee; simrun help load shows examples",
-		"load -scenario storm":                 "what load? Give -scenario proposal or -scenario knee; simrun help load shows examples",
+		"load":                                 "what load? Give -scenario proposal, knee or growth; simrun help load shows examples",
+		"load -scenario storm":                 "what load? Give -scenario proposal, knee or growth; simrun help load shows examples",
 		"load -scenario knee -full":            "-full is of -scenario proposal",
+		"load -scenario growth -replicas 3":    "-replicas is of -scenario proposal",
+		"load -scenario knee -modes crd":       "-modes is not of -scenario knee, whose writers are those of clustermesh",
 		"load -scenario proposal -svg x.svg":   "-svg is of -scenario knee",
 		"load -scenario proposal -agents 101":  "the plan of proposal-tenth-crd cannot be run: topology.nodes: there are 101 agents and only 100 nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes",
 		"load -scenario proposal -workers 0":   "-workers 0: want at least 1",

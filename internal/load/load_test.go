@@ -256,3 +256,23 @@ func TestKnee(t *testing.T) {
 		require.Contains(t, svg, qps+" requests/s")
 	}
 }
+
+func TestGrowth(t *testing.T) {
+	modes := []string{"crd", "clustermesh"}
+	var all []*Result
+	for _, run := range GrowthRuns(modes) {
+		require.NoError(t, run.Plan().Validate(), run.Name)
+		all = append(all, &Result{Shape: run.Shape, Virtual: 10 * time.Second, CPU: time.Duration(run.Agents*run.Agents) * time.Second,
+			Costs: []*Cost{{Server: "k", Client: "a", Events: run.Agents * run.Pods, WatchTime: 30 * time.Second}}})
+	}
+	var b strings.Builder
+	require.NoError(t, WriteGrowth(&b, modes, all))
+	said := strings.Split(b.String(), "\n\n")
+	require.Len(t, said, 7, "in the mode crd there are no replicas")
+	require.Regexp(t, `(?m)^CRD: .* SO MANY AGENTS$`, said[0])
+	require.Regexp(t, `(?m)^  kube-apiserver: watch events +2,000 +4,000 +8,000 +16,000 +32,000 +1\.00$`, said[0])
+	require.Regexp(t, `(?m)^  kube-apiserver: open watches +3\.00 .* 0\.00$`, said[0])
+	require.Regexp(t, `(?m)^  this program: CPU, s +25\.0 .* 2\.00$`, said[0])
+	require.Regexp(t, `(?m)^  kube-apiserver: watch events .* 0\.00$`, said[2], "they do not depend on the rate")
+	require.NotContains(t, b.String(), "etcds: bytes", "nothing was counted of them")
+}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
@@ -88,7 +87,8 @@ type comparison struct {
 	seeds            runs.Seeds
 	runs.Family
 	limits          runs.Limits
-	around, workers int
+	around          int
+	workers         runs.Workers
 	shrink          time.Duration
 	out             string
 	junit, markdown string
@@ -96,7 +96,7 @@ type comparison struct {
 }
 
 func (c *comparison) Flags(f *console.Flags) {
-	c.baseline, c.around, c.workers, c.shrink, c.out = "worker", 12, runtime.NumCPU(), time.Minute, "compare"
+	c.baseline, c.around, c.shrink, c.out = "worker", 12, time.Minute, "compare"
 	c.seeds.Last = 99
 	f.Add(&c.branch, "cilium WHICH", "the branch: a directory with the source of Cilium, a version such as v1.20.1, or a worker from build-worker")
 	f.Add(&c.baseline, "baseline WHICH", "the same, of the baseline; worker, the default, is the Cilium of go.mod")
@@ -107,7 +107,7 @@ func (c *comparison) Flags(f *console.Flags) {
 	f.Add(&c.around, "around N", "how many other schedules of a plan to try; 12")
 	f.Add(&c.shrink, "shrink TIME", "how long to shrink each regression; 0: not at all; 60s")
 	f.Add(&c.out, "o DIR", `where to write the plans of what is not the same; "compare"`)
-	f.Add(&c.workers, "workers N", "how many runs at once; as many as there are cores")
+	c.workers.Add(f)
 	f.Add(&c.junit, "junit FILE", "write JUnit's XML: a test for each seed")
 	f.Add(&c.markdown, "markdown FILE", "write a summary in Markdown")
 	f.JSON(&c.json)
@@ -230,7 +230,7 @@ func (c *comparison) notBuilt(err error) error {
 // configure says how the plans are run, and shows how far it is.
 func (c *comparison) configure(cfg *compare.Config, to *console.Console, baseline, branch *drive.Simulator) {
 	start := time.Now()
-	cfg.Baseline, cfg.Branch, cfg.Parallel, cfg.Around = baseline, branch, c.workers, c.around
+	cfg.Baseline, cfg.Branch, cfg.Parallel, cfg.Around = baseline, branch, int(c.workers), c.around
 	cfg.OnProgress = func(done string) { to.Progress.Show("%s", done) }
 	cfg.OnSeed = func(r *compare.Report) {
 		to.Progress.Show("%s %d of %d seeds, %d break anew, %.1f seeds/s", console.Bar(len(r.Seeds), r.Asked), len(r.Seeds), r.Asked,
@@ -239,7 +239,7 @@ func (c *comparison) configure(cfg *compare.Config, to *console.Console, baselin
 	if c.shrink > 0 {
 		cfg.Shrink = func(ctx context.Context, plan *fault.Plan, finding checker.Finding, counts func(context.Context, *report.Run) (bool, error)) (*report.Shrunk, error) {
 			return branch.Shrink(ctx, plan, finding, drive.ShrinkConfig{
-				Parallel: c.workers, For: c.shrink, OnProgress: runs.ShrinkProgress(to, plan), Counts: counts,
+				Parallel: int(c.workers), For: c.shrink, OnProgress: runs.ShrinkProgress(to, plan), Counts: counts,
 			})
 		}
 	}

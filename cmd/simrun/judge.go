@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/meshcheck/meshcheck/checker"
@@ -61,17 +61,17 @@ type judge struct {
 	runs.Judging
 	files     []string
 	schedules int
-	workers   int
+	workers   runs.Workers
 	json      bool
 }
 
 func (j *judge) Flags(f *console.Flags) {
-	j.schedules, j.workers, f.Arguments = known.DefaultSchedules, runtime.NumCPU(), &j.files
+	j.schedules, f.Arguments = known.DefaultSchedules, &j.files
 	j.Source.Add(f)
 	j.Judging.Add(f)
 	f.Add(&j.Plant, "plant NAME", "with the bug NAME of testdata/planted in Cilium's source: what only the bug breaks must be news")
 	f.Add(&j.schedules, "schedules N", fmt.Sprintf("over how many schedules of a plan, its own among them; %d, and more by itself where they do not tell a repair from chance", known.DefaultSchedules))
-	f.Add(&j.workers, "workers N", "how many runs at once; as many as there are cores")
+	j.workers.Add(f)
 	f.JSON(&j.json)
 }
 
@@ -84,12 +84,10 @@ func (j *judge) Check() error {
 		return console.Usagef("a history has its plan: -seed, -plan and -scenario exclude histories")
 	case j.schedules < 1:
 		return console.Usagef("-schedules %d: want at least 1", j.schedules)
-	case j.workers < 1:
-		return console.Usagef("-workers %d: want at least 1", j.workers)
 	case j.Plant != "" && (j.Worker.Path != "" || j.Repaired != ""):
 		return console.Usagef("-plant excludes -worker and -repaired: workers with the bug are built")
 	}
-	return j.Source.Check(false)
+	return cmp.Or(j.workers.Check(), j.Source.Check(false))
 }
 
 func (j *judge) Run(ctx context.Context, c *console.Console) (int, error) {
@@ -97,7 +95,7 @@ func (j *judge) Run(ctx context.Context, c *console.Console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	judge, _, err := runs.Judge(ctx, c, j.Worker, j.Limits, j.Judging, j.workers)
+	judge, _, err := runs.Judge(ctx, c, j.Worker, j.Limits, j.Judging, int(j.workers))
 	if err != nil {
 		return 0, err
 	}

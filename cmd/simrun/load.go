@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
@@ -76,7 +75,7 @@ type loads struct {
 	dir       string
 	metrics   string
 	svg       string
-	workers   int
+	workers   runs.Workers
 	worker    runs.Worker
 	limits    runs.Limits
 	json      bool
@@ -85,7 +84,7 @@ type loads struct {
 
 func (l *loads) Flags(f *console.Flags) {
 	shape := load.Proposal("", 10)
-	l.modes, l.agents, l.replicas, l.endpoints, l.writerQPS, l.dir, l.workers, l.given = modesFlag{"crd", "clustermesh"}, shape.Agents, shape.Replicas, "slices", shape.WriterQPS, "load", runtime.NumCPU(), f
+	l.modes, l.agents, l.replicas, l.endpoints, l.writerQPS, l.dir, l.given = modesFlag{"crd", "clustermesh"}, shape.Agents, shape.Replicas, "slices", shape.WriterQPS, "load", f
 	f.Add(&l.scenario, "scenario NAME", "proposal, knee or growth")
 	f.Add(&l.full, "full", "of the proposal's load: all of it, and not a tenth")
 	f.Add(&l.modes, "modes A,B", "of the proposal and of growth: the modes; crd,clustermesh")
@@ -96,7 +95,7 @@ func (l *loads) Flags(f *console.Flags) {
 	f.Add(&l.dir, "o DIR", `where results are kept; it is made if there is none; "load"`)
 	f.Add(&l.metrics, "metrics DIR", "write what is counted, by second, as OpenMetrics text into this directory, a file for each run that is made; docs/metrics.md describes it")
 	f.Add(&l.svg, "svg FILE", "of the knee: draw the curves")
-	f.Add(&l.workers, "workers N", "how many runs at once; as many as there are cores")
+	l.workers.Add(f)
 	l.worker.Add(f)
 	l.limits.Add(f)
 	f.JSON(&l.json)
@@ -114,8 +113,6 @@ func (l *loads) Check() error {
 		return console.Usagef("-modes is not of -scenario knee, whose writers are those of clustermesh")
 	case l.scenario != knee && l.svg != "":
 		return console.Usagef("-svg is of -scenario knee")
-	case l.workers < 1:
-		return console.Usagef("-workers %d: want at least 1", l.workers)
 	case l.endpoints != "slices" && l.endpoints != "objects":
 		return console.Usagef("-endpoints %s: want slices or objects", l.endpoints)
 	case l.dir == "":
@@ -126,7 +123,7 @@ func (l *loads) Check() error {
 			return console.Usagef("the plan of %s cannot be run: %w", run.Name, err)
 		}
 	}
-	return cmp.Or(l.worker.Check(), l.limits.Check(), output.Check([]string{l.worker.Path},
+	return cmp.Or(l.workers.Check(), l.worker.Check(), l.limits.Check(), output.Check([]string{l.worker.Path},
 		output.To("o", l.dir, "", true), output.To("metrics", l.metrics, "", true), output.To("svg", l.svg, output.SVG, false)))
 }
 
@@ -180,7 +177,7 @@ func (l *loads) Run(ctx context.Context, c *console.Console) (int, error) {
 		}
 	}
 	end := c.Progress.KeepSaying(text.Count(len(all), "run"))
-	results, err := cfg.All(ctx, all, l.workers)
+	results, err := cfg.All(ctx, all, int(l.workers))
 	end()
 	if err != nil {
 		return 0, runs.Refused(c, err)

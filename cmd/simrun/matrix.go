@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,7 +68,7 @@ type compareModes struct {
 	seeds    runs.Seeds
 	scenario string
 	dir      string
-	workers  int
+	workers  runs.Workers
 	plan     string // one, to write
 	markdown string
 	html     string
@@ -81,14 +80,14 @@ type compareModes struct {
 }
 
 func (m *compareModes) Flags(f *console.Flags) {
-	m.modes, m.dir, m.workers = mode.SimulatedNames(), "matrix", runtime.NumCPU()
+	m.modes, m.dir = mode.SimulatedNames(), "matrix"
 	m.seeds.Last = 99
 	f.Add(&m.modes, "modes A,B", "the modes, in the order of the columns; all: "+strings.Join(mode.SimulatedNames(), ","))
 	f.Add(&m.seeds, "seeds A-B", "the seeds; 0-99")
 	f.Add(&m.scenario, "scenario NAME", "members of a scenario's family, in place of the swarm; simrun faults lists them")
 	f.Add(&m.dir, "o DIR", `where runs are kept; it is made if there is none; "matrix"`)
 	f.Add(&m.markdown, "markdown FILE", "write the table as a page, too")
-	f.Add(&m.workers, "workers N", "how many runs at once; as many as there are cores")
+	m.workers.Add(f)
 	f.Add(&m.html, "html FILE", "write a page to look at the table in a browser, with distributions and plots of the load")
 	f.Add(&m.kept, "kept", "run nothing: the table is of the runs that -o keeps, of whichever worker they are, and of -modes and -seeds if these are given")
 	f.Add(&m.plan, "write-plan FILE", "run nothing, but write the plan of one seed in one mode, which -seeds and -modes name; simrun -plan runs it")
@@ -117,16 +116,13 @@ func (f *modesFlag) Set(value string) error {
 }
 
 func (m *compareModes) Check() error {
-	if m.workers < 1 {
-		return console.Usagef("-workers %d: want at least 1", m.workers)
-	}
 	if m.plan != "" && (len(m.modes) != 1 || m.seeds.Count() != 1 || m.kept) {
 		return console.Usagef("-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7")
 	}
 	if m.dir == "" {
 		return console.Usagef("-o needs the name of a directory")
 	}
-	return cmp.Or(m.worker.Check(), m.limits.Check(), output.Check([]string{m.worker.Path}, output.To("o", m.dir, "", true), output.To("markdown", m.markdown, output.Markdown, false), output.To("html", m.html, output.Page, false), output.To("write-plan", m.plan, output.Plan, false)))
+	return cmp.Or(m.workers.Check(), m.worker.Check(), m.limits.Check(), output.Check([]string{m.worker.Path}, output.To("o", m.dir, "", true), output.To("markdown", m.markdown, output.Markdown, false), output.To("html", m.html, output.Page, false), output.To("write-plan", m.plan, output.Plan, false)))
 }
 
 func (m *compareModes) Run(ctx context.Context, c *console.Console) (int, error) {
@@ -161,7 +157,7 @@ func (m *compareModes) Run(ctx context.Context, c *console.Console) (int, error)
 	defer kept.Close()
 	end := c.Progress.KeepSaying(fmt.Sprintf("%d runs", len(m.modes)*m.seeds.Count()))
 	table, stopped := matrix.Run(ctx, matrix.Config{
-		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: m.workers, Kept: kept, OnRun: countdown(c),
+		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: int(m.workers), Kept: kept, OnRun: countdown(c),
 	})
 	end()
 	if stopped != nil && ctx.Err() == nil {

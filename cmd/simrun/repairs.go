@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -76,7 +75,7 @@ type repairing struct {
 	swept    bool
 	mode     runs.Mode
 	planted  bool
-	workers  int
+	workers  runs.Workers
 	without  string
 	with     string
 	limits   runs.Limits
@@ -84,7 +83,7 @@ type repairing struct {
 }
 
 func (r *repairing) Flags(f *console.Flags) {
-	r.arguments(f)
+	f.Arguments = &r.names
 	f.Add(&r.seeds, "seeds N", fmt.Sprintf("how many seeds of each plan to try, at least, besides its own; %d, or more where a finding is rare", repairs.DefaultSeeds))
 	f.Add(&r.vary, "vary", "with each seed, vary the plan's times as well, and not the order of events alone")
 	f.Add(&r.together, "together", "run every plan with one worker that has all the repairs, which is quicker and tells less")
@@ -93,14 +92,12 @@ func (r *repairing) Flags(f *console.Flags) {
 	f.Add(sweepFlag{&r.swarm, &r.swept}, "swarm A-B", "run drawn seeds with all the repairs in")
 	f.Add(&r.mode, "mode MODE", "of the drawn plans")
 	f.Add(&r.planted, "planted", "hunt the planted bugs with all the repairs in")
-	f.Add(&r.workers, "workers N", "how many runs at once; as many as there are cores")
+	r.workers.Add(f)
 	f.Add(&r.without, "worker FILE", "use this worker from build-worker where there are no repairs")
 	f.Add(&r.with, "repaired FILE", "use this worker from build-worker -repairs all where there are all of them; with -together or -swarm")
 	r.limits.Add(f)
 	f.JSON(&r.json)
 }
-
-func (r *repairing) arguments(f *console.Flags) { r.workers, f.Arguments = runtime.NumCPU(), &r.names }
 
 // sweepFlag are seeds that need not be given.
 type sweepFlag struct {
@@ -137,15 +134,13 @@ func (r *repairing) Check() error {
 	switch {
 	case r.seeds < 0:
 		return console.Usagef("-seeds %d: want how many seeds, or none for as many as each plan needs", r.seeds)
-	case r.workers < 1:
-		return console.Usagef("-workers %d: want at least 1", r.workers)
 	case r.swept && r.planted:
 		return console.Usagef("-swarm and -planted exclude each other")
 	}
 	if r.with != "" && !r.together && !r.swept {
 		return console.Usagef("-repaired is of -together and -swarm: other work builds workers of its own")
 	}
-	return cmp.Or(r.limits.Check(), output.CheckTarget("o", r.out, false), output.CheckTarget("patch", r.patch, true))
+	return cmp.Or(r.workers.Check(), r.limits.Check(), output.CheckTarget("o", r.out, false), output.CheckTarget("patch", r.patch, true))
 }
 
 func (r *repairing) Run(ctx context.Context, c *console.Console) (int, error) {
@@ -156,7 +151,7 @@ func (r *repairing) Run(ctx context.Context, c *console.Console) (int, error) {
 	if r.patch != "" {
 		return r.writePatches(ctx, c, all)
 	}
-	cfg := repairs.Config{Kept: new(repairs.Kept), Parallel: r.workers, Seeds: r.seeds, Vary: r.vary}
+	cfg := repairs.Config{Kept: new(repairs.Kept), Parallel: int(r.workers), Seeds: r.seeds, Vary: r.vary}
 	if r.out != "" {
 		if cfg.Kept, err = repairs.Open(r.out); err != nil {
 			return 0, console.Usage(err)

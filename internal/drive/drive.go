@@ -96,17 +96,8 @@ func (r *Simulator) Execute(ctx context.Context, plan *fault.Plan) (result *det.
 	}
 }
 
-// Judge reads a history in its file form and judges it. The run that it returns
+// JudgeIndexed reads a history in its file form and judges it. The run that it returns
 // has a plan, or the error for which it has none.
-func Judge(file []byte, cfg checker.Config) (*report.Run, error) {
-	judged, err := JudgeIndexed(file, cfg)
-	if err != nil {
-		return nil, err
-	}
-	return judged.Run, nil
-}
-
-// JudgeIndexed is [Judge], and keeps the index.
 func JudgeIndexed(file []byte, cfg checker.Config) (*Judged, error) {
 	x, run, err := judge(file, cfg)
 	if err != nil {

@@ -99,7 +99,7 @@ func WriteGrowth(w io.Writer, modes []string, results []*Result) error {
 				cells, y, some := []string{g.name}, []float64{}, false
 				for _, r := range of {
 					y = append(y, g.of(r))
-					cells = append(cells, number(g.of(r)))
+					cells = append(cells, text.Number(g.of(r)))
 					some = some || g.of(r) != 0
 				}
 				if some {

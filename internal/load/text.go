@@ -26,39 +26,14 @@ func writeTables(w io.Writer, all ...*table) error {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		widths := make([]int, len(t.rows[0]))
-		for _, row := range t.rows {
-			for i, cell := range row {
-				widths[i] = max(widths[i], len([]rune(cell)))
-			}
-		}
 		fmt.Fprintf(&b, "%s\n", strings.ToUpper(t.title))
-		for _, row := range t.rows {
-			line := " "
-			for i, cell := range row {
-				line += " " + cell + strings.Repeat(" ", widths[i]-len([]rune(cell))+1)
-			}
-			b.WriteString(strings.TrimRight(line, " ") + "\n")
-		}
+		text.Columns(&b, t.rows)
 		if t.note != "" {
 			b.WriteString(text.Wrap("  ", "("+t.note+")"))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// number shows three digits or, of large numbers, all before the point.
-func number(x float64) string {
-	switch {
-	case x == 0:
-		return "0"
-	case x >= 100:
-		return text.Thousands(int(x + 0.5))
-	case x >= 10:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(x, 'f', 2, 64)
 }
 
 func quantiles(m checker.Measure) string {
@@ -137,7 +112,7 @@ func costTable(results []*Result) *table {
 				c := SumOf(r.Costs, []mode.Role{server}, client)
 				some = some || !c.Empty()
 				for _, n := range []float64{float64(c.Total() + c.Watches), c.WatchTime.Seconds(), float64(c.Events), float64(c.Bytes)} {
-					cells = append(cells, number(n/max(1, r.Virtual.Seconds())))
+					cells = append(cells, text.Number(n/max(1, r.Virtual.Seconds())))
 				}
 			}
 			if some {
@@ -181,7 +156,7 @@ func claimTable(base, own *Result) *table {
 	b, o := base.sample(), own.sample()
 	for _, c := range counted {
 		here, there := change(b.rate(c.of), o.rate(c.of)), changeAt(b, o, base.Nodes, own.Replicas, c.of)
-		t.add(c.what, c.claimed, number(b.rate(c.of)), number(o.rate(c.of)), fmt.Sprintf("%+.1f %%, %s", here, word[here <= c.most]), fmt.Sprintf("%+.1f %%, %s", there, word[there <= c.most]))
+		t.add(c.what, c.claimed, text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%, %s", here, word[here <= c.most]), fmt.Sprintf("%+.1f %%, %s", there, word[there <= c.most]))
 	}
 	for _, c := range []struct {
 		what string
@@ -190,7 +165,7 @@ func claimTable(base, own *Result) *table {
 		{"requests/s", func(c *Cost) float64 { return float64(c.Total() + c.Watches) }},
 		{"bytes sent/s", func(c *Cost) float64 { return float64(c.Bytes) }},
 	} {
-		t.add(c.what, "nothing", number(b.rate(c.of)), number(o.rate(c.of)), fmt.Sprintf("%+.1f %%", change(b.rate(c.of), o.rate(c.of))), fmt.Sprintf("%+.1f %%", changeAt(b, o, base.Nodes, own.Replicas, c.of)))
+		t.add(c.what, "nothing", text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%", change(b.rate(c.of), o.rate(c.of))), fmt.Sprintf("%+.1f %%", changeAt(b, o, base.Nodes, own.Replicas, c.of)))
 	}
 	t.add("CPU", "over 50 % fewer", "-", "-", "not measured: computing takes no time here", "")
 	for _, l := range []struct {

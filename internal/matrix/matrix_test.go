@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/load"
+	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -272,7 +273,7 @@ func TestARefusedPlanEndsTheMatrix(t *testing.T) {
 func TestNumbersOfAllSizes(t *testing.T) {
 	var said []string
 	for _, x := range []float64{0, 0.004, 0.5, 9.994, 12.34, 99.96, 100, 1234.5} {
-		said = append(said, number(x))
+		said = append(said, text.Number(x))
 	}
 	require.Equal(t, "0 0.00 0.50 9.99 12.3 100.0 100 1,235", strings.Join(said, " "))
 }

@@ -201,7 +201,7 @@ func (c *Column) costCell(shown string, of func(*Cell) float64, replay Replay) p
 		return 0
 	})
 	median, most := sorted[(len(sorted)-1)/2], sorted[len(sorted)-1]
-	cell.Lines = []string{fmt.Sprintf("Of %s: least %s, median %s, most %s.", text.Count(len(sorted), "run"), number(of(sorted[0])), number(of(median)), number(of(most)))}
+	cell.Lines = []string{fmt.Sprintf("Of %s: least %s, median %s, most %s.", text.Count(len(sorted), "run"), text.Number(of(sorted[0])), text.Number(of(median)), text.Number(of(most)))}
 	cell.Commands = [][2]string{{"the run with the most", replay(c.Mode, most.Seed)}, {"the run in the middle", replay(c.Mode, median.Seed)}}
 	return cell
 }

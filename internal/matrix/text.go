@@ -190,9 +190,9 @@ var measured = []costMeasure{
 func (m *costMeasure) show(c *Column, cost *load.Cost) string {
 	switch m.per {
 	case perSecond:
-		return number(c.perSecond(m.of(cost)))
+		return text.Number(c.perSecond(m.of(cost)))
 	case perRun:
-		return number(m.of(cost) / float64(max(1, c.Runs)))
+		return text.Number(m.of(cost) / float64(max(1, c.Runs)))
 	}
 	return text.Thousands(int(m.of(cost)))
 }
@@ -205,19 +205,6 @@ func (m *costMeasure) inRun(c *Cell, cost *load.Cost) float64 {
 	return m.of(cost)
 }
 
-// number shows three digits or, of large numbers, all before the point.
-func number(x float64) string {
-	switch {
-	case x == 0:
-		return "0"
-	case x >= 100:
-		return text.Thousands(int(x + 0.5))
-	case x >= 10:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(x, 'f', 2, 64)
-}
-
 // claimGrid compares with what the proposal says of load.
 func (t *Table) claimGrid() *grid {
 	g := &grid{title: "What the proposal says of the load of kube-apiservers (CFP-44774)",
@@ -226,7 +213,7 @@ func (t *Table) claimGrid() *grid {
 	g.add("", "claimed", mode.Mode{Base: mode.CRD}.String(), mode.Default.String(), "change", "at this size", fmt.Sprintf("for %s agents", text.Thousands(load.SizeAgents)))
 	word := map[bool]string{true: "confirmed", false: "refuted"}
 	for _, c := range t.Claims {
-		g.add(c.What, c.Claimed, number(c.Base), number(c.Own), fmt.Sprintf("%+.0f %%", c.Change), word[c.Holds], fmt.Sprintf("%+.1f %%, %s", c.AtSize, word[c.HoldsAtSize]))
+		g.add(c.What, c.Claimed, text.Number(c.Base), text.Number(c.Own), fmt.Sprintf("%+.0f %%", c.Change), word[c.Holds], fmt.Sprintf("%+.1f %%, %s", c.AtSize, word[c.HoldsAtSize]))
 	}
 	return g
 }
@@ -326,28 +313,11 @@ func (t *Table) WriteText(w io.Writer, replay func(mode string, seed uint64) str
 	}
 	for _, g := range t.grids(replay) {
 		fmt.Fprintf(&b, "\n%s\n", strings.ToUpper(g.title))
-		g.writeText(&b)
+		text.Columns(&b, g.rows)
 		fmt.Fprintf(&b, "  (%s)\n", g.note)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// writeText aligns the columns; the last one is as long as it is.
-func (g *grid) writeText(b *strings.Builder) {
-	widths := make([]int, len(g.rows[0]))
-	for _, row := range g.rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
-		}
-	}
-	for _, row := range g.rows {
-		line := " "
-		for i, cell := range row {
-			line += " " + cell + strings.Repeat(" ", widths[i]-len([]rune(cell))+1)
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
 }
 
 // WriteMarkdown writes the table as a page.

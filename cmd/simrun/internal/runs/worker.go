@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 
@@ -52,6 +53,23 @@ func (l *Limits) Check() error {
 		return console.Usagef("-stall %s: want a time such as 5m", l.Stall)
 	case l.Memory < 0:
 		return console.Usagef("-memory %d: want MiB, at least 1", l.Memory)
+	}
+	return nil
+}
+
+// Workers is how many runs there are at once.
+type Workers int
+
+// Add declares the flag, with as many as there are cores.
+func (w *Workers) Add(f *console.Flags) {
+	*w = Workers(runtime.NumCPU())
+	f.Add((*int)(w), "workers N", "how many runs at once; as many as there are cores")
+}
+
+// Check refuses none at all.
+func (w Workers) Check() error {
+	if w < 1 {
+		return console.Usagef("-workers %d: want at least 1", w)
 	}
 	return nil
 }

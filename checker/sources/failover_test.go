@@ -190,6 +190,13 @@ func TestFence(t *testing.T) {
 4 r0 del node cilium/state/nodes/v1/c1/n1 store=s0 rev=4
 0 k0 truth node n1 op=put owner=CiliumNode/n1 rv=40 value=x
 `
+	const late = `
+3 r0 call meta cilium/state/identities/v1/id op=range peer=a0 store=s0 end=cilium/state/identities/v1/ie rev=1
+4 k0 truth identity 300 op=put owner=CiliumIdentity/300 rv=41 value=x
+4 r0 put identity cilium/state/identities/v1/id/300 value=x store=s0 rev=2
+5 a0 disconnect - - value=close peer=r0 store=s0
+5 a0 connect - - peer=r0 store=s0
+`
 	stories := []propertytest.Story{
 		{Name: "with what the store had", History: reading + stored + `
 5 a0 synced endpoint - value=synced peer=r0 store=s0 inc=1
@@ -199,6 +206,14 @@ func TestFence(t *testing.T) {
 0 r0 put identity cilium/state/identities/v1/id/300 value=x store=s0 rev=1
 5 a0 synced endpoint - value=synced peer=r0 store=s0 inc=1
 `, Outcome: property.Fail, Says: []string{"agent a0 regenerated its endpoints at 5.000s, 3.000s after its start, with lists that it took for complete, and did not know identity 300, which r0 had since before"}},
+		{Name: "without what came after the first page of its list, whose second one came with the next connection", History: reading + late + `
+6 r0 call meta "cilium/state/identities/v1/id/200\x00" op=range peer=a0 store=s0 end=cilium/state/identities/v1/ie rev=1
+7 a0 synced endpoint - value=synced peer=r0 store=s0 inc=1
+`, Outcome: property.Pass, Says: []string{"1 datapath regenerated with complete lists, in which 0 entries of the source were looked for; 0 after the time-out without them"}},
+		{Name: "without what came before its list", History: reading + late + `
+6 r0 call meta cilium/state/identities/v1/id op=range peer=a0 store=s0 end=cilium/state/identities/v1/ie rev=2
+7 a0 synced endpoint - value=synced peer=r0 store=s0 inc=1
+`, Outcome: property.Fail, Says: []string{"agent a0 regenerated its endpoints at 7.000s, 5.000s after its start, with lists that it took for complete, and did not know identity 300, which r0 had since before"}},
 		{Name: "before the time-out", History: reading + `
 61 a0 synced endpoint - value=timeout inc=1
 `, Outcome: property.Fail, Says: []string{"agent a0 regenerated its endpoints at 61.000s, 59.000s after its start, without its initial lists: it had not waited for its time-out of 1m0s"}},

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -15,7 +16,7 @@ import (
 
 var Fence = property.Property{
 	Name: mode.RegenerationFence,
-	Promise: "An agent that starts regenerates its endpoints, by which its host's datapath becomes what it knows, only once it has its initial lists of identities, endpoints and nodes: it knows each entry that its source had when it connected and still has. " +
+	Promise: "An agent that starts regenerates its endpoints, by which its host's datapath becomes what it knows, only once it has its initial lists of identities, endpoints and nodes: it knows each entry that its source had when it connected for its list and still has. " +
 		"The way around it that Cilium has is a time-out, and only that: a regeneration without the lists comes no sooner than a minute after the agent's start (clustermesh-sync-timeout), and is counted.",
 	Why: "pkg/endpoint/regeneration, Fence, and what waits there: pkg/ipcache/cell, and pkg/clustermesh, IPIdentitiesSynced, which returns after that the initial lists have been received and synchronized with the datapath, or the time-out elapsed; " +
 		"a datapath that is regenerated without its identities drops what policy allows",
@@ -121,12 +122,16 @@ func (f *fence) missing(i int, r *history.Record, start int) (facts property.Fac
 		facts.Differ(property.Difference{How: property.Missing, Kind: e.Kind, Key: e.Key}, most, nil)
 	}
 	if r.Store != "" {
-		connect := index.ConnectionAt(f.in.Records, r.Actor, i)
-		if connect < 0 || f.in.Records[connect].Store != r.Store { // it has moved on since its list
-			return facts
-		}
-		for _, id := range f.heldSince(r.Store, connect, i) {
-			look(id)
+		for _, kind := range []string{history.Identity, history.Endpoint, history.Node} {
+			connect := index.ConnectionAt(f.in.Records, r.Actor, f.listed(kind, r, start, i))
+			if connect < 0 || f.in.Records[connect].Store != r.Store { // it has moved on since its list
+				continue
+			}
+			for _, id := range f.heldSince(r.Store, connect, i) {
+				if f.in.Views.Entries[id].Kind == kind {
+					look(id)
+				}
+			}
 		}
 		return facts
 	}
@@ -139,6 +144,20 @@ func (f *fence) missing(i int, r *history.Record, start int) (facts property.Fac
 		}
 	}
 	return facts
+}
+
+// listed returns the record in which the store began the last list of a kind that it gave an
+// agent between two records, or the second if it tells of none. A list has pages, each beginning after the last key
+// of the one before, and goes on with the next connection if one ends in its middle.
+func (f *fence) listed(kind string, r *history.Record, start, end int) int {
+	first := f.in.Last(start, end, func(l *history.Record) bool {
+		return l.Verb == history.Call && l.Op == "range" && l.Peer == r.Actor && l.Store == r.Store && l.End != "" &&
+			schema.IsKeyOf(l.Key, kind) && !strings.HasSuffix(l.Key, "\x00")
+	})
+	if first < 0 {
+		return end
+	}
+	return first
 }
 
 // heldSince returns the entries that a store has held without a break from one record to another.

@@ -54,7 +54,9 @@ const (
 
 	// Write: the kube-apiserver Actor acknowledged a write by the client Peer of
 	// the object Key ("namespace/name" or "name") of the Kubernetes kind Kind. Op
-	// is create, update or delete, RV the resourceVersion of the write.
+	// is create, update or delete, RV the resourceVersion of the write. Value is what the
+	// object then says, as in package object, of the kinds that have a form there; earlier
+	// histories of this version do not have it.
 	Write Verb = "write"
 
 	// Truth: the write at RV made an entry of a view true (Op put) or no longer

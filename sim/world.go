@@ -291,11 +291,15 @@ func (w *world) buildAgents() {
 func (w *world) onCommit(c *storage.Commit) {
 	kind, key := c.Object.Resource.Kind, c.Object.Key()
 	server := cmp.Or(c.By.Server, mode.APIServer.Host(0))
-	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: kind, Key: key, Op: string(c.Op()), RV: c.RV, Peer: c.By.Client})
 	var content []byte
+	value := ""
 	if !c.Deleted {
 		content = c.Object.JSON
+		var err error
+		value, err = truth.Said(kind, content)
+		deploy.Must(err) // the kube-apiserver has checked it
 	}
+	w.rec.record(history.Record{Actor: server, Verb: history.Write, Kind: kind, Key: key, Value: value, Op: string(c.Op()), RV: c.RV, Peer: c.By.Client})
 	if w.scope == nil {
 		deploy.Must(w.mode.Truth().Apply(server, kind, key, content))
 		return

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 )
@@ -20,13 +19,13 @@ type Scope struct {
 	Ledger     *Ledger
 	cluster    Cluster
 	slices     bool
-	exported   bool              // agents know what is exported, and no more
-	namespaces map[string]bool   // exported
-	objects    map[string]object // that make entries true, or would, by owner
-	rivals     map[string]int    // by owner: how many of its entries at most share a key
+	exported   bool                // agents know what is exported, and no more
+	namespaces map[string]bool     // exported
+	objects    map[string]claimant // that make entries true, or would, by owner
+	rivals     map[string]int      // by owner: how many of its entries at most share a key
 }
 
-type object struct {
+type claimant struct {
 	namespace string
 	entries   []Entry
 }
@@ -35,7 +34,7 @@ type object struct {
 // CiliumEndpointSlices, or else from CiliumEndpoints. If exported is set, agents read
 // what a ClusterMesh API server exports, and else the objects themselves.
 func NewScope(cluster Cluster, slices, exported bool) *Scope {
-	return &Scope{Ledger: NewLedger(), cluster: cluster, slices: slices, exported: exported, namespaces: map[string]bool{}, objects: map[string]object{}, rivals: map[string]int{}}
+	return &Scope{Ledger: NewLedger(), cluster: cluster, slices: slices, exported: exported, namespaces: map[string]bool{}, objects: map[string]claimant{}, rivals: map[string]int{}}
 }
 
 // globalAnnotation on a namespace says whether it is exported
@@ -61,7 +60,7 @@ func (s *Scope) Apply(kind, key string, content []byte) ([]history.Record, error
 	if len(entries) == 0 || s.exported && kind == "CiliumIdentity" && namespace == "" {
 		delete(s.objects, owner)
 	} else {
-		s.objects[owner] = object{namespace, entries}
+		s.objects[owner] = claimant{namespace, entries}
 	}
 	return s.set(owner), nil
 }
@@ -118,24 +117,18 @@ func rivals(entries []Entry) (groups [][]Entry) {
 }
 
 func (s *Scope) applyNamespace(name string, content []byte) ([]history.Record, error) {
-	exported := content != nil
-	if exported {
-		var o struct {
-			Metadata struct {
-				Annotations map[string]string `json:"annotations"`
-			} `json:"metadata"`
-		}
+	shown := content != nil
+	if shown {
+		var o namespace
 		if err := json.Unmarshal(content, &o); err != nil {
 			return nil, fmt.Errorf("namespace %s: %w", name, err)
 		}
-		if value, said := o.Metadata.Annotations[globalAnnotation]; said {
-			exported = strings.EqualFold(value, "true") // as Cilium reads it
-		}
+		shown = exported(o.Metadata.Annotations)
 	}
-	if s.namespaces[name] == exported {
+	if s.namespaces[name] == shown {
 		return nil, nil
 	}
-	s.namespaces[name] = exported
+	s.namespaces[name] = shown
 	var changes []history.Record
 	for _, owner := range slices.Sorted(maps.Keys(s.objects)) {
 		if s.objects[owner].namespace == name {

@@ -9,6 +9,8 @@ import (
 	"github.com/meshcheck/meshcheck/checker/kube"
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/mechanism"
+	"github.com/meshcheck/meshcheck/checker/operator"
+	"github.com/meshcheck/meshcheck/checker/pods"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/rest"
 	"github.com/meshcheck/meshcheck/checker/sources"
@@ -30,7 +32,8 @@ type Config struct {
 // Properties returns all properties, in the order in which Check judges them.
 func Properties() []property.Property {
 	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
-		views.Convergence, rest.SingleSource, rest.Agreement, views.Staleness, views.Readiness, sources.FailOver, sources.Steady, sources.Fence,
+		views.Convergence, rest.SingleSource, rest.Agreement, views.Staleness, views.Readiness, pods.Started, operator.Slices, operator.IdentityGarbage, operator.IdentitySafety, operator.SingleLeader,
+		sources.FailOver, sources.Steady, sources.Fence,
 		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks}
 }
 

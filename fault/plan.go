@@ -75,11 +75,24 @@ type Options struct {
 	ClusterID          int      `json:"clusterID"`          // 1 to 511; above 255 Cilium runs with maxConnectedClusters: 511
 	ClusterName        string   `json:"clusterName"`        // as in the identities' label io.cilium.k8s.policy.cluster; "" means "c1"
 	LeaseTTL           Duration `json:"leaseTTL,omitempty"` // of leases in the etcds, writers' or agents'; 25 s or more; zero: 15 minutes, Cilium's default
-	Preempt            int      `json:"preempt"`            // yield with probability 1/N at locks and wake-ups; 0: never
+	// Of operators, zero values being the defaults: slim, workload.MaxPerSlice, 15 and 30 minutes,
+	// and 5 minutes. Where agents share an etcd, identities are collected every minute by default.
+	SliceController    string   `json:"sliceController,omitempty"`    // ciliumEndpointSlice.controllerMode: SlimSlices or DefaultSlices
+	SliceSize          int      `json:"sliceSize,omitempty"`          // ces-max-ciliumendpoints-per-ces: 1 to 1000
+	IdentityGCInterval Duration `json:"identityGCInterval,omitempty"` // operator.identityGCInterval
+	IdentityTimeout    Duration `json:"identityTimeout,omitempty"`    // operator.identityHeartbeatTimeout
+	EndpointGCInterval Duration `json:"endpointGCInterval,omitempty"` // operator.endpointGCInterval
+	Preempt            int      `json:"preempt"`                      // yield with probability 1/N at locks and wake-ups; 0: never
 	// Stall makes one in so many places in the code one at which goroutines lose their
 	// CPU for 50 µs to 51 ms, until the heal; 0: none, or those of Plan.Stalls.
 	Stall int `json:"stall,omitempty"`
 }
+
+// What the operator makes CiliumEndpointSlices of.
+const (
+	SlimSlices    = "slim"    // Pods
+	DefaultSlices = "default" // CiliumEndpoints
+)
 
 // Pod is a workload pod. Its identity is that of its namespace and app. The index of its
 // encryption key is that of its node.

@@ -122,8 +122,34 @@ func checkOptions(p *Plan, objects Given) *flaw {
 	if o.LeaseTTL != 0 && (o.LeaseTTL < 25*second || o.LeaseTTL > longestPhase) {
 		return flawf("options.leaseTTL", "found %s; want 25s (the TTL of locks) to %s, or nothing for 15 minutes", o.LeaseTTL, longestPhase)
 	}
+	if problem := checkOperators(&o); problem != nil {
+		return problem
+	}
 	if o.Preempt < 0 {
 		return flawf("options.preempt", "found %d; want 0 for never, or N for once in N chances", o.Preempt)
+	}
+	return nil
+}
+
+// checkOperators checks what options say of operators.
+func checkOperators(o *Options) *flaw {
+	if o.SliceController != "" && o.SliceController != SlimSlices && o.SliceController != DefaultSlices {
+		return flawf("options.sliceController", "found %s; want %q, which makes slices of Pods, or %q, of CiliumEndpoints", strictjson.Quote(o.SliceController), SlimSlices, DefaultSlices)
+	}
+	if o.SliceSize < 0 || o.SliceSize > 1000 {
+		return flawf("options.sliceSize", "found %d; want 1 to 1000 endpoints, or nothing for 10", o.SliceSize)
+	}
+	for _, pace := range []struct {
+		path string
+		d    Duration
+	}{
+		{"options.identityGCInterval", o.IdentityGCInterval},
+		{"options.identityTimeout", o.IdentityTimeout},
+		{"options.endpointGCInterval", o.EndpointGCInterval},
+	} {
+		if pace.d != 0 && (pace.d < second || pace.d > longestPhase) {
+			return flawf(pace.path, "found %s; want 1s to %s, or nothing for Cilium's default", pace.d, longestPhase)
+		}
 	}
 	return nil
 }

@@ -226,12 +226,16 @@ func (w *world) buildOperators() error {
 			ClusterName:    w.plan.Options.ClusterName,
 			ClusterID:      w.plan.Options.ClusterID,
 			EndpointSlices: w.plan.Options.EndpointSlices,
-			MaxEndpoints:   workload.MaxPerSlice,
-			Record:         w.rec.record,
+			MaxEndpoints:   cmp.Or(w.plan.Options.SliceSize, workload.MaxPerSlice),
+			Controller:     w.plan.Options.SliceController,
+			GC: operator.GC{
+				Identities: w.plan.Options.IdentityGCInterval.Std(), Heartbeat: w.plan.Options.IdentityTimeout.Std(), Endpoints: w.plan.Options.EndpointGCInterval.Std(),
+			},
+			Record: w.rec.record,
 		}
 		cfg.DialKube, cfg.DialEtcd = w.kubeDialer(cfg.Host), w.mode.EtcdDialer(cfg.Host)
 		if cfg.DialEtcd != nil {
-			cfg.LeaseTTL, cfg.GC.Identities = w.plan.Options.LeaseTTL.Std(), collectIdentities
+			cfg.LeaseTTL, cfg.GC.Identities = w.plan.Options.LeaseTTL.Std(), cmp.Or(cfg.GC.Identities, collectIdentities)
 		}
 		cfg.Log = w.cfg.Log.With("host", cfg.Host)
 		if i == 0 {

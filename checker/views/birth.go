@@ -22,9 +22,9 @@ const (
 	aspects
 )
 
-// birth is a pod, or a pod with another identity, as the owner of an address from
+// Birth is a pod, or a pod with another identity, as the owner of an address from
 // one state of the endpoint's entry on.
-type birth struct {
+type Birth struct {
 	Entry, owner int32 // the endpoint's, and its number there
 	At           time.Duration
 	Record       int32         // of the Truth that began it
@@ -49,10 +49,59 @@ const (
 	hasIdentity
 )
 
+// Usable is since when each agent that was up had what is needed to let the pod talk, as Ready says it.
+func (b *Birth) Usable() time.Duration { return b.Ready[usable] }
+
+// Until is when the address was no longer the pod's own; index.Forever if it was in the end.
+func (b *Birth) Until() time.Duration { return b.until }
+
+// Shared reports whether another pod had the address too when that ended.
+func (b *Birth) Shared() bool { return b.shared }
+
+// Births returns the pods that the run's truths began, in order, each followed until all agents
+// had it. gone is when none of them showed it any more, from an instant on; index.Unready if one did in the end.
+func Births(in *property.Input) (all []*Birth, gone func(b *Birth, from time.Duration) time.Duration) {
+	x := newOwnerIndex(in)
+	all = birthsOf(in, x, 0, len(in.Records))
+	n := newPendingPods(in, x)
+	for _, b := range all {
+		n.follow(b)
+	}
+	return all, n.goneFrom
+}
+
+// goneFrom returns when no view showed a pod any more, from an instant on.
+func (n *pendingPods) goneFrom(b *Birth, from time.Duration) time.Duration {
+	last := from
+	for agent := range int32(len(n.in.Views.Agents)) {
+		shows := false
+		for _, ev := range n.events(agent, b.Entry) {
+			now := ev.What == index.Seen && ev.Claim >= 0 && n.owners.owners[b.Entry].ByClaim[ev.Claim] == b.owner
+			if shows && !now {
+				last = max(last, ev.At)
+			}
+			shows = now
+		}
+		if shows {
+			return index.Unready
+		}
+	}
+	return last
+}
+
+// events are the changes of an entry in an agent's view, and the agent's starts and ends, in order.
+func (n *pendingPods) events(agent, entry int32) []index.Event {
+	all := append(n.buffer[:0], n.starts[agent]...)
+	all = append(all, n.changes.Of(agent, index.View, entry)...)
+	slices.SortFunc(all, func(a, b index.Event) int { return cmp.Compare(a.Record, b.Record) })
+	n.buffer = all
+	return all
+}
+
 // birthsOf returns the pods that the truths of the records from..to-1 created, in
 // order.
-func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
-	var all []*birth
+func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*Birth {
+	var all []*Birth
 	for id := range in.Views.Entries {
 		e, o := &in.Views.Entries[id], &x.owners[id]
 		for n, who := range o.All {
@@ -61,7 +110,7 @@ func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 				if int(began.Record) < from || int(began.Record) >= to {
 					continue
 				}
-				b := &birth{Entry: int32(id), owner: int32(n), At: began.At, Record: began.Record, until: index.Forever, Ended: math.MaxInt32, Who: who}
+				b := &Birth{Entry: int32(id), owner: int32(n), At: began.At, Record: began.Record, until: index.Forever, Ended: math.MaxInt32, Who: who}
 				if s.To != index.Lasting {
 					b.until, b.Ended = e.States[s.To].At, max(e.States[s.To].Record, began.Record+1)
 				}
@@ -71,7 +120,7 @@ func birthsOf(in *property.Input, x *ownerIndex, from, to int) []*birth {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *birth) int { return cmp.Compare(a.Record, b.Record) })
+	slices.SortStableFunc(all, func(a, b *Birth) int { return cmp.Compare(a.Record, b.Record) })
 	return all
 }
 
@@ -96,7 +145,7 @@ func newPendingPods(in *property.Input, x *ownerIndex) *pendingPods {
 }
 
 // follow fills in when a pod was ready.
-func (n *pendingPods) follow(b *birth) {
+func (n *pendingPods) follow(b *Birth) {
 	b.have = make([]has, len(n.in.Views.Agents))
 	always := has(0) // what an agent that is up has without having been told
 	if !n.Datapaths {
@@ -139,7 +188,7 @@ func (n *pendingPods) follow(b *birth) {
 
 // concerning returns the events that change what agents have of a pod, in order: those of
 // its life, and the last ones before.
-func (n *pendingPods) concerning(b *birth) []index.Event {
+func (n *pendingPods) concerning(b *Birth) []index.Event {
 	all := n.buffer[:0]
 	add := func(events []index.Event) {
 		after := func(record int32) int {
@@ -162,7 +211,7 @@ func (n *pendingPods) concerning(b *birth) []index.Event {
 }
 
 // look notes in which aspects a pod has become ready, and reports whether it is in all.
-func (b *birth) look(at time.Duration) (done bool) {
+func (b *Birth) look(at time.Duration) (done bool) {
 	done = true
 	for a := range aspects {
 		if b.Ready[a] == index.Unready && b.up > 0 && b.lacking[a] == 0 {
@@ -173,7 +222,7 @@ func (b *birth) look(at time.Duration) (done bool) {
 	return done
 }
 
-func (b *birth) set(agent int32, to has) {
+func (b *Birth) set(agent int32, to has) {
 	b.up += int(to&isUp) - int(b.have[agent]&isUp)
 	for a := range aspects {
 		b.lacking[a] += lacks(to, a) - lacks(b.have[agent], a)

@@ -33,7 +33,7 @@ func checkReadiness(in *property.Input) property.Result {
 	n := newPendingPods(in, x)
 	h := in.Horizon()
 	var took [aspects][]time.Duration
-	var late []*birth
+	var late []*Birth
 	spared, pending := 0, 0
 	for _, b := range all {
 		n.follow(b)
@@ -104,7 +104,7 @@ func lacking(f *property.Facts) string {
 }
 
 // lateViolations returns a violation for each pod that was not usable in time.
-func (n *pendingPods) lateViolations(late []*birth, h index.Horizon) []property.Violation {
+func (n *pendingPods) lateViolations(late []*Birth, h index.Horizon) []property.Violation {
 	var violations []property.Violation
 	for _, b := range late {
 		v := property.Violation{Rule: notUsable, Records: []int{int(b.Record), h.Heal}, Facts: property.Facts{
@@ -123,7 +123,7 @@ func (n *pendingPods) lateViolations(late []*birth, h index.Horizon) []property.
 }
 
 // missing notes what agents that are up lack of a pod at the end.
-func (n *pendingPods) missing(b *birth, facts *property.Facts) {
+func (n *pendingPods) missing(b *Birth, facts *property.Facts) {
 	const most = 3
 	for agent, h := range b.have {
 		d := property.Difference{How: property.Missing, Agent: n.in.Views.Agents[agent]}

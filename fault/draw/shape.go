@@ -31,6 +31,7 @@ type shape struct {
 	leaseTTL   fault.Duration
 	stall      int // 1 place in so many is one at which goroutines stall; 0: none
 	rich       richness
+	swarm      bool // what a seed draws, and no plan of ours
 
 	kinds    []fault.Kind   // that exist
 	faults   int            // how many there are
@@ -70,6 +71,7 @@ var swarm = rapid.Custom(func(t *rapid.T) shape {
 		triggers:   oneOf(t, "triggers", 0, 25, 50),
 		waiting:    oneOf(t, "waiting", 0, 0, 0, 1, 5, 10),
 		patterns:   oneOf(t, "patterns", 0, 0, 30, 100),
+		swarm:      true,
 	}
 	s.topology.Nodes = s.topology.Agents + uniform(t, 20, "nodes")
 	const page = 256 // keys: Cilium's kvstore lists so many at once, and goes on with the rest

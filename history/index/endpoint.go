@@ -29,6 +29,9 @@ func PossessionOf(content string) Possession {
 	return p
 }
 
+// Pod is the pod, as "namespace/name".
+func (p Possession) Pod() string { return p.pod }
+
 func (p Possession) String() string { return "pod " + p.pod + " with identity " + p.Identity }
 
 // Owners are those who ever had the address of an endpoint entry, with the states

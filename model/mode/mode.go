@@ -173,7 +173,10 @@ var notApplicable = map[Base]map[string]string{
 		FailOver:            "agents read no replica: how client-go leaves a kube-apiserver that is gone is a matter of its own time-outs, and what comes of it is measured as blindness",
 	},
 	KVStore: {
-		"canaries": "no writer puts canaries: agents write their own keys, and read each other's without waiting for anybody's",
+		"canaries":      "no writer puts canaries: agents write their own keys, and read each other's without waiting for anybody's",
+		Slices:          "nobody writes slices: agents put their endpoints into the etcd that they share",
+		IdentityGarbage: "identities are keys of the etcd that agents share: how long one of which no key says a user stays depends on when agents refresh theirs, and is measured by nobody yet",
+		IdentitySafety:  "identities are keys of the etcd that agents share: what is deleted there that a live endpoint has, no-spurious-deletion and convergence judge, as truth begins at the Pod",
 	},
 }
 
@@ -193,6 +196,15 @@ const (
 	FailOver          = "fail-over"
 	Steady            = "steady"
 	RegenerationFence = "fence"
+)
+
+// The properties of what operators owe.
+const (
+	Slices          = "slices"
+	IdentityGarbage = "identity-garbage"
+	IdentitySafety  = "identity-safety"
+	SingleLeader    = "single-leader"
+	Started         = "started"
 )
 
 // join lists names for a sentence.

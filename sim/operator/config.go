@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,8 +22,11 @@ type Config struct {
 	ClusterID   int
 
 	// EndpointSlices: endpoints are published as CiliumEndpointSlices, which the
-	// operator makes from Pods (ces-controller-mode "slim").
+	// operator makes, as Controller says (ces-controller-mode).
 	EndpointSlices bool
+	// Controller is "slim", which makes them from Pods and is meant by "", or "default", from
+	// CiliumEndpoints.
+	Controller string
 	// MaxEndpoints is ces-max-ciliumendpoints-per-ces; zero means 100.
 	MaxEndpoints int
 	GC           GC
@@ -71,7 +75,7 @@ func (c Config) flags() []flag {
 	} else {
 		flags = append(flags,
 			flag{"identity-management-mode", option.IdentityManagementModeOperator},
-			flag{"ces-controller-mode", "slim"},
+			flag{"ces-controller-mode", cmp.Or(c.Controller, "slim")},
 			// The chart's ciliumEndpointSlice.rateLimits.
 			flag{"ces-rate-limits", `[{"nodes":0,"limit":10,"burst":20},{"nodes":100,"limit":50,"burst":100}]`})
 	}

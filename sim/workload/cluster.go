@@ -19,6 +19,7 @@ import (
 // of it, or been given.
 type cluster struct {
 	name       string                   // cluster name, part of every identity's labels
+	perSlice   int                      // how many endpoints a slice holds
 	slices     bool                     // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
 	agents     Agents                   // that make endpoints and nodes known; nil where objects do
 	operators  bool                     // there are operators: they write identities and slices
@@ -90,13 +91,14 @@ func (n node) ip() string {
 	return ""
 }
 
-// MaxPerSlice is how many endpoints a CiliumEndpointSlice holds. It is smaller than the default of the operator's ces-max-ciliumendpoints-per-ces
+// MaxPerSlice is how many endpoints a CiliumEndpointSlice holds, if the plan does not say it. It is smaller than the default of the operator's ces-max-ciliumendpoints-per-ces
 // (100), so that a small world has several slices in a namespace.
 const MaxPerSlice = 10
 
 func newCluster(p *fault.Plan) *cluster {
 	return &cluster{
 		name:       p.Options.ClusterName,
+		perSlice:   cmp.Or(p.Options.SliceSize, MaxPerSlice),
 		slices:     p.Options.EndpointSlices,
 		operators:  p.Topology.Operators > 0,
 		namespaces: map[string]chan struct{}{},
@@ -210,7 +212,7 @@ func (c *cluster) place(p *pod) {
 	}
 	s.pods = append(s.pods, p)
 	p.slice = s
-	if len(s.pods) == MaxPerSlice {
+	if len(s.pods) == c.perSlice {
 		c.setRoom(s, false)
 	}
 }

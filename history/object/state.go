@@ -1,4 +1,4 @@
-package index
+package object
 
 import (
 	"cmp"
@@ -9,20 +9,19 @@ import (
 	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// Objects are the Kubernetes objects of a cluster as they are after a record, as far as
+// State is the Kubernetes objects of a cluster as they are after a record, as far as
 // they decide what others have to make of its pods. Each is followed by Apply, write by write.
-type Objects struct {
+type State struct {
 	Cluster    string // its name
-	Pods       map[string]*Pod
-	Namespaces map[string]object.Namespace
+	Pods       map[string]*LivePod
+	Namespaces map[string]Namespace
 	Nodes      map[string]bool             // CiliumNodes that exist
-	Identities map[string]*Identity        // by number
-	Endpoints  map[string]object.Endpoint  // by pod
-	Slices     map[string]object.Slice     // by name
+	Identities map[string]*LiveIdentity    // by number
+	Endpoints  map[string]Endpoint         // by pod
+	Slices     map[string]Slice            // by name
 	Published  map[string][]SlicedEndpoint // in slices, by pod, in order of the slices' names
 	asking     map[string]map[string]bool  // pods, by the labels of the identity that they demand
 	numbers    map[string]map[string]bool  // of identities, by their labels
@@ -31,51 +30,44 @@ type Objects struct {
 	users      map[string]map[string]bool  // pods with a CiliumEndpoint, by the identity in it
 }
 
-// Pod is a Pod and what it demands.
-type Pod struct {
-	object.Pod
+// LivePod is a Pod and what it demands.
+type LivePod struct {
+	Pod
 	Namespace string
 	Demands   string // the labels of its identity, as one text
 	Created   int32  // the record
 }
 
-// Identity is a CiliumIdentity.
-type Identity struct {
-	Labels string // as in Pod.Demands
+// LiveIdentity is a CiliumIdentity.
+type LiveIdentity struct {
+	Labels string // as in LivePod.Demands
 	Marked bool
 }
 
 // SlicedEndpoint is an endpoint in a slice.
 type SlicedEndpoint struct {
 	Slice string
-	object.Endpoint
+	Endpoint
 }
 
-// NewObjects is a cluster before the first record.
-func (x *Index) NewObjects() *Objects {
-	var plan struct {
+// NewState is a cluster before the first record of a history with a plan.
+func NewState(plan string) *State {
+	var p struct {
 		Options struct{ ClusterName string }
 	}
-	if json.Unmarshal([]byte(x.History.Plan), &plan) != nil {
-		plan.Options.ClusterName = ""
+	if json.Unmarshal([]byte(plan), &p) != nil {
+		p.Options.ClusterName = ""
 	}
-	return &Objects{
-		Cluster: cmp.Or(plan.Options.ClusterName, "c1"), Pods: map[string]*Pod{}, Namespaces: map[string]object.Namespace{}, Nodes: map[string]bool{},
-		Identities: map[string]*Identity{}, Endpoints: map[string]object.Endpoint{}, Slices: map[string]object.Slice{}, Published: map[string][]SlicedEndpoint{},
+	return &State{
+		Cluster: cmp.Or(p.Options.ClusterName, "c1"), Pods: map[string]*LivePod{}, Namespaces: map[string]Namespace{}, Nodes: map[string]bool{},
+		Identities: map[string]*LiveIdentity{}, Endpoints: map[string]Endpoint{}, Slices: map[string]Slice{}, Published: map[string][]SlicedEndpoint{},
 		asking: map[string]map[string]bool{}, numbers: map[string]map[string]bool{}, on: map[string]map[string]bool{}, in: map[string]map[string]bool{}, users: map[string]map[string]bool{},
 	}
 }
 
-// TellsObjects reports whether the history says what objects hold: those of earlier versions do not.
-func (x *Index) TellsObjects() bool {
-	for _, kind := range []string{object.PodKind, object.IdentityKind, object.NamespaceKind} {
-		for _, c := range x.KindOf(kind).changes {
-			if !c.Deleted {
-				return x.Records[c.Record].Value != ""
-			}
-		}
-	}
-	return false
+// Told reports whether a history says what objects hold: those of earlier versions do not.
+func Told(records []history.Record) bool {
+	return slices.ContainsFunc(records, func(r history.Record) bool { return r.Verb == history.Write && r.Kind == PodKind && r.Value != "" })
 }
 
 // Touched are what a write may have changed for others.
@@ -87,18 +79,18 @@ type Touched struct {
 
 // Apply takes the record with a number into account, and returns what it touches. What it cannot
 // read is an error of who wrote the history.
-func (o *Objects) Apply(i int, r *history.Record) (t Touched, err error) {
+func (o *State) Apply(i int, r *history.Record) (t Touched, err error) {
 	if r.Verb != history.Write {
 		return t, nil
 	}
 	gone := r.Op == "delete"
 	switch r.Kind {
-	case object.PodKind:
+	case PodKind:
 		t, err = o.pod(int32(i), r, gone)
-	case object.NamespaceKind:
+	case NamespaceKind:
 		delete(o.Namespaces, r.Key)
 		if !gone {
-			if o.Namespaces[r.Key], err = object.ParseNamespace(r.Value); err != nil {
+			if o.Namespaces[r.Key], err = ParseNamespace(r.Value); err != nil {
 				break
 			}
 		}
@@ -106,17 +98,17 @@ func (o *Objects) Apply(i int, r *history.Record) (t Touched, err error) {
 		for _, key := range t.Pods {
 			t.Identities = append(t.Identities, o.demand(key)...)
 		}
-	case object.NodeKind:
+	case NodeKind:
 		if o.Nodes[r.Key] != gone {
 			return t, nil // it is there as before
 		}
 		o.Nodes[r.Key] = !gone
 		t.Pods = sorted(o.on[r.Key])
-	case object.IdentityKind:
+	case IdentityKind:
 		t, err = o.identity(r, gone)
-	case object.EndpointKind:
+	case EndpointKind:
 		t, err = o.endpoint(r, gone)
-	case object.SliceKind:
+	case SliceKind:
 		t, err = o.slice(r, gone)
 	}
 	if err != nil {
@@ -125,7 +117,7 @@ func (o *Objects) Apply(i int, r *history.Record) (t Touched, err error) {
 	return t, nil
 }
 
-func (o *Objects) pod(i int32, r *history.Record, gone bool) (t Touched, err error) {
+func (o *State) pod(i int32, r *history.Record, gone bool) (t Touched, err error) {
 	t.Pods = []string{r.Key}
 	created := i
 	if was := o.Pods[r.Key]; was != nil {
@@ -139,8 +131,8 @@ func (o *Objects) pod(i int32, r *history.Record, gone bool) (t Touched, err err
 	if gone {
 		return t, nil
 	}
-	p := &Pod{Created: created}
-	if p.Pod, err = object.ParsePod(r.Value); err != nil {
+	p := &LivePod{Created: created}
+	if p.Pod, err = ParsePod(r.Value); err != nil {
 		return t, err
 	}
 	p.Namespace, _, _ = strings.Cut(r.Key, "/")
@@ -152,38 +144,40 @@ func (o *Objects) pod(i int32, r *history.Record, gone bool) (t Touched, err err
 }
 
 // demand fills in which labels a pod demands now, and returns the identities that it may concern.
-func (o *Objects) demand(key string) []string {
+func (o *State) demand(key string) []string {
 	p := o.Pods[key]
 	labels := schema.SecurityLabels(o.Cluster, p.Namespace, p.ServiceAccount, p.Labels, o.Namespaces[p.Namespace].Labels)
-	was, is := p.Demands, object.Identity{Labels: labels}.String()
+	was, is := p.Demands, Identity{Labels: labels}.String()
 	remove(o.asking, was, key)
 	add(o.asking, is, key)
 	p.Demands = is
 	return append(sorted(o.numbers[was]), sorted(o.numbers[is])...)
 }
 
-func (o *Objects) identity(r *history.Record, gone bool) (t Touched, err error) {
+func (o *State) identity(r *history.Record, gone bool) (t Touched, err error) {
 	t.Identities = []string{r.Key}
 	if was := o.Identities[r.Key]; was != nil {
 		remove(o.numbers, was.Labels, r.Key)
 		t.Pods = sorted(o.asking[was.Labels])
+		t.Identities = append(t.Identities, sorted(o.numbers[was.Labels])...)
 		delete(o.Identities, r.Key)
 	}
 	if gone {
 		return t, nil
 	}
-	is, err := object.ParseIdentity(r.Value)
+	is, err := ParseIdentity(r.Value)
 	if err != nil {
 		return t, err
 	}
-	labels := object.Identity{Labels: is.Labels}.String()
-	o.Identities[r.Key] = &Identity{Labels: labels, Marked: is.Marked}
+	labels := Identity{Labels: is.Labels}.String()
+	o.Identities[r.Key] = &LiveIdentity{Labels: labels, Marked: is.Marked}
+	t.Identities = append(t.Identities, sorted(o.numbers[labels])...)
 	add(o.numbers, labels, r.Key)
 	t.Pods = append(t.Pods, sorted(o.asking[labels])...)
 	return t, nil
 }
 
-func (o *Objects) endpoint(r *history.Record, gone bool) (t Touched, err error) {
+func (o *State) endpoint(r *history.Record, gone bool) (t Touched, err error) {
 	t.Pods = []string{r.Key}
 	if was, ok := o.Endpoints[r.Key]; ok {
 		remove(o.users, was.Identity, r.Key)
@@ -193,7 +187,7 @@ func (o *Objects) endpoint(r *history.Record, gone bool) (t Touched, err error) 
 	if gone {
 		return t, nil
 	}
-	is, err := object.ParseEndpoint(r.Value)
+	is, err := ParseEndpoint(r.Value)
 	if err != nil {
 		return t, err
 	}
@@ -203,7 +197,7 @@ func (o *Objects) endpoint(r *history.Record, gone bool) (t Touched, err error) 
 	return t, nil
 }
 
-func (o *Objects) slice(r *history.Record, gone bool) (t Touched, err error) {
+func (o *State) slice(r *history.Record, gone bool) (t Touched, err error) {
 	t.Slice = r.Key
 	touched := map[string]bool{}
 	was, had := o.Slices[r.Key]
@@ -219,7 +213,7 @@ func (o *Objects) slice(r *history.Record, gone bool) (t Touched, err error) {
 		delete(o.Slices, r.Key)
 	}
 	if !gone {
-		is, err := object.ParseSlice(r.Value)
+		is, err := ParseSlice(r.Value)
 		if err != nil {
 			return t, err
 		}
@@ -237,7 +231,7 @@ func (o *Objects) slice(r *history.Record, gone bool) (t Touched, err error) {
 
 // Asking returns the pods that demand an identity with the labels of the one with a number, and
 // those whose CiliumEndpoint has it.
-func (o *Objects) Asking(number string) (pods []string) {
+func (o *State) Asking(number string) (pods []string) {
 	if id := o.Identities[number]; id != nil {
 		pods = sorted(o.asking[id.Labels])
 	}
@@ -250,10 +244,10 @@ func (o *Objects) Asking(number string) (pods []string) {
 }
 
 // Numbers returns the identities with the labels that a pod demands.
-func (o *Objects) Numbers(demands string) []string { return sorted(o.numbers[demands]) }
+func (o *State) Numbers(demands string) []string { return sorted(o.numbers[demands]) }
 
 // PodsIn returns the pods of a namespace.
-func (o *Objects) PodsIn(namespace string) []string { return sorted(o.in[namespace]) }
+func (o *State) PodsIn(namespace string) []string { return sorted(o.in[namespace]) }
 
 // add and remove keep sets by name.
 func add(sets map[string]map[string]bool, name, key string) {

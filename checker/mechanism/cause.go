@@ -53,6 +53,8 @@ const (
 	CauseTwoSlices     = "pod-in-two-slices"
 	CauseTwoOwners     = "two-owners-two-replicas"
 	CauseFormerOwner   = "former-owner-deletes-key"
+	CauseOneKey        = "one-key-for-two-owners"
+	CauseSharedLease   = "shared-lease-ends"
 	CauseLostPut       = "lost-key-put-back-once"
 	CausePutBack       = "ended-key-put-back"
 	CauseUndeleted     = "ended-key-not-deleted"
@@ -94,6 +96,8 @@ func Mechanisms() []Mechanism {
 		{CauseOldOwner, ofCilium, "An agent that lists while an address has two owners takes the older one last; when that one goes, it drops the address for good.", []*property.Rule{oldOwner}},
 		{CauseTwoOwners, ofProposal, "Two pods claim one address for good, and each replica keeps the one that it heard of first: agents of different replicas disagree on whose it is.", []*property.Rule{twoOwners}},
 		{CauseFormerOwner, ofCilium, "Two endpoints have one address for a while; the agent of the one that ends deletes the key that the other's has put into the etcd that agents share.", []*property.Rule{formerOwner}},
+		{CauseOneKey, ofCilium, "Two endpoints have one address for a while, and one key in the etcd that agents share; the one whose content the key has ends and deletes it, and the other's agent puts its own only when it hears of that, or has not put it yet.", []*property.Rule{ownKey}},
+		{CauseSharedLease, ofCilium, "The lease of an agent that lives ends in a shared etcd, whose clock has jumped or which the agent cannot reach: its keys go with it until it puts them back.", []*property.Rule{sharedLeaseExpired}},
 		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted, by another one or long ago, and puts back into the etcd that they share what it had put, while its own endpoint ends or changes.", []*property.Rule{putBackLate}},
 		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},

@@ -101,11 +101,22 @@ func (x *Explainer) ofFormerOwner(s *index.Store, e *index.Entry, key string, i 
 	facts.Shown = &property.Version{Op: "delete", Gone: true, At: at}
 	facts.Before = &property.Version{By: owner.Owner, At: owner.At}
 	facts.Truth = &property.Version{By: former.Owner, At: former.At}
+	if i > 0 && slices.ContainsFunc(e.Truths, func(t int32) bool {
+		r := &x.in.Records[t]
+		return r.Owner == former.Owner && r.Value == x.in.Records[s.Versions[key][i-1].Record].Value
+	}) {
+		return property.ByMechanism(CauseOneKey, ownKey, facts, int(last), int(del.Record))
+	}
 	return property.ByMechanism(CauseFormerOwner, formerOwner, facts, int(last), int(del.Record))
 }
 
 var formerOwner = &property.Rule{Name: "former-owner", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the key of %s in %s was deleted at %s for %s, which had it too and ended at %s, although %s had it since %s",
+		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At), f.Before.By, text.Seconds(f.Before.At))
+}}
+
+var ownKey = &property.Rule{Name: "own-key", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s in %s was deleted at %s for %s, whose it was and which ended at %s, although %s had the address too since %s",
 		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At), f.Before.By, text.Seconds(f.Before.At))
 }}
 

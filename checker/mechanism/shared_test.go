@@ -42,6 +42,10 @@ const twoEnds = `19 k0 truth endpoint e value="id=2 host=h1 pod=ns/two" op=del o
 ` + deletedBy + "a1" + `
 20 e0 truth endpoint e value="id=1 host=h0 pod=ns/one" op=del owner=Pod/ns/one rv=9` + dropped
 
+// ownerEnds is the end of a1's pod, whose content the key has.
+const ownerEnds = takenOver + `19 k0 truth endpoint e value="id=2 host=h1 pod=ns/two" op=del owner=Pod/ns/two rv=8
+` + deletedBy + "a1" + dropped
+
 const putBack = `29 e0 call meta cilium/state/ip/v1/default/e op=range peer=a0 store=A rev=12 from=29
 30 e0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h0 pod=ns/one" owner=L0 store=A rev=13
 30 e0 call meta cilium/state/ip/v1/default/e value=h op=put peer=a0 store=A rev=13 from=30
@@ -72,6 +76,8 @@ const settled = "\n40 world phase - heal value=6m0s\n1000 world phase - end valu
 func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 	for _, c := range []struct{ name, records, property, want string }{
 		{"the agent of a former owner deletes the key", takenOver + oneEnds + deletedBy + "a0" + dropped, "no-spurious-deletion", mechanism.CauseFormerOwner},
+		{"the agent of an owner whose key it is deletes it", ownerEnds, "no-spurious-deletion", mechanism.CauseOneKey},
+		{"the lease of its key has expired", takenOver + "20 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=12" + dropped, "no-spurious-deletion", mechanism.CauseSharedLease},
 		{"the agent of the owner does", takenOver + oneEnds + deletedBy + "a1" + dropped, "no-spurious-deletion", ""},
 		{"the former owner has not ended", takenOver + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"nobody has had it before", sharesEtcd + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},

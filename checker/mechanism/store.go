@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // storeObservation is a change of an agent's view or datapath that broke a property, with the
@@ -212,13 +213,17 @@ var emptiedCanary = &property.Rule{Name: "emptied", Text: func(f *property.Facts
 func (c storeObservation) expired(v index.Version) *property.Cause {
 	facts := c.facts()
 	facts.Truth = &property.Version{Gone: true, Rev: v.Rev, At: c.x.in.Records[v.Record].At}
+	if mode.Etcd.Is(c.s.Actor) {
+		return property.ByMechanism(CauseSharedLease, sharedLeaseExpired, facts, int(v.Record), c.record)
+	}
 	return property.ByMechanism(CauseLease, leaseExpired, facts, int(v.Record), c.record)
 }
 
 // What shows that a lease had expired.
 var (
-	leaseExpired      = &property.Rule{Name: "expired", Text: hadExpired}
-	leaseExpiredAgain = &property.Rule{Name: "expired-and-put-again", Text: func(f *property.Facts) string {
+	leaseExpired       = &property.Rule{Name: "expired", Text: hadExpired}
+	sharedLeaseExpired = &property.Rule{Name: "expired-in-shared-etcd", Text: hadExpired}
+	leaseExpiredAgain  = &property.Rule{Name: "expired-and-put-again", Text: func(f *property.Facts) string {
 		return hadExpired(f) + fmt.Sprintf("; its writer put it again at %s", text.Seconds(f.Shown.At))
 	}}
 )

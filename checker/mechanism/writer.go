@@ -72,7 +72,9 @@ func (c storeObservation) ofStepBack() *property.Cause {
 		return nil
 	}
 	cause := c.expired(versions[del])
-	cause.Proofs[0].Rule, cause.Proofs[0].Shown = leaseExpiredAgain, &property.Version{Op: "put", At: put.At}
+	if !mode.Etcd.Is(c.s.Actor) {
+		cause.Proofs[0].Rule, cause.Proofs[0].Shown = leaseExpiredAgain, &property.Version{Op: "put", At: put.At}
+	}
 	return cause
 }
 

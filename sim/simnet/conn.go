@@ -32,9 +32,9 @@ type conn struct {
 	readDeadline, writeDeadline deadline
 	writing                     bool // a Write is under way; others wait, so as not to mix with it
 
-	deaf      bool // nothing arrives from the peer, whatever it sends
-	deafSince time.Duration
-	giveUp    task // the dial, or a connection whose peer does not answer
+	cut      bool // the way to the peer or back is closed
+	cutSince time.Duration
+	giveUp   task // the dial, or a connection whose peer does not answer
 }
 
 type state uint8

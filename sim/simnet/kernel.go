@@ -29,6 +29,9 @@ func (c *conn) receive(s segment) {
 			return
 		}
 		c.peer.arrived += s.size
+		if c.cut { // one way: the peer will send it again
+			c.watch()
+		}
 		c.canRead.Broadcast()
 	case fin:
 		c.eof = true
@@ -64,26 +67,30 @@ func (c *conn) reset() {
 	}
 }
 
-// watch sets when the kernel gives the connection up: with segments that are not
-// acknowledged because the way there or back is closed, by the user timeout; idle,
-// by the keep-alive, if nothing can be heard from the peer. The peer's probes keep
-// an end going that is heard no more; the peer will give up, and say so.
+// watch sets when the kernel gives the connection up, of which the way there or back is
+// closed: with segments that are not acknowledged, by the user timeout; idle, by the
+// keep-alive, whose probes have no answer. What the peer sends again counts as one, and its own
+// probes do not: they are outside the window, and tcp_ack, which notes that something was
+// heard, never sees them.
 func (c *conn) watch() {
 	if c.client && c.state == connecting {
 		return // the connect timeout runs
 	}
 	alive := c.err == nil && c.state != unknown
-	wasDeaf := c.deaf
-	c.deaf = alive && !c.peer.flows()
-	if c.deaf && !wasDeaf {
-		c.deafSince = c.n.agenda.now()
+	wasCut := c.cut
+	c.cut = alive && !(c.flows() && c.peer.flows())
+	if c.cut && !wasCut {
+		c.cutSince = c.n.agenda.now()
 	}
 	sent, waiting := c.oldest()
+	_, told := c.peer.oldest()
 	switch {
-	case alive && waiting && (c.deaf || !c.flows()):
+	case c.cut && waiting:
 		c.n.agenda.schedule(&c.giveUp, sent+c.n.cfg.UserTimeout)
-	case c.deaf && !waiting && c.n.cfg.KeepAlive > 0:
-		c.n.agenda.schedule(&c.giveUp, c.deafSince+c.n.cfg.KeepAlive)
+	case c.cut && told && c.peer.flows():
+		c.n.agenda.cancel(&c.giveUp)
+	case c.cut && c.n.cfg.KeepAlive > 0:
+		c.n.agenda.schedule(&c.giveUp, c.cutSince+c.n.cfg.KeepAlive)
 	default:
 		c.n.agenda.cancel(&c.giveUp)
 	}
@@ -127,7 +134,7 @@ func (c *conn) die(err error) {
 		return
 	}
 	c.err = err
-	c.deaf = false
+	c.cut = false
 	c.n.agenda.cancel(&c.giveUp)
 	if c.client && c.state == connecting {
 		close(c.answered)

@@ -70,7 +70,7 @@ var usedMeanwhile = &property.Rule{Name: "used-meanwhile", Text: func(f *propert
 
 // ofFormerOwner explains the deletion of a shared etcd's key, with the version i, of an
 // address that has an owner: the agent of another owner, or of an earlier endpoint of the
-// same, asked for that. Each endpoint asks for it once, when it ends.
+// same, asked for that.
 func (x *Explainer) ofFormerOwner(s *index.Store, e *index.Entry, key string, i int, facts property.Facts) *property.Cause {
 	del := s.Versions[key][i]
 	at := x.in.Records[del.Record].At
@@ -79,8 +79,7 @@ func (x *Explainer) ofFormerOwner(s *index.Store, e *index.Entry, key string, i 
 	if owner == nil || client == "" {
 		return nil
 	}
-	var last int32 // of those that ended
-	due := 0       // deletions that the client has to ask for
+	last := int32(-1) // of those that ended
 	for _, t := range e.Truths {
 		former := &x.in.Records[t]
 		if former.Op != "del" || former.At > at+handling || x.relabelled(e, former) || former.Owner == owner.Owner && former.RV > owner.RV {
@@ -88,13 +87,9 @@ func (x *Explainer) ofFormerOwner(s *index.Store, e *index.Entry, key string, i 
 		}
 		if x.hostOf(e, former) == client {
 			last = t
-			due++
 		}
 	}
-	if owner.Actor == client {
-		due -= deletions(x.in.Records, s, key, client, at)
-	}
-	if due <= 0 {
+	if last < 0 {
 		return nil
 	}
 	former := &x.in.Records[last]
@@ -119,16 +114,6 @@ var ownKey = &property.Rule{Name: "own-key", Text: func(f *property.Facts) strin
 	return fmt.Sprintf("the key of %s in %s was deleted at %s for %s, whose it was and which ended at %s, although %s had the address too since %s",
 		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At), f.Before.By, text.Seconds(f.Before.At))
 }}
-
-// deletions is how often a client had asked for the deletion of a key before an instant.
-func deletions(records []history.Record, s *index.Store, key, client string, at time.Duration) (n int) {
-	for _, i := range s.Calls {
-		if r := &records[i]; r.Op == "delete" && r.Peer == client && r.Key == key && r.At < at {
-			n++
-		}
-	}
-	return n
-}
 
 // relabelled reports whether an owner of an entry has another content from the end of one on:
 // it goes on.
@@ -174,36 +159,9 @@ func (x *Explainer) ofPutBack(s *index.Store, e *index.Entry, key string, v *ind
 		return nil
 	}
 	first := s.Versions[key][before].Record
-	if !x.decidedBefore(s, key, put, x.in.Records[first].At) {
-		return nil
-	}
 	return property.ByMechanism(CausePutBack, putBackLate, property.Facts{Server: s.Actor, Store: s.Name, Kind: e.Kind, Key: e.Key,
 		Shown: &property.Version{Value: put.Value, Rev: put.Rev, At: put.At}, Truth: &property.Version{By: end.Owner, At: end.At}, Since: x.in.Records[first].At},
 		int(first), int(v.Record))
-}
-
-// decidedBefore reports whether the client that asked for a put looked for the key, as it does
-// before it puts one back, before it asked for a deletion itself: what it has deleted itself
-// it does not put back.
-func (x *Explainer) decidedBefore(s *index.Store, key string, put *history.Record, since time.Duration) (decided bool) {
-	records, client := x.in.Records, ""
-	for _, i := range s.Calls {
-		if r := &records[i]; r.Op == "put" && r.Rev == put.Rev && r.Key == key {
-			client = r.Peer
-		}
-	}
-	deleted := false
-	for _, i := range s.Calls {
-		r := &records[i]
-		switch {
-		case client == "" || r.Peer != client || r.Key != key || r.At < since || r.At > put.At:
-		case r.Op == "delete":
-			deleted = true
-		case r.Op == "range":
-			decided = !deleted
-		}
-	}
-	return decided
 }
 
 var putBackLate = &property.Rule{Name: "put-back-late", Text: func(f *property.Facts) string {

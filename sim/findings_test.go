@@ -43,6 +43,9 @@ func TestFindings(t *testing.T) {
 		"collector-locks-another-key":    {"no-spurious-deletion"},
 		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
+		"slices-outlive-their-pods":      {"slices"},
+		"restarts-keep-identities":       {"identity-garbage"},
+
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")

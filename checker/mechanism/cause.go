@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -60,6 +61,8 @@ const (
 	CauseUndeleted     = "ended-key-not-deleted"
 	CauseCollected     = "identity-collected-too-soon"
 	CauseCollector     = "collector-locks-another-key"
+	CauseDeletedAway   = "slices-outlive-their-pods"
+	CauseRestarts      = "restarts-keep-identities"
 )
 
 // Whose a mechanism is.
@@ -103,6 +106,8 @@ func Mechanisms() []Mechanism {
 		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
+		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway}},
+		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }
@@ -135,6 +140,9 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	if x.readsKube() {
 		rules = kubeRules
 	}
+	if of := operatorRules[broken]; of != nil {
+		v.Cause = of(x, v)
+	}
 	if of := rules[broken]; of != nil {
 		v.Cause = of(x, v)
 	}
@@ -143,6 +151,12 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 // rules say, by the name of a property, what is asked for the cause of its violations. One
 // that they do not name has no known causes.
 type rules map[string]func(*Explainer, *property.Violation) *property.Cause
+
+// operatorRules are those of what operators owe, whatever agents read.
+var operatorRules = rules{
+	mode.Slices:          (*Explainer).ofSlices,
+	mode.IdentityGarbage: (*Explainer).ofGarbage,
+}
 
 // storeRules are those where agents read the etcds of replicas.
 var storeRules = rules{

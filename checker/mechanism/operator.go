@@ -1,0 +1,73 @@
+package mechanism
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/object"
+	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
+)
+
+// takesOver is within how long an operator that begins to lead has been through all slices.
+const takesOver = time.Minute
+
+// ofSlices explains an empty slice: its last pods were deleted while no operator led, and the next one
+// has taken what the slice said for pods that live.
+func (x *Explainer) ofSlices(v *property.Violation) *property.Cause {
+	if v.Rule.Name != "empty" || len(v.Records) == 0 {
+		return nil
+	}
+	emptied := v.Records[0]
+	at := x.in.Records[emptied].At
+	leads := x.in.Last(0, emptied, isLead)
+	if leads < 0 || at-x.in.Records[leads].At > takesOver {
+		return nil
+	}
+	before := x.in.Last(0, leads, func(r *history.Record) bool {
+		return r.Kind == "operator" && (r.Verb == history.Unready || r.Verb == history.Down)
+	})
+	if before < 0 {
+		return nil
+	}
+	deleted := x.in.First(before, leads, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.PodKind && r.Op == "delete"
+	})
+	if deleted < 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseDeletedAway, deletedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.SliceKind, Key: v.Key, At: at,
+		Since: x.in.Records[before].At, Until: x.in.Records[leads].At, Note: x.in.Records[deleted].Key}, before, deleted, leads, emptied)
+}
+
+// ofGarbage explains an identity that stays: operators have begun to lead since nobody asks for it.
+func (x *Explainer) ofGarbage(v *property.Violation) *property.Cause {
+	if len(v.Records) == 0 {
+		return nil
+	}
+	var leads []int
+	for i := v.Records[0]; i < x.all() && x.in.Records[i].At <= v.At; i++ {
+		if isLead(&x.in.Records[i]) {
+			leads = append(leads, i)
+		}
+	}
+	if len(leads) == 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseRestarts, beganAnew, property.Facts{Kind: object.IdentityKind, Key: v.Key, At: x.in.Records[leads[0]].At, Since: v.Since,
+		Counts: map[string]int{"leaders": len(leads)}}, leads...)
+}
+
+func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }
+
+var (
+	deletedAway = &property.Rule{Name: "deleted-while-away", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("pod %s was deleted while no operator led, from %s to %s; %s, which led then, wrote slice %s without it at %s and did not delete it", f.Note, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Key, text.Seconds(f.At))
+	}}
+	beganAnew = &property.Rule{Name: "began-anew", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("since %s, when the last pod asked for identity %s, an operator has begun to lead %s, the first at %s: each begins to wait for the heartbeat's time-out anew",
+			text.Seconds(f.Since), f.Key, text.Count(f.Counts["leaders"], "time"), text.Seconds(f.At))
+	}}
+)

@@ -218,6 +218,9 @@ func (j *Judge) finding(ctx context.Context, plan *fault.Plan, f Finding) (repor
 			return judged, nil
 		case chanceOf(without.Share, all.Share) < byChance:
 			return judged, j.attribute(ctx, f, plans, &judged, true)
+		case n >= mostSchedules && j.unrepaired(judged.Looks):
+			judged.Is, judged.As = report.Suspected, judged.Looks
+			return judged, nil
 		case n >= mostSchedules:
 			judged.Is, judged.Why = report.News, "too rare to tell a repair from another schedule"
 			return judged, nil

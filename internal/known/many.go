@@ -117,7 +117,8 @@ func sum(a, b report.Share) report.Share {
 }
 
 // follow attributes a class whose members are gone with all repairs in: over the lowest of
-// them, by what it looks like; else over other schedules of the lowest, by any repair.
+// them, by what it looks like; else over other schedules of the lowest, by any repair: what is
+// gone from one run with all of them may stay in others.
 func (m *Many) follow(ctx context.Context, c *class) error {
 	judged := c.Judged
 	plans := []*fault.Plan{}
@@ -133,9 +134,7 @@ func (m *Many) follow(ctx context.Context, c *class) error {
 		if err != nil {
 			return err
 		}
-		if further.Is == report.Known {
-			judged = further
-		}
+		judged = further
 		judged.Looks = c.Looks
 	}
 	judged.First, judged.Seeds, judged.All, judged.Without = c.First, c.Seeds, c.All, c.Without

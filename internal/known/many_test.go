@@ -70,6 +70,18 @@ func TestManySeedsOfARareBug(t *testing.T) {
 	require.Equal(t, []uint64{4}, all[0].Seeds)
 }
 
+// The same of a finding that has no repair: that it is gone with all of them is another schedule.
+func TestManySeedsOfARareFindingWithoutARepair(t *testing.T) {
+	w := &world{shows: map[string]func(uint64) bool{"hidden": seeds(4)}}
+	j := w.judge("hidden", "orphans")
+	j.All[0].Findings, j.Unrepaired = []string{"another"}, []string{"hidden"}
+	all := w.many(t, j, 8)
+	require.Len(t, all, 1)
+	require.Equal(t, report.Suspected, all[0].Is)
+	require.Equal(t, []string{"hidden"}, all[0].As)
+	require.Equal(t, []uint64{4}, all[0].Seeds)
+}
+
 func TestManySeedsKnownWhateverTheyLookLike(t *testing.T) {
 	for _, looks := range []string{"", "lease"} {
 		w := &world{shows: map[string]func(uint64) bool{"orphans": always}, looks: map[string]string{"orphans": looks}}

@@ -46,6 +46,8 @@ func TestFindings(t *testing.T) {
 		"slices-outlive-their-pods":      {"slices"},
 		"restarts-keep-identities":       {"identity-garbage"},
 
+		"node-comes-back-without-its-pods": {"slices"},
+
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")

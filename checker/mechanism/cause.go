@@ -63,6 +63,7 @@ const (
 	CauseCollector     = "collector-locks-another-key"
 	CauseDeletedAway   = "slices-outlive-their-pods"
 	CauseRestarts      = "restarts-keep-identities"
+	CauseNodeBack      = "node-comes-back-without-its-pods"
 )
 
 // Whose a mechanism is.
@@ -107,6 +108,7 @@ func Mechanisms() []Mechanism {
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
 		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway}},
+		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}

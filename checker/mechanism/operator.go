@@ -14,12 +14,37 @@ import (
 // takesOver is within how long an operator that begins to lead has been through all slices.
 const takesOver = time.Minute
 
-// ofSlices explains an empty slice: its last pods were deleted while no operator led, and the next one
-// has taken what the slice said for pods that live.
+// ofSlices explains what is wrong with slices.
 func (x *Explainer) ofSlices(v *property.Violation) *property.Cause {
-	if v.Rule.Name != "empty" || len(v.Records) == 0 {
+	switch {
+	case len(v.Records) == 0:
+	case v.Rule.Name == "empty":
+		return x.ofEmptySlice(v)
+	case v.Rule.Name == "missing":
+		return x.ofMissingPod(v)
+	}
+	return nil
+}
+
+// ofMissingPod explains a pod in no slice: its node was deleted and has come back.
+func (x *Explainer) ofMissingPod(v *property.Violation) *property.Cause {
+	back := v.Records[0]
+	r := &x.in.Records[back]
+	if r.Verb != history.Write || r.Kind != object.NodeKind || r.Op != "create" {
 		return nil
 	}
+	deleted := x.in.Last(0, back, func(d *history.Record) bool {
+		return d.Verb == history.Write && d.Kind == object.NodeKind && d.Key == r.Key && d.Op == "delete"
+	})
+	if deleted < 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseNodeBack, nodeBack, property.Facts{Kind: object.PodKind, Key: v.Key, At: r.At, Since: x.in.Records[deleted].At, Note: r.Key}, deleted, back)
+}
+
+// ofEmptySlice explains an empty slice: its last pods were deleted while no operator led, and the next one
+// has taken what the slice said for pods that live.
+func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
 	emptied := v.Records[0]
 	at := x.in.Records[emptied].At
 	leads := x.in.Last(0, emptied, isLead)
@@ -63,6 +88,9 @@ func (x *Explainer) ofGarbage(v *property.Violation) *property.Cause {
 func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }
 
 var (
+	nodeBack = &property.Rule{Name: "node-back", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("node %s, on which pod %s is, was deleted at %s and came back at %s", f.Note, f.Key, text.Seconds(f.Since), text.Seconds(f.At))
+	}}
 	deletedAway = &property.Rule{Name: "deleted-while-away", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("pod %s was deleted while no operator led, from %s to %s; %s, which led then, wrote slice %s without it at %s and did not delete it", f.Note, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Key, text.Seconds(f.At))
 	}}

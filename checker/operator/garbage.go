@@ -44,12 +44,12 @@ func checkGarbage(in *property.Input) property.Result {
 	}
 	measure := property.NewMeasure(mode.IdentityGarbage, "unused to deleted", g.took)
 	if g.count == 0 {
-		return property.Undecided("there was no identity that no pod asked for").Measured(measure)
+		return property.Undecided("there was no identity that no pod asked for while operators led for as long as the heartbeat's time-out").Measured(measure)
 	}
 	if len(g.took) == 0 && len(g.violations) == 0 {
 		return property.Undecided(fmt.Sprintf("none of %s that no pod asked for was deleted, and there was no time for it", text.Count(g.count, "identity"))).Measured(measure)
 	}
-	return property.Judged(fmt.Sprintf("%s of %s that no pod asked for were deleted", text.Thousands(len(g.took)), text.Count(g.count, "identity")), g.violations).Measured(measure)
+	return property.Judged(fmt.Sprintf("%s of %s that no pod asked for were deleted", text.Thousands(len(g.took)), text.Count(max(g.count, len(g.took)), "identity")), g.violations).Measured(measure)
 }
 
 // unused is since when no pod has asked for an identity.
@@ -84,7 +84,6 @@ func (g *garbage) record(i int, r *history.Record) error {
 		case is && used:
 			g.end(number, i, false)
 		case !is && exists && !used:
-			g.count++
 			g.since[number] = unused{r.At, int32(i)}
 		}
 	}
@@ -109,6 +108,9 @@ func (g *garbage) end(number string, i int, deleted bool) {
 	s := span{was.at, r.At}
 	bound := g.bound(s)
 	_, total := within(s, g.lead.led)
+	if total > g.options.heartbeat {
+		g.count++
+	}
 	if total <= bound {
 		return
 	}

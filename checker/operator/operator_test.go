@@ -91,10 +91,10 @@ func TestIdentityGarbage(t *testing.T) {
 			"no pod has asked for identity 65537 since 20.000s, and it was still there at 200.000s: operators led undisturbed for 180.000s of it, and 70.000s are enough"},
 		{"it goes late", gone + "120 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=8\n" + end, property.Fail,
 			"no pod has asked for identity 65537 since 20.000s, and it was deleted only at 120.000s: operators led undisturbed for 100.000s of it, and 70.000s are enough"},
-		{"no operator leads", "19 o0 unready operator - inc=1\n" + gone + end, property.Unknown, "none of 1 identity that no pod asked for was deleted, and there was no time for it"},
+		{"no operator leads", "19 o0 unready operator - inc=1\n" + gone + end, property.Unknown, "there was no identity that no pod asked for while operators led for as long as the heartbeat's time-out"},
 		{"operators that change leave it", gone + "60 o0 unready operator - inc=1\n61 o1 ready operator - inc=1\n" + end, property.Fail,
 			"no pod has asked for identity 65537 since 20.000s, and it was still there at 200.000s: operators led undisturbed for 179.000s of it, and 100.000s are enough"},
-		{"an endpoint still has it", "10 k0 write CiliumEndpoint ns1/web-0 value=identity=65537 op=create peer=w0 rv=6\n" + gone + end, property.Unknown, "there was no identity that no pod asked for"},
+		{"an endpoint still has it", "10 k0 write CiliumEndpoint ns1/web-0 value=identity=65537 op=create peer=w0 rv=6\n" + gone + end, property.Unknown, "there was no identity that no pod asked for while operators led for as long as the heartbeat's time-out"},
 	})
 }
 
@@ -107,7 +107,8 @@ func TestIdentitySafety(t *testing.T) {
 			"o0 deleted identity 65537 at 50.000s, which is that of ns1/web-0 since 5.000s"},
 		{"one of two of these labels", "10 k0 write CiliumIdentity 65538 " + identity + " op=create peer=o0 rv=6\n50 " + deleted + end, property.Pass, "1 identity deleted by operators"},
 		{"one that nobody has", "20 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n50 " + deleted + end, property.Pass, "1 identity deleted by operators"},
-		{"none", end, property.Unknown, "no operator deleted an identity"},
+		{"none", end, property.Pass, "no operator deleted an identity; 1 identity in use in the end"},
+		{"none of none", "20 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n" + end, property.Unknown, "no operator deleted an identity, and none was in use in the end"},
 	})
 }
 

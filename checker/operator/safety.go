@@ -39,7 +39,14 @@ func checkSafety(in *property.Input) property.Result {
 		return property.Inapplicable(fmt.Sprintf("the run took %s, and no operator deletes an identity before %s", text.Seconds(took), text.Seconds(o.heartbeat+o.pace)))
 	}
 	if s.deleted == 0 {
-		return property.Undecided("no operator deleted an identity")
+		used := 0
+		for _, users := range s.since {
+			used += min(len(users), 1)
+		}
+		if used == 0 {
+			return property.Undecided("no operator deleted an identity, and none was in use in the end")
+		}
+		return property.Passed(fmt.Sprintf("no operator deleted an identity; %s in use in the end", text.Count(used, "identity")))
 	}
 	return property.Judged(text.Count(s.deleted, "identity")+" deleted by operators", s.violations)
 }

@@ -84,7 +84,7 @@ func (p *Plan) NotApplicable(f *Fault) string {
 		return fmt.Sprintf("not applicable: in the mode %s the etcd is persistent: it keeps its data", m)
 	case len(f.Targets) > 0 && len(p.Present(f.Targets)) < spec.fewest():
 		return fmt.Sprintf("not applicable: in the mode %s too few of its hosts exist", m)
-	case spec.Link && !m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):
+	case spec.Link && !p.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):
 		return fmt.Sprintf("not applicable: in the mode %s %s and %s never talk", m, f.Target, f.Peer)
 	case f.When != nil:
 		return p.NeverCaused(f.When)
@@ -99,7 +99,9 @@ func (p *Plan) NeverCaused(w *Trigger) string {
 	if !m.Runs(role) {
 		return fmt.Sprintf("not applicable: in the mode %s there are no %s", m, role.Plural())
 	}
-	if event, known := eventSpec(w.Event); known && !slices.Contains(event.ActorsIn(m), role) {
+	event, known := eventSpec(w.Event)
+	ofServices := role == mode.Agent && p.HasServices() && known && slices.Contains(event.servers, mode.APIServer)
+	if known && !ofServices && !slices.Contains(event.ActorsIn(m), role) {
 		return fmt.Sprintf("not applicable: in the mode %s %s never causes %s", m, w.Actor, w.Event)
 	}
 	return ""

@@ -34,11 +34,12 @@ type Plan struct {
 	// proposal does for its scenarios. The verdict says which were kept.
 	Promise []string `json:"promise,omitempty"`
 
-	Nodes  []Node  `json:"nodes,omitempty"`  // what nodes at the start have, of those that have more than two addresses
-	Pods   []Pod   `json:"pods,omitempty"`   // pods present at the start; their namespaces too
-	Ops    []Op    `json:"ops,omitempty"`    // workload, in order of time
-	Faults []Fault `json:"faults,omitempty"` // in order of time
-	Stalls []Stall `json:"stalls,omitempty"` // in place of those that options.stall draws
+	Nodes    []Node    `json:"nodes,omitempty"`    // what nodes at the start have, of those that have more than two addresses
+	Pods     []Pod     `json:"pods,omitempty"`     // pods present at the start; their namespaces too
+	Services []Service `json:"services,omitempty"` // present at the start; their namespaces and EndpointSlices too
+	Ops      []Op      `json:"ops,omitempty"`      // workload, in order of time
+	Faults   []Fault   `json:"faults,omitempty"`   // in order of time
+	Stalls   []Stall   `json:"stalls,omitempty"`   // in place of those that options.stall draws
 
 	// Objects are Kubernetes objects present at the start, as given by
 	// -objects: CiliumIdentities, CiliumEndpoints, CiliumEndpointSlices,
@@ -135,6 +136,9 @@ type Op struct {
 	// becomes different: address, further addresses, ports, node). The namespace of a
 	// created pod is created if it is missing.
 	Pod *Pod `json:"pod,omitempty"`
+	// Service is the Service that is created, or that is from then on what it says and nothing
+	// else, with its backends, or that is deleted (namespace and name).
+	Service *Service `json:"service,omitempty"`
 	// Name is the node or namespace of the other kinds. Deleting a namespace
 	// deletes its pods first.
 	Name string `json:"name,omitempty"`
@@ -163,7 +167,7 @@ const (
 )
 
 // OpKinds are all kinds of workload steps.
-var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate}
+var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate, ServiceCreate, ServiceUpdate, ServiceDelete}
 
 // OfNode reports whether a step of the kind is about a node.
 func (k OpKind) OfNode() bool { return k == NodeCreate || k == NodeDelete || k == NodeUpdate }

@@ -55,9 +55,10 @@ type EventSpec struct {
 
 // Kinds of what an etcd holds, and of what a kube-apiserver serves.
 var (
-	viewKinds = schema.KindNames()
-	etcdKinds = slices.Concat(viewKinds, canaries(viewKinds), []string{ClusterConfigKind, HeartbeatKind})
-	kubeKinds = []string{"Namespace", "Pod", "CiliumNode", "CiliumIdentity", "CiliumEndpoint", "CiliumEndpointSlice", "Lease"}
+	viewKinds   = schema.KindNames()
+	storedKinds = schema.StoredNames()
+	etcdKinds   = slices.Concat(storedKinds, canaries(storedKinds), []string{ClusterConfigKind, HeartbeatKind})
+	kubeKinds   = []string{"Namespace", "Pod", "CiliumNode", "CiliumIdentity", "CiliumEndpoint", "CiliumEndpointSlice", "Lease", "Service", "EndpointSlice"}
 )
 
 // KubeKinds are the kinds that a kube-apiserver serves and a plan can name.
@@ -68,8 +69,8 @@ var Events = []EventSpec{
 	{EtcdPut, "the etcd of actor, a replica or one that agents share, is about to apply a put", stores, stores, etcdKinds, "is about to put"},
 	{EtcdSync, "the writer of replica actor is about to put what makes percent of all identities, endpoints and nodes, since it started last", roles{mode.Replica}, roles{mode.Replica}, nil, ""},
 	{EtcdLease, "the etcd of replica actor has granted its writer a lease, and is about to answer", roles{mode.Replica}, roles{mode.Replica}, nil, "is granted a lease"},
-	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", roles{mode.Agent}, stores, viewKinds, "has listed"},
-	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", roles{mode.Agent}, stores, viewKinds, "is about to watch"},
+	{EtcdList, "an etcd has read a complete list for agent actor, and is about to answer", roles{mode.Agent}, stores, storedKinds, "has listed"},
+	{EtcdWatch, "an etcd is about to open a watch for agent actor: between its list and its watch", roles{mode.Agent}, stores, storedKinds, "is about to watch"},
 	{Connect, "an etcd has accepted a connection of agent actor", roles{mode.Agent}, stores, nil, "connects"},
 	{Ready, "replica actor becomes ready", roles{mode.Replica}, nil, nil, "becomes ready"},
 	{KubeList, "a kube-apiserver is about to serve a list, or a watch that begins with one, to actor", roles{mode.Agent, mode.Replica, mode.Client, mode.Operator}, roles{mode.APIServer}, kubeKinds, "is about to list"},
@@ -182,7 +183,12 @@ func checkServed(p *Plan, path string, t *Trigger) *flaw {
 	never := func(why string) *flaw { return flawf(path, "the trigger can never fire: %s", why) }
 	operators, slices := p.Topology.Operators > 0, p.Options.EndpointSlices
 	reads := t.Event == KubeList || t.Event == KubeWatch
+	ofServices := schema.OfServices(t.Kind) || schema.MakesServices(t.Kind)
 	switch actor := mode.RoleOf(t.Actor); {
+	case ofServices && !p.HasServices():
+		return never("the plan has no services")
+	case ofServices && t.Event == KubeWrite && actor == mode.Operator:
+		return never("operators do not write objects of the kind " + t.Kind)
 	case reads && actor == mode.Client && !operators:
 		return never("w0 only writes, in a world without operators")
 	case reads && actor == mode.Client && t.Kind != "" && t.Kind != "CiliumIdentity":

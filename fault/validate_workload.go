@@ -2,6 +2,8 @@ package fault
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,9 +19,10 @@ type cluster struct {
 	agents     int
 	namespaces map[string]bool
 	nodes      map[string]bool
-	pods       map[string]string // namespace/name -> namespace
-	running    map[string]bool   // pods of the objects given, until they are deleted
-	described  map[string]bool   // nodes at the start of which the plan says what they have
+	pods       map[string]string   // namespace/name -> namespace
+	running    map[string]bool     // pods of the objects given, until they are deleted
+	services   map[string]*Service // by "namespace/name"
+	described  map[string]bool     // nodes at the start of which the plan says what they have
 }
 
 // checkWorkload plays the workload on names alone and returns its first step
@@ -33,6 +36,11 @@ func checkWorkload(p *Plan, objects Given) *flaw {
 	}
 	for i := range p.Pods {
 		if problem := c.create("pods["+strconv.Itoa(i)+"]", &p.Pods[i]); problem != nil {
+			return problem
+		}
+	}
+	for i := range p.Services {
+		if problem := c.service("services["+strconv.Itoa(i)+"]", &p.Services[i], ServiceCreate); problem != nil {
 			return problem
 		}
 	}
@@ -66,6 +74,7 @@ func newCluster(p *Plan, objects Given) *cluster {
 		pods:       map[string]string{},
 		running:    map[string]bool{},
 		described:  map[string]bool{},
+		services:   map[string]*Service{},
 	}
 	for _, pod := range objects.Running(p.Options.EndpointSlices) {
 		c.pods[pod.Namespace+"/"+pod.Name] = pod.Namespace
@@ -98,7 +107,7 @@ func (p *Plan) Repair() {
 			pod.Node = refuge
 		}
 	}
-	nodes, pods, ops := p.Nodes[:0], p.Pods[:0], p.Ops[:0]
+	nodes, pods, services, ops := p.Nodes[:0], p.Pods[:0], p.Services[:0], p.Ops[:0]
 	for _, node := range p.Nodes {
 		if c.content("", &node) == nil {
 			nodes = append(nodes, node)
@@ -110,6 +119,11 @@ func (p *Plan) Repair() {
 			pods = append(pods, pod)
 		}
 	}
+	for _, service := range p.Services {
+		if c.service("", &service, ServiceCreate) == nil {
+			services = append(services, service)
+		}
+	}
 	for _, op := range p.Ops {
 		if op.Pod != nil && (op.Op == PodCreate || op.Op == PodUpdate && op.Pod.Node != "") {
 			settle(op.Pod)
@@ -118,7 +132,7 @@ func (p *Plan) Repair() {
 			ops = append(ops, op)
 		}
 	}
-	p.Nodes, p.Pods, p.Ops = nodes, pods, ops
+	p.Nodes, p.Pods, p.Services, p.Ops = nodes, pods, services, ops
 }
 
 func (c *cluster) apply(path string, op *Op) *flaw {
@@ -137,6 +151,16 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 		if problem := checkName(path+".name", op.Name); problem != nil {
 			return problem
 		}
+	case ServiceCreate, ServiceUpdate, ServiceDelete:
+		switch {
+		case op.Service == nil:
+			return flawf(path+".service", "a %s needs the service", op.Op)
+		case op.Pod != nil || op.Name != "":
+			return flawf(path, "a %s names its service in the field service, and nothing else", op.Op)
+		}
+	}
+	if op.Service != nil && !op.Op.OfService() {
+		return flawf(path+".service", "a %s concerns no service", op.Op)
 	}
 	if op.Node != nil && op.Op != NodeCreate && op.Op != NodeUpdate {
 		return flawf(path+".node", "a %s takes no content of a node", op.Op)
@@ -163,6 +187,8 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 		return c.deleteNode(path+".name", op.Name)
 	case NamespaceDelete:
 		return c.deleteNamespace(path+".name", op.Name)
+	case ServiceCreate, ServiceUpdate, ServiceDelete:
+		return c.service(path+".service", op.Service, op.Op)
 	}
 	return flawf(path+".op", "the op %s does not exist; the ops are %s", strictjson.Quote(string(op.Op)), opNames())
 }
@@ -274,6 +300,11 @@ func (c *cluster) deleteNamespace(path, name string) *flaw {
 	for _, namespace := range c.given.Namespaces {
 		if namespace == name {
 			return flawf(path, "the namespace %s is among the objects given, which the workload leaves alone", name)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.services)) {
+		if c.services[key].Namespace == name {
+			return flawf(path, "the namespace %s holds the service %s at that time", name, key)
 		}
 	}
 	delete(c.namespaces, name)

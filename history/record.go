@@ -60,7 +60,7 @@ const (
 	Write Verb = "write"
 
 	// Truth: the write at RV made an entry of a view true (Op put) or no longer
-	// true (Op del). Kind is the view kind (Identity, Endpoint, Node), Key the
+	// true (Op del). Kind is the view kind (Identity, Endpoint, Node, Service, Backend), Key the
 	// entry's key, Value its canonical content, Owner the object that claims it
 	// ("Kind/namespace/name"). The truths of a write follow it at once, with the
 	// same At and RV. An owner has at most one claim per key; a put replaces it.
@@ -212,6 +212,8 @@ const (
 	Identity = schema.Identity
 	Endpoint = schema.Endpoint
 	Node     = schema.Node
+	Service  = schema.Service
+	Backend  = schema.Backend
 	Meta     = schema.Meta
 )
 

@@ -43,8 +43,8 @@ func TestFindings(t *testing.T) {
 		"collector-locks-another-key":    {"no-spurious-deletion"},
 		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
-		"slices-outlive-their-pods":      {"slices"},
-		"restarts-keep-identities":       {"identity-garbage"},
+		"slices-outlive-their-pods": {"slices"},
+		"restarts-keep-identities":  {"identity-garbage"},
 
 		"node-comes-back-without-its-pods": {"slices"},
 

@@ -223,7 +223,7 @@ func (t *triggers) kubeRequest(ctx context.Context, q *kube.Request) error {
 
 var kubeKind = map[string]string{
 	"namespaces": "Namespace", "pods": "Pod", "leases": "Lease", "ciliumnodes": "CiliumNode", "ciliumidentities": "CiliumIdentity",
-	"ciliumendpoints": "CiliumEndpoint", "ciliumendpointslices": "CiliumEndpointSlice",
+	"ciliumendpoints": "CiliumEndpoint", "ciliumendpointslices": "CiliumEndpointSlice", "services": "Service", "endpointslices": "EndpointSlice",
 }
 
 // etcdKind classifies a key or the prefix of a range.

@@ -24,6 +24,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/deploy/clustermesh"
@@ -282,12 +283,24 @@ func (w *world) buildAgents() {
 		h := &host{name: mode.Agent.Host(i)}
 		h.Host = agent.NewHost(agent.Config{
 			Host:      h.name,
-			NewSource: func() agent.Source { return w.mode.Source(h.name) },
+			NewSource: func() agent.Source { return w.source(h.name) },
 			Record:    w.rec.record,
 			OnExit:    func(incarnation int, reason error) { w.agentExits(h, incarnation, reason) },
 		})
 		w.agents = append(w.agents, h)
 	}
+}
+
+// source returns what an incarnation of an agent reads: that of the mode and, if there are
+// any, Services.
+func (w *world) source(name string) agent.Source {
+	if !w.plan.HasServices() {
+		return w.mode.Source(name, nil)
+	}
+	return w.mode.Source(name, services.New(services.Config{
+		Cluster: w.plan.Options.ClusterName, ClusterID: w.plan.Options.ClusterID,
+		Dial: w.kubeDialer(name), Log: w.cfg.Log.With("host", name),
+	}))
 }
 
 // onCommit records a write of the kube-apiserver and what it makes true. The

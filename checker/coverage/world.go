@@ -93,7 +93,7 @@ type kinds uint8
 const allKinds kinds = 1<<views - 1
 
 func kindNumber(kind string) (int, bool) {
-	n := slices.IndexFunc(schema.Kinds(), func(k schema.Kind) bool { return k.Name == kind })
+	n := slices.IndexFunc(schema.Stored(), func(k schema.Kind) bool { return k.Name == kind })
 	return n, n >= 0
 }
 

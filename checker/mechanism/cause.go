@@ -138,6 +138,9 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	if x.stuck == nil {
 		x.stuck = views.NewExplainer(x.in)
 	}
+	if schema.OfServices(v.Kind) { // of these no finding is
+		return
+	}
 	rules := storeRules
 	if x.readsKube() {
 		rules = kubeRules

@@ -15,7 +15,7 @@ import (
 
 var SingleSource = property.Property{
 	Name:    "single-source",
-	Promise: "At rest, which is when no store and no view has changed for a while at the run's end, the view of each agent that is connected equals, kind by kind, exactly what its one store holds.",
+	Promise: "At rest, which is when no store and no view has changed for a while at the run's end, the view of each agent that is connected equals, kind by kind, exactly what its one store holds; of Services, which no etcd holds, agents have another source in every mode.",
 	Why:     "raised against the proposal: two sources are never aligned at one instant; keep a single source of truth",
 	RestsOn: []string{"revision-origin", "convergence"},
 	Rules:   []*property.Rule{differsFromStore},
@@ -107,6 +107,9 @@ func compareWithStore(in *property.Input, agent int32, end *index.Ending, connec
 	seenIn := map[index.EntryKey]bool{}
 	for id := range v.Entries {
 		e := &v.Entries[id]
+		if schema.OfServices(e.Kind) {
+			continue
+		}
 		key := index.EntryKey{Kind: e.Kind, Key: e.Key}
 		shown := end.Of(v, agent, index.View, int32(id))
 		stored, held := holds[key]

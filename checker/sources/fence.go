@@ -139,7 +139,8 @@ func (f *fence) missing(i int, r *history.Record, start int) (facts property.Fac
 		return facts
 	}
 	for id := range f.in.Views.Entries {
-		if f.in.Views.Entries[id].TrueThroughout(f.in.Records[start].At, r.At) {
+		e := &f.in.Views.Entries[id]
+		if !schema.OfServices(e.Kind) && e.TrueThroughout(f.in.Records[start].At, r.At) {
 			look(int32(id))
 		}
 	}

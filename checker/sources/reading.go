@@ -52,7 +52,7 @@ func (s *readings) reads(agent string) bool {
 		return false
 	}
 	c, ok := s.world.Connection(agent)
-	return ok && !slices.ContainsFunc(schema.Kinds(), func(k schema.Kind) bool {
+	return ok && !slices.ContainsFunc(schema.Stored(), func(k schema.Kind) bool {
 		w := s.watches[agent][k.Name]
 		return w.server != c.Server || w.store != c.Store || w.since < c.Since
 	})

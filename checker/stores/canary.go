@@ -70,7 +70,7 @@ func (c *canaryCheck) record(i int, r *history.Record) {
 		if r.Kind == "writer" {
 			c.fresh[r.Actor] = freshWriter{up: i}
 			maps.DeleteFunc(c.put, func(p putCanary, _ bool) bool { return p.writer == r.Actor })
-			for _, kind := range schema.Kinds() {
+			for _, kind := range schema.Stored() {
 				for _, resource := range kind.Resources {
 					delete(c.lists, listedKind{r.Actor, resource})
 				}
@@ -164,7 +164,7 @@ func (c *canaryCheck) canary(i int, r *history.Record, kind *schema.Kind, cluste
 func (c *canaryCheck) ready(replica string) {
 	w, has := c.fresh[replica], c.putBy(replica)
 	delete(c.fresh, replica)
-	for _, kind := range schema.Kinds() {
+	for _, kind := range schema.Stored() {
 		if !has[kind.Name] {
 			c.violations = append(c.violations, property.Violation{Rule: readyBefore, Records: []int{w.up, w.ready}, Facts: property.Facts{
 				Server: replica, Kind: kind.Name, Range: kind.Path, At: c.in.Records[w.ready].At, Since: c.in.Records[w.up].At}})

@@ -45,7 +45,7 @@ func (c *checker) reachable(p *index.Replica) bool {
 			up, store = r.Verb == history.Up, r.Store
 		}
 	}
-	for _, kind := range schema.Kinds() {
+	for _, kind := range schema.Stored() {
 		if _, ok := c.Store(store).Canaries[kind.Name]; !ok {
 			return false
 		}

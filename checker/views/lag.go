@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // A view is as old as its oldest entry. Where it is, in all entries, the truth of some instants,
@@ -94,9 +95,9 @@ type oldestView struct {
 type lags struct {
 	phases  []time.Duration // beginnings of the phases
 	ages    [][]time.Duration
-	churn   int // the phase; 0 if there is none
-	outages [][]index.Outage
-	worst   oldestView // from the churn on: that an agent begins with nothing is no news
+	churn   int              // the phase; 0 if there is none
+	outages [][]index.Outage // of what agents read from the source of their mode
+	worst   oldestView       // from the churn on: that an agent begins with nothing is no news
 }
 
 // lags measures the views of all agents.
@@ -109,6 +110,7 @@ func (x *stalenessIndex) lags() lags {
 		}
 	}
 	l.outages = x.in.Outages()
+	ofServices := x.serviceOutages()
 	var buffer []disagreement
 	for agent, during := range x.incarnations {
 		whole := make([]index.Incarnation, len(during))
@@ -128,7 +130,11 @@ func (x *stalenessIndex) lags() lags {
 			for i := range x.buffer {
 				s := &x.buffer[i]
 				starts := slices.ContainsFunc(whole, func(w index.Incarnation) bool { return w.Starts(s) })
-				buffer = disagreements(buffer[:0], e, s, starts, l.outages[agent])
+				outages := l.outages[agent]
+				if schema.OfServices(e.Kind) {
+					outages = ofServices[agent]
+				}
+				buffer = disagreements(buffer[:0], e, s, starts, outages)
 				for _, d := range buffer {
 					l.note(d, greatest, int32(agent), int32(id))
 				}
@@ -143,6 +149,14 @@ func (x *stalenessIndex) lags() lags {
 		}
 	}
 	return l
+}
+
+// serviceOutages are those in which agents could hear of no Service, if there is one.
+func (x *stalenessIndex) serviceOutages() [][]index.Outage {
+	if !slices.ContainsFunc(x.in.Views.Entries, func(e index.Entry) bool { return schema.OfServices(e.Kind) }) {
+		return nil
+	}
+	return x.in.ServiceOutages()
 }
 
 // note takes a disagreement into account.

@@ -14,13 +14,14 @@ import (
 )
 
 // stuckRules say what kept an agent from the final truth.
-var stuckRules = []*property.Rule{agentDown, readsKube, neverConnected, disconnected, storeGone, storeUnknown, agentBehind, writerBehind, bothBehind}
+var stuckRules = []*property.Rule{agentDown, readsKube, readsServices, neverConnected, disconnected, storeGone, storeUnknown, agentBehind, writerBehind, bothBehind}
 
 var (
 	agentDown = &property.Rule{Name: "agent-down", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("agent %s was down when the run ended, %s after the heal", f.Agent, text.Seconds(f.After))
 	}}
 	readsKube      = stuck("reads-kube", func(*property.Facts) string { return "reading the kube-apiserver itself" })
+	readsServices  = stuck("reads-services", func(*property.Facts) string { return "reading these from the kube-apiserver, as in every mode" })
 	neverConnected = stuck("never-connected", func(f *property.Facts) string { return "not connected: it never was since its start" })
 	disconnected   = stuck("disconnected", func(f *property.Facts) string {
 		return fmt.Sprintf("not connected since %s (%s)", text.Seconds(f.Since), property.OrDefault(f.Note, "no reason given"))
@@ -148,8 +149,11 @@ func (x *Explainer) differences(agent int32, wrong []int32, facts *property.Fact
 
 // reason says whose fault it is that an agent is stuck, and by which record.
 func (x *Explainer) reason(agent int32, wrong []int32, facts *property.Facts) (rule *property.Rule, record int) {
+	wrong = slices.DeleteFunc(slices.Clone(wrong), func(id int32) bool { return schema.OfServices(x.in.Views.Entries[id].Kind) })
 	i, ok := x.Connections[x.in.Views.Agents[agent]]
 	switch {
+	case len(wrong) == 0:
+		return readsServices, -1
 	case !ok && len(x.in.Stores) == 0:
 		return readsKube, -1 // nobody has an etcd to connect with
 	case !ok:

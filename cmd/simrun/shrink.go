@@ -17,8 +17,8 @@ import (
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/runs"
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/model/schema"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -65,7 +65,7 @@ func (s *shrinkPlan) Flags(f *console.Flags) {
 	s.length = 5 * time.Minute
 	s.Source.Add(f)
 	f.Add(&s.finding.Property, "property NAME", "the broken property to keep; if not given, the first that the mode promises, or else the first")
-	f.Add(&s.finding.Kind, "kind KIND", "the kind of object that it is broken on: identity, endpoint, node or meta; the first, if not given")
+	f.Add(&s.finding.Kind, "kind KIND", "the kind of object that it is broken on: identity, endpoint, node, service, backend or meta; the first, if not given")
 	f.Add(&s.out, "o FILE", "where to write the plan; shrunk-seed-N.json, if not given")
 	f.Add(&s.length, "for TIME", "search no longer than this; 5m, if not given")
 	f.JSON(&s.json)
@@ -76,7 +76,7 @@ func (s *shrinkPlan) Check() error {
 	for _, p := range checker.Properties() {
 		properties = append(properties, p.Name)
 	}
-	kinds := []string{history.Identity, history.Endpoint, history.Node, history.Meta}
+	kinds := append(schema.KindNames(), schema.Meta)
 	switch {
 	case !s.Seed.Given && s.Plan == "" && s.Scenario == "":
 		return console.Usagef("what shall be shrunk? Give -seed N, -plan FILE or -scenario NAME; simrun help shrink shows examples")

@@ -126,6 +126,9 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 		p.Options.EndpointSlices = objects.Slices
 	}
 	drawWorkload(from, p, s, objects)
+	if s.swarm {
+		drawServices(from, p)
+	}
 	drawFaults(from, p, s)
 	drawWaiting(from, p, s)
 	return p

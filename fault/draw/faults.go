@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 
 	"github.com/meshcheck/meshcheck/fault"
 )
@@ -109,12 +110,22 @@ func drawFault(t *rapid.T, p *fault.Plan, s shape) fault.Fault {
 	for _, u := range spec.Uses {
 		u.Set(&f, oneOf(t, u.Name(), u.Drawn()...))
 	}
-	f.Resource = endpointsOf(p, f.Resource)
+	if f.Resource = endpointsOf(p, f.Resource); f.Resource != "" && p.HasServices() && coin.Draw(t, "of services") {
+		f.Resource = oneOf(t, "resource", "Service", "EndpointSlice")
+	}
 	if uniform(t, 100, "trigger") < s.triggers {
 		f.When = drawTrigger(t, p)
 		f.At = f.At / 2 // it has to wait
 	}
 	return f
+}
+
+// kindsIn are those of an event's kinds that there may be in the plan's world.
+func kindsIn(p *fault.Plan, spec *fault.EventSpec) []string {
+	if p.HasServices() {
+		return spec.Kinds
+	}
+	return slices.DeleteFunc(slices.Clone(spec.Kinds), func(kind string) bool { return schema.OfServices(kind) || schema.MakesServices(kind) })
 }
 
 // endpointsOf returns a drawn kind, and in place of the kind of endpoints that nobody in the
@@ -173,6 +184,8 @@ func drawSome(t *rapid.T, names []string, least int) (some []string) {
 // target, which matters to a one-way partition.
 func drawLink(t *rapid.T, p *fault.Plan) (target, peer string) {
 	switch kind := uniform(t, 6, "link"); {
+	case p.HasServices() && uniform(t, 3, "services") == 0:
+		target, peer = drawHost(t, p, mode.Agent), drawHost(t, p, mode.APIServer)
 	case kind < 3 && p.InMode().Runs(mode.Etcd):
 		target, peer = drawHost(t, p, mode.Agent), drawHost(t, p, mode.Etcd)
 	case kind == 3 && p.InMode().Runs(mode.Etcd):
@@ -225,7 +238,7 @@ func drawTrigger(t *rapid.T, p *fault.Plan) *fault.Trigger {
 		}
 		w := &fault.Trigger{Event: spec.Event, Actor: drawHost(t, p, oneOf(t, "actor", actors...))}
 		if len(spec.Kinds) > 0 && coin.Draw(t, "any") {
-			w.Kind = oneOf(t, "event kind", spec.Kinds...)
+			w.Kind = oneOf(t, "event kind", kindsIn(p, &spec)...)
 		}
 		if spec.Event == fault.EtcdSync {
 			w.Percent = 1 + uniform(t, 100, "percent")

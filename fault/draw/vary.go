@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -20,9 +21,13 @@ func Vary(plan *fault.Plan, seed uint64) *fault.Plan {
 	p.Seed = seed
 	p.Network = draw(from, networks, "network")
 	p.Options.Preempt = draw(from, options, "options").Preempt
-	p.Nodes, p.Pods, p.Ops = nil, nil, nil
+	p.Nodes, p.Pods = nil, nil
 	objects, _ := fault.Survey(plan.Objects, plan.Options.ClusterID)
+	services := slices.DeleteFunc(slices.Clone(plan.Ops), func(op fault.Op) bool { return !op.Op.OfService() })
+	p.Ops = nil
 	drawWorkload(from, &p, shapeOf(plan), objects)
+	p.Ops = append(p.Ops, services...)
+	slices.SortStableFunc(p.Ops, func(a, b fault.Op) int { return cmp.Compare(a.At, b.At) })
 	if len(plan.Faults) > 0 {
 		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []fault.Fault { return varyFaults(t, plan) }), "vary")
 	}

@@ -74,7 +74,7 @@ func cut(p *fault.Plan, start, end fault.Duration) *fault.Plan {
 	c.Churn = end - start
 	c.Pods = podsAt(c, start)
 	c.Ops = slices.DeleteFunc(c.Ops, func(op fault.Op) bool {
-		return op.At >= end || op.At < start && !op.Op.OfNode() && op.Op != fault.NamespaceAnnotate
+		return op.At >= end || op.At < start && !op.Op.OfNode() && !op.Op.OfService() && op.Op != fault.NamespaceAnnotate
 	})
 	for i := range c.Ops {
 		c.Ops[i].At = max(0, c.Ops[i].At-start)

@@ -164,11 +164,16 @@ func clone(p *fault.Plan) *fault.Plan {
 	c.Promise = slices.Clone(p.Promise)
 	c.Nodes = slices.Clone(p.Nodes)
 	c.Pods = slices.Clone(p.Pods)
+	c.Services = slices.Clone(p.Services)
 	c.Ops = slices.Clone(p.Ops)
 	for i := range c.Ops {
 		if pod := c.Ops[i].Pod; pod != nil {
 			copied := *pod
 			c.Ops[i].Pod = &copied
+		}
+		if service := c.Ops[i].Service; service != nil {
+			copied := *service
+			c.Ops[i].Service = &copied
 		}
 		if op := &c.Ops[i]; op.When != nil {
 			when := *op.When

@@ -50,6 +50,10 @@ func planEdits(keepSettle bool) []func(*fault.Plan) {
 		func(p *fault.Plan) { eachPod(p, func(pod *fault.Pod) { pod.MoreIPs = nil }) },
 		func(p *fault.Plan) { eachPod(p, func(pod *fault.Pod) { pod.Ports = nil }) },
 		func(p *fault.Plan) { p.Nodes = nil },
+		func(p *fault.Plan) {
+			eachService(p, func(s *fault.Service) { s.Affinity, s.Local, s.Labels, s.Annotations = 0, false, nil, nil })
+		},
+		func(p *fault.Plan) { eachService(p, func(s *fault.Service) { s.PerSlice, s.Targets = 0, nil }) },
 	}
 	if !keepSettle {
 		const short = 10 * second
@@ -67,6 +71,19 @@ func eachPod(p *fault.Plan, change func(*fault.Pod)) {
 	for i := range p.Ops {
 		if pod := p.Ops[i].Pod; pod != nil {
 			change(pod)
+		}
+	}
+	repair(p)
+}
+
+// eachService changes the Services, at the start and as ops make and update them.
+func eachService(p *fault.Plan, change func(*fault.Service)) {
+	for i := range p.Services {
+		change(&p.Services[i])
+	}
+	for i := range p.Ops {
+		if s := p.Ops[i].Service; s != nil {
+			change(s)
 		}
 	}
 	repair(p)

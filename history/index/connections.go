@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // ClientServer is a client with a server, which is "" for all that it has.
@@ -64,8 +65,9 @@ func ConnectionAt(records []history.Record, agent string, at int) int {
 // kube-apiservers tell, until the agent loses a connection with it. Such an agent is
 // as good as connected; that one reads a replica is recorded as Connect and Disconnect.
 type kubeReaders struct {
-	agents map[string]bool
-	open   map[string]map[int64]kubeWatch // by agent: its watches, by number
+	services bool // the watches of Services and EndpointSlices, else those of all other kinds
+	agents   map[string]bool
+	open     map[string]map[int64]kubeWatch // by agent: its watches, by number
 }
 
 type kubeWatch struct {
@@ -73,8 +75,8 @@ type kubeWatch struct {
 	since  time.Duration
 }
 
-func newKubeReaders() kubeReaders {
-	return kubeReaders{agents: map[string]bool{}, open: map[string]map[int64]kubeWatch{}}
+func newKubeReaders(services bool) kubeReaders {
+	return kubeReaders{services: services, agents: map[string]bool{}, open: map[string]map[int64]kubeWatch{}}
 }
 
 // apply takes a record into account, and reports whether by it an agent came to be
@@ -84,7 +86,7 @@ func (k *kubeReaders) apply(r *history.Record) (agent string, what Milestone, ch
 	case r.Verb == history.Up && r.Kind == "agent":
 		k.agents[r.Actor] = true
 		delete(k.open, r.Actor)
-	case r.Verb == history.Watch && r.Store == "" && k.agents[r.Peer]:
+	case r.Verb == history.Watch && r.Store == "" && k.agents[r.Peer] && schema.MakesServices(r.Kind) == k.services:
 		agent = r.Peer
 		if k.open[agent] == nil {
 			k.open[agent] = map[int64]kubeWatch{}

@@ -45,6 +45,7 @@ type World struct {
 	hosts   map[string][]string // by process, in order of their first start
 	readers map[string]*Reader  // by agent
 	kube    kubeReaders
+	served  kubeReaders     // of Services, which agents read from kube-apiservers in every mode
 	ready   map[string]bool // replicas in the endpoints of the Service
 	inForce []force
 	next    int // in the index's faults
@@ -67,12 +68,13 @@ type Reader struct {
 // NewWorld is the world before the first record.
 func (x *Index) NewWorld() *World {
 	return &World{up: map[[2]string]bool{}, ever: map[[2]string]bool{}, stores: map[string]string{}, hosts: map[string][]string{},
-		readers: map[string]*Reader{}, kube: newKubeReaders(), ready: map[string]bool{}, faults: x.Faults}
+		readers: map[string]*Reader{}, kube: newKubeReaders(false), served: newKubeReaders(true), ready: map[string]bool{}, faults: x.Faults}
 }
 
 // Apply takes the next record into account, and reports whether it changes what World says.
 func (w *World) Apply(r *history.Record) bool {
 	_, _, kube := w.kube.apply(r)
+	_, _, served := w.served.apply(r)
 	switch r.Verb {
 	case history.Up, history.Down:
 		w.process(r)
@@ -90,7 +92,7 @@ func (w *World) Apply(r *history.Record) bool {
 	case history.Heal:
 		w.lift(r.Rev)
 	default:
-		return kube
+		return kube || served
 	}
 	return true
 }
@@ -166,7 +168,20 @@ func (w *World) Lacks(agent string) (Lack, string) {
 	if c := w.readers[agent]; c != nil {
 		return w.ofReplica(agent, c), c.Server
 	}
-	watches := w.kube.open[agent]
+	return w.lacksIn(w.kube.open[agent], agent)
+}
+
+// LacksServices returns what keeps an agent from having a source of Services now, and the
+// server where it watches them.
+func (w *World) LacksServices(agent string) (Lack, string) {
+	if !w.Up(processAgent, agent) {
+		return NotUp, ""
+	}
+	return w.lacksIn(w.served.open[agent], agent)
+}
+
+// lacksIn returns what keeps an agent from being told by one of its watches.
+func (w *World) lacksIn(watches map[int64]kubeWatch, agent string) (Lack, string) {
 	lack, first := NoConnection, ""
 	for _, id := range slices.Sorted(maps.Keys(watches)) {
 		watch, why := watches[id], HasSource
@@ -249,8 +264,14 @@ func (f force) cuts(from, to string, since time.Duration) bool {
 }
 
 // Outages returns those of each agent, by its number, in order: none if the history does not
-// tell what agents are connected with.
-func (x *Index) Outages() [][]Outage {
+// tell what agents are connected with. They are of all kinds of entries but Services and
+// backends.
+func (x *Index) Outages() [][]Outage { return x.outages((*World).Lacks) }
+
+// ServiceOutages is Outages of Services and backends.
+func (x *Index) ServiceOutages() [][]Outage { return x.outages((*World).LacksServices) }
+
+func (x *Index) outages(lacks func(w *World, agent string) (Lack, string)) [][]Outage {
 	all := make([][]Outage, len(x.Views.Agents))
 	if !slices.ContainsFunc(x.Views.Marks, func(m Mark) bool { return m.What == Connected }) {
 		return all
@@ -263,7 +284,7 @@ func (x *Index) Outages() [][]Outage {
 			continue
 		}
 		for a, name := range x.Views.Agents {
-			switch why, server := w.Lacks(name); {
+			switch why, server := lacks(w, name); {
 			case open[a] && (why == HasSource || why == NotUp):
 				all[a][len(all[a])-1].To = r.At
 				open[a] = false

@@ -80,6 +80,9 @@ type projector struct {
 }
 
 func (b *projector) add(i int32, r *history.Record) {
+	if schema.OfServices(r.Kind) { // no replica has to do with these
+		return
+	}
 	switch r.Verb {
 	case history.Truth:
 		k := b.key(r.Kind, r.Key)

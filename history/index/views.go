@@ -133,7 +133,7 @@ type indexer struct {
 
 // indexViews reads the records twice: for what was true, then for what was seen.
 func indexViews(records []history.Record) *Views {
-	x := indexer{views: &Views{}, agents: map[string]int32{}, claims: map[claimKey]int32{}, kube: newKubeReaders(), sessions: map[sessionKey]int32{}}
+	x := indexer{views: &Views{}, agents: map[string]int32{}, claims: map[claimKey]int32{}, kube: newKubeReaders(false), sessions: map[sessionKey]int32{}}
 	seen := 0
 	for i := range records {
 		switch records[i].Verb {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Catch is what must be broken, and what the violation must say for it to be this bug
@@ -75,7 +75,7 @@ func (c *Catch) validate() error {
 			}
 		}
 	}
-	kinds := []string{history.Identity, history.Endpoint, history.Node, history.Meta}
+	kinds := append(schema.KindNames(), schema.Meta)
 	ways := []string{property.Missing, property.Extra, property.Different}
 	layers := []string{string(property.View), string(property.Datapath)}
 	var roles []string

@@ -15,6 +15,9 @@
 // and one that agents share holds as well (pkg/kvstore/allocator/allocator.go):
 //
 //	cilium/state/identities/v1/value/k8s:a=b;/192.168.0.1   an agent's use of an identity
+//
+// Services and their backends are in no etcd: in every mode agents read them from the
+// kube-apiservers.
 package schema
 
 import "strings"
@@ -24,6 +27,8 @@ const (
 	Identity = "identity"
 	Endpoint = "endpoint"
 	Node     = "node"
+	Service  = "service" // what a Service says of itself
+	Backend  = "backend" // an address and port that an EndpointSlice gives a Service
 	Meta     = "meta"
 )
 
@@ -37,7 +42,7 @@ const (
 // Kind is a kind of entries.
 type Kind struct {
 	Name      string
-	Path      string   // what the keys of an etcd begin with, and what a canary is of; without a slash at the end
+	Path      string   // what the keys of an etcd begin with, and what a canary is of; without a slash at the end; empty if no etcd holds it
 	Prefix    string   // Path and what else stands before an entry's own name, up to a node's cluster
 	Resources []string // the Kubernetes kinds that make entries of it true; a writer reads one of them
 }
@@ -46,18 +51,42 @@ var kinds = []Kind{
 	{Identity, "cilium/state/identities/v1", "cilium/state/identities/v1/id/", []string{"CiliumIdentity"}},
 	{Endpoint, "cilium/state/ip/v1", "cilium/state/ip/v1/default/", []string{"CiliumEndpoint", "CiliumEndpointSlice"}},
 	{Node, "cilium/state/nodes/v1", "cilium/state/nodes/v1/", []string{"CiliumNode"}},
+	{Service, "", "", []string{"Service"}},
+	{Backend, "", "", []string{"EndpointSlice"}},
 }
+
+// stored are those of kinds that an etcd holds, which come first.
+const stored = 3
 
 // Kinds returns all kinds of entries, in a fixed order. It must not be changed.
 func Kinds() []Kind { return kinds }
 
+// Stored returns the kinds of entries that an etcd holds, where agents read one: the first
+// of Kinds. It must not be changed.
+func Stored() []Kind { return kinds[:stored] }
+
+// InEtcd reports whether an etcd holds entries of the kind, where agents read one.
+func (k *Kind) InEtcd() bool { return k.Path != "" }
+
 // KindNames returns the names of all kinds of entries, in the order of Kinds.
-func KindNames() (names []string) {
+func KindNames() []string { return namesOf(kinds) }
+
+// StoredNames returns the names of the kinds of Stored.
+func StoredNames() []string { return namesOf(kinds[:stored]) }
+
+func namesOf(kinds []Kind) (names []string) {
 	for i := range kinds {
 		names = append(names, kinds[i].Name)
 	}
 	return names
 }
+
+// OfServices reports whether a kind of entries, by its name, is one that agents read from
+// the kube-apiservers in every mode.
+func OfServices(kind string) bool { return kind == Service || kind == Backend }
+
+// MakesServices reports whether objects of a Kubernetes kind make entries of these kinds.
+func MakesServices(resource string) bool { return resource == "Service" || resource == "EndpointSlice" }
 
 // UsersPrefix returns what those keys begin with by which agents that share an etcd say that
 // they use the identity of labels; the address of a node follows.
@@ -76,7 +105,7 @@ func KindNamed(name string) *Kind {
 // KindOf returns the kind that a key of an etcd, or the prefix of a range of keys, is
 // of; nil if there is none. Canaries are of none: see CanaryOf.
 func KindOf(key string) *Kind {
-	for i := range kinds {
+	for i := range stored {
 		if rest, ok := strings.CutPrefix(key, kinds[i].Path); ok && (rest == "" || rest[0] == '/') {
 			return &kinds[i]
 		}
@@ -87,7 +116,7 @@ func KindOf(key string) *Kind {
 // EntryOf returns the kind of the entry that a key of an etcd holds, nil if it holds
 // none, and the entry's name: what follows the last slash.
 func EntryOf(key string) (kind *Kind, name string) {
-	for i := range kinds {
+	for i := range stored {
 		if strings.HasPrefix(key, kinds[i].Prefix) {
 			return &kinds[i], NameIn(key)
 		}
@@ -120,7 +149,7 @@ func CanaryOf(key string) (kind *Kind, cluster string) {
 		return nil, ""
 	}
 	cluster, path, _ := strings.Cut(rest, "/")
-	for i := range kinds {
+	for i := range stored {
 		if kinds[i].Path == path {
 			return &kinds[i], cluster
 		}

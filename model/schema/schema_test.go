@@ -38,9 +38,17 @@ func TestKeys(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	require.Len(t, Kinds(), 3)
+	require.Len(t, Kinds(), 5)
+	require.Len(t, Stored(), 3)
 	for _, k := range Kinds() {
 		require.Equal(t, k.Name, KindNamed(k.Name).Name)
+		require.NotEqual(t, k.InEtcd(), OfServices(k.Name))
+		for _, r := range k.Resources {
+			require.Equal(t, OfServices(k.Name), MakesServices(r))
+		}
+	}
+	for _, k := range Stored() {
+		require.True(t, k.InEtcd())
 		of, _ := CanaryOf(CanaryPrefix + "c1/" + k.Path)
 		require.Equal(t, k.Name, of.Name)
 	}

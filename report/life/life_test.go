@@ -132,7 +132,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	_, err = Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"}, "a7")
 	require.EqualError(t, err, "the history has no agent a7; its agents are a0")
 	_, err = ParseEntry("10.0.0.1")
-	require.EqualError(t, err, `"10.0.0.1": an entry is kind/key, such as endpoint/10.0.0.1; the kinds are identity, endpoint, node`)
+	require.EqualError(t, err, `"10.0.0.1": an entry is kind/key, such as endpoint/10.0.0.1; the kinds are identity, endpoint, node, service, backend`)
 	entry, err := ParseEntry("node/c1/n0")
 	require.NoError(t, err)
 	require.Equal(t, index.EntryKey{Kind: "node", Key: "c1/n0"}, entry)

@@ -32,6 +32,45 @@ type Source interface {
 	Close()
 }
 
+// Reader is what an agent reads beside its Source; nothing that its host's datapath waits for.
+type Reader interface {
+	comparable
+	Start(ctx context.Context, process *proc.Process, into Sink) error
+	Stop()
+	Close()
+}
+
+// Beside returns a source and a reader, if there is one, as one source. The reader starts
+// first, and stops last.
+func Beside[R Reader](r R, s Source) Source {
+	if none := *new(R); r == none {
+		return s
+	}
+	return beside[R]{s, r}
+}
+
+type beside[R Reader] struct {
+	Source
+	reader R
+}
+
+func (b beside[R]) Start(ctx context.Context, process *proc.Process, into Sink) error {
+	if err := b.reader.Start(ctx, process, into); err != nil {
+		return err
+	}
+	return b.Source.Start(ctx, process, into)
+}
+
+func (b beside[R]) Stop() {
+	b.Source.Stop()
+	b.reader.Stop()
+}
+
+func (b beside[R]) Close() {
+	b.Source.Close()
+	b.reader.Close()
+}
+
 // Lists says what became of the initial lists.
 type Lists struct {
 	// Complete is whether they are: a source may give up waiting, after which the

@@ -16,6 +16,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
@@ -96,8 +97,9 @@ type Deployment interface {
 	// Alive reports whether the client on one of the deployment's hosts is up.
 	Alive(host string) bool
 
-	// Source returns what an incarnation of an agent reads.
-	Source(agent string) agent.Source
+	// Source returns what an incarnation of an agent reads, with Services, which agents of
+	// every mode read from the kube-apiservers; nil if there are none.
+	Source(agent string, services *services.Reader) agent.Source
 	// Service returns the Service by which agents find their servers; nil if they use
 	// that of the kube-apiservers.
 	Service() *service.Service

@@ -88,6 +88,12 @@ const namespaceLabel = "k8s:io.kubernetes.pod.namespace"
 // another kind makes none true.
 func FromObject(kind string, object []byte, slices bool, cluster Cluster) (namespace string, entries []Entry, err error) {
 	switch {
+	case kind == "Service": // agents read those of all namespaces
+		entries, err = fromService(object)
+		return "", entries, err
+	case kind == "EndpointSlice":
+		entries, err = fromEndpointSlice(object)
+		return "", entries, err
 	case kind == "CiliumIdentity":
 		var o ciliumIdentity
 		if err := json.Unmarshal(object, &o); err != nil || len(o.Labels) == 0 {

@@ -134,6 +134,15 @@ func (s *Shared) Apply(actor, kind, key string, content []byte) error {
 			delete(s.pods, key)
 			s.set(actor, "Pod/"+key)
 		}
+	case "Service", "EndpointSlice": // which agents read where they are
+		var entries []Entry
+		if content != nil {
+			var err error
+			if _, entries, err = FromObject(kind, content, false, s.cluster); err != nil {
+				return err
+			}
+		}
+		s.set(actor, kind+"/"+key, entries...)
 	case "CiliumNode":
 		var entries []Entry
 		if content != nil {

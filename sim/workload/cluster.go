@@ -34,6 +34,7 @@ type cluster struct {
 	nodes      map[string]node
 	nextNode   int
 	taken      map[string]bool // addresses of what was given
+	services   services
 }
 
 type podKey struct{ namespace, name string }
@@ -109,6 +110,7 @@ func newCluster(p *fault.Plan) *cluster {
 		groups:     map[string]*slice{},
 		roomy:      map[string][]*slice{},
 		nodes:      map[string]node{},
+		services:   newServices(),
 	}
 }
 

@@ -78,6 +78,13 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			made = append(made, q.endpoint())
 		}
 	}
+	for _, s := range p.Services {
+		if c.namespaces[s.Namespace] == nil {
+			c.namespaces[s.Namespace] = existing()
+			made = append(made, namespaceObject(s.Namespace))
+		}
+	}
+	made = append(made, c.services.seed(p.Services)...)
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		if s := c.groups[name]; !s.adopted {
 			made = append(made, s.object())

@@ -13,7 +13,7 @@ import (
 // lateBound is how long after its time a step may begin.
 const lateBound = 100 * time.Millisecond
 
-// object is what steps are about, one at a time: a pod, a node or a namespace.
+// object is what steps are about, one at a time: a pod, a node, a namespace or a Service.
 type object struct{ kind, namespace, name string }
 
 func podObject(k podKey) object            { return object{"Pod", k.namespace, k.name} }
@@ -60,6 +60,8 @@ func (w *Workload) plan(i int, planned time.Duration) *task {
 		w.planNamespace(t, op.Name)
 	case fault.NamespaceAnnotate:
 		w.planAnnotation(t, op)
+	case fault.ServiceCreate, fault.ServiceUpdate, fault.ServiceDelete:
+		w.planService(t, op)
 	default:
 		panic(fmt.Sprintf("workload: step of unknown kind %q", op.Op)) // plans are validated
 	}

@@ -4,11 +4,9 @@ import (
 	"slices"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/informer"
 )
 
 // deliveries is what the lists and watches of one resource delivered, for as long as
@@ -35,25 +33,12 @@ type delivery struct {
 
 func newDeliveries() *deliveries { return &deliveries{objects: map[string]*object{}} }
 
-// nameAndVersion returns an object's key and its resourceVersion.
-func nameAndVersion(o runtime.Object) (name, version string) {
-	m, err := meta.Accessor(o)
-	if err != nil {
-		return "", ""
-	}
-	name = m.GetName()
-	if namespace := m.GetNamespace(); namespace != "" {
-		name = namespace + "/" + name
-	}
-	return name, m.GetResourceVersion()
-}
-
-// deliver adds a version of an object, or that it is gone. The version that the
+// Deliver adds a version of an object, or that it is gone. The version that the
 // informer has already changes nothing there, whoever says it again.
-func (d *deliveries) deliver(name, version string, from agent.Learned) {
+func (d *deliveries) Deliver(of informer.Delivery) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.deliverLocked(name, version, from)
+	d.deliverLocked(of.Name, of.Version, of.From)
 }
 
 func (d *deliveries) deliverLocked(name, version string, from agent.Learned) {
@@ -71,27 +56,21 @@ func (d *deliveries) deliverLocked(name, version string, from agent.Learned) {
 	o.delivered = append(o.delivered, delivery{version, from})
 }
 
-// replace delivers a complete list. What it lacks is gone, says the list's last page.
-func (d *deliveries) replace(items []listed, last agent.Learned) {
+// Replace delivers a complete list. What it lacks is gone, says the list's last page.
+func (d *deliveries) Replace(items []informer.Delivery, last agent.Learned) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.list = last.Origin
 	has := map[string]bool{}
 	for _, i := range items {
-		has[i.name] = true
-		d.deliverLocked(i.name, i.version, i.from)
+		has[i.Name] = true
+		d.deliverLocked(i.Name, i.Version, i.From)
 	}
 	for name := range d.objects { // in any order: each has its own entry
 		if !has[name] {
 			d.deliverLocked(name, "", last)
 		}
 	}
-}
-
-// listed is an object in a list.
-type listed struct {
-	name, version string
-	from          agent.Learned
 }
 
 // current returns how the version of an object that a reader works on was learned of,

@@ -44,6 +44,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -56,7 +57,9 @@ type Config struct {
 
 	// Dial connects with the kube-apiserver that the Service gives this agent.
 	Dial proc.Dialer
-	Log  *slog.Logger
+	// Services reads Services over the same connections; nil if nobody does.
+	Services *services.Reader
+	Log      *slog.Logger
 }
 
 // Setup prepares the process's global state for agents of a cluster. Call it once,
@@ -97,6 +100,11 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	}
 	clients := observe(all, connections)
 	r.clients, r.closeIdle = clients, closeIdle
+	if s := r.cfg.Services; s != nil {
+		if err := s.StartWith(ctx, all, connections, into); err != nil {
+			return err
+		}
+	}
 	ctx, r.cancel = context.WithCancel(ctx)
 	r.stopped = ctx.Done()
 	backend, err := identitybackend.NewCRDBackend(r.cfg.Log, identitybackend.CRDBackendConfiguration{
@@ -213,6 +221,9 @@ func (r *reader) Stop() {
 			r.caches.CancelWaitGroupToSyncResources(group)
 		}
 		r.informers.Stop(r.cfg.Log, context.Background()) //nolint:errcheck // nobody is left to tell
+		if s := r.cfg.Services; s != nil {
+			s.Stop()
+		}
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/cilium/pkg/k8s/resource"
 
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/informer"
 )
 
 // source is a resource of Cilium's that says of each event how it was learned of, at
@@ -47,7 +48,7 @@ func (s source[T]) tell(ev resource.Event[T]) {
 	var from agent.Learned
 	switch ev.Kind {
 	case resource.Upsert:
-		_, version := nameAndVersion(ev.Object)
+		_, version := informer.NameAndVersion(ev.Object)
 		from = s.deliveries.current(ev.Key.String(), version)
 	case resource.Delete:
 		from = s.deliveries.current(ev.Key.String(), "")

@@ -20,6 +20,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/mesh"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -172,8 +173,8 @@ func (m *Mesh) Service() *service.Service { return m.service }
 func (m *Mesh) OnEvent(e simnet.Event) { m.links.OnEvent(e) }
 
 // Source returns what reads the replicas.
-func (m *Mesh) Source(name string) agent.Source {
-	return clustermesh.New(clustermesh.Config{
+func (m *Mesh) Source(name string, services *services.Reader) agent.Source {
+	return agent.Beside(services, clustermesh.New(clustermesh.Config{
 		Cluster:    m.Plan.Options.ClusterName,
 		ClusterID:  m.Plan.Options.ClusterID,
 		SharesID:   m.sharesID[name] > 0,
@@ -183,5 +184,5 @@ func (m *Mesh) Source(name string) agent.Source {
 		Dial:       m.service.Dialer(name, "", m.Net.Host(name).Dial),
 		Store:      m.store,
 		Log:        m.LogOf(name),
-	})
+	}))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/crd"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
@@ -25,11 +26,12 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 	return deployment{f}, nil
 }
 
-func (d deployment) Source(name string) agent.Source {
+func (d deployment) Source(name string, services *services.Reader) agent.Source {
 	return crd.New(crd.Config{
 		Node:           fault.NodeName(mode.Number(name)),
 		EndpointSlices: d.Plan.Options.EndpointSlices,
 		Dial:           d.DialKube(name),
+		Services:       services,
 		Log:            d.LogOf(name),
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/kvstore"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -147,10 +148,10 @@ func (s *Store) Service() *service.Service { return s.service }
 func (s *Store) OnEvent(e simnet.Event) { s.links.OnEvent(e) }
 
 // Source returns what the agent of a host reads and writes.
-func (s *Store) Source(name string) agent.Source {
+func (s *Store) Source(name string, services *services.Reader) agent.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.source(name, s.nodes[fault.NodeName(mode.Number(name))], name)
+	return agent.Beside(services, s.source(name, s.nodes[fault.NodeName(mode.Number(name))], name))
 }
 
 // source returns an agent of a node on a host, by its name among the agents.

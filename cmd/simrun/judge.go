@@ -173,3 +173,38 @@ func writeJudged(c *console.Console, asJSON bool, all []report.Judged) error {
 	report.WriteJudged(out, all, nil)
 	return out.Flush()
 }
+
+// failOn says which broken properties have the exit status of a failure: any, or those
+// that no repair takes away.
+type failOn struct{ news bool }
+
+func (f *failOn) String() string { return "" }
+func (f *failOn) Set(value string) error {
+	if value != "any" && value != "news" {
+		return errors.New("want any or news")
+	}
+	f.news = value == "news"
+	return nil
+}
+
+// status is the exit status of a verdict, with what was measured of what is broken. What is
+// undecided is never a pass.
+func (f failOn) status(v checker.Verdict, measured []report.Judged) int {
+	undecided := slices.ContainsFunc(v.Results, func(r checker.Result) bool { return r.Outcome == checker.Unknown })
+	if !f.news || v.Outcome() != checker.Fail || undecided {
+		return console.StatusOf(v)
+	}
+	return standingStatus(measured)
+}
+
+// summaryStatus is the exit status of a campaign: a failure of the harness comes
+// first, since it hides what the seeds would have shown.
+func (f failOn) summaryStatus(s *report.Summary) int {
+	switch {
+	case s.Failed() > 0:
+		return console.StatusHarness
+	case f.news && s.News()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
+		return console.StatusBroken
+	}
+	return console.StatusHold
+}

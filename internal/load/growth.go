@@ -25,7 +25,7 @@ type axis struct {
 var axes = []axis{
 	{"agents", []int{5, 10, 20, 40, 80}, func(s *Shape, n int) { s.Agents = n }},
 	{"pods", []int{200, 400, 800, 1600}, func(s *Shape, n int) { s.Pods, s.Deployments = n, n/10 }},
-	{"rate", []int{5, 10, 20, 40}, func(s *Shape, n int) { s.PerSecond = n }},
+	{"rate", []int{1, 2, 5, 10}, func(s *Shape, n int) { s.PerSecond = n }},
 	{"replicas", []int{1, 2, 4}, func(s *Shape, n int) { s.Replicas = n }},
 }
 

@@ -22,9 +22,9 @@ import (
 
 // Result is what is kept of a run: small, and enough for every table.
 type Result struct {
-	Version int    `json:"version"` // of the file form
-	Name    string `json:"name"`
-	Of      string `json:"of"` // hash of the worker and the plan
+	Form int    `json:"form"` // its version
+	Name string `json:"name"`
+	Of   string `json:"of"` // hash of the worker and the plan
 	Shape
 	Code map[string]string `json:"code"`
 
@@ -45,8 +45,8 @@ type Result struct {
 	Drained    map[mode.Role]time.Duration   `json:"drainedNanoseconds"` // from the last planned operation until all have caught up
 }
 
-// ResultVersion is the version of the form of a result's file.
-const ResultVersion = 1
+// ResultForm is the version of a result's form.
+const ResultForm = 1
 
 // Runner runs a plan and gives its history in the file form.
 type Runner interface {
@@ -95,7 +95,7 @@ func (cfg *Config) Make(ctx context.Context, run Run) (*Result, error) {
 		}
 	}
 	r := &Result{
-		Version: ResultVersion, Name: run.Name, Of: of, Shape: run.Shape, Code: cfg.Code, Trace: count.Hash, Records: count.Records, Virtual: count.End,
+		Form: ResultForm, Name: run.Name, Of: of, Shape: run.Shape, Code: cfg.Code, Trace: count.Hash, Records: count.Records, Virtual: count.End,
 		Wall: result.Wall, CPU: result.CPU, Memory: result.PeakMemory,
 		Asked: len(plan.Ops), Done: count.Done - count.Late, Costs: count.Costs, Create: count.Create.Measure(), Reach: count.Reach.Measure(),
 		Lag: map[mode.Role]checker.Measure{}, MostBehind: count.MostBehind, Drained: map[mode.Role]time.Duration{},
@@ -122,8 +122,8 @@ func ReadResult(path string) (*Result, error) {
 	switch err := json.Unmarshal(data, r); {
 	case err != nil:
 		return nil, fmt.Errorf("%s: this is not the result of a load: %w", path, err)
-	case r.Version != ResultVersion:
-		return nil, fmt.Errorf("%s: version %d of the result of a load is not known; this program reads version %d", path, r.Version, ResultVersion)
+	case r.Form != ResultForm:
+		return nil, fmt.Errorf("%s: version %d of the result of a load is not known; this program reads version %d", path, r.Form, ResultForm)
 	}
 	return r, nil
 }

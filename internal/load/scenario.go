@@ -45,6 +45,9 @@ func Knee(writerQPS, perSecond int, length time.Duration) Shape {
 // Unlimited is a writer's limit that no load here reaches.
 const Unlimited = 10_000
 
+// namespacesPerSecond is what the workload's client of namespaces does at most.
+const namespacesPerSecond = 10
+
 // Plan is the plan of a load. Nothing fails in it.
 func (s Shape) Plan() *fault.Plan {
 	p := &fault.Plan{
@@ -57,8 +60,13 @@ func (s Shape) Plan() *fault.Plan {
 	if p.InMode().Runs(mode.Replica) {
 		p.Topology.Replicas = s.Replicas
 	}
-	if p.InMode().Runs(mode.Etcd) {
-		p.Topology.Etcds = 1
+	// One client makes the namespaces that are missing, at ten a second. Where pods come faster,
+	// each namespace is there before the load, with a pod.
+	for i := range min(s.Nodes, s.Deployments) {
+		if s.PerSecond <= namespacesPerSecond {
+			break
+		}
+		p.Pods = append(p.Pods, fault.Pod{Namespace: fmt.Sprintf("ns%d", i), Name: "first", App: "first", Node: fmt.Sprintf("n%d", i), IP: fmt.Sprintf("10.200.%d.%d", i/250, i%250+1)})
 	}
 	after := func(pods int) time.Duration { return time.Duration(pods) * time.Second / time.Duration(s.PerSecond) }
 	at := time.Duration(0)

@@ -150,13 +150,13 @@ const unchanged = 10
 // claimTable confirms or refutes what the proposal claims.
 func claimTable(base, own *Result) *table {
 	t := &table{title: "What the proposal claims (CFP-44774)", note: fmt.Sprintf("for %s agents: a projection, as if an agent and a replica cost there what they cost here. Agents here have no watches of Services, Pods, Nodes and policies, "+
-		"which stay on the kube-apiserver in both modes and make the share that is saved smaller", text.Thousands(base.Nodes))}
-	t.add("of kube-apiservers", "claimed", base.Mode, own.Mode, fmt.Sprintf("change with %d agents", base.Agents), fmt.Sprintf("with %s, %s", text.Thousands(base.Nodes), text.Count(own.Replicas, "replica")))
+		"which stay on the kube-apiserver in both modes and make the share that is saved smaller: the last column is how much of them each of so many agents may have, with which the claim still holds", text.Thousands(base.Nodes))}
+	t.add("of kube-apiservers", "claimed", base.Mode, own.Mode, fmt.Sprintf("change with %d agents", base.Agents), fmt.Sprintf("with %s, %s", text.Thousands(base.Nodes), text.Count(own.Replicas, "replica")), "room for others, per agent")
 	word := map[bool]string{true: "confirmed", false: "refuted"}
 	b, o := base.sample(), own.sample()
 	for _, c := range counted {
 		here, there := change(b.rate(c.of), o.rate(c.of)), changeAt(b, o, base.Nodes, own.Replicas, c.of)
-		t.add(c.what, c.claimed, text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%, %s", here, word[here <= c.most]), fmt.Sprintf("%+.1f %%, %s", there, word[there <= c.most]))
+		t.add(c.what, c.claimed, text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%, %s", here, word[here <= c.most]), fmt.Sprintf("%+.1f %%, %s", there, word[there <= c.most]), room(b, o, base.Nodes, own.Replicas, c.most, c.of))
 	}
 	for _, c := range []struct {
 		what string
@@ -165,18 +165,28 @@ func claimTable(base, own *Result) *table {
 		{"requests/s", func(c *Cost) float64 { return float64(c.Total() + c.Watches) }},
 		{"bytes sent/s", func(c *Cost) float64 { return float64(c.Bytes) }},
 	} {
-		t.add(c.what, "nothing", text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%", change(b.rate(c.of), o.rate(c.of))), fmt.Sprintf("%+.1f %%", changeAt(b, o, base.Nodes, own.Replicas, c.of)))
+		t.add(c.what, "nothing", text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%", change(b.rate(c.of), o.rate(c.of))), fmt.Sprintf("%+.1f %%", changeAt(b, o, base.Nodes, own.Replicas, c.of)), "")
 	}
-	t.add("CPU", "over 50 % fewer", "-", "-", "not measured: computing takes no time here", "")
+	t.add("CPU", "over 50 % fewer", "-", "-", "not measured: computing takes no time here", "", "")
 	for _, l := range []struct {
 		name      string
 		base, own checker.Measure
 	}{{"pod start latency, p50 and p99", base.Create, own.Create}, {"until every agent knows the pod", base.Reach, own.Reach}} {
 		p50, p99 := change(l.base.P50, l.own.P50), change(l.base.P99, l.own.P99)
 		holds := p50 <= unchanged && p99 <= unchanged
-		t.add(l.name, "unchanged", fmt.Sprintf("%.3f s, %.3f s", l.base.P50, l.base.P99), fmt.Sprintf("%.3f s, %.3f s", l.own.P50, l.own.P99), fmt.Sprintf("%+.1f %%, %+.1f %%: %s", p50, p99, word[holds]), "")
+		t.add(l.name, "unchanged", fmt.Sprintf("%.3f s, %.3f s", l.base.P50, l.base.P99), fmt.Sprintf("%.3f s, %.3f s", l.own.P50, l.own.P99), fmt.Sprintf("%+.1f %%, %+.1f %%: %s", p50, p99, word[holds]), "", "")
 	}
 	return t
+}
+
+// room is how much each agent may have of what stays in both modes, with which a claim holds.
+func room(base, own Sample, agents, replicas int, most float64, of func(*Cost) float64) string {
+	b, o := base.rateAt(agents, replicas, of), own.rateAt(agents, replicas, of)
+	besides := ((b-o)*100/-most - b) / float64(agents)
+	if besides < 0 {
+		return "none"
+	}
+	return text.Number(besides)
 }
 
 func changeAt(base, own Sample, agents, replicas int, of func(*Cost) float64) float64 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
@@ -174,15 +175,18 @@ func TestShrinkEndsInTime(t *testing.T) {
 func TestShrinkUsage(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.Mkdir("dir", 0o777))
+	var names []string
+	for _, p := range checker.Properties() {
+		names = append(names, p.Name)
+	}
 	for line, want := range map[string]string{
-		"":                                "what shall be shrunk? Give -seed N, -plan FILE or -scenario NAME; simrun help shrink shows examples",
-		"7":                               `there is an argument "7" that belongs to no flag; simrun help shrink shows examples`,
-		"-seeds 1-2":                      "flag provided but not defined: -seeds; simrun help shrink lists the flags",
-		"-seed 7 -plan p.json":            "-seed and -plan exclude each other",
-		"-plan p.json -scenario scale-up": "-scenario and -plan exclude each other",
-		"-plan nowhere.json":              "nowhere.json: cannot read the plan: no such file or directory",
-		"-seed 7 -property none": "-property none: there is no such property; there are integrity, monotonic, monotonic-session, no-spurious-deletion, owner, reference, convergence, single-source, agreement, staleness, readiness, fail-over, steady, fence, " +
-			"etcd-revisions, etcd-linearizable, etcd-watch, revision-origin, kube-linearizable, kube-watch, canaries, leases, load, leaks",
+		"":                                 "what shall be shrunk? Give -seed N, -plan FILE or -scenario NAME; simrun help shrink shows examples",
+		"7":                                `there is an argument "7" that belongs to no flag; simrun help shrink shows examples`,
+		"-seeds 1-2":                       "flag provided but not defined: -seeds; simrun help shrink lists the flags",
+		"-seed 7 -plan p.json":             "-seed and -plan exclude each other",
+		"-plan p.json -scenario scale-up":  "-scenario and -plan exclude each other",
+		"-plan nowhere.json":               "nowhere.json: cannot read the plan: no such file or directory",
+		"-seed 7 -property none":           "-property none: there is no such property; there are " + strings.Join(names, ", "),
 		"-seed 7 -kind pod":                "-kind pod: there is no such kind; there are identity, endpoint, node, meta",
 		"-seed 7 -for -1s":                 "-for -1s: want a time such as 60s",
 		"-seed 7 -o dir":                   "-o dir: this is a directory; give the name of a file",

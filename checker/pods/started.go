@@ -3,6 +3,7 @@
 package pods
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -93,6 +94,7 @@ type life struct {
 	from, to int32         // records; to is -1 if it lives on
 	until    time.Duration // index.Forever if it lives on
 	deleted  bool
+	left     time.Duration // when its agent began to take it down, by deleting its CiliumEndpoint; index.Forever if it did not
 
 	numbered, object time.Duration // when there was an identity for it, and its CiliumEndpoint; unready if never
 	births           []*views.Birth
@@ -146,7 +148,7 @@ func (s *started) look(now map[string]*life, key string, i int, r *history.Recor
 		return
 	}
 	if l == nil {
-		l = &life{key: key, created: int(p.Created) == i, since: r.At, from: int32(i), to: -1, until: index.Forever, numbered: index.Unready, object: index.Unready}
+		l = &life{key: key, created: int(p.Created) == i, since: r.At, from: int32(i), to: -1, until: index.Forever, left: index.Forever, numbered: index.Unready, object: index.Unready}
 		now[key] = l
 		s.lives = append(s.lives, l)
 	}
@@ -155,6 +157,9 @@ func (s *started) look(now map[string]*life, key string, i int, r *history.Recor
 	l.nowhere = l.nowhere || !s.final.Nodes[p.Node]
 	if l.numbered == index.Unready && len(s.final.Numbers(p.Demands)) > 0 {
 		l.numbered = r.At
+	}
+	if r.Kind == object.EndpointKind && r.Op == "delete" && mode.Client.Is(r.Peer) {
+		l.left = r.At
 	}
 	if _, has := s.final.Endpoints[key]; has && l.object == index.Unready {
 		l.object = r.At
@@ -215,21 +220,24 @@ func (s *started) away(l *life) {
 	if l.hidden || l.nowhere {
 		return
 	}
-	end := min(l.until, s.in.Records[len(s.in.Records)-1].At)
-	for n, b := range l.births {
-		if b.Until() >= end {
-			return
+	end := min(l.until, l.left, s.in.Records[len(s.in.Records)-1].At)
+	births := slices.Clone(l.births)
+	slices.SortStableFunc(births, func(a, b *views.Birth) int { return cmp.Compare(a.Record, b.Record) })
+	for n, b := range births {
+		covered := slices.ContainsFunc(births, func(o *views.Birth) bool {
+			return o != b && o.At <= b.Until() && (o.Until() > b.Until() || o.Until() == index.Forever)
+		})
+		if b.Until() == index.Forever || b.Until() < l.since || b.Until() >= end || covered {
+			continue
 		}
-		back, by := end, int32(-1)
-		for m, other := range l.births {
-			if m == n || other.Record <= b.Record && (other.Until() == index.Forever || other.Until() > b.Until()) {
-				back = min(back, b.Until())
-			}
-			if m != n && other.Record > b.Record && other.At < back {
-				back, by = max(other.At, b.Until()), other.Record
+		back, by := end, l.to
+		for _, o := range births[n+1:] {
+			if o.At > b.Until() {
+				back, by = o.At, o.Record
+				break
 			}
 		}
-		if gap := back - b.Until(); gap > moves && b.Until() >= l.since {
+		if gap := back - b.Until(); gap > moves {
 			s.violations = append(s.violations, property.NewViolation(takenAway, property.Facts{Kind: object.PodKind, Key: l.key, At: b.Until() + moves, Since: b.Until(), Until: back, After: gap, Allowed: moves}, l.from, b.Ended, by))
 			return
 		}

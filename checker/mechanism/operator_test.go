@@ -1,0 +1,62 @@
+package mechanism
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/operator"
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// What operators owe and do not do looks like a finding where its records show how that came, and else like none.
+func TestOfOperators(t *testing.T) {
+	const start = `
+0 k0 write CiliumNode n0 op=create rv=1
+0 k0 write Namespace ns1 op=create rv=2
+0 o0 up operator - inc=1
+0 o0 ready operator - inc=1
+5 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web" op=create peer=w0 rv=4
+5 k0 write CiliumIdentity 65537 value=labels=k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=o0 rv=5
+6 k0 write CiliumEndpointSlice ces-1 value="namespace=ns1 endpoint=web-0,65537,10.0.0.5" op=create peer=o0 rv=6
+`
+	const (
+		gone    = "k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n"
+		restart = "20 o0 down operator - inc=1\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n"
+		empty   = "31 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=8\n"
+		end     = "300 world phase - end value=settled\n"
+		drop    = "k0 write CiliumEndpointSlice ces-1 op=delete peer=o0 rv=9\n"
+	)
+	for _, c := range []struct {
+		name     string
+		property property.Property
+		history  string
+		cause    string
+	}{
+		{"deleted while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, CauseDeletedAway},
+		{"deleted while one led", operator.Slices, "15 " + gone + restart + empty + end, ""},
+		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
+		{"a pod is forgotten", operator.Slices, "21 " + drop + end, ""},
+		{"restarts", operator.IdentityGarbage, "15 " + gone + "16 " + drop + restart + end, CauseRestarts},
+		{"no restart", operator.IdentityGarbage, "15 " + gone + "16 " + drop + end, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			records, err := history.Parse(start + c.history)
+			require.NoError(t, err)
+			in := &property.Input{Index: index.New(&history.History{Plan: `{"options":{"endpointSlices":true,"identityGCInterval":"10s","identityTimeout":"20s"}}`, Records: records})}
+			r := c.property.Check(in)
+			require.Len(t, r.Violations, 1, r.Evidence)
+			v := &r.Violations[0]
+			New(in).Explain(c.property.Name, v)
+			if c.cause == "" {
+				require.Nil(t, v.Cause)
+				return
+			}
+			require.NotNil(t, v.Cause)
+			require.Equal(t, c.cause, v.Cause.Name())
+			require.NotEmpty(t, v.Cause.Sentence())
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package pods
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+)
+
+// start is a cluster of one node and one agent, with an operator and a pod that has an identity.
+const start = `
+0 world phase - start
+0 k0 up kube - inc=1
+0 k0 write CiliumNode n0 op=create rv=1
+0 k0 write Namespace ns1 op=create rv=2
+0 o0 up operator - inc=1
+1 a0 up agent - inc=1
+5 world phase - churn
+6 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web" op=create peer=w0 rv=4
+7 k0 write CiliumIdentity 65537 value=labels=k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=o0 rv=5
+7 k0 truth identity 65537 value=k8s:app=web op=put owner=CiliumIdentity/65537 rv=5
+8 k0 write CiliumEndpoint ns1/web-0 value="identity=65537 ips=10.0.0.5" op=create peer=w0 rv=6
+`
+
+const (
+	published = `
+10 k0 write CiliumEndpointSlice ces-1 value="namespace=ns1 endpoint=web-0,65537,10.0.0.5" op=create peer=o0 rv=7
+10 k0 truth endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=put owner=CiliumEndpointSlice/ces-1 rv=7
+`
+	seen = `
+12 a0 see identity 65537 value=k8s:app=web op=watch inc=1
+12 a0 see endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=watch inc=1
+`
+	unpublished = `
+20 k0 write CiliumEndpointSlice ces-1 op=delete peer=o0 rv=8
+20 k0 truth endpoint 10.0.0.5 op=del owner=CiliumEndpointSlice/ces-1 rv=8
+`
+	again = `
+40 k0 write CiliumEndpointSlice ces-2 value="namespace=ns1 endpoint=web-0,65537,10.0.0.5" op=create peer=o0 rv=9
+40 k0 truth endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=put owner=CiliumEndpointSlice/ces-2 rv=9
+`
+	end = `
+65 world phase - heal value=1m0s
+130 world phase - end value=bound
+`
+)
+
+func judge(t *testing.T, fragment string) property.Result {
+	records, err := history.Parse(fragment)
+	require.NoError(t, err)
+	return Started.Check(&property.Input{Index: index.New(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records})})
+}
+
+func TestStarted(t *testing.T) {
+	for _, c := range []struct {
+		name, history string
+		outcome       property.Outcome
+		says          string
+	}{
+		{"usable", published + seen + end, property.Pass, "1 pod, of which 1 lived until the bound after the heal had passed"},
+		{"in no slice", end, property.Fail,
+			"pod ns1/web-0 has been as it is since 6.000s (node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web), and when the run ended, 124.000s later, nothing that agents read said so"},
+		{"without an identity any more", "9 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=7\n" + end, property.Fail,
+			"pod ns1/web-0 has been as it is since 6.000s (node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web), and when the run ended, 124.000s later, nothing that agents read said so, and there was no identity of its labels"},
+		{"not seen", published + end, property.Fail,
+			"pod ns1/web-0 has been as it is since 6.000s, and when the run ended, 124.000s later, an agent still lacked its endpoint or its identity"},
+		{"seen late", published + "65 world phase - heal value=1m0s\n127 a0 see identity 65537 value=k8s:app=web op=watch inc=1\n" +
+			`128 a0 see endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=watch inc=1` + "\n130 world phase - end value=bound\n", property.Fail,
+			"pod ns1/web-0 has been as it is since 6.000s and was usable only at 128.000s, 122.000s later, and not within 1m0s after that and the heal"},
+		{"taken away for a while", published + seen + unpublished + again + end, property.Fail,
+			"pod ns1/web-0 lived on as it was, and nothing that agents read said so from 20.000s to 40.000s, for 20.000s"},
+		{"taken down by its agent", published + seen + "20 k0 write CiliumEndpoint ns1/web-0 op=delete peer=w0 rv=8\n20 k0 truth endpoint 10.0.0.5 op=del owner=CiliumEndpointSlice/ces-1 rv=8\n" +
+			"50 k0 write Pod ns1/web-0 op=delete peer=w0 rv=9\n" + end, property.Unknown, "no pod lived until the bound after the heal had passed"},
+		{"on a node that is gone", "9 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n" + end, property.Unknown, "no pod lived until the bound after the heal had passed"},
+		{"too early to say", "65 world phase - heal value=1m0s\n66 world phase - end value=bound\n", property.Unknown, "the run ended before the bound after the heal had passed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := judge(t, start+c.history)
+			said := r.Evidence
+			if len(r.Violations) > 0 {
+				require.Len(t, r.Violations, 1)
+				require.Contains(t, Started.Rules, r.Violations[0].Rule)
+				said = r.Violations[0].Sentence()
+			}
+			require.Equal(t, c.says, said)
+			require.Equal(t, c.outcome, r.Outcome)
+		})
+	}
+}
+
+func TestHops(t *testing.T) {
+	r := judge(t, start+published+seen+"30 k0 write Pod ns1/web-0 op=delete peer=w0 rv=8\n31 k0 truth endpoint 10.0.0.5 op=del owner=CiliumEndpointSlice/ces-1 rv=9\n"+
+		"33 a0 drop endpoint 10.0.0.5 op=watch inc=1\n"+end)
+	said := map[string]float64{}
+	for _, m := range r.Measures {
+		require.Equal(t, 1, m.N, m.Group)
+		said[m.Group] = m.Max
+	}
+	require.Equal(t, map[string]float64{
+		"pod to its identity":                            1,
+		"pod to its CiliumEndpoint":                      2,
+		"pod to what agents read":                        4,
+		"pod to usable, end to end":                      6,
+		"deleted pod to what agents read":                1,
+		"deleted pod to gone from all views, end to end": 3,
+	}, said)
+}
+
+func TestNothingOfPods(t *testing.T) {
+	require.Equal(t, property.Unknown, judge(t, "").Outcome)
+	require.Equal(t, property.NotApplicable, judge(t, "0 k0 write Pod ns1/web-0 op=create rv=1\n").Outcome) // an earlier form
+	require.Equal(t, property.NotApplicable, judge(t, "0 a0 up agent - inc=1\n0 k0 write Pod ns1/web-0 value=node=n0 op=create rv=1\n").Outcome)
+}

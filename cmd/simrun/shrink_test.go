@@ -17,6 +17,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/internal/family"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // writeRestarts writes a plan that the fake worker breaks because a writer
@@ -187,7 +188,7 @@ func TestShrinkUsage(t *testing.T) {
 		"-plan p.json -scenario scale-up":  "-scenario and -plan exclude each other",
 		"-plan nowhere.json":               "nowhere.json: cannot read the plan: no such file or directory",
 		"-seed 7 -property none":           "-property none: there is no such property; there are " + strings.Join(names, ", "),
-		"-seed 7 -kind pod":                "-kind pod: there is no such kind; there are identity, endpoint, node, meta",
+		"-seed 7 -kind pod":                "-kind pod: there is no such kind; there are " + strings.Join(append(schema.KindNames(), schema.Meta), ", "),
 		"-seed 7 -for -1s":                 "-for -1s: want a time such as 60s",
 		"-seed 7 -o dir":                   "-o dir: this is a directory; give the name of a file",
 		"-seed 7 -o no/file":               "-o no/file: there is no directory no",

@@ -283,7 +283,7 @@ func TestGrowth(t *testing.T) {
 // docs/review.md quotes. With -update they are written anew.
 func TestKeptResults(t *testing.T) {
 	for name, write := range map[string]func(io.Writer, []*Result) error{
-		"proposal": WriteProposal,
+		"proposal": WriteProposal, "knee": WriteKnee,
 	} {
 		data, err := os.ReadFile("../../testdata/load/" + name + ".jsonl")
 		require.NoError(t, err)

@@ -284,6 +284,7 @@ func TestGrowth(t *testing.T) {
 func TestKeptResults(t *testing.T) {
 	for name, write := range map[string]func(io.Writer, []*Result) error{
 		"proposal": WriteProposal, "knee": WriteKnee,
+		"growth": func(w io.Writer, results []*Result) error { return WriteGrowth(w, []string{"crd"}, results) },
 	} {
 		data, err := os.ReadFile("../../testdata/load/" + name + ".jsonl")
 		require.NoError(t, err)

@@ -21,7 +21,7 @@ var kubeCases = []faultCase{
 			require.NotEmpty(t, times(h, func(r history.Record) bool {
 				return r.Verb == history.Request && r.Actor == "k0" && r.Err == "429 TooManyRequests"
 			}), "who watches custom resources at once is told to come again")
-			seenBetween(t, h, "a0", "10.0.0.3", 12, 13)
+			seenBetween(t, h, "a0", "10.0.0.3", 12, 16) // watches come again with client-go's back-off, 0.8 s and doubling
 		},
 	},
 	{

@@ -47,6 +47,7 @@ func TestFindings(t *testing.T) {
 		"restarts-keep-identities":  {"identity-garbage"},
 
 		"node-comes-back-without-its-pods": {"slices"},
+		"leader-releases-before-it-stops":  {"single-leader"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}

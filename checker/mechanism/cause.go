@@ -64,6 +64,7 @@ const (
 	CauseDeletedAway   = "slices-outlive-their-pods"
 	CauseRestarts      = "restarts-keep-identities"
 	CauseNodeBack      = "node-comes-back-without-its-pods"
+	CauseRelease       = "leader-releases-before-it-stops"
 )
 
 // Whose a mechanism is.
@@ -71,6 +72,7 @@ const (
 	ofCilium   = "Cilium's"
 	ofProposal = "the proposal's"
 	ofSetting  = "a setting's"
+	ofClientGo = "client-go's"
 	ofOurs     = "ours"
 )
 
@@ -110,6 +112,7 @@ func Mechanisms() []Mechanism {
 		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway}},
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
+		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }
@@ -161,6 +164,7 @@ type rules map[string]func(*Explainer, *property.Violation) *property.Cause
 var operatorRules = rules{
 	mode.Slices:          (*Explainer).ofSlices,
 	mode.IdentityGarbage: (*Explainer).ofGarbage,
+	mode.SingleLeader:    (*Explainer).ofLeader,
 }
 
 // storeRules are those where agents read the etcds of replicas.

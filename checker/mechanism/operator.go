@@ -2,6 +2,7 @@ package mechanism
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -85,11 +86,39 @@ func (x *Explainer) ofGarbage(v *property.Violation) *property.Cause {
 		Counts: map[string]int{"leaders": len(leads)}}, leads...)
 }
 
+// givesBack is for how long at most an operator goes on that cannot renew its lease: it asks for it
+// for renewDeadline, once each retryPeriod, and gives it back with one more request.
+const givesBack = 10*time.Second + 2*time.Second + 5*time.Second
+
+// ofLeader explains a write of an operator that leads no more: it was about to give its lease back.
+func (x *Explainer) ofLeader(v *property.Violation) *property.Cause {
+	wrote := v.Records[len(v.Records)-1]
+	client := x.in.Records[wrote].Peer
+	renewed := x.in.Last(0, wrote, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer == client && strings.HasPrefix(r.Value, "holder="+client)
+	})
+	if renewed < 0 {
+		return nil
+	}
+	// Its process may have ended while the write was on its way.
+	ended := x.in.First(renewed, x.all(), func(r *history.Record) bool { return r.Verb == history.Down && r.Actor == client })
+	if ended < 0 || x.in.Records[ended].Err != leaseLost || x.in.Records[ended].At-x.in.Records[renewed].At > givesBack+time.Second {
+		return nil
+	}
+	return property.ByMechanism(CauseRelease, wentOnLeading, property.Facts{Client: client, At: x.in.Records[ended].At, Since: x.in.Records[renewed].At}, renewed, ended)
+}
+
+// leaseLost is why a process of an operator ends that has lost its lease (sim/operator).
+const leaseLost = "leader election lost"
+
 func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }
 
 var (
 	nodeBack = &property.Rule{Name: "node-back", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("node %s, on which pod %s is, was deleted at %s and came back at %s", f.Note, f.Key, text.Seconds(f.Since), text.Seconds(f.At))
+	}}
+	wentOnLeading = &property.Rule{Name: "went-on", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s had renewed its lease at %s and stopped at %s: it had asked for it for 10 s, and then given it back", f.Client, text.Seconds(f.Since), text.Seconds(f.At))
 	}}
 	deletedAway = &property.Rule{Name: "deleted-while-away", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("pod %s was deleted while no operator led, from %s to %s; %s, which led then, wrote slice %s without it at %s and did not delete it", f.Note, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Key, text.Seconds(f.At))

@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,9 @@ func TestOfOperators(t *testing.T) {
 		restart = "20 o0 down operator - inc=1\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n"
 		empty   = "31 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=8\n"
 		end     = "300 world phase - end value=settled\n"
+		leads   = "7 o1 up operator - inc=1\n12 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o0-1 seconds=15\" op=update peer=o0 rv=7\n"
+		taken   = "27 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o1-1 seconds=15\" op=update peer=o1 rv=8\n"
+		written = "27.5 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=9\n"
 		drop    = "k0 write CiliumEndpointSlice ces-1 op=delete peer=o0 rv=9\n"
 	)
 	for _, c := range []struct {
@@ -40,6 +44,11 @@ func TestOfOperators(t *testing.T) {
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
 		{"a pod is forgotten", operator.Slices, "21 " + drop + end, ""},
 		{"restarts", operator.IdentityGarbage, "15 " + gone + "16 " + drop + restart + end, CauseRestarts},
+		{"the lease is given back first", operator.SingleLeader, leads + taken + written + "28 o0 down operator - inc=1 err=\"leader election lost\"\n" + end, CauseRelease},
+		{"the process ends before its write is served", operator.SingleLeader, leads + taken + "28 o0 down operator - inc=1 err=\"leader election lost\"\n28.001 " + strings.TrimPrefix(written, "27.5 ") + end, CauseRelease},
+		{"it never stops", operator.SingleLeader, leads + taken + written + end, ""},
+		{"it stops for another reason", operator.SingleLeader, leads + taken + written + "28 o0 down operator - inc=1\n" + end, ""},
+		{"it stops too late", operator.SingleLeader, leads + taken + written + "31 o0 down operator - inc=1 err=\"leader election lost\"\n" + end, ""},
 		{"no restart", operator.IdentityGarbage, "15 " + gone + "16 " + drop + end, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -49,6 +49,8 @@ func TestFindings(t *testing.T) {
 		"node-comes-back-without-its-pods": {"slices"},
 		"leader-releases-before-it-stops":  {"single-leader"},
 
+		"slices-keep-what-changed-meanwhile": {"slices", "started"},
+
 		"cancelled-subscriber-leaks-queue": {"leaks"},
 	}
 	plans, err := filepath.Glob("../testdata/findings/*.json")

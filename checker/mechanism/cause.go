@@ -64,6 +64,7 @@ const (
 	CauseDeletedAway   = "slices-outlive-their-pods"
 	CauseRestarts      = "restarts-keep-identities"
 	CauseNodeBack      = "node-comes-back-without-its-pods"
+	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
 )
 
@@ -110,6 +111,7 @@ func Mechanisms() []Mechanism {
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
 		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway}},
+		{CauseChangedAway, ofCilium, "An endpoint changes while no operator leads: the next one finds it in a slice, and does not look whether the slice says the same.", []*property.Rule{changedAway}},
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
@@ -165,6 +167,7 @@ var operatorRules = rules{
 	mode.Slices:          (*Explainer).ofSlices,
 	mode.IdentityGarbage: (*Explainer).ofGarbage,
 	mode.SingleLeader:    (*Explainer).ofLeader,
+	mode.Started:         (*Explainer).ofUnstarted,
 }
 
 // storeRules are those where agents read the etcds of replicas.

@@ -23,6 +23,8 @@ func (x *Explainer) ofSlices(v *property.Violation) *property.Cause {
 		return x.ofEmptySlice(v)
 	case v.Rule.Name == "missing":
 		return x.ofMissingPod(v)
+	case v.Rule.Name == "identity", v.Rule.Name == "addresses":
+		return x.ofChangedPod(v)
 	}
 	return nil
 }
@@ -43,6 +45,30 @@ func (x *Explainer) ofMissingPod(v *property.Violation) *property.Cause {
 	return property.ByMechanism(CauseNodeBack, nodeBack, property.Facts{Kind: object.PodKind, Key: v.Key, At: r.At, Since: x.in.Records[deleted].At, Note: r.Key}, deleted, back)
 }
 
+// ofUnstarted explains a pod of which agents read what was true before: its slice says that still.
+func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
+	if len(v.Records) == 0 || v.Kind != object.PodKind {
+		return nil
+	}
+	return x.ofChangedPod(v)
+}
+
+// ofChangedPod explains what a slice says of a pod that has changed while no operator led.
+func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
+	changed := v.Records[0]
+	r := &x.in.Records[changed]
+	away := x.in.Last(0, changed, isLeadOrEnd)
+	if r.Verb != history.Write || r.Kind != object.PodKind || r.Op == "create" || away < 0 || isLead(&x.in.Records[away]) {
+		return nil
+	}
+	leads := x.in.First(changed, x.all(), isLead)
+	if leads < 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseChangedAway, changedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.PodKind, Key: r.Key, At: r.At,
+		Since: x.in.Records[away].At, Until: x.in.Records[leads].At}, away, changed, leads)
+}
+
 // ofEmptySlice explains an empty slice: its last pods were deleted while no operator led, and the next one
 // has taken what the slice said for pods that live.
 func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
@@ -52,9 +78,7 @@ func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
 	if leads < 0 || at-x.in.Records[leads].At > takesOver {
 		return nil
 	}
-	before := x.in.Last(0, leads, func(r *history.Record) bool {
-		return r.Kind == "operator" && (r.Verb == history.Unready || r.Verb == history.Down)
-	})
+	before := x.in.Last(0, leads, isEnd)
 	if before < 0 {
 		return nil
 	}
@@ -111,6 +135,13 @@ func (x *Explainer) ofLeader(v *property.Violation) *property.Cause {
 // leaseLost is why a process of an operator ends that has lost its lease (sim/operator).
 const leaseLost = "leader election lost"
 
+// isEnd reports whether an operator leads no more, and isLeadOrEnd whether it begins or ends to.
+func isEnd(r *history.Record) bool {
+	return r.Kind == "operator" && (r.Verb == history.Unready || r.Verb == history.Down)
+}
+
+func isLeadOrEnd(r *history.Record) bool { return isLead(r) || isEnd(r) }
+
 func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }
 
 var (
@@ -119,6 +150,9 @@ var (
 	}}
 	wentOnLeading = &property.Rule{Name: "went-on", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s had renewed its lease at %s and stopped at %s: it had asked for it for 10 s, and then given it back", f.Client, text.Seconds(f.Since), text.Seconds(f.At))
+	}}
+	changedAway = &property.Rule{Name: "changed-while-away", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("pod %s changed at %s, while no operator led, from %s to %s; %s, which led then, took what its slice said for that", f.Key, text.Seconds(f.At), text.Seconds(f.Since), text.Seconds(f.Until), f.Client)
 	}}
 	deletedAway = &property.Rule{Name: "deleted-while-away", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("pod %s was deleted while no operator led, from %s to %s; %s, which led then, wrote slice %s without it at %s and did not delete it", f.Note, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Key, text.Seconds(f.At))

@@ -24,14 +24,15 @@ func TestOfOperators(t *testing.T) {
 6 k0 write CiliumEndpointSlice ces-1 value="namespace=ns1 endpoint=web-0,65537,10.0.0.5" op=create peer=o0 rv=6
 `
 	const (
-		gone    = "k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n"
-		restart = "20 o0 down operator - inc=1\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n"
-		empty   = "31 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=8\n"
-		end     = "300 world phase - end value=settled\n"
-		leads   = "7 o1 up operator - inc=1\n12 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o0-1 seconds=15\" op=update peer=o0 rv=7\n"
-		taken   = "27 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o1-1 seconds=15\" op=update peer=o1 rv=8\n"
-		written = "27.5 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=9\n"
-		drop    = "k0 write CiliumEndpointSlice ces-1 op=delete peer=o0 rv=9\n"
+		gone       = "k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n"
+		relabelled = "k0 write Pod ns1/web-0 value=\"node=n0 host=192.168.0.1 phase=Running ips=10.0.0.6 account=default labels=app=web\" op=update peer=w0 rv=7\n"
+		restart    = "20 o0 down operator - inc=1\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n"
+		empty      = "31 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=8\n"
+		end        = "300 world phase - end value=settled\n"
+		leads      = "7 o1 up operator - inc=1\n12 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o0-1 seconds=15\" op=update peer=o0 rv=7\n"
+		taken      = "27 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o1-1 seconds=15\" op=update peer=o1 rv=8\n"
+		written    = "27.5 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=9\n"
+		drop       = "k0 write CiliumEndpointSlice ces-1 op=delete peer=o0 rv=9\n"
 	)
 	for _, c := range []struct {
 		name     string
@@ -42,6 +43,8 @@ func TestOfOperators(t *testing.T) {
 		{"deleted while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, CauseDeletedAway},
 		{"deleted while one led", operator.Slices, "15 " + gone + restart + empty + end, ""},
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
+		{"changed while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
+		{"changed while one led", operator.Slices, "15 " + relabelled + restart + end, ""},
 		{"a pod is forgotten", operator.Slices, "21 " + drop + end, ""},
 		{"restarts", operator.IdentityGarbage, "15 " + gone + "16 " + drop + restart + end, CauseRestarts},
 		{"the lease is given back first", operator.SingleLeader, leads + taken + written + "28 o0 down operator - inc=1 err=\"leader election lost\"\n" + end, CauseRelease},

@@ -45,23 +45,36 @@ func (x *Explainer) ofMissingPod(v *property.Violation) *property.Cause {
 	return property.ByMechanism(CauseNodeBack, nodeBack, property.Facts{Kind: object.PodKind, Key: v.Key, At: r.At, Since: x.in.Records[deleted].At, Note: r.Key}, deleted, back)
 }
 
-// ofUnstarted explains a pod of which agents read what was true before: its slice says that still.
+// ofUnstarted explains a pod of which agents read what was true before, perhaps of one with its name: its slice says
+// that still. A new name is in no slice.
 func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 	if len(v.Records) == 0 || v.Kind != object.PodKind {
+		return nil
+	}
+	if r := &x.in.Records[v.Records[0]]; r.Op == "create" && x.in.Last(0, v.Records[0], func(d *history.Record) bool {
+		return d.Verb == history.Write && d.Kind == r.Kind && d.Key == r.Key && d.Op == "delete"
+	}) < 0 {
 		return nil
 	}
 	return x.ofChangedPod(v)
 }
 
-// ofChangedPod explains what a slice says of a pod that has changed while no operator led.
+// ofChangedPod explains what a slice says of a pod that has changed while no operator led, or just before the one that
+// led ended, which had not written it yet.
 func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
 	changed := v.Records[0]
 	r := &x.in.Records[changed]
 	away := x.in.Last(0, changed, isLeadOrEnd)
-	if r.Verb != history.Write || r.Kind != object.PodKind || r.Op == "create" || away < 0 || isLead(&x.in.Records[away]) {
+	if r.Verb != history.Write || r.Kind != object.PodKind || away < 0 {
 		return nil
 	}
-	leads := x.in.First(changed, x.all(), isLead)
+	if isLead(&x.in.Records[away]) {
+		away = x.in.First(changed, x.all(), isEnd)
+	}
+	if away < 0 || x.in.Records[away].At-r.At > takesOver {
+		return nil
+	}
+	leads := x.in.First(max(changed, away), x.all(), isLead)
 	if leads < 0 {
 		return nil
 	}
@@ -152,7 +165,7 @@ var (
 		return fmt.Sprintf("%s had renewed its lease at %s and stopped at %s: it had asked for it for 10 s, and then given it back", f.Client, text.Seconds(f.Since), text.Seconds(f.At))
 	}}
 	changedAway = &property.Rule{Name: "changed-while-away", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("pod %s changed at %s, while no operator led, from %s to %s; %s, which led then, took what its slice said for that", f.Key, text.Seconds(f.At), text.Seconds(f.Since), text.Seconds(f.Until), f.Client)
+		return fmt.Sprintf("pod %s changed at %s, and no operator led from %s to %s; %s, which led then, took what its slice said for that", f.Key, text.Seconds(f.At), text.Seconds(f.Since), text.Seconds(f.Until), f.Client)
 	}}
 	deletedAway = &property.Rule{Name: "deleted-while-away", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("pod %s was deleted while no operator led, from %s to %s; %s, which led then, wrote slice %s without it at %s and did not delete it", f.Note, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Key, text.Seconds(f.At))

@@ -105,7 +105,9 @@ func (l *loads) Flags(f *console.Flags) {
 func (l *loads) Check() error {
 	ofProposal := l.given.Given("full", "agents", "replicas", "endpoints", "writer-qps")
 	switch {
-	case l.scenario != proposal && l.scenario != knee && l.scenario != growth:
+	case l.scenario != "" && l.scenario != proposal && l.scenario != knee && l.scenario != growth:
+		return console.Usagef("-scenario: no load is called %q; want proposal, knee or growth", l.scenario)
+	case l.scenario == "":
 		return console.Usagef("what load? Give -scenario proposal, knee or growth; simrun help load shows examples")
 	case l.scenario != proposal && ofProposal != "":
 		return console.Usagef("%s is of -scenario proposal", ofProposal)

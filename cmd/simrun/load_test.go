@@ -44,7 +44,7 @@ func TestLoadRefuses(t *testing.T) {
 	scene(t)
 	for line, want := range map[string]string{
 		"load":                                 "what load? Give -scenario proposal, knee or growth; simrun help load shows examples",
-		"load -scenario storm":                 "what load? Give -scenario proposal, knee or growth; simrun help load shows examples",
+		"load -scenario storm":                 `-scenario: no load is called "storm"; want proposal, knee or growth`,
 		"load -scenario knee -full":            "-full is of -scenario proposal",
 		"load -scenario growth -replicas 3":    "-replicas is of -scenario proposal",
 		"load -scenario knee -modes crd":       "-modes is not of -scenario knee, whose writers are those of clustermesh",

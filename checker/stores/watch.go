@@ -61,7 +61,7 @@ type etcdWatcher struct {
 
 func (c *etcdWatchCheck) watch(w *index.Watching) {
 	r := &c.in.Records[w.Open]
-	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.Store(r.Store), start: index.ParseNumber(r.Ask), broken: map[string]bool{}, last: w.Open}
+	x := &etcdWatcher{c: c, w: w, opened: r, store: c.in.Store(r.Store), start: index.ParseNumber(r.Ask), broken: map[string]bool{}, taken: map[string]bool{}, last: w.Open}
 	if x.start == 0 {
 		x.start = r.Rev + 1
 	}
@@ -175,7 +175,7 @@ func (x *etcdWatcher) wants(put bool) bool {
 	return !strings.Contains(x.opened.Value, without)
 }
 
-// SplitInOrder: ordered and resumable. Revisions do not decrease, and begin where the watch
+// inOrder: ordered and resumable. Revisions do not decrease, and begin where the watch
 // was asked to.
 func (x *etcdWatcher) inOrder(i int32, ev index.EtcdEvent) bool {
 	switch {

@@ -70,6 +70,10 @@ func TestEtcdWatch(t *testing.T) {
 `), Outcome: property.Fail, Says: []string{
 			watch + `reliable: the watch of a0 on "k/" from rev 6 got the deletion of k/z at rev 6, which the store never made, at 4.000s`,
 			watch + `filtered: the watch of a0 on "k/" from rev 6 got the deletion of oddity at rev -1, which it had not asked for, at 4.000s`}},
+		{Name: "a first event without a revision", History: watched(`
+4 r0 watch meta k/ end=k0 peer=a0 ask=6 rev=6 id=1
+4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/a:x:2:1:h2 del:k/a:6"
+`), Outcome: property.Fail, Says: []string{watch + `reliable: the watch of a0 on "k/" from rev 6 got the put of k/a at rev -1, which the store never made, at 4.000s`}},
 		{Name: "it begins late", History: watched(`
 4 r0 watch meta k/ end=k0 peer=a0 ask=2 rev=6 id=1
 4 r0 event meta k/ end=k0 peer=a0 id=1 rev=6 value="put:k/b:5:5:1:h1 put:k/c:5:5:1:h1 del:k/a:6"

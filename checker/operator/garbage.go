@@ -36,14 +36,14 @@ func checkGarbage(in *property.Input) property.Result {
 		}
 	}
 	end := len(in.Records) - 1
-	if reach := g.bound(span{}); in.Records[end].At < reach {
-		return property.Inapplicable(fmt.Sprintf("the run took %s, and an operator may take %s until it deletes an identity that nobody asks for", text.Seconds(in.Records[end].At), text.Seconds(reach)))
+	if reach, length := g.bound(span{}), max(g.options.length, in.Records[end].At); length < reach {
+		return property.Inapplicable(fmt.Sprintf("by the plan's paces an operator may take %s until it deletes an identity that nobody asks for, and a run by the plan %s", text.Seconds(reach), text.Seconds(length)))
 	}
 	for _, number := range slices.SortedFunc(maps.Keys(g.since), byNumber) {
 		g.end(number, end, false)
 	}
 	measure := property.NewMeasure(mode.IdentityGarbage, "unused to deleted", g.took)
-	if g.count == 0 {
+	if g.count == 0 && len(g.took) == 0 {
 		return property.Undecided("there was no identity that no pod asked for while operators led for as long as the heartbeat's time-out").Measured(measure)
 	}
 	if len(g.took) == 0 && len(g.violations) == 0 {

@@ -91,6 +91,7 @@ func TestIdentityGarbage(t *testing.T) {
 			"no pod has asked for identity 65537 since 20.000s, and it was still there at 200.000s: operators led undisturbed for 180.000s of it, and 70.000s are enough"},
 		{"it goes late", gone + "120 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=8\n" + end, property.Fail,
 			"no pod has asked for identity 65537 since 20.000s, and it was deleted only at 120.000s: operators led undisturbed for 100.000s of it, and 70.000s are enough"},
+		{"it goes while a fault is in force", "19 world fault kube-freeze k0 value=x op=cache-behind rev=1\n" + gone + "80 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=8\n" + "130 world heal kube-freeze k0 value=x op=cache-behind rev=1\n" + end, property.Pass, "1 of 1 identity that no pod asked for were deleted"},
 		{"no operator leads", "19 o0 unready operator - inc=1\n" + gone + end, property.Unknown, "there was no identity that no pod asked for while operators led for as long as the heartbeat's time-out"},
 		{"operators that change leave it", gone + "60 o0 unready operator - inc=1\n61 o1 ready operator - inc=1\n" + end, property.Fail,
 			"no pod has asked for identity 65537 since 20.000s, and it was still there at 200.000s: operators led undisturbed for 179.000s of it, and 100.000s are enough"},

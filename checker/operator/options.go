@@ -28,11 +28,13 @@ type options struct {
 	size      int  // how many endpoints a slice may hold
 	pace      time.Duration
 	heartbeat time.Duration
+	length    time.Duration // of a run by the plan, at most, but for its start
 }
 
 func optionsOf(in *property.Input) options {
 	var plan struct {
-		Options struct {
+		Churn, Settle string
+		Options       struct {
 			EndpointSlices                      bool
 			SliceController                     string
 			SliceSize                           int
@@ -45,6 +47,11 @@ func optionsOf(in *property.Input) options {
 	}
 	o.ofObjects = plan.Options.SliceController == "default"
 	o.slices, o.size = plan.Options.EndpointSlices, cmp.Or(plan.Options.SliceSize, o.size)
+	for _, phase := range []string{plan.Churn, plan.Settle} {
+		if d, err := time.ParseDuration(phase); err == nil {
+			o.length += d
+		}
+	}
 	if d, err := time.ParseDuration(plan.Options.IdentityGCInterval); err == nil && d > 0 {
 		o.pace = d
 	}

@@ -95,6 +95,9 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	if s.swarm && s.topology.Operators > 0 {
 		owed := draw(from, operators, "operators")
 		p.Options.SliceController, p.Options.SliceSize = owed.SliceController, owed.SliceSize
+		if s.pods > crowd && owed.SliceSize == 2 { // an operator's queue would take longer with so many slices than a run goes on
+			p.Options.SliceSize = 0
+		}
 		if !p.InMode().AgentsWrite() { // where they do, the pace has to fit that by which agents refresh what they use
 			p.Options.IdentityGCInterval, p.Options.IdentityTimeout, p.Options.EndpointGCInterval = owed.IdentityGCInterval, owed.IdentityTimeout, owed.EndpointGCInterval
 		}
@@ -129,6 +132,7 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	if s.swarm {
 		drawServices(from, p)
 	}
+	drawGarbage(from, p)
 	drawFaults(from, p, s)
 	drawWaiting(from, p, s)
 	return p
@@ -148,19 +152,6 @@ var networks = rapid.Custom(func(t *rapid.T) fault.Network {
 // stalls draws in how many places one is at which goroutines stall.
 var stalls = rapid.Custom(func(t *rapid.T) int {
 	return []int{0, 0, 0, 16, 8, 4}[uniform(t, 6, "stall")]
-})
-
-// operators draws what operators make slices of, and their paces: those of the chart, by which most
-// runs end before an identity is collected, or some that fit a run.
-var operators = rapid.Custom(func(t *rapid.T) (o fault.Options) {
-	o.SliceController = oneOf(t, "sliceController", "", "", fault.DefaultSlices)
-	o.SliceSize = oneOf(t, "sliceSize", 0, 0, 2, 100)
-	if coin.Draw(t, "paces") {
-		o.IdentityGCInterval = oneOf(t, "identityGCInterval", 10*second, 20*second, 45*second)
-		o.IdentityTimeout = oneOf(t, "identityTimeout", 15*second, 30*second, 90*second)
-		o.EndpointGCInterval = oneOf(t, "endpointGCInterval", 10*second, 60*second)
-	}
-	return o
 })
 
 // options draws what changes the order of events or the code that runs, and

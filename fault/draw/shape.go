@@ -16,6 +16,9 @@ import (
 // minutes are twice that and some room.
 const settle = 360 * second
 
+// crowd is a page: Cilium's kvstore lists so many keys at once, and goes on with the rest.
+const crowd = 256
+
 // A shape is what a seed draws first: how large the world is, how fast it
 // changes, and which faults exist in it at all. Most bugs need a few kinds of
 // events and are hidden by the others: seeds that leave most kinds out find them
@@ -74,14 +77,13 @@ var swarm = rapid.Custom(func(t *rapid.T) shape {
 		swarm:      true,
 	}
 	s.topology.Nodes = s.topology.Agents + uniform(t, 20, "nodes")
-	const page = 256 // keys: Cilium's kvstore lists so many at once, and goes on with the rest
 	switch oneOf(t, "crowd", "", "", "", "", "", "", "", "", "", "", "", "nodes", "pods", "identities") {
 	case "nodes":
-		s.topology.Nodes += page
+		s.topology.Nodes += crowd
 	case "pods":
-		s.pods = page + 40
+		s.pods = crowd + 40
 	case "identities":
-		s.pods, s.apps = page+100, 500
+		s.pods, s.apps = crowd+100, 500
 	}
 	s.kinds = drawKinds(t, s.topology)
 	return s

@@ -1,7 +1,9 @@
 package operator
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/simtest"
 )
 
@@ -220,6 +223,30 @@ func TestEndpointsWithoutPodsAreCollected(t *testing.T) {
 		simtest.Pass(2 * time.Minute)
 		require.Len(t, w.Store.List("CiliumEndpoint"), 1)
 		require.NotNil(t, w.Store.Get("CiliumEndpoint", "ns", "p0"))
+		o.Kill()
+	})
+}
+
+// The collector of identities in an etcd gives a lock back without a time-out: a process that
+// dies while it holds one leaves no goroutine behind all the same, which simulate holds.
+func TestDeathWhileTheCollectorHoldsALock(t *testing.T) {
+	simulate(t, func(w *world) {
+		cfg := w.config("o0")
+		cfg.EndpointSlices = false
+		cfg.DialEtcd = w.Dial("o0", "e0:2379")
+		locked := make(chan struct{})
+		users := w.serveEtcd(func(ctx context.Context, r etcd.Request) error {
+			if r.Client != "o0" || !strings.HasPrefix(r.Key, "cilium/state/identities/v1/value/") {
+				return nil
+			}
+			close(locked)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		_, err := users.Put(w.T.Context(), "cilium/state/identities/v1/id/65537", "k8s:app=web;")
+		require.NoError(w.T, err)
+		o := w.operator(cfg)
+		<-locked
 		o.Kill()
 	})
 }

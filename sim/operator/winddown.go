@@ -25,6 +25,9 @@ func (p *process) windDown() {
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.stopControls(time.Minute) }()
 	time.Sleep(time.Second) // what a stop ends has ended
+	if p.cfg.DialEtcd != nil {
+		p.stopHive() // with it its client: the collector of identities unlocks without a time-out (pkg/kvstore/allocator, RunGC)
+	}
 	releaseSlices(p.controls)
 	if <-stopped != nil {
 		for range p.controls.hooks { // each turn passes one hook that hangs
@@ -35,12 +38,17 @@ func (p *process) windDown() {
 	}
 	releaseSlices(p.controls) // again: a start that was waiting has made its queues since
 	releaseIdentities(p.controls)
-	stopping, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	p.hive.Stop(p.cfg.Log, stopping) //nolint:errcheck // it is dead
+	p.stopHive()
 	for _, closeIdle := range p.closeIdle {
 		closeIdle()
 	}
+}
+
+// stopHive stops what runs whether the process leads or not, once.
+func (p *process) stopHive() {
+	stopping, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	p.hive.Stop(p.cfg.Log, stopping) //nolint:errcheck // it is dead
 }
 
 func (p *process) stopControls(timeout time.Duration) error {

@@ -2,13 +2,17 @@ package operator
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +22,7 @@ import (
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/simtest"
 )
@@ -54,6 +59,20 @@ func (w *world) operator(cfg Config) *Operator {
 	o := New(cfg)
 	require.NoError(w.T, o.Start())
 	return o
+}
+
+// serveEtcd starts the etcd e0, which tells before of requests, and returns a client of it.
+func (w *world) serveEtcd(before func(context.Context, etcd.Request) error) *clientv3.Client {
+	w.T.Helper()
+	member := etcd.New(etcd.Config{
+		Host: "e0", DataDir: w.Dir, Log: zap.NewNop(), Before: before,
+		Listen: func() (net.Listener, error) { return w.Net.Host("e0").Listen(2379) },
+		Record: func(history.Record) {}, OnChange: func(history.Record) {},
+		Now: w.Now, NextWatch: w.NextWatch, Client: simtest.ClientOf,
+	})
+	require.NoError(w.T, member.Start(etcd.NewCluster))
+	w.T.Cleanup(member.Kill)
+	return w.EtcdClient("w0", "e0")
 }
 
 // records returns what was recorded since the last call: "o0 up 1", "o0 ready 1", ...

@@ -339,7 +339,7 @@ func (x *Explainer) ofKubeEnd(v *property.Violation) *property.Cause {
 	if _, ok := x.observationOf(v); ok {
 		return x.ofKubeChange(v)
 	}
-	if v.Kind != "" {
+	if v.Kind != "" && len(v.Differences) == 0 {
 		if cause := x.lostForGood(v.Agent, v.Key, v.Layer); cause != nil || v.Layer != property.Datapath {
 			return cause
 		}
@@ -351,7 +351,7 @@ func (x *Explainer) ofKubeEnd(v *property.Violation) *property.Cause {
 	}
 	return joined(func(yield func(*property.Cause) bool) {
 		for _, entry := range x.stuck.AllWrong(id) {
-			if !yield(x.lostForGood(v.Agent, x.in.Views.Entries[entry].Key, property.View)) {
+			if (v.Kind == "" || x.in.Views.Entries[entry].Kind == v.Kind) && !yield(x.lostForGood(v.Agent, x.in.Views.Entries[entry].Key, property.View)) {
 				return
 			}
 		}

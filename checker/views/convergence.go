@@ -142,6 +142,7 @@ func lateViolation(in *property.Input, id int32, a progress, h index.Horizon) pr
 	v := property.Violation{Rule: convergedLate, Records: []int{h.Heal, int(a.became.Record)}, Facts: property.Facts{
 		Agent: in.Views.Agents[id], At: r.At, After: r.At - in.Records[h.Heal].At, Allowed: h.Bound}}
 	if r.Verb != history.Up {
+		v.Kind, v.Key = r.Kind, r.Key
 		v.Shown = &property.Version{Kind: r.Kind, Key: r.Key, Gone: r.Verb == history.Drop}
 	}
 	return v

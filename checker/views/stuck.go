@@ -81,9 +81,9 @@ func wrongKeys(f *property.Facts) string {
 	return strings.Join(parts, "; ")
 }
 
-// explainStuck returns a violation for each agent that is down or does not have
-// the final truth when the run ends, with the keys and, as far as the history
-// tells, the reason.
+// explainStuck returns a violation for each agent that is down when the run ends, and one for
+// each kind of which an agent does not have the final truth then, with the keys, of which the first
+// is that of the facts, and, as far as the history tells, the reason.
 func explainStuck(in *property.Input, stuck []int32, agents []progress, h index.Horizon) []property.Violation {
 	if len(stuck) == 0 {
 		return nil
@@ -91,17 +91,22 @@ func explainStuck(in *property.Input, stuck []int32, agents []progress, h index.
 	x := NewExplainer(in)
 	var violations []property.Violation
 	for _, id := range stuck {
-		v := property.Violation{Rule: agentDown, Records: []int{h.Heal}, Facts: property.Facts{
-			Agent: in.Views.Agents[id], At: in.Records[h.End].At, After: h.Passed}}
-		if agents[id].up {
-			wrong := x.AllWrong(id)
+		facts := property.Facts{Agent: in.Views.Agents[id], At: in.Records[h.End].At, After: h.Passed}
+		if !agents[id].up {
+			violations = append(violations, property.Violation{Rule: agentDown, Records: []int{h.Heal}, Facts: facts})
+			continue
+		}
+		for _, wrong := range x.byKind(x.AllWrong(id)) {
+			v := property.Violation{Records: []int{h.Heal}, Facts: facts}
+			first := &in.Views.Entries[wrong[0]]
+			v.Kind, v.Key = first.Kind, first.Key
 			x.differences(id, wrong, &v.Facts)
 			var record int
 			if v.Rule, record = x.reason(id, wrong, &v.Facts); record >= 0 {
 				v.Records = append(v.Records, record)
 			}
+			violations = append(violations, v)
 		}
-		violations = append(violations, v)
 	}
 	return violations
 }
@@ -131,6 +136,21 @@ func (x *Explainer) AllWrong(agent int32) (wrong []int32) {
 	return wrong
 }
 
+// byKind parts entries by their kinds, in the order of their first ones.
+func (x *Explainer) byKind(entries []int32) (parts [][]int32) {
+	place := map[string]int{}
+	for _, id := range entries {
+		kind := x.in.Views.Entries[id].Kind
+		n, known := place[kind]
+		if !known {
+			n = len(parts)
+			place[kind], parts = n, append(parts, nil)
+		}
+		parts[n] = append(parts[n], id)
+	}
+	return parts
+}
+
 // differences notes the first few of each way in which entries are wrong, in the order in
 // which they occur in the history, and how many there are.
 func (x *Explainer) differences(agent int32, wrong []int32, facts *property.Facts) {
@@ -147,12 +167,11 @@ func (x *Explainer) differences(agent int32, wrong []int32, facts *property.Fact
 	}
 }
 
-// reason says whose fault it is that an agent is stuck, and by which record.
+// reason says whose fault it is that an agent is stuck with entries of one kind, and by which record.
 func (x *Explainer) reason(agent int32, wrong []int32, facts *property.Facts) (rule *property.Rule, record int) {
-	wrong = slices.DeleteFunc(slices.Clone(wrong), func(id int32) bool { return schema.OfServices(x.in.Views.Entries[id].Kind) })
 	i, ok := x.Connections[x.in.Views.Agents[agent]]
 	switch {
-	case len(wrong) == 0:
+	case schema.OfServices(x.in.Views.Entries[wrong[0]].Kind):
 		return readsServices, -1
 	case !ok && len(x.in.Stores) == 0:
 		return readsKube, -1 // nobody has an etcd to connect with

@@ -199,5 +199,5 @@ func (b *Bug) By(v checker.Verdict) (by checker.Violation, shown bool) {
 // whatever way.
 func (b *Bug) breaks(v checker.Verdict) bool {
 	result, _ := v.Result(b.Catch.Property)
-	return slices.ContainsFunc(result.Violations, func(violation checker.Violation) bool { return violation.Kind == b.Catch.Kind })
+	return slices.ContainsFunc(result.Violations, func(violation checker.Violation) bool { return b.Catch.about(&violation) })
 }

@@ -102,10 +102,14 @@ func (c *Catch) validate() error {
 		among("server", []string{c.Server}, roles), among("differs.how", c.Differs.How, ways), among("differs.kinds", c.Differs.Kinds, kinds))
 }
 
+// about tells whether a violation is of the kind of object that the bug must break, which is any if
+// none is said.
+func (c *Catch) about(v *checker.Violation) bool { return c.Kind == "" || v.Kind == c.Kind }
+
 // fits tells whether a violation of the property is what the bug must break, whatever
 // explains it.
 func (c *Catch) fits(v *checker.Violation) bool {
-	if v.Kind != c.Kind || !slices.Contains(c.Rules, v.Rule.Name) {
+	if !c.about(v) || !slices.Contains(c.Rules, v.Rule.Name) {
 		return false
 	}
 	has := func(want, is string) bool { return want == "" || want == is }

@@ -26,7 +26,7 @@ var Started = property.Property{
 	Name: mode.Started,
 	Promise: "Each pod that is bound to a node that exists is usable once the heal's bound has passed since its creation and since the heal, or the run has come to rest before, whatever the operator and its agent have done: " +
 		"what agents read says one of its addresses with an identity of its labels, and every agent that is up has both. And it stays so while it lives: no fault takes from what agents read, for longer than 10 s, " +
-		"a pod that was there and lives on as it is. How long each hop took, and all of them, is measured.",
+		"a pod that was there and lives on as it is, unless agents write that themselves: then the other properties of views say what a fault takes. How long each hop took, and all of them, is measured.",
 	Why:     "a pod counts as started when others can reach it, whoever is in between; what a restart of an operator or an agent takes from a pod that runs is an outage of its user; cilium 43635, 47214",
 	RestsOn: []string{mode.Slices, "readiness", "convergence"},
 	Rules:   []*property.Rule{neverPublished, notUsable, usableLate, takenAway},
@@ -110,6 +110,7 @@ func (l *life) demanding() bool {
 type started struct {
 	in         *property.Input
 	exports    bool // agents see what a ClusterMesh API server exports
+	agents     bool // and write themselves what they read
 	lives      []*life
 	goneFrom   func(*views.Birth, time.Duration) time.Duration
 	final      *object.State
@@ -118,7 +119,7 @@ type started struct {
 }
 
 func follow(in *property.Input) (*started, error) {
-	s := &started{in: in, final: object.NewState(in.History.Plan), exports: exports(in)}
+	s := &started{in: in, final: object.NewState(in.History.Plan), exports: exports(in), agents: agentsWrite(in)}
 	now := map[string]*life{}
 	for i := range in.Records {
 		r := &in.Records[i]
@@ -215,9 +216,11 @@ func (s *started) finally(l *life, h index.Horizon) {
 // number them.
 func (s *started) anyNumber() bool { return len(s.final.Identities) == 0 }
 
-// away judges that what was said of a pod is said as long as it lives on as it is.
+// away judges that what was said of a pod is said as long as it lives on as it is. Where agents write it, it is true
+// until the Pod is deleted or its agent is asked to end it (sim/truth, Shared), which may be long before,
+// and of which no object tells.
 func (s *started) away(l *life) {
-	if l.hidden || l.nowhere {
+	if l.hidden || l.nowhere || s.agents {
 		return
 	}
 	end := min(l.until, l.left, s.in.Records[len(s.in.Records)-1].At)

@@ -49,9 +49,15 @@ const (
 )
 
 func judge(t *testing.T, fragment string) property.Result {
+	t.Helper()
+	return judgeIn(t, "clustermesh", fragment)
+}
+
+func judgeIn(t *testing.T, mode, fragment string) property.Result {
+	t.Helper()
 	records, err := history.Parse(fragment)
 	require.NoError(t, err)
-	return Started.Check(&property.Input{Index: index.New(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records})})
+	return Started.Check(&property.Input{Index: index.New(&history.History{Plan: `{"mode":"` + mode + `"}`, Records: records})})
 }
 
 func TestStarted(t *testing.T) {
@@ -89,6 +95,27 @@ func TestStarted(t *testing.T) {
 			require.Equal(t, c.outcome, r.Outcome)
 		})
 	}
+}
+
+// A kubelet has its agent end an endpoint before it deletes the Pod, which a fault may hold up.
+func TestEndedByItsAgentInASharedEtcd(t *testing.T) {
+	r := judgeIn(t, "kvstore", `
+0 world phase - start
+0 k0 write CiliumNode n0 op=create rv=1
+0 k0 write Namespace ns1 op=create rv=2
+1 a0 up agent - inc=1
+5 world phase - churn
+6 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web" op=create peer=w0 rv=4
+7 w0 truth identity 65537 value=k8s:app=web op=put owner=Pod/ns1/web-0 rv=5
+7 w0 truth endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=put owner=Pod/ns1/web-0 rv=5
+12 a0 see identity 65537 value=k8s:app=web op=watch inc=1
+12 a0 see endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=watch inc=1
+20 e0 truth endpoint 10.0.0.5 op=del owner=Pod/ns1/web-0 rv=6
+20 a0 drop endpoint 10.0.0.5 op=watch inc=1
+50 k0 write Pod ns1/web-0 op=delete peer=w0 rv=9
+`+end)
+	require.Empty(t, r.Violations)
+	require.Equal(t, "no pod lived until the bound after the heal had passed", r.Evidence)
 }
 
 func TestHops(t *testing.T) {

@@ -64,6 +64,7 @@ type linkedName struct {
 
 var linkedNames = []linkedName{
 	{"go.etcd.io/etcd/client/v3", "valCtxCh", "make(chan struct{})"},
+	{etcdServer + "storage/mvcc", "chanBufLen", "128"},
 	{ciliumModule + "pkg/clustermesh/common", "(*clusterMesh).add", "func(name, path string)"},
 	{ciliumModule + "pkg/kvstore/store", "controllers", "controller.Manager"},
 	{ciliumModule + "pkg/kvstore/store", "(*SharedStore).syncLocalKeys", "func(ctx context.Context, lease bool) error"},

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"sync"
 	"time"
+	_ "unsafe" // for go:linkname
 
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/apply"
 	"go.etcd.io/etcd/server/v3/lease"
+	"go.etcd.io/etcd/server/v3/storage/mvcc"
 )
 
 // Applier returns what applies the entries of an etcd's log, to be wrapped before the
@@ -20,6 +22,22 @@ func Applier(s *etcdserver.EtcdServer) *apply.UberApplier {
 
 // Lessor returns what keeps the leases of an etcd.
 func Lessor(s *etcdserver.EtcdServer) lease.Lessor { return *field[lease.Lessor](s, "lessor") }
+
+// watchBuffer is how many responses wait for the reader of a stream of watches of an etcd's
+// store. One that does not keep up is told of the rest later, after others.
+//
+//go:linkname watchBuffer go.etcd.io/etcd/server/v3/storage/mvcc.chanBufLen
+var watchBuffer int
+
+// NewWatchStream returns a stream of watches of an etcd's store for a reader that must be told
+// at once, of which that many changes may wait: code takes no virtual time, so that many
+// may be applied before the reader has its turn.
+func NewWatchStream(kv mvcc.WatchableKV, waiting int) mvcc.WatchStream {
+	ofOthers := watchBuffer
+	watchBuffer = waiting
+	defer func() { watchBuffer = ofOthers }()
+	return kv.NewWatchStream()
+}
 
 // AdvanceLeases brings all leases nearer to their expiry by a duration of zero or
 // more. It models etcd's lease clock ahead of its clients' clocks, as when the

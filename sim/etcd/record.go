@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/mvcc"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/truth"
 )
 
@@ -21,10 +22,13 @@ type tap struct {
 // firstRevision is that of a store without changes.
 const firstRevision = 1
 
+// waiting is more changes than an etcd applies at one instant.
+const waiting = 1 << 14
+
 // startTap records what is applied after the revision that the history has. The
 // server has not started.
 func startTap(s *Server) (*tap, error) {
-	t := &tap{stream: s.server.KV().NewWatchStream(), done: make(chan struct{}), last: max(s.data.recorded, firstRevision)}
+	t := &tap{stream: cilium.NewWatchStream(s.server.KV(), waiting), done: make(chan struct{}), last: max(s.data.recorded, firstRevision)}
 	if _, err := t.stream.Watch(context.Background(), 0, []byte{0}, []byte{}, t.last+1); err != nil {
 		return nil, err
 	}

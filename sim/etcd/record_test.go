@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/lease"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -42,6 +43,22 @@ func grant(t *testing.T, c *clientv3.Client, ttlSeconds int64) clientv3.LeaseID 
 }
 
 const identityKey = "cilium/state/identities/v1/id/65537"
+
+// A change is recorded at the instant at which it is applied, however many there are: what agents
+// are told of it comes after.
+func TestChangesAreRecordedAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *testWorld) {
+		s := w.start(Config{})
+		const changes = 1000
+		for range changes {
+			s.server.KV().Put([]byte("x"), []byte("1"), lease.NoLease)
+		}
+		synctest.Wait()
+		recorded := w.Recorded()
+		require.Len(t, recorded, changes)
+		require.Equal(t, recorded[0].At, recorded[changes-1].At)
+	})
+}
 
 func TestRecordsOfCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *testWorld) {

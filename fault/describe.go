@@ -31,7 +31,7 @@ func Describe(p *Plan) string {
 	case len(p.Stalls) > 0:
 		stalls = ", " + text.Count(len(p.Stalls), "stall")
 	}
-	fmt.Fprintf(&b, "mode      %s, cluster %d, endpoints as %s; seed %d, preemption %s%s\n", p.Mode, p.Options.ClusterID, endpoints, p.Seed, preempt, stalls)
+	fmt.Fprintf(&b, "mode      %s, cluster %d, endpoints as %s; seed %d, preemption %s%s\n", p.InMode(), p.Options.ClusterID, endpoints, p.Seed, preempt, stalls)
 	operators := ""
 	if p.Topology.Operators > 0 {
 		operators = ", " + text.Count(p.Topology.Operators, "operator")

@@ -11,18 +11,22 @@ import (
 // InMode returns the plan's mode. The plan must be valid, or have been drawn.
 func (p *Plan) InMode() mode.Mode {
 	m, _ := mode.InWorld(p.Mode)
-	return m
+	return m.By(p.Options.Discovery)
 }
 
-// Project returns the plan in another mode: the same world, workload and faults, so
+// Project returns the plan in another mode, one of mode.Variants: the same world, workload and faults, so
 // that what two modes make of them can be compared. Where agents share an etcd, it takes
 // the place of the replicas' etcds. What the mode lacks is left out
 // when the plan runs: the hosts of roles that it does not have are not there, and a
 // fault that needs one does not happen (NotApplicable).
 func Project(p *Plan, inMode string) *Plan {
 	projected := *p
-	projected.Mode = inMode
-	if m := projected.InMode(); m.Runs(mode.Etcd) {
+	m, _ := mode.InWorld(inMode)
+	projected.Mode, projected.Options.Discovery = string(m.Base), m.Discovery
+	if !m.OnHosts() {
+		projected.Options.ReplicaNodes = 0
+	}
+	if m.Runs(mode.Etcd) {
 		projected.Topology.Etcds = max(1, p.Topology.Etcds)
 		projected.Faults = slices.Clone(p.Faults)
 		for i := range projected.Faults {
@@ -56,6 +60,12 @@ func shareEtcd(f *Fault, etcds int) {
 	}
 }
 
+// byDatapath reports whether a fault strikes an agent's way to the Service of the replicas.
+func (f *Fault) byDatapath() bool {
+	of := f.Kind == Move || f.Kind == DNSFailure || f.Kind == ServiceFailure
+	return of && mode.Agent.Is(f.Target)
+}
+
 // Present returns the hosts of those given that exist in the plan's mode.
 func (p *Plan) Present(hosts []string) []string {
 	m := p.InMode()
@@ -82,6 +92,8 @@ func (p *Plan) NotApplicable(f *Fault) string {
 		return lacks(mode.RoleOf(f.Peer))
 	case f.Empty && mode.Etcd.Is(f.Target):
 		return fmt.Sprintf("not applicable: in the mode %s the etcd is persistent: it keeps its data", m)
+	case m.Chooses() && f.byDatapath():
+		return fmt.Sprintf("not applicable: in the mode %s agents find replicas without DNS and without the datapath of Services", m)
 	case len(f.Targets) > 0 && len(p.Present(f.Targets)) < spec.fewest():
 		return fmt.Sprintf("not applicable: in the mode %s too few of its hosts exist", m)
 	case spec.Link && !p.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/internal/strictjson"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Version is the version of the file form of a Plan.
@@ -83,7 +84,12 @@ type Options struct {
 	IdentityGCInterval Duration `json:"identityGCInterval,omitempty"` // operator.identityGCInterval
 	IdentityTimeout    Duration `json:"identityTimeout,omitempty"`    // operator.identityHeartbeatTimeout
 	EndpointGCInterval Duration `json:"endpointGCInterval,omitempty"` // operator.endpointGCInterval
-	Preempt            int      `json:"preempt"`                      // yield with probability 1/N at locks and wake-ups; 0: never
+	// Discovery is how agents find replicas: "service", "dialer" or "hostnetwork"; "" means
+	// "service". With the last, ReplicaNodes is how many nodes there are for replicas, one on
+	// each at a time; 0: enough.
+	Discovery    mode.Discovery `json:"discovery,omitempty"`
+	ReplicaNodes int            `json:"replicaNodes,omitempty"`
+	Preempt      int            `json:"preempt"` // yield with probability 1/N at locks and wake-ups; 0: never
 	// Stall makes one in so many places in the code one at which goroutines lose their
 	// CPU for 50 µs to 51 ms, until the heal; 0: none, or those of Plan.Stalls.
 	Stall int `json:"stall,omitempty"`

@@ -59,9 +59,10 @@ func (k OpKind) OfService() bool {
 	return k == ServiceCreate || k == ServiceUpdate || k == ServiceDelete
 }
 
-// HasServices reports whether agents read Services: whether the plan ever has one.
+// HasServices reports whether agents read Services: whether the plan ever has one, that by
+// which they find replicas included.
 func (p *Plan) HasServices() bool {
-	return len(p.Services) > 0 || slices.ContainsFunc(p.Ops, func(op Op) bool { return op.Op.OfService() })
+	return len(p.Services) > 0 || p.InMode().ReadsServices() || slices.ContainsFunc(p.Ops, func(op Op) bool { return op.Op.OfService() })
 }
 
 // Talk reports whether hosts of two roles have connections with each other in the plan.

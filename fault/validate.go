@@ -22,14 +22,14 @@ func validate(p *Plan) *flaw {
 	if problem := form.CheckVersion(&p.Version); problem != nil {
 		return problem
 	}
-	if _, known := mode.InWorld(p.Mode); !known {
+	if !slices.Contains(mode.SimulatedNames(), p.Mode) {
 		return flawf("mode", "the mode %s does not exist; the modes are %s", strictjson.Quote(p.Mode), strings.Join(mode.SimulatedNames(), ", "))
 	}
 	objects, problem := survey(p.Objects, p.Options.ClusterID)
 	if problem != nil {
 		return problem
 	}
-	for _, check := range []func(*Plan, Given) *flaw{checkTopology, checkNetwork, checkOptions, checkPhases, checkWorkload, checkFaults, checkStalls} {
+	for _, check := range []func(*Plan, Given) *flaw{checkTopology, checkNetwork, checkOptions, checkDiscovery, checkPhases, checkWorkload, checkFaults, checkStalls} {
 		if problem := check(p, objects); problem != nil {
 			return problem
 		}

@@ -203,6 +203,7 @@ func (w *world) fabric() *deploy.Fabric {
 		Now:        w.rec.now,
 		NextWatch:  w.rec.nextWatch,
 		DialKube:   w.kubeDialer,
+		Create:     w.create,
 		BeforeEtcd: w.schedule.triggers.etcdRequest,
 		AfterEtcd:  w.schedule.triggers.etcdAnswer,
 		Step:       w.do,
@@ -255,10 +256,7 @@ func (w *world) buildWorkload() error {
 		NewClient: func(node string) (workload.Client, error) {
 			return kubeclient.NewShort("workload", w.kubeSvc.Dialer(host.Name(), node, host.Dial))
 		},
-		Create: func(object []byte) error {
-			_, err := w.store.Create(object)
-			return err
-		},
+		Create: w.create,
 		Event:  w.schedule.triggers.event,
 		Record: w.rec.record,
 		Now:    w.rec.now,
@@ -271,6 +269,11 @@ func (w *world) buildWorkload() error {
 		}
 	}
 	w.workload, err = workload.New(w.plan, cfg)
+	return err
+}
+
+func (w *world) create(object []byte) error {
+	_, err := w.store.Create(object)
 	return err
 }
 
@@ -297,10 +300,14 @@ func (w *world) source(name string) agent.Source {
 	if !w.plan.HasServices() {
 		return w.mode.Source(name, nil)
 	}
-	return w.mode.Source(name, services.New(services.Config{
+	cfg := services.Config{
 		Cluster: w.plan.Options.ClusterName, ClusterID: w.plan.Options.ClusterID,
 		Dial: w.kubeDialer(name), Log: w.cfg.Log.With("host", name),
-	}))
+	}
+	if w.plan.InMode().ReadsServices() {
+		cfg.Resolves, cfg.Lag = true, func() time.Duration { return w.mode.Service().Lag(name) }
+	}
+	return w.mode.Source(name, services.New(cfg))
 }
 
 // onCommit records a write of the kube-apiserver and what it makes true. The

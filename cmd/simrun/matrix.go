@@ -32,6 +32,9 @@ and bytes by server and client, and latencies as p50, p99 and max.
 
   simrun matrix                      100 seeds of the swarm in every mode
   simrun matrix -scenario NAME       100 members of a scenario's family
+  simrun matrix -discoveries service,dialer,hostnetwork
+                                     the mode clustermesh once for each way in which
+                                     agents find replicas
 
 A seed's plan is drawn once and projected into each mode: topology, workload and
 faults are the same. A fault that a mode lacks, such as the loss of a replica where
@@ -65,6 +68,7 @@ Exit status:
 // compareModes is the command matrix.
 type compareModes struct {
 	modes    modesFlag
+	finding  discoveriesFlag
 	seeds    runs.Seeds
 	scenario string
 	dir      string
@@ -83,6 +87,8 @@ func (m *compareModes) Flags(f *console.Flags) {
 	m.modes, m.dir = mode.SimulatedNames(), "matrix"
 	m.seeds.Last = 99
 	f.Add(&m.modes, "modes A,B", "the modes, in the order of the columns; all: "+strings.Join(mode.SimulatedNames(), ","))
+	m.finding = discoveriesFlag{mode.ByService}
+	f.Add(&m.finding, "discoveries A,B", "of the mode clustermesh a column for each, as clustermesh/dialer: how agents find replicas; service")
 	f.Add(&m.seeds, "seeds A-B", "the seeds; 0-99")
 	f.Add(&m.scenario, "scenario NAME", "members of a scenario's family, in place of the swarm; simrun faults lists them")
 	f.Add(&m.dir, "o DIR", `where runs are kept; it is made if there is none; "matrix"`)
@@ -104,8 +110,8 @@ func (f *modesFlag) String() string { return strings.Join(*f, ",") }
 func (f *modesFlag) Set(value string) error {
 	*f = nil
 	for name := range strings.SplitSeq(value, ",") {
-		switch _, known := mode.InWorld(name); {
-		case !known:
+		switch {
+		case !slices.Contains(mode.SimulatedNames(), name):
 			return fmt.Errorf("there is no mode %q; the modes are %s", name, strings.Join(mode.SimulatedNames(), ", "))
 		case slices.Contains(*f, name):
 			return fmt.Errorf("the mode %s is given twice", name)
@@ -115,8 +121,44 @@ func (f *modesFlag) Set(value string) error {
 	return nil
 }
 
+// discoveriesFlag is a list of discoveries.
+type discoveriesFlag []mode.Discovery
+
+func (f *discoveriesFlag) String() string {
+	var names []string
+	for _, d := range *f {
+		names = append(names, string(d))
+	}
+	return strings.Join(names, ",")
+}
+
+func (f *discoveriesFlag) Set(value string) error {
+	*f = nil
+	for name := range strings.SplitSeq(value, ",") {
+		switch d := mode.Discovery(name); {
+		case !slices.Contains(mode.Discoveries(), d):
+			all := discoveriesFlag(mode.Discoveries())
+			return fmt.Errorf("there is no discovery %q; the discoveries are %s", name, strings.ReplaceAll(all.String(), ",", ", "))
+		case slices.Contains(*f, d):
+			return fmt.Errorf("the discovery %s is given twice", name)
+		default:
+			*f = append(*f, d)
+		}
+	}
+	return nil
+}
+
+// columns are the modes, with the discoveries where there are some.
+func (m *compareModes) columns() (names []string) {
+	for _, name := range m.modes {
+		in, _ := mode.InWorld(name)
+		names = append(names, in.In(m.finding)...)
+	}
+	return names
+}
+
 func (m *compareModes) Check() error {
-	if m.plan != "" && (len(m.modes) != 1 || m.seeds.Count() != 1 || m.kept) {
+	if m.plan != "" && (len(m.columns()) != 1 || m.seeds.Count() != 1 || m.kept) {
 		return console.Usagef("-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7")
 	}
 	if m.dir == "" {
@@ -138,7 +180,7 @@ func (m *compareModes) Run(ctx context.Context, c *console.Console) (int, error)
 		return 0, console.Usage(err)
 	}
 	if m.plan != "" {
-		return console.StatusHold, output.Write("write-plan", m.plan, fault.Project(first, m.modes[0]).Encode())
+		return console.StatusHold, output.Write("write-plan", m.plan, fault.Project(first, m.columns()[0]).Encode())
 	}
 	runner, err := runs.Simulator(ctx, c, m.worker, m.limits)
 	if err != nil {
@@ -155,9 +197,10 @@ func (m *compareModes) Run(ctx context.Context, c *console.Console) (int, error)
 		return 0, console.Usage(err)
 	}
 	defer kept.Close()
-	end := c.Progress.KeepSaying(fmt.Sprintf("%d runs", len(m.modes)*m.seeds.Count()))
+	columns := m.columns()
+	end := c.Progress.KeepSaying(fmt.Sprintf("%d runs", len(columns)*m.seeds.Count()))
 	table, stopped := matrix.Run(ctx, matrix.Config{
-		Runner: runner, Modes: m.modes, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: int(m.workers), Kept: kept, OnRun: countdown(c),
+		Runner: runner, Modes: columns, Seeds: m.seeds.Seeds, Plan: plans.Member, Parallel: int(m.workers), Kept: kept, OnRun: countdown(c),
 	})
 	end()
 	if stopped != nil && ctx.Err() == nil {
@@ -215,13 +258,14 @@ func (m *compareModes) show(c *console.Console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if m.given.Given("modes") == "" {
-		m.modes = kept.Modes()
+	columns := m.columns()
+	if m.given.Given("modes")+m.given.Given("discoveries") == "" {
+		columns = kept.Modes()
 	}
 	if !m.seeds.Given {
 		m.seeds.Seeds = kept.Seeds()
 	}
-	table := matrix.TableOf(kept, m.modes, m.seeds.Seeds)
+	table := matrix.TableOf(kept, columns, m.seeds.Seeds)
 	if err := m.write(c, table, plans.Member); err != nil {
 		return 0, err
 	}
@@ -235,7 +279,7 @@ func (m *compareModes) show(c *console.Console) (int, error) {
 func (m *compareModes) write(c *console.Console, t *matrix.Table, planOf func(uint64) (*fault.Plan, error)) error {
 	var failed error
 	replay := func(mode string, seed uint64) string {
-		file := filepath.Join(m.dir, fmt.Sprintf("%s-%d.json", mode, seed))
+		file := filepath.Join(m.dir, planName(mode, seed)+".json")
 		plan, err := planOf(seed)
 		if err == nil {
 			err = files.Write(file, fault.Project(plan, mode).Encode())
@@ -266,7 +310,7 @@ func (m *compareModes) write(c *console.Console, t *matrix.Table, planOf func(ui
 func (m *compareModes) anywhere(planOf func(uint64) (*fault.Plan, error)) matrix.Replay {
 	known := map[string]string{}
 	return func(mode string, seed uint64) string {
-		name, number := fmt.Sprintf("%s-%d", mode, seed), strconv.FormatUint(seed, 10)
+		name, number := planName(mode, seed), strconv.FormatUint(seed, 10)
 		if known[name] == "" {
 			var scenario []string
 			if m.scenario != "" {
@@ -275,11 +319,26 @@ func (m *compareModes) anywhere(planOf func(uint64) (*fault.Plan, error)) matrix
 			if m.draws(mode, seed, planOf) {
 				known[name] = console.CommandLine("simrun", append([]string{"-mode", mode, "-seed", number}, scenario...)...)
 			} else {
-				known[name] = console.CommandLine("simrun", append([]string{"matrix", "-modes", mode, "-seeds", number, "-write-plan", name + ".json"}, scenario...)...) + " && " + console.CommandLine("simrun", "-plan", name+".json")
+				known[name] = console.CommandLine("simrun", slices.Concat([]string{"matrix"}, column(mode), []string{"-seeds", number, "-write-plan", name + ".json"}, scenario)...) + " && " + console.CommandLine("simrun", "-plan", name+".json")
 			}
 		}
 		return known[name]
 	}
+}
+
+// planName names the plan of a seed in a mode.
+func planName(mode string, seed uint64) string {
+	return fmt.Sprintf("%s-%d", strings.ReplaceAll(mode, "/", "-"), seed)
+}
+
+// column returns the flags that ask for the column of a mode alone.
+func column(name string) []string {
+	in, _ := mode.InWorld(name)
+	flags := []string{"-modes", string(in.Base)}
+	if in.Chooses() {
+		flags = append(flags, "-discoveries", string(in.Discovery))
+	}
+	return flags
 }
 
 // draws reports whether a seed draws the plan of the matrix in a mode by itself.

@@ -22,7 +22,8 @@ const (
 // Config says from what a plan is drawn besides its seed. The zero value
 // draws a plan of the swarm.
 type Config struct {
-	// Mode is how agents read; empty: mode.Default. The modes' plans of a seed have
+	// Mode is how agents read, one of mode.Variants; empty: mode.Default. That draws how agents
+	// find replicas. The modes' plans of a seed have
 	// the same world and workload, but for replicas, and each the faults that it knows.
 	Mode string
 	// Objects are the Kubernetes objects present at the start, in place of drawn
@@ -80,10 +81,11 @@ func Plans() *rapid.Generator[*fault.Plan] {
 }
 
 func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, objects fault.Given) *fault.Plan {
+	in, _ := mode.InWorld(modeName)
 	p := &fault.Plan{
 		Version:  fault.Version,
 		Seed:     from.seed,
-		Mode:     modeName,
+		Mode:     string(in.Base),
 		Topology: s.topology,
 		Network:  draw(from, networks, "network"),
 		Options:  draw(from, options, "options"),
@@ -135,8 +137,18 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	drawGarbage(from, p)
 	drawFaults(from, p, s)
 	drawWaiting(from, p, s)
+	p.Options.Discovery = in.Discovery
+	if s.swarm && in.Base == mode.ClusterMesh && in.Discovery == "" && len(raw) == 0 {
+		p.Options.Discovery = draw(from, discoveries, "discovery")
+	}
 	return p
 }
+
+// discoveries draws how agents find replicas: by their Service, but for two plans in ten.
+// It comes last, so that all else is as it is with that.
+var discoveries = rapid.Custom(func(t *rapid.T) mode.Discovery {
+	return oneOf(t, "discovery", "", "", "", "", "", "", "", "", mode.ByDialer, mode.ByHostNetwork)
+})
 
 // networks draws latencies between 0.2 and 2 ms, from a data centre's to a
 // region's.

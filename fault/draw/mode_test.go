@@ -75,8 +75,9 @@ func TestRefusedInTheModeCRD(t *testing.T) {
 func TestProject(t *testing.T) {
 	applied := map[fault.Kind]bool{}
 	for seed := range uint64(200) {
-		mesh := mustDraw(t, seed)
-		crd := fault.Project(mesh, crdMode.String())
+		drawn := mustDraw(t, seed)
+		mesh := fault.Project(drawn, mode.Default.String())
+		crd := fault.Project(drawn, crdMode.String())
 		require.NoError(t, crd.Validate(), "seed %d", seed)
 		require.Equal(t, mesh.Faults, crd.Faults)
 		for i := range crd.Faults {
@@ -87,6 +88,7 @@ func TestProject(t *testing.T) {
 			}
 		}
 		require.Equal(t, mesh, fault.Project(crd, mode.Default.String()), "seed %d", seed)
+		require.Equal(t, drawn, fault.Project(crd, drawn.InMode().String()), "seed %d", seed)
 	}
 	require.True(t, applied[fault.AgentCrash] && applied[fault.KubeFreeze] && applied[fault.PartitionGroup] && applied[fault.Pause], "%v", applied)
 	require.False(t, applied[fault.Move] || applied[fault.EtcdStall] || applied[fault.ReplicaLoss], "%v", applied)

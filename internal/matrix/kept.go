@@ -103,7 +103,7 @@ func (k *Kept) Modes() (names []string) {
 	for r := range k.cells {
 		there[r.mode] = true
 	}
-	for _, name := range mode.SimulatedNames() {
+	for _, name := range mode.Variants() {
 		if there[name] {
 			names = append(names, name)
 		}

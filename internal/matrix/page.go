@@ -37,7 +37,12 @@ func (t *Table) WritePage(w io.Writer, replay Replay) error {
 }
 
 // color is that of a mode in all figures.
-func (c *Column) color() int { return 1 + slices.Index(mode.SimulatedNames(), c.Mode) }
+func (c *Column) color() int {
+	if i := slices.Index(mode.SimulatedNames(), c.Mode); i >= 0 {
+		return 1 + i
+	}
+	return len(mode.SimulatedNames()) + slices.Index(mode.Variants(), c.Mode)
+}
 
 func (c *Column) runs() string {
 	said := fmt.Sprintf("%s; in the mean %s agents, %s replicas, %s kube-apiservers", text.Count(c.Runs, "run"), c.mean(c.Agents), c.mean(c.Replicas), c.mean(c.Servers))

@@ -77,20 +77,27 @@ const (
 // Repairs returns all repairs.
 func Repairs() []Repair { return []Repair{Sweep, Token, Heartbeat, Fence, Kept, Anchor, Cutover} }
 
-// Mode is a base with repairs. Its text is the base and the repairs, joined by
-// plus signs, such as "clustermesh+sweep+fence".
+// Mode is a base with repairs. Its text is the base, after a slash the discovery if that is
+// not the usual one, and the repairs, joined by plus signs, such as
+// "clustermesh/dialer+sweep+fence".
 type Mode struct {
-	Base    Base
-	Repairs []Repair // in the order of Repairs, without duplicates
+	Base      Base
+	Discovery Discovery // "" for ByService
+	Repairs   []Repair  // in the order of Repairs, without duplicates
 }
 
 // Parse reads the text of a mode.
 func Parse(text string) (Mode, error) {
 	names := strings.Split(text, "+")
-	m := Mode{Base: Base(names[0])}
+	base, discovery, named := strings.Cut(names[0], "/")
+	m := Mode{Base: Base(base)}
 	if !slices.Contains(Bases(), m.Base) {
-		return m, fmt.Errorf("mode %q: there is no base %q; there are %s", text, names[0], join(Bases()))
+		return m, fmt.Errorf("mode %q: there is no base %q; there are %s", text, base, join(Bases()))
 	}
+	if named && !slices.Contains(Discoveries(), Discovery(discovery)) {
+		return m, fmt.Errorf("mode %q: there is no discovery %q; there are %s", text, discovery, join(Discoveries()))
+	}
+	m = m.By(Discovery(discovery))
 	for _, name := range names[1:] {
 		if !slices.Contains(Repairs(), Repair(name)) {
 			return m, fmt.Errorf("mode %q: there is no repair %q; there are %s", text, name, join(Repairs()))
@@ -107,6 +114,9 @@ func Parse(text string) (Mode, error) {
 // Validate returns which repair does not fit the base, or another repair that it
 // needs is missing.
 func (m Mode) Validate() error {
+	if m.Discovery != "" && m.Base != ClusterMesh {
+		return fmt.Errorf("mode %s: discoveries are for %s", m, ClusterMesh)
+	}
 	for _, r := range m.Repairs {
 		switch {
 		case m.Base != ClusterMesh && m.Base != Handover:
@@ -125,6 +135,9 @@ func (m Mode) Has(r Repair) bool { return slices.Contains(m.Repairs, r) }
 
 func (m Mode) String() string {
 	text := string(m.Base)
+	if m.Discovery != "" {
+		text += "/" + string(m.Discovery)
+	}
 	for _, r := range m.Repairs {
 		text += "+" + string(r)
 	}

@@ -31,6 +31,7 @@ var elsewhere = map[string]string{
 	"internal/repairs/patch.go":           "git's name of a tree",
 	"report/page/campaign.go":             "the letter of an outcome in the data of a page",
 	"sim/agent/clustermesh/reader.go":     "Cilium's namespace of metrics and its name of a controller",
+	"sim/agent/services/resolve.go":       "Cilium's name of what fills a table",
 	"sim/deploy/clustermesh/mesh.go":      "the name of a folder",
 	"sim/kube/conformance/record/main.go": "the flag -o, which is no operator",
 }

@@ -20,10 +20,24 @@ func SimulatedNames() (names []string) {
 	return names
 }
 
-// InWorld reads the text of a mode that a world can run.
+// Variants returns the names of the modes that a world can run, those of each discovery
+// included.
+func Variants() (names []string) {
+	for _, m := range Simulated() {
+		names = append(names, m.String())
+		if m.Base == ClusterMesh {
+			for _, d := range Discoveries()[1:] {
+				names = append(names, m.By(d).String())
+			}
+		}
+	}
+	return names
+}
+
+// InWorld reads the text of a mode that a world can run, one of Variants.
 func InWorld(text string) (Mode, bool) {
 	m, err := Parse(text)
-	return m, err == nil && slices.ContainsFunc(Simulated(), func(s Mode) bool { return s.String() == text })
+	return m, err == nil && slices.Contains(Variants(), text)
 }
 
 // A Source is one of the readers that an agent of Cilium has.
@@ -86,6 +100,9 @@ func (m Mode) Links() (links []Link) {
 			links = append(links, Link{Agent, APIServer})
 		case FromReplica:
 			links = append(links, Link{Agent, Replica})
+			if m.Chooses() {
+				links = append(links, Link{Agent, APIServer})
+			}
 		case FromKVStore:
 			// The agents of nodes that have no host of their own are on the workload's.
 			links = append(links, Link{Agent, Etcd}, Link{Client, Etcd}, Link{Operator, Etcd})

@@ -37,6 +37,7 @@ type Fabric struct {
 	NextWatch func() int64 // the number of the next watch of the run
 
 	DialKube func(host string) proc.Dialer // to a kube-apiserver, by the Service of all
+	Create   func(object []byte) error     // makes an object that was there before the world began
 
 	// BeforeEtcd and AfterEtcd are told of the requests to the etcd of a host: see
 	// etcd.Request.

@@ -24,6 +24,7 @@ type Service struct {
 	seed     uint64
 	port     int
 	affinity bool
+	onChange func() // see OnChange; nil: nobody is told
 
 	mu      sync.Mutex
 	ready   []string // hosts, in order of name; never changed in place
@@ -56,6 +57,7 @@ func (s *Service) SetReady(host string, ready bool) {
 		return
 	}
 	s.changes = append(s.changes, change{time.Now(), s.ready})
+	s.changed()
 }
 
 // pick returns the host that the next connection goes to of a client on a host.

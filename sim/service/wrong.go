@@ -39,10 +39,12 @@ func (s *Service) mislead(host string, w *wrong) (restore func() int64) {
 	defer s.mu.Unlock()
 	w.before = len(s.changes)
 	s.wrong[host] = append(s.wrong[host], w)
+	s.changed()
 	return func() int64 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.wrong[host] = slices.DeleteFunc(s.wrong[host], func(other *wrong) bool { return other == w })
+		s.changed()
 		return w.dials
 	}
 }
@@ -87,8 +89,14 @@ func (w *wrong) heard(changes []change) int {
 // there.
 func (s *Service) misled(host, server string) {
 	for _, w := range s.wrong[host] {
-		if w.late > 0 && !slices.Equal(s.listed(host), s.ready) || slices.Contains(w.named, server) && !slices.Contains(s.ready, server) {
-			w.dials++
-		}
+		w.misled(server, s.listed(host), s.ready)
+	}
+}
+
+// misled counts a dial to a server, or to none, of a host that knows some for ready, if the
+// host went wrong by this fault.
+func (w *wrong) misled(server string, known, ready []string) {
+	if w.late > 0 && !slices.Equal(known, ready) || slices.Contains(w.named, server) && !slices.Contains(ready, server) {
+		w.dials++
 	}
 }

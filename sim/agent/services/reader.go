@@ -20,6 +20,7 @@ import (
 
 	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
 	"github.com/cilium/cilium/pkg/datapath/tables"
+	"github.com/cilium/cilium/pkg/dial"
 	"github.com/cilium/cilium/pkg/hive"
 	"github.com/cilium/cilium/pkg/k8s"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
@@ -35,6 +36,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/informer"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
@@ -47,6 +49,9 @@ type Config struct {
 	// Dial connects with the kube-apiserver that the Service gives this agent.
 	Dial proc.Dialer
 	Log  *slog.Logger
+
+	Resolves bool         // for the agent's dialer, too: see Resolvers
+	Lag      informer.Lag // of EndpointSlices; nil: none ever
 }
 
 // Reader is the source.
@@ -63,6 +68,7 @@ type Reader struct {
 	frontends statedb.Table[*loadbalancer.Frontend]
 	backends  statedb.Table[*loadbalancer.Backend]
 	changes   changes
+	resolvers []dial.Resolver
 }
 
 // changes are what has changed in the tables.
@@ -91,7 +97,7 @@ func (r *Reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 // StartWith is Start with clients that the agent has already, on connections of theirs.
 func (r *Reader) StartWith(ctx context.Context, clients k8sclient.Clientset, connections *agent.Connections, into agent.Sink) error {
 	reads := newReads()
-	r.hive = hive.New(append(r.cells(observed{clients, reads.observe(connections)}),
+	r.hive = hive.New(append(r.cells(observed{clients, reads.observe(connections, r.cfg.Lag)}),
 		cell.Invoke(func(db *statedb.DB, s statedb.Table[*loadbalancer.Service], f statedb.Table[*loadbalancer.Frontend], b statedb.Table[*loadbalancer.Backend]) {
 			r.db, r.services, r.frontends, r.backends = db, s, f, b
 		}))...)
@@ -113,7 +119,7 @@ func (r *Reader) StartWith(ctx context.Context, clients k8sclient.Clientset, con
 
 // cells are what the agent's hive has of services, and what that needs.
 func (r *Reader) cells(clients k8sclient.Clientset) []cell.Cell {
-	return []cell.Cell{
+	cells := []cell.Cell{
 		metrics.Cell, node.LocalNodeStoreTestCell, writer.Cell, reflectors.K8sReflectorCell, cell.Config(k8s.DefaultConfig),
 		cell.Provide(
 			func() k8sclient.Clientset { return clients },
@@ -133,6 +139,10 @@ func (r *Reader) cells(clients k8sclient.Clientset) []cell.Cell {
 			},
 		),
 	}
+	if r.cfg.Resolves {
+		cells = append(cells, r.resolving())
+	}
+	return cells
 }
 
 // follow begins to follow the tables, which are empty.

@@ -236,10 +236,13 @@ type observed struct {
 	lists lists
 }
 
-type lists struct{ services, slices *informer.ListWatch }
+type lists struct {
+	services, slices *informer.ListWatch
+	lag              informer.Lag // of slices; nil: none ever
+}
 
-func (r *reads) observe(connections *agent.Connections) lists {
-	return lists{informer.New(connections, r.services), informer.New(connections, r.slices)}
+func (r *reads) observe(connections *agent.Connections, lag informer.Lag) lists {
+	return lists{informer.New(connections, r.services), informer.New(connections, r.slices), lag}
 }
 
 func (o observed) Slim() slim.Interface { return slimClients{o.Clientset.Slim(), o.lists} }
@@ -272,7 +275,7 @@ type discoveryV1 struct {
 }
 
 func (d discoveryV1) EndpointSlices(namespace string) slimdiscoveryv1.EndpointSliceInterface {
-	return sliceClient{d.DiscoveryV1Interface.EndpointSlices(namespace), d.lists.slices}
+	return sliceClient{d.DiscoveryV1Interface.EndpointSlices(namespace), d.lists.slices, d.lists.lag}
 }
 
 type serviceClient struct {
@@ -290,13 +293,14 @@ func (c serviceClient) Watch(ctx context.Context, opts metav1.ListOptions) (watc
 
 type sliceClient struct {
 	slimdiscoveryv1.EndpointSliceInterface
-	lw *informer.ListWatch
+	lw  *informer.ListWatch
+	lag informer.Lag
 }
 
 func (c sliceClient) List(ctx context.Context, opts metav1.ListOptions) (*slim_discoveryv1.EndpointSliceList, error) {
-	return informer.List(ctx, c.lw, opts, c.EndpointSliceInterface.List)
+	return informer.List(ctx, c.lw, opts, informer.LateList(c.lag, c.EndpointSliceInterface.List))
 }
 
 func (c sliceClient) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
-	return c.lw.Watch(ctx, opts, c.EndpointSliceInterface.Watch)
+	return c.lw.Watch(ctx, opts, informer.LateWatch(c.lag, c.EndpointSliceInterface.Watch))
 }

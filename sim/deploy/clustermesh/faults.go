@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 )
@@ -272,11 +273,23 @@ func (m *Mesh) endpointsUnready(_ int, f *fault.Fault) deploy.Effect {
 	if f.Peer == "" {
 		named = names(m.replicas)
 	}
+	var struck []string     // if not those that the fault names
+	if m.publisher != nil { // all agents read the same
+		for i := range m.Plan.Topology.Agents {
+			struck = append(struck, mode.Agent.Host(i))
+		}
+	}
 	var misled []deploy.Effect
-	for _, agent := range f.Hosts() {
+	agents := f.Hosts()
+	if struck != nil {
+		agents = struck
+	}
+	for _, agent := range agents {
 		misled = append(misled, deploy.Lasting(m.service.Name(agent, named)))
 	}
-	return deploy.All(misled)
+	e := deploy.All(misled)
+	e.Hosts = struck
+	return e
 }
 
 // move makes the load balancer send an agent to another replica. What the agent

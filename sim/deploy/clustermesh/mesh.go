@@ -5,6 +5,7 @@
 package clustermesh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -52,6 +53,11 @@ type Mesh struct {
 	created   int  // replicas so far
 	upgrading bool // a rolling upgrade is under way
 
+	// Where agents dial replicas by their addresses; else nil, and nothing waits.
+	pods      *pods
+	publisher *publisher
+	waiting   []*replica // for a node
+
 	sharesID map[string]int // for each agent, faults that give it the cluster ID of the cluster that it reads
 }
 
@@ -65,6 +71,9 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		sharesID:   map[string]int{},
 	}
 	m.links = deploy.NewConnections(f.Record, m.store, false)
+	if err := m.publish(); err != nil {
+		return nil, err
+	}
 	for i := range f.Plan.Hosts(mode.Replica) {
 		m.replicas = append(m.replicas, m.newReplica(mode.Replica.Host(i)))
 	}
@@ -72,6 +81,21 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		return nil, err
 	}
 	return m, os.WriteFile(m.configPath, []byte("endpoints:\n- http://"+serviceAddress+"\n"), 0o666)
+}
+
+// publish makes what tells agents of replicas' pods, where they go by that.
+func (m *Mesh) publish() (err error) {
+	in := m.Plan.InMode()
+	if !in.Chooses() {
+		return nil
+	}
+	if m.publisher, err = newPublisher(m); err != nil {
+		return err
+	}
+	m.service.OnChange(m.publisher.changed)
+	nodes := cmp.Or(m.Plan.Options.ReplicaNodes, m.Plan.Hosts(mode.Replica)+1) // a new pod finds room while the old one ends
+	m.pods = newPods(m.Plan.Seed, in, nodes, m.service.Published, m.publisher.changed)
+	return nil
 }
 
 func (m *Mesh) newReplica(name string) *replica {
@@ -136,6 +160,9 @@ func (m *Mesh) addReplica() *replica {
 
 // Start starts the replicas of the plan's topology.
 func (m *Mesh) Start() {
+	if m.publisher != nil {
+		m.publisher.start()
+	}
 	for range m.Plan.Topology.Replicas {
 		m.addReplica()
 	}
@@ -143,6 +170,9 @@ func (m *Mesh) Start() {
 
 // Stop stops the replicas.
 func (m *Mesh) Stop(stops *sync.WaitGroup) {
+	if m.publisher != nil {
+		m.publisher.stop()
+	}
 	for _, r := range m.existing() {
 		stops.Go(func() { r.StopPod(mesh.DefaultGrace) })
 	}
@@ -174,15 +204,16 @@ func (m *Mesh) OnEvent(e simnet.Event) { m.links.OnEvent(e) }
 
 // Source returns what reads the replicas.
 func (m *Mesh) Source(name string, services *services.Reader) agent.Source {
-	return agent.Beside(services, clustermesh.New(clustermesh.Config{
+	dialer, with := m.discover(name, services)
+	return agent.Beside(services, with(clustermesh.New(clustermesh.Config{
 		Cluster:    m.Plan.Options.ClusterName,
 		ClusterID:  m.Plan.Options.ClusterID,
 		SharesID:   m.sharesID[name] > 0,
 		ConfigPath: m.configPath,
 		Nodes:      m.Plan.Topology.Nodes,
 		QPS:        m.Plan.Options.AgentQPS,
-		Dial:       m.service.Dialer(name, "", m.Net.Host(name).Dial),
+		Dial:       dialer,
 		Store:      m.store,
 		Log:        m.LogOf(name),
-	}))
+	})))
 }

@@ -19,6 +19,7 @@ type replica struct {
 	*mesh.Replica
 	m    *Mesh
 	name string
+	pod  *pod // its last one, where agents dial replicas by their addresses; else nil
 
 	age  int  // when it was created, among the replicas; zero if it never was
 	gone bool // for good
@@ -95,15 +96,30 @@ func (r *replica) lose(how string) (processes, keys int64) {
 			r.m.Step(notice)
 		}()
 	case fault.Graceful:
-		r.stopped = make(chan struct{})
-		go func() {
-			defer close(r.stopped)
-			r.StopPod(mesh.DefaultGrace)
-		}()
+		r.stopGracefully()
 	default:
 		r.KillPod()
+		r.m.removed(r.pod)
 	}
 	return processes, keys
+}
+
+func (r *replica) stopGracefully() {
+	stopped, ended := make(chan struct{}), r.pod
+	r.stopped = stopped
+	if ended != nil {
+		r.m.pods.end(ended)
+	}
+	go func() {
+		defer close(stopped)
+		r.StopPod(mesh.DefaultGrace)
+	}()
+	if ended != nil {
+		go func() {
+			<-stopped
+			r.m.Step(func() { r.m.removed(ended) })
+		}()
+	}
 }
 
 // replace ends what lose has begun; a new pod starts when nothing else holds it
@@ -125,12 +141,26 @@ func (r *replica) startPod() {
 		<-r.stopped
 		r.stopped = nil
 	}
+	if r.m.pods != nil && !r.placePod() {
+		return
+	}
 	r.keys = 0
 	deploy.Must(r.StartPod(r.writerDown == 0))
 	if r.etcdDown > 0 {
 		r.Etcd.Kill()
 	}
 	r.updateAlarm()
+}
+
+// placePod gives a new pod an address, in place of the last one, or notes that it waits for one.
+func (r *replica) placePod() bool {
+	if r.pod != nil {
+		r.m.pods.remove(r.pod) // the next pod is as good a use of its node as any
+	}
+	if r.pod = r.m.pods.place(r.name); r.pod == nil {
+		r.m.awaitRoom(r)
+	}
+	return r.pod != nil
 }
 
 func (r *replica) stopWriter() (processes int64) {

@@ -44,7 +44,7 @@ type Mode string
 
 func (f *Mode) String() string { return string(*f) }
 func (f *Mode) Set(value string) error {
-	modes := mode.SimulatedNames()
+	modes := mode.Variants()
 	given, err := mode.Parse(value)
 	switch i := slices.Index(modes, given.String()); {
 	case err != nil || i < 0:

@@ -79,12 +79,16 @@ var discoveryCases = []faultCase{
 		},
 	},
 	{
+		// Without the fault a replica without a writer is nobody's.
 		kind: fault.EndpointsUnready,
 		faults: []fault.Fault{
-			at(2, fault.Fault{Kind: fault.EndpointsUnready, Target: "a0", For: seconds(50)}),
-			at(2, fault.Fault{Kind: fault.ReplicaLoss, Target: "r0", For: seconds(10)}),
+			at(2, fault.Fault{Kind: fault.EndpointsUnready, Target: "a0", For: seconds(60)}),
+			at(2, fault.Fault{Kind: fault.WriterRestart, Target: "r0", For: seconds(40)}),
+			at(10, fault.Fault{Kind: fault.AgentCrash, Target: "a0", For: seconds(1)}),
 		},
-		check: connectsUnready,
+		check: func(t *testing.T, h *history.History) {
+			require.Less(t, firstAfter(t, connected(h, "a0"), 10*time.Second), 40*time.Second)
+		},
 	},
 }
 

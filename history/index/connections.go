@@ -65,7 +65,7 @@ func ConnectionAt(records []history.Record, agent string, at int) int {
 // kube-apiservers tell, until the agent loses a connection with it. Such an agent is
 // as good as connected; that one reads a replica is recorded as Connect and Disconnect.
 type kubeReaders struct {
-	services bool // the watches of Services and EndpointSlices, else those of all other kinds
+	services bool // the watches of Services and EndpointSlices, else those of what an etcd holds, too
 	agents   map[string]bool
 	open     map[string]map[int64]kubeWatch // by agent: its watches, by number
 }
@@ -86,7 +86,7 @@ func (k *kubeReaders) apply(r *history.Record) (agent string, what Milestone, ch
 	case r.Verb == history.Up && r.Kind == "agent":
 		k.agents[r.Actor] = true
 		delete(k.open, r.Actor)
-	case r.Verb == history.Watch && r.Store == "" && k.agents[r.Peer] && schema.MakesServices(r.Kind) == k.services:
+	case r.Verb == history.Watch && r.Store == "" && k.agents[r.Peer] && k.reads(r.Kind):
 		agent = r.Peer
 		if k.open[agent] == nil {
 			k.open[agent] = map[int64]kubeWatch{}
@@ -107,4 +107,12 @@ func (k *kubeReaders) apply(r *history.Record) (agent string, what Milestone, ch
 		return agent, disconnected, len(k.open[agent]) == 0
 	}
 	return "", 0, false
+}
+
+// reads reports whether objects of a kind are among those that are followed.
+func (k *kubeReaders) reads(kind string) bool {
+	if k.services {
+		return schema.MakesServices(kind)
+	}
+	return schema.MakesStored(kind)
 }

@@ -44,6 +44,7 @@ func TestOutages(t *testing.T) {
 0 r0 up etcd - store=s inc=1
 0 r0 up writer - inc=1
 1 a0 up agent - inc=1
+1 k0 watch Pod - peer=a0 id=1
 2 a0 connect - - peer=r0 store=s
 10 r0 down writer - inc=1
 15 a0 disconnect - - peer=r0 store=s value=close

@@ -20,7 +20,10 @@
 // kube-apiservers.
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The kinds of entries, and Meta for keys of an etcd that hold no entry.
 const (
@@ -87,6 +90,12 @@ func OfServices(kind string) bool { return kind == Service || kind == Backend }
 
 // MakesServices reports whether objects of a Kubernetes kind make entries of these kinds.
 func MakesServices(resource string) bool { return resource == "Service" || resource == "EndpointSlice" }
+
+// MakesStored reports whether objects of a Kubernetes kind make entries true that an etcd
+// holds where agents read one. Agents may read others to find their way.
+func MakesStored(resource string) bool {
+	return slices.ContainsFunc(Stored(), func(k Kind) bool { return slices.Contains(k.Resources, resource) })
+}
 
 // UsersPrefix returns what those keys begin with by which agents that share an etcd say that
 // they use the identity of labels; the address of a node follows.

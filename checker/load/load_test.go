@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
 )
 
 // requests are so many of a client, evenly from an instant on, ten per second.
@@ -31,6 +33,28 @@ func TestLoad(t *testing.T) {
 		{Name: "a restart begins anew", History: requestsOf("r0", 100, 60) + "121 r0 up writer - inc=2\n" + requestsOf("r0", 122, 400), Outcome: property.Pass, Says: []string{"460 requests of 1 client of a server; beyond their first minutes at most 50 % of the bound (r0 of k0 in the minute until 105.900s: 60 of 120)"}},
 		{Name: "of an etcd only", History: "1 r0 call meta k/a op=put peer=r0 store=a0 rev=2 from=1\n", Outcome: property.Unknown, Says: []string{"the history has no request to a kube-apiserver"}},
 	})
+}
+
+// An operator that looks through identities every 10 s does so seven times in some minutes.
+func TestLoadOfACollector(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("0 k0 up kube - inc=1\n0 k0 request Pod ns1/a op=get peer=a0 rv=2 from=0 bytes=100\n0 e0 put identity cilium/state/identities/v1/id/65537 value=k8s:app=web store=e rev=2\n")
+	for i := range 148 {
+		fmt.Fprintf(&b, "%d.%d e0 call meta x op=range peer=o0 store=e rev=2 from=0 bytes=20\n", 100+i/10, i%10)
+	}
+	records, err := history.Parse(b.String())
+	require.NoError(t, err)
+	for plan, want := range map[string]string{
+		`{"options":{}}`: "o0 made 125 requests of e0 in the minute until 112.400s, the last one range x; the bound is 124",
+		`{"options":{"identityGCInterval":"10s"}}`: "",
+	} {
+		r := Load.Check(&property.Input{Index: index.New(&history.History{Plan: plan, Records: records})})
+		said := ""
+		for _, v := range r.Violations {
+			said = v.Sentence()
+		}
+		require.Equal(t, want, said, plan)
+	}
 }
 
 func TestLoadIsMeasured(t *testing.T) {

@@ -51,14 +51,14 @@ func (c storeObservation) ofAbsence() *property.Cause {
 	return c.behind(behindDeleted, property.Version{Gone: true, At: del.At}, int(versions[i].Record))
 }
 
-// ofDeletionHeard explains a loss by the last deletion, of what the agent had seen, that
-// its watch has told it of: what came after that may be on its way yet.
+// ofDeletionHeard explains a loss by the last deletion of what the agent had seen: what came
+// after that may be on its way yet.
 func (c storeObservation) ofDeletionHeard() *property.Cause {
-	if c.prior.Store != c.s.Name || c.resumed == 0 {
+	if c.prior.Store != c.s.Name {
 		return nil
 	}
 	versions := c.s.Versions[c.key]
-	for i := len(versions) - 1; i > 0 && versions[i].Rev >= c.resumed; i-- {
+	for i := len(versions) - 1; i > 0; i-- {
 		del := &c.x.in.Records[versions[i].Record]
 		before := versions[i-1]
 		if !versions[i].Deleted || del.At > c.r.At || c.x.in.Records[before.Record].Value != c.prior.Value || !c.stoodFor(before, del.At) {

@@ -60,26 +60,21 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 }
 
 // ofChangedPod explains what a slice says of a pod that has changed while no operator led, or just before the one that
-// led ended, which had not written it yet.
+// led ended, which had not written it yet, or just after another one began to, which had not listed endpoints yet.
 func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
 	changed := v.Records[0]
 	r := &x.in.Records[changed]
-	away := x.in.Last(0, changed, isLeadOrEnd)
-	if r.Verb != history.Write || r.Kind != object.PodKind || away < 0 {
+	if r.Verb != history.Write || r.Kind != object.PodKind {
 		return nil
 	}
-	if isLead(&x.in.Records[away]) {
-		away = x.in.First(changed, x.all(), isEnd)
+	for _, leads := range []int{x.in.Last(0, changed, isLead), x.in.First(changed, x.all(), isLead)} {
+		away := x.in.Last(0, max(leads, 0), isEnd)
+		if away >= 0 && x.in.Records[away].At <= r.At+takesOver && x.in.Records[leads].At >= r.At-takesOver {
+			return property.ByMechanism(CauseChangedAway, changedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.PodKind, Key: r.Key, At: r.At,
+				Since: x.in.Records[away].At, Until: x.in.Records[leads].At}, away, changed, leads)
+		}
 	}
-	if away < 0 || x.in.Records[away].At-r.At > takesOver {
-		return nil
-	}
-	leads := x.in.First(max(changed, away), x.all(), isLead)
-	if leads < 0 {
-		return nil
-	}
-	return property.ByMechanism(CauseChangedAway, changedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.PodKind, Key: r.Key, At: r.At,
-		Since: x.in.Records[away].At, Until: x.in.Records[leads].At}, away, changed, leads)
+	return nil
 }
 
 // ofEmptySlice explains an empty slice: its last pods were deleted while no operator led, and the next one
@@ -148,12 +143,10 @@ func (x *Explainer) ofLeader(v *property.Violation) *property.Cause {
 // leaseLost is why a process of an operator ends that has lost its lease (sim/operator).
 const leaseLost = "leader election lost"
 
-// isEnd reports whether an operator leads no more, and isLeadOrEnd whether it begins or ends to.
+// isEnd reports whether an operator leads no more.
 func isEnd(r *history.Record) bool {
 	return r.Kind == "operator" && (r.Verb == history.Unready || r.Verb == history.Down)
 }
-
-func isLeadOrEnd(r *history.Record) bool { return isLead(r) || isEnd(r) }
 
 func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }
 

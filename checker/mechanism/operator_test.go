@@ -45,6 +45,7 @@ func TestOfOperators(t *testing.T) {
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
 		{"changed while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"changed just before the one that led ended", operator.Slices, "19 " + relabelled + restart + end, CauseChangedAway},
+		{"changed before the next one has listed endpoints", operator.Slices, restart + "36 " + relabelled + end, CauseChangedAway},
 		{"changed while one led", operator.Slices, "15 " + relabelled + "80 o0 down operator - inc=1\n90 o0 up operator - inc=2\n90 o0 ready operator - inc=2\n" + end, ""},
 		{"a pod is forgotten", operator.Slices, "21 " + drop + end, ""},
 		{"restarts", operator.IdentityGarbage, "15 " + gone + "16 " + drop + restart + end, CauseRestarts},

@@ -153,7 +153,7 @@ func (x *Explainer) ofPutBack(s *index.Store, e *index.Entry, key string, v *ind
 	end := x.endOf(e, put.Value, put.At)
 	before := slices.IndexFunc(s.Versions[key], func(before index.Version) bool {
 		r := &x.in.Records[before.Record]
-		return !before.Deleted && before.Rev < v.Rev && r.Value == put.Value && r.Owner == put.Owner
+		return !before.Deleted && before.Rev < v.Rev && r.Value == put.Value
 	})
 	if before < 0 || end == nil {
 		return nil

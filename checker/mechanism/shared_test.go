@@ -82,7 +82,7 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"the former owner has not ended", takenOver + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"nobody has had it before", sharesEtcd + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"an agent puts back what has ended", takenOver + twoEnds + putBack, "monotonic", mechanism.CausePutBack},
-		{"another agent puts it", takenOver + twoEnds + strings.ReplaceAll(putBack, "owner=L0", "owner=L1"), "monotonic", ""},
+		{"it does so with a new lease", takenOver + twoEnds + strings.ReplaceAll(putBack, "owner=L0", "owner=L1"), "monotonic", mechanism.CausePutBack},
 		{"an agent puts back what has changed", sharesEtcd + `
 3 a0 truth endpoint e value="id=2 host=h0 pod=ns/one" op=put owner=Pod/ns/one rv=6
 3 e0 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h0 pod=ns/one" owner=L0 store=A rev=11

@@ -41,7 +41,10 @@ func Describe(p *Plan) string {
 		replicas = ", " + text.Count(p.Topology.Replicas, "replica")
 	}
 	if p.InMode().Runs(mode.Etcd) {
-		replicas += ", " + text.Count(p.Topology.Etcds, "shared etcd")
+		replicas += ", a shared etcd"
+		if p.Topology.Etcds > 1 {
+			replicas += fmt.Sprintf(" of %d members", p.Topology.Etcds)
+		}
 	}
 	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",
 		text.Count(p.Topology.APIServers, "kube-apiserver"), replicas,

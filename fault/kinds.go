@@ -34,6 +34,8 @@ type Spec struct {
 
 	Etcd bool // it strikes an etcd that agents read, and cannot happen where there is none
 
+	Members bool // it strikes an etcd of several members
+
 	Disturbs []disturb.Kind // what it disturbs; one of the kind may disturb less (Fault.Disturbs)
 
 	Targets roles    // of the hosts that it can happen to; empty: it names none
@@ -100,7 +102,7 @@ var specs = func() map[Kind]*Spec {
 
 // In reports whether a fault of the kind can happen at all in a mode.
 func (s *Spec) In(m mode.Mode) bool {
-	return (s.Needs == "" || m.Runs(s.Needs)) && (!s.Etcd || m.RunsStores())
+	return (s.Needs == "" || m.Runs(s.Needs)) && (!s.Etcd || m.RunsStores()) && (!s.Members || m.Runs(mode.Etcd))
 }
 
 // SpecOf returns what a kind of fault is, which must be known.

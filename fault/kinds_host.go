@@ -20,6 +20,8 @@ const (
 	WriterPause        Kind = "writer-pause"
 	WriterClusterID    Kind = "writer-cluster-id"
 	EtcdRestart        Kind = "etcd-restart"
+	EtcdMemberLoss     Kind = "etcd-member-loss"
+	EtcdLeaderCut      Kind = "etcd-leader-cut"
 	EtcdSlow           Kind = "etcd-slow"
 	EtcdStall          Kind = "etcd-stall"
 	EtcdQuota          Kind = "etcd-quota"
@@ -131,6 +133,26 @@ var replicaSpecs = []Spec{
 				return fmt.Sprintf("%s stops for %s and comes back empty%s", f.etcd(), f.For, f.writerGoesOn())
 			}
 			return fmt.Sprintf("%s stops for %s and comes back with its data%s", f.etcd(), f.For, f.writerGoesOn())
+		},
+	},
+	{
+		Kind:     EtcdMemberLoss,
+		Members:  true,
+		Summary:  "a member of the etcd that agents share loses its machine, with its data; after for another one takes its place: the others are told to forget the old one (member remove, member add), and it joins them without data",
+		Disturbs: []disturb.Kind{disturb.ProcessEnded},
+		Targets:  roles{mode.Etcd}, Lasts: Needed, Longest: 60 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the member %s of the etcd is lost; %s later another one takes its place", f.Target, f.For)
+		},
+	},
+	{
+		Kind:     EtcdLeaderCut,
+		Members:  true,
+		Summary:  "the member that leads the etcd that agents share cannot reach the others, nor they it; clients can",
+		Disturbs: []disturb.Kind{disturb.Cut},
+		Lasts:    Needed, Longest: 60 * second,
+		sentence: func(f *Fault) string {
+			return fmt.Sprintf("the leader of the etcd is cut off from the other members for %s", f.For)
 		},
 	},
 	{

@@ -84,6 +84,12 @@ func (p *Plan) NotApplicable(f *Fault) string {
 	switch {
 	case spec.Needs != "" && !m.Runs(spec.Needs):
 		return lacks(spec.Needs)
+	case spec.Members && !m.Runs(mode.Etcd):
+		return lacks(mode.Etcd)
+	case spec.Members && p.Topology.Etcds == 1:
+		return "not applicable: the etcd has one member"
+	case p.Topology.Etcds > 1 && (f.Kind == ServiceFailure || f.Kind == EndpointsLate) && slices.ContainsFunc(f.Hosts(), mode.Agent.Is):
+		return "not applicable: agents know the names of the etcd's members, and use no Service"
 	case spec.Etcd && !m.RunsStores():
 		return fmt.Sprintf("not applicable: in the mode %s there is no etcd that agents read", m)
 	case missing(f.Target):

@@ -56,7 +56,7 @@ type Topology struct {
 	Replicas   int `json:"replicas"`            // 1 to 16, and faults may add more; or 0, if the mode has none
 	Agents     int `json:"agents"`              // 1 to 1,000
 	Nodes      int `json:"nodes"`               // CiliumNodes at the start, named n0, n1, ...; agent a<i> runs on node n<i>
-	Etcds      int `json:"etcds,omitempty"`     // members of the etcd that agents share: 1, if the mode has one
+	Etcds      int `json:"etcds,omitempty"`     // members of the etcd that agents share: 1 or 3, if the mode has one
 	Operators  int `json:"operators,omitempty"` // 0 to 2; 0: the workload writes identities and slices itself
 }
 

@@ -68,7 +68,8 @@ func (p *Plan) HasServices() bool {
 // Talk reports whether hosts of two roles have connections with each other in the plan.
 func (p *Plan) Talk(a, b mode.Role) bool {
 	direct := a == mode.Agent && b == mode.APIServer || a == mode.APIServer && b == mode.Agent
-	return p.InMode().Talk(a, b) || direct && p.HasServices()
+	peers := a == mode.Etcd && b == mode.Etcd && p.Topology.Etcds > 1
+	return p.InMode().Talk(a, b) || direct && p.HasServices() || peers
 }
 
 // mostInService bounds how many backends are in a slice.

@@ -53,7 +53,7 @@ func checkTopology(p *Plan, objects Given) *flaw {
 	}{
 		{"topology.apiservers", t.APIServers, 1, 5},
 		{"topology.replicas", t.Replicas, replicas, 16},
-		{"topology.etcds", t.Etcds, etcds, 1},
+		{"topology.etcds", t.Etcds, etcds, 3},
 		{"topology.agents", t.Agents, 1, 1000},
 		{"topology.nodes", t.Nodes, 0, 10_000},
 		{"topology.operators", t.Operators, 0, 2},
@@ -61,6 +61,9 @@ func checkTopology(p *Plan, objects Given) *flaw {
 		if count.n < count.min || count.n > count.max {
 			return flawf(count.path, "found %d; want %d to %d", count.n, count.min, count.max)
 		}
+	}
+	if t.Etcds == 2 {
+		return flawf("topology.etcds", "found 2; want 1, or 3 that form a cluster: of two, neither may fail")
 	}
 	if p.InMode().AgentsWrite() && len(p.Objects) > 0 {
 		return flawf("objects", "in the mode %s agents write what they know into an etcd and read no object of a kube-apiserver; give the pods in pods, or another mode", p.Mode)

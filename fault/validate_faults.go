@@ -122,7 +122,8 @@ func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 		}
 		return nil
 	}
-	if !slices.ContainsFunc(mode.Simulated(), func(m mode.Mode) bool { return m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)) }) {
+	inSome := func(m mode.Mode) bool { return m.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)) }
+	if f.Target == f.Peer || !p.Talk(mode.RoleOf(f.Target), mode.RoleOf(f.Peer)) && !slices.ContainsFunc(mode.Simulated(), inSome) {
 		return flawf(path+".peer", "%s and %s never talk; %s", f.Target, f.Peer, p.InMode().DescribeLinks())
 	}
 	return nil

@@ -235,8 +235,9 @@ func (w *world) buildOperators() error {
 			},
 			Record: w.rec.record,
 		}
-		cfg.DialKube, cfg.DialEtcd = w.kubeDialer(cfg.Host), w.mode.EtcdDialer(cfg.Host)
-		if cfg.DialEtcd != nil {
+		cfg.DialKube = w.kubeDialer(cfg.Host)
+		if etcd := w.mode.EtcdClient(cfg.Host); etcd != nil {
+			cfg.DialEtcd, cfg.EtcdOpt = etcd.Dial, etcd.Option+"="+etcd.Value
 			cfg.LeaseTTL, cfg.GC.Identities = w.plan.Options.LeaseTTL.Std(), cmp.Or(cfg.GC.Identities, collectIdentities)
 		}
 		cfg.Log = w.cfg.Log.With("host", cfg.Host)

@@ -3,7 +3,6 @@ package sources
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -85,9 +84,11 @@ func (s *steady) record(i int, r *history.Record) {
 	case history.Up, history.Down, history.Ready, history.Unready: // an operator begins its work as it comes to lead
 		s.strike(r.Actor, r.At)
 	case history.Fault, history.Heal:
-		for _, hosts := range []string{r.Key, r.Peer} {
-			for host := range strings.SplitSeq(hosts, ",") {
-				s.strike(host, r.At)
+		for _, f := range s.in.Faults {
+			if f.Number == r.Rev {
+				for _, host := range slices.Concat(f.Hosts, f.Peers, f.Members) {
+					s.strike(host, r.At)
+				}
 			}
 		}
 	case history.Disconnect:

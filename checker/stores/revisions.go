@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 var Revisions = property.Property{
@@ -104,7 +105,7 @@ func (c *revisionCheck) owners() {
 			s := c.in.Store(r.Store)
 			if up, ok := started[r.Actor]; ok && c.in.Records[up].Store != r.Store {
 				c.report(otherStore, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Store: c.in.Records[up].Store}}, int32(up))
-			} else if r.Actor != s.Actor {
+			} else if r.Actor != s.Actor && !mode.Etcd.Is(r.Actor) { // where agents share one, it may have several members
 				c.report(otherServer, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Server: s.Actor}})
 			}
 		}

@@ -110,6 +110,9 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	}
 	if p.InMode().Runs(mode.Etcd) {
 		p.Topology.Etcds = 1
+		if s.swarm {
+			p.Topology.Etcds = draw(from, etcds, "etcds")
+		}
 	}
 	if !p.InMode().RunsStores() {
 		p.Options.LeaseTTL = 0
@@ -136,6 +139,11 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	}
 	drawGarbage(from, p)
 	drawFaults(from, p, s)
+	if p.Topology.Etcds > 1 {
+		for _, f := range draw(from, memberFaults(p), "member faults") {
+			add(p, []fault.Fault{f})
+		}
+	}
 	drawWaiting(from, p, s)
 	p.Options.Discovery = in.Discovery
 	if s.swarm && in.Base == mode.ClusterMesh && in.Discovery == "" && len(raw) == 0 {

@@ -112,9 +112,10 @@ func possibleSpecs(topology fault.Topology) []fault.Spec {
 }
 
 // possible reports whether a kind of faults lacks nothing of a topology: no operator, and no
-// replica that is left when one is gone for good.
+// replica that is left when one is gone for good. What strikes an etcd of several members
+// is drawn apart: see drawMembers.
 func possible(s *fault.Spec, topology fault.Topology) bool {
-	return (s.Needs != mode.Operator || topology.Operators > 0) && (s.Kind != fault.ReplicaGone || topology.Replicas != 1)
+	return !s.Members && (s.Needs != mode.Operator || topology.Operators > 0) && (s.Kind != fault.ReplicaGone || topology.Replicas != 1)
 }
 
 // possibleIn returns those of the kinds that can happen in a mode with a topology, or one that is drawn

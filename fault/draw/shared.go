@@ -55,3 +55,27 @@ func intermediatePuts(t *rapid.T, p *fault.Plan) []fault.Fault {
 	f.For = within(p, at, fault.Duration(1+uniform(t, 20_000, "for"))*ms)
 	return []fault.Fault{f}
 }
+
+// etcds is how many members the etcd has that agents share: mostly one.
+var etcds = rapid.Custom(func(t *rapid.T) int { return oneOf(t, "etcds", 1, 1, 3) })
+
+// memberFaults draws what befalls the members of an etcd among each other: up to three times.
+func memberFaults(p *fault.Plan) *rapid.Generator[[]fault.Fault] {
+	return rapid.Custom(func(t *rapid.T) (all []fault.Fault) {
+		for range uniform(t, 4, "how many") {
+			e := drawHost(t, p, mode.Etcd)
+			other := mode.Etcd.Host((mode.Number(e) + 1 + uniform(t, p.Topology.Etcds-1, "other")) % p.Topology.Etcds)
+			f := oneOf(t, "kind",
+				fault.Fault{Kind: fault.EtcdMemberLoss, Target: e},
+				fault.Fault{Kind: fault.EtcdLeaderCut},
+				fault.Fault{Kind: fault.EtcdRestart, Target: e},
+				fault.Fault{Kind: fault.EtcdStall, Target: e},
+				fault.Fault{Kind: fault.Partition, Target: e, Peer: other, OneWay: coin.Draw(t, "one way")},
+			)
+			f.At = fault.Duration(uniform(t, int(p.Churn/ms), "at")) * ms
+			f.For = within(p, f.At, fault.Duration(1+uniform(t, 40_000, "for"))*ms)
+			all = append(all, f)
+		}
+		return all
+	})
+}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/disturb"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Fault is a fault that took effect.
@@ -19,6 +21,7 @@ type Fault struct {
 	Disturbs []disturb.Kind
 	Hosts    []string
 	Peers    []string
+	Members  []string      // other members of an etcd of which it strikes one, who do without it
 	From, To time.Duration // one instant if it was never lifted
 
 	Effect string // what it did, as history.Effect says it; "" if the history does not
@@ -47,6 +50,7 @@ func (x *Index) Misconfigured(s *Store, put *history.Record) *Fault {
 // indexFaults returns the faults in order of their beginning.
 func indexFaults(records []history.Record) (all []*Fault) {
 	begun := map[int64]*Fault{}
+	members := members(records)
 	for i := range records {
 		r := &records[i]
 		switch f := begun[r.Rev]; {
@@ -58,6 +62,13 @@ func indexFaults(records []history.Record) (all []*Fault) {
 			if r.Op == "" {
 				f.Disturbs = guessed[r.Kind]
 			}
+			for _, host := range f.Hosts {
+				for _, m := range members[host] {
+					if !f.Strikes(m) {
+						f.Members = append(f.Members, m)
+					}
+				}
+			}
 			begun[r.Rev] = f
 			all = append(all, f)
 		case f == nil:
@@ -65,6 +76,24 @@ func indexFaults(records []history.Record) (all []*Fault) {
 			f.To = r.At
 		case r.Verb == history.Effect:
 			f.Effect, f.Did = r.Value, did(r.Value)
+		}
+	}
+	return all
+}
+
+// members returns those who share an etcd that agents share, by each of their hosts.
+func members(records []history.Record) map[string][]string {
+	stores := map[string][]string{}
+	for i := range records {
+		r := &records[i]
+		if r.Verb == history.Up && r.Kind == processEtcd && mode.Etcd.Is(r.Actor) && !slices.Contains(stores[r.Store], r.Actor) {
+			stores[r.Store] = append(stores[r.Store], r.Actor)
+		}
+	}
+	all := map[string][]string{}
+	for _, store := range slices.Sorted(maps.Keys(stores)) {
+		for _, host := range stores[store] {
+			all[host] = stores[store]
 		}
 	}
 	return all

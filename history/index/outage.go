@@ -154,9 +154,10 @@ func (w *World) Disturbed(host string, at time.Duration) bool {
 // Latest returns the fault that began last.
 func (w *World) Latest() *Fault { return w.faults[w.next-1] }
 
-// Strikes reports whether a fault strikes a host, or has it for its peer.
+// Strikes reports whether a fault strikes a host, has it for its peer, or strikes another
+// member of its etcd.
 func (f *Fault) Strikes(host string) bool {
-	return slices.Contains(f.Hosts, host) || slices.Contains(f.Peers, host)
+	return slices.Contains(f.Hosts, host) || slices.Contains(f.Peers, host) || slices.Contains(f.Members, host)
 }
 
 // Lacks returns what keeps an agent from having a source now, and the server

@@ -75,7 +75,7 @@ func (x *Index) Disturbances(counts func(*Fault) bool, processes ...string) map[
 			if !counts(f) {
 				continue
 			}
-			for _, host := range slices.Concat(f.Hosts, f.Peers) {
+			for _, host := range slices.Concat(f.Hosts, f.Peers, f.Members) {
 				all[host] = append(all[host], Disturbance{f, f.From, f.To})
 			}
 		}

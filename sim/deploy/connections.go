@@ -20,15 +20,17 @@ type Connections struct {
 	links map[string]link // by agent
 }
 
+// link is what an agent is connected with: with several hosts at once if it knows the members
+// of one cluster, of which the one counts with which it has been longest.
 type link struct {
 	host, store string
-	open        int // connections with that host
+	open        []string // the host of each connection, in the order in which they were made
 }
 
 // NewConnections returns what follows connections. store returns the store that the etcd
 // of a host has at this instant, or "". If clients open further connections to probe an
-// etcd, as Cilium's do by its address (pkg/kvstore/etcd.go, determineEndpointStatus), one is
-// connected while it has any.
+// etcd, as Cilium's do by its address (pkg/kvstore/etcd.go, determineEndpointStatus), or to
+// each member of a cluster, one is connected while it has any.
 func NewConnections(record func(history.Record), store func(host string) string, probes bool) *Connections {
 	return &Connections{record: record, store: store, probes: probes, links: map[string]link{}}
 }
@@ -53,13 +55,19 @@ func (c *Connections) connected(agent, host string) {
 	c.mu.Lock()
 	store := c.store(host)
 	s := c.links[agent]
+	if further := c.probes && len(s.open) > 0 && (s.host != host || s.store == store); further {
+		s.open = append(s.open, host)
+		c.links[agent] = s
+		c.mu.Unlock()
+		return
+	}
 	if s.host != host || s.store != store {
 		s = link{host: host, store: store}
 	}
-	s.open++
+	s.open = append(s.open, host)
 	c.links[agent] = s
 	c.mu.Unlock()
-	if store != "" && (!c.probes || s.open == 1) {
+	if store != "" {
 		c.record(history.Record{Actor: agent, Verb: history.Connect, Peer: host, Store: store})
 	}
 }
@@ -81,19 +89,29 @@ func (c *Connections) EtcdUp(host, store string) {
 	}
 }
 
+// disconnected notes the end of a connection. An agent that has others is then connected
+// with the host of the first of those.
 func (c *Connections) disconnected(agent, host, why string) {
 	c.mu.Lock()
 	s := c.links[agent]
-	known := s.host == host && s.open > 0
-	store, last := s.store, s.open == 1
-	if known {
-		if s.open--; s.open == 0 {
-			s = link{}
-		}
-		c.links[agent] = s
+	i := slices.Index(s.open, host)
+	if i < 0 {
+		c.mu.Unlock()
+		return
 	}
+	before := s
+	if s.open = slices.Delete(slices.Clone(s.open), i, i+1); len(s.open) == 0 {
+		s = link{}
+	} else if !slices.Contains(s.open, s.host) {
+		s.host = s.open[0]
+		s.store = c.store(s.host)
+	}
+	c.links[agent] = s
 	c.mu.Unlock()
-	if known && store != "" && (!c.probes || last) {
-		c.record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: host, Store: store, Value: why})
+	if before.host == host && before.store != "" && (!c.probes || s.host != host) {
+		c.record(history.Record{Actor: agent, Verb: history.Disconnect, Peer: host, Store: before.store, Value: why})
+	}
+	if s.host != before.host && s.store != "" {
+		c.record(history.Record{Actor: agent, Verb: history.Connect, Peer: s.host, Store: s.store})
 	}
 }

@@ -91,10 +91,10 @@ type Deployment interface {
 	// Truth returns what agents make true, where they write into an etcd that they share;
 	// nil where objects of the kube-apiservers do.
 	Truth() *truth.Shared
-	// Agents are the agents of the nodes as the workload meets them, and EtcdDialer connects
-	// an operator with the etcd that it collects; nil where there is none of these.
+	// Agents are the agents of the nodes as the workload meets them, and EtcdClient is how an
+	// operator reaches the etcd that it collects; nil where there is none of these.
 	Agents() workload.Agents
-	EtcdDialer(host string) proc.Dialer
+	EtcdClient(host string) *etcd.ClientConfig
 	// Alive reports whether the client on one of the deployment's hosts is up.
 	Alive(host string) bool
 

@@ -28,12 +28,19 @@ func (s *Server) recordCall(ctx context.Context, req any, info *grpc.UnaryServer
 		return nil, c.err
 	}
 	c.from = s.cfg.Now()
+	revoke, revokes := req.(*pb.LeaseRevokeRequest)
+	if revokes {
+		s.cfg.Cluster.revoking(revoke.ID)
+	}
 	failure := s.deletions.failure(req)
 	if failure == "" || failure == TimedOutApplied {
 		c.resp, c.err = handler(ctx, req)
 	}
 	if failure != "" {
 		c.resp, c.err = nil, failure.err()
+	}
+	if revokes && refused(c.err) {
+		s.cfg.Cluster.notRevoked(revoke.ID)
 	}
 	c.record()
 	s.announceAnswer(c.client, req, c.resp)

@@ -3,7 +3,8 @@
 // with the settings of the etcd container of Cilium's ClusterMesh API server
 // (install/kubernetes/cilium/templates/clustermesh-apiserver/deployment.yaml). A
 // Member (member.go) is such a server over its restarts, on a host of its own or in a
-// pod with others.
+// pod with others. It is alone, or one of a Cluster (cluster.go), whose members reach each
+// other over the same network (peers.go).
 //
 // What it applies, answers and sends goes into the history: see Put, Del, Call,
 // Watch, Event, Unwatch and Lease in package history. What can go wrong with it is
@@ -14,10 +15,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/server/v3/config"
 	"go.etcd.io/etcd/server/v3/etcdserver"
@@ -36,6 +39,7 @@ type Server struct {
 	data      data
 	server    *etcdserver.EtcdServer
 	grpc      *grpc.Server
+	peers     *http.Server // of a cluster
 	tap       *tap
 	applier   *applier
 	watches   watches
@@ -70,14 +74,10 @@ func init() {
 	wal.SegmentSizeBytes = 1 << 20
 }
 
-// start starts a server and returns when it is the leader of its one-member
-// cluster; serve lets clients in.
+// start starts a server and returns when it is the leader of its one-member cluster, or at
+// once when it has peers: those may have to start first. serve lets clients in.
 func start(cfg Config, data data) (*Server, error) {
-	sc, err := serverConfig(cfg, data)
-	if err != nil {
-		return nil, err
-	}
-	srv, err := etcdserver.NewServer(sc)
+	srv, err := etcdserver.NewServer(serverConfig(cfg, data))
 	if err != nil {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
@@ -90,9 +90,17 @@ func start(cfg Config, data data) (*Server, error) {
 		srv.Cleanup()
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
+	if cfg.Cluster != nil {
+		if err := s.servePeers(); err != nil {
+			srv.Cleanup()
+			return nil, err
+		}
+	}
 	srv.Start()
-	<-srv.ReadyNotify()
-	s.ready.Store(true)
+	if cfg.Cluster == nil {
+		<-srv.ReadyNotify()
+		s.ready.Store(true)
+	}
 	s.grpc = v3rpc.Server(srv, nil, s.recordCall,
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveInterval, Timeout: keepaliveTimeout}),
@@ -100,32 +108,39 @@ func start(cfg Config, data data) (*Server, error) {
 	return s, nil
 }
 
-// serve serves the clients of a listener in the background, until the listener
-// fails or the server stops, and closes it then.
+// serve serves the clients of a listener in the background, from when the server is ready
+// until the listener fails or the server stops, and closes it then.
 func (s *Server) serve(lis net.Listener) {
 	// What Serve returns is why the listener failed, as when the host is taken
 	// away: nothing is to be done about it but to stop the server, sooner or later.
-	go hosts.Run(s.cfg.Host, func() error { return s.grpc.Serve(lis) }) //nolint:errcheck
+	go hosts.Run(s.cfg.Host, func() error { //nolint:errcheck
+		select {
+		case <-s.server.ReadyNotify():
+			s.ready.Store(true)
+		case <-s.server.StoppingNotify():
+		}
+		return s.grpc.Serve(lis) // which closes the listener of a server that has stopped
+	})
 }
 
-func serverConfig(cfg Config, data data) (config.ServerConfig, error) {
-	const name = "clustermesh-apiserver"
-	clients, err := types.NewURLs([]string{"http://localhost:2379"})
-	if err != nil {
-		return config.ServerConfig{}, err
-	}
-	peers, err := types.NewURLs([]string{"http://localhost:2380"})
-	if err != nil {
-		return config.ServerConfig{}, err
+func serverConfig(cfg Config, data data) config.ServerConfig {
+	name, peers := "clustermesh-apiserver", types.MustNewURLs([]string{"http://localhost:2380"})
+	clients, members, address := types.MustNewURLs([]string{"http://localhost:2379"}), types.URLsMap{name: peers}, ""
+	if c := cfg.Cluster; c != nil {
+		name, peers, members, address = cfg.Host, c.peerURLs(cfg.Host), c.members(), c.address(cfg.Host)
+		clients = types.MustNewURLs([]string{"http://" + cfg.Host + ":2379"})
 	}
 	return config.ServerConfig{
 		Name:                name,
 		DataDir:             filepath.Clean(data.dir),
 		ClientURLs:          clients,
 		PeerURLs:            peers,
-		InitialPeerURLsMap:  types.URLsMap{name: peers},
+		InitialPeerURLsMap:  members,
 		InitialClusterToken: data.token,
-		NewCluster:          true,
+		NewCluster:          !data.joins,
+		// From it, rafthttp dials the others: see simnet.TakeDials.
+		PeerTLSInfo:  transport.TLSInfo{LocalAddr: address},
+		LocalAddress: address,
 
 		TickMs:                     tickMs,
 		ElectionTicks:              electionTicks,
@@ -157,7 +172,7 @@ func serverConfig(cfg Config, data data) (config.ServerConfig, error) {
 		// The machine never crashes in this world, only processes do.
 		UnsafeNoFsync: true,
 		Logger:        cfg.Log,
-	}, nil
+	}
 }
 
 // ClusterID returns the etcd cluster ID as 16 hexadecimal digits.
@@ -182,6 +197,9 @@ func storeName(id types.ID, number int) string {
 // server starts.
 func (s *Server) stop() {
 	s.watches.shutDown()
+	if s.peers != nil {
+		s.peers.Close()
+	}
 	s.grpc.Stop()
 	s.server.HardStop()
 	s.tap.wait()

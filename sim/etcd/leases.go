@@ -59,7 +59,7 @@ func (s *keepAliveStream) SendMsg(m any) error {
 // is over is an expiry: nothing can renew it any more, and what the lessor does with it
 // is to propose its revocation, as for a client. Any other is what a client asked for,
 // whose call is recorded, unless the server comes upon it in the log that an earlier
-// process left.
+// process left. In a cluster only the leader's lessor knows what time is left.
 func (s *Server) recordLeaseEnd(revoke *pb.LeaseRevokeRequest) {
 	l := cilium.Lessor(s.server).Lookup(lease.LeaseID(revoke.ID))
 	r := s.newRecord(history.Lease, "")
@@ -67,6 +67,11 @@ func (s *Server) recordLeaseEnd(revoke *pb.LeaseRevokeRequest) {
 	switch {
 	case l == nil:
 		return
+	case s.cfg.Cluster != nil:
+		if !s.cfg.Cluster.expires(revoke.ID) {
+			return
+		}
+		r.Op = "expire"
 	case l.Remaining() <= 0:
 		r.Op = "expire"
 	case !s.ready.Load():

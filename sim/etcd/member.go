@@ -13,11 +13,13 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/hosts"
+	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
 // Config says which etcd to run.
 type Config struct {
 	Host    string                       // the actor of the records
+	Cluster *Cluster                     // of which it is a member; nil if it is alone
 	DataDir string                       // for its data, made if missing
 	Listen  func() (net.Listener, error) // its port
 
@@ -36,8 +38,14 @@ type Config struct {
 	After  func(Request)
 }
 
+// ClientConfig is how Cilium's clients on a host reach an etcd: Option is one of kvstore-opt.
+type ClientConfig struct {
+	Dial          proc.Dialer
+	Option, Value string
+}
+
 // Member is an etcd on a host, over the restarts of its process: the one member of
-// its cluster. It stands alone, or beside others in a pod, as package mesh has it.
+// its cluster, or one of several. It stands alone, or beside others in a pod, as package mesh has it.
 // Its methods are called by one goroutine; Server and Store by any.
 type Member struct {
 	cfg      Config
@@ -61,6 +69,7 @@ const (
 
 // data is what a server starts from.
 type data struct {
+	joins    bool   // the cluster is there already
 	token    string // initial cluster token, the pod's UID in the chart: it makes the cluster ID
 	dir      string
 	store    int   // counted from 1 among those that have the cluster ID in common
@@ -71,9 +80,17 @@ type data struct {
 func New(cfg Config) *Member { return &Member{cfg: cfg} }
 
 // Start starts a server, which must not run, and returns when it is the leader of its
-// cluster and lets clients in. Clients of the time before reach its port already.
+// cluster and lets clients in; with peers it returns before that, and a server that has lost
+// its data joins those who have it, which expect that: see Server.Replace. Clients of the
+// time before reach its port already.
 func (m *Member) Start(found Data) error {
-	if found != Kept {
+	switch {
+	case found != Kept && m.cfg.Cluster != nil && m.clusters > 0:
+		if err := m.Wipe(); err != nil {
+			return err
+		}
+		m.data.joins, m.data.recorded = true, 0
+	case found != Kept:
 		if err := m.Wipe(); err != nil {
 			return err
 		}
@@ -84,6 +101,9 @@ func (m *Member) Start(found Data) error {
 		m.clusters++
 		name := fmt.Sprintf("%s-%d", m.cfg.Host, m.clusters)
 		m.data = data{token: name, dir: filepath.Join(m.cfg.DataDir, name), store: 1}
+		if m.cfg.Cluster != nil {
+			m.data.token = "etcd-cluster" // etcd's own default
+		}
 	}
 	lis, err := m.cfg.Listen()
 	if err != nil {

@@ -35,8 +35,11 @@ func startTap(s *Server) (*tap, error) {
 	go func() {
 		defer close(t.done)
 		for resp := range t.stream.Chan() {
+			s.applier.keep()
 			for _, ev := range resp.Events {
-				s.cfg.Record(changeRecord(s, ev))
+				if s.cfg.Cluster.first(ev) {
+					s.cfg.Record(changeRecord(s, ev))
+				}
 				t.last = ev.Kv.ModRevision
 			}
 		}

@@ -23,8 +23,8 @@ func (s *Server) StallApply(delay time.Duration) (lift func() int64) {
 }
 
 // applier holds the entries that the server's own applier then applies, and records
-// the leases that end by them without a client's call. The server's alarms change what is inside that one, so they work as ever; only a
-// raft snapshot from another member, which there is none, would replace it.
+// the leases that end by them without a client's call. The server's alarms change what is
+// inside that one, so they work as ever; a snapshot of another member replaces it: see keep.
 type applier struct {
 	apply.UberApplier
 	server *Server
@@ -45,6 +45,17 @@ func wrapApplier(s *Server) *applier {
 	a := &applier{UberApplier: *field, server: s}
 	*field = a
 	return a
+}
+
+// keep puts the applier back into its place, where a snapshot from another member has made
+// the server make a new one (etcdserver, applySnapshot). What was applied since is recorded,
+// and no stall has held it.
+func (a *applier) keep() {
+	field := cilium.Applier(a.server.server)
+	if _, ours := (*field).(*applier); !ours {
+		a.UberApplier = *field
+		*field = a
+	}
 }
 
 // Apply applies an entry after what the stalls demand. Entries that are in the

@@ -36,6 +36,7 @@ type Config struct {
 	// collects what is not used any more, in place of Kubernetes objects; nil where there
 	// is none. LeaseTTL is kvstore-lease-ttl; zero means 15 minutes.
 	DialEtcd proc.Dialer
+	EtcdOpt  string // kvstore-opt, which says where the etcd is
 	LeaseTTL time.Duration
 	Record   func(history.Record) // fills in At
 	Log      *slog.Logger
@@ -68,7 +69,7 @@ func (c Config) flags() []flag {
 		{"cluster-id", fmt.Sprint(c.ClusterID)},
 	}
 	if c.DialEtcd != nil {
-		flags = append(flags, flag{option.KVStoreOpt, "etcd.address=http://etcd:2379"})
+		flags = append(flags, flag{option.KVStoreOpt, c.EtcdOpt})
 		if c.LeaseTTL != 0 {
 			flags = append(flags, flag{option.KVstoreLeaseTTL, c.LeaseTTL.String()})
 		}

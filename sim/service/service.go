@@ -132,6 +132,21 @@ func (s *Service) Failed(host string) int64 {
 	return s.failed[host]
 }
 
+// Resolver returns a dialer for the host on of clients that know the names of all servers,
+// and choose one themselves.
+func (s *Service) Resolver(on string, dial proc.Dialer) proc.Dialer {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		if s.marked(s.lost, on) {
+			return nil, s.unresolved()
+		}
+		return dial(ctx, address)
+	}
+}
+
+func (s *Service) unresolved() error {
+	return &net.OpError{Op: "dial", Net: "sim", Err: &net.DNSError{Err: "server misbehaving", Name: s.name, IsTemporary: true}}
+}
+
 // Dialer returns a dialer for the host on, or for one of its processes that chooses
 // for itself: whatever the address, it connects with an endpoint of the service. Without
 // endpoints the connection is refused, as kube-proxy does.
@@ -139,7 +154,7 @@ func (s *Service) Dialer(on, process string, dial proc.Dialer) proc.Dialer {
 	client := on + process
 	return func(ctx context.Context, _ string) (net.Conn, error) {
 		if s.marked(s.lost, on) {
-			return nil, &net.OpError{Op: "dial", Net: "sim", Err: &net.DNSError{Err: "server misbehaving", Name: s.name, IsTemporary: true}}
+			return nil, s.unresolved()
 		}
 		host, ok := "", false
 		if !s.marked(s.empty, on) {

@@ -43,6 +43,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/kvclient"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
@@ -59,8 +60,7 @@ type Config struct {
 
 	Host *Host // the node that it cares for
 
-	// Dial connects with the etcd.
-	Dial proc.Dialer
+	Etcd etcd.ClientConfig
 	// Store returns the store that the etcd of a host has at this instant, as the history
 	// names it, or "" while it has none.
 	Store func(host string) string
@@ -115,16 +115,13 @@ type enabled struct{ kvstore.BackendOperations }
 
 func (enabled) IsEnabled() bool { return true }
 
-// etcdAddress is what agents are configured with; Config.Dial connects.
-const etcdAddress = "http://etcd:2379"
-
 // Start implements agent.Source.
 func (d *Daemon) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
 	connections := agent.NewConnections(mode.KVStore, d.cfg.Store)
 	follower := d.learning.Follow(connections)
-	dialer := grpc.WithContextDialer(connections.Dial(process.Dial(d.cfg.Dial)))
+	dialer := grpc.WithContextDialer(connections.Dial(process.Dial(d.cfg.Etcd.Dial)))
 	client, failed := kvstore.NewClient(context.Background(), d.cfg.Log, kvstore.EtcdBackendName, map[string]string{
-		kvstore.EtcdAddrOption:      etcdAddress,
+		d.cfg.Etcd.Option:           d.cfg.Etcd.Value,
 		kvstore.EtcdRateLimitOption: strconv.Itoa(d.cfg.QPS),
 	}, kvstore.ExtraOptions{
 		DialOption: append(follower.DialOptions(), dialer),

@@ -23,8 +23,8 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/deploy"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/mesh"
-	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -187,8 +187,8 @@ func (*Mesh) Truth() *truth.Shared { return nil }
 // Agents are none that write.
 func (*Mesh) Agents() workload.Agents { return nil }
 
-// EtcdDialer connects nobody: operators have nothing to do with the etcds of replicas.
-func (*Mesh) EtcdDialer(string) proc.Dialer { return nil }
+// EtcdClient is nobody's: operators have nothing to do with the etcds of replicas.
+func (*Mesh) EtcdClient(string) *etcd.ClientConfig { return nil }
 
 // Alive reports whether the writer on a replica's host is up.
 func (m *Mesh) Alive(host string) bool {

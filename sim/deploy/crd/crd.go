@@ -11,7 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/agent/crd"
 	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/deploy"
-	"github.com/meshcheck/meshcheck/sim/proc"
+	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -43,8 +43,8 @@ func (deployment) Stop(*sync.WaitGroup)      {}
 func (deployment) Alive(string) bool         { return true }
 func (deployment) OnEvent(simnet.Event)      {}
 
-func (deployment) Truth() *truth.Shared          { return nil }
-func (deployment) Agents() workload.Agents       { return nil }
-func (deployment) EtcdDialer(string) proc.Dialer { return nil }
+func (deployment) Truth() *truth.Shared                 { return nil }
+func (deployment) Agents() workload.Agents              { return nil }
+func (deployment) EtcdClient(string) *etcd.ClientConfig { return nil }
 
 func (deployment) Injection(fault.Kind) func(int, *fault.Fault) deploy.Effect { return nil }

@@ -2,8 +2,10 @@ package kvstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 )
@@ -12,12 +14,16 @@ import (
 func (s *Store) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect {
 	switch kind {
 	case fault.EtcdRestart:
-		return func(int, *fault.Fault) deploy.Effect { return s.member.restart() }
+		return func(_ int, f *fault.Fault) deploy.Effect { return s.restart(s.on(f.Target), false) }
+	case fault.EtcdMemberLoss:
+		return func(_ int, f *fault.Fault) deploy.Effect { return s.restart(s.on(f.Target), true) }
+	case fault.EtcdLeaderCut:
+		return func(int, *fault.Fault) deploy.Effect { return s.cutLeader() }
 	case fault.EtcdQuota:
-		return func(int, *fault.Fault) deploy.Effect { return s.member.quota() }
+		return func(_ int, f *fault.Fault) deploy.Effect { return s.on(f.Target).quota() }
 	case fault.EtcdSlow, fault.EtcdStall, fault.EtcdCompaction, fault.EtcdClock:
 		return func(_ int, f *fault.Fault) deploy.Effect {
-			server := s.member.Server()
+			server := s.on(f.Target).Server()
 			if server == nil {
 				return deploy.Void("the etcd " + f.Target + " was down")
 			}
@@ -27,19 +33,94 @@ func (s *Store) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect
 	return nil
 }
 
-// restart ends the etcd's process; it starts with its data when nothing holds it down.
-func (m *member) restart() deploy.Effect {
+// restart ends a member's process; it starts with its data when nothing holds it down, or
+// without, and then the others have to forget it and expect a new one before.
+func (s *Store) restart(m *member, lost bool) deploy.Effect {
 	ended := int64(0)
+	m.lost = m.lost || lost
 	if m.down++; m.down == 1 {
 		m.Kill()
 		ended = 1
 	}
 	return deploy.HeldDown(ended, func() {
-		if m.down--; m.down == 0 {
-			deploy.Must(m.Start(etcd.Kept))
-			m.updateAlarm()
+		if m.down--; m.down > 0 {
+			return
 		}
-	}, func() bool { return m.Server() != nil })
+		if m.lost {
+			go s.replace(m)
+			return
+		}
+		deploy.Must(m.Start(etcd.Kept))
+		m.updateAlarm()
+	}, func() bool { return m.Server() != nil || m.lost })
+}
+
+// replace starts a member that has lost its data, when the others expect that: as an
+// administrator does, who tries again every few seconds until a majority agrees.
+func (s *Store) replace(m *member) {
+	for ; ; time.Sleep(replacePause) {
+		var via *etcd.Server
+		for _, other := range s.members {
+			if server := other.Server(); other != m && server != nil {
+				via = server
+				break
+			}
+		}
+		if s.Ended() {
+			return
+		}
+		if via == nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), replaceTimeout)
+		err := via.Replace(ctx, m.host)
+		cancel()
+		if err != nil {
+			continue
+		}
+		s.Step(func() {
+			if m.down > 0 || s.Ended() {
+				return // what holds it down starts it, as one that is to be replaced once more
+			}
+			deploy.Must(m.Start(etcd.Lost))
+			m.lost = false
+			m.updateAlarm()
+		})
+		return
+	}
+}
+
+// How long an administrator waits for the others' answer, and before the next try.
+const (
+	replaceTimeout = 10 * time.Second
+	replacePause   = 3 * time.Second
+)
+
+// cutLeader cuts the member that leads off from the others; clients reach it.
+func (s *Store) cutLeader() deploy.Effect {
+	leader := ""
+	for _, m := range s.members {
+		if server := m.Server(); server != nil && server.Leader() == m.host {
+			leader = m.host
+			break
+		}
+	}
+	if leader == "" {
+		return deploy.Void("the etcd had no leader")
+	}
+	var lifts []func()
+	var others []string
+	for _, m := range s.members {
+		if m.host != leader {
+			others = append(others, m.host)
+			lifts = append(lifts, s.Net.Partition(leader, m.host, false))
+		}
+	}
+	e := deploy.Cut(s.Net, deploy.Together(lifts), func(from, to string) bool {
+		return mode.Etcd.Is(from) && mode.Etcd.Is(to) && (from == leader || to == leader)
+	})
+	e.Hosts, e.Peers = []string{leader}, others
+	return e
 }
 
 // quota raises an alarm, which is data and so outlives a restart of the etcd: the one that

@@ -1,30 +1,24 @@
 // Package kvstore is the deployment of the mode in which agents share an external,
-// persistent etcd: its member, the agents of the nodes that have no host of their own in
+// persistent etcd: its one member or three, the agents of the nodes that have no host of their own in
 // the plan, which are on the host of the workload, and the faults of the etcd.
 package kvstore
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"strings"
+	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-
 	"github.com/cilium/cilium/pkg/identity"
+	ciliumkvstore "github.com/cilium/cilium/pkg/kvstore"
 
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/kvstore"
 	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
-	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -34,26 +28,18 @@ import (
 // Store is the deployment.
 type Store struct {
 	*deploy.Fabric
-	service *service.Service
-	links   *deploy.Connections
-	member  *member
-	truth   *truth.Shared
-	numbers agent.Numbers
+	service   *service.Service
+	links     *deploy.Connections
+	members   []*member
+	cluster   *etcd.Cluster // nil if there is one member
+	endpoints string        // file in which clients find the members, if there are several
+	truth     *truth.Shared
+	numbers   agent.Numbers
 
 	mu      sync.Mutex
 	started bool // the servers are
 	nodes   map[string]*node
 	pods    map[string]*pod // by "namespace/name"
-}
-
-// member is the etcd on its host, over its restarts.
-type member struct {
-	*etcd.Member
-	host    string
-	down    int          // faults that hold it down
-	noSpace int          // faults for which it is out of space
-	alarmed bool         // an alarm was raised
-	refused atomic.Int64 // requests for which it had no space
 }
 
 // New returns the deployment, of which nothing runs.
@@ -68,11 +54,17 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 		pods:    map[string]*pod{},
 	}
 	s.links = deploy.NewConnections(f.Record, s.store, true)
-	s.member = &member{host: mode.Etcd.Host(0)}
-	cfg := f.EtcdOf(s.member.host)
-	cfg.Record = s.recordOfEtcd
-	s.member.Member = etcd.New(cfg)
-	s.service.SetReady(s.member.host, true) // clients have its address
+	if n := f.Plan.Topology.Etcds; n > 1 {
+		s.cluster = newCluster(f, n)
+		s.endpoints = "etcd-endpoints.yaml"
+		if err := os.WriteFile(s.endpoints, etcdConfig(s.cluster), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	for i := range f.Plan.Topology.Etcds {
+		s.members = append(s.members, s.newMember(mode.Etcd.Host(i)))
+		s.service.SetReady(mode.Etcd.Host(i), true) // clients have its address
+	}
 	return s, nil
 }
 
@@ -85,25 +77,14 @@ func numbers(p *fault.Plan) agent.Numbers {
 	return agent.Numbers{Min: first, Max: first + uint32(len(p.Pods)+len(p.Ops)+spareNumbers)}
 }
 
-// noSpace is what an etcd says to those for whom it has no space.
-var noSpace = rpctypes.ErrNoSpace.Error()
-
-func (s *Store) recordOfEtcd(r history.Record) {
-	s.Record(r)
-	s.truth.Observe(&r)
-	switch {
-	case r.Verb == history.Up:
-		s.links.EtcdUp(r.Actor, r.Store)
-	case r.Err != "" && strings.Contains(r.Err, noSpace):
-		s.member.refused.Add(1)
-	}
-}
-
-func (s *Store) store(string) string { return s.member.Store() }
-
 // Start starts the etcd, and the agents on the host of the workload.
 func (s *Store) Start() {
-	deploy.Must(s.member.Start(etcd.Kept))
+	for _, m := range s.members {
+		deploy.Must(m.Start(etcd.Kept))
+	}
+	for _, m := range s.members {
+		m.Server().WaitReady()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.started = true
@@ -121,12 +102,14 @@ func (s *Store) Stop(stops *sync.WaitGroup) {
 		}
 	}
 	s.mu.Unlock()
-	stops.Go(func() {
-		time.Sleep(2 * agent.DefaultGrace)
-		ctx, cancel := context.WithTimeout(context.Background(), etcdGrace)
-		defer cancel()
-		s.member.Stop(ctx)
-	})
+	for _, m := range s.members {
+		stops.Go(func() {
+			time.Sleep(2 * agent.DefaultGrace)
+			ctx, cancel := context.WithTimeout(context.Background(), etcdGrace)
+			defer cancel()
+			m.Stop(ctx)
+		})
+	}
 }
 
 // etcdGrace is how long the etcd may take to stop.
@@ -166,7 +149,7 @@ func (s *Store) source(host string, n *node, name string) *kvstore.Daemon {
 		QPS:       s.Plan.Options.AgentQPS,
 		LeaseTTL:  s.Plan.Options.LeaseTTL.Std(),
 		Host:      n.Host,
-		Dial:      s.EtcdDialer(host),
+		Etcd:      *s.EtcdClient(host),
 		Store:     s.store,
 		Log:       s.LogOf(host),
 	})
@@ -175,9 +158,12 @@ func (s *Store) source(host string, n *node, name string) *kvstore.Daemon {
 // Agents are those of all nodes.
 func (s *Store) Agents() workload.Agents { return s }
 
-// EtcdDialer connects clients on a host with the etcd.
-func (s *Store) EtcdDialer(host string) proc.Dialer {
-	return s.service.Dialer(host, "", func(ctx context.Context, _ string) (net.Conn, error) {
-		return s.Net.Host(host).Dial(ctx, fmt.Sprintf("%s:%d", s.member.host, deploy.EtcdPort))
-	})
+// EtcdClient reaches the etcd's one member by a Service. Of several, clients know the names,
+// as with the chart's etcd.endpoints, and the client of etcd chooses.
+func (s *Store) EtcdClient(host string) *etcd.ClientConfig {
+	dial := s.Net.Host(host).Dial
+	if s.cluster == nil {
+		return &etcd.ClientConfig{Dial: s.service.Dialer(host, "", dial), Option: ciliumkvstore.EtcdAddrOption, Value: "http://etcd:2379"}
+	}
+	return &etcd.ClientConfig{Dial: s.service.Resolver(host, dial), Option: ciliumkvstore.EtcdOptionConfig, Value: s.endpoints}
 }

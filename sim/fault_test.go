@@ -26,7 +26,7 @@ type faultCase struct {
 // Each kind of fault has its effect on the world, and the world heals.
 func TestFaults(t *testing.T) {
 	shown := map[fault.Kind]bool{}
-	for _, cases := range [][]faultCase{replicaCases, agentCases, kubeCases, operatorCases, networkCases} {
+	for _, cases := range [][]faultCase{replicaCases, etcdCases, agentCases, kubeCases, operatorCases, networkCases} {
 		for _, c := range cases {
 			shown[c.kind] = true
 			t.Run(string(c.kind)+c.name, func(t *testing.T) {

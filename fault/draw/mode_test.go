@@ -113,3 +113,34 @@ func TestNotApplicable(t *testing.T) {
 	mesh := fault.Project(p, mode.Default.String())
 	require.Equal(t, "not applicable: in the mode clustermesh a0 and k0 never talk", mesh.NotApplicable(&fault.Fault{Kind: fault.Reset, Target: "a0", Peer: "k0"}))
 }
+
+// Where agents share an etcd it has several members in some plans, which then fail by
+// themselves too, and lose each other.
+func TestDrawMembers(t *testing.T) {
+	kinds, clusters, links := map[fault.Kind]int{}, 0, 0
+	for seed := range uint64(300) {
+		p, err := Plan(seed, Config{Mode: string(mode.KVStore)})
+		require.NoError(t, err, "seed %d", seed)
+		if p.Topology.Etcds > 1 {
+			clusters++
+		}
+		for i := range p.Faults {
+			f := &p.Faults[i]
+			between := f.Kind == fault.Partition && mode.Etcd.Is(f.Target) && mode.Etcd.Is(f.Peer)
+			if between {
+				links++
+			}
+			if between || fault.SpecOf(f.Kind).Members {
+				require.Empty(t, p.NotApplicable(f), "seed %d: %s", seed, f.Sentence())
+			}
+			kinds[f.Kind]++
+		}
+	}
+	require.InDelta(t, 100, clusters, 30)
+	require.Greater(t, links, 10)
+	for i := range fault.Specs {
+		if s := fault.Specs[i]; s.Members {
+			require.Greater(t, kinds[s.Kind], 10, s.Kind)
+		}
+	}
+}

@@ -63,6 +63,13 @@ func TestMatrix(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(kept), string(alone))
 
+	// Of the mode clustermesh there is one for each way in which agents find replicas.
+	status, _, _ = simrun(t, "matrix", "-modes", "clustermesh", "-discoveries", "dialer", "-seeds", "101", "-write-plan", "dialer-101.json")
+	require.Equal(t, console.StatusHold, status)
+	alone, err = os.ReadFile("dialer-101.json")
+	require.NoError(t, err)
+	require.Contains(t, string(alone), `"discovery":"dialer"`)
+
 	// More seeds take what is there.
 	status, stdout, _ = simrun(t, "matrix", "-seeds", "98-101", "-modes", "crd", "-json", "-worker", "WORKER")
 	require.Equal(t, console.StatusHold, status)
@@ -81,6 +88,9 @@ func TestMatrixIsAskedForWrongly(t *testing.T) {
 		{"-modes crd,nosuch", `there is no mode "nosuch"; the modes are clustermesh, crd, kvstore`},
 		{"-modes crd,crd", "the mode crd is given twice"},
 		{"-write-plan p.json -modes crd", "-write-plan writes one plan: want one mode, such as -modes crd, and one seed, such as -seeds 7"},
+		{"-discoveries dns", `there is no discovery "dns"; the discoveries are service, dialer, hostnetwork`},
+		{"-discoveries dialer,dialer", "the discovery dialer is given twice"},
+		{"-write-plan p.json -modes clustermesh -discoveries service,dialer -seeds 7", "-write-plan writes one plan: want one mode"},
 		{"-workers 0", "-workers 0: want at least 1"},
 		{"-o file", "-o file: this must be a directory, and it is a file"},
 		{"-scenario nosuch", "-scenario nosuch: there is no such scenario"},

@@ -12,6 +12,8 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "clustermesh+sweep+fence+kept", m.String(), "repairs are in one order, once each")
 	for text, want := range map[string]string{
 		"mesh":                `mode "mesh": there is no base "mesh"; there are crd, kvstore, clustermesh, handover, direct, central`,
+		"clustermesh/dns":     `mode "clustermesh/dns": there is no discovery "dns"; there are service, dialer, hostnetwork`,
+		"crd/dialer":          "mode crd/dialer: discoveries are for clustermesh",
 		"clustermesh+magic":   `mode "clustermesh+magic": there is no repair "magic"; there are sweep, token, heartbeat, fence, kept, anchor, cutover`,
 		"crd+sweep":           "mode crd+sweep: repairs are for clustermesh and handover",
 		"clustermesh+cutover": "mode clustermesh+cutover: the repair cutover is for handover",
@@ -20,6 +22,21 @@ func TestParse(t *testing.T) {
 		_, err := Parse(text)
 		require.EqualError(t, err, want)
 	}
+}
+
+// A mode is found by its usual discovery unless it says otherwise, and of the others agents talk
+// to kube-apiservers.
+func TestDiscoveries(t *testing.T) {
+	require.Equal(t, []string{"clustermesh", "clustermesh/dialer", "clustermesh/hostnetwork", "crd", "kvstore"}, Variants())
+	for _, name := range Variants() {
+		m, known := InWorld(name)
+		require.True(t, known)
+		require.Equal(t, name, m.String())
+		require.Equal(t, m.Chooses() || m.Base == CRD, m.Talk(Agent, APIServer), name)
+	}
+	require.Equal(t, Default, Default.By(ByService))
+	require.Equal(t, []string{"clustermesh", "clustermesh/hostnetwork"}, Default.In([]Discovery{ByService, ByHostNetwork}))
+	require.Equal(t, []string{"crd"}, Mode{Base: CRD}.In(Discoveries()))
 }
 
 func TestPromises(t *testing.T) {

@@ -135,6 +135,16 @@ func (m *Mesh) recordOfReplica(r history.Record) {
 	}
 }
 
+// recordReady records that a replica enters or leaves the endpoints of the Service, or what
+// agents go by in its place.
+func (m *Mesh) recordReady(replica string, ready bool) {
+	verb := history.Unready
+	if ready {
+		verb = history.Ready
+	}
+	m.Record(history.Record{Actor: replica, Verb: verb})
+}
+
 func (m *Mesh) replica(name string) *replica { return m.replicas[mode.Number(name)] }
 
 // store returns the store of a replica's etcd, or "" while it has none.

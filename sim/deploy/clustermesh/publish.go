@@ -40,11 +40,12 @@ type publisher struct {
 
 	slice   string            // endpoints of the slice, as written last
 	written map[string]string // by name of a pod: its status, as written last
+	ready   map[string]bool   // by replica: it was ready when that was last written
 }
 
 func newPublisher(m *Mesh) (*publisher, error) {
 	clients, err := kubeclient.NewShort("kube-controller-manager", m.DialKube(mode.Client.Host(0)))
-	return &publisher{m: m, clients: clients, wake: make(chan struct{}, 1), stop: func() {}, written: map[string]string{}}, err
+	return &publisher{m: m, clients: clients, wake: make(chan struct{}, 1), stop: func() {}, written: map[string]string{}, ready: map[string]bool{}}, err
 }
 
 // changed is told that there is something to write.
@@ -89,11 +90,30 @@ func (p *publisher) run(ctx context.Context) {
 func (p *publisher) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	states := p.m.pods.states()
+	states, write := p.m.pods.states(), p.writePods
 	if p.m.Plan.InMode().ReadsServices() {
-		return p.writeSlice(ctx, states)
+		write = p.writeSlice
 	}
-	return p.writePods(ctx, states)
+	if err := write(ctx, states); err != nil {
+		return err
+	}
+	p.record(states)
+	return nil
+}
+
+// record records which replicas are ready now by what is written: not those that are only
+// said to be.
+func (p *publisher) record(states []podState) {
+	now := map[string]bool{}
+	for _, s := range states {
+		now[s.replica] = s.ready && p.m.replica(s.replica).ready.Load()
+	}
+	for _, r := range p.m.replicas {
+		if now[r.name] != p.ready[r.name] {
+			p.m.recordReady(r.name, now[r.name])
+		}
+	}
+	p.ready = now
 }
 
 func (p *publisher) writeSlice(ctx context.Context, states []podState) error {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/mesh"
@@ -252,10 +251,8 @@ func (r *replica) updateAlarm() {
 // setReady makes the replica enter or leave the endpoints of the Service.
 func (r *replica) setReady(ready bool) {
 	r.ready.Store(ready)
-	verb := history.Unready
-	if ready {
-		verb = history.Ready
+	if r.m.publisher == nil {
+		r.m.recordReady(r.name, ready)
 	}
-	r.m.Record(history.Record{Actor: r.name, Verb: verb})
 	r.m.service.SetReady(r.name, ready)
 }

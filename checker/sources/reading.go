@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -54,6 +55,7 @@ func (s *readings) reads(agent string) bool {
 	c, ok := s.world.Connection(agent)
 	return ok && !slices.ContainsFunc(schema.Stored(), func(k schema.Kind) bool {
 		w := s.watches[agent][k.Name]
-		return w.server != c.Server || w.store != c.Store || w.since < c.Since
+		elsewhere := w.server != c.Server && !mode.Etcd.Is(w.server) // of one with several members, a client uses all
+		return elsewhere || w.store != c.Store || w.since < c.Since
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,8 +41,13 @@ type source struct {
 
 // sources are the modules that a bug's file names.
 var sources = map[string]source{
-	"cilium":  {path: "github.com/cilium/cilium", example: "pkg/kvstore/etcd.go"},
-	"harness": {path: "github.com/meshcheck/meshcheck", below: "sim/", example: "sim/kube/watch.go"},
+	"cilium":       {path: "github.com/cilium/cilium", example: "pkg/kvstore/etcd.go"},
+	"harness":      {path: "github.com/meshcheck/meshcheck", below: "sim/", example: "sim/kube/watch.go"},
+	"etcd-server":  {path: "go.etcd.io/etcd/server/v3", example: "etcdserver/v3_server.go"},
+	"etcd-client":  {path: "go.etcd.io/etcd/client/v3", example: "watch.go"},
+	"etcd-pkg":     {path: "go.etcd.io/etcd/client/pkg/v3", example: "transport/transport.go"},
+	"client-go":    {path: "k8s.io/client-go", example: "tools/cache/reflector.go"},
+	"apimachinery": {path: "k8s.io/apimachinery", example: "pkg/watch/streamwatcher.go"},
 }
 
 // Bug is a bug that is planted, what must catch it, and where it is hunted. Its
@@ -53,8 +59,8 @@ type Bug struct {
 	Upstream string `yaml:"upstream,omitempty"` // the issue whose bug it brings back, such as cilium/cilium#24740; none: a bug of our own
 	Story    string `yaml:"story"`              // what is wrong, and what follows from it
 
-	// Module is what has the bug: cilium, also if it is empty, or harness, the
-	// simulated servers of this module.
+	// Module is what has the bug: cilium, also if it is empty; harness, the simulated servers
+	// of this module; or what Cilium stands on, as sources names it.
 	Module string `yaml:"module,omitempty"`
 	Edits  []Edit `yaml:"edits"`
 	Catch  Catch  `yaml:"catch"`
@@ -144,7 +150,7 @@ func (b *Bug) validate() (err error) {
 	case strings.TrimSpace(b.Story) == "":
 		return errors.New("story: want a sentence on what is wrong and what follows from it")
 	case b.source() == source{}:
-		return fmt.Errorf("module %q: want cilium, which none stands for, or harness", b.Module)
+		return fmt.Errorf("module %q: want cilium, which none stands for, or one of %s", b.Module, strings.Join(slices.Sorted(maps.Keys(sources)), ", "))
 	case len(b.Edits) == 0:
 		return errors.New("edits: want at least one, with file, old and new")
 	}

@@ -49,6 +49,8 @@ func TestFindings(t *testing.T) {
 		"node-comes-back-without-its-pods": {"slices"},
 		"leader-releases-before-it-stops":  {"single-leader"},
 
+		"etcd-peers-stay-deaf": {"steady"},
+
 		"slices-keep-what-changed-meanwhile": {"slices", "started"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},

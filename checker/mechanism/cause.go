@@ -66,6 +66,7 @@ const (
 	CauseNodeBack      = "node-comes-back-without-its-pods"
 	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
+	CauseDeaf          = "etcd-peers-stay-deaf"
 )
 
 // Whose a mechanism is.
@@ -74,6 +75,7 @@ const (
 	ofProposal = "the proposal's"
 	ofSetting  = "a setting's"
 	ofClientGo = "client-go's"
+	ofEtcd     = "etcd's"
 	ofOurs     = "ours"
 )
 
@@ -115,6 +117,7 @@ func Mechanisms() []Mechanism {
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
+		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }

@@ -3,6 +3,7 @@ package mechanism
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/disturb"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -21,8 +24,41 @@ func (x *Explainer) ofFailOver(v *property.Violation) *property.Cause {
 
 // ofSteady explains what a client did without a cause: that it had waited for something.
 func (x *Explainer) ofSteady(v *property.Violation) *property.Cause {
+	if c := x.deaf(v); c != nil {
+		return c
+	}
 	return x.ofSource(v.Client, v.Records[len(v.Records)-1], v.At)
 }
+
+// deaf explains what a client does anew when a member of its etcd has a leader again: the
+// watches of the client ended because it had none, since the members' connections died.
+func (x *Explainer) deaf(v *property.Violation) *property.Cause {
+	if !mode.Etcd.Is(v.Server) {
+		return nil
+	}
+	for _, f := range slices.Backward(x.in.Faults) {
+		if f.From >= v.At || !f.Is(disturb.ConnectionsDead) || !slices.ContainsFunc(f.Hosts, mode.Etcd.Is) || !slices.ContainsFunc(f.Peers, mode.Etcd.Is) {
+			continue
+		}
+		first, end := x.between(f.From, v.At)
+		ended := x.in.First(first, end, func(r *history.Record) bool {
+			return r.Verb == history.Unwatch && r.Peer == v.Client && strings.Contains(r.Value, noLeader)
+		})
+		if ended < 0 {
+			return nil
+		}
+		r := &x.in.Records[ended]
+		return property.ByMechanism(CauseDeaf, deafPeers, property.Facts{Client: v.Client, Server: r.Actor, At: r.At, Since: f.From}, int(f.Begin), ended)
+	}
+	return nil
+}
+
+// noLeader is what a member says that has no leader (etcd: rpctypes.ErrNoLeader).
+const noLeader = "etcdserver: no leader"
+
+var deafPeers = &property.Rule{Name: "no-leader", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the connections of the etcd's members died at %s; %s had no leader any more, and ended a watch of %s at %s", text.Seconds(f.Since), f.Server, f.Client, text.Seconds(f.At))
+}}
 
 // ofSource explains what an agent did at an instant, or had not done by then, by what the
 // store does not tell it with which it is connected, or was until just before: the records

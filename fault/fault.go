@@ -1,6 +1,9 @@
 package fault
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Fault is one thing that goes wrong. Which fields a kind uses is in the
 // reference (Specs, simrun faults); the others are zero.
@@ -13,7 +16,9 @@ type Fault struct {
 	Targets []string `json:"targets,omitempty"` // several hosts, in place of Target
 	Peer    string   `json:"peer,omitempty"`    // the other host, for faults of a link
 
-	For      Duration `json:"for,omitempty"`      // how long; it ends at the heal at the latest
+	For      Duration `json:"for,omitempty"`   // how long; it ends at the heal at the latest
+	Times    int      `json:"times,omitempty"` // how often, one beginning every Every after the one before: a crash loop; zero: once
+	Every    Duration `json:"every,omitempty"`
 	Resource string   `json:"resource,omitempty"` // the Kubernetes kind, if only one is concerned
 	How      string   `json:"how,omitempty"`      // of what ends: "killed", "silent" or "graceful"
 	OneWay   bool     `json:"oneWay,omitempty"`   // only messages from target to peer, or out of targets, are lost
@@ -48,6 +53,9 @@ func (f *Fault) Sentence() string {
 	text := string(f.Kind) + " on " + strings.Join(f.Hosts(), ", ")
 	if spec, known := specs[f.Kind]; known {
 		text = spec.sentence(f)
+	}
+	if f.Times > 0 {
+		text = fmt.Sprintf("%s; %d times, one every %s", text, f.Times, f.Every)
 	}
 	if f.When != nil {
 		text = f.When.String() + ": " + text

@@ -44,6 +44,7 @@ type Spec struct {
 	Peers   roles    // of the peers, if not those that talk with the target; may be left out
 	Lasts   Lasts    // whether it has a length
 	Longest Duration // that is drawn
+	Repeats bool     // it can come several times, one every so long
 	Hows    []string // values of how, the default first
 	Uses    []Use
 
@@ -126,6 +127,9 @@ func (s *Spec) Fields() string {
 		parts = append(parts, "for")
 	case OrGood:
 		parts = append(parts, "for (optional)")
+	}
+	if s.Repeats {
+		parts = append(parts, fmt.Sprintf("times 2 to %d and every (optional)", mostTimes))
 	}
 	if len(s.Hows) > 0 {
 		parts = append(parts, "how "+strings.Join(s.Hows, ", ")+" (optional)")

@@ -37,7 +37,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the replica's pod is gone; after for a new one starts with an empty etcd and a new etcd cluster ID",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 120 * second, Hows: []string{Killed, Silent, Graceful},
+		Targets:  roles{mode.Replica}, Lasts: Needed, Repeats: true, Longest: 120 * second, Hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("replica %s is lost%s; %s later a new one starts with an empty etcd", f.Target, f.manner(), f.For)
 		},
@@ -96,7 +96,7 @@ var replicaSpecs = []Spec{
 		Needs:    mode.Replica,
 		Summary:  "the container of Cilium's writer stops and starts again after for; the etcd beside it and its data stay",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		Targets:  roles{mode.Replica}, Lasts: Needed, Longest: 20 * second,
+		Targets:  roles{mode.Replica}, Lasts: Needed, Repeats: true, Longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("the writer in replica %s stops for %s; its etcd stays", f.Target, f.For)
 		},
@@ -127,7 +127,7 @@ var replicaSpecs = []Spec{
 		Etcd:     true,
 		Summary:  "the process of an etcd stops and starts again after for, with its data or empty; the writer beside it in a replica goes on. Empty, it has the cluster ID it had before",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
-		Targets:  stores, Lasts: Needed, Longest: 20 * second, Uses: []Use{empty.maybe()},
+		Targets:  stores, Lasts: Needed, Repeats: true, Longest: 20 * second, Uses: []Use{empty.maybe()},
 		sentence: func(f *Fault) string {
 			if f.Empty {
 				return fmt.Sprintf("%s stops for %s and comes back empty%s", f.etcd(), f.For, f.writerGoesOn())
@@ -277,7 +277,7 @@ var agentSpecs = []Spec{
 		Kind:     AgentRestart,
 		Summary:  "agents are stopped gracefully and start again after for, with empty views; their datapaths stay",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Longest: 20 * second,
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Repeats: true, Longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s restart%s with an empty view after %s; the datapath stays", f.hosts(), f.s(), f.For)
 		},
@@ -286,7 +286,7 @@ var agentSpecs = []Spec{
 		Kind:     AgentCrash,
 		Summary:  "agents are killed and start again after for, with empty views; their datapaths stay",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Longest: 20 * second,
+		Targets:  roles{mode.Agent}, Group: OneOrMore, Lasts: Needed, Repeats: true, Longest: 20 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("%s crash%s and start%s again with an empty view after %s; the datapath stays", f.hosts(), f.es(), f.s(), f.For)
 		},

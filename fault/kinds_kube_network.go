@@ -50,7 +50,7 @@ var kubeSpecs = []Spec{
 		Kind:     KubeRestart,
 		Summary:  "a kube-apiserver stops and starts again after for; one that stops gracefully serves its open watches on until then, for a minute at most",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		Targets:  roles{mode.APIServer}, Lasts: Needed, Longest: 20 * second, Hows: []string{Killed, Graceful},
+		Targets:  roles{mode.APIServer}, Lasts: Needed, Repeats: true, Longest: 20 * second, Hows: []string{Killed, Graceful},
 		sentence: func(f *Fault) string {
 			how := "is killed"
 			if f.How == Graceful {
@@ -173,7 +173,7 @@ var operatorSpecs = []Spec{
 		Needs:    mode.Operator,
 		Summary:  "an operator is stopped gracefully and starts again after for; with a long for, it is absent for long",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		Targets:  roles{mode.Operator}, Lasts: Needed, Longest: 240 * second,
+		Targets:  roles{mode.Operator}, Lasts: Needed, Repeats: true, Longest: 240 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s restarts after %s", f.Target, f.For)
 		},
@@ -183,7 +183,7 @@ var operatorSpecs = []Spec{
 		Needs:    mode.Operator,
 		Summary:  "an operator is killed and starts again after for; with a trigger on its writes, between two of them",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
-		Targets:  roles{mode.Operator}, Lasts: Needed, Longest: 60 * second,
+		Targets:  roles{mode.Operator}, Lasts: Needed, Repeats: true, Longest: 60 * second,
 		sentence: func(f *Fault) string {
 			return fmt.Sprintf("operator %s crashes and starts again after %s", f.Target, f.For)
 		},

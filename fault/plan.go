@@ -89,7 +89,13 @@ type Options struct {
 	// each at a time; 0: enough.
 	Discovery    mode.Discovery `json:"discovery,omitempty"`
 	ReplicaNodes int            `json:"replicaNodes,omitempty"`
-	Preempt      int            `json:"preempt"` // yield with probability 1/N at locks and wake-ups; 0: never
+	// Who makes CiliumIdentities (identity-management-mode): "" the operator, else agents or both.
+	IdentityManagement string   `json:"identityManagement,omitempty"`
+	IdentityJitter     Duration `json:"identityJitter,omitempty"` // identity-max-jitter: up to so long an agent waits when a pod is relabelled; zero: not at all
+	// How often agents that share an etcd make the identities known again that they use
+	// (identity-allocation-sync-interval); zero: 5 minutes.
+	IdentitySyncInterval Duration `json:"identitySyncInterval,omitempty"`
+	Preempt              int      `json:"preempt"` // yield with probability 1/N at locks and wake-ups; 0: never
 	// Stall makes one in so many places in the code one at which goroutines lose their
 	// CPU for 50 µs to 51 ms, until the heal; 0: none, or those of Plan.Stalls.
 	Stall int `json:"stall,omitempty"`
@@ -99,6 +105,12 @@ type Options struct {
 const (
 	SlimSlices    = "slim"    // Pods
 	DefaultSlices = "default" // CiliumEndpoints
+)
+
+// Who makes CiliumIdentities, besides the operator alone.
+const (
+	AgentIdentities = "agent"
+	BothIdentities  = "both" // agents and operators
 )
 
 // Pod is a workload pod. Its identity is that of its namespace and app. The index of its
@@ -138,10 +150,13 @@ type Op struct {
 	Op   OpKind   `json:"op"`
 
 	// Pod is the pod that is created (all fields), deleted (namespace and name),
-	// relabelled (namespace, name and the new app) or updated (namespace, name and what
-	// becomes different: address, further addresses, ports, node). The namespace of a
+	// relabelled (namespace, name and the new app), updated (namespace, name and what
+	// becomes different: address, further addresses, ports, node) or replaced (namespace, name,
+	// and the node and addresses of the new one). The namespace of a
 	// created pod is created if it is missing.
 	Pod *Pod `json:"pod,omitempty"`
+	// Late is how long after a pod was replaced its old node's agent ends the endpoint of the old one.
+	Late Duration `json:"late,omitempty"`
 	// Service is the Service that is created, or that is from then on what it says and nothing
 	// else, with its backends, or that is deleted (namespace and name).
 	Service *Service `json:"service,omitempty"`
@@ -165,6 +180,7 @@ const (
 	PodDelete         OpKind = "pod-delete"
 	PodRelabel        OpKind = "pod-relabel"
 	PodUpdate         OpKind = "pod-update"
+	PodReplace        OpKind = "pod-replace"
 	NodeCreate        OpKind = "node-create"
 	NodeDelete        OpKind = "node-delete"
 	NodeUpdate        OpKind = "node-update"
@@ -173,7 +189,7 @@ const (
 )
 
 // OpKinds are all kinds of workload steps.
-var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate, ServiceCreate, ServiceUpdate, ServiceDelete}
+var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, PodReplace, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate, ServiceCreate, ServiceUpdate, ServiceDelete}
 
 // OfNode reports whether a step of the kind is about a node.
 func (k OpKind) OfNode() bool { return k == NodeCreate || k == NodeDelete || k == NodeUpdate }

@@ -134,10 +134,19 @@ func checkOptions(p *Plan, objects Given) *flaw {
 	return nil
 }
 
+// longestJitter is that of Cilium (identity-max-jitter).
+const longestJitter = 30 * second
+
 // checkOperators checks what options say of operators.
 func checkOperators(o *Options) *flaw {
 	if o.SliceController != "" && o.SliceController != SlimSlices && o.SliceController != DefaultSlices {
 		return flawf("options.sliceController", "found %s; want %q, which makes slices of Pods, or %q, of CiliumEndpoints", strictjson.Quote(o.SliceController), SlimSlices, DefaultSlices)
+	}
+	if o.IdentityManagement != "" && o.IdentityManagement != AgentIdentities && o.IdentityManagement != BothIdentities {
+		return flawf("options.identityManagement", "found %s; want %q or %q, or nothing for the operator", strictjson.Quote(o.IdentityManagement), AgentIdentities, BothIdentities)
+	}
+	if o.IdentityJitter < 0 || o.IdentityJitter > longestJitter {
+		return flawf("options.identityJitter", "found %s; want up to %s", o.IdentityJitter, longestJitter)
 	}
 	if o.SliceSize < 0 || o.SliceSize > 1000 {
 		return flawf("options.sliceSize", "found %d; want 1 to 1000 endpoints, or nothing for 10", o.SliceSize)
@@ -149,6 +158,7 @@ func checkOperators(o *Options) *flaw {
 		{"options.identityGCInterval", o.IdentityGCInterval},
 		{"options.identityTimeout", o.IdentityTimeout},
 		{"options.endpointGCInterval", o.EndpointGCInterval},
+		{"options.identitySyncInterval", o.IdentitySyncInterval},
 	} {
 		if pace.d != 0 && (pace.d < second || pace.d > longestPhase) {
 			return flawf(pace.path, "found %s; want 1s to %s, or nothing for Cilium's default", pace.d, longestPhase)

@@ -90,6 +90,20 @@ func (c *cluster) update(path string, pod *Pod) *flaw {
 	return checkPodContent(path, pod)
 }
 
+// mostLate is how late the end of a pod that was replaced may be: longer than any agent is away.
+const mostLate = 600 * second
+
+// replace checks a pod that comes back under its name as another one.
+func (c *cluster) replace(path string, pod *Pod) *flaw {
+	if pod.App != "" || len(pod.Ports) > 0 {
+		return flawf(path, "a %s keeps the pod's app and ports; want its node and ip (with moreIPs, if there are some)", PodReplace)
+	}
+	if pod.Node == "" || pod.IP == "" {
+		return flawf(path, "a %s needs the node and the ip (with moreIPs, if there are some) that the pod comes back with", PodReplace)
+	}
+	return c.update(path, pod)
+}
+
 // content checks what a node at the start has.
 func (c *cluster) content(path string, n *Node) *flaw {
 	number, ok := NodeNumber(n.Name)

@@ -129,6 +129,9 @@ func checkPeer(p *Plan, path string, f *Fault, spec *Spec) *flaw {
 	return nil
 }
 
+// mostTimes is how often a fault can come.
+const mostTimes = 100
+
 func checkFields(plan *Plan, path string, f *Fault, spec *Spec) *flaw {
 	switch {
 	case f.For < 0:
@@ -137,6 +140,14 @@ func checkFields(plan *Plan, path string, f *Fault, spec *Spec) *flaw {
 		return flawf(path+".for", "a %s needs a length, such as \"30s\"", f.Kind)
 	case spec.Lasts == Instant && f.For != 0:
 		return flawf(path+".for", "a %s has no length", f.Kind)
+	case (f.Times != 0 || f.Every != 0) && !spec.Repeats:
+		return flawf(path+".times", "a %s cannot be repeated", f.Kind)
+	case f.Times != 0 && (f.Times < 2 || f.Times > mostTimes):
+		return flawf(path+".times", "found %d; want 2 to %d, or nothing for once", f.Times, mostTimes)
+	case f.Times == 0 && f.Every != 0:
+		return flawf(path+".times", "every is there, and how often is missing")
+	case f.Times != 0 && f.Every <= f.For:
+		return flawf(path+".every", "found %s; want more than the %s that each one lasts", f.Every, f.For)
 	case f.How != "" && len(spec.Hows) == 0:
 		return flawf(path+".how", "a %s has no how", f.Kind)
 	case f.How != "" && !slices.Contains(spec.Hows, f.How):

@@ -125,7 +125,7 @@ func (p *Plan) Repair() {
 		}
 	}
 	for _, op := range p.Ops {
-		if op.Pod != nil && (op.Op == PodCreate || op.Op == PodUpdate && op.Pod.Node != "") {
+		if op.Pod != nil && (op.Op == PodCreate || (op.Op == PodUpdate || op.Op == PodReplace) && op.Pod.Node != "") {
 			settle(op.Pod)
 		}
 		if c.apply("", &op) == nil {
@@ -137,7 +137,7 @@ func (p *Plan) Repair() {
 
 func (c *cluster) apply(path string, op *Op) *flaw {
 	switch op.Op {
-	case PodCreate, PodDelete, PodRelabel, PodUpdate:
+	case PodCreate, PodDelete, PodRelabel, PodUpdate, PodReplace:
 		if op.Pod == nil {
 			return flawf(path+".pod", "a %s needs the pod", op.Op)
 		}
@@ -162,6 +162,12 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 	if op.Service != nil && !op.Op.OfService() {
 		return flawf(path+".service", "a %s concerns no service", op.Op)
 	}
+	if op.Late != 0 && op.Op != PodReplace {
+		return flawf(path+".late", "a %s has nothing that ends late", op.Op)
+	}
+	if op.Late < 0 || op.Late > mostLate {
+		return flawf(path+".late", "found %s; want up to %s", op.Late, mostLate)
+	}
 	if op.Node != nil && op.Op != NodeCreate && op.Op != NodeUpdate {
 		return flawf(path+".node", "a %s takes no content of a node", op.Op)
 	}
@@ -173,6 +179,8 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 		return c.create(path+".pod", op.Pod)
 	case PodUpdate:
 		return c.update(path+".pod", op.Pod)
+	case PodReplace:
+		return c.replace(path+".pod", op.Pod)
 	case NodeUpdate:
 		return c.updateNode(path, op)
 	case NamespaceAnnotate:

@@ -52,7 +52,7 @@ func (s *schedule) run() {
 		} else if f.When != nil {
 			s.add(time.Duration(f.At), func() { s.triggers.arm(i, f.When) })
 		} else {
-			s.add(time.Duration(f.At), func() { s.begin(i) })
+			s.add(time.Duration(f.At), func() { s.begin(i, 1) })
 		}
 	}
 	length := time.Duration(s.w.plan.Churn)
@@ -72,7 +72,7 @@ func (s *schedule) run() {
 		timer := time.NewTimer(next - s.now())
 		select {
 		case f := <-s.fired:
-			s.w.do(func() { s.begin(f.fault) })
+			s.w.do(func() { s.begin(f.fault, 1) })
 			close(f.begun)
 		case <-timer.C:
 		}
@@ -101,10 +101,14 @@ func (s *schedule) add(at time.Duration, run func()) {
 	slices.SortStableFunc(s.steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 }
 
-// begin makes a fault take effect, and schedules its end.
-func (s *schedule) begin(i int) {
+// begin makes a fault take effect for the n-th time, and schedules its end and, if it is repeated and the
+// churn is not over by then, the next time.
+func (s *schedule) begin(i, n int) {
 	f := &s.w.plan.Faults[i]
 	start := s.now() // what starts may take a while
+	if next := start + f.Every.Std(); n < f.Times && next < s.w.plan.Churn.Std() {
+		s.add(next, func() { s.begin(i, n+1) })
+	}
 	effect := s.w.inject(i+1, f)
 	if effect.Void != "" {
 		s.unfired(i, effect.Void)

@@ -230,6 +230,7 @@ func (w *world) buildOperators() error {
 			EndpointSlices: w.plan.Options.EndpointSlices,
 			MaxEndpoints:   cmp.Or(w.plan.Options.SliceSize, workload.MaxPerSlice),
 			Controller:     w.plan.Options.SliceController,
+			Identities:     w.plan.Options.IdentityManagement,
 			GC: operator.GC{
 				Identities: w.plan.Options.IdentityGCInterval.Std(), Heartbeat: w.plan.Options.IdentityTimeout.Std(), Endpoints: w.plan.Options.EndpointGCInterval.Std(),
 			},

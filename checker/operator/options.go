@@ -23,9 +23,10 @@ const (
 
 // options are what a history's plan says of its operators.
 type options struct {
-	slices    bool // endpoints are published as CiliumEndpointSlices
-	ofObjects bool // slices are made of CiliumEndpoints, not of Pods
-	size      int  // how many endpoints a slice may hold
+	slices    bool          // endpoints are published as CiliumEndpointSlices
+	ofObjects bool          // slices are made of CiliumEndpoints, not of Pods
+	size      int           // how many endpoints a slice may hold
+	jitter    time.Duration // after which an agent looks for the identity of a pod that was relabelled
 	pace      time.Duration
 	heartbeat time.Duration
 	length    time.Duration // of a run by the plan, at most, but for its start
@@ -39,6 +40,7 @@ func optionsOf(in *property.Input) options {
 			SliceController                     string
 			SliceSize                           int
 			IdentityGCInterval, IdentityTimeout string
+			IdentityJitter                      string
 		}
 	}
 	o := options{size: maxEndpoints, pace: identityPace, heartbeat: identityHeartbeat}
@@ -51,6 +53,9 @@ func optionsOf(in *property.Input) options {
 		if d, err := time.ParseDuration(phase); err == nil {
 			o.length += d
 		}
+	}
+	if d, err := time.ParseDuration(plan.Options.IdentityJitter); err == nil {
+		o.jitter = d
 	}
 	if d, err := time.ParseDuration(plan.Options.IdentityGCInterval); err == nil && d > 0 {
 		o.pace = d

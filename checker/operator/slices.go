@@ -90,7 +90,11 @@ type sliced struct {
 
 // bound is how long a change may take.
 func (s *sliced) bound() time.Duration {
-	return works + 2*time.Duration(s.most)*time.Second/slicePerSec
+	bound := works + 2*time.Duration(s.most)*time.Second/slicePerSec
+	if s.options.ofObjects { // of which an agent writes a relabelled pod's later
+		bound += s.options.jitter
+	}
+	return bound
 }
 
 func (s *sliced) record(i int, r *history.Record) error {

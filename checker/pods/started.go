@@ -94,6 +94,7 @@ type life struct {
 	from, to int32         // records; to is -1 if it lives on
 	until    time.Duration // index.Forever if it lives on
 	deleted  bool
+	stale    bool          // its CiliumEndpoint is still that of the pod before it
 	left     time.Duration // when its agent began to take it down, by deleting its CiliumEndpoint; index.Forever if it did not
 
 	numbered, object time.Duration // when there was an identity for it, and its CiliumEndpoint; unready if never
@@ -150,6 +151,8 @@ func (s *started) look(now map[string]*life, key string, i int, r *history.Recor
 	}
 	if l == nil {
 		l = &life{key: key, created: int(p.Created) == i, since: r.At, from: int32(i), to: -1, until: index.Forever, left: index.Forever, numbered: index.Unready, object: index.Unready}
+		_, l.stale = s.final.Endpoints[key]
+		l.stale = l.stale && l.created
 		now[key] = l
 		s.lives = append(s.lives, l)
 	}
@@ -160,9 +163,12 @@ func (s *started) look(now map[string]*life, key string, i int, r *history.Recor
 		l.numbered = r.At
 	}
 	if r.Kind == object.EndpointKind && r.Op == "delete" && mode.Client.Is(r.Peer) {
-		l.left = r.At
+		if !l.stale {
+			l.left = r.At
+		}
+		l.stale = false
 	}
-	if _, has := s.final.Endpoints[key]; has && l.object == index.Unready {
+	if _, has := s.final.Endpoints[key]; has && !l.stale && l.object == index.Unready {
 		l.object = r.At
 	}
 }

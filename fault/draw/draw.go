@@ -138,6 +138,10 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 		drawServices(from, p)
 	}
 	drawGarbage(from, p)
+	if s.swarm {
+		drawReplaced(from, p)
+		drawIdentities(from, p)
+	}
 	drawFaults(from, p, s)
 	if p.Topology.Etcds > 1 {
 		for _, f := range draw(from, memberFaults(p), "member faults") {
@@ -148,6 +152,9 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	p.Options.Discovery = in.Discovery
 	if s.swarm && in.Base == mode.ClusterMesh && in.Discovery == "" && len(raw) == 0 {
 		p.Options.Discovery = draw(from, discoveries, "discovery")
+	}
+	if s.swarm {
+		drawRepeats(from, p)
 	}
 	return p
 }

@@ -23,6 +23,25 @@ var operators = rapid.Custom(func(t *rapid.T) (o fault.Options) {
 	return o
 })
 
+// identities draws who makes identities, and how long agents wait with them.
+var identities = rapid.Custom(func(t *rapid.T) (o fault.Options) {
+	o.IdentityManagement = oneOf(t, "identityManagement", "", "", "", fault.AgentIdentities, fault.BothIdentities)
+	o.IdentityJitter = oneOf(t, "identityJitter", 0, 0, 0, second, 30*second)
+	o.IdentitySyncInterval = oneOf(t, "identitySyncInterval", 0, 0, 0, 10*second, 60*second)
+	return o
+})
+
+// drawIdentities draws what of that there is in the plan's world.
+func drawIdentities(from source, p *fault.Plan) {
+	drawn := draw(from, identities, "identities")
+	switch {
+	case p.InMode().AgentsWrite():
+		p.Options.IdentitySyncInterval = drawn.IdentitySyncInterval
+	case p.Topology.Operators > 0:
+		p.Options.IdentityManagement, p.Options.IdentityJitter = drawn.IdentityManagement, drawn.IdentityJitter
+	}
+}
+
 // drawGarbage gives a plan whose operators collect identities within the run one to collect: that of
 // a pod that is there at the start and goes early, with labels and a namespace that no other has. What
 // else pods ask for often comes back before it is collected.

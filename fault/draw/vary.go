@@ -43,7 +43,7 @@ func shapeOf(p *fault.Plan) shape {
 	podOps, contentOps := 0, 0
 	for i := range p.Ops {
 		switch op := &p.Ops[i]; {
-		case op.Op == fault.PodUpdate || op.Op == fault.NodeUpdate || op.Op == fault.NamespaceAnnotate:
+		case op.Op == fault.PodUpdate || op.Op == fault.PodReplace || op.Op == fault.NodeUpdate || op.Op == fault.NamespaceAnnotate:
 			contentOps++
 		case op.Pod != nil:
 			podOps++

@@ -114,7 +114,7 @@ func podsAt(p *fault.Plan, at fault.Duration) []fault.Pod {
 			pods = slices.Delete(pods, index(op.Pod), index(op.Pod)+1)
 		case fault.PodRelabel:
 			pods[index(op.Pod)].App = op.Pod.App
-		case fault.PodUpdate:
+		case fault.PodUpdate, fault.PodReplace:
 			pod, to := &pods[index(op.Pod)], op.Pod
 			if to.IP != "" {
 				pod.IP, pod.MoreIPs = to.IP, to.MoreIPs

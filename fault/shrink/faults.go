@@ -39,6 +39,7 @@ type faultEdit func(*fault.Fault)
 // taken, the simplest first.
 func faultEdits(f *fault.Fault) [][]faultEdit {
 	groups := [][]faultEdit{
+		{func(f *fault.Fault) { f.Times, f.Every = 0, 0 }},
 		{func(f *fault.Fault) { f.How = "" }},
 		{func(f *fault.Fault) { f.OneWay = false }},
 		{func(f *fault.Fault) { f.Empty = false }},

@@ -40,6 +40,8 @@ func planEdits(keepSettle bool) []func(*fault.Plan) {
 		func(p *fault.Plan) { p.Options.SliceController, p.Options.SliceSize = "", 0 },
 		func(p *fault.Plan) { p.Options.IdentityGCInterval, p.Options.IdentityTimeout = 0, 0 },
 		func(p *fault.Plan) { p.Options.EndpointGCInterval = 0 },
+		func(p *fault.Plan) { p.Options.IdentityManagement = "" },
+		func(p *fault.Plan) { p.Options.IdentityJitter, p.Options.IdentitySyncInterval = 0, 0 },
 		func(p *fault.Plan) { p.Options.WriterQPS = 50 },
 		func(p *fault.Plan) { p.Options.WriterBootstrapQPS = 10_000 },
 		func(p *fault.Plan) { p.Options.AgentQPS = 20 },

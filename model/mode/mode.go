@@ -209,6 +209,7 @@ const (
 	FailOver          = "fail-over"
 	Steady            = "steady"
 	RegenerationFence = "fence"
+	FirstSync         = "first-sync"
 )
 
 // The properties of what operators owe.
@@ -218,6 +219,12 @@ const (
 	IdentitySafety  = "identity-safety"
 	SingleLeader    = "single-leader"
 	Started         = "started"
+)
+
+// The properties of what servers bear.
+const (
+	ReturnToBase  = "return-to-base"
+	Amplification = "amplification"
 )
 
 // join lists names for a sentence.

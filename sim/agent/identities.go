@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 	"time"
@@ -60,11 +61,11 @@ type Numbers struct{ Min, Max uint32 }
 
 // NewIdentityAllocator is NewIdentityCache for an agent that allocates identities. The
 // pool has the numbers that are given, of those that Cilium's would have: agents of one
-// cluster must have the same ones.
-func NewIdentityAllocator(log *slog.Logger, into Sink, backend allocator.Backend, learned func(allocator.AllocatorEvent) (from Learned, forward bool), numbers Numbers) (*IdentityCache, error) {
+// cluster must have the same ones. sync is identity-allocation-sync-interval; zero means its default.
+func NewIdentityAllocator(log *slog.Logger, into Sink, backend allocator.Backend, learned func(allocator.AllocatorEvent) (from Learned, forward bool), numbers Numbers, sync time.Duration) (*IdentityCache, error) {
 	// The defaults of identity-allocation-timeout and identity-allocation-sync-interval
 	// (pkg/identity/cache/cell/cell.go).
-	cfg := cache.AllocatorConfig{Timeout: 2 * time.Minute, SyncInterval: allocator.DefaultSyncInterval}
+	cfg := cache.AllocatorConfig{Timeout: 2 * time.Minute, SyncInterval: cmp.Or(sync, allocator.DefaultSyncInterval)}
 	return newIdentityCache(log, into, backend, learned, cfg,
 		allocator.WithMin(idpool.ID(numbers.Min)), allocator.WithMax(idpool.ID(numbers.Max)), allocator.WithMasterKeyProtection())
 }

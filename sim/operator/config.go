@@ -27,6 +27,8 @@ type Config struct {
 	// Controller is "slim", which makes them from Pods and is meant by "", or "default", from
 	// CiliumEndpoints.
 	Controller string
+	// Identities is identity-management-mode: "operator", which is meant by "", "agent" or "both".
+	Identities string
 	// MaxEndpoints is ces-max-ciliumendpoints-per-ces; zero means 100.
 	MaxEndpoints int
 	GC           GC
@@ -75,7 +77,7 @@ func (c Config) flags() []flag {
 		}
 	} else {
 		flags = append(flags,
-			flag{"identity-management-mode", option.IdentityManagementModeOperator},
+			flag{"identity-management-mode", cmp.Or(c.Identities, option.IdentityManagementModeOperator)},
 			flag{"ces-controller-mode", cmp.Or(c.Controller, "slim")},
 			// The chart's ciliumEndpointSlice.rateLimits.
 			flag{"ces-rate-limits", `[{"nodes":0,"limit":10,"burst":20},{"nodes":100,"limit":50,"burst":100}]`})

@@ -26,6 +26,7 @@ type identityWatch struct {
 type numbered struct {
 	id      int
 	created time.Time
+	marked  bool // by the operator, which deletes it next
 }
 
 func newIdentityWatch() *identityWatch {
@@ -62,7 +63,7 @@ func (w *identityWatch) add(o *v2.CiliumIdentity) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := labelsKey(o.SecurityLabels)
-	w.known[key] = append(w.known[key], numbered{id, o.CreationTimestamp.Time})
+	w.known[key] = append(w.known[key], numbered{id, o.CreationTimestamp.Time, marked(o)})
 	// The oldest one counts (Cilium: pkg/k8s/identitybackend, crdBackend.get).
 	slices.SortFunc(w.known[key], func(a, b numbered) int {
 		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id))

@@ -155,7 +155,7 @@ func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, over func
 	if w.nodes != nil {
 		p.wanted = w.cluster.labelsOf(p.namespace, app)
 		a.relabelPod(ctx, p, app)
-		w.bring(ctx, a, p, p.wanted, over)
+		w.bringAfter(ctx, a, p, p.wanted, w.nodes.jitter(p.podKey), over)
 		return
 	}
 	old := p.identity

@@ -52,7 +52,7 @@ func (w *Workload) plan(i int, planned time.Duration) *task {
 	op := &w.ops[i]
 	t := &task{number: i + 1, op: op.Op, planned: planned, done: make(chan struct{})}
 	switch op.Op {
-	case fault.PodCreate, fault.PodDelete, fault.PodRelabel, fault.PodUpdate:
+	case fault.PodCreate, fault.PodDelete, fault.PodRelabel, fault.PodUpdate, fault.PodReplace:
 		w.planPod(t, op)
 	case fault.NodeCreate, fault.NodeDelete, fault.NodeUpdate:
 		w.planNode(t, op)
@@ -111,6 +111,13 @@ func (w *Workload) planPod(t *task, op *fault.Op) {
 			w.follows(t, nodeObject(op.Pod.Node))
 		}
 		t.perform = func(ctx context.Context, over func(string)) { w.updatePod(ctx, p, op.Pod, n, over) }
+	case fault.PodReplace:
+		old := p
+		p = &pod{podKey: key, ips: addressesOf(op.Pod), ports: old.ports, version: absent}
+		p.settle(c.nodes[op.Pod.Node])
+		c.pods[key] = p
+		w.follows(t, nodeObject(op.Pod.Node))
+		t.perform = func(ctx context.Context, over func(string)) { w.replacePod(ctx, old, p, op.Late.Std(), over) }
 	case fault.PodRelabel:
 		t.perform = func(ctx context.Context, over func(string)) { w.relabelPod(ctx, p, op.Pod.App, over) }
 	}

@@ -30,6 +30,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/stream"
 )
 
 // identityGrace is how long an identity stays without pods.
@@ -76,6 +77,13 @@ func New(p *fault.Plan, cfg Config) (*Workload, error) {
 	w := &Workload{cfg: cfg, ops: p.Ops, cluster: newCluster(p), apis: map[string]api{}, last: map[object]*task{}, open: map[int]*task{}}
 	if p.Topology.Operators > 0 && cfg.Agents == nil {
 		w.nodes = newNodes()
+		w.nodes.allocate = p.Options.IdentityManagement != ""
+		w.nodes.jitter = func(pod podKey) time.Duration {
+			if p.Options.IdentityJitter == 0 {
+				return 0
+			}
+			return time.Duration(stream.New().Number(p.Seed).Text("identity jitter").Text(pod.namespace+"/"+pod.name).Draw() % uint64(p.Options.IdentityJitter))
+		}
 	}
 	w.cluster.agents = cfg.Agents
 	if err := w.cluster.seed(p, cfg.Create); err != nil {

@@ -49,14 +49,15 @@ import (
 
 // Config says what to read and to write.
 type Config struct {
-	Name      string // of the agent, among those of the run
-	On        string // the host that it is on
-	Cluster   string
-	ClusterID int
-	Numbers   agent.Numbers // of identities that it may allocate
-	Nodes     int           // size of the cluster, on which Cilium's intervals depend
-	QPS       int           // etcd.qps
-	LeaseTTL  time.Duration // kvstore-lease-ttl; zero: 15 minutes
+	Name           string // of the agent, among those of the run
+	On             string // the host that it is on
+	Cluster        string
+	ClusterID      int
+	Numbers        agent.Numbers // of identities that it may allocate
+	Nodes          int           // size of the cluster, on which Cilium's intervals depend
+	QPS            int           // etcd.qps
+	LeaseTTL       time.Duration // kvstore-lease-ttl; zero: 15 minutes
+	SyncIdentities time.Duration // identity-allocation-sync-interval; zero: 5 minutes
 
 	Host *Host // the node that it cares for
 
@@ -167,7 +168,7 @@ func (d *Daemon) readIdentities(into agent.Sink) error {
 		return err
 	}
 	d.listBy = time.Now().Add(defaults.AllocatorListTimeout)
-	d.identities, err = agent.NewIdentityAllocator(d.cfg.Log, into, ownLocks{backend, d.client, &sync.Map{}}, d.learning.IdentityLearned, d.cfg.Numbers)
+	d.identities, err = agent.NewIdentityAllocator(d.cfg.Log, into, ownLocks{backend, d.client, &sync.Map{}}, d.learning.IdentityLearned, d.cfg.Numbers, d.cfg.SyncIdentities)
 	if err != nil {
 		return err
 	}

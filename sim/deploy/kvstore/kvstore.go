@@ -140,18 +140,19 @@ func (s *Store) Source(name string, services *services.Reader) agent.Source {
 // source returns an agent of a node on a host, by its name among the agents.
 func (s *Store) source(host string, n *node, name string) *kvstore.Daemon {
 	return kvstore.New(kvstore.Config{
-		Name:      name,
-		On:        host,
-		Cluster:   s.Plan.Options.ClusterName,
-		ClusterID: s.Plan.Options.ClusterID,
-		Numbers:   s.numbers,
-		Nodes:     s.Plan.Topology.Nodes,
-		QPS:       s.Plan.Options.AgentQPS,
-		LeaseTTL:  s.Plan.Options.LeaseTTL.Std(),
-		Host:      n.Host,
-		Etcd:      *s.EtcdClient(host),
-		Store:     s.store,
-		Log:       s.LogOf(host),
+		Name:           name,
+		On:             host,
+		Cluster:        s.Plan.Options.ClusterName,
+		ClusterID:      s.Plan.Options.ClusterID,
+		Numbers:        s.numbers,
+		Nodes:          s.Plan.Topology.Nodes,
+		QPS:            s.Plan.Options.AgentQPS,
+		LeaseTTL:       s.Plan.Options.LeaseTTL.Std(),
+		SyncIdentities: s.Plan.Options.IdentitySyncInterval.Std(),
+		Host:           n.Host,
+		Etcd:           *s.EtcdClient(host),
+		Store:          s.store,
+		Log:            s.LogOf(host),
 	})
 }
 

@@ -1,0 +1,65 @@
+package workload
+
+import (
+	"context"
+	"time"
+)
+
+// replacePod makes another pod of a pod's name, as when that of a StatefulSet comes back on another
+// node: the Pod has another UID, and the agent of the old one's node ends the old endpoint some time
+// later. An agent that has a CiliumEndpoint to write waits until that of the other pod is gone
+// (Cilium: pkg/k8s/endpointsynchronizer, updateCEPUID).
+func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Duration, over func(why string)) {
+	before, a := w.client(old.node), w.client(p.node)
+	p.ports, p.wanted = old.ports, old.wanted
+	if agents := w.cfg.Agents; agents != nil {
+		w.replaceWithAgents(ctx, before, a, old, p, late)
+		over("")
+		return
+	}
+	if w.nodes != nil {
+		w.nodes.leave(old)
+		p.identity = &identity{labels: p.wanted}
+		before.deletePod(ctx, old.namespace, old.name)
+		a.createPod(ctx, p.object())
+		sleep(ctx, late)
+		before.deleteEndpoint(ctx, old.namespace, old.name)
+		w.bring(ctx, a, p, p.wanted, over)
+		return
+	}
+	p.identity, p.running = old.identity, true
+	before.deletePod(ctx, old.namespace, old.name)
+	a.createPod(ctx, p.object())
+	sleep(ctx, late)
+	w.mu.Lock()
+	w.cluster.remove(old)
+	w.mu.Unlock()
+	if old.slice != nil {
+		w.writeSlice(ctx, old.slice)
+	} else {
+		before.deleteEndpoint(ctx, old.namespace, old.name)
+	}
+	w.mu.Lock()
+	w.cluster.place(p)
+	w.mu.Unlock()
+	w.publish(ctx, a, p)
+	over("")
+}
+
+// replaceWithAgents is replacePod where agents write by themselves: the new node's agent does not
+// wait for the old one's.
+func (w *Workload) replaceWithAgents(ctx context.Context, before, a api, old, p *pod, late time.Duration) {
+	p.identity = old.identity
+	before.deletePod(ctx, old.namespace, old.name)
+	a.createPod(ctx, p.object())
+	if old.node == p.node {
+		w.cfg.Agents.Remove(ctx, old.asked())
+	}
+	w.cfg.Agents.Add(ctx, p.asked())
+	p.uid = a.runPod(ctx, p)
+	p.running = true
+	if old.node != p.node {
+		sleep(ctx, late)
+		w.cfg.Agents.Remove(ctx, old.asked())
+	}
+}

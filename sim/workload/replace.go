@@ -46,20 +46,15 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 	over("")
 }
 
-// replaceWithAgents is replacePod where agents write by themselves: the new node's agent does not
-// wait for the old one's.
+// replaceWithAgents is replacePod where agents write by themselves: it goes by the pod's name who has
+// its endpoint, so that the new one's is made when the old one's has ended.
 func (w *Workload) replaceWithAgents(ctx context.Context, before, a api, old, p *pod, late time.Duration) {
 	p.identity = old.identity
 	before.deletePod(ctx, old.namespace, old.name)
 	a.createPod(ctx, p.object())
-	if old.node == p.node {
-		w.cfg.Agents.Remove(ctx, old.asked())
-	}
+	sleep(ctx, late)
+	w.cfg.Agents.Remove(ctx, old.asked())
 	w.cfg.Agents.Add(ctx, p.asked())
 	p.uid = a.runPod(ctx, p)
 	p.running = true
-	if old.node != p.node {
-		sleep(ctx, late)
-		w.cfg.Agents.Remove(ctx, old.asked())
-	}
 }

@@ -19,7 +19,7 @@ import (
 var ReturnToBase = property.Property{
 	Name: mode.ReturnToBase,
 	Promise: "When the run ends, and the heal is three minutes ago or more, no server has more open watches of a client, nor more connections of an agent, than a client like it had before the first fault; " +
-		"and none of a process that has ended. Operators, of which one leads, count together; a watch whose connection a fault has made dead without telling the server does not count. (Goroutines of processes that have ended: leaks.)",
+		"and none of a process that has ended. Operators, of which one leads, count together; the clients of the workload, as many as there are nodes, do not count, nor does a watch whose connection a fault has made dead without telling the server. (Goroutines of processes that have ended: leaks.)",
 	Why:   "what a fault leaves behind at a server is there until that restarts, and the next fault leaves more; etcd 22294",
 	Rules: []*property.Rule{watchesLeft, watchOfTheDead, connectionsLeft},
 	Check: checkBase,
@@ -90,6 +90,7 @@ func untold(in *property.Input, w openWatch) bool {
 
 func (b *base) record(i int, r *history.Record) {
 	switch {
+	case r.Verb == history.Watch && mode.Client.Is(r.Peer): // a client for each node, on one host
 	case r.Verb == history.Watch:
 		b.watches[r.ID] = openWatch{r.Actor, r.Peer, strings.TrimSpace(r.Kind + " " + strings.TrimSpace(r.Key+" "+r.End)), int32(i), r.At, b.incarnation[r.Peer]}
 	case r.Verb == history.Unwatch:

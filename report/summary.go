@@ -231,6 +231,9 @@ func (s *Summary) News() int {
 	return s.news
 }
 
+// Suspected is how many findings look like one without a repair, which was not measured.
+func (s *Summary) Suspected() int { return Tally(s.Judged)[Suspected] }
+
 func (s *Summary) property(name string) *property {
 	i := slices.IndexFunc(s.properties, func(p property) bool { return p.name == name })
 	if i < 0 {

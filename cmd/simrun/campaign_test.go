@@ -251,9 +251,11 @@ func TestOnlyNewsIsBroken(t *testing.T) {
 	require.Equal(t, console.StatusBroken, campaignStatus(of(explained, &corpus.Finding{Property: "monotonic"}), none))
 	require.Equal(t, console.StatusHarness, campaignStatus(of(&corpus.Finding{Property: "monotonic"}, &corpus.Finding{Property: corpus.Harness}, explained), none))
 
-	measured := &report.Summary{Measured: true, Judged: []report.Judged{{Is: report.Known}, {Is: report.Suspected}}}
+	measured := &report.Summary{Measured: true, Judged: []report.Judged{{Is: report.Known}}}
 	require.Equal(t, console.StatusHold, campaignStatus(of(&corpus.Finding{Property: "monotonic"}), measured), "what it looks like decides nothing")
-	measured.Judged = append(measured.Judged, report.Judged{Is: report.News})
+	measured.Judged = []report.Judged{{Is: report.Known}, {Is: report.Suspected}}
+	require.Equal(t, console.StatusBroken, campaignStatus(of(explained), measured), "nor what it looks like and was not measured")
+	measured.Judged = []report.Judged{{Is: report.Known}, {Is: report.News}}
 	require.Equal(t, console.StatusBroken, campaignStatus(of(explained), measured))
 	require.Equal(t, console.StatusBroken, campaignStatus(of(), measured), "also if the corpus has it")
 	require.Equal(t, console.StatusHarness, campaignStatus(of(&corpus.Finding{Property: corpus.Harness}), measured))

@@ -48,8 +48,8 @@ Examples:
   simrun -seeds 0-199 -judge
 
 Exit status:
-  0    nothing is broken, or nothing but what is known or suspected
-  1    something is news
+  0    nothing is broken, or nothing but what is known
+  1    something is news, or suspected and not measured
   2    bad flags or bad input
   3    the harness failed: a worker could not be built, or the run gave no history
   130  interrupted
@@ -124,8 +124,9 @@ func summaryOf(all []report.Judged) string {
 		text.Count(len(all), "finding"), count[report.Known], count[report.Suspected], count[report.News])
 }
 
+// standingStatus is that of what was measured: what is not known by a repair is broken.
 func standingStatus(all []report.Judged) int {
-	if slices.ContainsFunc(all, func(j report.Judged) bool { return j.Is == report.News }) {
+	if slices.ContainsFunc(all, func(j report.Judged) bool { return j.Is != report.Known }) {
 		return console.StatusBroken
 	}
 	return console.StatusHold
@@ -203,7 +204,7 @@ func (f failOn) summaryStatus(s *report.Summary) int {
 	switch {
 	case s.Failed() > 0:
 		return console.StatusHarness
-	case f.news && s.News()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
+	case f.news && s.News()+s.Suspected()+s.Unsure() > 0, !f.news && s.Failing()+s.Undecided() > 0:
 		return console.StatusBroken
 	}
 	return console.StatusHold

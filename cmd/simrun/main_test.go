@@ -129,7 +129,7 @@ func TestFailOnNews(t *testing.T) {
 	}{
 		{result(checker.Pass), nil, console.StatusHold, console.StatusHold},
 		{result(checker.Fail), is(report.Known), console.StatusBroken, console.StatusHold},
-		{result(checker.Fail), is(report.Suspected), console.StatusBroken, console.StatusHold},
+		{result(checker.Fail), is(report.Suspected), console.StatusBroken, console.StatusBroken},
 		{result(checker.Fail), is(report.News), console.StatusBroken, console.StatusBroken},
 		{result(checker.Unknown), nil, console.StatusBroken, console.StatusBroken},
 		{result(checker.Mistake), nil, console.StatusHarness, console.StatusHarness},

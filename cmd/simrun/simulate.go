@@ -114,7 +114,7 @@ func (s *simulate) Flags(f *console.Flags) {
 	f.Add(&s.all, "v", "show every property with its evidence, every violation and every seed; else what matters first")
 	f.Add(&s.judge, "judge", "measure of what is broken whether it is known, with repairs of Cilium's source; simrun help judge tells how. With -seeds, each distinct finding is followed once")
 	s.judging.Add(f)
-	f.Add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, what no repair takes away, which is measured as with -judge. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
+	f.Add(&s.failOn, "fail-on WHICH", "which broken properties have exit status 1: any (the default), or news, what no repair takes away, be it that none is written yet, which is measured as with -judge. The default is any, since a promise that is broken in a known way is broken; to ask what a branch breaks, use compare")
 }
 
 func (s *simulate) Run(ctx context.Context, c *console.Console) (int, error) {

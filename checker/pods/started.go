@@ -55,7 +55,7 @@ func checkStarted(in *property.Input) property.Result {
 	for _, l := range s.lives {
 		s.measure(l)
 		s.away(l)
-		if h.Problem == "" && h.Over && l.demanding() && l.since+h.Bound <= h.Deadline {
+		if h.Problem == "" && h.Over && l.demanding() && l.since+h.Bound <= in.Records[h.End].At {
 			judged++
 			s.finally(l, h)
 		}
@@ -200,7 +200,7 @@ func (s *started) finally(l *life, h index.Horizon) {
 			continue
 		}
 		last = true
-		if b.Shared() || b.Usable() != index.Unready && b.Usable() <= h.Deadline {
+		if b.Shared() || b.Usable() != index.Unready && b.Usable() <= max(h.Deadline, l.since+h.Bound) {
 			return
 		}
 		late = b

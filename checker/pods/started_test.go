@@ -141,3 +141,23 @@ func TestNothingOfPods(t *testing.T) {
 	require.Equal(t, property.NotApplicable, judge(t, "0 k0 write Pod ns1/web-0 op=create rv=1\n").Outcome) // an earlier form
 	require.Equal(t, property.NotApplicable, judge(t, "0 a0 up agent - inc=1\n0 k0 write Pod ns1/web-0 value=node=n0 op=create rv=1\n").Outcome)
 }
+
+// A pod that is as it is only since the heal, as where its kube-apiserver could not be reached until
+// then, has the bound from then on, and the run goes on for longer.
+func TestStartedAfterTheHeal(t *testing.T) {
+	run := `
+0 world phase - start
+0 k0 up kube - inc=1
+0 k0 write CiliumNode n0 op=create rv=1
+0 k0 write Namespace ns1 op=create rv=2
+0 o0 up operator - inc=1
+1 a0 up agent - inc=1
+5 world phase - churn
+65 world phase - heal value=1m0s
+66 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web" op=create peer=w0 rv=4
+`
+	r := judge(t, run+"130 world phase - end value=bound\n")
+	require.Equal(t, property.Fail, r.Outcome)
+	r = judge(t, run+"125.5 world phase - end value=bound\n")
+	require.Equal(t, property.Unknown, r.Outcome)
+}

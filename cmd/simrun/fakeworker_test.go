@@ -155,7 +155,7 @@ func writeFakeHistory(plan *fault.Plan) {
 2.6 r0 event node cilium/state/nodes/v1/ value=del:cilium/state/nodes/v1/c1/n0:6 rev=6 peer=a0 store=aaaaaaaaaaaaaaaa id=6 bytes=100
 2.6 r0 call meta cilium/state/nodes/v1/c1/n0 op=delete value=1 peer=r0 store=aaaaaaaaaaaaaaaa rev=6 from=2.55
 2.7 a0 drop node n0 peer=r0 store=aaaaaaaaaaaaaaaa inc=1
-350 world phase - heal value=6m
+200 world phase - heal value=6m
 400 world phase - end value=settled
 2200 world left - -
 `

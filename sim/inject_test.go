@@ -18,9 +18,9 @@ func TestEveryFaultIsInjected(t *testing.T) {
 	for i := range fault.Specs {
 		s := &fault.Specs[i]
 		_, own := injections[s.Kind]
-		require.Equal(t, s.Needs != mode.Replica && !s.Etcd, own, s.Kind)
+		require.Equal(t, s.Needs != mode.Replica && !s.Etcd && !s.Members, own, s.Kind)
 		require.Equal(t, s.Needs == mode.Replica || s.Etcd, mesh.Injection(s.Kind) != nil, s.Kind)
-		require.Equal(t, s.Etcd, shared.Injection(s.Kind) != nil, s.Kind)
+		require.Equal(t, s.Etcd || s.Members, shared.Injection(s.Kind) != nil, s.Kind)
 	}
 	for _, m := range mode.Simulated() {
 		require.Contains(t, deployments, m.Base)

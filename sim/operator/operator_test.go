@@ -233,7 +233,7 @@ func TestDeathWhileTheCollectorHoldsALock(t *testing.T) {
 	simulate(t, func(w *world) {
 		cfg := w.config("o0")
 		cfg.EndpointSlices = false
-		cfg.DialEtcd = w.Dial("o0", "e0:2379")
+		cfg.DialEtcd, cfg.EtcdOpt = w.Dial("o0", "e0:2379"), "etcd.address=http://etcd:2379"
 		locked := make(chan struct{})
 		users := w.serveEtcd(func(ctx context.Context, r etcd.Request) error {
 			if r.Client != "o0" || !strings.HasPrefix(r.Key, "cilium/state/identities/v1/value/") {

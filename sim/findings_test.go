@@ -51,6 +51,8 @@ func TestFindings(t *testing.T) {
 
 		"etcd-peers-stay-deaf": {"steady"},
 
+		"slice-written-again-and-again": {"amplification"},
+
 		"slices-keep-what-changed-meanwhile": {"slices", "started"},
 
 		"cancelled-subscriber-leaks-queue": {"leaks"},

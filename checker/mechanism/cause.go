@@ -67,6 +67,7 @@ const (
 	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
 	CauseDeaf          = "etcd-peers-stay-deaf"
+	CauseAgain         = "slice-written-again-and-again"
 )
 
 // Whose a mechanism is.
@@ -117,6 +118,7 @@ func Mechanisms() []Mechanism {
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
+		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
@@ -171,6 +173,7 @@ var operatorRules = rules{
 	mode.IdentityGarbage: (*Explainer).ofGarbage,
 	mode.SingleLeader:    (*Explainer).ofLeader,
 	mode.Started:         (*Explainer).ofUnstarted,
+	mode.Amplification:   (*Explainer).ofAmplification,
 }
 
 // storeRules are those where agents read the etcds of replicas.

@@ -2,6 +2,7 @@ package mechanism
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,3 +169,41 @@ var (
 			text.Seconds(f.Since), f.Key, text.Count(f.Counts["leaders"], "time"), text.Seconds(f.At))
 	}}
 )
+
+// ofAmplification explains writes that change nothing but the order of a slice's endpoints: as
+// many as bring the others below the bound.
+func (x *Explainer) ofAmplification(v *property.Violation) *property.Cause {
+	if v.Server != "" {
+		return nil // the changes of an etcd
+	}
+	first, end := x.between(v.Since, v.At)
+	content, last, same := map[string]string{}, -1, 0
+	for i := range end {
+		r := &x.in.Records[i]
+		if r.Verb != history.Write || r.Kind != object.SliceKind {
+			continue
+		}
+		if now := inOrder(r.Value); content[r.Key] != now {
+			content[r.Key] = now
+		} else if i >= first && r.Op == "update" {
+			last = i
+			same++
+		}
+	}
+	if last < 0 || v.Counts["done"]-same > v.Counts["bound"] {
+		return nil
+	}
+	r := &x.in.Records[last]
+	return property.ByMechanism(CauseAgain, reordered, property.Facts{Client: r.Peer, Key: r.Key, At: r.At, Others: same}, last)
+}
+
+// inOrder returns the words of a slice's content, sorted.
+func inOrder(content string) string {
+	words := strings.Fields(content)
+	slices.Sort(words)
+	return strings.Join(words, " ")
+}
+
+var reordered = &property.Rule{Name: "reordered", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s wrote slices %s with the endpoints that they had, in another order, %s at %s last", f.Client, text.Count(f.Others, "time"), f.Key, text.Seconds(f.At))
+}}

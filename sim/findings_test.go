@@ -45,6 +45,8 @@ func TestFindings(t *testing.T) {
 
 		"slices-outlive-their-pods": {"slices"},
 		"restarts-keep-identities":  {"identity-garbage"},
+		"lists-keep-identities":     {"identity-garbage"},
+		"cluster-config-taken-once": {"convergence", "staleness", "single-source", "no-spurious-deletion", "fence", "owner"},
 
 		"node-comes-back-without-its-pods": {"slices"},
 		"leader-releases-before-it-stops":  {"single-leader"},

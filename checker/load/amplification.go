@@ -18,7 +18,7 @@ import (
 var Amplification = property.Property{
 	Name: mode.Amplification,
 	Promise: "What a user changes is not multiplied: in a time of half a minute or more in which no fault is in force, nor has been for 125 s, the kube-apiservers acknowledge at most 8 writes for each operation of the workload in it and the minute before, two for each pod on the node that one changes, and 8 for each in the namespace that one deletes, and two for each identity that there is (its mark and its deletion), and 20; leases do not count. " +
-		"And each replica's etcd applies at most two changes for each change of what is true, likewise, and two for each key that there is and each time that its writer has started. Requests, events and bytes for each operation are measured.",
+		"And each replica's etcd applies at most two changes for each change of what is true, likewise, and two for each key that there is and each time that its writer has started; what ends with its lease does not count. Requests, events and bytes for each operation are measured.",
 	Why:   "a change of one pod is a write or more to a server, and an event to each of its clients: what is multiplied there is multiplied once more by the number of agents; cilium 38030",
 	Rules: []*property.Rule{manyWrites, manyPuts},
 	Check: checkAmplification,
@@ -124,7 +124,7 @@ func (a *amplification) record(r *history.Record, t calmTime) {
 		if r.Verb == history.Put {
 			a.keys++
 		}
-		if within {
+		if within && !a.expired(r) {
 			a.puts[r.Actor]++
 		}
 	case r.Verb == history.Up && r.Kind == "writer" && counts:
@@ -138,6 +138,12 @@ func (a *amplification) record(r *history.Record, t calmTime) {
 			a.most += writesPerOperation * a.pods[r.Key]
 		}
 	}
+}
+
+// expired reports whether nobody asked for the deletion of a key, which its lease took with it. That may be long
+// after the fault that left the key with it.
+func (a *amplification) expired(r *history.Record) bool {
+	return r.Verb == history.Del && !a.in.Store(r.Store).Requested(a.in.Records, r.Key, r.Rev)
 }
 
 // follow keeps which pods are on which node, and which identities there are.

@@ -18,7 +18,8 @@ func TestAmplification(t *testing.T) {
 	writes := func(from, n int, line string) string {
 		var b strings.Builder
 		for i := range n {
-			fmt.Fprintf(&b, "%d.%03d "+line+"\n", from, i, i+2)
+			fmt.Fprintf(&b, "%d.%03d ", from, i)
+			fmt.Fprintf(&b, line+"\n", i+2)
 		}
 		return b.String()
 	}
@@ -36,6 +37,11 @@ func TestAmplification(t *testing.T) {
 			Says: []string{"the etcd of r0 had 23 changes from 5.000s to 100.000s, in which no fault was a reason, for 1 changes of what is true; the bound is 22"}},
 		{Name: "a writer that starts writes all again", History: start + "19 r0 up writer - inc=2\n" + writes(20, 23, put) + heal + end, Outcome: property.Pass,
 			Says: []string{"0 writes and 23 changes of replicas' etcds in 95.000s without a fault, for 0 operations and 0 changes of what is true"}},
+		{Name: "what ends with its lease", History: start + writes(20, 23, "r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=a0 rev=%d") + heal + end, Outcome: property.Pass,
+			Says: []string{"0 writes and 0 changes of replicas' etcds in 95.000s without a fault, for 0 operations and 0 changes of what is true"}},
+		{Name: "what a writer deletes", History: start + writes(20, 23, "r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=a0 rev=%d") +
+			writes(21, 23, "r0 call meta cilium/state/ip/v1/default/10.0.0.1 op=delete value=1 peer=r0 store=a0 rev=%d") + heal + end, Outcome: property.Fail,
+			Says: []string{"the etcd of r0 had 23 changes from 5.000s to 100.000s, in which no fault was a reason, for 0 changes of what is true; the bound is 20"}},
 		{Name: "a fault may be the reason", History: start + "6 world fault partition r0 peer=k0 op=cut rev=1\n50 world heal partition r0 peer=k0 op=cut rev=1\n" + writes(51, 40, put) + heal + end, Outcome: property.Unknown,
 			Says: []string{"there was no 30s without a fault, and none for 2m5s after one"}},
 		{Name: "a namespace goes with its pods", History: start + writes(6, 3, "k0 write Pod ns1/p value=node=n0 op=create peer=w0 rv=%d") + "19 w0 op Namespace ns1 op=namespace-delete rev=1 from=18\n" + writes(20, 49, slice) + heal + end, Outcome: property.Pass,

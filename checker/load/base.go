@@ -96,6 +96,8 @@ func (b *base) record(i int, r *history.Record) {
 	case r.Verb == history.Unwatch:
 		delete(b.watches, r.ID)
 	case r.Verb == history.Connect:
+		// What an agent reads from now on; one that it had with another server is closed without a record.
+		maps.DeleteFunc(b.connections, func(link [2]string, _ int) bool { return link[0] == r.Actor && link[1] != r.Peer })
 		b.connections[[2]string{r.Actor, r.Peer}]++
 	case r.Verb == history.Disconnect:
 		b.connections[[2]string{r.Actor, r.Peer}]--

@@ -30,6 +30,8 @@ func TestReturnToBase(t *testing.T) {
 			Says: []string{"1 watch of servers in the end, of 2 clients, beside at most 2 before the first fault"}},
 		{Name: "two connections", History: start + fault("reset", "connections-reset") + "22 a0 connect - - peer=r0 store=a0 inc=1\n" + heal + end, Outcome: property.Fail,
 			Says: []string{"when the run ended a0 had 2 connections with r0; before the first fault an agent had 1"}},
+		{Name: "a connection with another server in its place", History: start + fault("reset", "connections-reset") + "22 a0 connect - - peer=r1 store=a1 inc=1\n30 a0 disconnect - - peer=r1 store=a1 value=reset\n31 a0 connect - - peer=r0 store=a0 inc=1\n" + heal + end, Outcome: property.Pass,
+			Says: []string{"2 watches of servers in the end, of 2 clients, beside at most 2 before the first fault"}},
 		{Name: "a node more has a client more on the workload's host", History: start + "6 k0 watch Pod - peer=w0 ask=0 id=8\n" + fault("reset", "connections-reset") + "22 k0 watch Pod - peer=w0 ask=0 id=9\n" + heal + end, Outcome: property.Pass,
 			Says: []string{"2 watches of servers in the end, of 2 clients, beside at most 2 before the first fault"}},
 		{Name: "the run ends too soon", History: start + heal + "100 world phase - end value=settled\n", Outcome: property.Unknown, Says: []string{"the run did not go on for 3m0s after the heal"}},

@@ -63,11 +63,13 @@ const (
 	CauseCollector     = "collector-locks-another-key"
 	CauseDeletedAway   = "slices-outlive-their-pods"
 	CauseRestarts      = "restarts-keep-identities"
+	CauseLists         = "lists-keep-identities"
 	CauseNodeBack      = "node-comes-back-without-its-pods"
 	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
 	CauseDeaf          = "etcd-peers-stay-deaf"
 	CauseAgain         = "slice-written-again-and-again"
+	CauseTakenOnce     = "cluster-config-taken-once"
 )
 
 // Whose a mechanism is.
@@ -89,6 +91,7 @@ func Mechanisms() []Mechanism {
 		{CauseEmptied, ofCilium, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
 		{causeCanary, ofCilium, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
 		{CauseClusterConfig, ofCilium, "After that, an agent that connects finds no cluster configuration for up to five minutes and lists nothing; one that has just started stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig, configGone}},
+		{CauseTakenOnce, ofCilium, "A writer has another cluster ID for a while; an agent that connects then refuses what is of the cluster, and never asks again for its configuration.", []*property.Rule{tookWrongConfig}},
 		{CauseNoSource, ofProposal, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists.", []*property.Rule{withoutReplica, withoutLists}},
 		{CauseBackOff, ofCilium, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s.", []*property.Rule{backOff}},
 		{CauseRefused, ofCilium, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute.", []*property.Rule{refusals}},
@@ -117,6 +120,7 @@ func Mechanisms() []Mechanism {
 		{CauseChangedAway, ofCilium, "An endpoint changes while no operator leads: the next one finds it in a slice, and does not look whether the slice says the same.", []*property.Rule{changedAway}},
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
+		{CauseLists, ofCilium, "An operator whose watch of identities has expired lists them, and takes all for used just then: where that happens more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{listedAnew}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
@@ -151,16 +155,20 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	if schema.OfServices(v.Kind) { // of these no finding is
 		return
 	}
-	rules := storeRules
-	if x.readsKube() {
-		rules = kubeRules
-	}
 	if of := operatorRules[broken]; of != nil {
 		v.Cause = of(x, v)
 	}
-	if of := rules[broken]; of != nil {
+	if of := x.rules()[broken]; of != nil {
 		v.Cause = of(x, v)
 	}
+}
+
+// rules are those of what the history's agents read.
+func (x *Explainer) rules() rules {
+	if x.readsKube() {
+		return kubeRules
+	}
+	return storeRules
 }
 
 // rules say, by the name of a property, what is asked for the cause of its violations. One
@@ -193,6 +201,7 @@ var storeRules = rules{
 	load.Load.Name:                (*Explainer).ofStorm,
 	stores.Canaries.Name:          (*Explainer).ofCanary,
 	stores.RevisionOrigin.Name:    (*Explainer).ofOrigin,
+	sources.Fence.Name:            (*Explainer).ofFence,
 	sources.FailOver.Name:         (*Explainer).ofFailOver,
 	sources.Steady.Name:           (*Explainer).ofSteady,
 }
@@ -208,10 +217,13 @@ func (x *Explainer) ofOwner(v *property.Violation) *property.Cause {
 // ofChange explains a change of a view or datapath.
 func (x *Explainer) ofChange(v *property.Violation) *property.Cause {
 	o, ok := x.observationOf(v)
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case o.isLoss():
+	}
+	if cause := x.ofWrongConfig(o.r.Actor, o.record); cause != nil {
+		return cause
+	}
+	if o.isLoss() {
 		return newStoreObservation(o, v).ofLoss()
 	}
 	return newStoreObservation(o, v).ofObservation()

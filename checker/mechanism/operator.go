@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/internal/text"
@@ -46,11 +47,20 @@ func (x *Explainer) ofMissingPod(v *property.Violation) *property.Cause {
 	return property.ByMechanism(CauseNodeBack, nodeBack, property.Facts{Kind: object.PodKind, Key: v.Key, At: r.At, Since: x.in.Records[deleted].At, Note: r.Key}, deleted, back)
 }
 
-// ofUnstarted explains a pod of which agents read what was true before, perhaps of one with its name: its slice says
-// that still. A new name is in no slice.
+// ofUnstarted explains a pod that is not usable by what agents lack of it, where readiness is explained so; else by
+// that agents read what was true before, perhaps of one with its name: its slice says that still. A new name is in
+// no slice.
 func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 	if len(v.Records) == 0 || v.Kind != object.PodKind {
 		return nil
+	}
+	if len(v.Records) > 1 {
+		if said := &x.in.Records[v.Records[1]]; said.Verb == history.Truth && said.Op == "put" {
+			unusable := property.Violation{Facts: property.Facts{Kind: said.Kind, Key: said.Key, At: v.At}, Records: v.Records}
+			if cause := x.rules()[views.Readiness.Name](x, &unusable); cause != nil {
+				return cause
+			}
+		}
 	}
 	if r := &x.in.Records[v.Records[0]]; r.Op == "create" && x.in.Last(0, v.Records[0], func(d *history.Record) bool {
 		return d.Verb == history.Write && d.Kind == r.Kind && d.Key == r.Key && d.Op == "delete"
@@ -113,11 +123,38 @@ func (x *Explainer) ofGarbage(v *property.Violation) *property.Cause {
 		}
 	}
 	if len(leads) == 0 {
-		return nil
+		return x.ofListedGarbage(v)
 	}
 	return property.ByMechanism(CauseRestarts, beganAnew, property.Facts{Kind: object.IdentityKind, Key: v.Key, At: x.in.Records[leads[0]].At, Since: v.Since,
 		Counts: map[string]int{"leaders": len(leads)}}, leads...)
 }
+
+// ofListedGarbage explains it by the operator having listed identities anew, which it takes for signs of life: the
+// bound is met if it counts from its last list.
+func (x *Explainer) ofListedGarbage(v *property.Violation) *property.Cause {
+	var lists []int
+	for i := v.Records[0]; i < x.all() && x.in.Records[i].At <= v.At; i++ {
+		if isIdentityList(&x.in.Records[i]) {
+			lists = append(lists, i)
+		}
+	}
+	if len(lists) == 0 || v.At-x.in.Records[lists[len(lists)-1]].At > v.Allowed {
+		return nil
+	}
+	last := &x.in.Records[lists[len(lists)-1]]
+	return property.ByMechanism(CauseLists, listedAnew, property.Facts{Client: last.Peer, Kind: object.IdentityKind, Key: v.Key, At: last.At, Since: v.Since,
+		Counts: map[string]int{"lists": len(lists)}}, lists...)
+}
+
+// isIdentityList reports whether an operator lists all identities anew, by a watch that begins with them.
+func isIdentityList(r *history.Record) bool {
+	return r.Verb == history.Watch && r.Kind == object.IdentityKind && mode.Operator.Is(r.Peer) && strings.HasPrefix(r.Ask, "initial:")
+}
+
+var listedAnew = &property.Rule{Name: "listed-anew", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s listed identities %s since %s, when nobody asked for %s any more, the last time at %s, and took each for used then",
+		f.Client, text.Count(f.Counts["lists"], "time"), text.Seconds(f.Since), f.Object(), text.Seconds(f.At))
+}}
 
 // givesBack is for how long at most an operator goes on that cannot renew its lease: it asks for it
 // for renewDeadline, once each retryPeriod, and gives it back with one more request.

@@ -54,6 +54,9 @@ func TestOfOperators(t *testing.T) {
 		{"it never stops", operator.SingleLeader, leads + taken + written + end, ""},
 		{"it stops for another reason", operator.SingleLeader, leads + taken + written + "28 o0 down operator - inc=1\n" + end, ""},
 		{"it stops too late", operator.SingleLeader, leads + taken + written + "31 o0 down operator - inc=1 err=\"leader election lost\"\n" + end, ""},
+		{"an expired watch", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=initial:9 id=4\n" + end, CauseLists},
+		{"an expired watch, long before", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "200 k0 watch CiliumIdentity - peer=o0 ask=initial:9 id=4\n" + end, ""},
+		{"a watch that goes on", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=9 id=4\n" + end, ""},
 		{"no restart", operator.IdentityGarbage, "15 " + gone + "16 " + drop + end, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -50,6 +50,9 @@ func (x *Explainer) ofWrong(v *property.Violation) *property.Cause {
 // ofLate explains why an entry was wrong until an instant after the bound: its store
 // held it by a key that nobody knew of, until its lease expired.
 func (w *reader) ofLate(id int32, until time.Duration) *property.Cause {
+	if cause := w.x.ofWrongConfig(w.x.in.Views.Agents[w.agent], w.x.in.By(until)-1); cause != nil {
+		return cause
+	}
 	e := &w.x.in.Views.Entries[id]
 	if cause := w.ofLacking(e, until); cause != nil { // also of the agent's own node, which it keeps
 		return cause
@@ -131,6 +134,9 @@ func (x *Explainer) reader(agent string) *reader {
 // of explains why an entry is wrong in the agent's view when the run ends.
 func (w *reader) of(id int32) *property.Cause {
 	end := w.x.in.Records[len(w.x.in.Records)-1].At
+	if cause := w.x.ofWrongConfig(w.x.in.Views.Agents[w.agent], w.x.all()-1); cause != nil {
+		return cause
+	}
 	if cause := w.ofLacking(&w.x.in.Views.Entries[id], end); cause != nil {
 		return cause
 	}

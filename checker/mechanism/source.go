@@ -22,6 +22,11 @@ func (x *Explainer) ofFailOver(v *property.Violation) *property.Cause {
 	return x.ofSource(v.Agent, x.in.By(v.At), v.At)
 }
 
+// ofFence explains endpoints that were regenerated without what the source had.
+func (x *Explainer) ofFence(v *property.Violation) *property.Cause {
+	return x.ofWrongConfig(v.Agent, v.Records[len(v.Records)-1])
+}
+
 // ofSteady explains what a client did without a cause: that it had waited for something.
 func (x *Explainer) ofSteady(v *property.Violation) *property.Cause {
 	if c := x.deaf(v); c != nil {
@@ -83,59 +88,6 @@ func (x *Explainer) ofSource(agent string, at int, when time.Duration) *property
 	}
 	return cmp.Or(x.unconfigured(s, agent, connect, end, when), x.silent(s, agent, end))
 }
-
-// configCheck is how often a writer puts the cluster's configuration if it is not there
-// (Cilium: runInterval of pkg/clustermesh/clustercfg/clustercfg.go).
-const configCheck = 5 * time.Minute
-
-// configRetry is how long an agent waits at most before it asks for it again (Cilium:
-// getClusterConfig of pkg/clustermesh/common/remote_cluster.go).
-const configRetry = 30 * time.Second
-
-// unconfigured explains an agent that waits for the cluster's configuration, without which it
-// lists nothing, or has only just got it: the store has lost it, and its writer will not look
-// before its next check.
-func (x *Explainer) unconfigured(s *index.Store, agent string, connect, end int, when time.Duration) *property.Cause {
-	asks := func(there bool) func(*history.Record) bool {
-		return func(r *history.Record) bool {
-			return r.Verb == history.Call && r.Op == "range" && r.Peer == agent && r.Store == s.Name && r.Err == "" && isConfig(r.Key) && (r.Value != "") == there
-		}
-	}
-	asked := x.in.Last(connect, end, asks(false))
-	if asked < 0 {
-		return nil
-	}
-	waits := x.in.Records[asked].At + configRetry
-	if got := x.in.First(asked, end, asks(true)); got >= 0 {
-		waits = x.in.Records[got].At
-	}
-	if when > waits+handling {
-		return nil
-	}
-	isPut := func(r *history.Record) bool {
-		return r.Verb == history.Put && r.Kind == history.Meta && r.Actor == s.Actor && isConfig(r.Key)
-	}
-	life, ok := index.ProcessAt(x.in.Processes(s.Actor, "writer"), x.in.Records[asked].At)
-	put := x.in.Last(life.Up, asked, isPut)
-	if !ok || put < 0 {
-		return nil
-	}
-	lost := x.in.First(put, asked, func(r *history.Record) bool {
-		return isEtcdUp(r, s.Name) && x.in.Records[put].Store != s.Name || r.Verb == history.Del && r.Store == s.Name && isConfig(r.Key)
-	})
-	if lost < 0 || x.in.Records[asked].At > x.in.Records[lost].At+configCheck+handling {
-		return nil
-	}
-	return property.ByMechanism(CauseClusterConfig, configGone, property.Facts{Client: agent, Server: s.Actor, Store: s.Name, At: x.in.Records[asked].At, Since: x.in.Records[connect].At,
-		Before: &property.Version{At: x.in.Records[put].At}, Truth: &property.Version{Gone: true, At: x.in.Records[lost].At}}, put, lost, asked)
-}
-
-func isConfig(key string) bool { return strings.HasPrefix(key, schema.ClusterConfigPrefix) }
-
-var configGone = &property.Rule{Name: "cluster-config-gone", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s, connected since %s, was still told at %s that the %s has no cluster configuration: it was lost at %s, and the writer, which had put it at %s, puts it back at its next check only",
-		f.Client, text.Seconds(f.Since), text.Seconds(f.At), f.Etcd(), text.Seconds(f.Truth.At), text.Seconds(f.Before.At))
-}}
 
 // silent explains an agent that waits for heartbeats or canaries, or gave its connection up
 // for want of them: it watches them from a revision that another store had told it of.

@@ -70,3 +70,41 @@ func TestCausesOfSources(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { requireCause(t, c.records, c.property, c.want) })
 	}
 }
+
+// A writer with another cluster ID, and an agent that connects meanwhile or before.
+func TestCauseOfATakenConfiguration(t *testing.T) {
+	const (
+		start = `
+0 k0 up kube - inc=1
+0 r0 up etcd - store=A inc=1
+0 r0 up writer - inc=1
+1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=x
+1 r0 put meta cilium/cluster-config/c1 store=A rev=6
+2 a0 up agent - inc=1
+3 world phase - churn
+`
+		mistaken = `
+10 world fault writer-cluster-id r0 op=process-ended,config-wrong rev=1
+11 r0 put meta cilium/cluster-config/c1 store=A rev=8
+`
+		connects = `
+20 a0 connect - - peer=r0 store=A
+20 r0 call meta cilium/cluster-config/c1 op=range value=cilium/cluster-config/c1:8:x peer=a0 store=A rev=8 from=20
+`
+		mended = `
+30 world heal writer-cluster-id r0 op=process-ended,config-wrong rev=1
+31 r0 put meta cilium/cluster-config/c1 store=A rev=9
+31 r0 put node cilium/state/nodes/v1/c1/n0 value=x store=A rev=10
+40 world phase - heal value=1m0s
+`
+		end = "200 world phase - end value=bound\n"
+	)
+	for _, c := range []struct{ name, records, want string }{
+		{"it connects while the ID is wrong", start + mistaken + connects + mended + end, mechanism.CauseTakenOnce},
+		{"it connects when the ID is right again", start + mistaken + mended + strings.NewReplacer("20 ", "45 ", ":8:", ":9:", "rev=8 from=20", "rev=9 from=45").Replace(connects) + end, ""},
+		{"the ID was right throughout", start + connects + mended + end, ""},
+		{"it connects anew", start + mistaken + connects + "25 a0 disconnect - - peer=r0 store=A value=close\n" + mended + "46 a0 connect - - peer=r0 store=A\n" + end, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireCause(t, c.records, "convergence", c.want) })
+	}
+}

@@ -95,6 +95,7 @@ type life struct {
 	until    time.Duration // index.Forever if it lives on
 	deleted  bool
 	stale    bool          // its CiliumEndpoint is still that of the pod before it
+	takeover time.Duration // until when it was; index.Forever if it still is
 	left     time.Duration // when its agent began to take it down, by deleting its CiliumEndpoint; index.Forever if it did not
 
 	numbered, object time.Duration // when there was an identity for it, and its CiliumEndpoint; unready if never
@@ -152,7 +153,9 @@ func (s *started) look(now map[string]*life, key string, i int, r *history.Recor
 	if l == nil {
 		l = &life{key: key, created: int(p.Created) == i, since: r.At, from: int32(i), to: -1, until: index.Forever, left: index.Forever, numbered: index.Unready, object: index.Unready}
 		_, l.stale = s.final.Endpoints[key]
-		l.stale = l.stale && l.created
+		if l.stale = l.stale && l.created; l.stale {
+			l.takeover = index.Forever
+		}
 		now[key] = l
 		s.lives = append(s.lives, l)
 	}
@@ -165,6 +168,8 @@ func (s *started) look(now map[string]*life, key string, i int, r *history.Recor
 	if r.Kind == object.EndpointKind && r.Op == "delete" && mode.Client.Is(r.Peer) {
 		if !l.stale {
 			l.left = r.At
+		} else {
+			l.takeover = r.At
 		}
 		l.stale = false
 	}
@@ -233,6 +238,9 @@ func (s *started) away(l *life) {
 	births := slices.Clone(l.births)
 	slices.SortStableFunc(births, func(a, b *views.Birth) int { return cmp.Compare(a.Record, b.Record) })
 	for n, b := range births {
+		if b.At < l.since && b.Until() <= l.takeover {
+			continue // it was said of the pod before it
+		}
 		covered := slices.ContainsFunc(births, func(o *views.Birth) bool {
 			return o != b && o.At <= b.Until() && (o.Until() > b.Until() || o.Until() == index.Forever)
 		})

@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,15 @@ const (
 40 k0 write CiliumEndpointSlice ces-2 value="namespace=ns1 endpoint=web-0,65537,10.0.0.5" op=create peer=o0 rv=9
 40 k0 truth endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=put owner=CiliumEndpointSlice/ces-2 rv=9
 `
+	// A pod comes back under its name, and the endpoint of the one before it ends late.
+	replaced = `
+15 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7
+16 k0 write Pod ns1/web-0 value="uid=u2 node=n0 account=default labels=app=web" op=create peer=w0 rv=7
+`
+	endedLate = `
+35 k0 write CiliumEndpoint ns1/web-0 op=delete peer=w0 rv=8
+36 k0 write CiliumEndpoint ns1/web-0 value="identity=65537 ips=10.0.0.5" op=create peer=w0 rv=8
+`
 	end = `
 65 world phase - heal value=1m0s
 130 world phase - end value=bound
@@ -77,6 +87,11 @@ func TestStarted(t *testing.T) {
 			`128 a0 see endpoint 10.0.0.5 value="id=65537 host=192.168.0.1 pod=ns1/web-0" op=watch inc=1` + "\n130 world phase - end value=bound\n", property.Fail,
 			"pod ns1/web-0 has been as it is since 6.000s and was usable only at 128.000s, 122.000s later, and not within 1m0s after that and the heal"},
 		{"taken away for a while", published + seen + unpublished + again + end, property.Fail,
+			"pod ns1/web-0 lived on as it was, and nothing that agents read said so from 20.000s to 40.000s, for 20.000s"},
+		{"the endpoint of the pod before it is taken away", published + seen + replaced + unpublished + endedLate + again + end, property.Pass,
+			"2 pods, of which 1 lived until the bound after the heal had passed"},
+		{"what was said of the pod before it went on to be true, and is taken away", published + seen + replaced +
+			strings.NewReplacer("35 k0", "17 k0", "36 k0", "18 k0").Replace(endedLate) + unpublished + again + end, property.Fail,
 			"pod ns1/web-0 lived on as it was, and nothing that agents read said so from 20.000s to 40.000s, for 20.000s"},
 		{"taken down by its agent", published + seen + "20 k0 write CiliumEndpoint ns1/web-0 op=delete peer=w0 rv=8\n20 k0 truth endpoint 10.0.0.5 op=del owner=CiliumEndpointSlice/ces-1 rv=8\n" +
 			"50 k0 write Pod ns1/web-0 op=delete peer=w0 rv=9\n" + end, property.Unknown, "no pod lived until the bound after the heal had passed"},

@@ -43,10 +43,11 @@ func TestFindings(t *testing.T) {
 		"collector-locks-another-key":    {"no-spurious-deletion"},
 		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
-		"slices-outlive-their-pods": {"slices"},
-		"restarts-keep-identities":  {"identity-garbage"},
-		"lists-keep-identities":     {"identity-garbage"},
-		"cluster-config-taken-once": {"convergence", "staleness", "single-source", "no-spurious-deletion", "fence", "owner"},
+		"slices-outlive-their-pods":             {"slices"},
+		"restarts-keep-identities":              {"identity-garbage"},
+		"lists-keep-identities":                 {"identity-garbage"},
+		"identity-deleted-while-its-pod-starts": {"identity-safety"},
+		"cluster-config-taken-once":             {"convergence", "staleness", "single-source", "no-spurious-deletion", "fence", "owner"},
 
 		"node-comes-back-without-its-pods": {"slices"},
 		"leader-releases-before-it-stops":  {"single-leader"},

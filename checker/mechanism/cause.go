@@ -64,6 +64,7 @@ const (
 	CauseDeletedAway   = "slices-outlive-their-pods"
 	CauseRestarts      = "restarts-keep-identities"
 	CauseLists         = "lists-keep-identities"
+	CauseWaits         = "identity-deleted-while-its-pod-starts"
 	CauseNodeBack      = "node-comes-back-without-its-pods"
 	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
@@ -121,6 +122,7 @@ func Mechanisms() []Mechanism {
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseLists, ofCilium, "An operator whose watch of identities has expired lists them, and takes all for used just then: where that happens more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{listedAnew}},
+		{CauseWaits, ofSetting, "A pod waits for its CiliumEndpoint for longer than the heartbeat's time-out: the collector of identities, which knows of no pods, deletes its identity, and the operator makes it again.", []*property.Rule{noEndpointYet}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
@@ -179,6 +181,7 @@ type rules map[string]func(*Explainer, *property.Violation) *property.Cause
 var operatorRules = rules{
 	mode.Slices:          (*Explainer).ofSlices,
 	mode.IdentityGarbage: (*Explainer).ofGarbage,
+	mode.IdentitySafety:  (*Explainer).ofUnsafe,
 	mode.SingleLeader:    (*Explainer).ofLeader,
 	mode.Started:         (*Explainer).ofUnstarted,
 	mode.Amplification:   (*Explainer).ofAmplification,

@@ -75,13 +75,13 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
 	changed := v.Records[0]
 	r := &x.in.Records[changed]
-	if r.Verb != history.Write || r.Kind != object.PodKind {
+	if r.Verb != history.Write || r.Kind != object.PodKind && r.Kind != object.IdentityKind { // it may wait for its new identity
 		return nil
 	}
 	for _, leads := range []int{x.in.Last(0, changed, isLead), x.in.First(changed, x.all(), isLead)} {
-		away := x.in.Last(0, max(leads, 0), isEnd)
+		away := x.ledBefore(leads)
 		if away >= 0 && x.in.Records[away].At <= r.At+takesOver && x.in.Records[leads].At >= r.At-takesOver {
-			return property.ByMechanism(CauseChangedAway, changedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.PodKind, Key: r.Key, At: r.At,
+			return property.ByMechanism(CauseChangedAway, changedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.PodKind, Key: v.Key, At: r.At,
 				Since: x.in.Records[away].At, Until: x.in.Records[leads].At}, away, changed, leads)
 		}
 	}
@@ -97,7 +97,7 @@ func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
 	if leads < 0 || at-x.in.Records[leads].At > takesOver {
 		return nil
 	}
-	before := x.in.Last(0, leads, isEnd)
+	before := x.ledBefore(leads)
 	if before < 0 {
 		return nil
 	}
@@ -156,6 +156,33 @@ var listedAnew = &property.Rule{Name: "listed-anew", Text: func(f *property.Fact
 		f.Client, text.Count(f.Counts["lists"], "time"), text.Seconds(f.Since), f.Object(), text.Seconds(f.At))
 }}
 
+// ofUnsafe explains an identity that is deleted while a pod has its labels: no CiliumEndpoint has had it since it was
+// made, and the collector, which goes by these, has marked it before.
+func (x *Explainer) ofUnsafe(v *property.Violation) *property.Cause {
+	deleted := v.Records[len(v.Records)-1]
+	isOf := func(op string) func(*history.Record) bool {
+		return func(r *history.Record) bool {
+			return r.Verb == history.Write && r.Kind == object.IdentityKind && r.Key == v.Key && r.Op == op
+		}
+	}
+	made := x.in.Last(0, deleted, isOf("create"))
+	marked := x.in.Last(max(made, 0), deleted, isOf("update"))
+	if made < 0 || marked < 0 || !strings.HasPrefix(x.in.Records[marked].Value, "marked=true") {
+		return nil
+	}
+	if x.in.First(made, deleted, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.EndpointKind && strings.HasPrefix(r.Value+" ", "identity="+v.Key+" ")
+	}) >= 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseWaits, noEndpointYet, property.Facts{Client: x.in.Records[deleted].Peer, Kind: object.IdentityKind, Key: v.Key,
+		At: x.in.Records[marked].At, Since: x.in.Records[made].At}, made, marked, deleted)
+}
+
+var noEndpointYet = &property.Rule{Name: "no-endpoint-yet", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("no CiliumEndpoint has had identity %s since it was made at %s, and %s, which looks for these alone, had marked it at %s", f.Key, text.Seconds(f.Since), f.Client, text.Seconds(f.At))
+}}
+
 // givesBack is for how long at most an operator goes on that cannot renew its lease: it asks for it
 // for renewDeadline, once each retryPeriod, and gives it back with one more request.
 const givesBack = 10*time.Second + 2*time.Second + 5*time.Second
@@ -184,6 +211,17 @@ const leaseLost = "leader election lost"
 // isEnd reports whether an operator leads no more.
 func isEnd(r *history.Record) bool {
 	return r.Kind == "operator" && (r.Verb == history.Unready || r.Verb == history.Down)
+}
+
+// ledBefore is the record until which another operator led before the one that began to at a record: its end, or, where it
+// could not reach a kube-apiserver any more, the last time that it has renewed its lease. It is -1 if there was none.
+func (x *Explainer) ledBefore(leads int) int {
+	if leads < 0 {
+		return -1
+	}
+	return x.in.Last(0, leads, func(r *history.Record) bool {
+		return isEnd(r) || r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer != x.in.Records[leads].Actor
+	})
 }
 
 func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }

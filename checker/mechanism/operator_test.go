@@ -28,6 +28,9 @@ func TestOfOperators(t *testing.T) {
 		relabelled = "k0 write Pod ns1/web-0 value=\"node=n0 host=192.168.0.1 phase=Running ips=10.0.0.6 account=default labels=app=web\" op=update peer=w0 rv=7\n"
 		restart    = "20 o0 down operator - inc=1\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n"
 		empty      = "31 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=8\n"
+		marked     = "20 k0 write CiliumIdentity 65537 value=\"marked=true labels=k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1\" op=update peer=o0 rv=8\n"
+		collected  = "30 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=9\n"
+		numbered   = "k0 write CiliumIdentity 65538 value=labels=k8s:app=db,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=o0 rv=8\n"
 		end        = "300 world phase - end value=settled\n"
 		leads      = "7 o1 up operator - inc=1\n12 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o0-1 seconds=15\" op=update peer=o0 rv=7\n"
 		taken      = "27 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o1-1 seconds=15\" op=update peer=o1 rv=8\n"
@@ -41,6 +44,7 @@ func TestOfOperators(t *testing.T) {
 		cause    string
 	}{
 		{"deleted while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, CauseDeletedAway},
+		{"deleted while the one that had led was cut off", operator.Slices, leads + "25 " + gone + taken + "27 o1 ready operator - inc=1\n" + empty + end, CauseDeletedAway},
 		{"deleted while one led", operator.Slices, "15 " + gone + restart + empty + end, ""},
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
 		{"changed while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
@@ -57,6 +61,10 @@ func TestOfOperators(t *testing.T) {
 		{"an expired watch", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=initial:9 id=4\n" + end, CauseLists},
 		{"an expired watch, long before", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "200 k0 watch CiliumIdentity - peer=o0 ask=initial:9 id=4\n" + end, ""},
 		{"a watch that goes on", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=9 id=4\n" + end, ""},
+		{"a pod waits for its endpoint", operator.IdentitySafety, marked + collected + end, CauseWaits},
+		{"a pod's endpoint has the identity", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" + marked + collected + end, ""},
+		{"an identity that was not marked", operator.IdentitySafety, collected + end, ""},
+		{"its new identity came while no operator led", operator.Slices, "19 " + strings.Replace(relabelled, "app=web", "app=db", 1) + "20 o0 down operator - inc=1\n25 " + numbered + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"no restart", operator.IdentityGarbage, "15 " + gone + "16 " + drop + end, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,18 +24,18 @@ func ReleaseIdentityController(c *ciliumidentity.Controller) {
 	shutDown(*field[workqueue.TypedRateLimitingInterface[ciliumidentity.QueuedItem]](c, "resourceQueue"))
 }
 
-// ReleaseSliceController ends what the controller of slices does not end when it is
-// told to stop: its start, which waits for the first lists with a context of its own;
-// its queues, if it stopped before their worker was there; and the worker, which waits
+// ReleaseSliceController ends what a controller of slices, slim or default, does not end
+// when it is told to stop: its start, which waits for the first lists with a context of its
+// own; its queues, if it stopped before their worker was there; and the worker, which waits
 // on a condition that the slim controller does not signal (the default one does,
 // shutdownQueues).
-func ReleaseSliceController(c *ciliumendpointslice.SlimController) {
-	if cancel := *field[context.CancelFunc](c.Controller, "contextCancel"); cancel != nil {
+func ReleaseSliceController(c *ciliumendpointslice.Controller) {
+	if cancel := *field[context.CancelFunc](c, "contextCancel"); cancel != nil {
 		cancel()
 	}
-	shutDown(*field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c.Controller, "fastQueue"))
-	shutDown(*field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c.Controller, "standardQueue"))
-	cond := field[sync.Cond](c.Controller, "cond")
+	shutDown(*field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c, "fastQueue"))
+	shutDown(*field[workqueue.TypedRateLimitingInterface[ciliumendpointslice.CESKey]](c, "standardQueue"))
+	cond := field[sync.Cond](c, "cond")
 	cond.L.Lock()
 	defer cond.L.Unlock()
 	cond.Broadcast()

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/simtest"
@@ -121,6 +122,23 @@ func TestCrashInTheMiddleConvergesAfterTheRestart(t *testing.T) {
 			o.Kill()
 		})
 	}
+}
+
+// The default controller of slices waits in its start for the first list, which does not
+// come, with a context of its own: no goroutine of the dead process is left.
+func TestCrashBeforeTheFirstListOfSlices(t *testing.T) {
+	simulate(t, func(w *world) {
+		w.populate()
+		w.Kube.SetLag("CiliumEndpointSlice", time.Hour)
+		w.Create(&v2alpha1.CiliumEndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: "unused"}, Namespace: "ns"})
+		cfg := w.config("o0")
+		cfg.Controller = "default"
+		o := w.operator(cfg)
+		simtest.Pass(30 * time.Second)
+		require.True(t, o.Leads())
+		require.NotNil(t, w.Store.Get("CiliumEndpointSlice", "", "unused")) // one that is in sync deletes it
+		o.Kill()
+	})
 }
 
 func TestLostLeaseEndsTheProcess(t *testing.T) {

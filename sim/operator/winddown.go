@@ -84,7 +84,10 @@ func releaseIdentities(l *leaderLifecycle) {
 
 func releaseSlices(l *leaderLifecycle) {
 	if c := hookOf[*ciliumendpointslice.SlimController](l); c != nil {
-		cilium.ReleaseSliceController(c)
+		cilium.ReleaseSliceController(c.Controller)
+	}
+	if c := hookOf[*ciliumendpointslice.DefaultController](l); c != nil {
+		cilium.ReleaseSliceController(c.Controller)
 	}
 }
 

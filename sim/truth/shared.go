@@ -21,7 +21,8 @@ import (
 //     what is true, and one that is left behind adds nothing to it.
 //   - an identity is true while its key is there, and as long as an endpoint has it.
 //   - a node is true from when there is a CiliumNode of it until that is deleted. Where
-//     nobody collects the keys of nodes, it is true until its key is gone as well.
+//     nobody collects the keys of nodes, what its key says is true from then until that is
+//     gone as well: its agent, which may not have put its last change, is no more.
 //
 // A resourceVersion of such a truth counts its changes. It may be used by several
 // goroutines.
@@ -47,7 +48,10 @@ type sharedPod struct {
 	former   bool    // the claims are of an endpoint that it had before, which is ending
 }
 
-type sharedNode struct{ exists, key bool }
+type sharedNode struct {
+	exists bool
+	key    string // what its key says; "" if there is none
+}
 
 // NewShared returns what is true of a cluster without pods and nodes. record is told of
 // each change, without At.
@@ -152,10 +156,10 @@ func (s *Shared) Apply(actor, kind, key string, content []byte) error {
 			}
 		}
 		n := s.node(key)
-		n.exists = content != nil
-		if n.exists || s.collected || !n.key {
-			s.set(actor, "CiliumNode/"+key, entries...)
+		if n.exists = content != nil; !n.exists && !s.collected && n.key != "" {
+			entries = []Entry{{history.Node, key, n.key}}
 		}
+		s.set(actor, "CiliumNode/"+key, entries...)
 	}
 	return nil
 }
@@ -192,7 +196,14 @@ func (s *Shared) Observe(r *history.Record) {
 		}
 	case schema.Node:
 		n := s.node(name)
-		if n.key = there; !there && !n.exists {
+		if n.key = ""; there {
+			n.key = r.Value
+		}
+		switch {
+		case n.exists || s.collected:
+		case there:
+			s.set(r.Actor, "CiliumNode/"+name, Entry{history.Node, name, r.Value})
+		default:
 			s.set(r.Actor, "CiliumNode/"+name)
 		}
 	}
@@ -221,7 +232,7 @@ func (s *Shared) Pending() (n int) {
 		}
 	}
 	for _, node := range s.nodes {
-		if node.exists && !node.key {
+		if node.exists && node.key == "" {
 			n++
 		}
 	}

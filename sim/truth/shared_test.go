@@ -39,3 +39,37 @@ func TestSharedEndpointMadeAnew(t *testing.T) {
 	s.Assign("a0", first, []string{"k8s:app=x"})
 	require.Equal(t, []string{"del " + b, "put " + a}, said, "a break, though the key was there")
 }
+
+// Where nobody collects the keys of nodes, what a key says is true once its CiliumNode is gone: the
+// last change may not have been put.
+func TestSharedNodeDeletedBeforeItsKeyHasItsLastChange(t *testing.T) {
+	for _, c := range []struct {
+		collected bool
+		want      []string
+	}{
+		{false, []string{"put new", "put old", "put late", "del"}},
+		{true, []string{"put new", "del"}},
+	} {
+		var said []string
+		s := NewShared(Cluster{Name: "c1", ID: 1}, c.collected, func(r history.Record) {
+			switch {
+			case r.Op == "del":
+				said = append(said, "del")
+			case r.Value == "old" || r.Value == "late":
+				said = append(said, "put "+r.Value)
+			default:
+				said = append(said, "put new")
+			}
+		})
+		key := func(verb history.Verb, value string) {
+			s.Observe(&history.Record{Actor: "e0", Verb: verb, Kind: history.Node, Key: "cilium/state/nodes/v1/c1/n0", Value: value})
+		}
+		key(history.Put, "old")
+		said = nil
+		require.NoError(t, s.Apply("k0", "CiliumNode", "n0", []byte(`{"metadata":{"name":"n0"},"spec":{"addresses":[{"type":"InternalIP","ip":"192.168.0.1"}]}}`)))
+		require.NoError(t, s.Apply("k0", "CiliumNode", "n0", nil))
+		key(history.Put, "late")
+		key(history.Del, "")
+		require.Equal(t, c.want, said, "collected: %v", c.collected)
+	}
+}

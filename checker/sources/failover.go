@@ -135,9 +135,19 @@ func (f *failOvers) last(agent string, i int) string {
 	return f.in.Records[i].Peer
 }
 
-// lacks notes what an agent lacks from now on.
-func (l *loss) lacks(lack index.Lack, at time.Duration, b bounds) {
-	switch l.lack = lack; lack {
+// hadBetter reports whether every replica that the Service gives could be read when the agent dialed last, and
+// since: that it lacks something again with the one that it has is its own choice.
+func (l *loss) hadBetter() bool {
+	return l.usable != index.Unready && l.dial != index.Unready && l.dial >= l.usable
+}
+
+// lacks notes what an agent lacks from now on. It is given no time to notice what it has chosen.
+func (l *loss) lacks(lack index.Lack, at time.Duration, b bounds, chosen bool) {
+	l.lack = lack
+	if chosen {
+		return
+	}
+	switch lack {
 	case index.ServerGone, index.CutOff:
 		l.noticeBy = at + keepAlive
 	case index.WriterGone, index.WriterFrozen:
@@ -150,7 +160,7 @@ func (l *loss) lacks(lack index.Lack, at time.Duration, b bounds) {
 // usable notes whether an agent could go elsewhere, and what it may take to notice that it must.
 func (f *failOvers) usable(l *loss, agent string, lack index.Lack, r *history.Record) {
 	if lack != l.lack {
-		l.lacks(lack, r.At, f.bounds)
+		l.lacks(lack, r.At, f.bounds, r.Verb == history.Connect && l.hadBetter())
 	}
 	struck := r.Verb == history.Fault && f.strikes(agent) // one of an instant
 	switch could := lack != index.WriterCutOff && f.couldRead(agent, r.At); {

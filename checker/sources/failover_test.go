@@ -55,6 +55,30 @@ func TestFailOver(t *testing.T) {
 10 r0 down writer - inc=1
 10 r0 unready - -
 ` + end, Outcome: property.Fail, Says: []string{"agent a0, which had read r0, lost its source at 10.000s (writer gone), and could have another one 0.000s later; at 184.200s, 174.200s after the loss, it had not noticed it"}},
+		{Name: "it connects with that one again and again", History: reading + `
+10 r0 down writer - inc=1
+10 r0 unready - -
+150 a0 disconnect - - peer=r0 store=s0 value=close
+150.5 a0 net - dial peer=r0
+151 a0 connect - - peer=r0 store=s0
+` + end, Outcome: property.Fail, Says: []string{"agent a0, which had read r0, lost its source at 10.000s (writer gone), and could have another one 0.000s later; at 174.200s, 164.200s after the loss, it had connected and did not have all lists and watches"}},
+		{Name: "the next one loses its writer while it connects", History: reading + `
+10 r0 down writer - inc=1
+10 r0 unready - -
+80 a0 disconnect - - peer=r0 store=s0 value=close
+80.5 a0 net - dial peer=r1
+80.55 r1 down writer - inc=1
+80.55 r1 unready - -
+80.55 r0 up writer - inc=2
+80.55 r0 ready - -
+80.6 a0 connect - - peer=r1 store=s1
+240 a0 disconnect - - peer=r1 store=s1 value=close
+240.5 a0 net - dial peer=r0
+240.6 a0 connect - - peer=r0 store=s0
+241 r0 watch node N peer=a0 store=s0 end=O id=11
+241 r0 watch identity N peer=a0 store=s0 end=O id=12
+241 r0 watch endpoint N peer=a0 store=s0 end=O id=13
+` + end, Outcome: property.Pass, Says: []string{"1 loss of a source: 0 ended with another replica, 1 with the same one, 0 with the agent; in 1 another one could be read, in the others nothing is demanded"}},
 		{Name: "its replica is gone, and it is connected with none", History: reading + movedAt80 + `
 10 r0 unready - -
 10 r0 down etcd - store=s0 inc=1

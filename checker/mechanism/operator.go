@@ -156,31 +156,38 @@ var listedAnew = &property.Rule{Name: "listed-anew", Text: func(f *property.Fact
 		f.Client, text.Count(f.Counts["lists"], "time"), text.Seconds(f.Since), f.Object(), text.Seconds(f.At))
 }}
 
-// ofUnsafe explains an identity that is deleted while a pod has its labels: no CiliumEndpoint has had it since it was
-// made, and the collector, which goes by these, has marked it before.
+// ofUnsafe explains an identity that is deleted while a pod has its labels: no CiliumEndpoint has it, and the collector,
+// which goes by these, has marked it before.
 func (x *Explainer) ofUnsafe(v *property.Violation) *property.Cause {
 	deleted := v.Records[len(v.Records)-1]
-	isOf := func(op string) func(*history.Record) bool {
-		return func(r *history.Record) bool {
-			return r.Verb == history.Write && r.Kind == object.IdentityKind && r.Key == v.Key && r.Op == op
-		}
-	}
-	made := x.in.Last(0, deleted, isOf("create"))
-	marked := x.in.Last(max(made, 0), deleted, isOf("update"))
-	if made < 0 || marked < 0 || !strings.HasPrefix(x.in.Records[marked].Value, "marked=true") {
-		return nil
-	}
-	if x.in.First(made, deleted, func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == object.EndpointKind && strings.HasPrefix(r.Value+" ", "identity="+v.Key+" ")
-	}) >= 0 {
+	marked := x.in.Last(0, deleted, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.IdentityKind && r.Key == v.Key
+	})
+	if marked < 0 || !strings.HasPrefix(x.in.Records[marked].Value, "marked=true") || x.hasEndpoint(v.Key, deleted) {
 		return nil
 	}
 	return property.ByMechanism(CauseWaits, noEndpointYet, property.Facts{Client: x.in.Records[deleted].Peer, Kind: object.IdentityKind, Key: v.Key,
-		At: x.in.Records[marked].At, Since: x.in.Records[made].At}, made, marked, deleted)
+		At: x.in.Records[marked].At}, marked, deleted)
+}
+
+// hasEndpoint reports whether a CiliumEndpoint has an identity at a record.
+func (x *Explainer) hasEndpoint(identity string, at int) bool {
+	latest := map[string]bool{}
+	for i := at - 1; i >= 0; i-- {
+		r := &x.in.Records[i]
+		if r.Verb != history.Write || r.Kind != object.EndpointKind || latest[r.Key] {
+			continue
+		}
+		latest[r.Key] = true
+		if strings.HasPrefix(r.Value+" ", "identity="+identity+" ") {
+			return true
+		}
+	}
+	return false
 }
 
 var noEndpointYet = &property.Rule{Name: "no-endpoint-yet", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("no CiliumEndpoint has had identity %s since it was made at %s, and %s, which looks for these alone, had marked it at %s", f.Key, text.Seconds(f.Since), f.Client, text.Seconds(f.At))
+	return fmt.Sprintf("no CiliumEndpoint had identity %s yet, and %s, which looks for these alone, had marked it at %s", f.Key, f.Client, text.Seconds(f.At))
 }}
 
 // givesBack is for how long at most an operator goes on that cannot renew its lease: it asks for it

@@ -63,6 +63,8 @@ func TestOfOperators(t *testing.T) {
 		{"a watch that goes on", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=9 id=4\n" + end, ""},
 		{"a pod waits for its endpoint", operator.IdentitySafety, marked + collected + end, CauseWaits},
 		{"a pod's endpoint has the identity", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" + marked + collected + end, ""},
+		{"a pod's endpoint has it no more", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" +
+			"12 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65538 ips=10.0.0.5\" op=update peer=w0 rv=8\n" + marked + collected + end, CauseWaits},
 		{"an identity that was not marked", operator.IdentitySafety, collected + end, ""},
 		{"its new identity came while no operator led", operator.Slices, "19 " + strings.Replace(relabelled, "app=web", "app=db", 1) + "20 o0 down operator - inc=1\n25 " + numbered + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"no restart", operator.IdentityGarbage, "15 " + gone + "16 " + drop + end, ""},

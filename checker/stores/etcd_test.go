@@ -81,6 +81,17 @@ func TestEtcdRevisions(t *testing.T) {
 1 r0 put meta k/a store=00000000000000a0 rev=2 value=1
 2 r1 put meta k/a store=00000000000000a0 rev=3 value=1
 `, Outcome: property.Fail, Says: []string{`etcd of r1 (store 00000000000000a0): put of "k/a", although the store is that of r0 at 2.000s`}},
+		{Name: "a member applies to the store that it has", History: `
+0 e0 up etcd - store=00000000000000a0 inc=1
+0 e1 up etcd - store=00000000000000a0 inc=1
+1 e0 put meta k/a store=00000000000000a0 rev=2 value=1
+2 e1 put meta k/a store=00000000000000a0 rev=3 value=1
+`, Outcome: property.Pass, Says: []string{"2 changes of 1 store, 0 acknowledged writes and 0 answers at pinned revisions"}},
+		{Name: "an etcd that is no member applies to it", History: `
+0 e0 up etcd - store=00000000000000a0 inc=1
+1 e0 put meta k/a store=00000000000000a0 rev=2 value=1
+2 e1 put meta k/a store=00000000000000a0 rev=3 value=1
+`, Outcome: property.Fail, Says: []string{`etcd of e1 (store 00000000000000a0): put of "k/a", although the store is that of e0 at 2.000s`}},
 		{Name: "acknowledged, but not applied", History: store(`
 1 r0 call meta k/a op=put value=h1 rev=2 from=1
 1 r0 call meta k/a op=delete value=1 rev=3 from=1

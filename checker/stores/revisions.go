@@ -103,9 +103,11 @@ func (c *revisionCheck) owners() {
 			}
 		case history.Put, history.Del:
 			s := c.in.Store(r.Store)
-			if up, ok := started[r.Actor]; ok && c.in.Records[up].Store != r.Store {
+			up, ok := started[r.Actor]
+			switch member := ok && mode.Etcd.Is(r.Actor); { // where agents share one, it may have several
+			case ok && c.in.Records[up].Store != r.Store:
 				c.report(otherStore, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Store: c.in.Records[up].Store}}, int32(up))
-			} else if r.Actor != s.Actor && !mode.Etcd.Is(r.Actor) { // where agents share one, it may have several members
+			case r.Actor != s.Actor && !member:
 				c.report(otherServer, s, int32(i), property.Facts{Shown: act(r), Truth: &property.Version{Server: s.Actor}})
 			}
 		}

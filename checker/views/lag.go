@@ -98,11 +98,13 @@ type lags struct {
 	churn   int              // the phase; 0 if there is none
 	outages [][]index.Outage // of what agents read from the source of their mode
 	worst   oldestView       // from the churn on: that an agent begins with nothing is no news
+
+	recoveries *recoveries
 }
 
 // lags measures the views of all agents.
 func (x *stalenessIndex) lags() lags {
-	l := lags{ages: make([][]time.Duration, len(x.phases)+1)}
+	l := lags{ages: make([][]time.Duration, len(x.phases)+1), recoveries: newRecoveries(x.in.Faults)}
 	for n, i := range x.phases {
 		l.phases = append(l.phases, x.in.Records[i].At)
 		if x.in.Records[i].Key == "churn" {
@@ -119,6 +121,7 @@ func (x *stalenessIndex) lags() lags {
 		}
 		of := map[string][]time.Duration{} // by kind: the greatest in each phase
 		var kinds []string
+		var lasting []disagreement // that a fault has to do with
 		for id := range x.in.Views.Entries {
 			e := &x.in.Views.Entries[id]
 			greatest := of[e.Kind]
@@ -137,9 +140,13 @@ func (x *stalenessIndex) lags() lags {
 				buffer = disagreements(buffer[:0], e, s, starts, outages)
 				for _, d := range buffer {
 					l.note(d, greatest, int32(agent), int32(id))
+					if l.recoveries.concerns(d) {
+						lasting = append(lasting, d)
+					}
 				}
 			}
 		}
+		l.recoveries.agent(lasting)
 		for _, kind := range kinds {
 			for phase, age := range of[kind] {
 				if l.lived(phase, whole) {

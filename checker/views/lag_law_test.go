@@ -17,7 +17,7 @@ import (
 // has a source and while it has none, and compares what lags says with the definition, read
 // off second by second.
 func TestStalenessOfViewsIsThatOfItsDefinition(t *testing.T) {
-	stale, blind := 0, 0
+	stale, blind, recovered := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		w.record(history.Record{Actor: "k0", Verb: history.Up, Kind: "kube"})
@@ -45,7 +45,7 @@ func TestStalenessOfViewsIsThatOfItsDefinition(t *testing.T) {
 		}
 		w.tick()
 		w.record(history.Record{Actor: "world", Verb: history.Phase, Key: "end"})
-		want, without := w.definition()
+		want, without, recovery := w.definition()
 		x := newStalenessIndex(&property.Input{Index: index.New(&history.History{Records: w.records})})
 		got := x.lags()
 		if len(x.in.Views.Entries) == 0 {
@@ -54,6 +54,14 @@ func TestStalenessOfViewsIsThatOfItsDefinition(t *testing.T) {
 		for phase := range got.ages {
 			require.Equal(t, want[phase], got.ages[phase], "phase %d", phase)
 		}
+		measures := got.recoveries.measures(x.end)
+		require.Equal(t, recovery >= 0, len(measures) == 1)
+		if recovery >= 0 {
+			require.Equal(t, recovery.Seconds(), measures[0].Max, "recovery")
+			if recovery > 0 {
+				recovered++
+			}
+		}
 		if slices.ContainsFunc(want, func(ages []time.Duration) bool { return len(ages) > 0 && ages[0] > 0 }) {
 			stale++
 		}
@@ -61,6 +69,7 @@ func TestStalenessOfViewsIsThatOfItsDefinition(t *testing.T) {
 	})
 	require.Positive(t, stale)
 	require.Positive(t, blind)
+	require.Positive(t, recovered)
 }
 
 // showAnything lets the agent see or drop any content that ever was.
@@ -107,9 +116,24 @@ func (s shown) holds(in modelState) bool {
 	return s.absent && len(in.live) == 0 || !s.absent && slices.Contains(in.live, s.content)
 }
 
-// definition is the greatest staleness of the view in each phase, and in how many seconds the
-// agent had no source.
-func (w *world) definition() (ages [][]time.Duration, blind int) {
+// definition is the greatest staleness of the view in each phase, in how many seconds the
+// agent had no source, and how long after the fault, if there was one, the view showed what
+// had ceased to be true before its end; -1 if there was none.
+func (w *world) definition() (ages [][]time.Duration, blind int, recovery time.Duration) {
+	ended := time.Duration(-1)
+	for _, r := range w.records {
+		if r.Verb == history.Fault || r.Verb == history.Heal { // an instant, until it is lifted
+			ended = r.At
+		}
+	}
+	if recovery = -1; ended >= 0 {
+		recovery = w.now - ended
+	}
+	recovers := func(at, last time.Duration) {
+		if ended >= 0 && at >= ended && last >= ended {
+			recovery = min(recovery, at-ended)
+		}
+	}
 	var (
 		view                                   map[string]shown
 		up, connected, etcd, writer, kube, cut bool
@@ -150,6 +174,7 @@ func (w *world) definition() (ages [][]time.Duration, blind int) {
 			}
 		}
 		if !up {
+			recovers(at, w.now)
 			continue
 		}
 		heard := at
@@ -162,7 +187,7 @@ func (w *world) definition() (ages [][]time.Duration, blind int) {
 		} else {
 			since = none
 		}
-		greatest := time.Duration(0)
+		greatest, earliest := time.Duration(0), w.now
 		for _, key := range keys {
 			s, states := view[key], w.states[key]
 			last := time.Duration(-1)
@@ -180,12 +205,13 @@ func (w *world) definition() (ages [][]time.Duration, blind int) {
 			if last < 0 || s.starts {
 				last = max(last, s.since)
 			}
-			greatest = max(greatest, at+time.Second-last)
+			greatest, earliest = max(greatest, at+time.Second-last), min(earliest, last)
 		}
+		recovers(at, earliest)
 		if ages[phase] == nil {
 			ages[phase] = []time.Duration{0}
 		}
 		ages[phase][0] = max(ages[phase][0], greatest)
 	}
-	return ages, blind
+	return ages, blind, recovery
 }

@@ -17,7 +17,7 @@ var Staleness = property.Property{
 	Name: "staleness",
 	Promise: "Once the heal's bound has passed, nothing that a view or a datapath shows is older than the bound: it was true at most that long before. " +
 		"Before that it is measured, in two ways. Staleness is that of a view, for each agent and kind: at every instant since the agent's start, for how long what it shows of an entry, be it nothing, has not been true, of the entry of which this is longest; " +
-		"what became true while the agent has no source does not count as known to it, though the view may agree with it by chance. Delta is that of an entry: the least for which it is delta-atomic, if it is read at every instant and reads do not go back.",
+		"what became true while the agent has no source does not count as known to it, though the view may agree with it by chance. Recovery is how long after a fault no view shows any more what had ceased to be true before the fault ended. Delta is that of an entry: the least for which it is delta-atomic, if it is read at every instant and reads do not go back.",
 	Why: "the proposal names a window of stale data, and for how long; delta: W. Golab, X. Li, M. A. Shah, Analyzing Consistency Properties for Fun and Profit, PODC 2011; " +
 		"staleness as a bound in time on what a replica may lack: P. Bailis and others, Probabilistically Bounded Staleness, PVLDB 5(8), 2012; D. Terry, Replicated Data Consistency Explained Through Baseball, CACM 56(12), 2013",
 	RestsOn: []string{"revision-origin", "convergence"},
@@ -218,6 +218,7 @@ func (x *stalenessIndex) measures() []property.Measure {
 			all = append(all, property.NewMeasure("staleness", x.group(index.View, phase), ages))
 		}
 	}
+	all = append(all, x.views.recoveries.measures(x.end)...)
 	all = append(all, sources.Blindness(x.in, x.incarnations, x.views.outages)...)
 	all = append(all, sources.Missed(x.in, x.incarnations, x.changes)...)
 	for l, byPhase := range x.ages {

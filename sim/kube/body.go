@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -62,12 +63,22 @@ func readObject(r *http.Request) (storage.Draft, error) {
 	return d, nil
 }
 
-// readDeleteOptions reads the optional body of a delete.
-func readDeleteOptions(r *http.Request) (metav1.DeleteOptions, error) {
+// readDeleteOptions reads the body of a delete or, if there is none, its parameters.
+func readDeleteOptions(r *http.Request, q *Request) (metav1.DeleteOptions, error) {
 	var options metav1.DeleteOptions
 	body, _, err := readBody(r)
-	if err != nil || len(body) == 0 {
+	if err != nil {
 		return options, err
+	}
+	if len(body) == 0 {
+		if raw := q.query.Get("gracePeriodSeconds"); raw != "" {
+			seconds, err := strconv.ParseInt(raw, 10, 64)
+			if err != nil {
+				return options, apierrors.NewBadRequest(fmt.Sprintf("gracePeriodSeconds=%s is no number", raw))
+			}
+			options.GracePeriodSeconds = &seconds
+		}
+		return options, nil
 	}
 	if err := json.Unmarshal(body, &options); err != nil {
 		return options, apierrors.NewBadRequest(fmt.Sprintf("the delete options cannot be read: %v", err))

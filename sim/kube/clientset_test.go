@@ -150,7 +150,7 @@ func TestProtobufClients(t *testing.T) {
 		wrong := types.UID("another")
 		err = c.CoreV1().Pods("ns1").Delete(ctx, "web-0", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &wrong}})
 		require.True(t, apierrors.IsConflict(err), "the options of a delete come as protobuf: %v", err)
-		require.NoError(t, c.CoreV1().Pods("ns1").DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=web"}))
+		require.NoError(t, c.CoreV1().Pods("ns1").DeleteCollection(ctx, *metav1.NewDeleteOptions(0), metav1.ListOptions{LabelSelector: "app=web"}))
 		require.Empty(t, w.store.List("Pod"))
 
 		_, err = c.CoreV1().Nodes().Create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n0"}}, metav1.CreateOptions{})
@@ -199,7 +199,7 @@ func TestServiceExportsIfServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, kube.Config{})
 		require.Equal(t, http.StatusNotFound, w.do("GET", "/apis/multicluster.x-k8s.io/v1alpha1/serviceexports", "").code)
-		other := &world{t: t, store: storage.New(storage.Config{Resources: append(storage.DefaultResources(), storage.ServiceExports())}), net: simnet.New(simnet.Config{})}
+		other := &world{t: t, store: storage.New(storage.Config{AnyNamespace: true, Resources: append(storage.DefaultResources(), storage.ServiceExports())}), net: simnet.New(simnet.Config{})}
 		other.start(kube.Config{})
 		t.Cleanup(other.stop)
 		require.Empty(t, other.do("GET", "/apis/multicluster.x-k8s.io/v1alpha1/serviceexports", "").list().Items)

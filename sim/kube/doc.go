@@ -23,7 +23,10 @@
 // (generateName too), update, patch (JSON patch, merge patch, strategic merge
 // for built-in kinds), delete and delete of a collection, with preconditions,
 // conflicts, finalizers, status subresources, generations, schemas of custom
-// resources, and without a commit where nothing changes. Reads: get, list and watch
+// resources, managedFields, and without a commit where nothing changes. A Pod on a node
+// that is deleted ends when its kubelet says so, a namespace when it has been emptied, and
+// until then takes nothing new; who stands for kubelets and controllers is a client, such as
+// package workload. Reads: get, list and watch
 // with every form of resourceVersion and resourceVersionMatch, pagination with
 // continue tokens, label and field selectors, bookmarks, streaming lists, timeouts
 // and expiry.
@@ -42,12 +45,11 @@
 // were asked: conformance/differences.md is the table of what differs, kept true by its
 // test. In short:
 //
-// There are no controllers, no kubelet and no admission: what a client sends is
-// what is stored, but for fields of a custom resource that its schema does not know
-// (storage.Resource.Schema). Nothing is defaulted or allocated (no Service gets a
-// clusterIP), a pod or a namespace that is deleted is gone at once unless it has
-// finalizers, owner references have no effect, and an object's namespace need
-// not exist. managedFields are dropped. Authentication is not looked at.
+// There are no controllers and no kubelet in here, and no admission but that of namespaces: what
+// a client sends is what is stored, but for fields of a custom resource that its schema does not
+// know (storage.Resource.Schema). Nothing is defaulted or allocated (no Service gets a clusterIP), and
+// owner references have no effect. A client cannot change managedFields itself, and eleven writers of
+// one object are eleven, where a real one sums up the oldest. Authentication is not looked at.
 //
 // A resource that the Store does not serve is answered by 404, as by a real
 // kube-apiserver without the CRD. A request for a served resource that is not

@@ -91,3 +91,8 @@ func parseContinue(s string) (continueToken, error) {
 	}
 	return t, nil
 }
+
+// errNoDeleteCollection says that namespaces are deleted one by one.
+func errNoDeleteCollection() error {
+	return apierrors.NewGenericServerResponse(http.StatusMethodNotAllowed, "", schema.GroupResource{}, "", "", 0, false)
+}

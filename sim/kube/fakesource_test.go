@@ -115,7 +115,7 @@ type realSource struct {
 }
 
 func newRealSource(t testing.TB, kind string) source {
-	w := &world{t: t, store: storage.New(storage.Config{Resources: []storage.Resource{scriptKinds[kind].resource}}), net: simnet.New(simnet.Config{})}
+	w := &world{t: t, store: storage.New(storage.Config{AnyNamespace: true, Resources: []storage.Resource{scriptKinds[kind].resource}}), net: simnet.New(simnet.Config{})}
 	w.start(kube.Config{})
 	c := w.clientset().CoreV1()
 	lw := &cache.ListWatch{

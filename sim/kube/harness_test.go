@@ -50,7 +50,16 @@ func newWorld(t testing.TB, config kube.Config) *world {
 }
 
 func newWorldOn(t testing.TB, network simnet.Config, config kube.Config) *world {
-	w := &world{t: t, store: storage.New(storage.Config{Seed: 1}), net: simnet.New(network), begun: time.Now()}
+	return newWorldWith(t, storage.Config{Seed: 1, AnyNamespace: true}, network, config)
+}
+
+// newWorldOf has a store of its own kind.
+func newWorldOf(t testing.TB, config kube.Config, store storage.Config) *world {
+	return newWorldWith(t, store, simnet.Config{}, config)
+}
+
+func newWorldWith(t testing.TB, store storage.Config, network simnet.Config, config kube.Config) *world {
+	w := &world{t: t, store: storage.New(store), net: simnet.New(network), begun: time.Now()}
 	require.NoError(t, w.store.CreateSystemNamespaces())
 	w.start(config)
 	t.Cleanup(w.stop)

@@ -161,13 +161,13 @@ func TestRecordsOfWatches(t *testing.T) {
 			"event Pod - value=DELETED:ns1/a:8 id=2 bytes",
 			"event Pod ns1 value=MODIFIED:ns1/a:8 id=1 bytes",
 		}, w.lines(), "it no longer matches the selector")
-		w.do("DELETE", "/api/v1/namespaces/ns2/pods/c", "")
+		w.do("DELETE", "/api/v1/namespaces/ns2/pods/c?gracePeriodSeconds=0", "")
 		require.ElementsMatch(t, []string{
-			"request Pod ns2/c op=delete rv=9 bytes",
-			"event Pod - value=DELETED:ns2/c:9 id=2 bytes",
+			"request Pod ns2/c op=delete rv=10 bytes",
+			`event Pod - value="MODIFIED:ns2/c:9 DELETED:ns2/c:10" id=2 bytes`,
 		}, w.lines())
 		simtest.Pass(90 * time.Second)
-		require.Equal(t, []string{"event Pod ns1 value=BOOKMARK:9 id=1 bytes", "unwatch Pod - value=timeout id=2"}, w.lines())
+		require.Equal(t, []string{"event Pod ns1 value=BOOKMARK:10 id=1 bytes", "unwatch Pod - value=timeout id=2"}, w.lines())
 		o.cancel()
 		require.Equal(t, []string{"unwatch Pod ns1 value=client id=1"}, w.lines())
 	})

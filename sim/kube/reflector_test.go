@@ -97,8 +97,8 @@ func churn(w *world, round int) {
 	w.create(pod("ns1", fmt.Sprint("web-", round+5), "n0"))
 	r := w.do("PATCH", pods+fmt.Sprint(round+1), fmt.Sprintf(`{"metadata":{"labels":{"app":"r%d"}}}`, round), "Content-Type", "application/merge-patch+json")
 	require.Equal(w.t, http.StatusOK, r.code)
-	require.Equal(w.t, http.StatusOK, w.do("DELETE", pods+fmt.Sprint(round), "").code)
-	require.Equal(w.t, http.StatusOK, w.do("DELETE", pods+fmt.Sprint(round+3), "").code)
+	require.Equal(w.t, http.StatusOK, w.do("DELETE", pods+fmt.Sprint(round)+"?gracePeriodSeconds=0", "").code)
+	require.Equal(w.t, http.StatusOK, w.do("DELETE", pods+fmt.Sprint(round+3)+"?gracePeriodSeconds=0", "").code)
 	w.create(pod("ns1", fmt.Sprint("web-", round+3), "n1"))
 }
 
@@ -194,7 +194,7 @@ func TestMoveToAStaleReplica(t *testing.T) {
 		simtest.Pass(11 * time.Minute) // both know the three pods
 		running := reflect(t, podListerWatcher(fresh.clientset()), &corev1.Pod{}, plain)
 		simtest.Pass(time.Second)
-		require.Equal(t, http.StatusOK, fresh.do("DELETE", "/api/v1/namespaces/ns1/pods/web-0", "").code)
+		require.Equal(t, http.StatusOK, fresh.do("DELETE", "/api/v1/namespaces/ns1/pods/web-0?gracePeriodSeconds=0", "").code)
 		simtest.Pass(time.Second)
 		want := []string{"ns1/web-1 ", "ns1/web-2 "}
 		require.Equal(t, want, contents(running))

@@ -187,6 +187,15 @@ func (q *Request) setVerb(method string) error {
 	return nil
 }
 
+// manager is what managedFields call who makes the request.
+func (q *Request) manager(r *http.Request) string {
+	if name := q.query.Get("fieldManager"); name != "" {
+		return name
+	}
+	name, _, _ := strings.Cut(r.UserAgent(), "/")
+	return name
+}
+
 // parameters are the query parameters that each verb understands. Those that
 // bear "=" are accepted only with that value: what they would do otherwise is
 // not modelled.
@@ -219,7 +228,8 @@ func (q *Request) check(r *storage.Resource) error {
 		return storage.Unmodeled("POST to %s", q.Path)
 	}
 	if q.Subresource != "" {
-		if q.Subresource != "status" {
+		finalize := q.Subresource == "finalize" && r.Kind == "Namespace" && q.Verb == "update"
+		if q.Subresource != "status" && !finalize {
 			return storage.Unmodeled("the subresource %s of %s", q.Subresource, r.Kind)
 		}
 		if !r.Status {

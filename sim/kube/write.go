@@ -11,7 +11,7 @@ import (
 
 // write serves the requests that change something.
 func (s *Server) write(a *answer, r *http.Request, q *Request) error {
-	by := storage.Origin{Client: q.Client, Server: s.config.Name}
+	by := storage.Origin{Client: q.Client, Server: s.config.Name, Manager: q.manager(r)}
 	switch q.Verb {
 	case "create":
 		return s.serveCreate(a, r, q, by)
@@ -47,7 +47,7 @@ func (s *Server) serveUpdate(a *answer, r *http.Request, q *Request, by storage.
 	if err != nil {
 		return err
 	}
-	o, rv, err := s.store.Update(q.resource, q.Namespace, q.Name, q.Subresource == "status", change, by)
+	o, rv, err := s.store.Update(q.resource, q.Namespace, q.Name, q.Subresource, change, by)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *Server) readChange(r *http.Request, q *Request) (storage.Change, error)
 }
 
 func (s *Server) serveDelete(a *answer, r *http.Request, q *Request, by storage.Origin) error {
-	options, err := readDeleteOptions(r)
+	options, err := readDeleteOptions(r, q)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *Server) serveDelete(a *answer, r *http.Request, q *Request, by storage.
 	if err != nil {
 		return err
 	}
-	if !gone {
+	if !gone || q.resource.ReturnsDeleted {
 		a.sendObject(http.StatusOK, o)
 		return nil
 	}
@@ -100,7 +100,10 @@ func (s *Server) serveDelete(a *answer, r *http.Request, q *Request, by storage.
 // serveDeleteCollection deletes what the selectors choose, one object after the
 // other, each with a version of its own, and answers with what was deleted.
 func (s *Server) serveDeleteCollection(a *answer, r *http.Request, q *Request, by storage.Origin) error {
-	options, err := readDeleteOptions(r)
+	if q.resource.Kind == "Namespace" {
+		return errNoDeleteCollection()
+	}
+	options, err := readDeleteOptions(r, q)
 	if err != nil {
 		return err
 	}

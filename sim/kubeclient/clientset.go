@@ -20,6 +20,7 @@ import (
 	slim "github.com/cilium/cilium/pkg/k8s/slim/k8s/client/clientset/versioned"
 
 	"github.com/meshcheck/meshcheck/sim/proc"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // clientset is Cilium's composition of Kubernetes clients, all real, on a
@@ -90,10 +91,15 @@ func NewLimited(userAgent string, dial proc.Dialer, qps float32, burst int) (k8s
 	return c, transport.CloseIdleConnections, nil
 }
 
+// kubeSocket is what Cilium's clients set of their connections (the option
+// k8s-client-connection-keep-alive of pkg/k8s/client/config.go).
+var kubeSocket = simnet.Socket{KeepAlive: 30 * time.Second}
+
 func configure(protocols *http.Protocols, userAgent string, dial proc.Dialer, qps float32, burst int) (*rest.Config, *http.Client, *http.Transport, error) {
+	connect := kubeSocket.Dialer(dial)
 	transport := &http.Transport{
 		Protocols:   protocols,
-		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) },
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return connect(ctx, address) },
 		HTTP2:       &http.HTTP2Config{SendPingTimeout: readIdleTimeout, PingTimeout: pingTimeout},
 	}
 	cfg := &rest.Config{Host: "http://kubernetes.default.svc:443", Transport: transport, UserAgent: userAgent, QPS: qps, Burst: burst}

@@ -80,7 +80,7 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 		cell.Provide(
 			func() kvstore.ExtraOptions {
 				return kvstore.ExtraOptions{
-					DialOption:        []grpc.DialOption{grpc.WithContextDialer(process.Dial(cfg.DialEtcd))},
+					DialOption:        []grpc.DialOption{grpc.WithContextDialer(proc.EtcdSocket.Dialer(process.Dial(cfg.DialEtcd)))},
 					BootstrapComplete: w.sync.WaitChannel(),
 				}
 			},

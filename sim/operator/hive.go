@@ -27,6 +27,8 @@ import (
 	"github.com/cilium/cilium/pkg/kvstore/store"
 	"github.com/cilium/cilium/pkg/option"
 	wireguard "github.com/cilium/cilium/pkg/wireguard/agent"
+
+	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
 // newHive puts the operator's cells together as operator/cmd/root.go does.
@@ -76,7 +78,7 @@ func shared(p *process) cell.Cell {
 			ciliumpod.Cell,
 			cell.Provide(
 				func() kvstore.ExtraOptions {
-					return kvstore.ExtraOptions{DialOption: []grpc.DialOption{grpc.WithContextDialer(p.net.Dial(cfg.DialEtcd))}}
+					return kvstore.ExtraOptions{DialOption: []grpc.DialOption{grpc.WithContextDialer(proc.EtcdSocket.Dialer(p.net.Dial(cfg.DialEtcd)))}}
 				},
 				func() identitygc.SharedConfig {
 					return identitygc.SharedConfig{IdentityAllocationMode: option.IdentityAllocationModeKVstore}

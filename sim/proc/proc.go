@@ -12,10 +12,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // ErrKilled is what a killed process gets from Dial.
 var ErrKilled = errors.New("the process is dead")
+
+// EtcdSocket is what becomes of a connection of Cilium's etcd clients, which dial as package net
+// does: gRPC sets its user timeout to the keep-alive timeout that Cilium gives it
+// (pkg/kvstore/etcd.go, newClient; gRPC's internal/transport/http2_client.go).
+var EtcdSocket = simnet.Socket{UserTimeout: 25 * time.Second}
 
 // Dialer connects to an address in the simulated network.
 type Dialer func(ctx context.Context, address string) (net.Conn, error)

@@ -20,6 +20,7 @@ type conn struct {
 	state         state
 	answered      chan struct{} // client: closed when the dial succeeded or failed
 	listener      *listener     // server: what the SYN met
+	socket        Socket        // within the network's
 
 	sender // towards the peer
 
@@ -66,7 +67,7 @@ func newConn(l *link, local, remote Addr) *conn {
 }
 
 func newEnd(l *link, local, remote Addr) *conn {
-	c := &conn{n: l.from.n, local: local, remote: remote}
+	c := &conn{n: l.from.n, local: local, remote: remote, socket: Socket{}.within(&l.from.n.cfg)}
 	c.link = l
 	c.canRead.L, c.canWrite.L = &c.n.mu, &c.n.mu
 	c.arrival.do = c.arrive

@@ -16,7 +16,7 @@ import (
 // unless oneWay the other way round too. As TCP sends again what was lost,
 // segments are held, also those that were on their way: after the heal each takes
 // its latency once more. Until then dials hang, and connections stay open until
-// their ends give up (see Config.UserTimeout and Config.KeepAlive; with oneWay
+// their ends give up (see Config.UserTimeout and Config.KeepAlive, and Socket; with oneWay
 // acknowledgements are lost, too).
 func (n *Network) Partition(from, to string, oneWay bool) (heal func()) {
 	if from == to {

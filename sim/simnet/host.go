@@ -88,7 +88,7 @@ func (h *Host) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if ctx.Err() != nil {
 		return fail(nil, remote, ctx.Err())
 	}
-	c, err := h.connect(remote)
+	c, err := h.connect(remote, socketOf(ctx))
 	if err != nil {
 		return fail(nil, remote, err)
 	}
@@ -104,7 +104,7 @@ func (h *Host) Dial(ctx context.Context, address string) (net.Conn, error) {
 }
 
 // connect sends the first segment of a new connection.
-func (h *Host) connect(remote Addr) (*conn, error) {
+func (h *Host) connect(remote Addr, set Socket) (*conn, error) {
 	if on, tracked := hosts.Current(); tracked && on != h.name {
 		panic(fmt.Sprintf("a goroutine of host %q dials from %q: what it reads of Cilium's package-level state is another host's", on, h.name))
 	}
@@ -119,6 +119,7 @@ func (h *Host) connect(remote Addr) (*conn, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: remote.Host, IsNotFound: true}
 	}
 	c := newConn(n.link(h, to), Addr{h.name, h.localPort()}, remote)
+	c.socket = set.within(&n.cfg)
 	n.tell(Dial, c)
 	n.agenda.schedule(&c.giveUp, n.agenda.now()+n.cfg.ConnectTimeout)
 	c.send(syn, 0)

@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"syscall"
@@ -49,6 +50,7 @@ func (c *conn) greet() {
 		c.abort(syscall.ECONNREFUSED)
 		return
 	}
+	c.socket = c.listener.socket.within(&c.n.cfg)
 	c.send(synAck, 0)
 }
 
@@ -86,11 +88,11 @@ func (c *conn) watch() {
 	_, told := c.peer.oldest()
 	switch {
 	case c.cut && waiting:
-		c.n.agenda.schedule(&c.giveUp, sent+c.n.cfg.UserTimeout)
+		c.n.agenda.schedule(&c.giveUp, sent+cmp.Or(c.socket.UserTimeout, c.n.cfg.UserTimeout))
 	case c.cut && told && c.peer.flows():
 		c.n.agenda.cancel(&c.giveUp)
-	case c.cut && c.n.cfg.KeepAlive > 0:
-		c.n.agenda.schedule(&c.giveUp, c.cutSince+c.n.cfg.KeepAlive)
+	case c.cut && c.socket.KeepAlive > 0:
+		c.n.agenda.schedule(&c.giveUp, c.cutSince+c.socket.idleTimeout())
 	default:
 		c.n.agenda.cancel(&c.giveUp)
 	}

@@ -12,6 +12,7 @@ type listener struct {
 	backlog []*conn // established, not yet accepted
 	err     error   // why it no longer listens; nil while it does
 	changed sync.Cond
+	socket  Socket // of what it takes
 }
 
 func newListener(h *Host, addr Addr) *listener {

@@ -57,13 +57,13 @@ type Config struct {
 
 	// UserTimeout is how long a segment may stay unacknowledged, because its way
 	// or that of the acknowledgement is closed, before its sender gives the
-	// connection up. Zero: 15 minutes, about Linux's tcp_retries2 of 15.
+	// connection up, unless its Socket says another time. Zero: 15 minutes, about Linux's
+	// tcp_retries2 of 15.
 	UserTimeout time.Duration
 
-	// KeepAlive is how long an end without unacknowledged segments can be cut off
-	// from what its peer sends before it gives the connection up. Zero: 150 s,
-	// what package net's dialers and listeners set (15 s idle, then 9 probes at
-	// 15 s). Negative: for ever.
+	// KeepAlive is after how long without a word from its peer an end sends the first
+	// keep-alive probe, unless its Socket says another time. Zero: 15 s, what package net's
+	// dialers and listeners set. Negative: never.
 	KeepAlive time.Duration
 
 	// Window bounds the bytes of one direction of a connection that are written
@@ -92,7 +92,7 @@ func New(cfg Config) *Network {
 	}
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 127*time.Second)
 	cfg.UserTimeout = cmp.Or(cfg.UserTimeout, 15*time.Minute)
-	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 150*time.Second)
+	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 15*time.Second)
 	cfg.Window = cmp.Or(cfg.Window, 256<<10)
 	n := &Network{cfg: cfg, hosts: make(map[string]*Host)}
 	n.agenda.start(n.run)

@@ -35,13 +35,13 @@ const (
 )
 
 // do calls request until it succeeds or fails with an error that means that it
-// has its effect already.
+// has its effect already, or never will: a namespace that is being deleted takes nothing new.
 func do(ctx context.Context, done func(error) bool, request func(context.Context) error) {
 	for ctx.Err() == nil {
 		rctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		err := request(rctx)
 		cancel()
-		if err == nil || done(err) {
+		if err == nil || done(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 			return
 		}
 		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
@@ -60,6 +60,20 @@ func (a api) createNamespace(ctx context.Context, o *corev1.Namespace) {
 func (a api) deleteNamespace(ctx context.Context, name string) {
 	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
 		return a.clients.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+	})
+}
+
+// finishNamespace ends a namespace that is deleted, and empty, as the namespace controller does.
+func (a api) finishNamespace(ctx context.Context, name string) {
+	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
+		namespaces := a.clients.CoreV1().Namespaces()
+		o, err := namespaces.Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		o.Spec.Finalizers = nil
+		_, err = namespaces.Finalize(ctx, o, metav1.UpdateOptions{})
+		return err
 	})
 }
 
@@ -130,16 +144,18 @@ func (a api) patchPod(ctx context.Context, p *pod, patch any, subresources ...st
 	return uid
 }
 
-func (a api) deletePod(ctx context.Context, namespace, name string) {
-	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
-		return a.clients.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
-	})
+// endPod asks for a pod's end, which its kubelet is then to bring about.
+func (a api) endPod(ctx context.Context, p *pod) {
+	a.deletePod(ctx, p, metav1.DeleteOptions{})
 }
 
-// deleteEnded deletes a pod whose containers have ended, as the kubelet does: a request that
-// comes late deletes no other pod of the name.
+// deleteEnded deletes a pod whose containers have ended, as the kubelet does.
 func (a api) deleteEnded(ctx context.Context, p *pod) {
-	var only metav1.DeleteOptions
+	a.deletePod(ctx, p, *metav1.NewDeleteOptions(0))
+}
+
+// deletePod deletes a pod: a request that comes late deletes no other pod of the name.
+func (a api) deletePod(ctx context.Context, p *pod, only metav1.DeleteOptions) {
 	if p.uid != "" {
 		only.Preconditions = metav1.NewUIDPreconditions(string(p.uid))
 	}

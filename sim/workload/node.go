@@ -75,7 +75,7 @@ func (w *Workload) bringAfter(ctx context.Context, a api, p *pod, labels map[str
 func (n *nodes) take(ctx context.Context, a api, p *pod) {
 	n.leave(p)
 	a.deleteEndpoint(ctx, p.namespace, p.name)
-	a.deletePod(ctx, p.namespace, p.name)
+	a.deleteEnded(ctx, p)
 }
 
 // leave ends the care for the pod and returns when nothing is done for it any more.

@@ -106,7 +106,9 @@ func (w *Workload) writeSlice(ctx context.Context, s *slice) {
 	s.written = upTo
 }
 
+// deletePod deletes a pod as a user does, and then as its node's agent and kubelet do.
 func (w *Workload) deletePod(ctx context.Context, p *pod) {
+	w.client("").endPod(ctx, p)
 	a := w.client(p.node)
 	if agents := w.cfg.Agents; agents != nil {
 		agents.Remove(ctx, p.asked())
@@ -125,22 +127,30 @@ func (w *Workload) deletePod(ctx context.Context, p *pod) {
 	} else {
 		a.deleteEndpoint(ctx, p.namespace, p.name)
 	}
-	a.deletePod(ctx, p.namespace, p.name)
+	a.deleteEnded(ctx, p)
 	w.release(ctx, p.identity)
 }
 
-// deleteNamespace deletes the pods of a namespace, all at once, and then the
-// namespace.
-func (w *Workload) deleteNamespace(ctx context.Context, name string, pods []*pod) {
+// deleteNamespace deletes a namespace as a user does, and then what is in it, all at once, as the
+// namespace controller does, which ends with the namespace.
+func (w *Workload) deleteNamespace(ctx context.Context, name string, pods []*pod, services []*service) {
+	a := w.client("")
+	a.deleteNamespace(ctx, name)
 	var gone sync.WaitGroup
 	for _, p := range pods {
 		gone.Go(func() { w.deletePod(ctx, p) })
 	}
+	for _, svc := range services {
+		gone.Go(func() { w.deleteService(ctx, svc) })
+	}
 	gone.Wait()
 	w.mu.Lock()
+	for _, svc := range services { // of whom a later step makes new ones
+		svc.version, svc.slices = absent, nil
+	}
 	delete(w.cluster.namespaces, name)
 	w.mu.Unlock()
-	w.client("").deleteNamespace(ctx, name)
+	a.finishNamespace(ctx, name)
 }
 
 func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, over func(why string)) {

@@ -20,7 +20,7 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 	if w.nodes != nil {
 		w.nodes.leave(old)
 		p.identity = &identity{labels: p.wanted}
-		before.deletePod(ctx, old.namespace, old.name)
+		w.end(ctx, before, old)
 		a.createPod(ctx, p.object())
 		sleep(ctx, late)
 		before.deleteEndpoint(ctx, old.namespace, old.name)
@@ -28,7 +28,7 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 		return
 	}
 	p.identity, p.running = old.identity, true
-	before.deletePod(ctx, old.namespace, old.name)
+	w.end(ctx, before, old)
 	a.createPod(ctx, p.object())
 	sleep(ctx, late)
 	w.mu.Lock()
@@ -50,11 +50,17 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 // its endpoint, so that the new one's is made when the old one's has ended.
 func (w *Workload) replaceWithAgents(ctx context.Context, before, a api, old, p *pod, late time.Duration) {
 	p.identity = old.identity
-	before.deletePod(ctx, old.namespace, old.name)
+	w.end(ctx, before, old)
 	a.createPod(ctx, p.object())
 	sleep(ctx, late)
 	w.cfg.Agents.Remove(ctx, old.asked())
 	w.cfg.Agents.Add(ctx, p.asked())
 	p.uid = a.runPod(ctx, p)
 	p.running = true
+}
+
+// end ends a pod, as a user and its kubelet do: its name is free then.
+func (w *Workload) end(ctx context.Context, kubelet api, p *pod) {
+	w.client("").endPod(ctx, p)
+	kubelet.deleteEnded(ctx, p)
 }

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -50,6 +51,17 @@ type services struct {
 
 func newServices() services {
 	return services{map[object]*service{}, map[object]int{}, map[string]object{}}
+}
+
+// of returns the Services in a namespace, by name.
+func (s services) of(namespace string) (in []*service) {
+	for o, svc := range s.all {
+		if o.namespace == namespace {
+			in = append(in, svc)
+		}
+	}
+	slices.SortFunc(in, func(a, b *service) int { return cmp.Compare(a.has.Name, b.has.Name) })
+	return in
 }
 
 // seed makes the Services of the start.

@@ -158,7 +158,14 @@ func (w *Workload) planNamespace(t *task, name string) {
 		delete(w.cluster.pods, p.podKey)
 		w.changes(t, podObject(p.podKey))
 	}
-	t.perform = func(ctx context.Context, over func(string)) { w.deleteNamespace(ctx, name, pods); over("") }
+	services := w.cluster.services.of(name)
+	for _, svc := range services {
+		w.changes(t, serviceObject(&svc.has))
+	}
+	t.perform = func(ctx context.Context, over func(string)) {
+		w.deleteNamespace(ctx, name, pods, services)
+		over("")
+	}
 }
 
 // lateError says that the test bed itself did not keep a plan's time.

@@ -140,7 +140,7 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 // with the world's dialer behind Cilium's own dial options: the last one counts.
 func (r *reader) clientFactory() common.RemoteClientFactoryFn {
 	connections := agent.NewConnections(mode.ClusterMesh, r.cfg.Store)
-	dialer := grpc.WithContextDialer(connections.Dial(r.process.Dial(r.cfg.Dial)))
+	dialer := grpc.WithContextDialer(proc.EtcdSocket.Dialer(connections.Dial(r.process.Dial(r.cfg.Dial))))
 	return func(ctx context.Context, log *slog.Logger, cfgPath string, extra kvstore.ExtraOptions) (kvstore.BackendOperations, chan error) {
 		follower := r.learning.Follow(connections)
 		extra.DialOption = append(slices.Clone(extra.DialOption), append(follower.DialOptions(), dialer)...)

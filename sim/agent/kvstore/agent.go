@@ -120,7 +120,7 @@ func (enabled) IsEnabled() bool { return true }
 func (d *Daemon) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
 	connections := agent.NewConnections(mode.KVStore, d.cfg.Store)
 	follower := d.learning.Follow(connections)
-	dialer := grpc.WithContextDialer(connections.Dial(process.Dial(d.cfg.Etcd.Dial)))
+	dialer := grpc.WithContextDialer(proc.EtcdSocket.Dialer(connections.Dial(process.Dial(d.cfg.Etcd.Dial))))
 	client, failed := kvstore.NewClient(context.Background(), d.cfg.Log, kvstore.EtcdBackendName, map[string]string{
 		d.cfg.Etcd.Option:           d.cfg.Etcd.Value,
 		kvstore.EtcdRateLimitOption: strconv.Itoa(d.cfg.QPS),

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // member is a member of the etcd on its host, over its restarts.
@@ -34,7 +36,7 @@ func newCluster(f *deploy.Fabric, members int) *etcd.Cluster {
 	for i := range members {
 		c.Hosts = append(c.Hosts, mode.Etcd.Host(i))
 	}
-	f.Net.TakeDials(c.Addresses())
+	f.Net.TakeDials(c.Addresses(), simnet.Socket{KeepAlive: 30 * time.Second}) // etcd's client/pkg, transport.NewTransport
 	return c
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/meshcheck/meshcheck/sim/kube/managed"
 )
 
 // Object is one version of an object. It is shared by the store, its past, the
@@ -26,8 +28,10 @@ type Object struct {
 
 	key    string
 	head   int     // the length of `{"kind":...,"apiVersion":...,` in JSON
-	meta   []byte  // the metadata in JSON
+	meta   []byte  // the metadata in JSON, but for managedFields
 	fields content // the others; the values are parts of JSON
+
+	managed managed.Fields
 
 	selectableOnce sync.Once
 	selectable     map[string]string // what field selectors may ask for, besides metadata
@@ -62,7 +66,7 @@ func (o *Object) WriteItem(b *bytes.Buffer) {
 
 // draft returns the object as a draft to change.
 func (o *Object) draft() Draft {
-	return Draft{Kind: o.Resource.Kind, APIVersion: o.Resource.APIVersion(), Meta: *o.Meta.DeepCopy(), fields: maps.Clone(o.fields)}
+	return Draft{Kind: o.Resource.Kind, APIVersion: o.Resource.APIVersion(), Meta: *o.Meta.DeepCopy(), fields: maps.Clone(o.fields), managed: o.managed}
 }
 
 // WithRV returns the same content under another resourceVersion.
@@ -73,6 +77,7 @@ type Draft struct {
 	Kind, APIVersion string
 	Meta             metav1.ObjectMeta
 	fields           content
+	managed          managed.Fields // in place of those in Meta, which clients may send
 }
 
 // ParseDraft reads a JSON object.
@@ -114,8 +119,8 @@ func (d Draft) encodeMeta(rv int64) (metav1.ObjectMeta, []byte) {
 // object encodes the draft as a version of an object of the resource.
 func (d Draft) object(r *Resource, rv int64) *Object {
 	meta, encoded := d.encodeMeta(rv)
-	o := &Object{Resource: r, Meta: meta, RV: rv, key: r.Key(meta.Namespace, meta.Name), fields: make(content, len(d.fields))}
-	size := 64 + len(r.Kind) + len(r.Group) + len(r.Version) + len(encoded)
+	o := &Object{Resource: r, Meta: meta, RV: rv, key: r.Key(meta.Namespace, meta.Name), meta: encoded, fields: make(content, len(d.fields)), managed: d.managed}
+	size := 96 + len(r.Kind) + len(r.Group) + len(r.Version) + len(encoded) + d.managed.Size()
 	names := slices.Sorted(maps.Keys(d.fields))
 	for _, name := range names {
 		size += len(name) + len(d.fields[name]) + 8
@@ -124,8 +129,12 @@ func (d Draft) object(r *Resource, rv int64) *Object {
 	b = append(b, `{"kind":"`+r.Kind+`","apiVersion":"`+r.APIVersion()+`",`...)
 	o.head = len(b)
 	b = append(b, `"metadata":`...)
-	b = append(b, encoded...)
-	o.meta = b[len(b)-len(encoded):]
+	b = append(b, encoded[:len(encoded)-1]...)
+	if len(d.managed) > 0 {
+		b = append(b, `,"managedFields":`...)
+		b = d.managed.AppendJSON(b)
+	}
+	b = append(b, '}')
 	for _, name := range names {
 		b = append(b, ',')
 		b = append(b, EncodeJSON(name)...)

@@ -27,6 +27,10 @@ type Resource struct {
 	StatusOnCreate bool
 	// Generation: a built-in kind that counts its generation.
 	Generation bool
+	// Graceful: who deletes an object gives it time to end.
+	Graceful bool
+	// ReturnsDeleted: who deletes an object is answered with it.
+	ReturnsDeleted bool
 	// UpdateNeedsVersion: a built-in kind whose updates must name a resourceVersion.
 	UpdateNeedsVersion bool
 	// Fields are the paths of string fields that a field selector may name
@@ -35,7 +39,8 @@ type Resource struct {
 	// Schema, if non-nil, is applied to what clients write.
 	Schema *schema.Schema
 
-	index int // in the Store
+	index int            // in the Store
+	empty map[string]any // emptyObject
 }
 
 // Index is the position of a Store's resource among all of it.
@@ -45,11 +50,11 @@ func (r *Resource) Index() int { return r.index }
 // group and name.
 func DefaultResources() []Resource {
 	return []Resource{
-		{Version: "v1", Name: "namespaces", Kind: "Namespace", Status: true, Fields: []string{"status.phase"}},
+		{Version: "v1", Name: "namespaces", Kind: "Namespace", Status: true, ReturnsDeleted: true, Fields: []string{"status.phase"}},
 		{Version: "v1", Name: "nodes", Kind: "Node", Status: true, StatusOnCreate: true},
-		{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true, Status: true, Generation: true, Fields: []string{
+		{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true, Status: true, Generation: true, Graceful: true, ReturnsDeleted: true, Fields: []string{
 			"spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase", "status.podIP"}},
-		{Version: "v1", Name: "services", Kind: "Service", Namespaced: true, Status: true, Fields: []string{"spec.clusterIP", "spec.type"}},
+		{Version: "v1", Name: "services", Kind: "Service", Namespaced: true, Status: true, ReturnsDeleted: true, Fields: []string{"spec.clusterIP", "spec.type"}},
 		{Group: "cilium.io", Version: "v2", Name: "ciliumendpoints", Kind: "CiliumEndpoint", Namespaced: true, Custom: true},
 		{Group: "cilium.io", Version: "v2alpha1", Name: "ciliumendpointslices", Kind: "CiliumEndpointSlice", Custom: true},
 		{Group: "cilium.io", Version: "v2", Name: "ciliumidentities", Kind: "CiliumIdentity", Custom: true, Status: true},

@@ -26,6 +26,9 @@ type Config struct {
 	Seed      uint64        // of UIDs and generated names
 	Resources []Resource    // DefaultResources if nil
 	History   time.Duration // how long old versions can be listed; DefaultHistory if zero
+
+	// AnyNamespace says that what clients create may lie in namespaces that nobody has made.
+	AnyNamespace bool
 }
 
 // Store holds all objects under one resourceVersion, as the etcd of a cluster
@@ -36,9 +39,10 @@ type Store struct {
 	// locked meanwhile: OnCommit must not call it. Set it before the first use.
 	OnCommit func(*Commit)
 
-	resources []*Resource // by Resource.index
-	seed      uint64
-	history   time.Duration
+	resources    []*Resource // by Resource.index
+	seed         uint64
+	history      time.Duration
+	anyNamespace bool
 
 	mu        sync.Mutex
 	rv        int64
@@ -85,8 +89,9 @@ func (c *Commit) Op() Op {
 
 // Origin says who writes; it is empty for calls of Store's own methods.
 type Origin struct {
-	Client string // who asked
-	Server string // the replica that was asked
+	Client  string // who asked
+	Server  string // the replica that was asked
+	Manager string // what managedFields call who asked
 }
 
 // New returns an empty store at resourceVersion 1. It panics if a kind is
@@ -101,6 +106,8 @@ func New(config Config) *Store {
 		history:   config.History,
 		rv:        1,
 		compacted: 1,
+
+		anyNamespace: config.AnyNamespace,
 	}
 	if s.history == 0 {
 		s.history = DefaultHistory
@@ -111,7 +118,7 @@ func New(config Config) *Store {
 				panic(fmt.Sprintf("storage: resource %s (kind %s) is given twice; a Store serves each kind in one version", r.GR(), r.Kind))
 			}
 		}
-		r.index = i
+		r.index, r.empty = i, emptyObject(&r)
 		s.resources = append(s.resources, &r)
 	}
 	s.tables = make([]Table, len(resources))
@@ -210,7 +217,7 @@ func (s *Store) Create(obj any) (*Object, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.insert(r, d, Origin{})
+	return s.insert(r, d, Origin{Manager: "kubectl-create"})
 }
 
 // CreateSystemNamespaces creates those of the namespaces default, kube-system,

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 
@@ -13,8 +12,8 @@ import (
 )
 
 // This file holds the rules of writes: k8s.io/apiserver, pkg/registry/rest and
-// pkg/registry/generic/registry. Insert, Update and
-// Delete lock the store; it is locked in the others.
+// pkg/registry/generic/registry. Insert and
+// Update lock the store; it is locked in the others.
 
 // Insert adds an object that a client sent.
 func (s *Store) Insert(r *Resource, d Draft, by Origin) (*Object, error) {
@@ -43,6 +42,9 @@ func (s *Store) Insert(r *Resource, d Draft, by Origin) (*Object, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.admit(r, &d); err != nil {
+		return nil, err
+	}
 	return s.insert(r, d, by)
 }
 
@@ -61,6 +63,9 @@ func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
 	if d.Meta.Generation == 0 && r.countsGeneration() {
 		d.Meta.Generation = 1
 	}
+	if r.isNamespace() {
+		d.beNamespace()
+	}
 	if errs := validation.ValidateObjectMeta(&d.Meta, r.Namespaced, validation.NameIsDNSSubdomain, field.NewPath("metadata")); len(errs) > 0 {
 		return nil, Invalid(r, d.Meta.Name, errs)
 	}
@@ -70,16 +75,17 @@ func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
 	if d.Meta.UID == "" {
 		d.Meta.UID = s.newUID()
 	}
+	d.manage(r, nil, "", by)
 	return s.commit(r, nil, d, false, by), nil
 }
 
 // Change turns an object into what a client wants it to be.
 type Change func(current *Object) (Draft, error)
 
-// Update replaces an object, or only its status, and returns what it has become and
+// Update replaces an object, or only what a subresource is, and returns what it has become and
 // the version of the store's write. Nothing is committed, and the present version
 // returned, if it stays the same.
-func (s *Store) Update(r *Resource, namespace, name string, status bool, change Change, by Origin) (o *Object, rv int64, err error) {
+func (s *Store) Update(r *Resource, namespace, name, subresource string, change Change, by Origin) (o *Object, rv int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current := s.get(r, namespace, name)
@@ -108,7 +114,10 @@ func (s *Store) Update(r *Resource, namespace, name string, status bool, change 
 			return nil, 0, apierrors.NewBadRequest(err.Error())
 		}
 	}
-	next := merge(r, current, wanted, status)
+	next := merge(r, current, wanted, subresource)
+	if r.isNamespace() {
+		next.labelNamespace()
+	}
 	var errs field.ErrorList
 	if !fits {
 		errs = r.Schema.Validate(next.fields)
@@ -122,7 +131,8 @@ func (s *Store) Update(r *Resource, namespace, name string, status bool, change 
 	if len(errs) > 0 {
 		return nil, 0, Invalid(r, name, errs)
 	}
-	if next.Meta.DeletionTimestamp != nil && len(next.Meta.Finalizers) == 0 {
+	next.manage(r, current, subresource, by)
+	if ending(&current.Meta) && len(next.Meta.Finalizers) == 0 && !(r.isNamespace() && next.namespaceIsHeld()) {
 		// What is deleted, and what watches are told, is the object before the
 		// update; who made it is told of an object that never was.
 		deleted := s.commit(r, current, current.draft(), true, by)
@@ -136,16 +146,21 @@ func (s *Store) Update(r *Resource, namespace, name string, status bool, change 
 }
 
 // merge returns what an update makes of the present version.
-func merge(r *Resource, current *Object, wanted Draft, status bool) Draft {
+func merge(r *Resource, current *Object, wanted Draft, subresource string) Draft {
 	next := wanted
-	if status {
+	status := subresource == "status"
+	switch {
+	case status:
 		next.fields = maps.Clone(current.fields)
 		take(next.fields, wanted.fields, "status")
 		if r.Custom {
 			next.Meta = current.Meta
 		}
-	} else if r.Status {
+	case r.Status:
 		take(next.fields, current.fields, "status")
+		if r.isNamespace() && subresource != "finalize" {
+			take(next.fields, current.fields, "spec") // which is the finalizers
+		}
 	}
 	next.Meta.UID = current.Meta.UID
 	next.Meta.ResourceVersion = current.Meta.ResourceVersion
@@ -169,37 +184,4 @@ func take(into, from content, name string) {
 	if v, ok := from[name]; ok {
 		into[name] = v
 	}
-}
-
-// Delete deletes an object, or marks it as deleted while it has finalizers; gone
-// says which. The object is the last version.
-func (s *Store) Delete(r *Resource, namespace, name string, options metav1.DeleteOptions, by Origin) (o *Object, gone bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	current := s.get(r, namespace, name)
-	if current == nil {
-		return nil, false, apierrors.NewNotFound(r.GR(), name)
-	}
-	if p := options.Preconditions; p != nil {
-		if p.UID != nil && *p.UID != current.Meta.UID {
-			return nil, false, errUIDPrecondition(r, name, *p.UID, current.Meta.UID)
-		}
-		if p.ResourceVersion != nil && *p.ResourceVersion != current.Meta.ResourceVersion {
-			return nil, false, errConflict(r, name, fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, current.Meta.ResourceVersion))
-		}
-	}
-	next := current.draft()
-	if len(current.Meta.Finalizers) == 0 {
-		return s.commit(r, current, next, true, by), true, nil
-	}
-	if current.Meta.DeletionTimestamp != nil {
-		return current, false, nil
-	}
-	stamp := now()
-	next.Meta.DeletionTimestamp = &stamp
-	next.Meta.DeletionGracePeriodSeconds = new(int64)
-	if r.countsGeneration() {
-		next.Meta.Generation++
-	}
-	return s.commit(r, current, next, false, by), false, nil
 }

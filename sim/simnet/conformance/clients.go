@@ -14,6 +14,8 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // clientStories are about the clients that Cilium has: of gRPC as an etcd client sets it up,
@@ -57,6 +59,19 @@ var clientStories = []Story{
 		_, err := stream.Recv()
 		s.note("receive", status.Code(err).String())
 	}},
+	{"gRPC call into a cut", time.Second, func(s *Stage) {
+		stop := s.serveGRPC()
+		defer stop()
+		conn := s.connectGRPC(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})
+		defer conn.Close()
+		client := healthv1.NewHealthClient(conn)
+		must(client.Check(context.Background(), &healthv1.HealthCheckRequest{}))
+		time.Sleep(soon)
+		s.scene()
+		defer s.Cut(true, true)()
+		_, err := client.Check(context.Background(), &healthv1.HealthCheckRequest{})
+		s.note("call", status.Code(err).String())
+	}},
 	{"HTTP/2 stream, cut", time.Second, func(s *Stage) {
 		stop, body := s.getHTTP2()
 		defer stop()
@@ -84,14 +99,18 @@ func (s *Stage) serveGRPC() (stop func()) {
 // watchGRPC opens such a stream, with the keep-alive of Cilium's etcd clients (keepalive of
 // pkg/kvstore/etcd.go: 15 s and 25 s by default; here 10 s, the least that gRPC allows, and 3 s).
 func (s *Stage) watchGRPC() (stream grpc.ServerStreamingClient[healthv1.HealthCheckResponse], done func()) {
-	conn := must(grpc.NewClient("passthrough:///server", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.Dial(ctx) }),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second})))
+	conn := s.connectGRPC(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second})
 	stream = must(healthv1.NewHealthClient(conn).Watch(context.Background(), &healthv1.HealthCheckRequest{}))
 	must(stream.Recv())
 	time.Sleep(soon)
 	s.scene()
 	return stream, func() { conn.Close() }
+}
+
+func (s *Stage) connectGRPC(params keepalive.ClientParameters) *grpc.ClientConn {
+	return must(grpc.NewClient("passthrough:///server", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.DialGRPC(ctx, params.Timeout) }),
+		grpc.WithKeepaliveParams(params)))
 }
 
 // getHTTP2 opens a stream that says nothing after its headers, with the health check of
@@ -106,8 +125,10 @@ func (s *Stage) getHTTP2() (stop func(), body interface{ Read([]byte) (int, erro
 	l := must(s.Listen())
 	s.beside(func() { server.Serve(l) }) //nolint:errcheck // it ends when it is closed
 	client := &http.Client{Transport: &http2.Transport{
-		AllowHTTP:       true,
-		DialTLSContext:  func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) { return s.Dial(ctx) },
+		AllowHTTP: true,
+		DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
+			return s.Dial(ctx, simnet.Socket{})
+		},
 		ReadIdleTimeout: 30 * time.Second,
 		PingTimeout:     15 * time.Second,
 	}}

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // Port is where the server of a story listens.
@@ -28,8 +30,12 @@ const Port = 2379
 // Network is what a story is about: a client's host and a server's, with a way in between
 // that can lose everything without a word.
 type Network interface {
-	// Dial connects the client's host with Port of the server's.
-	Dial(ctx context.Context) (net.Conn, error)
+	// Dial connects the client's host with Port of the server's, through a socket for which
+	// that is set.
+	Dial(ctx context.Context, set simnet.Socket) (net.Conn, error)
+	// DialGRPC is Dial for a gRPC client whose keep-alive waits so long for an answer: such a
+	// client sets the user timeout of Linux's connections itself.
+	DialGRPC(ctx context.Context, wait time.Duration) (net.Conn, error)
 	// Listen listens on Port of the server's host, in this process.
 	Listen() (net.Listener, error)
 	// Serve starts a process on the server's host that listens on Port and treats its first
@@ -95,13 +101,19 @@ func must[T any](value T, err error) T {
 	return value
 }
 
+// dial dials as most programs do.
+func (s *Stage) dial() (net.Conn, error) { return s.Dial(context.Background(), simnet.Socket{}) }
+
 // pair is a connection, with both ends in this process.
-func (s *Stage) pair() (client, server net.Conn) {
+func (s *Stage) pair() (client, server net.Conn) { return s.pairWith(simnet.Socket{}) }
+
+// pairWith is a pair for whose client something is set.
+func (s *Stage) pairWith(set simnet.Socket) (client, server net.Conn) {
 	l := must(s.Listen())
 	defer l.Close()
 	accepted := make(chan net.Conn)
 	go func() { accepted <- must(l.Accept()) }()
-	client = must(s.Dial(context.Background()))
+	client = must(s.Dial(context.Background(), set))
 	server = <-accepted
 	s.scene()
 	return client, server
@@ -110,7 +122,7 @@ func (s *Stage) pair() (client, server net.Conn) {
 // served is a connection with a process of a kind, which has had the time to treat it so.
 func (s *Stage) served(kind string) (client net.Conn, kill func()) {
 	kill = must(s.Serve(kind))
-	client = must(s.Dial(context.Background()))
+	client = must(s.dial())
 	time.Sleep(soon)
 	s.scene()
 	return client, kill

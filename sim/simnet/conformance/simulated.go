@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/meshcheck/meshcheck/sim/simnet"
 )
@@ -19,8 +20,12 @@ func Simulated() (n Network, done func()) {
 	return s, s.net.Close
 }
 
-func (s simulated) Dial(ctx context.Context) (net.Conn, error) {
-	return s.net.Host("client").Dial(ctx, "server:2379")
+func (s simulated) Dial(ctx context.Context, set simnet.Socket) (net.Conn, error) {
+	return set.Dialer(s.net.Host("client").Dial)(ctx, "server:2379")
+}
+
+func (s simulated) DialGRPC(ctx context.Context, wait time.Duration) (net.Conn, error) {
+	return s.Dial(ctx, simnet.Socket{UserTimeout: wait})
 }
 
 func (s simulated) Listen() (net.Listener, error) { return s.net.Host("server").Listen(Port) }

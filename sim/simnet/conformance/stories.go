@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/meshcheck/meshcheck/sim/simnet"
 )
 
 // soon is a time within which a healthy network has done everything, and short is how much
@@ -20,7 +22,7 @@ var Stories = slices.Concat(tcpStories, processStories, clientStories, cutStorie
 // tcpStories are about the ends of connections.
 var tcpStories = []Story{
 	{"nobody listens", short, func(s *Stage) {
-		_, err := s.Dial(context.Background())
+		_, err := s.dial()
 		s.note("dial", word(err))
 	}},
 	{"closed", short, func(s *Stage) {
@@ -66,13 +68,13 @@ var tcpStories = []Story{
 	}},
 	{"closed listener", short, func(s *Stage) {
 		l := must(s.Listen())
-		client := must(s.Dial(context.Background()))
+		client := must(s.dial())
 		defer client.Close()
 		s.scene()
 		l.Close()
 		time.Sleep(soon)
 		s.read("read", client)
-		_, err := s.Dial(context.Background())
+		_, err := s.dial()
 		s.note("dial", word(err))
 	}},
 	{"deadline", short, func(s *Stage) {
@@ -96,7 +98,7 @@ var processStories = []Story{
 		time.Sleep(soon)
 		kill()
 		s.read("read", client)
-		_, err := s.Dial(context.Background())
+		_, err := s.dial()
 		s.note("dial", word(err))
 	}},
 	{"killed with something unread", short, func(s *Stage) {
@@ -138,14 +140,14 @@ var cutStories = []Story{
 		defer s.Cut(true, true)()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_, err := s.Dial(ctx)
+		_, err := s.Dial(ctx, simnet.Socket{})
 		s.note("dial", word(err))
 	}},
 	{"dial into a short cut", time.Second, func(s *Stage) {
 		defer must(s.Listen()).Close()
 		s.scene()
 		time.AfterFunc(500*time.Millisecond, s.Cut(true, true))
-		client, err := s.Dial(context.Background())
+		client, err := s.dial()
 		s.note("dial", word(err))
 		client.Close()
 	}},
@@ -183,6 +185,28 @@ var cutStories = []Story{
 		s.beside(func() { s.read("server's read", server) })
 		s.read("read", client)
 		s.wait.Wait()
+	}},
+	{"idle and cut, with a keep-alive of 30 s", 5 * time.Second, func(s *Stage) {
+		client, server := s.pairWith(simnet.Socket{KeepAlive: 30 * time.Second}) // as client-go's and etcd's peers
+		defer client.Close()
+		defer server.Close()
+		defer s.Cut(true, true)()
+		s.read("read", client)
+	}},
+	{"idle and cut, with a user timeout", 5 * time.Second, func(s *Stage) {
+		client, server := s.pairWith(simnet.Socket{UserTimeout: 25 * time.Second}) // as Cilium's etcd clients
+		defer client.Close()
+		defer server.Close()
+		defer s.Cut(true, true)()
+		s.read("read", client)
+	}},
+	{"write into a cut, with a user timeout", 5 * time.Second, func(s *Stage) {
+		client, server := s.pairWith(simnet.Socket{UserTimeout: 25 * time.Second})
+		defer client.Close()
+		defer server.Close()
+		defer s.Cut(true, true)()
+		s.write("write", client)
+		s.read("read", client)
 	}},
 	{"idle and cut one way", 20 * time.Second, func(s *Stage) {
 		client, server := s.pair()

@@ -63,7 +63,7 @@ type adapter struct {
 
 func newAdapter(t *testing.T, namespaced bool) *adapter {
 	a := &adapter{t: t, namespaced: namespaced, made: map[types.UID]bool{}}
-	a.store = storage.New(storage.Config{Seed: 1, Resources: []storage.Resource{
+	a.store = storage.New(storage.Config{Seed: 1, AnyNamespace: true, Resources: []storage.Resource{
 		{Group: "example.apiserver.k8s.io", Version: "v1", Name: "pods", Kind: "Pod", Namespaced: namespaced, Fields: []string{"spec.nodeName", "spec.restartPolicy", "status.phase"}},
 		{Version: "v1", Name: "namespaces", Kind: "Namespace", Status: true},
 	}})

@@ -10,8 +10,8 @@ import (
 //go:embed differences.md
 var differences string
 
-// row is a row of the table in differences.md that the test compares.
-type row struct {
+// Row is a row of the table in differences.md that the test compares.
+type Row struct {
 	line          int
 	steps, wheres []pattern
 }
@@ -25,15 +25,15 @@ type pattern struct {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// table reads the rows below the heading "Compared by the test".
-func table() ([]row, error) {
+// Table reads the rows below the heading "Compared by the test".
+func Table() ([]Row, error) {
 	_, text, found := strings.Cut(differences, "## Compared by the test\n")
 	if !found {
 		return nil, fmt.Errorf("differences.md has no heading %q", "Compared by the test")
 	}
 	begin := strings.Count(differences[:len(differences)-len(text)], "\n")
 	text, _, _ = strings.Cut(text, "\n## ")
-	var rows []row
+	var rows []Row
 	for n, line := range strings.Split(text, "\n") {
 		cells := strings.Split(line, " | ")
 		if !strings.HasPrefix(line, "| `") {
@@ -42,7 +42,7 @@ func table() ([]row, error) {
 		if len(cells) != 5 {
 			return nil, fmt.Errorf("differences.md:%d has %d cells, want 5", begin+n+1, len(cells))
 		}
-		rows = append(rows, row{line: begin + n + 1, steps: patterns(cells[0]), wheres: patterns(cells[1])})
+		rows = append(rows, Row{line: begin + n + 1, steps: patterns(cells[0]), wheres: patterns(cells[1])})
 	}
 	return rows, nil
 }
@@ -55,8 +55,8 @@ func patterns(cell string) (all []pattern) {
 	return all
 }
 
-// explains says whether the row has the difference, and notes what it needed.
-func (r *row) explains(d Difference) bool {
+// Explains says whether the row has the difference, and notes what it needed.
+func (r *Row) Explains(d Difference) bool {
 	matching := func(ps []pattern, s string) (found []*pattern) {
 		for i := range ps {
 			if ps[i].form.MatchString(s) {
@@ -76,7 +76,7 @@ func (r *row) explains(d Difference) bool {
 }
 
 // unneeded returns the names that no difference needed.
-func (r *row) unneeded() (names []string) {
+func (r *Row) unneeded() (names []string) {
 	for _, p := range append(r.steps, r.wheres...) {
 		if !p.needed {
 			names = append(names, p.text)

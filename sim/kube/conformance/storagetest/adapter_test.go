@@ -186,6 +186,7 @@ func (a *adapter) strip(m metav1.Object) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m.SetCreationTimestamp(metav1.Time{})
+	m.SetManagedFields(nil)
 	if a.made[m.GetUID()] {
 		m.SetUID("")
 	}

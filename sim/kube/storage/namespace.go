@@ -53,7 +53,6 @@ func (d *Draft) namespace() (n namespace) {
 
 // beNamespace completes a new namespace.
 func (d *Draft) beNamespace() {
-	d.labelNamespace()
 	n := d.namespace()
 	if len(n.spec.Finalizers) == 0 {
 		n.spec.Finalizers = []corev1.FinalizerName{corev1.FinalizerKubernetes}

@@ -64,7 +64,7 @@ func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
 		d.Meta.Generation = 1
 	}
 	if r.isNamespace() {
-		d.beNamespace()
+		d.labelNamespace()
 	}
 	if errs := validation.ValidateObjectMeta(&d.Meta, r.Namespaced, validation.NameIsDNSSubdomain, field.NewPath("metadata")); len(errs) > 0 {
 		return nil, Invalid(r, d.Meta.Name, errs)
@@ -76,6 +76,9 @@ func (s *Store) insert(r *Resource, d Draft, by Origin) (*Object, error) {
 		d.Meta.UID = s.newUID()
 	}
 	d.manage(r, nil, "", by)
+	if r.isNamespace() {
+		d.beNamespace() // which is nobody's doing
+	}
 	return s.commit(r, nil, d, false, by), nil
 }
 

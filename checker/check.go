@@ -84,11 +84,14 @@ func judged(p property.Property, in *property.Input, explainer *mechanism.Explai
 // modeOf returns the mode in a history's plan, if it has one that is known.
 func modeOf(h *history.History) (m mode.Mode, known bool) {
 	var plan struct {
-		Mode string `json:"mode"`
+		Mode    string `json:"mode"`
+		Options struct {
+			Handover mode.Policy `json:"handover"`
+		} `json:"options"`
 	}
 	if json.Unmarshal([]byte(h.Plan), &plan) != nil {
 		return m, false
 	}
 	m, err := mode.Parse(plan.Mode)
-	return m, err == nil
+	return m.With(plan.Options.Handover), err == nil
 }

@@ -25,7 +25,7 @@ func checkDiscovery(p *Plan, _ Given) *flaw {
 	case o.Discovery != "" && !slices.Contains(mode.Discoveries(), o.Discovery):
 		return flawf("options.discovery", "found %s; want %q, %q or %q", strictjson.Quote(string(o.Discovery)), mode.ByService, mode.ByDialer, mode.ByHostNetwork)
 	case o.Discovery != "" && m.Base != mode.ClusterMesh:
-		return flawf("options.discovery", "in the mode %s there are no replicas to find; want the mode %s, or no discovery", p.Mode, mode.ClusterMesh)
+		return flawf("options.discovery", "in the mode %s agents have no choice of how to find replicas; want the mode %s, or no discovery", p.Mode, mode.ClusterMesh)
 	case o.ReplicaNodes != 0 && !m.OnHosts():
 		return flawf("options.replicaNodes", "replicas are on nodes of theirs with the discovery %q only", mode.ByHostNetwork)
 	case o.ReplicaNodes < 0 || o.ReplicaNodes > mostReplicaNodes:

@@ -19,7 +19,7 @@ func TestDiscovery(t *testing.T) {
 		want string
 	}{
 		"unknown":      {func(p *Plan) { p.Options.Discovery = "dns" }, `options.discovery: found "dns"; want "service", "dialer" or "hostnetwork"`},
-		"another mode": {func(p *Plan) { *p = *Project(p, "crd"); p.Options.Discovery = mode.ByDialer }, "options.discovery: in the mode crd there are no replicas to find; want the mode clustermesh, or no discovery"},
+		"another mode": {func(p *Plan) { *p = *Project(p, "crd"); p.Options.Discovery = mode.ByDialer }, "options.discovery: in the mode crd agents have no choice of how to find replicas; want the mode clustermesh, or no discovery"},
 		"nodes":        {func(p *Plan) { p.Options.ReplicaNodes = 2 }, `options.replicaNodes: replicas are on nodes of theirs with the discovery "hostnetwork" only`},
 		"too many nodes": {func(p *Plan) { p.Options.Discovery, p.Options.ReplicaNodes = mode.ByHostNetwork, 65 },
 			"options.replicaNodes: found 65; want 1 to 64, or nothing for enough"},
@@ -47,6 +47,7 @@ func TestProjectDiscovery(t *testing.T) {
 		require.NoError(t, in.Validate(), name)
 		require.Equal(t, name, in.InMode().String())
 		move := &Fault{Kind: Move, Target: "a0"}
-		require.Equal(t, name == mode.Default.String(), in.NotApplicable(move) == "", name)
+		m := in.InMode()
+		require.Equal(t, m.Runs(mode.Replica) && !m.Chooses(), in.NotApplicable(move) == "", name)
 	}
 }

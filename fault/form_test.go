@@ -106,7 +106,7 @@ func TestReadRefuses(t *testing.T) {
 		"no unit":           {edit(`"60s"`, `"60"`), `p.json:8: churn: "60" is not a duration: write a number and a unit, such as "12.5s" or "250ms"`},
 		"no object":         {edit(`"pods": [`, `"objects": [7], "pods": [`), `p.json:10: objects[0]: found 7; want a Kubernetes object`},
 
-		"unknown mode":           {edit(`"clustermesh"`, `"mesh"`), `p.json:4: mode: the mode "mesh" does not exist; the modes are clustermesh, crd, kvstore`},
+		"unknown mode":           {edit(`"clustermesh"`, `"mesh"`), `p.json:4: mode: the mode "mesh" does not exist; the modes are clustermesh, crd, kvstore, handover`},
 		"no replicas":            {edit(`"replicas": 2`, `"replicas": 0`), "p.json:5: topology.replicas: found 0; want 1 to 16"},
 		"too few nodes":          {edit(`"nodes": 4`, `"nodes": 1`), "p.json:5: topology.nodes: there are 2 agents and only 1 nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes"},
 		"no latency":             {edit(`"200us"`, `"0s"`), `p.json:6: network.latencyMin: found 0s; a message takes some time, such as "200us"`},

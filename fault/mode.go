@@ -10,8 +10,8 @@ import (
 
 // InMode returns the plan's mode. The plan must be valid, or have been drawn.
 func (p *Plan) InMode() mode.Mode {
-	m, _ := mode.InWorld(p.Mode)
-	return m.By(p.Options.Discovery)
+	m, _ := mode.OfPlan(p.Mode, p.Options.Discovery, p.Options.Handover)
+	return m
 }
 
 // Project returns the plan in another mode, one of mode.Variants: the same world, workload and faults, so
@@ -22,7 +22,10 @@ func (p *Plan) InMode() mode.Mode {
 func Project(p *Plan, inMode string) *Plan {
 	projected := *p
 	m, _ := mode.InWorld(inMode)
-	projected.Mode, projected.Options.Discovery = string(m.Base), m.Discovery
+	projected.Mode, projected.Options.Discovery, projected.Options.Handover = string(m.Base), m.Discovery, m.Chosen()
+	if !m.HandsOver() {
+		projected.Options.HandoverAfter = 0
+	}
 	if !m.OnHosts() {
 		projected.Options.ReplicaNodes = 0
 	}

@@ -89,6 +89,11 @@ type Options struct {
 	// each at a time; 0: enough.
 	Discovery    mode.Discovery `json:"discovery,omitempty"`
 	ReplicaNodes int            `json:"replicaNodes,omitempty"`
+	// Handover is how, in a handover, an agent's two sources make one view: "cutover", "merge" or
+	// "precedence"; "" means "cutover". HandoverAfter is for how long its etcd must have been out
+	// of reach before it reads CRDs again; zero: 30 s.
+	Handover      mode.Policy `json:"handover,omitempty"`
+	HandoverAfter Duration    `json:"handoverAfter,omitempty"`
 	// Who makes CiliumIdentities (identity-management-mode): "" the operator, else agents or both.
 	IdentityManagement string   `json:"identityManagement,omitempty"`
 	IdentityJitter     Duration `json:"identityJitter,omitempty"` // identity-max-jitter: up to so long an agent waits when a pod is relabelled; zero: not at all

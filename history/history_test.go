@@ -130,7 +130,7 @@ func TestParseRefuses(t *testing.T) {
 		t.Run(c.line, func(t *testing.T) {
 			_, err := Parse("1 a0 see node n0\n" + c.line)
 			require.ErrorContains(t, err, "history: line 2: "+c.want)
-			require.Less(t, len(err.Error()), 260)
+			require.Less(t, len(err.Error()), 280)
 		})
 	}
 }

@@ -100,6 +100,11 @@ const (
 	Connect    Verb = "connect"
 	Disconnect Verb = "disconnect"
 
+	// Reading: what the agent Actor reads has changed, or which of its sources count, where it
+	// has several. Key is the sources that it reads, Value those that count, the first taking
+	// precedence, as in Origin, each joined by commas; Op is why, as below.
+	Reading Verb = "reading"
+
 	// Synced: the endpoints of the agent's host are regenerated, so that its
 	// datapath is from now on what incarnation Inc knows. Value is "synced" if the
 	// agent had its complete initial lists, or "timeout" if it stopped waiting for
@@ -205,6 +210,16 @@ const (
 	ByWatch = "watch" // an event of a watch said so
 	ByList  = "list"  // a list has the entry, or has it no more
 	GivenUp = "drop"  // no server said so: the reader gave up what it knew
+)
+
+// Why an agent's sources change: the Op of Reading.
+const (
+	Begins   = "begins"    // it has started
+	FallBack = "fall-back" // the etcd cannot be reached: it begins to read CRDs
+	Listed   = "listed"    // its lists of CRDs are complete
+	Reaches  = "reaches"   // the etcd can be reached, and has not been read in full
+	Loses    = "loses"     // that is over
+	GoesOver = "goes-over" // it has read the etcd in full, and ceases to read CRDs
 )
 
 // View kinds, and Meta for the keys of an etcd that belong to no view.

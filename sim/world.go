@@ -29,6 +29,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/deploy/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/deploy/crd"
+	"github.com/meshcheck/meshcheck/sim/deploy/handover"
 	"github.com/meshcheck/meshcheck/sim/deploy/kvstore"
 	"github.com/meshcheck/meshcheck/sim/kube/crds"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
@@ -191,6 +192,7 @@ var deployments = map[mode.Base]func(*deploy.Fabric) (deploy.Deployment, error){
 	mode.ClusterMesh: clustermesh.New,
 	mode.CRD:         crd.New,
 	mode.KVStore:     kvstore.New,
+	mode.Handover:    handover.New,
 }
 
 func (w *world) fabric() *deploy.Fabric {

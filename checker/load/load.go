@@ -69,7 +69,7 @@ func checkLoad(in *property.Input) property.Result {
 	operations, measures := measureOperations(in.Records, phaseAt(in, "churn"), phaseAt(in, "heal"))
 	return property.Judged(fmt.Sprintf("%s of %s; beyond their first minutes %s%s", text.Count(s.requests, "request"),
 		text.Count(len(s.clients), "client")+" of a server", property.OrDefault(s.most, "none"), operations.String()), s.violations).
-		Measured(append(measureLoad(in.Records), measures...)...)
+		Measured(append(measureLoad(in.Records), append(measureHandover(in.Records), measures...)...)...)
 }
 
 // phaseAt returns the instant at which a phase begins, or the run's end if it does not.

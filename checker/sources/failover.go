@@ -103,7 +103,7 @@ func (l *loss) sign(r *history.Record) {
 
 // agent takes note of where an agent is after a record.
 func (f *failOvers) agent(agent string, i int, r *history.Record) {
-	lack, _ := f.world.Lacks(agent)
+	lack, _ := f.world.LacksReplica(agent)
 	was, reads := f.reading[agent], f.reads(agent)
 	if reads && !was {
 		f.readers++

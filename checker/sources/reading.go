@@ -49,7 +49,7 @@ func (s *readings) apply(r *history.Record) bool {
 
 // reads reports whether an agent reads a replica that is a source for it.
 func (s *readings) reads(agent string) bool {
-	if lack, _ := s.world.Lacks(agent); lack != index.HasSource {
+	if lack, _ := s.world.LacksReplica(agent); lack != index.HasSource {
 		return false
 	}
 	c, ok := s.world.Connection(agent)

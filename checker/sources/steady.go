@@ -15,7 +15,7 @@ import (
 
 var Steady = property.Property{
 	Name: mode.Steady,
-	Promise: "What nothing disturbs lasts: while no fault strikes a client or its server, and none of their processes starts, ends, or begins to lead, " +
+	Promise: "What nothing disturbs lasts: while no fault strikes a client or its server, and none of their processes starts, ends, or begins to lead, and no agent hands over from one source to the other, " +
 		"and for as long before that as a lost heartbeat needs to be noticed (a minute, a status check of 30 s times ln(1+nodes), and the lists; with a kube-apiserver, which sends none, at most 45 s of pings, a minute of back-off, and the lists), no agent gives its connection up, and no agent, writer or operator dials its server or lists what it has listed. A shared etcd is dialed by its clients in each status check, and its keys of who uses an identity are listed for each that is allocated, and with the identities by the operator that collects them: that does not count.",
 	Why:   "each connection that is made anew is a list of all that there is: the proposal is there to take load off, and names the storm of lists after a restart; cilium 22037",
 	Rules: []*property.Rule{gaveUp, dialed, listed},
@@ -71,7 +71,7 @@ func (s *steady) record(i int, r *history.Record) {
 	s.world.Apply(r)
 	s.settle(r.At)
 	switch r.Verb {
-	case history.Up, history.Down, history.Ready, history.Unready, history.Fault, history.Heal, history.Connect, history.Net:
+	case history.Up, history.Down, history.Ready, history.Unready, history.Reading, history.Fault, history.Heal, history.Connect, history.Net:
 		s.account(r.At)
 	}
 	switch r.Verb {
@@ -81,7 +81,7 @@ func (s *steady) record(i int, r *history.Record) {
 		}
 	}
 	switch r.Verb {
-	case history.Up, history.Down, history.Ready, history.Unready: // an operator begins its work as it comes to lead
+	case history.Up, history.Down, history.Ready, history.Unready, history.Reading: // an operator begins its work as it comes to lead, an agent reads another source
 		s.strike(r.Actor, r.At)
 	case history.Fault, history.Heal:
 		for _, f := range s.in.Faults {

@@ -110,8 +110,9 @@ func (f *modesFlag) String() string { return strings.Join(*f, ",") }
 func (f *modesFlag) Set(value string) error {
 	*f = nil
 	for name := range strings.SplitSeq(value, ",") {
+		in, known := mode.InWorld(name)
 		switch {
-		case !slices.Contains(mode.SimulatedNames(), name):
+		case !known || in.Chooses():
 			return fmt.Errorf("there is no mode %q; the modes are %s", name, strings.Join(mode.SimulatedNames(), ", "))
 		case slices.Contains(*f, name):
 			return fmt.Errorf("the mode %s is given twice", name)
@@ -334,7 +335,7 @@ func planName(mode string, seed uint64) string {
 // column returns the flags that ask for the column of a mode alone.
 func column(name string) []string {
 	in, _ := mode.InWorld(name)
-	flags := []string{"-modes", string(in.Base)}
+	flags := []string{"-modes", in.By(mode.ByService).String()}
 	if in.Chooses() {
 		flags = append(flags, "-discoveries", string(in.Discovery))
 	}

@@ -153,6 +153,10 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 	if s.swarm && in.Base == mode.ClusterMesh && in.Discovery == "" && len(raw) == 0 {
 		p.Options.Discovery = draw(from, discoveries, "discovery")
 	}
+	p.Options.Handover = in.Chosen()
+	if s.swarm && in.HandsOver() {
+		p.Options.HandoverAfter = draw(from, patiences, "handover after")
+	}
 	if s.swarm {
 		drawRepeats(from, p)
 	}
@@ -163,6 +167,11 @@ func drawPlan(from source, s shape, modeName string, raw []json.RawMessage, obje
 // It comes last, so that all else is as it is with that.
 var discoveries = rapid.Custom(func(t *rapid.T) mode.Discovery {
 	return oneOf(t, "discovery", "", "", "", "", "", "", "", "", mode.ByDialer, mode.ByHostNetwork)
+})
+
+// patiences draws for how long an agent waits for its etcd before it reads CRDs again.
+var patiences = rapid.Custom(func(t *rapid.T) fault.Duration {
+	return oneOf(t, "after", 0, 0, 5*second, 10*second, 60*second)
 })
 
 // networks draws latencies between 0.2 and 2 ms, from a data centre's to a

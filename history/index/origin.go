@@ -40,15 +40,16 @@ func withSessions(records []history.Record) []history.Record {
 // sessionKey is a session of one incarnation of an agent.
 type sessionKey struct {
 	agent, incarnation int32
+	source             string // each reader of an agent numbers its own
 	session            int64
 }
 
 // session numbers the sessions of all agents, from 1; 0 is that of no session.
-func (x *indexer) session(agent int32, session int64) int32 {
+func (x *indexer) session(agent int32, source string, session int64) int32 {
 	if session == 0 {
 		return 0
 	}
-	k := sessionKey{agent, x.incarnations[agent], session}
+	k := sessionKey{agent, x.incarnations[agent], source, session}
 	n, ok := x.sessions[k]
 	if !ok {
 		x.views.Sessions++

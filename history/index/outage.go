@@ -3,10 +3,12 @@ package index
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/disturb"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Outage is a time in which an agent that is up has no source: what is written meanwhile
@@ -44,6 +46,7 @@ type World struct {
 	stores  map[string]string   // of the etcd that is up, by host
 	hosts   map[string][]string // by process, in order of their first start
 	readers map[string]*Reader  // by agent
+	counts  map[string][]string // by agent with several sources: those that count
 	kube    kubeReaders
 	served  kubeReaders     // of Services, which agents read from kube-apiservers in every mode
 	ready   map[string]bool // replicas in the endpoints of the Service
@@ -68,7 +71,7 @@ type Reader struct {
 // NewWorld is the world before the first record.
 func (x *Index) NewWorld() *World {
 	return &World{up: map[[2]string]bool{}, ever: map[[2]string]bool{}, stores: map[string]string{}, hosts: map[string][]string{},
-		readers: map[string]*Reader{}, kube: newKubeReaders(false), served: newKubeReaders(true), ready: map[string]bool{}, faults: x.Faults}
+		readers: map[string]*Reader{}, counts: map[string][]string{}, kube: newKubeReaders(false), served: newKubeReaders(true), ready: map[string]bool{}, faults: x.Faults}
 }
 
 // Apply takes the next record into account, and reports whether it changes what World says.
@@ -82,6 +85,8 @@ func (w *World) Apply(r *history.Record) bool {
 		w.readers[r.Actor] = &Reader{r.Peer, r.Store, r.At}
 	case history.Disconnect:
 		delete(w.readers, r.Actor)
+	case history.Reading:
+		w.counts[r.Actor] = strings.Split(r.Value, ",")
 	case history.Ready, history.Unready:
 		if r.Kind == "" {
 			w.ready[r.Actor] = r.Verb == history.Ready
@@ -117,6 +122,7 @@ func (w *World) process(r *history.Record) {
 		w.stores[r.Actor] = r.Store
 	case r.Kind == processAgent:
 		delete(w.readers, r.Actor)
+		delete(w.counts, r.Actor)
 	}
 }
 
@@ -166,10 +172,38 @@ func (w *World) Lacks(agent string) (Lack, string) {
 	if !w.Up(processAgent, agent) {
 		return NotUp, ""
 	}
+	if w.counts[agent] == nil {
+		if c := w.readers[agent]; c != nil {
+			return w.ofReplica(agent, c), c.Server
+		}
+		return w.lacksIn(w.kube.open[agent], agent)
+	}
+	var lack Lack
+	var server string
+	for i, source := range w.counts[agent] { // one that has what it needs is enough
+		why, of := w.LacksReplica(agent)
+		if source == string(mode.FromAPIServer) {
+			why, of = w.lacksIn(w.kube.open[agent], agent)
+		}
+		if i == 0 || why == HasSource {
+			lack, server = why, of
+		}
+		if why == HasSource {
+			break
+		}
+	}
+	return lack, server
+}
+
+// LacksReplica is Lacks for the replica that an agent reads, whatever else it reads.
+func (w *World) LacksReplica(agent string) (Lack, string) {
+	if !w.Up(processAgent, agent) {
+		return NotUp, ""
+	}
 	if c := w.readers[agent]; c != nil {
 		return w.ofReplica(agent, c), c.Server
 	}
-	return w.lacksIn(w.kube.open[agent], agent)
+	return NoConnection, ""
 }
 
 // LacksServices returns what keeps an agent from having a source of Services now, and the

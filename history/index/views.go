@@ -206,7 +206,7 @@ func (x *indexer) event(b *truthBuilder, i int32, r *history.Record) {
 	if known := &x.views.Entries[e.Entry]; known.States == nil { // no Truth is about it
 		b.build(e.Entry, known)
 	}
-	e.Session = x.session(e.Agent, r.Session)
+	e.Session = x.session(e.Agent, r.Source, r.Session)
 	e.Slot = x.slot(2*e.Agent+int32(e.Layer), e.Entry)
 	if e.What == Seen {
 		e.Claim = x.known(e.Entry, r.Value)

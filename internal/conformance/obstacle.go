@@ -17,7 +17,7 @@ func (o Obstacle) Error() string { return string(o) }
 var baseObstacles = map[mode.Base]Obstacle{
 	mode.CRD:      "the world has no agents that watch CRDs",
 	mode.KVStore:  "the steps are those of a writer; in this mode of the world agents write by themselves",
-	mode.Handover: "the world has no agents that begin with CRDs; Cilium has no such handover any more",
+	mode.Handover: "its steps are those of two readers of one agent, of which a plan says one",
 	mode.Direct:   "no agent of Cilium's writes to the etcd of a replica, and no replica copies another",
 	mode.Central:  "Cilium's replicas compute nothing: they copy",
 }

@@ -72,7 +72,7 @@ func TestText(t *testing.T) {
 		require.Contains(t, text, "\n  "+scenario+"\n      ")
 	}
 	require.Contains(t, text, "      promised: convergence")
-	require.Equal(t, []string{"clustermesh"}, modes("scale-up"))
+	require.Equal(t, []string{"clustermesh", "handover"}, modes("scale-up"))
 	require.Equal(t, mode.SimulatedNames(), modes("agents-restart"))
 	require.Equal(t, mode.SimulatedNames(), modes("apiserver-rolling"))
 }

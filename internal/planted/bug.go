@@ -168,10 +168,11 @@ func (b *Bug) validate() (err error) {
 	if err := b.Catch.validate(); err != nil {
 		return err
 	}
+	hunted, known := mode.InWorld(b.Hunt.Mode)
 	switch h := b.Hunt; {
 	case (h.Family == "") == (h.Plan == ""):
 		return errors.New("hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)")
-	case h.Mode != "" && !slices.Contains(mode.SimulatedNames()[1:], h.Mode):
+	case h.Mode != "" && (!known || hunted.Base == mode.Default.Base):
 		return fmt.Errorf("hunt.mode %q: want one of %s, or none for %s", h.Mode, strings.Join(mode.SimulatedNames()[1:], ", "), mode.SimulatedNames()[0])
 	case h.Mode != "" && h.Plan != "":
 		return errors.New("hunt.mode: a plan carries its mode")

@@ -41,9 +41,9 @@ func (m Mode) ReadsServices() bool { return m.Discovery == ByDialer }
 func (m Mode) OnHosts() bool { return m.Discovery == ByHostNetwork }
 
 // In returns the names of the mode's variants with some discoveries: only its own name, if
-// nothing is to be found in it.
+// it has none but the usual one.
 func (m Mode) In(discoveries []Discovery) (names []string) {
-	if !m.Runs(Replica) {
+	if m.Base != ClusterMesh {
 		return []string{m.String()}
 	}
 	for _, d := range discoveries {

@@ -8,6 +8,7 @@
 package mode
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,8 +27,8 @@ const (
 	// replica, which copies the kube-apiserver.
 	ClusterMesh Base = "clustermesh"
 	// Handover: as ClusterMesh, but an agent reads CRDs while no etcd can be
-	// reached, and hands over once one can. Meanwhile both sources feed its view,
-	// and what comes from the etcd takes precedence, as in Cilium's ipcache.
+	// reached, and hands over once one can: how, is its Policy. In the abstract mesh both
+	// sources feed its view meanwhile, and what comes from the etcd takes precedence.
 	Handover Base = "handover"
 	// Direct: agents write to the ephemeral etcd of a replica, which
 	// acknowledges; the replicas copy each other's writes.
@@ -77,27 +78,33 @@ const (
 // Repairs returns all repairs.
 func Repairs() []Repair { return []Repair{Sweep, Token, Heartbeat, Fence, Kept, Anchor, Cutover} }
 
-// Mode is a base with repairs. Its text is the base, after a slash the discovery if that is
-// not the usual one, and the repairs, joined by plus signs, such as
+// Mode is a base with repairs. Its text is the base, after a slash the discovery, or the policy
+// of a handover, if that is not the usual one, and the repairs, joined by plus signs, such as
 // "clustermesh/dialer+sweep+fence".
 type Mode struct {
 	Base      Base
 	Discovery Discovery // "" for ByService
+	Policy    Policy    // of a handover; "" in the abstract mesh
 	Repairs   []Repair  // in the order of Repairs, without duplicates
 }
 
 // Parse reads the text of a mode.
 func Parse(text string) (Mode, error) {
 	names := strings.Split(text, "+")
-	base, discovery, named := strings.Cut(names[0], "/")
+	base, variant, named := strings.Cut(names[0], "/")
 	m := Mode{Base: Base(base)}
-	if !slices.Contains(Bases(), m.Base) {
+	switch {
+	case !slices.Contains(Bases(), m.Base):
 		return m, fmt.Errorf("mode %q: there is no base %q; there are %s", text, base, join(Bases()))
+	case named && m.Base == Handover && !slices.Contains(Policies(), Policy(variant)):
+		return m, fmt.Errorf("mode %q: there is no policy %q; there are %s", text, variant, join(Policies()))
+	case named && m.Base == Handover:
+		m = m.With(Policy(variant))
+	case named && !slices.Contains(Discoveries(), Discovery(variant)):
+		return m, fmt.Errorf("mode %q: there is no discovery %q; there are %s", text, variant, join(Discoveries()))
+	default:
+		m = m.By(Discovery(variant))
 	}
-	if named && !slices.Contains(Discoveries(), Discovery(discovery)) {
-		return m, fmt.Errorf("mode %q: there is no discovery %q; there are %s", text, discovery, join(Discoveries()))
-	}
-	m = m.By(Discovery(discovery))
 	for _, name := range names[1:] {
 		if !slices.Contains(Repairs(), Repair(name)) {
 			return m, fmt.Errorf("mode %q: there is no repair %q; there are %s", text, name, join(Repairs()))
@@ -135,8 +142,8 @@ func (m Mode) Has(r Repair) bool { return slices.Contains(m.Repairs, r) }
 
 func (m Mode) String() string {
 	text := string(m.Base)
-	if m.Discovery != "" {
-		text += "/" + string(m.Discovery)
+	if variant := cmp.Or(string(m.Discovery), string(m.Chosen())); variant != "" {
+		text += "/" + variant
 	}
 	for _, r := range m.Repairs {
 		text += "+" + string(r)
@@ -152,14 +159,14 @@ func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 // promised all that it can give. Of the etcds of replicas the proposal says that
 // agents converge to the correct state without disruption of the datapath
 // (CFP-44774, its scenarios); since it names a window of stale data, it promises
-// neither views that never go back nor replicas that agree; nor, in a handover, a
-// single source. A repair promises what it is there for.
+// neither views that never go back nor replicas that agree; nor, in a handover in which
+// both sources feed the view, a single source. A repair promises what it is there for.
 func (m Mode) Promises(property string) bool {
 	switch property {
 	case Monotonic:
 		return !m.Base.Replicated() || m.Has(Fence)
 	case SingleSource:
-		return m.Base != Handover || m.Has(Cutover)
+		return m.Base != Handover || m.Has(Cutover) || m.Policy == ByCutover
 	case Agree:
 		return !m.Base.Replicated()
 	}

@@ -14,6 +14,7 @@ func TestParse(t *testing.T) {
 		"mesh":                `mode "mesh": there is no base "mesh"; there are crd, kvstore, clustermesh, handover, direct, central`,
 		"clustermesh/dns":     `mode "clustermesh/dns": there is no discovery "dns"; there are service, dialer, hostnetwork`,
 		"crd/dialer":          "mode crd/dialer: discoveries are for clustermesh",
+		"handover/dialer":     `mode "handover/dialer": there is no policy "dialer"; there are cutover, merge, precedence`,
 		"clustermesh+magic":   `mode "clustermesh+magic": there is no repair "magic"; there are sweep, token, heartbeat, fence, kept, anchor, cutover`,
 		"crd+sweep":           "mode crd+sweep: repairs are for clustermesh and handover",
 		"clustermesh+cutover": "mode clustermesh+cutover: the repair cutover is for handover",
@@ -27,16 +28,35 @@ func TestParse(t *testing.T) {
 // A mode is found by its usual discovery unless it says otherwise, and of the others agents talk
 // to kube-apiservers.
 func TestDiscoveries(t *testing.T) {
-	require.Equal(t, []string{"clustermesh", "clustermesh/dialer", "clustermesh/hostnetwork", "crd", "kvstore"}, Variants())
+	require.Equal(t, []string{"clustermesh", "clustermesh/dialer", "clustermesh/hostnetwork", "crd", "kvstore", "handover", "handover/merge", "handover/precedence"}, Variants())
 	for _, name := range Variants() {
 		m, known := InWorld(name)
 		require.True(t, known)
 		require.Equal(t, name, m.String())
-		require.Equal(t, m.Chooses() || m.Base == CRD, m.Talk(Agent, APIServer), name)
+		require.Equal(t, m.Chooses() || m.Base == CRD || m.HandsOver(), m.Talk(Agent, APIServer), name)
 	}
 	require.Equal(t, Default, Default.By(ByService))
 	require.Equal(t, []string{"clustermesh", "clustermesh/hostnetwork"}, Default.In([]Discovery{ByService, ByHostNetwork}))
 	require.Equal(t, []string{"crd"}, Mode{Base: CRD}.In(Discoveries()))
+	require.Equal(t, []string{"handover/merge"}, Mode{Base: Handover, Policy: ByMerge}.In(Discoveries()))
+}
+
+// A handover of a world has a policy; that of the abstract mesh has none.
+func TestPolicies(t *testing.T) {
+	for text, want := range map[string]Policy{"handover": ByCutover, "handover/merge": ByMerge, "handover/precedence": ByPrecedence} {
+		m, known := InWorld(text)
+		require.True(t, known)
+		require.Equal(t, want, m.Policy)
+		require.Equal(t, text, m.String())
+		again, known := OfPlan(string(m.Base), "", m.Chosen())
+		require.True(t, known)
+		require.Equal(t, m, again)
+		require.Equal(t, want == ByCutover, m.Promises(SingleSource), text)
+	}
+	abstract, err := Parse("handover")
+	require.NoError(t, err)
+	require.Empty(t, abstract.Policy)
+	require.Empty(t, Default.With(ByMerge).Policy, "it has one source")
 }
 
 func TestPromises(t *testing.T) {

@@ -10,7 +10,9 @@ var Default = Mode{Base: ClusterMesh}
 
 // Simulated returns the modes that a world can run, the default first. The others are
 // known to the model alone.
-func Simulated() []Mode { return []Mode{Default, {Base: CRD}, {Base: KVStore}} }
+func Simulated() []Mode {
+	return []Mode{Default, {Base: CRD}, {Base: KVStore}, {Base: Handover, Policy: ByCutover}}
+}
 
 // SimulatedNames returns the names of the modes of Simulated.
 func SimulatedNames() (names []string) {
@@ -21,13 +23,18 @@ func SimulatedNames() (names []string) {
 }
 
 // Variants returns the names of the modes that a world can run, those of each discovery
-// included.
+// and each policy included.
 func Variants() (names []string) {
 	for _, m := range Simulated() {
 		names = append(names, m.String())
 		if m.Base == ClusterMesh {
 			for _, d := range Discoveries()[1:] {
 				names = append(names, m.By(d).String())
+			}
+		}
+		if m.HandsOver() {
+			for _, p := range Policies()[1:] {
+				names = append(names, m.With(p).String())
 			}
 		}
 	}
@@ -37,7 +44,13 @@ func Variants() (names []string) {
 // InWorld reads the text of a mode that a world can run, one of Variants.
 func InWorld(text string) (Mode, bool) {
 	m, err := Parse(text)
-	return m, err == nil && slices.Contains(Variants(), text)
+	return m.With(m.Policy), err == nil && slices.Contains(Variants(), text)
+}
+
+// OfPlan returns the mode that a plan says by its options.
+func OfPlan(text string, d Discovery, p Policy) (Mode, bool) {
+	m, known := InWorld(text)
+	return m.By(d).With(p), known
 }
 
 // A Source is one of the readers that an agent of Cilium has.

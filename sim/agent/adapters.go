@@ -26,7 +26,7 @@ import (
 // the deletion of an identity that it does not have: Cilium's identity cache hands
 // one on when it learns of an addition and the deletion at once.
 type identities struct {
-	view *View
+	to consumer
 	// from tells how an identity that is handed on was learned of: with these labels,
 	// or that it is gone.
 	from func(id identity.NumericIdentity, added labels.LabelArray, gone bool) Learned
@@ -35,12 +35,12 @@ type identities struct {
 func (i identities) UpdateIdentities(added, deleted identity.IdentityMap) <-chan struct{} {
 	for _, id := range slices.Sorted(maps.Keys(deleted)) {
 		from := i.from(id, nil, true)
-		if i.view.Has(history.Identity, id.String()) {
-			i.view.Delete(from, history.Identity, id.String())
+		if i.to.has(history.Identity, id.String()) {
+			i.to.delete(from, history.Identity, id.String())
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(added)) {
-		i.view.Set(i.from(id, added[id], false), truth.Identity(id.String(), added[id].GetModel()))
+		i.to.set(i.from(id, added[id], false), truth.Identity(id.String(), added[id].GetModel()))
 	}
 	done := make(chan struct{})
 	close(done)
@@ -51,20 +51,15 @@ func (identities) GetNodeSuffix() string { return NodeSuffix }
 
 // endpoints is the ipcache.IPIdentityMappingListener that the BPF map would be.
 type endpoints struct {
-	view     *View
-	datapath *Datapath
-	from     func() Learned
+	to   consumer
+	from func() Learned
 }
 
 func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, prefix cmtypes.PrefixCluster, _, host net.IP,
 	_ *ipcache.Identity, id ipcache.Identity, encryption uint8, meta *ipcache.K8sMetadata, _ uint8) {
-	if e.view.closed.Load() {
-		return
-	}
 	key, from := keyOf(prefix), e.from()
 	if mod == ipcache.Delete {
-		e.view.Delete(from, history.Endpoint, key)
-		e.datapath.delete(from, key)
+		e.to.delete(from, history.Endpoint, key)
 		return
 	}
 	c := truth.EndpointContent{ID: uint32(id.ID), Key: encryption}
@@ -74,9 +69,7 @@ func (e endpoints) OnIPIdentityCacheChange(mod ipcache.CacheModification, prefix
 	if host != nil {
 		c.Host = host.String()
 	}
-	entry := truth.Endpoint(key, c)
-	e.view.Set(from, entry)
-	e.datapath.set(from, entry)
+	e.to.set(from, truth.Endpoint(key, c))
 }
 
 // keyOf is the address, or what it is in place of one: truth has addresses only, of no
@@ -97,12 +90,12 @@ func portsOf(named types.NamedPortMap) (ports []truth.Port) {
 
 // nodes is the node store's NodeManager that the node manager would be.
 type nodes struct {
-	view *View
+	to   consumer
 	from func() Learned
 }
 
 func (n nodes) NodeUpdated(node nodeTypes.Node) {
-	n.view.Set(n.from(), truth.Node(node.Name, contentOf(&node)))
+	n.to.set(n.from(), truth.Node(node.Name, contentOf(&node)))
 }
 
 func contentOf(n *nodeTypes.Node) truth.NodeContent {
@@ -139,4 +132,4 @@ func addressOf(ip net.IP) string {
 	return ip.String()
 }
 
-func (n nodes) NodeDeleted(node nodeTypes.Node) { n.view.Delete(n.from(), history.Node, node.Name) }
+func (n nodes) NodeDeleted(node nodeTypes.Node) { n.to.delete(n.from(), history.Node, node.Name) }

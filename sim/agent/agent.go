@@ -67,7 +67,7 @@ func (h *Host) Start() error {
 	a.view = newView(h.recordEntry)
 	h.datapath.recreate()
 	return hosts.Run(h.cfg.Host, func() error {
-		if err := a.source.Start(ctx, &a.process, Sink{a.view, h.datapath}); err != nil {
+		if err := a.source.Start(ctx, &a.process, Sink{consumers{a.view, h.datapath}}); err != nil {
 			return err
 		}
 		h.agent = a

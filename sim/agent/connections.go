@@ -27,6 +27,14 @@ type Connections struct {
 
 	mu     sync.Mutex
 	number int64
+	open   int
+}
+
+// Open returns how many of them are open, as far as their client knows.
+func (c *Connections) Open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
 }
 
 // NewConnections returns the connections of a reader. store, if there is one, returns
@@ -45,7 +53,14 @@ type local struct {
 
 type connection struct {
 	net.Conn
-	local *local
+	local  *local
+	closed func()
+}
+
+// Close implements net.Conn.
+func (c connection) Close() error {
+	c.closed()
+	return c.Conn.Close()
 }
 
 func (c connection) LocalAddr() net.Addr { return c.local }
@@ -68,9 +83,16 @@ func (c *Connections) Dial(dial proc.Dialer) proc.Dialer {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.number++
+		c.open++
 		l.origin.Session = c.number
-		return connection{conn, l}, nil
+		return connection{conn, l, sync.OnceFunc(c.closed)}, nil
 	}
+}
+
+func (c *Connections) closed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
 }
 
 // Origin returns the origin of what came over the connection with a local address.

@@ -32,7 +32,7 @@ func subjectsOfServices() []subject {
 	}))
 	tables := func(t Tables) string {
 		return recorded(func(v *View, d *Datapath) {
-			Sink{v, d}.Services().Update(name, t, func(truth.Entry) Learned { return Learned{} })
+			Sink{consumers{v, d}}.Services().Update(name, t, func(truth.Entry) Learned { return Learned{} })
 		})[0]
 	}
 	frontend := func(f loadbalancer.Frontend) string {
@@ -67,7 +67,7 @@ func subjectsOfServices() []subject {
 		}, func(_ *testing.T, v any) string {
 			s := v.(loadbalancer.Service)
 			return recorded(func(v *View, d *Datapath) {
-				Sink{v, d}.Services().Update(s.Name, Tables{Service: &s}, func(truth.Entry) Learned { return Learned{} })
+				Sink{consumers{v, d}}.Services().Update(s.Name, Tables{Service: &s}, func(truth.Entry) Learned { return Learned{} })
 			})[0]
 		}},
 		{params, loadbalancer.FrontendParams{Address: at("10.96.0.2", 80), Type: loadbalancer.SVCTypeExternalIPs, ServiceName: name, PortName: "http", ServicePort: 81}, func(_ *testing.T, v any) string {

@@ -147,9 +147,9 @@ func subjects() []subject {
 			return fromObject(t, "CiliumIdentity", &o)
 		}},
 		{labels.NewLabel("app", "a", "k8s"), labels.NewLabel("role", "b", "any"), func(t *testing.T, v any) string {
-			seen := recorded(func(view *View, _ *Datapath) {
+			seen := recorded(func(view *View, datapath *Datapath) {
 				from := func(identity.NumericIdentity, labels.LabelArray, bool) Learned { return Learned{} }
-				identities{view, from}.UpdateIdentities(identity.IdentityMap{7: labels.LabelArray{v.(labels.Label)}}, nil)
+				identities{consumers{view, datapath}, from}.UpdateIdentities(identity.IdentityMap{7: labels.LabelArray{v.(labels.Label)}}, nil)
 			})
 			return seen[0]
 		}},
@@ -177,7 +177,7 @@ func recorded(do func(*View, *Datapath)) (seen []string) {
 // handedOn is the content of what the ipcache tells a listener.
 func handedOn(id ipcache.Identity, meta *ipcache.K8sMetadata) string {
 	return recorded(func(v *View, d *Datapath) {
-		e := endpoints{v, d, func() Learned { return Learned{} }}
+		e := endpoints{consumers{v, d}, func() Learned { return Learned{} }}
 		e.OnIPIdentityCacheChange(ipcache.Upsert, cmtypes.MustParsePrefixCluster("10.0.0.5/32"), nil, nil, nil, id, 0, meta, 0)
 	})[0]
 }
@@ -187,7 +187,7 @@ func handedOn(id ipcache.Identity, meta *ipcache.K8sMetadata) string {
 func throughIPCache(t *testing.T, pair identity.IPIdentityPair) string {
 	seen := recorded(func(v *View, d *Datapath) {
 		cache := ipcache.NewIPCache(&ipcache.Configuration{Context: context.Background(), Logger: slog.New(slog.DiscardHandler)})
-		cache.AddListener(endpoints{v, d, func() Learned { return Learned{} }})
+		cache.AddListener(endpoints{consumers{v, d}, func() Learned { return Learned{} }})
 		factory := store.NewFactory(slog.New(slog.DiscardHandler), store.MetricsProvider())
 		ipcache.NewIPIdentityWatcher(slog.New(slog.DiscardHandler), "c1", cache, factory, source.ClusterMesh).OnUpdate(&pair)
 	})
@@ -200,7 +200,9 @@ func throughIPCache(t *testing.T, pair identity.IPIdentityPair) string {
 
 // observedNode is what an agent sees of a node, which is what the record of its key says.
 func observedNode(t *testing.T, n nodeTypes.Node) string {
-	seen := recorded(func(v *View, _ *Datapath) { nodes{v, func() Learned { return Learned{} }}.NodeUpdated(n) })
+	seen := recorded(func(v *View, _ *Datapath) {
+		nodes{consumers{v, nil}, func() Learned { return Learned{} }}.NodeUpdated(n)
+	})
 	raw, err := n.Marshal()
 	require.NoError(t, err)
 	_, stored := truth.FromEtcd("cilium/state/nodes/v1/c1/"+n.Name, raw)

@@ -24,9 +24,8 @@ import (
 // event is handed on.
 type IdentityCache struct {
 	*cache.CachingIdentityAllocator
-	learned func(allocator.AllocatorEvent) (from Learned, forward bool)
-	in      chan allocator.AllocatorEvent
-	out     chan<- allocator.AllocatorEvent
+	in  chan allocator.AllocatorEvent
+	out chan<- allocator.AllocatorEvent
 
 	sending sync.Mutex
 	closing bool
@@ -71,10 +70,10 @@ func NewIdentityAllocator(log *slog.Logger, into Sink, backend allocator.Backend
 }
 
 func newIdentityCache(log *slog.Logger, into Sink, backend allocator.Backend, learned func(allocator.AllocatorEvent) (from Learned, forward bool), cfg cache.AllocatorConfig, options ...allocator.AllocatorOption) (*IdentityCache, error) {
-	c := &IdentityCache{learned: learned, in: make(chan allocator.AllocatorEvent), closed: make(chan struct{}), pending: map[idpool.ID][]identityChange{}}
-	c.CachingIdentityAllocator = cache.NewCachingIdentityAllocator(log, identities{into.view, c.take}, cfg)
+	c := &IdentityCache{closed: make(chan struct{}), pending: map[idpool.ID][]identityChange{}}
+	c.CachingIdentityAllocator = cache.NewCachingIdentityAllocator(log, identities{into.to, c.take}, cfg)
 	c.out = cilium.AllocatorEvents(c.CachingIdentityAllocator)
-	go c.forward()
+	c.in = c.EventsOf(learned)
 	var err error
 	c.IdentityAllocator, err = allocator.NewAllocator(log, &key.GlobalIdentity{}, backend,
 		append(options, allocator.WithEvents(c.in), allocator.WithSyncInterval(cfg.SyncInterval))...)
@@ -91,11 +90,19 @@ const NodeSuffix = "meshcheck"
 // Events is where the cache's allocators send what they learn.
 func (c *IdentityCache) Events() chan<- allocator.AllocatorEvent { return c.in }
 
-func (c *IdentityCache) forward() {
+// EventsOf returns where an allocator sends what it learns for the cache that has events of
+// another reader too: learned is asked about them, as that of NewIdentityCache is.
+func (c *IdentityCache) EventsOf(learned func(allocator.AllocatorEvent) (from Learned, forward bool)) chan allocator.AllocatorEvent {
+	in := make(chan allocator.AllocatorEvent)
+	go c.forward(in, learned)
+	return in
+}
+
+func (c *IdentityCache) forward(in <-chan allocator.AllocatorEvent, learned func(allocator.AllocatorEvent) (from Learned, forward bool)) {
 	for {
 		select {
-		case ev := <-c.in:
-			if from, ok := c.learned(ev); ok {
+		case ev := <-in:
+			if from, ok := learned(ev); ok {
 				c.send(ev, from)
 			}
 		case <-c.closed:

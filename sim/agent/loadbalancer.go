@@ -17,13 +17,13 @@ import (
 // Services feeds an agent's view from Cilium's tables of services, frontends and backends
 // (pkg/loadbalancer), from which the datapath of services is made.
 type Services struct {
-	view  *View
+	to    consumer
 	shown map[loadbalancer.ServiceName]map[entryID]string // contents, by the Service that they are of
 }
 
 // Services is told of services. Not by several goroutines at once.
 func (s Sink) Services() Services {
-	return Services{s.view, map[loadbalancer.ServiceName]map[entryID]string{}}
+	return Services{s.to, map[loadbalancer.ServiceName]map[entryID]string{}}
 }
 
 // Tables is what the tables have of a Service at one instant.
@@ -44,12 +44,12 @@ func (s Services) Update(name loadbalancer.ServiceName, t Tables, from func(trut
 	gone := slices.SortedFunc(maps.Keys(before), func(a, b entryID) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key)) })
 	for _, id := range gone {
 		if _, is := now[id]; !is {
-			s.view.Delete(from(truth.Entry{Kind: id.kind, Key: id.key}), id.kind, id.key)
+			s.to.delete(from(truth.Entry{Kind: id.kind, Key: id.key}), id.kind, id.key)
 		}
 	}
 	for _, e := range entries {
 		if was, is := before[entryID{e.Kind, e.Key}]; !is || was != e.Value {
-			s.view.Set(from(e), e)
+			s.to.set(from(e), e)
 		}
 	}
 	if len(now) == 0 {

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/cilium/cilium/pkg/ipcache"
-	nodestore "github.com/cilium/cilium/pkg/node/store"
-
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
@@ -92,19 +89,3 @@ func (n *Now) Learned() Learned {
 	}
 	return Learned{}
 }
-
-// Sink is where a source hands on what it knows: the places where Cilium's readers
-// tell the rest of the agent. Each takes with it a function that says, while it is
-// told something, how the source learned of that.
-type Sink struct {
-	view     *View
-	datapath *Datapath
-}
-
-// Endpoints is told of endpoints.
-func (s Sink) Endpoints(from func() Learned) ipcache.IPIdentityMappingListener {
-	return endpoints{s.view, s.datapath, from}
-}
-
-// Nodes is told of nodes.
-func (s Sink) Nodes(from func() Learned) nodestore.NodeManager { return nodes{s.view, from} }

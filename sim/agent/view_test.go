@@ -101,7 +101,7 @@ func TestDatapathOutlivesTheAgent(t *testing.T) {
 func TestIdentitiesAdapter(t *testing.T) {
 	var l log
 	v := newView(l.record)
-	owner := identities{v, func(identity.NumericIdentity, labels.LabelArray, bool) Learned { return Learned{} }}
+	owner := identities{consumers{v, nil}, func(identity.NumericIdentity, labels.LabelArray, bool) Learned { return Learned{} }}
 	web := labels.ParseLabelArray("k8s:app=web")
 	<-owner.UpdateIdentities(identity.IdentityMap{65538: web, 65537: web}, identity.IdentityMap{65539: nil})
 	require.Equal(t, []string{"see identity 65537 k8s:app=web", "see identity 65538 k8s:app=web"}, l.take(),

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"unsafe"
 
-	"github.com/cilium/cilium/pkg/ipcache"
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2alpha1"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
@@ -77,11 +76,11 @@ func NewSyncedResources(log *slog.Logger) *synced.Resources {
 type EndpointWatcher struct {
 	Log                                       *slog.Logger
 	Caches                                    *synced.Resources
-	IPCache                                   *ipcache.IPCache
 	Local                                     *node.LocalNodeStore
 	Endpoints                                 resource.Resource[*types.CiliumEndpoint]
 	Slices                                    resource.Resource[*v2alpha1.CiliumEndpointSlice]
 	EndpointManager, Policy, WireGuard, IPsec any
+	IPCache                                   any
 }
 
 // New returns the watcher.

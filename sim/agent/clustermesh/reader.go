@@ -52,25 +52,46 @@ type Config struct {
 	// Store returns the store that a replica's etcd has at this instant, as the history
 	// names it, or "" while it has none.
 	Store func(replica string) string
-	Log   *slog.Logger
+	// Shares is whether another reader has the identity cache and the ipcache with this one:
+	// see Reader.Shared.
+	Shares bool
+	Log    *slog.Logger
 }
 
-// reader is the source.
-type reader struct {
-	cfg        Config
-	process    *proc.Process
-	mesh       *clustermesh.ClusterMesh
-	lifecycle  *hooks
-	identities *agent.IdentityCache
-	ipcache    *ipcache.IPCache
+// Reader is the source.
+type Reader struct {
+	cfg         Config
+	connections *agent.Connections
+	shared      *agent.Shared
+	process     *proc.Process
+	mesh        *clustermesh.ClusterMesh
+	lifecycle   *hooks
+	identities  *agent.IdentityCache
+	ipcache     *ipcache.IPCache
 
 	learning *kvclient.Learning
 }
 
 // New returns a source of one incarnation of an agent.
-func New(cfg Config) agent.Source {
-	return &reader{cfg: cfg, lifecycle: &hooks{}, learning: kvclient.NewLearning()}
+func New(cfg Config) *Reader {
+	return &Reader{cfg: cfg, lifecycle: &hooks{}, learning: kvclient.NewLearning(), connections: agent.NewConnections(mode.ClusterMesh, cfg.Store)}
 }
+
+// Connected reports whether the reader has a connection with an etcd, as far as it knows.
+func (r *Reader) Connected() bool { return r.connections.Open() > 0 }
+
+// Ready reports whether Cilium has the etcd that it is connected with for a source, of which
+// it has the lists of identities, endpoints and nodes, and watches them.
+func (r *Reader) Ready() bool {
+	clusters := r.mesh.Status().Clusters
+	return len(clusters) > 0 && clusters[0].Ready
+}
+
+// Listed returns the origin of the last complete list of endpoints; none before it.
+func (r *Reader) Listed() history.Origin { return r.learning.Latest() }
+
+// Shared returns what another reader is to have with this one, which has started.
+func (r *Reader) Shared() *agent.Shared { return r.shared }
 
 // ownClusterName is the name of the agent's own cluster as Cilium's packages see
 // it: not that of the cluster that is read, since Cilium refuses its own as a
@@ -96,7 +117,7 @@ func Setup() {
 }
 
 // Start implements agent.Source.
-func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
+func (r *Reader) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
 	r.process = process
 	backend, err := noIdentities(r.cfg.Log, agent.NodeSuffix)
 	if err != nil {
@@ -107,13 +128,19 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	}
 	r.learning.Feed(r.identities)
 	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	r.ipcache.AddListener(into.Endpoints(r.learning.Now(history.Endpoint)))
-	r.mesh = clustermesh.NewClusterMesh(r.lifecycle, r.configuration(into))
+	var ips ipcache.IPCacher = r.ipcache
+	if told := r.learning.Now(history.Endpoint); r.cfg.Shares {
+		r.shared = agent.NewShared(r.identities, r.ipcache, into)
+		ips = r.shared.IPCache(told)
+	} else {
+		r.ipcache.AddListener(into.Endpoints(told))
+	}
+	r.mesh = clustermesh.NewClusterMesh(r.lifecycle, r.configuration(into, ips))
 	cilium.AddRemoteCluster(r.lifecycle.list[0], r.cfg.Cluster, r.cfg.ConfigPath)
 	return nil
 }
 
-func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
+func (r *Reader) configuration(into agent.Sink, ips ipcache.IPCacher) clustermesh.Configuration {
 	factory := store.NewFactory(r.cfg.Log, store.MetricsProvider())
 	return clustermesh.Configuration{
 		Config:                common.Config{ClusterMeshConfig: "clustermesh"},
@@ -122,7 +149,7 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 		RemoteClientFactory:   r.clientFactory(),
 		NodeObserver:          into.Nodes(r.learning.Now(history.Node)),
 		RemoteIdentityWatcher: r.identities,
-		IPCache:               r.ipcache,
+		IPCache:               ips,
 		ServiceMerger:         noServices{},
 		ClusterIDsManager:     clustermesh.NewClusterMeshUsedIDs(r.cfg.ownClusterID()),
 		Metrics:               clustermesh.NewMetrics(),
@@ -138,11 +165,10 @@ func (r *reader) configuration(into agent.Sink) clustermesh.Configuration {
 
 // clientFactory is Cilium's default factory (pkg/clustermesh/common/factory.go)
 // with the world's dialer behind Cilium's own dial options: the last one counts.
-func (r *reader) clientFactory() common.RemoteClientFactoryFn {
-	connections := agent.NewConnections(mode.ClusterMesh, r.cfg.Store)
-	dialer := grpc.WithContextDialer(proc.EtcdSocket.Dialer(connections.Dial(r.process.Dial(r.cfg.Dial))))
+func (r *Reader) clientFactory() common.RemoteClientFactoryFn {
+	dialer := grpc.WithContextDialer(proc.EtcdSocket.Dialer(r.connections.Dial(r.process.Dial(r.cfg.Dial))))
 	return func(ctx context.Context, log *slog.Logger, cfgPath string, extra kvstore.ExtraOptions) (kvstore.BackendOperations, chan error) {
-		follower := r.learning.Follow(connections)
+		follower := r.learning.Follow(r.connections)
 		extra.DialOption = append(slices.Clone(extra.DialOption), append(follower.DialOptions(), dialer)...)
 		client, errors := kvstore.NewClient(ctx, log, kvstore.EtcdBackendName, map[string]string{
 			kvstore.EtcdOptionConfig:    cfgPath,
@@ -159,7 +185,7 @@ func (r *reader) clientFactory() common.RemoteClientFactoryFn {
 var errStopping = errors.New("the source has let go of the cluster")
 
 // Synced implements agent.Source. It gives up after clustermesh-sync-timeout.
-func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
+func (r *Reader) Synced(ctx context.Context) (agent.Lists, error) {
 	if err := r.mesh.IPIdentitiesSynced(ctx); err != nil {
 		return agent.Lists{}, err
 	}
@@ -175,14 +201,14 @@ func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
 }
 
 // Stop implements agent.Source: it stops what was started, the last first.
-func (r *reader) Stop() {
+func (r *Reader) Stop() {
 	for _, hook := range slices.Backward(r.lifecycle.list) {
 		hook.Stop(context.Background())
 	}
 }
 
 // Close implements agent.Source.
-func (r *reader) Close() {
+func (r *Reader) Close() {
 	r.ipcache.Shutdown()
 	r.identities.Close()
 }

@@ -42,6 +42,7 @@ import (
 	nodeTypes "github.com/cilium/cilium/pkg/node/types"
 	"github.com/cilium/cilium/pkg/option"
 
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/services"
@@ -59,7 +60,10 @@ type Config struct {
 	Dial proc.Dialer
 	// Services reads Services over the same connections; nil if nobody does.
 	Services *services.Reader
-	Log      *slog.Logger
+	// Shared are the identity cache and the ipcache of another reader, if this one has none of
+	// its own.
+	Shared *agent.Shared
+	Log    *slog.Logger
 }
 
 // Setup prepares the process's global state for agents of a cluster. Call it once,
@@ -81,8 +85,9 @@ type reader struct {
 	informers  cell.DefaultLifecycle
 	caches     *synced.Resources
 	identities *agent.IdentityCache
-	allocator  *allocator.Allocator // of identities
 	ipcache    *ipcache.IPCache
+	remote     *remote                     // in place of these, where another reader has them
+	listed     func(context.Context) error // waits until the identities are
 	clients    *observed
 	stop       sync.Once
 	listBy     time.Time // when the agent ends itself if it has not got all identities
@@ -113,14 +118,12 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	if err != nil {
 		return err
 	}
-	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into, backend, r.identityLearned); err != nil {
+	var endpointsNow, nodesNow agent.Now
+	r.listBy = time.Now().Add(defaults.AllocatorListTimeout)
+	ips, err := r.startCaches(ctx, into, backend, endpointsNow.Learned)
+	if err != nil {
 		return err
 	}
-	r.allocator = r.identities.IdentityAllocator
-	r.listBy = time.Now().Add(defaults.AllocatorListTimeout)
-	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
-	var endpointsNow, nodesNow agent.Now
-	r.ipcache.AddListener(into.Endpoints(endpointsNow.Learned))
 	r.caches = cilium.NewSyncedResources(r.cfg.Log)
 
 	local := node.NewTestLocalNodeStore(node.LocalNode{Node: nodeTypes.Node{Name: r.cfg.Node}})
@@ -145,7 +148,7 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 	sliceResource = source[*v2alpha1.CiliumEndpointSlice]{sliceResource, clients.slices.deliveries, &endpointsNow}
 	nodeWatcher := cilium.NodeWatcher{Log: r.cfg.Log, Clients: clients, Caches: r.caches, Nodes: nodeResource, Manager: nodes{into.Nodes(nodesNow.Learned)}}.New()
 	endpointWatcher := cilium.EndpointWatcher{
-		Log: r.cfg.Log, Caches: r.caches, IPCache: r.ipcache, Local: local, Endpoints: endpointResource, Slices: sliceResource,
+		Log: r.cfg.Log, Caches: r.caches, IPCache: ips, Local: local, Endpoints: endpointResource, Slices: sliceResource,
 		EndpointManager: noEndpoints{}, Policy: noPolicy{}, WireGuard: noEncryption{}, IPsec: noEncryption{},
 	}.New()
 	cilium.WatchNodes(nodeWatcher, ctx)
@@ -155,6 +158,25 @@ func (r *reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 		cilium.WatchEndpoints(endpointWatcher, ctx)
 	}
 	return nil
+}
+
+// startCaches starts the identity cache, and returns the ipcache, which tell the sink.
+func (r *reader) startCaches(ctx context.Context, into agent.Sink, backend allocator.Backend, now func() agent.Learned) (ips any, err error) {
+	if r.cfg.Shared != nil {
+		r.remote, err = newRemote(ctx, r.cfg.Log, r.cfg.Shared.Identities, backend, r.identityLearned)
+		if err != nil {
+			return nil, err
+		}
+		r.listed = r.remote.wait
+		return r.cfg.Shared.IPCache(now), nil
+	}
+	if r.identities, err = agent.NewIdentityCache(r.cfg.Log, into, backend, r.identityLearned); err != nil {
+		return nil, err
+	}
+	r.listed = r.identities.IdentityAllocator.WaitForInitialSync
+	r.ipcache = ipcache.NewIPCache(&ipcache.Configuration{Context: ctx, Logger: r.cfg.Log, IdentityAllocator: r.identities})
+	r.ipcache.AddListener(into.Endpoints(now))
+	return r.ipcache, nil
 }
 
 // Names of the resources that are waited for, as pkg/k8s/watchers/watcher.go has them.
@@ -177,7 +199,7 @@ func (r *reader) Synced(ctx context.Context) (agent.Lists, error) {
 	go func() {
 		list, cancel := context.WithDeadline(ctx, r.listBy)
 		defer cancel()
-		err := r.allocator.WaitForInitialSync(list)
+		err := r.listed(list)
 		if list.Err() != nil {
 			err = errors.New("timeout while waiting for initial allocator state")
 		}
@@ -210,13 +232,18 @@ func (r *reader) identityLearned(ev allocator.AllocatorEvent) (from agent.Learne
 	if ev.Typ == allocator.AllocatorChangeSync {
 		return agent.Learned{}, true
 	}
+	if r.remote.drained() {
+		return agent.Learned{Origin: r.clients.identities.deliveries.lastList(), How: history.GivenUp}, true
+	}
 	return r.clients.identities.deliveries.next(ev.ID.String(), ev.Typ == allocator.AllocatorChangeDelete), true
 }
 
-// Stop implements agent.Source. It withdraws nothing.
+// Stop implements agent.Source. It withdraws nothing, but for identities that it has told
+// another reader's cache.
 func (r *reader) Stop() {
 	r.stop.Do(func() {
 		r.cancel()
+		r.remote.drain()
 		for _, group := range []string{nodeGroup, endpointGroup, sliceGroup} {
 			r.caches.CancelWaitGroupToSyncResources(group)
 		}
@@ -229,7 +256,9 @@ func (r *reader) Stop() {
 
 // Close implements agent.Source.
 func (r *reader) Close() {
-	r.ipcache.Shutdown()
-	r.identities.Close()
+	if r.remote == nil {
+		r.ipcache.Shutdown()
+		r.identities.Close()
+	}
 	r.closeIdle()
 }

@@ -21,6 +21,7 @@ import (
 type Learning struct {
 	current   map[string]*agent.Now // by kind, without identities: of what is told now
 	endpoints atomic.Pointer[history.Origin]
+	latest    atomic.Pointer[history.Origin]
 
 	mu      sync.Mutex
 	deleted map[string]agent.Learned // of nodes' keys that are gone
@@ -48,6 +49,14 @@ func (l *Learning) Feed(cache *agent.IdentityCache) {
 // Endpoints returns the origin of the first complete list of endpoints; none before it.
 func (l *Learning) Endpoints() history.Origin {
 	if from := l.endpoints.Load(); from != nil {
+		return *from
+	}
+	return history.Origin{}
+}
+
+// Latest is Endpoints of the last complete list.
+func (l *Learning) Latest() history.Origin {
+	if from := l.latest.Load(); from != nil {
 		return *from
 	}
 	return history.Origin{}
@@ -221,5 +230,6 @@ func (l *Learning) delete(key string, from agent.Learned) {
 func (l *Learning) listed(kind string, from history.Origin) {
 	if kind == history.Endpoint {
 		l.endpoints.CompareAndSwap(nil, &from)
+		l.latest.Store(&from)
 	}
 }

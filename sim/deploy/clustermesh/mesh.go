@@ -25,6 +25,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/etcd"
 	"github.com/meshcheck/meshcheck/sim/mesh"
+	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
 	"github.com/meshcheck/meshcheck/sim/simnet"
 	"github.com/meshcheck/meshcheck/sim/truth"
@@ -62,7 +63,10 @@ type Mesh struct {
 }
 
 // New returns the deployment, of which nothing runs.
-func New(f *deploy.Fabric) (deploy.Deployment, error) {
+func New(f *deploy.Fabric) (deploy.Deployment, error) { return NewMesh(f) }
+
+// NewMesh is New for a deployment that has more.
+func NewMesh(f *deploy.Fabric) (*Mesh, error) {
 	clustermesh.Setup()
 	m := &Mesh{
 		Fabric:     f,
@@ -215,7 +219,12 @@ func (m *Mesh) OnEvent(e simnet.Event) { m.links.OnEvent(e) }
 // Source returns what reads the replicas.
 func (m *Mesh) Source(name string, services *services.Reader) agent.Source {
 	dialer, with := m.discover(name, services)
-	return agent.Beside(services, with(clustermesh.New(clustermesh.Config{
+	return agent.Beside(services, with(clustermesh.New(m.Reader(name, dialer))))
+}
+
+// Reader says how an incarnation of an agent reads the replicas that it dials.
+func (m *Mesh) Reader(name string, dialer proc.Dialer) clustermesh.Config {
+	return clustermesh.Config{
 		Cluster:    m.Plan.Options.ClusterName,
 		ClusterID:  m.Plan.Options.ClusterID,
 		SharesID:   m.sharesID[name] > 0,
@@ -225,5 +234,5 @@ func (m *Mesh) Source(name string, services *services.Reader) agent.Source {
 		Dial:       dialer,
 		Store:      m.store,
 		Log:        m.LogOf(name),
-	})))
+	}
 }

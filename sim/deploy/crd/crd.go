@@ -27,13 +27,19 @@ func New(f *deploy.Fabric) (deploy.Deployment, error) {
 }
 
 func (d deployment) Source(name string, services *services.Reader) agent.Source {
-	return crd.New(crd.Config{
+	cfg := Reader(d.Fabric, name)
+	cfg.Services = services
+	return crd.New(cfg)
+}
+
+// Reader says how an incarnation of an agent reads CRDs.
+func Reader(f *deploy.Fabric, name string) crd.Config {
+	return crd.Config{
 		Node:           fault.NodeName(mode.Number(name)),
-		EndpointSlices: d.Plan.Options.EndpointSlices,
-		Dial:           d.DialKube(name),
-		Services:       services,
-		Log:            d.LogOf(name),
-	})
+		EndpointSlices: f.Plan.Options.EndpointSlices,
+		Dial:           f.DialKube(name),
+		Log:            f.LogOf(name),
+	}
 }
 
 func (deployment) Service() *service.Service { return nil }

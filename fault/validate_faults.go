@@ -196,7 +196,7 @@ func checkScale(p *Plan) *flaw {
 			return flawf(fmt.Sprintf("faults[%d].at", s.fault), "at %s the world has only %s left, so a %s would leave %d", s.at, text.Count(left-s.change, "replica"), f.Kind, left)
 		}
 	}
-	if left == 0 && p.InMode().Runs(mode.Replica) {
+	if m := p.InMode(); left == 0 && m.Runs(mode.Replica) && !m.HandsOver() {
 		return flawf("faults", "after the heal no replica would be left, so that no view could converge; give a fault that takes replicas a length")
 	}
 	return nil

@@ -54,6 +54,9 @@ func TestFindings(t *testing.T) {
 
 		"etcd-peers-stay-deaf": {"steady"},
 
+		"one-cache-loses-identities":    {"no-spurious-deletion", "reference", "convergence", "staleness"},
+		"stopped-reader-leaves-entries": {"convergence", "staleness"},
+
 		"slice-written-again-and-again": {"amplification"},
 
 		"slices-keep-what-changed-meanwhile": {"slices", "started"},

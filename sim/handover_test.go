@@ -11,7 +11,7 @@ import (
 )
 
 // handingOver is a quiet plan whose only replica is away before an agent starts, from the start
-// of the churn on, and comes back; a pod comes meanwhile and goes later.
+// of the churn on, and comes back; a pod comes meanwhile, and one later.
 func handingOver(t *testing.T, policy mode.Policy) *fault.Plan {
 	p := quiet(t, 1)
 	p.Mode, p.Topology.Replicas, p.Options.Handover, p.Options.HandoverAfter = string(mode.Handover), 1, policy, seconds(10)
@@ -20,7 +20,7 @@ func handingOver(t *testing.T, policy mode.Policy) *fault.Plan {
 		at(2, fault.Fault{Kind: fault.ReplicaLoss, Target: "r0", For: seconds(60)}),
 		at(4, fault.Fault{Kind: fault.AgentCrash, Target: "a1", For: seconds(1)}),
 	}
-	p.Ops = []fault.Op{podCreate(30, "p1", "10.0.0.2")}
+	p.Ops = []fault.Op{podCreate(30, "p1", "10.0.0.2"), podCreate(160, "p2", "10.0.0.3")}
 	require.NoError(t, p.Validate())
 	return p
 }

@@ -71,6 +71,9 @@ const (
 	CauseDeaf          = "etcd-peers-stay-deaf"
 	CauseAgain         = "slice-written-again-and-again"
 	CauseTakenOnce     = "cluster-config-taken-once"
+	CauseOneCache      = "one-cache-loses-identities"
+	CauseStoppedReader = "stopped-reader-leaves-entries"
+	CauseUnread        = "unread-source-fills-gaps"
 )
 
 // Whose a mechanism is.
@@ -126,6 +129,9 @@ func Mechanisms() []Mechanism {
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
+		{CauseOneCache, ofProposal, "An agent reads CRDs and an etcd into one identity cache; when it ceases to read CRDs, identities go that the etcd has, and nobody tells of them again.", []*property.Rule{drainedWithReader}},
+		{CauseStoppedReader, ofProposal, "An agent reads CRDs and an etcd into one ipcache; what it had of CRDs when it ceased to read them stays for good, since the etcd's entries are of lower precedence.", []*property.Rule{leftBehind}},
+		{CauseUnread, ofOurs, "An agent that merges two sources lets an etcd that it has reached again, and not yet read, fill the gaps of CRDs: what it had been told before it lost it comes back.", []*property.Rule{filledUnread}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}
 }
@@ -161,7 +167,9 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 		v.Cause = of(x, v)
 	}
 	if of := x.rules()[broken]; of != nil {
-		v.Cause = of(x, v)
+		if v.Cause = x.ofHandover(v); v.Cause == nil {
+			v.Cause = of(x, v)
+		}
 	}
 }
 

@@ -28,6 +28,18 @@ type Connections struct {
 	mu     sync.Mutex
 	number int64
 	open   int
+	last   history.Origin // of an etcd's answer
+}
+
+// Answered returns the store of the etcd behind the connection that was made last, or "" if
+// nothing has come over it.
+func (c *Connections) Answered() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last.Session != c.number {
+		return ""
+	}
+	return c.last.Store
 }
 
 // Open returns how many of them are open, as far as their client knows.
@@ -123,5 +135,6 @@ func (c *Connections) OriginInEtcd(address net.Addr, cluster uint64) history.Ori
 			l.origin.Store = id
 		}
 	}
+	c.last = l.origin
 	return l.origin
 }

@@ -105,7 +105,7 @@ func (r ranked) delete(from Learned, kind, key string) {
 	if kind == history.Node {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if owner, known := r.owners[key]; known && owner != r.source {
+		if owner, known := r.owners[key]; !known || owner != r.source {
 			return
 		}
 		delete(r.owners, key)

@@ -81,10 +81,13 @@ func New(cfg Config) *Reader {
 func (r *Reader) Connected() bool { return r.connections.Open() > 0 }
 
 // Ready reports whether Cilium has the etcd that it is connected with for a source, of which
-// it has the lists of identities, endpoints and nodes, and watches them.
+// it has the lists of identities, endpoints and nodes, and watches them. What Cilium says of it
+// is not enough: it goes on to say so while its client looks for another etcd, and until that
+// one has answered.
 func (r *Reader) Ready() bool {
 	clusters := r.mesh.Status().Clusters
-	return len(clusters) > 0 && clusters[0].Ready
+	store := r.connections.Answered()
+	return len(clusters) > 0 && clusters[0].Ready && store != "" && store == r.Listed().Store
 }
 
 // Listed returns the origin of the last complete list of endpoints; none before it.

@@ -96,7 +96,7 @@ func (s *watchStream) RecvMsg(m any) error {
 		return err
 	}
 	answer, ok := m.(*etcdserverpb.WatchResponse)
-	if !ok || len(answer.Events) == 0 {
+	if !ok {
 		return nil
 	}
 	var address peer.Peer
@@ -105,6 +105,9 @@ func (s *watchStream) RecvMsg(m any) error {
 	}
 	o := s.origins
 	from := agent.Learned{Origin: o.connections.OriginInEtcd(address.LocalAddr, answer.Header.GetClusterId()), How: history.ByWatch}
+	if len(answer.Events) == 0 {
+		return nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := o.number(from)

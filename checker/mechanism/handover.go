@@ -1,0 +1,119 @@
+package mechanism
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
+)
+
+// An agent with two sources goes over from one to the other: see CauseOneCache,
+// CauseStoppedReader and CauseUnread.
+
+// ofHandover explains what comes of that an agent has two sources.
+func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
+	agent := cmp.Or(v.Agent, v.Client)
+	if agent == "" || len(v.Records) == 0 {
+		return nil
+	}
+	if o, ok := x.observationOf(v); ok {
+		if cause := x.ofReading(o.r, o.record); cause != nil {
+			return cause
+		}
+	}
+	number := slices.Index(x.in.Views.Agents, agent)
+	if number < 0 || x.in.First(0, x.all(), func(r *history.Record) bool { return r.Verb == history.Reading }) < 0 {
+		return nil
+	}
+	// Of a view that is wrong when the run ends each entry has a cause.
+	return joined(func(yield func(*property.Cause) bool) {
+		for _, id := range x.stuck.AllWrong(int32(number)) {
+			e := &x.in.Views.Entries[id]
+			if v.Kind != "" && v.Kind != e.Kind && v.Kind != history.Endpoint {
+				continue
+			}
+			i := x.lastChangeOf(agent, e)
+			if i < 0 || !yield(x.ofReading(&x.in.Records[i], i)) {
+				return
+			}
+		}
+	})
+}
+
+// lastChangeOf returns the record by which an entry last changed in an agent's view, or -1.
+func (x *Explainer) lastChangeOf(agent string, e *index.Entry) int {
+	for i := x.all() - 1; i >= 0; i-- {
+		r := &x.in.Records[i]
+		if r.Actor == agent && r.Kind == e.Kind && r.Key == e.Key && (r.Verb == history.See || r.Verb == history.Drop) {
+			return i
+		}
+	}
+	return -1
+}
+
+// readingAt returns the last record by which the sources of an agent changed, by a record, or
+// -1.
+func (x *Explainer) readingAt(agent string, at int) int {
+	for i := at; i >= 0; i-- {
+		switch r := &x.in.Records[i]; {
+		case r.Actor != agent:
+		case r.Verb == history.Reading:
+			return i
+		case r.Verb == history.Up:
+			return -1
+		}
+	}
+	return -1
+}
+
+// ofReading explains a change of a view, in a record, by what its agent read then.
+func (x *Explainer) ofReading(r *history.Record, record int) *property.Cause {
+	then := x.readingAt(r.Actor, record)
+	if then < 0 {
+		return nil
+	}
+	reading := &x.in.Records[then]
+	facts := property.Facts{Agent: r.Actor, Server: r.Peer, Kind: r.Kind, Key: r.Key, At: r.At, Since: reading.At}
+	crd, lost := r.Source == string(mode.FromAPIServer), r.Verb == history.Drop || r.Verb == history.Unprogram
+	switch {
+	case crd && lost && r.Op == history.GivenUp && reading.Op == history.GoesOver:
+		return property.ByMechanism(CauseOneCache, drainedWithReader, facts, then, record)
+	case !crd && reading.Op == history.Reaches && strings.HasPrefix(reading.Value, string(mode.FromAPIServer)):
+		return property.ByMechanism(CauseUnread, filledUnread, facts, then, record)
+	case crd && !lost:
+		over := x.in.First(record, x.all(), func(later *history.Record) bool {
+			return later.Actor == r.Actor && later.Verb == history.Reading && later.Op == history.GoesOver
+		})
+		if over < 0 || x.counted(over) {
+			return nil
+		}
+		facts.Since = x.in.Records[over].At
+		return property.ByMechanism(CauseStoppedReader, leftBehind, facts, record, over)
+	}
+	return nil
+}
+
+// counted reports whether a source that an agent ceased to read ceased to count one by one:
+// then nothing of it is left.
+func (x *Explainer) counted(over int) bool {
+	before := x.readingAt(x.in.Records[over].Actor, over-1)
+	return before < 0 || x.in.Records[before].Value == string(mode.FromAPIServer)
+}
+
+var (
+	drainedWithReader = &property.Rule{Name: "drained", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s went over to its etcd at %s and ceased to read CRDs: with their reader went identity %s, which both had told one cache", f.Agent, text.Seconds(f.Since), f.Key)
+	}}
+	leftBehind = &property.Rule{Name: "left", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s saw %s %s at %s in CRDs, of which it ceased to read at %s: it stays as that reader had told it, since no source of lower precedence may change or delete it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), text.Seconds(f.Since))
+	}}
+	filledUnread = &property.Rule{Name: "filled", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s reached an etcd at %s and had not yet read it: %s %s is as the etcd before had said it", f.Agent, text.Seconds(f.Since), f.Kind, f.Key)
+	}}
+)

@@ -119,6 +119,9 @@ func compareValue(at string, real, ours any, differ func(at, real, ours string))
 	}
 	ra, ok1 := real.([]any)
 	oa, ok2 := ours.([]any)
+	if strings.HasSuffix(at, ".managedFields") { // they are in the order of their times
+		ra, oa = byWriter(ra), byWriter(oa)
+	}
 	if ok1 && ok2 && len(ra) == len(oa) {
 		for i := range ra {
 			compareValue(at+"[]", ra[i], oa[i], differ)
@@ -126,6 +129,17 @@ func compareValue(at string, real, ours any, differ func(at, real, ours string))
 		return
 	}
 	differ(at, encode(real), encode(ours))
+}
+
+// byWriter returns managedFields in order of their writers.
+func byWriter(entries []any) []any {
+	writer := func(entry any) string {
+		e, _ := entry.(map[string]any)
+		return fmt.Sprint(e["operation"], e["manager"], e["subresource"])
+	}
+	entries = slices.Clone(entries)
+	slices.SortFunc(entries, func(a, b any) int { return strings.Compare(writer(a), writer(b)) })
+	return entries
 }
 
 func encode(v any) string {

@@ -43,7 +43,7 @@ func (n *names) learn(step string, raw []byte) {
 	if rv, err := strconv.ParseInt(o.Metadata.ResourceVersion, 10, 64); err == nil {
 		n.versions[step] = rv
 		at := sort.Search(len(n.first), func(i int) bool { return n.first[i].rv >= rv })
-		if known := at < len(n.first) && n.first[at].rv == rv; !known && !strings.HasSuffix(o.Kind, "List") {
+		if known := at < len(n.first) && n.first[at].rv == rv; !known && !strings.HasSuffix(o.Kind, "List") && o.Kind != "Table" {
 			n.first = append(n.first, named{})
 			copy(n.first[at+1:], n.first[at:])
 			n.first[at] = named{step, rv}
@@ -132,8 +132,6 @@ func (n *names) normal(path string, v any) any {
 		for k, e := range v {
 			s, _ := e.(string)
 			switch {
-			case k == "managedFields":
-				out[k] = "present"
 			case k == "resourceVersion" && strings.HasSuffix(path, "metadata"):
 				out[k] = e
 				if rv, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -157,7 +155,7 @@ func (n *names) normal(path string, v any) any {
 		switch {
 		case len(v) > 1000:
 			return fmt.Sprintf("%d characters", len(v))
-		case strings.HasSuffix(path, "Timestamp"):
+		case strings.HasSuffix(path, "Timestamp"), strings.HasSuffix(path, ".managedFields.time"):
 			return "TS"
 		case strings.HasSuffix(path, ".message"):
 			return n.text(v)

@@ -166,16 +166,22 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	if of := operatorRules[broken]; of != nil {
 		v.Cause = of(x, v)
 	}
-	if of := x.rules()[broken]; of != nil {
+	if of := x.rules(v)[broken]; of != nil {
 		if v.Cause = x.ofHandover(v); v.Cause == nil {
 			v.Cause = of(x, v)
 		}
 	}
 }
 
-// rules are those of what the history's agents read.
-func (x *Explainer) rules() rules {
+// rules are those of what the history's agents read, or, of a change in a view, of what it came from.
+func (x *Explainer) rules(v *property.Violation) rules {
 	if x.readsKube() {
+		return kubeRules
+	}
+	if v.Agent == "" {
+		return storeRules
+	}
+	if o, ok := x.observationOf(v); ok && o.r.Source == string(mode.FromAPIServer) {
 		return kubeRules
 	}
 	return storeRules

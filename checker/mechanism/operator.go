@@ -57,7 +57,7 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 	if len(v.Records) > 1 {
 		if said := &x.in.Records[v.Records[1]]; said.Verb == history.Truth && said.Op == "put" {
 			unusable := property.Violation{Facts: property.Facts{Kind: said.Kind, Key: said.Key, At: v.At}, Records: v.Records}
-			if cause := x.rules()[views.Readiness.Name](x, &unusable); cause != nil {
+			if cause := x.rules(v)[views.Readiness.Name](x, &unusable); cause != nil {
 				return cause
 			}
 		}

@@ -45,7 +45,7 @@ func TestBadUsage(t *testing.T) {
 		"-seed 1 -cluster-id 300":               "-cluster-id is that of -objects, and there are none",
 		"-seed 1 -cluster-id 512":               "-cluster-id 512: ClusterMesh takes 1 to 511",
 		"-seed 1 -mode mesh":                    `invalid value "mesh" for flag -mode: the modes that plans are drawn for are clustermesh, clustermesh/dialer, clustermesh/hostnetwork, crd, kvstore, handover, handover/merge, handover/precedence; simrun help lists the flags`,
-		"verify -seeds 1 -mode direct":        `invalid value "direct" for flag -mode: the modes that plans are drawn for are clustermesh, clustermesh/dialer, clustermesh/hostnetwork, crd, kvstore, handover, handover/merge, handover/precedence; simrun help verify lists the flags`,
+		"verify -seeds 1 -mode direct":          `invalid value "direct" for flag -mode: the modes that plans are drawn for are clustermesh, clustermesh/dialer, clustermesh/hostnetwork, crd, kvstore, handover, handover/merge, handover/precedence; simrun help verify lists the flags`,
 		"-plan plan.json -mode crd":             "-plan and -mode exclude each other: a plan carries its mode",
 		"-scenario etcd-empty -mode crd":        "-mode crd: the scenario etcd-empty does not exist there: its etcd-restart is not applicable: in the mode crd there is no etcd that agents read",
 		"campaign -replay -mode crd":            "-replay and -mode exclude each other: it runs the plans of the corpus, once each",

@@ -166,10 +166,12 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	if of := operatorRules[broken]; of != nil {
 		v.Cause = of(x, v)
 	}
-	if of := x.rules(v)[broken]; of != nil {
-		if v.Cause = x.ofHandover(v); v.Cause == nil {
-			v.Cause = of(x, v)
-		}
+	of := x.rules(v)[broken]
+	if of != nil || storeRules[broken] != nil { // of two sources, one is an etcd
+		v.Cause = x.ofHandover(v)
+	}
+	if v.Cause == nil && of != nil {
+		v.Cause = of(x, v)
 	}
 }
 

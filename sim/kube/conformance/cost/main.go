@@ -34,10 +34,10 @@ func main() {
 	etcd := flag.Int("etcd-pid", 0, "the etcd's process")
 	versions := flag.String("servers", "", "what they are, as in \"kube-apiserver 1.36.4,etcd 3.7.3\"")
 	rounds := flag.Int("rounds", 3, "how often everything is measured")
-	out := flag.String("o", "", "the file to write")
+	out := flag.String("out", "", "the file to write")
 	flag.Parse()
 	if *out == "" || *versions == "" || *kube == 0 || *etcd == 0 || *rounds < 1 {
-		fmt.Fprintln(os.Stderr, "cost: -o, -servers, -kube-pid and -etcd-pid are needed, and one round or more")
+		fmt.Fprintln(os.Stderr, "cost: -out, -servers, -kube-pid and -etcd-pid are needed, and one round or more")
 		os.Exit(2)
 	}
 	s.pids = map[string]int{"kube-apiserver": *kube, "etcd": *etcd}

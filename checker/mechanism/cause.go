@@ -74,6 +74,7 @@ const (
 	CauseOneCache      = "one-cache-loses-identities"
 	CauseStoppedReader = "stopped-reader-leaves-entries"
 	CauseUnread        = "unread-source-fills-gaps"
+	CauseShownByCRDs   = "crds-show-what-replicas-hide"
 )
 
 // Whose a mechanism is.
@@ -131,6 +132,7 @@ func Mechanisms() []Mechanism {
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
 		{CauseOneCache, ofProposal, "An agent reads CRDs and an etcd into one identity cache; when it ceases to read CRDs, identities go that the etcd has, and nobody tells of them again.", []*property.Rule{drainedWithReader}},
 		{CauseStoppedReader, ofProposal, "An agent reads CRDs and an etcd into one ipcache; what it had of CRDs when it ceased to read them stays for good, since the etcd's entries are of lower precedence.", []*property.Rule{leftBehind}},
+		{CauseShownByCRDs, ofProposal, "A namespace is not for other clusters, and the writer of a replica leaves it out, though its readers are of the own cluster: an agent has its pods while it reads CRDs, and not while it reads a replica.", []*property.Rule{shownByCRDs}},
 		{CauseUnread, ofOurs, "An agent that merges two sources lets an etcd that it has reached again, and not yet read, fill the gaps of CRDs: what it had been told before it lost it comes back.", []*property.Rule{filledUnread}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}

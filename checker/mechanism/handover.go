@@ -14,7 +14,7 @@ import (
 )
 
 // An agent with two sources goes over from one to the other: see CauseOneCache,
-// CauseStoppedReader and CauseUnread.
+// CauseStoppedReader, CauseUnread and CauseShownByCRDs.
 
 // ofHandover explains what comes of that an agent has two sources.
 func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
@@ -23,6 +23,9 @@ func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
 		return nil
 	}
 	if o, ok := x.observationOf(v); ok {
+		if cause := x.ofShownByCRDs(o); cause != nil {
+			return cause
+		}
 		if cause := x.ofReading(o.r, o.record); cause != nil {
 			return cause
 		}
@@ -44,6 +47,24 @@ func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
 			}
 		}
 	})
+}
+
+// ofShownByCRDs explains what an agent saw in CRDs that a replica would have hidden from it: its namespace is not for
+// other clusters, for which the writer of a replica takes all its readers.
+func (x *Explainer) ofShownByCRDs(o observation) *property.Cause {
+	namespace := namespaceOf(o.r.Value)
+	if o.r.Source != string(mode.FromAPIServer) || o.isLoss() || namespace == "" {
+		return nil
+	}
+	written := x.in.Last(0, o.record, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace
+	})
+	if written < 0 || !strings.HasPrefix(x.in.Records[written].Value, "hidden=true") {
+		return nil
+	}
+	facts := o.facts()
+	facts.Since, facts.Note = x.in.Records[written].At, namespace
+	return property.ByMechanism(CauseShownByCRDs, shownByCRDs, facts, written, o.record)
 }
 
 // lastChangeOf returns the record by which an entry last changed in an agent's view, or -1.
@@ -112,6 +133,9 @@ var (
 	}}
 	leftBehind = &property.Rule{Name: "left", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s saw %s %s at %s in CRDs, of which it ceased to read at %s: it stays as that reader had told it, since no source of lower precedence may change or delete it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), text.Seconds(f.Since))
+	}}
+	shownByCRDs = &property.Rule{Name: "shown", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s saw %s %s at %s in CRDs; its namespace %s was hidden from other clusters at %s, for which no replica has it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), f.Note, text.Seconds(f.Since))
 	}}
 	filledUnread = &property.Rule{Name: "filled", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s reached an etcd at %s and had not yet read it: %s %s is as the etcd before had said it", f.Agent, text.Seconds(f.Since), f.Kind, f.Key)

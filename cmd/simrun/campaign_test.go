@@ -267,10 +267,11 @@ func TestCampaignMeasured(t *testing.T) {
 	status, stdout, stderr := measured(t, "campaign", "-judge", "-for", brief, "-shrink", "0", "-base", fmt.Sprint(seedViolates))
 	require.Empty(t, stderr)
 	require.NotEqual(t, console.StatusHold, status)
-	require.Regexp(t, `(?m)^measured  1 of \d+ seeds? with what no repair takes away; 0 with what is known, measured; 0 with what looks like a finding without a repair, not measured
-  NEWS    integrity of identity: stays with all repairs in; 1 of 1 break it without, 1 of 1 with all repairs in
-          seeds 101; the first: .*ghost.*
-  replay  simrun -seed 101$`, stdout)
+	// Where the machine is quick, the campaign comes to a second seed that breaks it.
+	require.Regexp(t, fmt.Sprintf(`(?m)^measured  [12] of \d+ seeds? with what no repair takes away; 0 with what is known, measured; 0 with what looks like a finding without a repair, not measured
+  NEWS    integrity of identity: stays with all repairs in; (1 of 1 break it without, 1 of 1|2 of 2 break it without, 2 of 2) with all repairs in
+          seeds 101(, %d)?; the first: .*ghost.*
+  replay  simrun -seed 101$`, seedFlaky), stdout)
 
 	status, stdout, _ = measured(t, "campaign", "-judge", "-replay")
 	require.Equal(t, console.StatusBroken, status)

@@ -269,9 +269,10 @@ func TestDeathWhileTheCollectorHoldsALock(t *testing.T) {
 	})
 }
 
+// deletePod deletes a pod that has ended, as its kubelet does.
 func (w *world) deletePod(namespace, name string) {
 	w.T.Helper()
-	require.NoError(w.T, w.clients.CoreV1().Pods(namespace).Delete(w.T.Context(), name, metav1.DeleteOptions{}))
+	require.NoError(w.T, w.clients.CoreV1().Pods(namespace).Delete(w.T.Context(), name, *metav1.NewDeleteOptions(0)))
 }
 
 func (w *world) relabelPod(namespace, name, app string) {

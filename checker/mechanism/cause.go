@@ -65,6 +65,7 @@ const (
 	CauseRestarts      = "restarts-keep-identities"
 	CauseLists         = "lists-keep-identities"
 	CauseWaits         = "identity-deleted-while-its-pod-starts"
+	CauseNumberTwice   = "new-leader-gives-out-a-number-twice"
 	CauseNodeBack      = "node-comes-back-without-its-pods"
 	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
@@ -127,6 +128,7 @@ func Mechanisms() []Mechanism {
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseLists, ofCilium, "An operator whose watch of identities has expired lists them, and takes all for used just then: where that happens more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{listedAnew}},
 		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet}},
+		{CauseNumberTwice, ofCilium, "An operator that begins to lead draws a number for new labels before it knows which numbers are taken, and gives the identity that has it these labels: pods that have it run on under others.", []*property.Rule{otherLabels}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},

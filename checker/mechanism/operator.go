@@ -62,6 +62,9 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 			}
 		}
 	}
+	if cause := x.ofNumberTwice(v); cause != nil {
+		return cause
+	}
 	if r := &x.in.Records[v.Records[0]]; r.Op == "create" && x.in.Last(0, v.Records[0], func(d *history.Record) bool {
 		return d.Verb == history.Write && d.Kind == r.Kind && d.Key == r.Key && d.Op == "delete"
 	}) < 0 {
@@ -69,6 +72,34 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 	}
 	return x.ofChangedPod(v)
 }
+
+// ofNumberTwice explains a pod of which nobody says the labels by that an operator has given its identity other ones.
+func (x *Explainer) ofNumberTwice(v *property.Violation) *property.Cause {
+	has := x.in.Last(0, x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.EndpointKind && r.Key == v.Key
+	})
+	if has < 0 {
+		return nil
+	}
+	number, _, _ := strings.Cut(strings.TrimPrefix(x.in.Records[has].Value, "identity="), " ")
+	labels := ""
+	for i := range x.all() {
+		r := &x.in.Records[i]
+		if r.Verb != history.Write || r.Kind != object.IdentityKind || r.Key != number || r.At > v.At {
+			continue
+		}
+		now := strings.TrimPrefix(r.Value, "marked=true ")
+		if r.Op == "update" && mode.Operator.Is(r.Peer) && labels != "" && now != labels {
+			return property.ByMechanism(CauseNumberTwice, otherLabels, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: number, At: r.At}, i)
+		}
+		labels = now
+	}
+	return nil
+}
+
+var otherLabels = &property.Rule{Name: "other-labels", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s gave identity %s, which the pod has, other labels at %s", f.Client, f.Key, text.Seconds(f.At))
+}}
 
 // ofChangedPod explains what a slice says of a pod that has changed while no operator led, or just before the one that
 // led ended, which had not written it yet, or just after another one began to, which had not listed endpoints yet.

@@ -3,6 +3,7 @@ package mechanism
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,9 +11,41 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // What operators owe and do not do looks like a finding where its records show how that came, and else like none.
+// A pod of which nothing says its labels, since an operator has written others onto its identity, or marked it.
+func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
+	const (
+		start = `
+0 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web" op=create rv=4
+0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create rv=5
+0 k0 write CiliumEndpoint ns1/web-0 value="identity=65537 ips=10.0.0.5" op=create rv=6
+`
+		other  = "9 k0 write CiliumIdentity 65537 value=labels=k8s:app=db op=update peer=o0 rv=7\n"
+		marked = "9 k0 write CiliumIdentity 65537 value=\"marked=true labels=k8s:app=web\" op=update peer=o0 rv=7\n"
+		ofPods = "9 k0 write CiliumIdentity 65538 value=labels=k8s:app=db op=create peer=o0 rv=7\n10 k0 write CiliumIdentity 65538 value=labels=k8s:app=cache op=update peer=o0 rv=8\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"other labels", other, CauseNumberTwice},
+		{"a mark", marked, ""},
+		{"another identity", ofPods, ""},
+	} {
+		records, err := history.Parse(start + c.history)
+		require.NoError(t, err)
+		in := &property.Input{Index: index.New(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records})}
+		v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: []int{0}}
+		New(in).Explain(mode.Started, &v)
+		if c.want == "" {
+			require.Nil(t, v.Cause, c.name)
+			continue
+		}
+		require.NotNil(t, v.Cause, c.name)
+		require.Equal(t, c.want, v.Cause.Name())
+	}
+}
+
 func TestOfOperators(t *testing.T) {
 	const start = `
 0 k0 write CiliumNode n0 op=create rv=1

@@ -106,6 +106,23 @@ func TestRepairsFit(t *testing.T) {
 	}
 	_, _, err = Tree(source, all...)
 	require.NoError(t, err)
+
+	world := map[string]string{} // the simulated one, with what has been edited so far
+	for _, r := range all {
+		for i, e := range r.Edits {
+			if e.Module == "" {
+				continue
+			}
+			if world[e.File] == "" {
+				data, err := os.ReadFile(filepath.Join("../..", e.File))
+				require.NoError(t, err)
+				world[e.File] = string(data)
+			}
+			require.Equal(t, 1, strings.Count(world[e.File], e.Old), "%s: edits[%d].old in %s", r.Name, i, e.File)
+			world[e.File] = strings.Replace(world[e.File], e.Old, e.New, 1)
+		}
+	}
+	require.NotEmpty(t, world)
 }
 
 // Every finding has a repair, or README says why not.

@@ -44,6 +44,7 @@ const (
 	seedUnseededOne = 108           // the seed determines every event of about every other run
 	seedEmpty       = 109           // nothing happens, so nothing can be decided
 	seedPanics      = 7_310_000_110 // in the code under test
+	seedAlone       = 8_000         // an agent sees what never was, and of no seed after it
 	seedRepaired    = 111           // an agent sees what never was, but with repairs
 
 	// A planted worker's agent sees what never was; so does another's, if nothing is
@@ -161,7 +162,7 @@ func writeFakeHistory(plan *fault.Plan) {
 `
 	seen := "web"
 	switch {
-	case plan.Seed == seedViolates, plan.Seed == seedRepaired && !isWorker(repairedName):
+	case plan.Seed == seedViolates, plan.Seed == seedAlone, plan.Seed == seedRepaired && !isWorker(repairedName):
 		seen = "ghost"
 	}
 	switch plan.Seed {

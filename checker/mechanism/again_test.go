@@ -12,6 +12,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/sources"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Of more writes than the bound, those that change no more than the order of a slice are explained, and others are not.
@@ -35,7 +36,7 @@ func TestOfAmplification(t *testing.T) {
 				fmt.Fprintf(&b, "20.%03d k0 write CiliumEndpointSlice ces-1 value=%s op=update peer=o0 rv=%d\n", i, []string{c.even, c.odd}[i%2], i+2)
 			}
 			b.WriteString("60 world phase - heal value=1m0s\n100 world phase - end value=settled\n")
-			explained(t, load.Amplification, b.String(), c.want)
+			explained(t, load.Amplification, mode.ClusterMesh, b.String(), c.want)
 		})
 	}
 }
@@ -64,21 +65,21 @@ func TestOfADeafEtcd(t *testing.T) {
 		{"they are slow", slow + ended + again, ""},
 		{"the client ended its watch", silent + gaveUp + again, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) { explained(t, sources.Steady, start+c.history+end, c.want) })
+		t.Run(c.name, func(t *testing.T) { explained(t, sources.Steady, mode.ClusterMesh, start+c.history+end, c.want) })
 	}
 }
 
 // explained checks what a history's violations of a property, of which there are some, are explained by.
-func explained(t *testing.T, p property.Property, text, want string) {
+func explained(t *testing.T, p property.Property, in mode.Base, text, want string) {
 	t.Helper()
 	records, err := history.Parse(text)
 	require.NoError(t, err)
-	in := &property.Input{Index: index.New(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records})}
-	r := p.Check(in)
+	of := &property.Input{Index: index.New(&history.History{Plan: fmt.Sprintf(`{"mode":%q}`, in), Records: records})}
+	r := p.Check(of)
 	require.NotEmpty(t, r.Violations, r.Evidence)
 	for i := range r.Violations {
 		v := &r.Violations[i]
-		New(in).Explain(p.Name, v)
+		New(of).Explain(p.Name, v)
 		if want == "" {
 			require.Nil(t, v.Cause, v.Sentence())
 			continue

@@ -3,12 +3,8 @@ package mechanism
 import (
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/views"
-	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // What an agent sees in CRDs and no replica has is explained where its namespace is hidden, and not
@@ -28,20 +24,6 @@ func TestOfWhatCRDsShow(t *testing.T) {
 		{"a namespace that was never hidden", seen, ""},
 		{"a hidden namespace, by a replica", hidden + inEtcd, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			records, err := history.Parse(start + c.history + end)
-			require.NoError(t, err)
-			in := &property.Input{Index: index.New(&history.History{Plan: `{"mode":"handover"}`, Records: records})}
-			r := views.Integrity.Check(in)
-			require.Len(t, r.Violations, 1, r.Evidence)
-			v := &r.Violations[0]
-			New(in).Explain(views.Integrity.Name, v)
-			if c.want == "" {
-				require.Nil(t, v.Cause)
-				return
-			}
-			require.NotNil(t, v.Cause)
-			require.Equal(t, c.want, v.Cause.Name())
-		})
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Integrity, mode.Handover, start+c.history+end, c.want) })
 	}
 }

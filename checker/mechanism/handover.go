@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -41,12 +42,82 @@ func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
 			if v.Kind != "" && v.Kind != e.Kind && v.Kind != history.Endpoint {
 				continue
 			}
-			i := x.lastChangeOf(agent, e)
-			if i < 0 || !yield(x.ofReading(&x.in.Records[i], i)) {
+			if !yield(x.ofLastReading(agent, e)) {
 				return
 			}
 		}
 	})
+}
+
+// ofLastReading explains why an entry is as an agent's view has it when the run ends.
+func (x *Explainer) ofLastReading(agent string, e *index.Entry) *property.Cause {
+	i := x.lastChangeOf(agent, e)
+	if i < 0 {
+		return nil
+	}
+	return cmp.Or(x.ofReading(&x.in.Records[i], i), x.ofConfirmed(e, i))
+}
+
+// ofConfirmed explains why an entry stays as an agent learned of it in its etcd, by a record: it
+// read CRDs later, which said the same, and ceased to.
+func (x *Explainer) ofConfirmed(e *index.Entry, seen int) *property.Cause {
+	r := &x.in.Records[seen]
+	if r.Verb != history.See || r.Source == string(mode.FromAPIServer) || r.Kind == history.Identity {
+		return nil
+	}
+	fell := seen
+	for i := seen + 1; i < x.all(); i++ {
+		switch next := &x.in.Records[i]; {
+		case next.Actor != r.Actor:
+		case next.Verb == history.Up:
+			return nil
+		case next.Verb == history.Reading && next.Op == history.FallBack:
+			fell = i
+		case next.Verb == history.Reading && next.Op == history.GoesOver && !x.counted(i):
+			if told := x.toldOf(e, r, fell, i); told >= 0 {
+				facts := property.Facts{Agent: r.Actor, Kind: r.Kind, Key: r.Key, At: x.in.Records[told].At, Since: next.At}
+				return property.ByMechanism(CauseStoppedReader, confirmed, facts, seen, told, i)
+			}
+		}
+	}
+	return nil
+}
+
+// toldOf returns the last record between two by which a kube-apiserver told an agent of an object that
+// claims an entry, at that resourceVersion, with the content that the agent had seen, or -1.
+func (x *Explainer) toldOf(e *index.Entry, seen *history.Record, from, to int) int {
+	return x.in.Last(from, to, func(r *history.Record) bool {
+		if r.Verb != history.Event || r.Store != "" || r.Peer != seen.Actor {
+			return false
+		}
+		for change := range strings.FieldsSeq(r.Value) {
+			parts := strings.Split(change, ":")
+			if len(parts) != 3 || parts[0] == "DELETED" {
+				continue
+			}
+			rv, _ := strconv.ParseInt(parts[2], 10, 64)
+			if x.claims(e, r.Kind+"/"+parts[1], rv) == seen.Value {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// claims is the content with which an object claims an entry at a resourceVersion, "" if it does not.
+func (x *Explainer) claims(e *index.Entry, object string, rv int64) (content string) {
+	for _, i := range e.Truths {
+		switch r := &x.in.Records[i]; {
+		case r.RV > rv:
+			return content
+		case objectOf(r) != object:
+		case r.Op == "put":
+			content = r.Value
+		default:
+			content = ""
+		}
+	}
+	return content
 }
 
 // ofShownByCRDs explains what an agent saw in CRDs that a replica would have hidden from it: its namespace is not for
@@ -133,6 +204,9 @@ var (
 	}}
 	leftBehind = &property.Rule{Name: "left", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s saw %s %s at %s in CRDs, of which it ceased to read at %s: it stays as that reader had told it, since no source of lower precedence may change or delete it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), text.Seconds(f.Since))
+	}}
+	confirmed = &property.Rule{Name: "confirmed", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s had %s %s from its etcd and was told the same at %s in CRDs, of which it ceased to read at %s: it stays as that reader had told it, since no source of lower precedence may change or delete it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), text.Seconds(f.Since))
 	}}
 	shownByCRDs = &property.Rule{Name: "shown", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s saw %s %s at %s in CRDs; its namespace %s was hidden from other clusters at %s, for which no replica has it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), f.Note, text.Seconds(f.Since))

@@ -27,3 +27,39 @@ func TestOfWhatCRDsShow(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { explained(t, views.Integrity, mode.Handover, start+c.history+end, c.want) })
 	}
 }
+
+// What an agent had from its etcd stays where CRDs said the same meanwhile and it ceased to read them, and not where they
+// did not say it, or where what they had said was withdrawn with them.
+func TestOfWhatCRDsConfirmed(t *testing.T) {
+	const (
+		web   = "\"id=65792 host=192.168.0.1 pod=shop/web-0\""
+		start = "0 world phase - start\n0 k0 up kube - inc=1\n0 r0 up etcd - store=s inc=1\n" +
+			"0 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0 rv=4 value=" + web + "\n" +
+			"0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=5 value=x\n" +
+			"1 a0 up agent - inc=1\n1 a0 reading - clustermesh value=clustermesh op=begins\n1 a0 connect - - peer=r0 store=s inc=1 session=1\n" +
+			"2 a0 see node n0 value=x op=list peer=r0 store=s inc=1 source=clustermesh session=1\n" +
+			"2 a0 see endpoint 10.0.0.1 value=" + web + " op=list peer=r0 store=s inc=1 source=clustermesh session=1\n"
+		falls     = "10 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n"
+		told      = "11 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0\n"
+		early     = "5 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0\n"
+		toldOther = "11 k0 event CiliumEndpoint - value=\"ADDED:shop/web-1:4 INITIAL:9\" peer=a0\n"
+		toldOld   = "11 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:3 INITIAL:9\" peer=a0\n"
+		toldGone  = "11 k0 event CiliumEndpoint - value=DELETED:shop/web-0:4 peer=a0\n"
+		alone     = "12 a0 reading - clustermesh,crd value=crd op=listed\n"
+		over      = "20 a0 reading - clustermesh value=clustermesh op=goes-over\n"
+		end       = "30 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0 rv=12 value=" + web + "\n" +
+			"40 world phase - heal value=10s\n90 world phase - end value=settled\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"CRDs said the same", falls + told + over, CauseStoppedReader},
+		{"the agent never read CRDs", "", ""},
+		{"it was told before it read them for itself", early + falls + over, ""},
+		{"CRDs told it of another object", falls + toldOther + over, ""},
+		{"of the object before it was so", falls + toldOld + over, ""},
+		{"that the object was gone", falls + toldGone + over, ""},
+		{"it still reads CRDs", falls + told, ""},
+		{"what CRDs had said went with them", falls + told + alone + over, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+end, c.want) })
+	}
+}

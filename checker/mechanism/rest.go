@@ -138,6 +138,9 @@ func (w *reader) of(id int32) *property.Cause {
 	if cause := w.x.ofWrongConfig(w.x.in.Views.Agents[w.agent], w.x.all()-1); cause != nil {
 		return cause
 	}
+	if cause := w.x.ofLastReading(w.x.in.Views.Agents[w.agent], &w.x.in.Views.Entries[id]); cause != nil {
+		return cause
+	}
 	if cause := w.ofLacking(&w.x.in.Views.Entries[id], end); cause != nil {
 		return cause
 	}

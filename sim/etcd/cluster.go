@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ type Cluster struct {
 	Hosts []string // of the members, which are named after them
 	// Listen returns the port of a host for its peers.
 	Listen func(host string) (net.Listener, error)
+	// Peers are where members reach each other that are on no simulated network.
+	Peers map[string]netip.AddrPort
 
 	mu    sync.Mutex
 	made  map[change]string // what is recorded
@@ -46,13 +49,20 @@ func (c *Cluster) Addresses() map[string]string {
 	return hosts
 }
 
-// address is of those for documentation (RFC 5737).
+// address is of those for documentation (RFC 5737), in the world.
 func (c *Cluster) address(host string) string {
+	if peer, ok := c.Peers[host]; ok {
+		return peer.Addr().String()
+	}
 	return fmt.Sprintf("192.0.2.%d", 1+slices.Index(c.Hosts, host))
 }
 
 func (c *Cluster) peerURLs(host string) types.URLs {
-	return types.MustNewURLs([]string{"http://" + c.address(host) + ":2380"})
+	port := uint16(2380)
+	if peer, ok := c.Peers[host]; ok {
+		port = peer.Port()
+	}
+	return types.MustNewURLs([]string{fmt.Sprintf("http://%s:%d", c.address(host), port)})
 }
 
 func (c *Cluster) members() types.URLsMap {

@@ -24,6 +24,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/server/v3/config"
 	"go.etcd.io/etcd/server/v3/etcdserver"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/features"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -151,6 +152,7 @@ func serverConfig(cfg Config, data data) config.ServerConfig {
 		MaxRequestBytes:            maxRequestBytes,
 		MaxConcurrentStreams:       1<<32 - 1,
 		StrictReconfigCheck:        true,
+		MaxLearners:                membership.DefaultMaxLearners,
 		PreVote:                    true,
 
 		AutoCompactionMode:      "periodic",

@@ -78,7 +78,7 @@ func replicaLoss(r *replica, f *fault.Fault) deploy.Effect {
 }
 
 func replicaGone(r *replica, f *fault.Fault) deploy.Effect {
-	if len(r.m.existing()) == 1 {
+	if len(r.m.existing()) == 1 && !r.m.Plan.InMode().HandsOver() { // agents have no other source
 		return deploy.Void(f.Target + " was the only replica")
 	}
 	r.gone = true

@@ -1,5 +1,11 @@
 package cilium
 
+import (
+	"fmt"
+
+	"github.com/meshcheck/meshcheck/sim/proc"
+)
+
 // What meshcheck assumes of the sources of the code under test. The test of this
 // package checks every line against the module versions in go.mod.
 
@@ -101,4 +107,26 @@ var copiedCodes = []copiedCode{
 	{ciliumModule + "pkg/endpoint", "(*Endpoint).runIPIdentitySync", "sim/agent/kvstore/endpoints.go", "51d9fadd5150206c"},
 	{ciliumModule + "pkg/endpoint", "(*Endpoint).leaveLocked", "sim/agent/kvstore/endpoints.go", "a1e38386ca236e31"},
 	{ciliumModule + "pkg/k8s/client", "newClientsetForUserAgent", "sim/kubeclient", "a3d2e3852338da16"},
+}
+
+// copiedSetting is a line of the code under test, or of what it stands on, that the world goes by
+// where it cannot see what is set: of sockets, see simnet.Socket.
+type copiedSetting struct {
+	pkg, name string // of the declaration that has it
+	is        string // the line, with single spaces
+	by        string // what goes by it
+}
+
+var copiedSettings = []copiedSetting{
+	{ciliumModule + "pkg/kvstore", "(*etcdModule).newClient", "KeepAliveHeartbeat: 15 * time.Second,", "sim/proc, EtcdSocket"},
+	{ciliumModule + "pkg/kvstore", "(*etcdModule).newClient", fmt.Sprintf("KeepAliveTimeout: %.0f * time.Second,", proc.EtcdSocket.UserTimeout.Seconds()), "sim/proc, EtcdSocket"},
+	{ciliumModule + "pkg/kvstore", "connectEtcdClient", "config.DialKeepAliveTime = clientOptions.KeepAliveHeartbeat", "sim/proc, EtcdSocket"},
+	{ciliumModule + "pkg/kvstore", "connectEtcdClient", "config.DialKeepAliveTimeout = clientOptions.KeepAliveTimeout", "sim/proc, EtcdSocket"},
+	{"go.etcd.io/etcd/client/v3", "(*Client).dialSetupOpts", "Timeout: c.cfg.DialKeepAliveTimeout,", "sim/proc, EtcdSocket"},
+	{"google.golang.org/grpc/internal/transport", "NewHTTP2Client", "if err = isyscall.SetTCPUserTimeout(conn, kp.Timeout); err != nil {", "sim/proc, EtcdSocket"},
+	{ciliumModule + "pkg/k8s/client", "defaultSharedConfig", "K8sClientConnectionKeepAlive: 30 * time.Second,", "sim/kubeclient, kubeSocket"},
+	{"go.etcd.io/etcd/client/pkg/v3/transport", "NewTransport", "KeepAlive: 30 * time.Second,", "sim/deploy/kvstore, newCluster"},
+	{"net", "defaultTCPKeepAliveIdle", "15 * time.Second", "sim/simnet, Config.KeepAlive"},
+	{"net", "defaultTCPKeepAliveInterval", "15 * time.Second", "sim/simnet, probeInterval"},
+	{"net", "defaultTCPKeepAliveCount", "9", "sim/simnet, probes"},
 }

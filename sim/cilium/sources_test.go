@@ -18,7 +18,7 @@ import (
 )
 
 func TestAssumptions(t *testing.T) {
-	for _, sentence := range broken(readSources(t), privateFields, linkedNames, copiedCodes) {
+	for _, sentence := range broken(readSources(t), privateFields, linkedNames, copiedCodes, copiedSettings) {
 		t.Error(sentence)
 	}
 }
@@ -31,14 +31,16 @@ func TestBrokenAssumptionsAreNamed(t *testing.T) {
 		`go.etcd.io/etcd/client/v3: valCtxCh is "make(chan struct{})", but sim/cilium needs it as "func()"`,
 		`github.com/cilium/hive: (*Hive).Run has changed; sim/mesh/writer.go does the same by itself: compare them, then write "46b527621eb65a3c" into assumptions_test.go`,
 		`github.com/cilium/hive: (*Hive).Walk is gone; sim/mesh/writer.go does the same by itself: find what has taken its place`,
+		`github.com/cilium/cilium/pkg/kvstore: connectEtcdClient has no "config.DialTimeout = 1" any more, by which sim/proc goes: find what is set now`,
 	}, broken(readSources(t),
 		[]privateField{{hiveModule, "Hive", "shutdown", "chan int"}, {hiveModule, "Hive", "stop", "bool"}},
 		[]linkedName{{"go.etcd.io/etcd/client/v3", "valCtxCh", "func()"}},
-		[]copiedCode{{hiveModule, "(*Hive).Run", "sim/mesh/writer.go", "0"}, {hiveModule, "(*Hive).Walk", "sim/mesh/writer.go", "0"}}))
+		[]copiedCode{{hiveModule, "(*Hive).Run", "sim/mesh/writer.go", "0"}, {hiveModule, "(*Hive).Walk", "sim/mesh/writer.go", "0"}},
+		[]copiedSetting{{ciliumModule + "pkg/kvstore", "connectEtcdClient", "config.DialTimeout = 1", "sim/proc"}}))
 }
 
 // broken returns a sentence for each assumption that the sources do not meet.
-func broken(sources map[string]source, fields []privateField, names []linkedName, codes []copiedCode) (sentences []string) {
+func broken(sources map[string]source, fields []privateField, names []linkedName, codes []copiedCode, settings []copiedSetting) (sentences []string) {
 	add := func(format string, args ...any) { sentences = append(sentences, fmt.Sprintf(format, args...)) }
 	for _, f := range fields {
 		if is, ok := sources[f.pkg].fields[f.structure+"."+f.name]; !ok || is != f.is {
@@ -58,6 +60,12 @@ func broken(sources map[string]source, fields []privateField, names []linkedName
 			add("%s: %s is gone; %s does the same by itself: find what has taken its place", c.pkg, c.name, c.by)
 		case got != c.sum:
 			add("%s: %s has changed; %s does the same by itself: compare them, then write %q into assumptions_test.go", c.pkg, c.name, c.by, got)
+		}
+	}
+	for _, c := range settings {
+		text := strings.Join(strings.Fields(sources[c.pkg].declarations[c.name]), " ")
+		if !strings.Contains(" "+text+" ", " "+c.is+" ") {
+			add("%s: %s has no %q any more, by which %s goes: find what is set now", c.pkg, c.name, c.is, c.by)
 		}
 	}
 	return sentences
@@ -150,6 +158,9 @@ func readSources(t *testing.T) map[string]source {
 		args = append(args, n.pkg)
 	}
 	for _, c := range copiedCodes {
+		args = append(args, c.pkg)
+	}
+	for _, c := range copiedSettings {
 		args = append(args, c.pkg)
 	}
 	output, err := exec.Command("go", args...).Output()

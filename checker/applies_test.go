@@ -28,7 +28,7 @@ func TestWhatDoesNotApplyIsNotJudged(t *testing.T) {
 		ok, _ := mode.Mode{Base: mode.ClusterMesh}.Applies(p.Name)
 		require.True(t, ok, p.Name)
 	}
-	require.Equal(t, []string{"single-source", "fail-over", "etcd-revisions", "etcd-linearizable", "etcd-watch", "revision-origin", "canaries", "leases"}, not,
+	require.Equal(t, []string{"single-source", "fail-over", "etcd-revisions", "etcd-linearizable", "etcd-watch", "revision-origin", "etcd-members", "canaries", "leases"}, not,
 		"all that the mode names are properties")
 	for _, name := range not {
 		data, err := os.ReadFile("../testdata/histories/" + name + ".history")

@@ -34,7 +34,7 @@ func Properties() []property.Property {
 	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
 		views.Convergence, rest.SingleSource, rest.Agreement, views.Staleness, views.Readiness, pods.Started, operator.Slices, operator.IdentityGarbage, operator.IdentitySafety, operator.SingleLeader,
 		sources.FailOver, sources.Steady, sources.Fence, sources.FirstSync,
-		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks, load.ReturnToBase, load.Amplification}
+		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, stores.Members, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks, load.ReturnToBase, load.Amplification}
 }
 
 // IsGround reports whether the property of that name is a guarantee of the servers that

@@ -48,7 +48,8 @@ const (
 	// Ready and Unready: the replica Actor enters or leaves the endpoints of the
 	// ClusterMesh API server's Service; or, with Kind "operator" and Inc, the
 	// operator Actor begins or ceases to lead, as far as it knows: two may believe
-	// so at once.
+	// so at once; or, with Kind "etcd" and Inc, the member Actor of an etcd of several lets
+	// clients in (Ready alone).
 	Ready   Verb = "ready"
 	Unready Verb = "unready"
 

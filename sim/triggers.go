@@ -192,9 +192,10 @@ func (t *triggers) observed(r *history.Record) {
 	case history.Connect:
 		t.happened(fault.Connect, r.Actor, "")
 	case history.Ready:
-		if mode.Operator.Is(r.Actor) {
+		switch {
+		case mode.Operator.Is(r.Actor):
 			t.happened(fault.Leads, r.Actor, "")
-		} else {
+		case mode.Replica.Is(r.Actor):
 			t.happened(fault.Ready, r.Actor, "")
 		}
 	case history.See:

@@ -22,7 +22,9 @@ func (w *world) apply(r *history.Record) {
 	case history.Up, history.Down:
 		w.applyProcess(r)
 	case history.Ready, history.Unready:
-		w.applyReady(r)
+		if !mode.Etcd.Is(r.Actor) {
+			w.applyReady(r)
+		}
 	case history.Put, history.Del:
 		w.applyChange(r)
 	case history.Call:

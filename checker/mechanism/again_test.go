@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/sources"
+	"github.com/meshcheck/meshcheck/checker/stores"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -66,6 +67,34 @@ func TestOfADeafEtcd(t *testing.T) {
 		{"the client ended its watch", silent + gaveUp + again, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) { explained(t, sources.Steady, mode.ClusterMesh, start+c.history+end, c.want) })
+	}
+}
+
+// A member that joins an etcd of many entries lets nobody in until somebody writes: that explains one of which nobody has
+// written to the etcd since 7 s after its start, and no other.
+func TestOfAMemberThatRefusesItself(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		rev     int
+		written string // at
+		want    string
+	}{
+		{"few entries", 5000, "16", ""},
+		{"somebody writes", 5001, "19", ""},
+		{"many entries, nobody writes", 5001, "16", CauseRefusesItself},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explained(t, stores.Members, mode.KVStore, fmt.Sprintf(`
+0 e0 up etcd - store=s inc=1
+0 e1 up etcd - store=s inc=1
+1 e0 ready etcd - store=s inc=1
+1 e1 ready etcd - store=s inc=1
+5 e1 down etcd - store=s inc=1
+10 e1 up etcd - store=s inc=2
+%s e0 put node n value=1 store=s rev=%d
+40 world phase - end value=settled
+`, c.written, c.rev), c.want)
+		})
 	}
 }
 

@@ -70,6 +70,7 @@ const (
 	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
 	CauseRelease       = "leader-releases-before-it-stops"
 	CauseDeaf          = "etcd-peers-stay-deaf"
+	CauseRefusesItself = "new-member-refuses-itself"
 	CauseAgain         = "slice-written-again-and-again"
 	CauseTakenOnce     = "cluster-config-taken-once"
 	CauseOneCache      = "one-cache-loses-identities"
@@ -132,6 +133,7 @@ func Mechanisms() []Mechanism {
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},
+		{CauseRefusesItself, ofEtcd, "A member of an etcd takes a snapshot of more than 5,000 entries and does not note that it has applied them: until somebody writes it refuses every request, its own to publish itself among them, which it repeats without a pause.", []*property.Rule{snapshotNotNoted}},
 		{CauseOneCache, ofProposal, "An agent reads CRDs and an etcd into one identity cache; when it ceases to read CRDs, identities go that the etcd has, and nobody tells of them again.", []*property.Rule{drainedWithReader}},
 		{CauseStoppedReader, ofProposal, "An agent reads CRDs and an etcd into one ipcache; what it had of CRDs when it ceased to read them stays for good, since the etcd's entries are of lower precedence.", []*property.Rule{leftBehind, confirmed}},
 		{CauseShownByCRDs, ofProposal, "A namespace is not for other clusters, and the writer of a replica leaves it out, though its readers are of the own cluster: an agent has its pods while it reads CRDs, and not while it reads a replica.", []*property.Rule{shownByCRDs}},
@@ -227,6 +229,7 @@ var storeRules = rules{
 	sources.Fence.Name:            (*Explainer).ofFence,
 	sources.FailOver.Name:         (*Explainer).ofFailOver,
 	sources.Steady.Name:           (*Explainer).ofSteady,
+	stores.Members.Name:           (*Explainer).ofMember,
 }
 
 // ofOwner explains a wrong owner that was shown, or that a view still has when the run ends.

@@ -65,6 +65,36 @@ var deafPeers = &property.Rule{Name: "no-leader", Text: func(f *property.Facts) 
 	return fmt.Sprintf("the connections of the etcd's members died at %s; %s had no leader any more, and ended a watch of %s at %s", text.Seconds(f.Since), f.Server, f.Client, text.Seconds(f.At))
 }}
 
+// ofMember explains a member of an etcd that lets nobody in: its first attempt to publish itself has failed by the time
+// that it has a snapshot of more entries than etcd lets be applied late, and nobody has written since.
+func (x *Explainer) ofMember(v *property.Violation) *property.Cause {
+	s := x.store(v.Store)
+	if s == nil {
+		return nil
+	}
+	last := -1 // change before the violation
+	for _, i := range s.Changes {
+		if x.in.Records[i].At <= v.At {
+			last = int(i)
+		}
+	}
+	if last < 0 || x.in.Records[last].Rev <= lateEntries || x.in.Records[last].At > v.Since+publishTime {
+		return nil
+	}
+	return property.ByMechanism(CauseRefusesItself, snapshotNotNoted, property.Facts{Server: v.Server, At: v.At, Since: v.Since, Before: &property.Version{Rev: x.in.Records[last].Rev}}, last)
+}
+
+// What etcd asks of an entry that is proposed, and for how long a member waits for the answer when it publishes itself
+// (server/etcdserver: maxGapBetweenApplyAndCommitIndex, and ReqTimeout of an election timeout of a second).
+const (
+	lateEntries = 5000
+	publishTime = 7 * time.Second
+)
+
+var snapshotNotNoted = &property.Rule{Name: "snapshot-not-noted", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the store was at rev %d, so that %s, which started at %s, had to take a snapshot of more than 5,000 entries; nobody wrote until %s", f.Before.Rev, f.Server, text.Seconds(f.Since), text.Seconds(f.At))
+}}
+
 // ofSource explains what an agent did at an instant, or had not done by then, by what the
 // store does not tell it with which it is connected, or was until just before: the records
 // from at on are not before the instant.

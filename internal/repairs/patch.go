@@ -41,8 +41,10 @@ func Tree(source string, all ...*Repair) (before, after map[string]string, err e
 }
 
 // Source is the directory of Cilium's source, as the module in the current directory has it.
-func Source(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", CiliumModule).Output()
+func Source(ctx context.Context) (string, error) { return sourceOf(ctx, CiliumModule) }
+
+func sourceOf(ctx context.Context, module string) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	return strings.TrimSpace(string(out)), err
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,14 +33,22 @@ const Version = 1
 const CiliumModule = "github.com/cilium/cilium"
 
 // modules are what edits name.
-var modules = map[string]string{"": CiliumModule, "harness": "github.com/meshcheck/meshcheck"}
+var modules = map[string]string{
+	"":            CiliumModule,
+	"harness":     "github.com/meshcheck/meshcheck",
+	"etcd-server": "go.etcd.io/etcd/server/v3",
+	"etcd-pkg":    "go.etcd.io/etcd/client/pkg/v3",
+}
+
+// owners are those whose change a repair can be; a setting is nobody's.
+var owners = []string{"cilium", "etcd", "proposal", "setting"}
 
 // Repair takes the mechanism of a finding away. Its file form is YAML.
 type Repair struct {
 	Name string `yaml:"-"` // of its file, without .yaml
 
 	Version  int      `yaml:"version"`            // of the file form: 1
-	Of       string   `yaml:"of"`                 // whose change it is: cilium, proposal, or setting
+	Of       string   `yaml:"of"`                 // whose change it is: one of owners
 	Findings []string `yaml:"findings,omitempty"` // the pages of testdata/findings whose mechanism it takes away
 	Reason   string   `yaml:"reason"`             // what it does, and why that is right
 	Decision string   `yaml:"decision,omitempty"` // what Cilium's maintainers have to decide, if it is more than a correction
@@ -53,7 +62,7 @@ type Repair struct {
 // Edit replaces whole lines in a file. One of a test of Cilium's, where that says what the
 // repair changes, is of the patch alone.
 type Edit struct {
-	Module string `yaml:"module,omitempty"` // none: Cilium; harness: this one, where it stands for what Cilium's chart or another program does
+	Module string `yaml:"module,omitempty"` // none: Cilium; harness: this one, where it stands for what Cilium's chart or another program does; or one of etcd's
 	File   string `yaml:"file"`             // below the module's root
 	Old    string `yaml:"old"`              // occurs exactly once in it
 	New    string `yaml:"new"`
@@ -98,8 +107,8 @@ func (r *Repair) validate() error {
 	switch {
 	case r.Version != Version:
 		return fmt.Errorf("version %d: this program reads version %d", r.Version, Version)
-	case !slices.Contains([]string{"cilium", "proposal", "setting"}, r.Of):
-		return fmt.Errorf("of %q: want cilium, proposal or setting", r.Of)
+	case !slices.Contains(owners, r.Of):
+		return fmt.Errorf("of %q: want one of %s", r.Of, strings.Join(owners, ", "))
 	case strings.TrimSpace(r.Reason) == "":
 		return errors.New("reason: want a sentence on what it does and why that is right")
 	case len(r.Edits) == 0 && len(r.Settings) == 0:
@@ -108,11 +117,11 @@ func (r *Repair) validate() error {
 	for i, e := range r.Edits {
 		switch {
 		case modules[e.Module] == "":
-			return fmt.Errorf("edits[%d].module %q: want harness, or none for Cilium", i, e.Module)
+			return fmt.Errorf("edits[%d].module %q: want none for Cilium, or one of %s", i, e.Module, strings.Join(slices.Sorted(maps.Keys(modules))[1:], ", "))
 		case !isSource(e.File) && !isTest(e.File):
 			return fmt.Errorf("edits[%d].file %q: want a Go file such as pkg/kvstore/etcd.go, or a script that a test of Cilium's runs", i, e.File)
 		case e.Module != "" && isTest(e.File):
-			return fmt.Errorf("edits[%d].file %q: of the harness, want a file that the worker is built from", i, e.File)
+			return fmt.Errorf("edits[%d].file %q: of %s, want a file that the worker is built from", i, e.File, e.Module)
 		case strings.TrimSpace(e.Old) == "":
 			return fmt.Errorf("edits[%d].old: want the text to replace, which must occur exactly once in %s", i, e.File)
 		case e.Old == e.New:

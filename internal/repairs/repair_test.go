@@ -51,14 +51,14 @@ func TestRead(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"version 2: this program reads version 1":                                                                       {"version: 1", "version: 2"},
-		`of "me": want cilium, proposal or setting`:                                                                     {"of: cilium", "of: me"},
+		`of "me": want one of cilium, etcd, proposal, setting`:                                                                     {"of: cilium", "of: me"},
 		"reason: want a sentence on what it does and why that is right":                                                 {"There are no ghosts.", ""},
-		`edits[0].module "etcd": want harness, or none for Cilium`:                                                      {"- file: pkg/a.go", "- module: etcd\n  file: pkg/a.go"},
+		`edits[0].module "etcd": want none for Cilium, or one of etcd-pkg, etcd-server, harness`:                                                      {"- file: pkg/a.go", "- module: etcd\n  file: pkg/a.go"},
 		"edits[0].new is the same as old":                                                                               {"\ttwo", "\tone"},
 		`shows[0].breaks: there is no property "convergences"`:                                                          {"[convergence]", "[convergences]"},
 		"shows[0]: want either breaks, properties, or crashes, what a worker's output has":                              {"  breaks: [convergence]\n", ""},
 		`edits[0].file "../a.go": want a Go file such as pkg/kvstore/etcd.go, or a script that a test of Cilium's runs`: {"pkg/a.go", "../a.go"},
-		`edits[0].file "pkg/a_test.go": of the harness, want a file that the worker is built from`:                      {"- file: pkg/a.go", "- module: harness\n  file: pkg/a_test.go"},
+		`edits[0].file "pkg/a_test.go": of harness, want a file that the worker is built from`:                      {"- file: pkg/a.go", "- module: harness\n  file: pkg/a_test.go"},
 		`tests[0].file "pkg/a_tests.go": want a test of Cilium's, such as pkg/kvstore/etcd_lease_test.go`:               {"a_test.go", "a_tests.go"},
 		`settings: json: unknown field "leaseTTLs"`:                                                                     {"shows:", "settings: {leaseTTLs: 1m}\nshows:"},
 	} {
@@ -107,22 +107,25 @@ func TestRepairsFit(t *testing.T) {
 	_, _, err = Tree(source, all...)
 	require.NoError(t, err)
 
-	world := map[string]string{} // the simulated one, with what has been edited so far
+	others := map[string]string{} // files of the simulated world and of etcd, with what has been edited so far
 	for _, r := range all {
 		for i, e := range r.Edits {
 			if e.Module == "" {
 				continue
 			}
-			if world[e.File] == "" {
-				data, err := os.ReadFile(filepath.Join("../..", e.File))
+			source, err := sourceOf(t.Context(), modules[e.Module])
+			require.NoError(t, err)
+			file := filepath.Join(source, e.File)
+			if others[file] == "" {
+				data, err := os.ReadFile(file)
 				require.NoError(t, err)
-				world[e.File] = string(data)
+				others[file] = string(data)
 			}
-			require.Equal(t, 1, strings.Count(world[e.File], e.Old), "%s: edits[%d].old in %s", r.Name, i, e.File)
-			world[e.File] = strings.Replace(world[e.File], e.Old, e.New, 1)
+			require.Equal(t, 1, strings.Count(others[file], e.Old), "%s: edits[%d].old in %s", r.Name, i, e.File)
+			others[file] = strings.Replace(others[file], e.Old, e.New, 1)
 		}
 	}
-	require.NotEmpty(t, world)
+	require.NotEmpty(t, others)
 }
 
 // Every finding has a repair, or README says why not.

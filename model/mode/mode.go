@@ -188,6 +188,7 @@ var notApplicable = map[Base]map[string]string{
 		"etcd-linearizable": "there is no etcd that agents read",
 		"etcd-watch":        "there is no etcd that agents read",
 		"revision-origin":   "there is no etcd whose revisions an agent could take for those of another",
+		"etcd-members":      "there is no etcd that agents read",
 		"canaries":          "no writer puts canaries: an agent lists its objects itself",
 		"leases":            "no writer holds a lease: nothing copies objects into an etcd",
 		FailOver:            "agents read no replica: how client-go leaves a kube-apiserver that is gone is a matter of its own time-outs, and what comes of it is measured as blindness",

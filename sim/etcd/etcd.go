@@ -78,6 +78,7 @@ func init() {
 // start starts a server and returns when it is the leader of its one-member cluster, or at
 // once when it has peers: those may have to start first. serve lets clients in.
 func start(cfg Config, data data) (*Server, error) {
+	cfg.Log = paced(cfg.Log)
 	srv, err := etcdserver.NewServer(serverConfig(cfg, data))
 	if err != nil {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
@@ -109,15 +110,16 @@ func start(cfg Config, data data) (*Server, error) {
 	return s, nil
 }
 
-// serve serves the clients of a listener in the background, from when the server is ready
-// until the listener fails or the server stops, and closes it then.
-func (s *Server) serve(lis net.Listener) {
+// serve serves the clients of a listener in the background, from when the server is ready, of
+// which it tells, until the listener fails or the server stops, and closes it then.
+func (s *Server) serve(lis net.Listener, ready func()) {
 	// What Serve returns is why the listener failed, as when the host is taken
 	// away: nothing is to be done about it but to stop the server, sooner or later.
 	go hosts.Run(s.cfg.Host, func() error { //nolint:errcheck
 		select {
 		case <-s.server.ReadyNotify():
 			s.ready.Store(true)
+			ready()
 		case <-s.server.StoppingNotify():
 		}
 		return s.grpc.Serve(lis) // which closes the listener of a server that has stopped

@@ -117,7 +117,7 @@ func (m *Member) Start(found Data) error {
 	m.running.Store(s)
 	m.started++
 	m.changed(history.Up, s)
-	s.serve(lis)
+	s.serve(lis, m.ready(s))
 	return nil
 }
 
@@ -154,7 +154,21 @@ func (m *Member) changed(verb history.Verb, s *Server) {
 	if record == nil {
 		record = m.cfg.Record
 	}
-	record(history.Record{Actor: m.cfg.Host, Verb: verb, Kind: "etcd", Inc: m.started, Store: s.Store()})
+	record(m.record(verb, s))
+}
+
+func (m *Member) record(verb history.Verb, s *Server) history.Record {
+	return history.Record{Actor: m.cfg.Host, Verb: verb, Kind: "etcd", Inc: m.started, Store: s.Store()}
+}
+
+// ready returns what records that a server lets clients in. One that is alone has done so
+// by the time that it is up.
+func (m *Member) ready(s *Server) func() {
+	if m.cfg.Cluster == nil {
+		return func() {}
+	}
+	r := m.record(history.Ready, s)
+	return func() { m.cfg.Record(r) }
 }
 
 // Server returns the running server, or nil.

@@ -39,20 +39,29 @@
 // the Store has, as a real one is filled by a linearizable list; one that has just started
 // refuses custom resources for a moment (Config.Starting).
 //
-// # What is not
+// # What stays different
 //
 // Package conformance holds this one to a real kube-apiserver, by a script that both
-// were asked: conformance/differences.md is the table of what differs, kept true by its
-// test. In short:
+// were asked. What a real one does and this one does not, or otherwise, is here in short; a heading
+// of conformance/differences.md for each line has the details, which the test there compares:
 //
-// There are no controllers and no kubelet in here, and no admission but that of namespaces: what
-// a client sends is what is stored, but for fields of a custom resource that its schema does not
-// know (storage.Resource.Schema). Nothing is defaulted or allocated (no Service gets a clusterIP), and
-// owner references have no effect. A client cannot change managedFields itself, and eleven writers of
-// one object are eleven, where a real one sums up the oldest. Authentication is not looked at.
+//   - Not modelled: dry runs, server-side apply, field validation, subresources but status (scale) and
+//     the like are answered by 501, and Config.OnUnmodeled is told; HEAD, YAML and protobuf are refused.
+//   - Discovery: what the world uses is served, in the plain form, as Kubernetes 1.36.0.
+//   - Not found: what is not there is 404 as a Status, where a real one sends a text, or 405 for a
+//     method that a path does not have.
+//   - Refusals: some codes are others (400 for 422), details are fewer, there are no warnings.
+//   - Forms of answers: objects as JSON, never a Table, metadata alone or protobuf.
+//   - Lists and watches: bookmarks come at other times, other tokens, no empty "continue".
+//   - Built-in kinds: nothing is validated, defaulted or allocated (no Service gets a clusterIP).
+//   - Starts, stops and ends: caches are filled in 100 ms whatever there is in them; there are no
+//     controllers and no kubelet, and owner references have no effect. A client cannot change
+//     managedFields itself, and eleven writers of one object are eleven, where a real one sums up the oldest.
+//
+// There is no admission but that of namespaces: what a client sends is what is stored, but for
+// fields of a custom resource that its schema does not know (storage.Resource.Schema).
+// Authentication is not looked at.
 //
 // A resource that the Store does not serve is answered by 404, as by a real
-// kube-apiserver without the CRD. A request for a served resource that is not
-// modelled (dry runs, server-side apply, scale and the like) is answered by 501,
-// and Config.OnUnmodeled is told.
+// kube-apiserver without the CRD.
 package kube

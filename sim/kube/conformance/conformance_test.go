@@ -2,6 +2,9 @@ package conformance
 
 import (
 	"bytes"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,6 +36,29 @@ func TestTheStandInAnswersAsRecorded(t *testing.T) {
 		}
 	}
 	t.Logf("%d steps, %d of them answered alike in everything", len(golden.Answers), len(golden.Answers)-len(differing))
+}
+
+// TestThePackageCommentHasTheTable compares the lines of the package comment of sim/kube with the
+// headings of differences.md. Each of them has rows, which are kept true above.
+func TestThePackageCommentHasTheTable(t *testing.T) {
+	comment, err := os.ReadFile("../doc.go")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(comment), "// # What stays different\n")
+	require.True(t, found)
+	var lines, headings []string
+	for _, m := range regexp.MustCompile(`(?m)^//   - ([^:\n]+): `).FindAllStringSubmatch(table, -1) {
+		lines = append(lines, m[1])
+	}
+	for _, m := range regexp.MustCompile(`(?m)^### (.*)\n\n\|.*\n\|---.*\n\| `).FindAllStringSubmatch(differences, -1) {
+		headings = append(headings, m[1])
+	}
+	require.Equal(t, strings.Count(differences, "### "), len(headings), "each heading has rows")
+	require.Equal(t, headings, lines)
+	rows, err := Table()
+	require.NoError(t, err)
+	for _, r := range rows {
+		require.Contains(t, headings, r.class, "line %d", r.line)
+	}
 }
 
 // TestARunIsAGolden makes a golden of the stand-in's answers, of which a second run differs

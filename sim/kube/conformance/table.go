@@ -10,9 +10,10 @@ import (
 //go:embed differences.md
 var differences string
 
-// Row is a row of the table in differences.md that the test compares.
+// Row is a row of a table in differences.md that the test compares.
 type Row struct {
 	line          int
+	class         string // the heading that it is below
 	steps, wheres []pattern
 }
 
@@ -34,7 +35,11 @@ func Table() ([]Row, error) {
 	begin := strings.Count(differences[:len(differences)-len(text)], "\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	var rows []Row
+	class := ""
 	for n, line := range strings.Split(text, "\n") {
+		if heading, ok := strings.CutPrefix(line, "### "); ok {
+			class = heading
+		}
 		cells := strings.Split(line, " | ")
 		if !strings.HasPrefix(line, "| `") {
 			continue
@@ -42,7 +47,7 @@ func Table() ([]Row, error) {
 		if len(cells) != 5 {
 			return nil, fmt.Errorf("differences.md:%d has %d cells, want 5", begin+n+1, len(cells))
 		}
-		rows = append(rows, Row{line: begin + n + 1, steps: patterns(cells[0]), wheres: patterns(cells[1])})
+		rows = append(rows, Row{line: begin + n + 1, class: class, steps: patterns(cells[0]), wheres: patterns(cells[1])})
 	}
 	return rows, nil
 }

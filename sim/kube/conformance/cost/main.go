@@ -7,13 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/meshcheck/meshcheck/internal/capacity"
+	"github.com/meshcheck/meshcheck/internal/capacity/measure"
 )
 
 // measurement is a setup in which both servers can be loaded: watchers hear of each of some writes.
@@ -40,18 +36,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "cost: -out, -servers, -kube-pid and -etcd-pid are needed, and one round or more")
 		os.Exit(2)
 	}
-	s.pids = map[string]int{"kube-apiserver": *kube, "etcd": *etcd}
-	if err := measure(&s, strings.Split(*versions, ","), *rounds, *out); err != nil {
+	s.pids = measure.Processes{"kube-apiserver": *kube, "etcd": *etcd}
+	if err := run(&s, strings.Split(*versions, ","), *rounds, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "cost:", err)
 		os.Exit(1)
 	}
 }
 
-func measure(s *servers, versions []string, rounds int, out string) error {
-	f := capacity.File{Version: new(capacity.Version), Date: time.Now().UTC().Format(time.DateOnly), Servers: versions}
-	f.Machine = capacity.Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: firstLine("/proc/sys/kernel/osrelease"), Go: runtime.Version()}
-	f.Machine.LoadBefore = load()
-	idle, err := s.idle()
+func run(s *servers, versions []string, rounds int, out string) error {
+	f := measure.NewFile(versions)
+	idle, err := s.pids.Idle()
 	if err != nil {
 		return err
 	}
@@ -59,76 +53,39 @@ func measure(s *servers, versions []string, rounds int, out string) error {
 		{"a CiliumEndpoint, by a merge patch", "kube-apiserver", 150, [3]int{0, 20, 520}, s.watchObjects},
 		{"a key", "etcd", 500, [3]int{0, 20, 320}, s.watchKeys},
 	} {
-		figures, err := s.figures(m, rounds, idle)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.process, err)
+		var samples measure.Samples
+		for range rounds {
+			if err := s.round(m, idle, &samples); err != nil {
+				return fmt.Errorf("%s: %w", m.process, err)
+			}
 		}
-		f.Figures = append(f.Figures, figures...)
+		f.Figures = append(f.Figures, samples.Figures()...)
 	}
-	f.Machine.LoadAfter = load()
-	raw := f.Indented()
-	if _, err := capacity.Read(out, raw); err != nil {
-		return err
-	}
-	return os.WriteFile(out, raw, 0o644)
+	return measure.Write(&f, out)
 }
 
-// figures measures a setup round by round. What a write costs is measured without watchers, what an
-// event costs by the difference that many watchers make beside a few.
-func (s *servers) figures(m measurement, rounds int, idle map[string]float64) ([]capacity.Figure, error) {
-	samples := map[string][]float64{}
+// round measures a setup once. What a write costs is measured without watchers, what an event costs by
+// the difference that many watchers make beside a few.
+func (s *servers) round(m measurement, idle map[string]float64, samples *measure.Samples) error {
 	size := 0
-	for range rounds {
-		var cost [3]map[string]float64
-		for i, watchers := range m.watchers {
-			cost[i] = map[string]float64{}
-			bytes, err := m.run(context.Background(), watchers, m.updates, func(work func() error) error {
-				before, begun := s.cpu(), time.Now()
-				err := work()
-				passed := time.Since(begun).Seconds()
-				for process, now := range s.cpu() {
-					cost[i][process] = now - before[process] - idle[process]*passed
-				}
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-			size = max(size, bytes)
+	var cost [3]map[string]float64
+	for i, watchers := range m.watchers {
+		bytes, err := m.run(context.Background(), watchers, m.updates, func(work func() error) (err error) {
+			cost[i], err = s.pids.During(idle, work)
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		add := func(process, what string, figure float64) {
-			key := process + "\t" + what
-			samples[key] = append(samples[key], figure)
-		}
-		for process := range s.pids {
-			if m.process == "etcd" && process != "etcd" {
-				continue
-			}
-			add(process, "a write of "+m.object+"\tms of CPU", cost[0][process]*1e3/float64(m.updates))
-		}
-		between := float64(m.updates * (m.watchers[2] - m.watchers[1]))
-		add(m.process, "an event of "+m.object+", for each watcher\tµs of CPU", (cost[2][m.process]-cost[1][m.process])*1e6/between)
+		size = max(size, bytes)
 	}
-	var figures []capacity.Figure
-	for key, all := range samples {
-		slices.Sort(all)
-		parts := strings.Split(key, "\t")
-		g := capacity.Figure{Process: parts[0], What: parts[1], Unit: parts[2], Median: round(all[len(all)/2]), Least: round(all[0]), Most: round(all[len(all)-1]), Rounds: rounds}
-		if strings.HasPrefix(g.What, "an event") {
-			g.Bytes = size
+	for process := range s.pids {
+		if m.process == "etcd" && process != "etcd" {
+			continue
 		}
-		figures = append(figures, g)
+		samples.Add(process, "a write of "+m.object, "ms of CPU", 0, cost[0][process]*1e3/float64(m.updates))
 	}
-	slices.SortFunc(figures, func(a, b capacity.Figure) int {
-		return strings.Compare(a.Process+a.What, b.Process+b.What)
-	})
-	return figures, nil
-}
-
-func round(f float64) float64 {
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', 3, 64), 64)
-	if err != nil {
-		return f // cannot be: it was formatted
-	}
-	return rounded
+	between := float64(m.updates * (m.watchers[2] - m.watchers[1]))
+	samples.Add(m.process, "an event of "+m.object+", for each watcher", "µs of CPU", size, (cost[2][m.process]-cost[1][m.process])*1e6/between)
+	return nil
 }

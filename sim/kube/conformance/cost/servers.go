@@ -2,22 +2,19 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/meshcheck/meshcheck/internal/capacity/measure"
 )
 
 // perConnection is how many watches share a connection.
@@ -26,43 +23,8 @@ const perConnection = 50
 // servers are what is measured.
 type servers struct {
 	url, token, etcd string
-	pids             map[string]int
+	pids             measure.Processes
 	serial           int // of writes: each is another one
-}
-
-// cpu returns the CPU seconds that each process has used.
-func (s *servers) cpu() map[string]float64 {
-	used := map[string]float64{}
-	for process, pid := range s.pids {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			continue // it is gone, which the next request says
-		}
-		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+2:]))
-		for _, ticks := range fields[11:13] { // user and system, in hundredths
-			n, err := strconv.ParseFloat(ticks, 64)
-			if err != nil {
-				continue // the kernel writes numbers
-			}
-			used[process] += n / 100
-		}
-	}
-	return used
-}
-
-// idle returns what each process uses in a second in which it is asked nothing.
-func (s *servers) idle() (map[string]float64, error) {
-	const long = 10 * time.Second
-	before := s.cpu()
-	time.Sleep(long)
-	idle := map[string]float64{}
-	for process, now := range s.cpu() {
-		idle[process] = (now - before[process]) / long.Seconds()
-	}
-	if len(idle) != len(s.pids) {
-		return nil, errors.New("a process is not there")
-	}
-	return idle, nil
 }
 
 func (s *servers) client() *http.Client {
@@ -131,7 +93,7 @@ func (s *servers) watchObjects(ctx context.Context, watchers, updates int, durin
 		cancel()
 		return 0, err
 	}
-	heard := newHearing(watchers * updates)
+	heard := measure.NewHearing(watchers * updates)
 	var gone sync.WaitGroup
 	defer gone.Wait()
 	defer cancel()
@@ -151,7 +113,7 @@ func (s *servers) watchObjects(ctx context.Context, watchers, updates int, durin
 				if err != nil {
 					return
 				}
-				heard.event(len(line))
+				heard.Event(len(line))
 			}
 		})
 	}
@@ -164,15 +126,15 @@ func (s *servers) watchObjects(ctx context.Context, watchers, updates int, durin
 				return err
 			}
 		}
-		return heard.all()
+		return heard.All()
 	})
-	return heard.size(), err
+	return heard.Size(), err
 }
 
 // watchKeys puts keys, of which watchers hear.
 func (s *servers) watchKeys(ctx context.Context, watchers, updates int, during func(func() error) error) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	heard := newHearing(watchers * updates)
+	heard := measure.NewHearing(watchers * updates)
 	var gone sync.WaitGroup
 	defer gone.Wait()
 	defer cancel()
@@ -197,7 +159,7 @@ func (s *servers) watchKeys(ctx context.Context, watchers, updates int, during f
 			defer c.Close()
 			for answer := range watch {
 				for _, ev := range answer.Events {
-					heard.event(len(ev.Kv.Key) + len(ev.Kv.Value))
+					heard.Event(len(ev.Kv.Key) + len(ev.Kv.Value))
 				}
 			}
 		})
@@ -210,67 +172,7 @@ func (s *servers) watchKeys(ctx context.Context, watchers, updates int, during f
 				return err
 			}
 		}
-		return heard.all()
+		return heard.All()
 	})
-	return heard.size(), err
-}
-
-// hearing is what watchers have heard.
-type hearing struct {
-	wanted        int
-	events, bytes atomic.Int64
-}
-
-func newHearing(wanted int) *hearing { return &hearing{wanted: wanted} }
-
-func (h *hearing) event(size int) {
-	h.bytes.Add(int64(size))
-	h.events.Add(1)
-}
-
-// all waits until all has been heard.
-func (h *hearing) all() error {
-	for end := time.Now().Add(2 * time.Minute); int(h.events.Load()) < h.wanted; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			return fmt.Errorf("of %d events %d were heard in two minutes", h.wanted, h.events.Load())
-		}
-	}
-	return nil
-}
-
-// size is that of an event.
-func (h *hearing) size() int {
-	if h.events.Load() == 0 {
-		return 0
-	}
-	return int(h.bytes.Load() / h.events.Load())
-}
-
-func firstLine(path string) string {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	line, _, _ := strings.Cut(string(raw), "\n")
-	return line
-}
-
-func cpuModel() string {
-	raw, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	_, after, _ := strings.Cut(string(raw), "model name\t: ")
-	model, _, _ := strings.Cut(after, "\n")
-	return model
-}
-
-// load is the load average of a minute.
-func load() float64 {
-	first, _, _ := strings.Cut(firstLine("/proc/loadavg"), " ")
-	n, err := strconv.ParseFloat(first, 64)
-	if err != nil {
-		return 0 // not a Linux
-	}
-	return n
+	return heard.Size(), err
 }

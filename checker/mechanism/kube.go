@@ -191,7 +191,7 @@ func (o observation) ofTwoSlices(old int) *property.Cause {
 	other := o.x.in.Last(0, o.x.in.By(o.r.At), func(r *history.Record) bool {
 		return r.Verb == history.Truth && r.Op == "put" && r.Key != o.r.Key && objectOf(r) != objectOf(claim) && podOf(r.Value) == pod
 	})
-	if other < 0 {
+	if other < 0 || !o.x.bothSaid(old, other) {
 		return nil
 	}
 	r := &o.x.in.Records[other]
@@ -203,6 +203,15 @@ func (o observation) ofTwoSlices(old int) *property.Cause {
 	facts.Owners = []string{objectOf(claim), objectOf(r)}
 	facts.Before, facts.Shown = &property.Version{Key: o.r.Key, Value: claim.Value}, &property.Version{Key: r.Key, Value: r.Value}
 	return property.ByMechanism(CauseTwoSlices, twoSlices, facts, old, other, told, o.record)
+}
+
+// bothSaid reports whether two claims were made at one time: the later one before the earlier one was let go of.
+func (x *Explainer) bothSaid(one, other int) bool {
+	earlier, later := min(one, other), max(one, other)
+	said := &x.in.Records[earlier]
+	return x.in.First(earlier, later, func(r *history.Record) bool {
+		return r.Verb == history.Truth && r.Op == "del" && r.Key == said.Key && objectOf(r) == objectOf(said)
+	}) < 0
 }
 
 // podOf is the pod in the content of an endpoint.

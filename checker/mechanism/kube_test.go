@@ -1,6 +1,7 @@
 package mechanism_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,19 @@ func TestCausesOfReadersOfSlices(t *testing.T) {
 3 k0 event CiliumEndpointSlice - value="MODIFIED:s1:5" peer=a0 id=1
 9 a0 drop endpoint e op=watch peer=k0 inc=1
 9 a0 see endpoint e value="id=2 host=h pod=ns/two" op=watch peer=k0 inc=1
+`, "no-spurious-deletion", ""},
+		{"a pod that two slices have, with another address each", readsSlices + `
+3 k0 truth endpoint f value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpointSlice/s2 rv=7
+3 k0 event CiliumEndpointSlice - value="ADDED:s2:7" peer=a0 id=1
+3.001 a0 see endpoint f value="id=1 host=h pod=ns/one" op=watch peer=k0 inc=1
+3.001 a0 drop endpoint e op=watch peer=k0 inc=1
+`, "no-spurious-deletion", mechanism.CauseTwoSlices},
+		{"a pod that another slice had before", `
+0 k0 truth endpoint f value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpointSlice/s2 rv=3
+0 k0 truth endpoint f value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpointSlice/s2 rv=4
+` + strings.TrimPrefix(readsSlices, "\n") + `
+3 k0 event CiliumEndpointSlice - value="MODIFIED:s2:6" peer=a0 id=1
+3.001 a0 drop endpoint e op=watch peer=k0 inc=1
 `, "no-spurious-deletion", ""},
 		{"two slices, told of together", movedSlice + `
 9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:8" peer=a0 id=1

@@ -107,7 +107,14 @@ func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
 	changed := v.Records[0]
 	r := &x.in.Records[changed]
 	if r.Verb != history.Write || r.Kind != object.PodKind && r.Kind != object.IdentityKind { // it may wait for its new identity
-		return nil
+		// What makes it wrong is another record than its change, as where its node comes back.
+		changed = x.in.Last(0, changed, func(r *history.Record) bool {
+			return r.Verb == history.Write && r.Kind == object.PodKind && r.Key == v.Key
+		})
+		if changed < 0 {
+			return nil
+		}
+		r = &x.in.Records[changed]
 	}
 	for _, leads := range []int{x.in.Last(0, changed, isLead), x.in.First(changed, x.all(), isLead)} {
 		away := x.ledBefore(leads)
@@ -120,9 +127,15 @@ func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
 }
 
 // ofEmptySlice explains an empty slice: its last pods were deleted while no operator led, and the next one
-// has taken what the slice said for pods that live.
+// has taken what the slice said for pods that live. A slice may be empty for some time before that is wrong: while a pod
+// waits for its place.
 func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
-	emptied := v.Records[0]
+	emptied := x.in.Last(0, v.Records[0]+1, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.SliceKind && r.Key == v.Key
+	})
+	if emptied < 0 {
+		return nil
+	}
 	at := x.in.Records[emptied].At
 	leads := x.in.Last(0, emptied, isLead)
 	if leads < 0 || at-x.in.Records[leads].At > takesOver {

@@ -68,6 +68,9 @@ func TestOfOperators(t *testing.T) {
 		leads      = "7 o1 up operator - inc=1\n12 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o0-1 seconds=15\" op=update peer=o0 rv=7\n"
 		taken      = "27 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o1-1 seconds=15\" op=update peer=o1 rv=8\n"
 		written    = "27.5 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=9\n"
+		waits      = "32 k0 write Pod ns1/web-1 value=\"node=n0 host=192.168.0.1 phase=Running ips=10.0.0.7 account=default labels=app=web\" op=create peer=w0 rv=9\n40 k0 write CiliumEndpointSlice ces-2 value=\"namespace=ns1 endpoint=web-1,65537,10.0.0.7\" op=create peer=o0 rv=10\n"
+		away       = "k0 write CiliumNode n0 op=delete peer=w0 rv=7\n"
+		back       = "35 k0 write CiliumNode n0 op=create peer=w0 rv=10\n"
 		drop       = "k0 write CiliumEndpointSlice ces-1 op=delete peer=o0 rv=9\n"
 	)
 	for _, c := range []struct {
@@ -78,12 +81,16 @@ func TestOfOperators(t *testing.T) {
 	}{
 		{"deleted while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, CauseDeletedAway},
 		{"deleted while the one that had led was cut off", operator.Slices, leads + "25 " + gone + taken + "27 o1 ready operator - inc=1\n" + empty + end, CauseDeletedAway},
+		{"deleted while no operator led, and a pod waits for its place", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + waits + end, CauseDeletedAway},
+		{"deleted while one led, and a pod waits for its place", operator.Slices, "15 " + gone + "16 " + strings.TrimPrefix(empty, "31 ") + restart + waits + end, ""},
 		{"deleted while one led", operator.Slices, "15 " + gone + restart + empty + end, ""},
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
 		{"changed while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"changed just before the one that led ended", operator.Slices, "19 " + relabelled + restart + end, CauseChangedAway},
 		{"changed before the next one has listed endpoints", operator.Slices, restart + "36 " + relabelled + end, CauseChangedAway},
 		{"changed while one led", operator.Slices, "15 " + relabelled + "80 o0 down operator - inc=1\n90 o0 up operator - inc=2\n90 o0 ready operator - inc=2\n" + end, ""},
+		{"changed while no operator led, and its node was away", operator.Slices, "10 " + away + "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + back + end, CauseChangedAway},
+		{"changed while one led, and its node was away", operator.Slices, "10 " + away + "15 " + relabelled + "80 o0 down operator - inc=1\n90 o0 up operator - inc=2\n90 o0 ready operator - inc=2\n" + strings.Replace(back, "35", "100", 1) + end, ""},
 		{"a pod is forgotten", operator.Slices, "21 " + drop + end, ""},
 		{"restarts", operator.IdentityGarbage, "15 " + gone + "16 " + drop + restart + end, CauseRestarts},
 		{"the lease is given back first", operator.SingleLeader, leads + taken + written + "28 o0 down operator - inc=1 err=\"leader election lost\"\n" + end, CauseRelease},

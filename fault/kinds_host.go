@@ -138,7 +138,7 @@ var replicaSpecs = []Spec{
 	{
 		Kind:     EtcdMemberLoss,
 		Members:  true,
-		Summary:  "a member of the etcd that agents share loses its machine, with its data; after for another one takes its place: the others are told to forget the old one (member remove, member add), and it joins them without data",
+		Summary:  "a member of the etcd that agents share loses its machine, with its data; after for another one takes its place: the others are told to forget the old one (member remove, member add), and it joins them without data. Nothing happens while another one is lost: two of three cannot be replaced",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded},
 		Targets:  roles{mode.Etcd}, Lasts: Needed, Longest: 60 * second,
 		sentence: func(f *Fault) string {

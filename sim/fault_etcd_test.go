@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -98,6 +99,7 @@ func TestThreeMembersAnswerAsOne(t *testing.T) {
 	p.Faults = []fault.Fault{
 		at(10, fault.Fault{Kind: fault.EtcdLeaderCut, For: seconds(20)}),
 		at(50, fault.Fault{Kind: fault.EtcdMemberLoss, Target: "e1", For: seconds(10)}),
+		at(52, fault.Fault{Kind: fault.EtcdMemberLoss, Target: "e2", For: seconds(5)}), // which nobody could replace
 		at(100, fault.Fault{Kind: fault.EtcdRestart, Target: "e0", For: seconds(20)}),
 		at(105, fault.Fault{Kind: fault.EtcdRestart, Target: "e2", For: seconds(5)}),
 		at(150, fault.Fault{Kind: fault.Partition, Target: "e0", Peer: "e1", For: seconds(20)}),
@@ -117,4 +119,6 @@ func TestThreeMembersAnswerAsOne(t *testing.T) {
 	}
 	require.Empty(t, ground, "not judged")
 	require.Len(t, r.Index.Stores, 1)
+	require.Len(t, r.Verdict.Idle, 1)
+	require.Contains(t, fmt.Sprint(r.Verdict.Idle[0]), "another member was lost")
 }

@@ -2,6 +2,7 @@ package kvstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -36,6 +37,9 @@ func (s *Store) Injection(kind fault.Kind) func(int, *fault.Fault) deploy.Effect
 // restart ends a member's process; it starts with its data when nothing holds it down, or
 // without, and then the others have to forget it and expect a new one before.
 func (s *Store) restart(m *member, lost bool) deploy.Effect {
+	if lost && slices.ContainsFunc(s.members, func(other *member) bool { return other != m && other.lost }) {
+		return deploy.Void("another member was lost: without a majority none can be replaced")
+	}
 	ended := int64(0)
 	m.lost = m.lost || lost
 	if m.down++; m.down == 1 {

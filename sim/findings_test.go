@@ -52,8 +52,9 @@ func TestFindings(t *testing.T) {
 		"node-comes-back-without-its-pods": {"slices"},
 		"leader-releases-before-it-stops":  {"single-leader"},
 
-		"etcd-peers-stay-deaf":      {"steady"},
-		"new-member-refuses-itself": {"etcd-members"},
+		"etcd-peers-stay-deaf":             {"steady"},
+		"stale-collector-deletes-identity": {"identity-safety", "reference", "convergence", "readiness", "started"},
+		"new-member-refuses-itself":        {"etcd-members"},
 
 		"one-cache-loses-identities":    {"no-spurious-deletion", "reference", "convergence", "staleness"},
 		"stopped-reader-leaves-entries": {"convergence", "staleness"},

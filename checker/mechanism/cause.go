@@ -31,52 +31,53 @@ type Mechanism struct {
 
 // The names of the pages in testdata/findings.
 const (
-	CauseOrphan        = "writer-restart-orphans"
-	CauseRelist        = "relist-loses-order"
-	CauseStale         = "failover-to-stale-replica"
-	CauseNamespace     = "namespace-informer-behind"
-	CauseNamespaces    = "namespaces-behind-identities"
-	CauseUntold        = "namespace-event-overtakes"
-	CauseHidden        = "hidden-namespace-shown"
-	CauseMerged        = "queue-merges-events"
-	CauseEmptied       = "emptied-etcd-same-cluster-id"
-	CauseClusterConfig = "cluster-config-comes-back-late"
-	CauseLease         = "lease-shorter-than-watchdog"
-	CauseNoSource      = "restart-while-no-source"
-	causeCanary        = "canaries-come-back-first"
-	CauseQueue         = "cancelled-subscriber-leaks-queue"
-	CauseBackOff       = "put-backs-off"
-	CauseRefused       = "refused-puts-come-again"
-	CauseCutList       = "cut-list-is-drained"
-	CauseSlice         = "slice-update-deletes-first"
-	CauseObjects       = "agent-loses-order"
-	CauseOldOwner      = "old-owner-taken-last"
-	CauseTwoSlices     = "pod-in-two-slices"
-	CauseTwoOwners     = "two-owners-two-replicas"
-	CauseFormerOwner   = "former-owner-deletes-key"
-	CauseOneKey        = "one-key-for-two-owners"
-	CauseSharedLease   = "shared-lease-ends"
-	CauseLostPut       = "lost-key-put-back-once"
-	CausePutBack       = "ended-key-put-back"
-	CauseUndeleted     = "ended-key-not-deleted"
-	CauseCollected     = "identity-collected-too-soon"
-	CauseCollector     = "collector-locks-another-key"
-	CauseDeletedAway   = "slices-outlive-their-pods"
-	CauseRestarts      = "restarts-keep-identities"
-	CauseLists         = "lists-keep-identities"
-	CauseWaits         = "identity-deleted-while-its-pod-starts"
-	CauseNumberTwice   = "new-leader-gives-out-a-number-twice"
-	CauseNodeBack      = "node-comes-back-without-its-pods"
-	CauseChangedAway   = "slices-keep-what-changed-meanwhile"
-	CauseRelease       = "leader-releases-before-it-stops"
-	CauseDeaf          = "etcd-peers-stay-deaf"
-	CauseRefusesItself = "new-member-refuses-itself"
-	CauseAgain         = "slice-written-again-and-again"
-	CauseTakenOnce     = "cluster-config-taken-once"
-	CauseOneCache      = "one-cache-loses-identities"
-	CauseStoppedReader = "stopped-reader-leaves-entries"
-	CauseUnread        = "unread-source-fills-gaps"
-	CauseShownByCRDs   = "crds-show-what-replicas-hide"
+	CauseOrphan         = "writer-restart-orphans"
+	CauseRelist         = "relist-loses-order"
+	CauseStale          = "failover-to-stale-replica"
+	CauseNamespace      = "namespace-informer-behind"
+	CauseNamespaces     = "namespaces-behind-identities"
+	CauseUntold         = "namespace-event-overtakes"
+	CauseHidden         = "hidden-namespace-shown"
+	CauseMerged         = "queue-merges-events"
+	CauseEmptied        = "emptied-etcd-same-cluster-id"
+	CauseClusterConfig  = "cluster-config-comes-back-late"
+	CauseLease          = "lease-shorter-than-watchdog"
+	CauseNoSource       = "restart-while-no-source"
+	causeCanary         = "canaries-come-back-first"
+	CauseQueue          = "cancelled-subscriber-leaks-queue"
+	CauseBackOff        = "put-backs-off"
+	CauseRefused        = "refused-puts-come-again"
+	CauseCutList        = "cut-list-is-drained"
+	CauseSlice          = "slice-update-deletes-first"
+	CauseObjects        = "agent-loses-order"
+	CauseOldOwner       = "old-owner-taken-last"
+	CauseTwoSlices      = "pod-in-two-slices"
+	CauseTwoOwners      = "two-owners-two-replicas"
+	CauseFormerOwner    = "former-owner-deletes-key"
+	CauseOneKey         = "one-key-for-two-owners"
+	CauseSharedLease    = "shared-lease-ends"
+	CauseLostPut        = "lost-key-put-back-once"
+	CausePutBack        = "ended-key-put-back"
+	CauseUndeleted      = "ended-key-not-deleted"
+	CauseCollected      = "identity-collected-too-soon"
+	CauseCollector      = "collector-locks-another-key"
+	CauseDeletedAway    = "slices-outlive-their-pods"
+	CauseRestarts       = "restarts-keep-identities"
+	CauseLists          = "lists-keep-identities"
+	CauseWaits          = "identity-deleted-while-its-pod-starts"
+	CauseStaleCollector = "stale-collector-deletes-identity"
+	CauseNumberTwice    = "new-leader-gives-out-a-number-twice"
+	CauseNodeBack       = "node-comes-back-without-its-pods"
+	CauseChangedAway    = "slices-keep-what-changed-meanwhile"
+	CauseRelease        = "leader-releases-before-it-stops"
+	CauseDeaf           = "etcd-peers-stay-deaf"
+	CauseRefusesItself  = "new-member-refuses-itself"
+	CauseAgain          = "slice-written-again-and-again"
+	CauseTakenOnce      = "cluster-config-taken-once"
+	CauseOneCache       = "one-cache-loses-identities"
+	CauseStoppedReader  = "stopped-reader-leaves-entries"
+	CauseUnread         = "unread-source-fills-gaps"
+	CauseShownByCRDs    = "crds-show-what-replicas-hide"
 )
 
 // Whose a mechanism is.
@@ -129,6 +130,7 @@ func Mechanisms() []Mechanism {
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseLists, ofCilium, "An operator whose watch of identities has expired lists them, and takes all for used just then: where that happens more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{listedAnew}},
 		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet}},
+		{CauseStaleCollector, ofCilium, "A kube-apiserver is behind: the collector of identities has not heard of the endpoint that has taken one up again, and deletes it. No agent puts it back where operators manage identities, and its labels get another number: the pod runs on with one that nobody knows.", []*property.Rule{unheardOf}},
 		{CauseNumberTwice, ofCilium, "An operator that begins to lead draws a number for new labels before it knows which numbers are taken, and gives the identity that has it these labels: pods that have it run on under others.", []*property.Rule{otherLabels}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
@@ -178,6 +180,9 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	}
 	if v.Cause == nil && of != nil {
 		v.Cause = of(x, v)
+	}
+	if v.Cause == nil && ofCollected[broken] {
+		v.Cause = x.ofStaleCollector(v)
 	}
 }
 

@@ -116,14 +116,20 @@ func objectOf(r *history.Record) string {
 }
 
 // told is the last record by which a watch or list told the agent of an object between
+// two instants; -1 if there is none.
+func (o observation) told(object string, rv int64, from, to time.Duration, gone bool) int {
+	return o.x.toldOfObject(o.r.Actor, object, rv, from, to, gone)
+}
+
+// toldOfObject is the last record by which a watch or list told a client of an object between
 // two instants; -1 if there is none. It is one with the resourceVersion, or a later one, or,
 // if the object may be gone, the end of a list, which may be without it.
-func (o observation) told(object string, rv int64, from, to time.Duration, gone bool) int {
+func (x *Explainer) toldOfObject(client, object string, rv int64, from, to time.Duration, gone bool) int {
 	kind, name, _ := strings.Cut(object, "/")
-	first, end := o.x.between(from, to)
-	return o.x.in.Last(first, end, func(r *history.Record) bool {
+	first, end := x.between(from, to)
+	return x.in.Last(first, end, func(r *history.Record) bool {
 		switch {
-		case r.Peer != o.r.Actor || r.Kind != kind:
+		case r.Peer != client || r.Kind != kind:
 			return false
 		case r.Verb == history.Request && r.Op == "list" && r.RV >= rv:
 			return true // of all objects

@@ -201,21 +201,24 @@ var listedAnew = &property.Rule{Name: "listed-anew", Text: func(f *property.Fact
 }}
 
 // ofUnsafe explains an identity that is deleted while a pod has its labels: no CiliumEndpoint has it, and the collector,
-// which goes by these, has marked it before.
+// which goes by these, has marked it before; or it has not heard of any that has it.
 func (x *Explainer) ofUnsafe(v *property.Violation) *property.Cause {
 	deleted := v.Records[len(v.Records)-1]
+	if c := x.staleDeletion(deleted); c != nil {
+		return c.cause(x)
+	}
 	marked := x.in.Last(0, deleted, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == object.IdentityKind && r.Key == v.Key
 	})
-	if marked < 0 || !strings.HasPrefix(x.in.Records[marked].Value, "marked=true") || x.hasEndpoint(v.Key, deleted) {
+	if marked < 0 || !strings.HasPrefix(x.in.Records[marked].Value, "marked=true") || len(x.endpointsOf(v.Key, deleted)) > 0 {
 		return nil
 	}
 	return property.ByMechanism(CauseWaits, noEndpointYet, property.Facts{Client: x.in.Records[deleted].Peer, Kind: object.IdentityKind, Key: v.Key,
 		At: x.in.Records[marked].At}, marked, deleted)
 }
 
-// hasEndpoint reports whether a CiliumEndpoint has an identity at a record.
-func (x *Explainer) hasEndpoint(identity string, at int) bool {
+// endpointsOf returns the writes by which CiliumEndpoints have an identity at a record.
+func (x *Explainer) endpointsOf(identity string, at int) (writes []int) {
 	latest := map[string]bool{}
 	for i := at - 1; i >= 0; i-- {
 		r := &x.in.Records[i]
@@ -224,10 +227,10 @@ func (x *Explainer) hasEndpoint(identity string, at int) bool {
 		}
 		latest[r.Key] = true
 		if strings.HasPrefix(r.Value+" ", "identity="+identity+" ") {
-			return true
+			writes = append(writes, i)
 		}
 	}
-	return false
+	return writes
 }
 
 var noEndpointYet = &property.Rule{Name: "no-endpoint-yet", Text: func(f *property.Facts) string {

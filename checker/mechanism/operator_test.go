@@ -68,6 +68,7 @@ func TestOfOperators(t *testing.T) {
 		leads      = "7 o1 up operator - inc=1\n12 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o0-1 seconds=15\" op=update peer=o0 rv=7\n"
 		taken      = "27 k0 write Lease kube-system/cilium-operator-resource-lock value=\"holder=o1-1 seconds=15\" op=update peer=o1 rv=8\n"
 		written    = "27.5 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=9\n"
+		has        = "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n"
 		waits      = "32 k0 write Pod ns1/web-1 value=\"node=n0 host=192.168.0.1 phase=Running ips=10.0.0.7 account=default labels=app=web\" op=create peer=w0 rv=9\n40 k0 write CiliumEndpointSlice ces-2 value=\"namespace=ns1 endpoint=web-1,65537,10.0.0.7\" op=create peer=o0 rv=10\n"
 		away       = "k0 write CiliumNode n0 op=delete peer=w0 rv=7\n"
 		back       = "35 k0 write CiliumNode n0 op=create peer=w0 rv=10\n"
@@ -102,7 +103,8 @@ func TestOfOperators(t *testing.T) {
 		{"an expired watch, long before", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "200 k0 watch CiliumIdentity - peer=o0 ask=initial:9 id=4\n" + end, ""},
 		{"a watch that goes on", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=9 id=4\n" + end, ""},
 		{"a pod waits for its endpoint", operator.IdentitySafety, marked + collected + end, CauseWaits},
-		{"a pod's endpoint has the identity", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" + marked + collected + end, ""},
+		{"a pod's endpoint has the identity", operator.IdentitySafety, has + "12 k0 event CiliumEndpoint - value=ADDED:ns1/web-0:7 peer=o0 id=1\n" + marked + collected + end, ""},
+		{"a pod's endpoint has the identity, of which the operator has not heard", operator.IdentitySafety, has + "12 k0 event CiliumEndpoint - value=ADDED:ns1/web-0:7 peer=a0 id=1\n" + marked + collected + end, CauseStaleCollector},
 		{"a pod's endpoint has it no more", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" +
 			"12 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65538 ips=10.0.0.5\" op=update peer=w0 rv=8\n" + marked + collected + end, CauseWaits},
 		{"an identity that was not marked", operator.IdentitySafety, collected + end, ""},

@@ -14,7 +14,7 @@ import (
 )
 
 // staleDeletion is an operator's deletion of an identity that CiliumEndpoints have, of none of
-// which it had heard.
+// which it had heard, although it listens.
 type staleDeletion struct {
 	deleted, endpoint int // records
 }
@@ -39,7 +39,8 @@ func (x *Explainer) staleDeletion(record int) *staleDeletion {
 			return nil
 		}
 	}
-	if len(writes) == 0 {
+	listens := func(w *history.Record) bool { return w.Verb == history.Watch && w.Kind == object.EndpointKind && w.Peer == r.Peer }
+	if len(writes) == 0 || x.in.Last(0, record, listens) < 0 {
 		return nil
 	}
 	return &staleDeletion{record, writes[0]}

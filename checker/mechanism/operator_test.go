@@ -104,7 +104,8 @@ func TestOfOperators(t *testing.T) {
 		{"a watch that goes on", operator.IdentityGarbage, "15 " + gone + "16 " + drop + "250 k0 watch CiliumIdentity - peer=o0 ask=9 id=4\n" + end, ""},
 		{"a pod waits for its endpoint", operator.IdentitySafety, marked + collected + end, CauseWaits},
 		{"a pod's endpoint has the identity", operator.IdentitySafety, has + "12 k0 event CiliumEndpoint - value=ADDED:ns1/web-0:7 peer=o0 id=1\n" + marked + collected + end, ""},
-		{"a pod's endpoint has the identity, of which the operator has not heard", operator.IdentitySafety, has + "12 k0 event CiliumEndpoint - value=ADDED:ns1/web-0:7 peer=a0 id=1\n" + marked + collected + end, CauseStaleCollector},
+		{"a pod's endpoint has the identity, and the operator never asked", operator.IdentitySafety, has + marked + collected + end, ""},
+		{"a pod's endpoint has the identity, of which the operator has not heard", operator.IdentitySafety, "10 k0 watch CiliumEndpoint - peer=o0 ask=initial: id=1\n" + has + "12 k0 event CiliumEndpoint - value=ADDED:ns1/web-0:7 peer=a0 id=1\n" + marked + collected + end, CauseStaleCollector},
 		{"a pod's endpoint has it no more", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" +
 			"12 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65538 ips=10.0.0.5\" op=update peer=w0 rv=8\n" + marked + collected + end, CauseWaits},
 		{"an identity that was not marked", operator.IdentitySafety, collected + end, ""},

@@ -39,7 +39,9 @@ func (x *Explainer) staleDeletion(record int) *staleDeletion {
 			return nil
 		}
 	}
-	listens := func(w *history.Record) bool { return w.Verb == history.Watch && w.Kind == object.EndpointKind && w.Peer == r.Peer }
+	listens := func(w *history.Record) bool {
+		return w.Verb == history.Watch && w.Kind == object.EndpointKind && w.Peer == r.Peer
+	}
 	if len(writes) == 0 || x.in.Last(0, record, listens) < 0 {
 		return nil
 	}

@@ -51,14 +51,14 @@ func TestRead(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"version 2: this program reads version 1":                                                                       {"version: 1", "version: 2"},
-		`of "me": want one of cilium, etcd, proposal, setting`:                                                                     {"of: cilium", "of: me"},
+		`of "me": want one of cilium, etcd, proposal, setting`:                                                          {"of: cilium", "of: me"},
 		"reason: want a sentence on what it does and why that is right":                                                 {"There are no ghosts.", ""},
-		`edits[0].module "etcd": want none for Cilium, or one of etcd-pkg, etcd-server, harness`:                                                      {"- file: pkg/a.go", "- module: etcd\n  file: pkg/a.go"},
+		`edits[0].module "etcd": want none for Cilium, or one of etcd-pkg, etcd-server, harness`:                        {"- file: pkg/a.go", "- module: etcd\n  file: pkg/a.go"},
 		"edits[0].new is the same as old":                                                                               {"\ttwo", "\tone"},
 		`shows[0].breaks: there is no property "convergences"`:                                                          {"[convergence]", "[convergences]"},
 		"shows[0]: want either breaks, properties, or crashes, what a worker's output has":                              {"  breaks: [convergence]\n", ""},
 		`edits[0].file "../a.go": want a Go file such as pkg/kvstore/etcd.go, or a script that a test of Cilium's runs`: {"pkg/a.go", "../a.go"},
-		`edits[0].file "pkg/a_test.go": of harness, want a file that the worker is built from`:                      {"- file: pkg/a.go", "- module: harness\n  file: pkg/a_test.go"},
+		`edits[0].file "pkg/a_test.go": of harness, want a file that the worker is built from`:                          {"- file: pkg/a.go", "- module: harness\n  file: pkg/a_test.go"},
 		`tests[0].file "pkg/a_tests.go": want a test of Cilium's, such as pkg/kvstore/etcd_lease_test.go`:               {"a_test.go", "a_tests.go"},
 		`settings: json: unknown field "leaseTTLs"`:                                                                     {"shows:", "settings: {leaseTTLs: 1m}\nshows:"},
 	} {

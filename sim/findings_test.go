@@ -55,6 +55,7 @@ func TestFindings(t *testing.T) {
 		"etcd-peers-stay-deaf":             {"steady"},
 		"stale-collector-deletes-identity": {"identity-safety", "reference", "convergence", "readiness", "started"},
 		"new-member-refuses-itself":        {"etcd-members"},
+		"lock-taken-when-nobody-asks":      {"started"},
 
 		"one-cache-loses-identities":    {"no-spurious-deletion", "reference", "convergence", "staleness"},
 		"stopped-reader-leaves-entries": {"convergence", "staleness"},

@@ -77,6 +77,7 @@ const (
 	CauseOneCache       = "one-cache-loses-identities"
 	CauseStoppedReader  = "stopped-reader-leaves-entries"
 	CauseUnread         = "unread-source-fills-gaps"
+	CauseLockKept       = "lock-taken-when-nobody-asks"
 	CauseShownByCRDs    = "crds-show-what-replicas-hide"
 )
 
@@ -123,6 +124,7 @@ func Mechanisms() []Mechanism {
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted, by another one or long ago, and puts back into the etcd that they share what it had put, while its own endpoint ends or changes.", []*property.Rule{putBackLate}},
 		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
+		{CauseLockKept, ofCilium, "An agent asks a shared etcd for the lock of labels in vain, as it has no leader, and asks again; the first request is carried out a minute later, when the agent has had the lock and given it back: it holds it until it ends, and no pod with these labels gets an identity elsewhere.", []*property.Rule{lockKept}},
 		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
 		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway}},
 		{CauseChangedAway, ofCilium, "An endpoint changes while no operator leads: the next one finds it in a slice, and does not look whether the slice says the same.", []*property.Rule{changedAway}},

@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 			}
 		}
 	}
-	if cause := x.ofNumberTwice(v); cause != nil {
+	if cause := cmp.Or(x.ofNumberTwice(v), x.ofLockKept(v)); cause != nil {
 		return cause
 	}
 	if r := &x.in.Records[v.Records[0]]; r.Op == "create" && x.in.Last(0, v.Records[0], func(d *history.Record) bool {

@@ -101,6 +101,10 @@ func MakesStored(resource string) bool {
 // they use the identity of labels; the address of a node follows.
 func UsersPrefix(labels string) string { return kinds[0].Path + "/value/" + labels + ";/" }
 
+// LockPrefix returns what the keys begin with by which agents that share an etcd hold, or wait for, the
+// lock of labels that are to have an identity; the lease of each follows.
+func LockPrefix(labels string) string { return kinds[0].Path + "/locks/" + labels + ";/" }
+
 // KindNamed returns the kind with a name, or nil.
 func KindNamed(name string) *Kind {
 	for i := range kinds {

@@ -45,7 +45,7 @@ var replicaSpecs = []Spec{
 	{
 		Kind:     ReplicaGone,
 		Needs:    mode.Replica,
-		Summary:  "the replica's pod is gone and no other takes its place",
+		Summary:  "the replica's pod is gone and no other takes its place; the last one goes only where agents have another source",
 		Disturbs: []disturb.Kind{disturb.ProcessEnded, disturb.DataLost},
 		Targets:  roles{mode.Replica}, Hows: []string{Killed, Silent, Graceful},
 		sentence: func(f *Fault) string {

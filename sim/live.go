@@ -36,6 +36,7 @@ func (w *world) live() {
 	w.schedule.run()
 	stall.End()
 	w.phase("heal", time.Duration(w.plan.Settle).String())
+	close(w.healed)
 	why := w.settle()
 	w.workload.End()
 	w.phase("end", why)

@@ -79,6 +79,7 @@ type world struct {
 	schedule  *schedule
 	turn      chan struct{} // holds a value while a step of the schedule runs
 	worked    chan struct{} // closed when the workload is done
+	healed    chan struct{} // closed at the heal
 	ctx       context.Context
 	cancel    context.CancelFunc // of ctx, when the run has ended
 }
@@ -91,7 +92,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 		return Stats{}, err
 	}
 	plan.Options.ClusterName = cmp.Or(plan.Options.ClusterName, "c1")
-	w := &world{plan: plan, cfg: cfg, rec: rec, worked: make(chan struct{}), turn: make(chan struct{}, 1)}
+	w := &world{plan: plan, cfg: cfg, rec: rec, worked: make(chan struct{}), healed: make(chan struct{}), turn: make(chan struct{}, 1)}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed
@@ -262,6 +263,7 @@ func (w *world) buildWorkload() error {
 		},
 		Create: w.create,
 		Event:  w.schedule.triggers.event,
+		Healed: w.healed,
 		Record: w.rec.record,
 		Now:    w.rec.now,
 		Agents: w.mode.Agents(),

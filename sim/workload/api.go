@@ -112,11 +112,14 @@ func (a api) annotateNamespace(ctx context.Context, name string, global *string)
 	})
 }
 
-func (a api) createPod(ctx context.Context, o *corev1.Pod) {
+// createPod reports whether a request was not answered: a kube-apiserver may still serve it.
+func (a api) createPod(ctx context.Context, o *corev1.Pod) (unanswered bool) {
 	do(ctx, apierrors.IsAlreadyExists, func(ctx context.Context) error {
 		_, err := a.clients.CoreV1().Pods(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
+		unanswered = unanswered || err != nil && apierrors.ReasonForError(err) == metav1.StatusReasonUnknown
 		return err
 	})
+	return unanswered
 }
 
 // runPod writes what the kubelet writes when the pod's containers run. It returns the UID of

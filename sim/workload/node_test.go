@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { simtest.Main(m) }
 // part the test plays.
 type world struct {
 	*simtest.World
-	done      chan struct{}                  // closed when the workload is
+	done      chan struct{} // closed when the workload is
+	healed    chan struct{}
 	err       error                          // of the workload that is done
 	intercept func(*kube.Request) *kube.Fail // if non-nil
 }
@@ -46,7 +47,7 @@ func simulate(t *testing.T, p *fault.Plan, f func(w *world)) {
 func simulateLate(t *testing.T, p *fault.Plan, late time.Duration, f func(w *world)) {
 	t.Helper()
 	simtest.Run(t, func(tw *simtest.World) {
-		w := &world{World: tw, done: make(chan struct{})}
+		w := &world{World: tw, done: make(chan struct{}), healed: make(chan struct{})}
 		w.ServeKube(kube.Config{Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
 			if w.intercept == nil {
 				return nil
@@ -57,6 +58,7 @@ func simulateLate(t *testing.T, p *fault.Plan, late time.Duration, f func(w *wor
 			NewClient: func(string) (Client, error) { return kubeclient.NewShort("workload", w.DialKube("w0")) },
 			Watch:     w.Clients("w0"),
 			Create:    func(object []byte) error { _, err := w.Store.Create(object); return err },
+			Healed:    w.healed,
 			Record:    w.Record,
 			Now:       w.Now,
 		})

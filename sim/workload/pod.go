@@ -10,7 +10,7 @@ func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(
 	a := w.client(p.node)
 	if agents := w.cfg.Agents; agents != nil {
 		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
-		a.createPod(ctx, p.object())
+		w.createPodObject(ctx, a, p)
 		agents.Add(ctx, p.asked())
 		p.uid = a.runPod(ctx, p)
 		p.running = true
@@ -20,7 +20,7 @@ func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(
 	if w.nodes != nil {
 		p.wanted = w.cluster.labelsOf(p.namespace, app)
 		p.identity = &identity{labels: p.wanted}
-		a.createPod(ctx, p.object())
+		w.createPodObject(ctx, a, p)
 		w.bring(ctx, a, p, p.identity.labels, over)
 		return
 	}
@@ -30,7 +30,7 @@ func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(
 	p.identity = id
 	w.cluster.place(p)
 	w.mu.Unlock()
-	a.createPod(ctx, p.object())
+	w.createPodObject(ctx, a, p)
 	w.publish(ctx, a, p)
 	over("")
 }

@@ -21,7 +21,7 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 		w.nodes.leave(old)
 		p.identity = &identity{labels: p.wanted}
 		w.end(ctx, before, old)
-		a.createPod(ctx, p.object())
+		w.createPodObject(ctx, a, p)
 		sleep(ctx, late)
 		before.deleteEndpoint(ctx, old.namespace, old.name)
 		w.bring(ctx, a, p, p.wanted, over)
@@ -29,7 +29,7 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 	}
 	p.identity, p.running = old.identity, true
 	w.end(ctx, before, old)
-	a.createPod(ctx, p.object())
+	w.createPodObject(ctx, a, p)
 	sleep(ctx, late)
 	w.mu.Lock()
 	w.cluster.remove(old)
@@ -51,7 +51,7 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 func (w *Workload) replaceWithAgents(ctx context.Context, before, a api, old, p *pod, late time.Duration) {
 	p.identity = old.identity
 	w.end(ctx, before, old)
-	a.createPod(ctx, p.object())
+	w.createPodObject(ctx, a, p)
 	sleep(ctx, late)
 	w.cfg.Agents.Remove(ctx, old.asked())
 	w.cfg.Agents.Add(ctx, p.asked())

@@ -52,6 +52,8 @@ type Config struct {
 	// Event returns what is closed when a trigger fires that is armed now, or when the churn
 	// is over.
 	Event func(*fault.Trigger) <-chan struct{}
+	// Healed is closed when the churn is over and the faults are; nil where there is no heal.
+	Healed <-chan struct{}
 	// Record is told of each step that is over.
 	Record func(history.Record)
 	// Now is the virtual time since the start of the run.

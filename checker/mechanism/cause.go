@@ -7,6 +7,7 @@ package mechanism
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/load"
@@ -157,11 +158,15 @@ type Explainer struct {
 
 	foreign  []*property.Violation // of revision-origin, once it was asked for
 	arrivals map[int]time.Duration // of what kube-apiservers sent, by record, if it was asked for
+	reads    func() bool           // whether agents have two sources, of which they change
 }
 
 // New returns the explainer of a history.
 func New(in *property.Input) *Explainer {
-	return &Explainer{in: in, keys: map[string]map[index.EntryKey]string{}, arrivals: map[int]time.Duration{}}
+	reads := sync.OnceValue(func() bool {
+		return in.First(0, len(in.Records), func(r *history.Record) bool { return r.Verb == history.Reading }) >= 0
+	})
+	return &Explainer{in: in, keys: map[string]map[index.EntryKey]string{}, arrivals: map[int]time.Duration{}, reads: reads}
 }
 
 // Explain gives a violation of the property of that name its cause. A violation without

@@ -32,7 +32,7 @@ func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
 		}
 	}
 	number := slices.Index(x.in.Views.Agents, agent)
-	if number < 0 || x.in.First(0, x.all(), func(r *history.Record) bool { return r.Verb == history.Reading }) < 0 {
+	if number < 0 || !x.reads() {
 		return nil
 	}
 	// Of a view that is wrong when the run ends each entry has a cause.
@@ -51,6 +51,9 @@ func (x *Explainer) ofHandover(v *property.Violation) *property.Cause {
 
 // ofLastReading explains why an entry is as an agent's view has it when the run ends.
 func (x *Explainer) ofLastReading(agent string, e *index.Entry) *property.Cause {
+	if !x.reads() {
+		return nil
+	}
 	i := x.lastChangeOf(agent, e)
 	if i < 0 {
 		return nil

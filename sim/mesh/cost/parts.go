@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/meshcheck/meshcheck/internal/capacity/measure"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // What is written: this many objects, each of them changed this many times in a round. Who changes them
@@ -22,10 +23,13 @@ const (
 	slice   = 100 // endpoints in a slice
 )
 
-const (
-	endpointKeys = "cilium/state/ip/v1/"
-	identityKeys = "cilium/state/identities/v1/id/"
+// What the keys begin with.
+var (
+	endpointKeys = schema.KindNamed(schema.Endpoint).Prefix
+	identityKeys = schema.KindNamed(schema.Identity).Prefix
+)
 
+const (
 	endpoints  = "/apis/cilium.io/v2/namespaces/default/ciliumendpoints"
 	slices     = "/apis/cilium.io/v2alpha1/ciliumendpointslices"
 	identities = "/apis/cilium.io/v2/ciliumidentities"
@@ -149,7 +153,7 @@ func (w *world) once(ctx context.Context, prefix string, change func(object int)
 // key is a key as the writer puts it, with its value.
 func key(kind string, i, n int) (key, value string) {
 	if kind == "endpoint" {
-		return endpointKeys + "default/" + ip(i), fmt.Sprintf(`{"IP":%q,"Mask":null,"HostIP":"192.168.0.1","ID":%d,"Key":0,"Metadata":"cilium-global:c1:node-1:1","K8sNamespace":"default","K8sPodName":"pod-%d","K8sServiceAccount":"default"}`, ip(i), 66002+n%2, i)
+		return endpointKeys + ip(i), fmt.Sprintf(`{"IP":%q,"Mask":null,"HostIP":"192.168.0.1","ID":%d,"Key":0,"Metadata":"cilium-global:c1:node-1:1","K8sNamespace":"default","K8sPodName":"pod-%d","K8sServiceAccount":"default"}`, ip(i), 66002+n%2, i)
 	}
 	return fmt.Sprintf("%s%d", identityKeys, 67000+i), fmt.Sprintf("k8s:app=web-%d;k8s:io.cilium.k8s.policy.cluster=c1;k8s:io.cilium.k8s.policy.serviceaccount=default;k8s:io.kubernetes.pod.namespace=default;", i)
 }

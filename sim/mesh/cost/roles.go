@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/clustermesh"
 	"github.com/meshcheck/meshcheck/sim/etcd"
@@ -69,7 +70,7 @@ func playWriter(kube, store string, slices bool) error {
 	kubeclient.Fit()
 	begun := time.Now()
 	r := mesh.New(mesh.Config{
-		Etcd: etcd.Config{Host: "r0", Log: zap.NewNop(), Record: func(r history.Record) {
+		Etcd: etcd.Config{Host: mode.Replica.Host(0), Log: zap.NewNop(), Record: func(r history.Record) {
 			if r.Err != "" {
 				fmt.Fprintln(os.Stderr, "cost: the writer:", r)
 			}
@@ -96,7 +97,7 @@ func playAgent(store, dir string) error {
 	clustermesh.Setup()
 	var changes atomic.Int64
 	host := agent.NewHost(agent.Config{
-		Host: "a0",
+		Host: mode.Agent.Host(0),
 		NewSource: func() agent.Source {
 			return clustermesh.New(clustermesh.Config{Cluster: "c1", ClusterID: 1, ConfigPath: config, Nodes: 1, QPS: 1000, Dial: to(store), Store: func(string) string { return "store" }, Log: quiet})
 		},

@@ -16,6 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/meshcheck/meshcheck/internal/capacity/measure"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/kube"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
@@ -88,7 +89,7 @@ func (w *world) serveKube() error {
 		return err
 	}
 	w.kube = lis.Addr().String()
-	go kube.NewServer(store, kube.Config{Name: "k0"}).Serve(lis) //nolint:errcheck // it ends with the program
+	go kube.NewServer(store, kube.Config{Name: mode.APIServer.Host(0)}).Serve(lis) //nolint:errcheck // it ends with the program
 	return nil
 }
 

@@ -119,6 +119,6 @@ func TestThreeMembersAnswerAsOne(t *testing.T) {
 	}
 	require.Empty(t, ground, "not judged")
 	require.Len(t, r.Index.Stores, 1)
-	require.Len(t, r.Verdict.Idle, 1)
-	require.Contains(t, fmt.Sprint(r.Verdict.Idle[0]), "another member was lost")
+	require.Len(t, r.Verdict.Unfired, 1)
+	require.Contains(t, fmt.Sprint(r.Verdict.Unfired[0]), "another member was lost")
 }

@@ -59,6 +59,7 @@ func TestFindings(t *testing.T) {
 
 		"one-cache-loses-identities":    {"no-spurious-deletion", "reference", "convergence", "staleness"},
 		"stopped-reader-leaves-entries": {"convergence", "staleness"},
+		"lost-etcd-leaves-entries":      {"convergence", "staleness"},
 		"crds-show-what-replicas-hide":  {"integrity"},
 
 		"slice-written-again-and-again": {"amplification"},

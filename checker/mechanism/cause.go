@@ -77,6 +77,7 @@ const (
 	CauseTakenOnce      = "cluster-config-taken-once"
 	CauseOneCache       = "one-cache-loses-identities"
 	CauseStoppedReader  = "stopped-reader-leaves-entries"
+	CauseLostEtcd       = "lost-etcd-leaves-entries"
 	CauseUnread         = "unread-source-fills-gaps"
 	CauseLockKept       = "lock-taken-when-nobody-asks"
 	CauseShownByCRDs    = "crds-show-what-replicas-hide"
@@ -142,6 +143,7 @@ func Mechanisms() []Mechanism {
 		{CauseOneCache, ofProposal, "An agent reads CRDs and an etcd into one identity cache; when it ceases to read CRDs, identities go that the etcd has, and nobody tells of them again.", []*property.Rule{drainedWithReader}},
 		{CauseStoppedReader, ofProposal, "An agent reads CRDs and an etcd into one ipcache; what it had of CRDs when it ceased to read them stays for good, since the etcd's entries are of lower precedence.", []*property.Rule{leftBehind, confirmed}},
 		{CauseShownByCRDs, ofProposal, "A namespace is not for other clusters, and the writer of a replica leaves it out, though its readers are of the own cluster: an agent has its pods while it reads CRDs, and not while it reads a replica.", []*property.Rule{shownByCRDs}},
+		{CauseLostEtcd, ofProposal, "An agent reads CRDs and an etcd into one ipcache; of what it had of an etcd that it has lost, nobody withdraws what is gone by the time that it has listed CRDs.", []*property.Rule{keptOfLost}},
 		{CauseUnread, ofOurs, "An agent that merges two sources lets an etcd that it has reached again, and not yet read, fill the gaps of CRDs: what it had been told before it lost it comes back.", []*property.Rule{filledUnread}},
 		{CauseTwoSlices, ofOurs, "A pod comes back with another address, and its slice with the old one is updated after the slice with the new one: an agent that reads slices has dropped the old one by then.", []*property.Rule{twoSlices}},
 	}

@@ -3,6 +3,7 @@ package mechanism
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +59,50 @@ func (x *Explainer) ofLastReading(agent string, e *index.Entry) *property.Cause 
 	if i < 0 {
 		return nil
 	}
-	return cmp.Or(x.ofReading(&x.in.Records[i], i), x.ofConfirmed(e, i))
+	return cmp.Or(x.ofReading(&x.in.Records[i], i), x.ofConfirmed(e, i), x.ofLostEtcd(e, i))
+}
+
+// ofLostEtcd explains why an entry stays as an agent learned of it in an etcd, by a record: the agent lost
+// that etcd and reads no other, and has listed CRDs, which no longer said so, while both counted.
+func (x *Explainer) ofLostEtcd(e *index.Entry, seen int) *property.Cause {
+	r := &x.in.Records[seen]
+	if r.Verb != history.See || r.Source == string(mode.FromAPIServer) {
+		return nil
+	}
+	lost, listed := -1, -1
+	for i := seen + 1; i < x.all(); i++ {
+		switch next := &x.in.Records[i]; {
+		case next.Actor != r.Actor:
+		case next.Verb == history.Up:
+			return nil
+		case next.Verb == history.Connect, next.Verb == history.Reading && next.Op == history.GoesOver:
+			lost, listed = -1, -1
+		case next.Verb == history.Disconnect:
+			lost = i
+		case next.Verb == history.Reading && next.Op == history.Listed && lost >= 0 && strings.Contains(next.Value, ","):
+			listed = i
+		}
+	}
+	if listed < 0 || slices.Contains(x.claimed(e, listed), r.Value) {
+		return nil
+	}
+	facts := property.Facts{Agent: r.Actor, Server: r.Peer, Kind: r.Kind, Key: r.Key, At: x.in.Records[listed].At, Since: x.in.Records[lost].At}
+	return property.ByMechanism(CauseLostEtcd, keptOfLost, facts, seen, lost, listed)
+}
+
+// claimed are the contents with which objects claim an entry at a record.
+func (x *Explainer) claimed(e *index.Entry, at int) (contents []string) {
+	of := map[string]string{} // by owner
+	for _, i := range e.Truths {
+		switch r := &x.in.Records[i]; {
+		case int(i) > at:
+		case r.Op == "put":
+			of[r.Owner] = r.Value
+		default:
+			delete(of, r.Owner)
+		}
+	}
+	return slices.Collect(maps.Values(of))
 }
 
 // ofConfirmed explains why an entry stays as an agent learned of it in its etcd, by a record: it
@@ -210,6 +254,9 @@ var (
 	}}
 	confirmed = &property.Rule{Name: "confirmed", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s had %s %s from its etcd and was told the same at %s in CRDs, of which it ceased to read at %s: it stays as that reader had told it, since no source of lower precedence may change or delete it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), text.Seconds(f.Since))
+	}}
+	keptOfLost = &property.Rule{Name: "kept", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s lost the etcd of %s at %s and listed CRDs by %s, which did not say of %s %s what it had from there: nobody withdraws it", f.Agent, f.Server, text.Seconds(f.Since), text.Seconds(f.At), f.Kind, f.Key)
 	}}
 	shownByCRDs = &property.Rule{Name: "shown", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s saw %s %s at %s in CRDs; its namespace %s was hidden from other clusters at %s, for which no replica has it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), f.Note, text.Seconds(f.Since))

@@ -63,3 +63,35 @@ func TestOfWhatCRDsConfirmed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+end, c.want) })
 	}
 }
+
+// What an agent had from an etcd that it has lost stays where CRDs, when it has listed them, do not say so any more, and
+// both sources count; not where CRDs alone count, or say so still, or where it reads an etcd again.
+func TestOfWhatALostEtcdLeaves(t *testing.T) {
+	const (
+		web   = "\"id=65792 host=192.168.0.1 pod=shop/web-0\""
+		start = "0 world phase - start\n0 k0 up kube - inc=1\n0 r0 up etcd - store=s inc=1\n" +
+			"0 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0 rv=4 value=" + web + "\n" +
+			"0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=5 value=x\n" +
+			"1 a0 up agent - inc=1\n1 a0 reading - clustermesh value=clustermesh op=begins\n1 a0 connect - - peer=r0 store=s inc=1 session=1\n" +
+			"2 a0 see node n0 value=x op=list peer=r0 store=s inc=1 source=clustermesh session=1\n" +
+			"2 a0 see endpoint 10.0.0.1 value=" + web + " op=list peer=r0 store=s inc=1 source=clustermesh session=1\n"
+		lost   = "10 a0 disconnect - - peer=r0 store=s value=close\n"
+		gone   = "11 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0 rv=12 value=" + web + "\n"
+		falls  = "20 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n"
+		listed = "21 a0 reading - clustermesh,crd value=crd,clustermesh op=listed\n"
+		alone  = "21 a0 reading - clustermesh,crd value=crd op=listed\n"
+		again  = "22 a0 connect - - peer=r0 store=s inc=1 session=2\n"
+		late   = "23 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0 rv=12 value=" + web + "\n"
+		end    = "40 world phase - heal value=10s\n90 world phase - end value=settled\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"gone between the loss and the list", lost + gone + falls + listed, CauseLostEtcd},
+		{"CRDs alone count", lost + gone + falls + alone, ""},
+		{"gone when CRDs are listed", lost + falls + listed + late, ""},
+		{"CRDs are not listed", lost + gone + falls, ""},
+		{"the etcd was not lost", gone + falls + listed, ""},
+		{"the agent reads it again", lost + gone + falls + listed + again, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+end, c.want) })
+	}
+}

@@ -158,6 +158,7 @@ type Explainer struct {
 	stuck *views.Explainer                     // of what is wrong when the run ends, once a cause was asked for
 	keys  map[string]map[index.EntryKey]string // by store: the keys of its entries
 
+	stale    []staleDeletion       // once they were asked for
 	foreign  []*property.Violation // of revision-origin, once it was asked for
 	arrivals map[int]time.Duration // of what kube-apiservers sent, by record, if it was asked for
 	reads    func() bool           // whether agents have two sources, of which they change

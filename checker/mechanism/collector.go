@@ -61,18 +61,26 @@ var unheardOf = &property.Rule{Name: "unheard-of", Text: func(f *property.Facts)
 // ofStaleCollector explains what is wrong of an endpoint whose identity such a deletion has taken, or of
 // the identity that its labels have been given since.
 func (x *Explainer) ofStaleCollector(v *property.Violation) *property.Cause {
-	for i := range x.all() {
-		if x.in.Records[i].At > v.At {
-			break
-		}
-		if x.in.Records[i].Kind != object.IdentityKind || x.in.Records[i].Op != "delete" {
-			continue
-		}
-		if c := x.staleDeletion(i); c != nil && x.concerns(v, c) {
+	if x.stale == nil {
+		x.stale = x.staleDeletions()
+	}
+	for i := range x.stale {
+		if c := &x.stale[i]; x.in.Records[c.deleted].At <= v.At && x.concerns(v, c) {
 			return c.cause(x)
 		}
 	}
 	return nil
+}
+
+// staleDeletions are all there are, in order; not nil.
+func (x *Explainer) staleDeletions() []staleDeletion {
+	all := []staleDeletion{}
+	for i := range x.all() {
+		if c := x.staleDeletion(i); c != nil {
+			all = append(all, *c)
+		}
+	}
+	return all
 }
 
 func (x *Explainer) concerns(v *property.Violation, c *staleDeletion) bool {

@@ -28,17 +28,21 @@ func TestOfWhatCRDsShow(t *testing.T) {
 	}
 }
 
+// An agent that reads the etcd of a replica sees a node and an endpoint there.
+const (
+	web          = "\"id=65792 host=192.168.0.1 pod=shop/web-0\""
+	readsReplica = "0 world phase - start\n0 k0 up kube - inc=1\n0 r0 up etcd - store=s inc=1\n" +
+		"0 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0 rv=4 value=" + web + "\n" +
+		"0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=5 value=x\n" +
+		"1 a0 up agent - inc=1\n1 a0 reading - clustermesh value=clustermesh op=begins\n1 a0 connect - - peer=r0 store=s inc=1 session=1\n" +
+		"2 a0 see node n0 value=x op=list peer=r0 store=s inc=1 source=clustermesh session=1\n" +
+		"2 a0 see endpoint 10.0.0.1 value=" + web + " op=list peer=r0 store=s inc=1 source=clustermesh session=1\n"
+)
+
 // What an agent had from its etcd stays where CRDs said the same meanwhile and it ceased to read them, and not where they
 // did not say it, or where what they had said was withdrawn with them.
 func TestOfWhatCRDsConfirmed(t *testing.T) {
 	const (
-		web   = "\"id=65792 host=192.168.0.1 pod=shop/web-0\""
-		start = "0 world phase - start\n0 k0 up kube - inc=1\n0 r0 up etcd - store=s inc=1\n" +
-			"0 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0 rv=4 value=" + web + "\n" +
-			"0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=5 value=x\n" +
-			"1 a0 up agent - inc=1\n1 a0 reading - clustermesh value=clustermesh op=begins\n1 a0 connect - - peer=r0 store=s inc=1 session=1\n" +
-			"2 a0 see node n0 value=x op=list peer=r0 store=s inc=1 source=clustermesh session=1\n" +
-			"2 a0 see endpoint 10.0.0.1 value=" + web + " op=list peer=r0 store=s inc=1 source=clustermesh session=1\n"
 		falls     = "10 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n"
 		told      = "11 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0\n"
 		early     = "5 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0\n"
@@ -60,7 +64,7 @@ func TestOfWhatCRDsConfirmed(t *testing.T) {
 		{"it still reads CRDs", falls + told, ""},
 		{"what CRDs had said went with them", falls + told + alone + over, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+end, c.want) })
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, readsReplica+c.history+end, c.want) })
 	}
 }
 
@@ -68,13 +72,6 @@ func TestOfWhatCRDsConfirmed(t *testing.T) {
 // both sources count; not where CRDs alone count, or say so still, or where it reads an etcd again.
 func TestOfWhatALostEtcdLeaves(t *testing.T) {
 	const (
-		web   = "\"id=65792 host=192.168.0.1 pod=shop/web-0\""
-		start = "0 world phase - start\n0 k0 up kube - inc=1\n0 r0 up etcd - store=s inc=1\n" +
-			"0 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0 rv=4 value=" + web + "\n" +
-			"0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=5 value=x\n" +
-			"1 a0 up agent - inc=1\n1 a0 reading - clustermesh value=clustermesh op=begins\n1 a0 connect - - peer=r0 store=s inc=1 session=1\n" +
-			"2 a0 see node n0 value=x op=list peer=r0 store=s inc=1 source=clustermesh session=1\n" +
-			"2 a0 see endpoint 10.0.0.1 value=" + web + " op=list peer=r0 store=s inc=1 source=clustermesh session=1\n"
 		lost   = "10 a0 disconnect - - peer=r0 store=s value=close\n"
 		gone   = "11 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0 rv=12 value=" + web + "\n"
 		falls  = "20 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n"
@@ -92,6 +89,6 @@ func TestOfWhatALostEtcdLeaves(t *testing.T) {
 		{"the etcd was not lost", gone + falls + listed, ""},
 		{"the agent reads it again", lost + gone + falls + listed + again, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+end, c.want) })
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, readsReplica+c.history+end, c.want) })
 	}
 }

@@ -21,6 +21,7 @@ var Linearizable = property.Property{
 	Ground:  true,
 	Rules:   []*property.Rule{noOrder, rvDecreased, neverCommitted},
 	Check:   checkKubeLinearizable,
+	Step:    property.ByServer("kube-apiserver", "what it answered; who asked is not to blame"),
 }
 
 var kubeMachine = linearize.Machine[spec.ObjectState]{From: spec.ObjectFrom, Likely: likelyObject, Show: func(op porcupine.Operation) *property.Version {

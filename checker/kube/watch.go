@@ -19,6 +19,7 @@ var Watch = property.Property{
 	Ground:  true,
 	Rules:   slices.Concat(watchRules, readRules),
 	Check:   checkKubeWatch,
+	Step:    property.ByServer("kube-apiserver", "what it told this client"),
 }
 
 func checkKubeWatch(in *property.Input) property.Result {

@@ -22,6 +22,15 @@ var Amplification = property.Property{
 	Why:   "a change of one pod is a write or more to a server, and an event to each of its clients: what is multiplied there is multiplied once more by the number of agents; cilium 38030",
 	Rules: []*property.Rule{manyWrites, manyPuts},
 	Check: checkAmplification,
+	Step:  amplificationStep,
+}
+
+// amplificationStep is that of a replica's writer, or of those who write to kube-apiservers.
+func amplificationStep(v *property.Violation) property.Step {
+	if v.Rule.Name == manyPuts.Name {
+		return property.Step{Host: v.Server, Part: "writer", What: "it put more than there was to put"}
+	}
+	return property.Step{Part: "agents and operators", What: "they wrote more than there was to write"}
 }
 
 const (

@@ -23,6 +23,7 @@ var ReturnToBase = property.Property{
 	Why:   "what a fault leaves behind at a server is there until that restarts, and the next fault leaves more; etcd 22294",
 	Rules: []*property.Rule{watchesLeft, watchOfTheDead, connectionsLeft},
 	Check: checkBase,
+	Step:  property.ByClient("client", "what it left open at the server"),
 }
 
 // rests is how long after the heal a server has to be as it was: as long as a run goes on when

@@ -14,6 +14,9 @@ var Leaks = property.Property{
 	Why:     "liveness of the harness and of what it runs: a goroutine that outlives its process works on in a world that has ended, and would in an agent that reconnects for months",
 	Rules:   []*property.Rule{outlived},
 	Check:   checkLeaks,
+	Step: func(*property.Violation) property.Step {
+		return property.Step{Part: "a process", What: "when it was stopped, it did not stop all that it had started"}
+	},
 }
 
 const goroutines = "goroutines"

@@ -21,6 +21,7 @@ var Load = property.Property{
 	Why:     "the proposal is there to take load off the kube-apiserver: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
 	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
+	Step:    property.ByClient("client", "its requests: it asked again and again"),
 }
 
 // The bound of a client's requests. The work there is comes to two requests for a write

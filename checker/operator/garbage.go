@@ -23,6 +23,7 @@ var IdentityGarbage = property.Property{
 	RestsOn: []string{mode.Slices},
 	Rules:   []*property.Rule{neverCollected, collectedLate},
 	Check:   checkGarbage,
+	Step:    property.ByClient("operator", "the collector of the one that led has not taken the identity, or late"),
 }
 
 func checkGarbage(in *property.Input) property.Result {

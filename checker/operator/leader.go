@@ -18,6 +18,7 @@ var SingleLeader = property.Property{
 	Why:   "two that collect and number identities at once undo each other's work; cilium 42920",
 	Rules: []*property.Rule{wroteAfter},
 	Check: checkLeader,
+	Step:  property.ByClient("operator", "it went on writing after its lease had gone to another one"),
 }
 
 // operatorLease is the lease that the operators of a cluster have in common

@@ -23,6 +23,7 @@ var IdentitySafety = property.Property{
 	Why:   "who has an identity that is deleted is dropped by policy, and its number may be given to others; cilium 19827, 47571",
 	Rules: []*property.Rule{inUse},
 	Check: checkSafety,
+	Step:  property.ByClient("operator", "its collector took an identity in use for garbage"),
 }
 
 func checkSafety(in *property.Input) property.Result {

@@ -23,6 +23,7 @@ var Slices = property.Property{
 	Why:   "agents of other nodes know of a pod what its slice says: one that is missing cannot be reached, one that stays gives its identity to whoever gets the address; cilium 43635, 46800",
 	Rules: []*property.Rule{notInSlice, goneInSlice, inTwo, otherIdentity, otherAddresses, emptySlice, overSize},
 	Check: checkSlices,
+	Step:  property.ByClient("operator", "the slices of the one that led are not what the pods are"),
 }
 
 func checkSlices(in *property.Input) property.Result {

@@ -31,6 +31,7 @@ var Started = property.Property{
 	RestsOn: []string{mode.Slices, "readiness", "convergence"},
 	Rules:   []*property.Rule{neverPublished, notUsable, usableLate, takenAway},
 	Check:   checkStarted,
+	Step:    startedStep,
 }
 
 func checkStarted(in *property.Input) property.Result {
@@ -280,6 +281,19 @@ var (
 		return fmt.Sprintf("pod %s lived on as it was, and nothing that agents read said so from %s to %s, for %s", f.Key, text.Seconds(f.Since), text.Seconds(f.Until), text.Seconds(f.After))
 	}}
 )
+
+// startedStep is the hop that a pod has not come over.
+func startedStep(v *property.Violation) property.Step {
+	switch {
+	case v.Rule.Name == neverPublished.Name && v.Counts["identities"] == 0:
+		return property.Step{Part: "the identity", What: "nobody made one of the pod's labels: the operator's step or, where agents do it, that of the pod's agent"}
+	case v.Rule.Name == neverPublished.Name:
+		return property.Step{Part: "what agents read", What: "there is an identity, and nothing that agents read names the pod with it: its agent's CiliumEndpoint, the operator's slice, or the key of a shared etcd"}
+	case v.Rule.Name == takenAway.Name:
+		return property.Step{Part: "what agents read", What: "who deleted or rewrote it: the pod lived on"}
+	}
+	return property.Step{}
+}
 
 // exports reports whether agents see what a ClusterMesh API server exports.
 func exports(in *property.Input) bool {

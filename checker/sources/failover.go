@@ -20,6 +20,7 @@ var FailOver = property.Property{
 	Why:   "the proposal has an agent connect to another replica when its own is lost; for how long it is without one is the window of stale data that it names",
 	Rules: []*property.Rule{notOver},
 	Check: checkFailOver,
+	Step:  failOverStep,
 }
 
 func checkFailOver(in *property.Input) property.Result {
@@ -230,6 +231,17 @@ var notOver = &property.Rule{Name: "not-over", Text: func(f *property.Facts) str
 	return fmt.Sprintf("agent %s, which had read %s, lost its source at %s (%s), and could have another one %s later; at %s, %s after the loss, it %s",
 		f.Agent, f.Server, text.Seconds(f.Since), f.Note, text.Seconds(f.After), text.Seconds(f.At), text.Seconds(f.Allowed), state)
 }}
+
+// failOverStep is the one that the agent had not come to.
+func failOverStep(v *property.Violation) property.Step {
+	switch {
+	case v.Counts[hasConnected] > 0:
+		return property.Step{Host: v.Agent, Part: "reader", What: "it was connected with another replica, and did not have its lists and watches there"}
+	case v.Counts[hasNoticed] > 0:
+		return property.Step{Host: v.Agent, Part: "client", What: "it had noticed the loss, and did not connect with another replica"}
+	}
+	return property.Step{Host: v.Agent, Part: "client", What: "it did not notice that its source was gone"}
+}
 
 // close ends a loss: the agent reads, or has ended.
 func (f *failOvers) close(l *loss, agent string, at time.Duration, reads bool) {

@@ -22,6 +22,7 @@ var Fence = property.Property{
 		"a datapath that is regenerated without its identities drops what policy allows",
 	Rules: []*property.Rule{openedEarly, openedWithout},
 	Check: checkFence,
+	Step:  property.ByAgent("agent", "its fence let it regenerate endpoints without what it must know for that"),
 }
 
 // syncTimeout is Cilium's clustermesh-sync-timeout: pkg/clustermesh/wait, TimeoutConfigDefault.

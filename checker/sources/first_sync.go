@@ -23,6 +23,9 @@ var FirstSync = property.Property{
 	Why:   "a process that is never ready, or late, is an outage without a fault; cilium 26192, kubernetes 140890",
 	Rules: []*property.Rule{neverReady, readyLate},
 	Check: checkFirstSync,
+	Step: func(v *property.Violation) property.Step {
+		return property.Step{Host: v.Client, Part: v.Note, What: "its start: nothing kept it from being ready"}
+	},
 }
 
 const (

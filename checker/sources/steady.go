@@ -20,6 +20,7 @@ var Steady = property.Property{
 	Why:   "each connection that is made anew is a list of all that there is: the proposal is there to take load off, and names the storm of lists after a restart; cilium 22037",
 	Rules: []*property.Rule{gaveUp, dialed, listed},
 	Check: checkSteady,
+	Step:  property.ByClient("client", "it gave up, or made anew, what nothing had disturbed"),
 }
 
 func checkSteady(in *property.Input) property.Result {

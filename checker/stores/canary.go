@@ -18,6 +18,7 @@ var Canaries = property.Property{
 	Why:     "the proposal refills an etcd that is empty: agents take an etcd with canaries for complete and drop what is not in it; cilium 25905, 26067; /readyz is SyncState.Complete, by which a rolling upgrade takes the next replica",
 	Rules:   []*property.Rule{notVouched, olderThanVouched, readyBefore},
 	Check:   checkCanaries,
+	Step:    canaryStep,
 }
 
 // checkCanaries goes through the history with, for each writer, the first complete list
@@ -202,6 +203,14 @@ var (
 var readyBefore = &property.Rule{Name: "ready-before", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s became ready at %s, but its writer, up since %s, had not put the canary of %s", f.Server, text.Seconds(f.At), text.Seconds(f.Since), f.Range)
 }}
+
+// canaryStep is the writer's, or that of the probe that took its replica for complete.
+func canaryStep(v *property.Violation) property.Step {
+	if v.Rule.Name == readyBefore.Name {
+		return property.Step{Host: v.Server, Part: "readiness", What: "it said that the replica is complete before its writer had"}
+	}
+	return property.Step{Host: v.Server, Part: "writer", What: "it put the canary before the keys that the canary vouches for, or did not keep them under it"}
+}
 
 func vouched(name string, says func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {

@@ -20,6 +20,7 @@ var Leases = property.Property{
 	Why:   "a lease is there to remove the keys of a writer that is gone; cilium 25966",
 	Rules: leaseRules,
 	Check: checkLeases,
+	Step:  leaseStep,
 }
 
 // How long a writer has to put its keys back. It learns of a lease's end by its next
@@ -107,6 +108,17 @@ var (
 	}}
 	leaseRules = []*property.Rule{deletedUnasked, expiredEarly, expiredUndisturbed, notPutBack}
 )
+
+// leaseStep is the etcd's where it took what it had to keep, and else that of the holder.
+func leaseStep(v *property.Violation) property.Step {
+	switch v.Rule.Name {
+	case deletedUnasked.Name, expiredEarly.Name:
+		return property.Step{Host: v.Server, Part: "etcd", What: "it took a key that nobody had asked it to delete, before the lease could end"}
+	case notPutBack.Name:
+		return property.Step{Host: v.Client, Part: "writer", What: "it did not put back what it had lost with its lease"}
+	}
+	return property.Step{Host: v.Client, Part: "writer", What: "it did not renew its lease, although nothing kept it from that"}
+}
 
 func expired(name string, why func(*property.Facts) string) *property.Rule {
 	return &property.Rule{Name: name, Text: func(f *property.Facts) string {

@@ -20,6 +20,7 @@ var Linearizable = property.Property{
 	Ground:  true,
 	Rules:   []*property.Rule{noOrder},
 	Check:   checkLinearizable,
+	Step:    property.ByServer("etcd", "what it answered; who asked is not to blame"),
 }
 
 var etcdMachine = linearize.Machine[spec.KVState]{From: spec.KVFrom, Likely: likely, Show: func(op porcupine.Operation) *property.Version {

@@ -23,6 +23,7 @@ var Members = property.Property{
 	Ground: true,
 	Rules:  memberRules,
 	Check:  checkMembers,
+	Step:   property.ByServer("etcd", "it runs, and lets nobody in"),
 }
 
 // MemberTime is how long a member may take to let clients in: an election, of which time-outs

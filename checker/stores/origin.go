@@ -17,6 +17,7 @@ var RevisionOrigin = property.Property{
 	Why:     "in the proposal agents change between etcds: an etcd that was rebuilt, or another replica's, counts anew; cilium 30964, 32005",
 	Rules:   []*property.Rule{foreignRevision},
 	Check:   checkRevisionOrigin,
+	Step:    property.ByClient("reader", "it asked a store to go on from a revision that another one had told it, and did not give that watch up"),
 }
 
 // refusal is the time within which a client gives up a watch that it does not want. It

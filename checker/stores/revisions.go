@@ -19,6 +19,7 @@ var Revisions = property.Property{
 	Ground:  true,
 	Rules:   revisionRules,
 	Check:   checkRevisions,
+	Step:    property.ByServer("etcd", "how it counted, or what it answered; who asked is not to blame"),
 }
 
 func checkRevisions(in *property.Input) property.Result {

@@ -18,6 +18,7 @@ var Watch = property.Property{
 	Ground:  true,
 	Rules:   watchRules,
 	Check:   checkEtcdWatch,
+	Step:    property.ByServer("etcd", "what it told this watch"),
 }
 
 func checkEtcdWatch(in *property.Input) property.Result {

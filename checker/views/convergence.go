@@ -19,6 +19,7 @@ var Convergence = property.Property{
 	RestsOn: []string{"revision-origin"},
 	Rules:   append(stuckRules, convergedLate),
 	Check:   checkConvergence,
+	Step:    downStep,
 }
 
 func checkConvergence(in *property.Input) property.Result {
@@ -126,6 +127,14 @@ func describeLags(took []lag, of, demanded int, bound time.Duration) string {
 	median, slowest := took[(len(took)-1)/2], took[len(took)-1]
 	return fmt.Sprintf("%d of %s converged to the %s of the final truth: %s after the heal at the median, %s at most (%s); the bound is %v",
 		len(took), text.Count(of, "agent"), text.Count(demanded, "entry"), text.Seconds(median.after), text.Seconds(slowest.after), slowest.agent, bound)
+}
+
+// downStep is that of an agent that is down; what one that is up shows has its way.
+func downStep(v *property.Violation) property.Step {
+	if v.Rule.Name != agentDown.Name {
+		return property.Step{}
+	}
+	return property.Step{Host: v.Agent, Part: "agent", What: "it was down when it had to show what is true"}
 }
 
 var convergedLate = &property.Rule{Name: "late", Text: func(f *property.Facts) string {

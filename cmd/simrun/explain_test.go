@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,9 +47,16 @@ func TestExplainEveryViolation(t *testing.T) {
 		if strings.HasPrefix(list, "the history's verdict has no violation") {
 			continue
 		}
-		status, stdout, stderr := simrun(t, "explain", history, "-violation", "1")
-		require.Equal(t, console.StatusHold, status, stderr)
-		require.Contains(t, stdout, "violation   1, of ", history)
+		for n := range strings.Count(list, "\n") - 2 {
+			number := strconv.Itoa(n + 1)
+			status, stdout, stderr := simrun(t, "explain", history, "-violation", number)
+			require.Equal(t, console.StatusHold, status, stderr)
+			require.Contains(t, stdout, "violation   "+number+", of ", history)
+			require.Regexp(t, `(?m)^  wrong first `, stdout, "%s: which step was wrong, whatever is broken", history)
+			status, stdout, _ = simrun(t, "explain", history, "-violation", number, "-json")
+			require.Equal(t, console.StatusHold, status)
+			require.Contains(t, stdout, `"wrong":"`, history)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Store struct {
 	Canaries  map[string]int32  // by kind of entries: the record that first put its canary
 	Last      time.Duration     // instant of the store's last record: changes after it may be missing
 	deletes   map[int64][]int32 // calls that deleted something, by their revision
+	puts      map[int64]int32   // calls that put something, likewise
 	uncertain []int32           // calls of deletions of which the client does not know the outcome
 }
 
@@ -51,7 +52,7 @@ func indexStores(records []history.Record) []*Store {
 		s := byStore[r.Store]
 		if s == nil {
 			s = &Store{Name: r.Store, Actor: r.Actor, Versions: map[string][]Version{}, Canaries: map[string]int32{},
-				deletes: map[int64][]int32{}}
+				deletes: map[int64][]int32{}, puts: map[int64]int32{}}
 			byStore[r.Store] = s
 			etcds = append(etcds, s)
 		}
@@ -66,6 +67,9 @@ func indexStores(records []history.Record) []*Store {
 				s.Calls = append(s.Calls, int32(i))
 			}
 			s.deletion(int32(i), r)
+			if r.Op == "put" && r.Err == "" {
+				s.puts[r.Rev] = int32(i)
+			}
 		}
 	}
 	for _, s := range etcds {
@@ -109,6 +113,14 @@ func (s *Store) Requester(records []history.Record, key string, rev int64) strin
 		if r := &records[i]; InRange(key, r.Key, r.End) {
 			return r.Peer
 		}
+	}
+	return ""
+}
+
+// Putter is the client that put a key at a revision, and was told so; "" if there is none.
+func (s *Store) Putter(records []history.Record, key string, rev int64) string {
+	if i, known := s.puts[rev]; known && records[i].Key == key {
+		return records[i].Peer
 	}
 	return ""
 }

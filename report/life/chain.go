@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
-	"github.com/meshcheck/meshcheck/report"
 )
 
 // Link is what one part of the world said of the entry at the instant of a chain.
@@ -33,7 +33,8 @@ type Chain struct {
 	Record int           `json:"record"` // the last that is taken into account
 	Why    string        `json:"why"`    // why this instant
 	Links  []Link        `json:"links"`
-	Wrong  string        `json:"wrong"`  // where the first wrong step is; empty: nothing is wrong at this instant
+	Wrong  string        `json:"wrong"`  // where the first wrong step is, or what is wrong is the order, or how long it took
+	Host   string        `json:"host"`   // whose step it is, whose log is worth a look; may be empty
 	Reason string        `json:"reason"` // what is wrong with it
 	Faults []string      `json:"faults"` // that were on
 }
@@ -59,8 +60,9 @@ type at struct {
 }
 
 // Explain adds what everybody said of the entry after a record, from the truth to the
-// datapath of an agent's host, and which step was the first that was wrong.
-func (l *Life) Explain(x *index.Index, agent string, record int, why string) {
+// datapath of an agent's host, and which step was the first that was wrong: the one that is
+// known or, if none is, what the entry's way to the agent shows.
+func (l *Life) Explain(x *index.Index, agent string, record int, why string, known property.Step) {
 	number, _ := x.Views.Number(l.Kind, l.Key)
 	e := &x.Views.Entries[number]
 	now := l.play(x, agent, record)
@@ -90,16 +92,35 @@ func (l *Life) Explain(x *index.Index, agent string, record int, why string) {
 	if x.Views.SlotOf(agentNumber(x, agent), index.Datapath, number) >= 0 {
 		c.held(l, x, Link{Where: agent + " datapath", Record: now.datapath.record, Right: right(live, now.datapath)}, now.datapath)
 	}
+	c.on(x)
+	if known.Part != "" {
+		c.known(known)
+	} else {
+		c.judge(l, x, e, now, agent, read)
+	}
+	l.add(c)
+}
+
+// add adds a chain, and marks the step that it is about.
+func (l *Life) add(c Chain) {
+	l.Chains = append(l.Chains, c)
+	if i := slices.IndexFunc(l.Steps, func(s Step) bool { return s.Record == c.Record }); i >= 0 {
+		l.Steps[i].Broken = c.Why
+	}
+}
+
+// on notes the faults that were on.
+func (c *Chain) on(x *index.Index) {
 	for _, f := range x.Faults {
-		if f.Begin <= int32(record) && (f.To > c.At || f.To == f.From) {
+		if f.Begin <= int32(c.Record) && (f.To > c.At || f.To == f.From) {
 			c.Faults = append(c.Faults, fmt.Sprintf("%d, since %s: %s", f.Number, text.Seconds(f.From), x.Records[f.Begin].Value))
 		}
 	}
-	c.judge(l, x, e, now, agent, read)
-	l.Chains = append(l.Chains, c)
-	if i := slices.IndexFunc(l.Steps, func(s Step) bool { return s.Record == record }); i >= 0 {
-		l.Steps[i].Broken = why
-	}
+}
+
+// known takes a step that is known for the wrong one.
+func (c *Chain) known(s property.Step) {
+	c.Wrong, c.Host, c.Reason = strings.TrimSpace(s.Host+" "+s.Part), s.Host, s.What
 }
 
 func agentNumber(x *index.Index, agent string) int32 {
@@ -163,7 +184,7 @@ func (l *Life) play(x *index.Index, agent string, record int) at {
 	objects := map[string]bool{}
 	number, _ := x.Views.Number(l.Kind, l.Key)
 	for _, i := range x.Views.Entries[number].Truths {
-		kind, name := object(x.Records[i].Owner)
+		kind, name := ownerOf(x.Records[i].Owner)
 		objects[kind+"/"+name] = true
 	}
 	for i := range x.Records[:record+1] {
@@ -221,6 +242,7 @@ func (now *at) apply(l *Life, agent string, objects map[string]bool, i int, r *h
 // judge says which step is the first that is wrong, on the way by which the agent's view
 // came about.
 func (c *Chain) judge(l *Life, x *index.Index, e *index.Entry, now at, agent, read string) {
+	defer func() { c.Host = cmp.Or(c.Host, hostIn(c.Wrong)) }()
 	link := func(where string) *Link {
 		i := slices.IndexFunc(c.Links, func(k Link) bool { return k.Where == where || strings.HasPrefix(k.Where, where+" (") })
 		if i < 0 {
@@ -249,6 +271,34 @@ func (c *Chain) judge(l *Life, x *index.Index, e *index.Entry, now at, agent, re
 		c.Wrong, c.Reason = view.Where, "the reader: "+c.sent(x, now, agent, newest)
 	case datapath != nil && !datapath.Right:
 		c.Wrong, c.Reason = datapath.Where, "the view is right and the datapath is not"
+	default:
+		c.late(link(read+" store"), view, datapath)
+	}
+}
+
+// slow is a step that took so long that it is worth a word; what takes less is the network's.
+const slow = 5 * time.Second
+
+// late says of a chain in which nothing is wrong any more which step of it was the slowest. If
+// none was slow it was the order of what the agent showed.
+func (c *Chain) late(steps ...*Link) {
+	before, longest := &c.Links[0], slow
+	if strings.Contains(before.Says, " and ") {
+		c.Wrong, c.Reason = before.Where, "it is "+before.Says+" at once: what an agent shows depends on the order in which its server was told of them"
+		return
+	}
+	for _, step := range steps {
+		if step == nil || step.Record < 0 {
+			continue
+		}
+		if took := step.Since - before.Since; took >= longest {
+			longest, c.Wrong = took, step.Where
+			c.Reason = fmt.Sprintf("it is right at this instant, and came %s after the %s: the slowest step", text.Seconds(took), before.Where)
+		}
+		before = step
+	}
+	if c.Wrong == "" {
+		c.Wrong, c.Reason = before.Where, "nothing is wrong at this instant: what is broken is the order in which it came, or how long it took"
 	}
 }
 
@@ -260,6 +310,7 @@ func (c *Chain) writer(x *index.Index, now at, host string, newest index.State, 
 		client := x.Store(r.Store).Requester(x.Records, r.Key, r.Rev)
 		switch {
 		case client != "" && mode.Etcd.Is(host):
+			c.Host = client
 			return fmt.Sprintf("%s deleted the key at %s although the entry is true since %s", client, text.Seconds(r.At), text.Seconds(newest.At))
 		case client != "":
 			return fmt.Sprintf("its writer deleted the key at %s although the entry is true since %s; %s", text.Seconds(r.At), text.Seconds(newest.At), c.sent(x, now, host, newest))
@@ -267,7 +318,20 @@ func (c *Chain) writer(x *index.Index, now at, host string, newest index.State, 
 		return fmt.Sprintf("its etcd deleted the key at %s without a request: its lease had expired", text.Seconds(r.At))
 	}
 	if mode.Etcd.Is(host) {
-		return "none of the agents that write it has brought the key up to date"
+		if h.record < 0 {
+			return "none of those that write it has put the key yet"
+		}
+		r := &x.Records[h.record]
+		s, did := x.Store(r.Store), "deleted"
+		client := s.Requester(x.Records, r.Key, r.Rev)
+		if r.Verb == history.Put {
+			client, did = s.Putter(x.Records, r.Key, r.Rev), "put"
+		}
+		if client == "" {
+			return fmt.Sprintf("the key is as it is since %s, and nobody that writes it has brought it up to date", text.Seconds(r.At))
+		}
+		c.Host = client
+		return fmt.Sprintf("%s %s the key at %s, and nobody that writes it has brought it up to date since", client, did, text.Seconds(r.At))
 	}
 	if !now.up[host+" writer"] {
 		return "its writer is down, so that nobody brings the store up to date"
@@ -298,6 +362,15 @@ func (c *Chain) sent(x *index.Index, now at, host string, newest index.State) st
 	return said
 }
 
+// hostIn is the host that a step's place begins with, if it is one.
+func hostIn(where string) string {
+	host, _, _ := strings.Cut(where, " ")
+	if host == "truth" {
+		return ""
+	}
+	return host
+}
+
 // Line is the line of the history's file that has a record: two lines of header come before
 // the first.
 func Line(record int) int { return record + 3 }
@@ -306,31 +379,4 @@ func Line(record int) int { return record + 3 }
 func isKey(etcdKey, kind, key string) bool {
 	of, name := schema.EntryOf(etcdKey)
 	return of != nil && of.Name == kind && (name == key || etcdKey == of.Prefix+key)
-}
-
-// EntryOf returns the entry that a violation is about, or the first of them, and the agent.
-func EntryOf(v report.Numbered) (entry index.EntryKey, agent string, found bool) {
-	kind, key, agent := v.Kind, v.Key, v.Agent
-	if len(v.Differences) > 0 && key == "" {
-		d := v.Differences[0]
-		key, kind, agent = d.Key, cmp.Or(d.Kind, kind), cmp.Or(d.Agent, agent)
-	}
-	if of, name := schema.EntryOf(key); of != nil {
-		kind, key = of.Name, name
-	}
-	return index.EntryKey{Kind: kind, Key: key}, agent, schema.KindNamed(kind) != nil && key != ""
-}
-
-// Instant is the record at which a violation came to be.
-func Instant(x *index.Index, v report.Numbered) int {
-	last := -1
-	for _, i := range v.Records {
-		if i < len(x.Records) && x.Records[i].At == v.At {
-			last = max(last, i)
-		}
-	}
-	if last >= 0 {
-		return last
-	}
-	return max(0, x.By(v.At)-1)
 }

@@ -32,6 +32,7 @@ const (
 	Process    Part = "process"    // something started or stopped
 	Connection Part = "connection" // of an agent with a replica
 	Fault      Part = "fault"      // a fault began or ended
+	Proof      Part = "proof"      // a record that proves what is broken
 )
 
 // Step is one thing that happened to the entry, or to a host that has to do with it.

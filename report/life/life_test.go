@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/report"
@@ -60,7 +61,7 @@ func TestLife(t *testing.T) {
 	x := indexed(t, failOver)
 	l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"})
 	require.NoError(t, err)
-	l.Explain(x, "a0", len(x.Records)-1, "violation 1: back in time")
+	l.Explain(x, "a0", len(x.Records)-1, "violation 1: back in time", property.Step{})
 	var b bytes.Buffer
 	require.NoError(t, l.Write(&b, report.Style{}, nil))
 	const golden = "testdata/failover.txt"
@@ -82,7 +83,9 @@ func TestFirstWrongStep(t *testing.T) {
 	until := func(n int, more ...string) string { return strings.Join(append(lines[:n:n], more...), "\n") }
 	const key = "cilium/state/ip/v1/default/10.0.0.1"
 	for name, c := range map[string]struct{ records, wrong, reason string }{
-		"nothing":                {until(15), "", ""},
+		"nothing":                {until(15), "a0 datapath", "nothing is wrong at this instant: what is broken is the order in which it came, or how long it took"},
+		"a slow step":            {until(15, "30.000000000 a0 program endpoint 10.0.0.1 value=old op=list peer=r0 store=s0 inc=1 source=clustermesh session=1"), "a0 datapath", "it is right at this instant, and came 27.900s after the a0 view: the slowest step"},
+		"claimed twice":          {until(15, "3.000000000 k0 truth endpoint 10.0.0.1 value=new op=put owner=CiliumEndpoint/ns/web-1 rv=7"), "truth", "it is A and B at once: what an agent shows depends on the order in which its server was told of them"},
 		"not sent":               {until(18), "r0 store", "r0 had not been sent rv 7, which is so since 4.000s"},
 		"sent, and not put":      {until(20), "r0 store", "k0 sent r0 rv 7 at 4.001s [line 22], and r0 has not acted on it: it has not arrived, or is still to be done"},
 		"the reader":             {until(22), "a0 view", "the store of r0, which the agent reads, is right since 4.010s and the view is not: what is on its way, or the reader"},
@@ -96,7 +99,7 @@ func TestFirstWrongStep(t *testing.T) {
 		x := indexed(t, c.records)
 		l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"}, "a0")
 		require.NoError(t, err, name)
-		l.Explain(x, "a0", len(x.Records)-1, "")
+		l.Explain(x, "a0", len(x.Records)-1, "", property.Step{})
 		require.Equal(t, c.wrong, l.Chains[0].Wrong, name)
 		require.Equal(t, c.reason, l.Chains[0].Reason, name)
 	}
@@ -109,6 +112,7 @@ func TestWhoAskedASharedEtcd(t *testing.T) {
 0 a0 up agent - inc=1
 1 a0 connect - - peer=e0 store=A
 2 a0 truth endpoint e value=old op=put owner=Pod/ns/one rv=5
+2 e0 call meta cilium/state/ip/v1/default/e value=1 op=put peer=a0 store=A rev=10 from=2
 2 e0 put endpoint cilium/state/ip/v1/default/e value=old store=A rev=10
 2 a0 see endpoint e value=old op=watch peer=e0 store=A inc=1
 3 e0 call meta cilium/state/ip/v1/default/e value=1 op=delete peer=a1 store=A rev=11 from=3
@@ -117,11 +121,11 @@ func TestWhoAskedASharedEtcd(t *testing.T) {
 `)
 	l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "e"})
 	require.NoError(t, err)
-	l.Explain(x, "a0", len(x.Records)-1, "violation 1")
+	l.Explain(x, "a0", len(x.Records)-1, "violation 1", property.Step{})
 	require.Equal(t, "a1 deleted the key at 3.000s although the entry is true since 2.000s", l.Chains[0].Reason)
 	var b bytes.Buffer
 	require.NoError(t, l.Write(&b, report.Style{}, nil))
-	require.Contains(t, b.String(), "A: an agent puts it at rev 10 (store A)")
+	require.Contains(t, b.String(), "A: a0 puts it at rev 10 (store A)")
 	require.Contains(t, b.String(), "nothing: deleted at rev 11 as a1 asks (store A)")
 }
 

@@ -1,6 +1,7 @@
 package life
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func newTeller(x *index.Index, only int32) *teller {
 			continue
 		}
 		for _, i := range x.Views.Entries[entry].Truths {
-			kind, name := object(x.Records[i].Owner)
+			kind, name := ownerOf(x.Records[i].Owner)
 			t.versions[version{entry, x.Records[i].RV}] = true
 			if of := t.objects[kind+"/"+name]; !slices.Contains(of, entry) {
 				t.objects[kind+"/"+name] = append(of, entry)
@@ -88,8 +89,8 @@ func (t *teller) tell(emit func(int32, Step)) {
 
 func (t *teller) tells(entry int32) bool { return t.only == OfHosts || t.only == entry }
 
-// object takes an owner apart: the Kubernetes kind, and "namespace/name".
-func object(owner string) (kind, name string) {
+// ownerOf takes an owner apart: the Kubernetes kind, and "namespace/name".
+func ownerOf(owner string) (kind, name string) {
 	owner, _, _ = strings.Cut(owner, "#")
 	kind, name, _ = strings.Cut(owner, "/")
 	return kind, name
@@ -179,7 +180,7 @@ func (t *teller) change(entry int32, i int, r *history.Record) {
 	if r.Verb == history.Put {
 		writer := "its writer"
 		if shared {
-			writer = "an agent"
+			writer = cmp.Or(t.x.Store(r.Store).Putter(t.x.Records, r.Key, r.Rev), "someone who was not told so")
 		}
 		t.add(entry, i, "", Store, where, "%s: %s puts it at rev %d (store %s)", t.name(entry, r.Value), writer, r.Rev, r.Store)
 		return

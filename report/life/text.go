@@ -52,7 +52,11 @@ func (l *Life) Write(w io.Writer, style report.Style, records []history.Record) 
 var paint = map[Part]report.Color{Truth: report.Green, Fault: report.Yellow, Process: report.Faint, Connection: report.Faint, Sent: report.Faint}
 
 func (c *Chain) write(out report.Output) {
-	out.Row("\nwho said what at "+text.Seconds(c.At)+"  ", "%s", c.Why)
+	heading := "who said what at "
+	if len(c.Links) == 0 {
+		heading = "what was wrong at "
+	}
+	out.Row("\n"+heading+text.Seconds(c.At)+"  ", "%s", c.Why)
 	where, says := 0, 0
 	for _, k := range c.Links {
 		where, says = max(where, len(k.Where)), max(says, len(k.Says))
@@ -75,10 +79,6 @@ func (c *Chain) write(out report.Output) {
 	}
 	for _, f := range c.Faults {
 		out.Row("  on was fault ", "%s", f)
-	}
-	if c.Wrong == "" {
-		out.Row("  wrong       ", "nothing at this instant: what is broken is the order in which it came, or how long it took")
-		return
 	}
 	out.Row("  wrong first ", "%s: %s", out.Paint(report.Red, c.Wrong), c.Reason)
 }

@@ -102,6 +102,28 @@ func TestPageTellsLivesAsExplainDoes(t *testing.T) {
 	}
 }
 
+// Of every violation the page says whose step was the first wrong one, also of one that is about no entry of a
+// view, and how to see what the code under test logged then.
+func TestPageSaysWhichStepWasWrong(t *testing.T) {
+	for _, name := range []string{"steady", "etcd-members", "leaks", "monotonic"} {
+		h := golden(t, name)
+		x := index.New(h)
+		run := &report.Run{Name: name, Verdict: checker.Check(x, checker.Config{}), Records: len(h.Records)}
+		run.Explain = func(n int) string { return fmt.Sprintf("simrun explain %s -violation %d", name, n) }
+		var b bytes.Buffer
+		require.NoError(t, Run(&b, run, x))
+		p := open(t, saved(t, b.Bytes()), "#v=1")
+		p.until(`page.timeline.violation === 1`)
+		said := p.text(`document.getElementById("panel").textContent`)
+		require.Contains(t, said, "The first wrong step: ", name)
+		if host := p.text(`page.run.violations[0].chain.host`); host != "" {
+			require.Contains(t, said, "simrun explain "+name+" -violation 1 -log "+host)
+		}
+		require.Positive(t, p.number(`document.querySelectorAll("#panel tr.step").length`)+p.number(`+(page.run.violations[0].records[0] >= page.records.count)`), name)
+		p.silent()
+	}
+}
+
 // Everything is there for those who have no mouse.
 func TestPageByKeys(t *testing.T) {
 	p := open(t, pageOf(t, "monotonic", golden(t, "monotonic")), "")

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -22,8 +23,9 @@ import (
 const Version = 1
 
 const (
-	longestText = 400 // bytes of a value; answers of large lists are cut
-	mostChains  = 60  // violations of which it is told who said what
+	longestText = 400         // bytes of a value; answers of large lists are cut
+	mostChains  = 1000        // violations of which it is told who said what
+	mostPlayed  = 100_000_000 // records that are gone through for that, which takes about a second
 )
 
 // runData is what a page says of a run, beside its records.
@@ -79,6 +81,7 @@ type violationData struct {
 	Shown    string        `json:"shown,omitempty"` // what shows the mechanism
 	Proof    []int         `json:"proof,omitempty"`
 	Chain    *life.Chain   `json:"chain,omitempty"` // who said what of the entry then
+	Log      string        `json:"log,omitempty"`   // the command that shows the log around it
 }
 
 type measureData struct {
@@ -150,7 +153,10 @@ func newRunData(run *report.Run, x *index.Index, contents [][]string) *runData {
 		d.Groups = append(d.Groups, groupData{g.Name(), g.News(), g.Page(), g.Properties, g.Agents, g.Violations, g.Number})
 	}
 	for _, v := range report.Violations(run.Verdict) {
-		d.Violations = append(d.Violations, violation(x, contents, v, groups[v.Number], len(d.Violations) < mostChains))
+		n := len(d.Violations)
+		told := violation(x, contents, v, groups[v.Number], n < mostChains && n*len(x.Records) < mostPlayed)
+		told.Log = logOf(run, v.Number, told.Chain)
+		d.Violations = append(d.Violations, told)
 	}
 	return d
 }
@@ -201,21 +207,44 @@ func violation(x *index.Index, contents [][]string, v report.Numbered, group int
 	if v.Cause != nil {
 		d.Shown, d.Proof = v.Cause.Sentence(), nonNil(v.Cause.Records())
 	}
-	entry, agent, found := life.EntryOf(v)
-	number, known := x.Views.Number(entry.Kind, entry.Key)
-	if !found || !known {
+	is := life.About(x, v)
+	d.Agent = cmp.Or(d.Agent, is.Agent)
+	number, known := x.Views.Number(is.Entry.Kind, is.Entry.Key)
+	if known {
+		d.Entry = int(number)
+		d.Agent = is.AgentIn(x)
+	}
+	if !chain {
 		return d
 	}
-	d.Entry = int(number)
-	if d.Agent == "" {
-		d.Agent = agent
+	l := &life.Life{Kind: is.Entry.Kind, Key: is.Entry.Key}
+	if known {
+		l.Contents = contents[number]
+		l.Violation(x, v, is)
+	} else {
+		l = life.OfViolation(x, v)
 	}
-	if chain && slices.Contains(x.Views.Agents, d.Agent) {
-		l := &life.Life{Kind: entry.Kind, Key: entry.Key, Contents: contents[number]}
-		l.Explain(x, d.Agent, life.Instant(x, v), "")
-		d.Chain = &l.Chains[0]
-	}
+	d.Chain = &l.Chains[0]
+	d.Chain.Why = ""
 	return d
+}
+
+// logOf is the command that shows what the code under test logged where the first step was wrong: of a
+// history that is kept, that which explains it with the log, and else the run with its log.
+func logOf(run *report.Run, number int, c *life.Chain) string {
+	switch {
+	case c == nil && run.Explain != nil:
+		return run.Explain(number)
+	case c == nil || c.Host == "":
+		return ""
+	case run.Explain != nil:
+		return run.Explain(number) + " -log " + c.Host
+	}
+	i := slices.IndexFunc(run.Commands, func(c report.Command) bool { return c.Purpose == "replay" })
+	if i < 0 {
+		return ""
+	}
+	return run.Commands[i].Line + " -log run.log"
 }
 
 func nonNil(numbers []int) []int {

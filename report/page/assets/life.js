@@ -124,47 +124,43 @@ function chainOf(chain, contents, select) {
   return el(
     "div",
     {},
-    el("h2", {}, `Who said what at ${seconds(chain.at)}`),
+    el("h2", {}, `${chain.links ? "Who said what" : "What was wrong"} at ${seconds(chain.at)}`),
     contentsList(contents),
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
+    !chain.links
+      ? null
+      : el(
+          "table",
           {},
-          ["where", "says", "", "since"].map((t) => el("th", {}, t)),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        chain.links.map((link) =>
           el(
-            "tr",
-            {
-              class: "step",
-              tabindex: link.record >= 0 ? 0 : null,
-              click: () => link.record >= 0 && select(link.record),
-              keydown: (e) => e.key === "Enter" && link.record >= 0 && select(link.record),
-            },
-            el("td", { class: "where" }, link.where, link.read ? el("div", { class: "faint" }, "the agent reads it") : null),
-            el("td", {}, says(link)),
-            el("td", {}, link.where === "truth" ? "" : link.right ? el("span", { class: "right" }, "right") : el("span", { class: "wrong" }, "wrong")),
-            el("td", { class: "time" }, link.record >= 0 ? seconds(link.since) : ""),
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              ["where", "says", "", "since"].map((t) => el("th", {}, t)),
+            ),
+          ),
+          el(
+            "tbody",
+            {},
+            chain.links.map((link) =>
+              el(
+                "tr",
+                {
+                  class: "step",
+                  tabindex: link.record >= 0 ? 0 : null,
+                  click: () => link.record >= 0 && select(link.record),
+                  keydown: (e) => e.key === "Enter" && link.record >= 0 && select(link.record),
+                },
+                el("td", { class: "where" }, link.where, link.read ? el("div", { class: "faint" }, "the agent reads it") : null),
+                el("td", {}, says(link)),
+                el("td", {}, link.where === "truth" ? "" : link.right ? el("span", { class: "right" }, "right") : el("span", { class: "wrong" }, "wrong")),
+                el("td", { class: "time" }, link.record >= 0 ? seconds(link.since) : ""),
+              ),
+            ),
           ),
         ),
-      ),
-    ),
-    el(
-      "div",
-      { class: "reason" },
-      chain.wrong
-        ? [el("b", {}, `The first wrong step: ${chain.wrong}. `), chain.reason]
-        : "Nothing is wrong at this instant: what is broken is the order in which it came, or how long it took.",
-    ),
+    el("div", { class: "reason" }, el("b", {}, `The first wrong step: ${chain.wrong}. `), chain.reason),
     chain.faults ? chain.faults.map((f) => el("p", { class: "faint" }, "On was fault " + f)) : null,
   );
 }

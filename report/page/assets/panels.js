@@ -117,13 +117,14 @@ class Panels {
       );
     }
     const life = this.entry >= 0 ? lifeOf(records, this.entry, this.agent) : null;
-    if (v && v.chain && life) nodes.push(chainOf(v.chain, life.contents, (r) => this.select(r)));
-    if (this.entry < 0) {
+    if (v && v.chain) nodes.push(chainOf(v.chain, life ? life.contents : [], (r) => this.select(r)));
+    if (v && v.log)
       nodes.push(
-        v
-          ? el("p", { class: "faint" }, "It is about no entry of a view.")
-          : el("p", { class: "faint" }, "Search an entry, such as ", el("code", {}, "10.0.0.1"), ", or choose a violation or a record."),
+        el("p", { class: "faint" }, v.chain ? `What the code under test logged then${v.chain.host ? ", of " + v.chain.host : ""}:` : "What to see of it:"),
+        copyable(v.log),
       );
+    if (this.entry < 0) {
+      nodes.push(v ? this.proofs(v) : el("p", { class: "faint" }, "Search an entry, such as ", el("code", {}, "10.0.0.1"), ", or choose a violation or a record."));
       return nodes;
     }
     const of = run.entries[this.entry];
@@ -178,6 +179,38 @@ class Panels {
       ),
     );
     return nodes.filter(Boolean);
+  }
+
+  // proofs are the records that prove a violation which is about no entry of a view.
+  proofs(v) {
+    return el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, ...["time", "what proves it", "line"].map((t) => el("th", {}, t)))),
+      el(
+        "tbody",
+        {},
+        v.records.filter((r) => r < this.records.count).map((r) => this.recordRow(r)),
+      ),
+    );
+  }
+
+  recordRow(i) {
+    const { records } = this;
+    return el(
+      "tr",
+      {
+        class: "step",
+        tabindex: 0,
+        "data-record": i,
+        "aria-current": i === this.timeline.selected,
+        click: () => this.select(i),
+        keydown: (e) => e.key === "Enter" && this.select(i),
+      },
+      el("td", { class: "time" }, seconds(records.at[i])),
+      el("td", {}, ((s) => (s.length > 180 ? s.slice(0, 180) + "…" : s))(records.sentence(i))),
+      el("td", { class: "line" }, line(i)),
+    );
   }
 
   record() {
@@ -286,22 +319,7 @@ class Panels {
         el(
           "tbody",
           {},
-          this.hits.slice(0, mostShown).map((i) =>
-            el(
-              "tr",
-              {
-                class: "step",
-                tabindex: 0,
-                "data-record": i,
-                "aria-current": i === this.timeline.selected,
-                click: () => this.select(i),
-                keydown: (e) => e.key === "Enter" && this.select(i),
-              },
-              el("td", { class: "time" }, seconds(records.at[i])),
-              el("td", {}, ((s) => (s.length > 180 ? s.slice(0, 180) + "…" : s))(records.sentence(i))),
-              el("td", { class: "line" }, line(i)),
-            ),
-          ),
+          this.hits.slice(0, mostShown).map((i) => this.recordRow(i)),
         ),
       ),
       this.hits.length > mostShown ? el("p", { class: "faint" }, `and ${thousands(this.hits.length - mostShown)} more; → steps through all of them`) : null,

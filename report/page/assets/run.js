@@ -69,7 +69,8 @@ class RunPage extends Panels {
       t = this.timeline;
     if (!v) return;
     t.violation = n;
-    const record = v.records.length ? v.records.reduce((best, r) => (this.records.at[r] <= v.at && r > best ? r : best), v.records[0]) : this.lastBy(v.at);
+    const there = v.records.filter((r) => r < this.records.count); // what was left over is counted after the end
+    const record = there.length ? there.reduce((best, r) => (this.records.at[r] <= v.at && r > best ? r : best), there[0]) : this.lastBy(v.at);
     t.selected = record;
     t.lane = t.laneOf(v.agent || this.records.text("actor", record));
     t.reveal(t.lane);

@@ -126,8 +126,8 @@ func (e *explain) Run(ctx context.Context, c *console.Console) (int, error) {
 		return 0, console.Usagef("-entry %w", err)
 	}
 	violations = slices.DeleteFunc(violations, func(v report.Numbered) bool {
-		of, agent, found := life.EntryOf(v)
-		return !found || of != entry || e.agent != "" && agent != "" && agent != e.agent
+		is := life.About(judged.Index, v)
+		return is.Entry != entry || e.agent != "" && is.Agent != "" && is.Agent != e.agent
 	})
 	return console.StatusHold, e.tell(ctx, c, judged, entry, violations)
 }
@@ -179,39 +179,18 @@ func (e *explain) list(c *console.Console, judged *drive.Judged, violations []re
 	return out.Flush()
 }
 
-// explain tells the life of the entry that a violation is about, or, if it is about none,
-// the records that prove it.
+// explain tells the life of the entry that a violation is about or, if it is about none,
+// what became of the hosts that it names.
 func (e *explain) explain(ctx context.Context, c *console.Console, judged *drive.Judged, v []report.Numbered) error {
-	entry, agent, found := life.EntryOf(v[0])
+	x := judged.Index
+	is := life.About(x, v[0])
+	if is.Entry.Key == "" {
+		return e.write(ctx, c, judged, life.OfViolation(x, v[0]), v)
+	}
 	if e.agent == "" {
-		e.agent = agent
+		e.agent = is.AgentIn(x)
 	}
-	if _, known := judged.Index.Views.Number(entry.Kind, entry.Key); found && known {
-		return e.tell(ctx, c, judged, entry, v)
-	}
-	if e.json {
-		return console.Usagef("-json: violation %d is about no entry of a view, and has no life to tell; simrun check -json has its facts", v[0].Number)
-	}
-	out := report.NewOutput(c.Stdout, c.Style(true))
-	report.WriteViolation(out, v[0])
-	fmt.Fprintf(out, "\nit is about no entry of a view; the records that prove it are\n")
-	for _, i := range proofs(v[0]) {
-		out.Command(fmt.Sprintf("%8d  ", life.Line(i)), judged.Index.History.Records[i].String())
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	return e.writeLog(ctx, c, judged, nil, v)
-}
-
-// proofs are the records that prove a violation and its cause, each once.
-func proofs(v report.Numbered) []int {
-	all := slices.Clone(v.Records)
-	if v.Cause != nil {
-		all = append(all, v.Cause.Records()...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return e.tell(ctx, c, judged, is.Entry, v)
 }
 
 // tell writes the life of an entry, with who said what when it was broken.
@@ -227,20 +206,23 @@ func (e *explain) tell(ctx context.Context, c *console.Console, judged *drive.Ju
 	}
 	seen := map[string]bool{}
 	for _, v := range violations {
-		agent := e.agent
-		if _, of, _ := life.EntryOf(v); agent == "" {
-			agent = of
+		is := life.About(x, v)
+		if e.agent != "" {
+			is.Agent = e.agent
 		}
-		if agent == "" && len(l.Agents) > 0 {
-			agent = l.Agents[0]
-		}
-		key := fmt.Sprint(agent, v.At)
-		if agent == "" || seen[key] || !slices.Contains(x.Views.Agents, agent) {
+		key := fmt.Sprint(is.AgentIn(x), v.At, is.Step)
+		if seen[key] {
 			continue
 		}
 		seen[key] = true
-		l.Explain(x, agent, life.Instant(x, v), fmt.Sprintf("violation %d, of %s: %s", v.Number, v.Property, v.Sentence()))
+		l.Violation(x, v, is)
 	}
+	return e.write(ctx, c, judged, l, violations)
+}
+
+// write writes a life, and the log that is asked for.
+func (e *explain) write(ctx context.Context, c *console.Console, judged *drive.Judged, l *life.Life, violations []report.Numbered) error {
+	x := judged.Index
 	if e.json {
 		return report.WriteLine(c.Stdout, struct {
 			report.Header
@@ -249,7 +231,7 @@ func (e *explain) tell(ctx context.Context, c *console.Console, judged *drive.Ju
 		}{report.Head("life"), e.files[0], l})
 	}
 	out := report.NewOutput(c.Stdout, c.Style(true))
-	fmt.Fprintf(out, "%s %s in %s\n", entry.Kind, entry.Key, e.files[0])
+	fmt.Fprintf(out, "%s in %s\n", cmp.Or(strings.TrimSpace(l.Kind+" "+l.Key), "what is of no entry"), e.files[0])
 	for i := range min(len(violations), 8) {
 		report.WriteViolation(out, violations[i])
 	}
@@ -263,7 +245,7 @@ func (e *explain) tell(ctx context.Context, c *console.Console, judged *drive.Ju
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	shown := x.Records
+	shown := x.History.Records
 	if !e.lines {
 		shown = nil
 	}
@@ -278,11 +260,11 @@ func (e *explain) tell(ctx context.Context, c *console.Console, judged *drive.Ju
 
 // pointToLog says how to see what the code under test logged where the first step was wrong.
 func (e *explain) pointToLog(c *console.Console, l *life.Life) error {
-	i := slices.IndexFunc(l.Chains, func(c life.Chain) bool { return c.Wrong != "" })
+	i := slices.IndexFunc(l.Chains, func(c life.Chain) bool { return c.Host != "" })
 	if e.log != "" || i < 0 {
 		return nil
 	}
-	host, _, _ := strings.Cut(l.Chains[i].Wrong, " ")
+	host := l.Chains[i].Host
 	args := []string{"explain", e.files[0], "-log", host}
 	if e.violation > 0 {
 		args = append(args, "-violation", strconv.Itoa(e.violation))

@@ -147,16 +147,18 @@ func TestLettersGoOn(t *testing.T) {
 }
 
 func TestReadLog(t *testing.T) {
-	lines := ReadLog([]byte("0.800000s\tinfo\traft\telected\n" +
+	lines := ReadLog([]byte("0.800000s\tinfo\traft\telected\t{\"host\": \"r1\"}\n" +
 		"time=1.5s level=WARN msg=\"no etcd\" host=r0 module=x\n" +
 		"goes on\n" +
-		`{"level":"warn","ts":"2000-01-01T00:00:02.5Z","msg":"refused"}` + "\n" +
+		"2.500000s\twarn\tetcd-client\trefused\t{\"target\": \"r1\", \"host\": \"r0\"}\n" +
+		"2.600000s\twarn\tof nobody\n" +
 		"time=9s level=INFO msg=late host=r0\n"))
 	require.Equal(t, []LogLine{
-		{At: 800 * time.Millisecond, Text: "etcd: raft elected"},
+		{At: 800 * time.Millisecond, Host: "r1", Text: "etcd: raft elected {\"host\": \"r1\"}"},
 		{At: 1500 * time.Millisecond, Host: "r0", Warn: true, Text: "level=WARN msg=\"no etcd\" host=r0 module=x\ngoes on"},
-		{At: 2500 * time.Millisecond, Warn: true, Text: "etcd client: refused"},
+		{At: 2500 * time.Millisecond, Host: "r0", Warn: true, Text: "etcd-client refused {\"target\": \"r1\", \"host\": \"r0\"}"},
+		{At: 2600 * time.Millisecond, Warn: true, Text: "etcd: of nobody"},
 		{At: 9 * time.Second, Host: "r0", Text: "level=INFO msg=late host=r0"},
 	}, lines)
-	require.Equal(t, lines[1:3], Around(lines, "r0", time.Second, 3*time.Second))
+	require.Equal(t, lines[1:4], Around(lines, "r0", time.Second, 3*time.Second))
 }

@@ -3,7 +3,6 @@ package life
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"strings"
 	"time"
 )
@@ -11,15 +10,14 @@ import (
 // LogLine is a line of the log of the code under test.
 type LogLine struct {
 	At   time.Duration
-	Host string // "" of etcd's own lines, which do not say whose they are
+	Host string // "" of what is of no host
 	Warn bool   // a warning or an error
 	Text string
 }
 
-// ReadLog reads the log of a run: Cilium's lines ("time=1.5s level=INFO msg=... host=r0"),
-// etcd's ("1.500000s<tab>info<tab>message") and those of etcd's client, which are JSON and
-// count from the year 2000, when a run begins. What is in another form goes on the line
-// before it.
+// ReadLog reads the log of a run: lines of Cilium and client-go ("time=1.5s level=INFO msg=... host=r0"), and
+// of etcds and their clients ("1.500000s<tab>info<tab>message<tab>{"host": "r0"}"). What is in another form goes
+// on the line before it.
 func ReadLog(log []byte) (lines []LogLine) {
 	s := bufio.NewScanner(bytes.NewReader(log))
 	s.Buffer(nil, 16<<20)
@@ -33,8 +31,6 @@ func ReadLog(log []byte) (lines []LogLine) {
 	return lines
 }
 
-var worldBegins = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
 func parseLog(line string) (LogLine, bool) {
 	if rest, ok := strings.CutPrefix(line, "time="); ok {
 		at, rest, _ := strings.Cut(rest, " ")
@@ -42,21 +38,17 @@ func parseLog(line string) (LogLine, bool) {
 		level, _, _ := strings.Cut(strings.TrimPrefix(rest, "level="), " ")
 		return LogLine{d, hostOf(rest), level == "WARN" || level == "ERROR", rest}, err == nil
 	}
-	if strings.HasPrefix(line, "{") {
-		var form struct {
-			Level string    `json:"level"`
-			Time  time.Time `json:"ts"`
-			Msg   string    `json:"msg"`
-		}
-		if json.Unmarshal([]byte(line), &form) != nil || form.Msg == "" {
-			return LogLine{}, false
-		}
-		return LogLine{form.Time.Sub(worldBegins), "", form.Level != "info" && form.Level != "debug", "etcd client: " + form.Msg}, true
-	}
 	at, rest, found := strings.Cut(line, "\t")
 	d, err := time.ParseDuration(at)
 	level, message, _ := strings.Cut(rest, "\t")
-	return LogLine{d, "", level == "warn" || level == "error", "etcd: " + strings.ReplaceAll(message, "\t", " ")}, found && err == nil
+	host := ""
+	if i := strings.LastIndex(message, `"host": "`); i >= 0 {
+		host, _, _ = strings.Cut(message[i+len(`"host": "`):], `"`)
+	}
+	if _, client := strings.CutPrefix(message, "etcd-client\t"); !client {
+		message = "etcd: " + message
+	}
+	return LogLine{d, host, level != "info" && level != "debug", strings.ReplaceAll(message, "\t", " ")}, found && err == nil
 }
 
 // hostOf returns the host that a line of Cilium's names.

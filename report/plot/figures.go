@@ -138,12 +138,12 @@ func Boxes(x string, all []Group) string {
 		p.Add(b)
 		high = max(high, b.Max)
 	}
-	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, max(high*1.02, 1e-9), plot.TickerFunc(numbers(5))
+	p.X.Min, p.X.Max, p.X.Tick.Marker = 0, max(high*1.08, 1e-9), plot.TickerFunc(numbers(5))
 	p.Y.Min, p.Y.Max = -0.6, float64(len(all))-0.4
 	p.Y.Tick.Length = 0
 	ticks := plot.ConstantTicks{}
 	for i, name := range names {
-		ticks = append(ticks, plot.Tick{Value: float64(len(all) - 1 - i), Label: name})
+		ticks = append(ticks, plot.Tick{Value: float64(len(all) - 1 - i), Label: name + room})
 	}
 	p.Y.Tick.Marker = ticks
 	return svg(p, boxWidth, font.Length(46+26*len(all)))

@@ -54,6 +54,10 @@ var text, faint, line, curves = theme[0].color, theme[1].color, theme[2].color, 
 // Colors is how many colours there are for curves.
 var Colors = len(curves)
 
+// room is between a name and what stands right of it: a page's font may be wider than the one that
+// it is measured with.
+const room = "    "
+
 func colorOf(number int) color.Color { return curves[(max(1, number)-1)%len(curves)].color }
 
 // newPlot begins a figure with axes and a grid.
@@ -89,7 +93,7 @@ func add(p *plot.Plot, c Curve, points plotter.XYs, step plotter.StepKind, legen
 	l.Color, l.Width, l.StepStyle = colorOf(c.Color), 1.6, step
 	p.Add(l)
 	if legend {
-		p.Legend.Add(c.Name, l)
+		p.Legend.Add(c.Name+room, l)
 	}
 }
 
@@ -122,7 +126,7 @@ func svg(p *plot.Plot, width, height font.Length) string {
 // page does not need.
 func themed(svg string) string {
 	pairs := []string{
-		"font-family:Liberation Sans;font-variant:sans;font-weight:normal;font-style:normal;", "",
+		"font-family:Liberation Sans;font-variant:sans;font-weight:normal;font-style:normal;", "", room + "</text>", "</text>",
 	}
 	for _, c := range theme {
 		r, g, b, _ := c.color.RGBA()

@@ -73,6 +73,7 @@ var linkedNames = []linkedName{
 	{etcdServer + "storage/mvcc", "chanBufLen", "128"},
 	{ciliumModule + "pkg/clustermesh/common", "(*clusterMesh).add", "func(name, path string)"},
 	{ciliumModule + "pkg/kvstore/store", "controllers", "controller.Manager"},
+	{ciliumModule + "pkg/kvstore", "etcd3ClientLogger", "*zap.Logger"},
 	{ciliumModule + "pkg/kvstore/store", "(*SharedStore).syncLocalKeys", "func(ctx context.Context, lease bool) error"},
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumEndpointsWatcher).ciliumEndpointsInit", "func(ctx context.Context)"},
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumNodeWatcher).ciliumNodeInit", "func(ctx context.Context)"},

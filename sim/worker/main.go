@@ -22,6 +22,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim"
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/det"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
@@ -93,8 +94,9 @@ func logs(on bool) (*slog.Logger, *zap.Logger) {
 		return a
 	}})
 	klog.SetLogger(logr.FromSlogHandler(byHost{text}))
-	return slog.New(text),
-		zap.New(zapcore.NewCore(encoder, zapcore.AddSync(os.Stderr), zap.InfoLevel))
+	etcd := zap.New(zapByHost{zapcore.NewCore(encoder, zapcore.AddSync(os.Stderr), zap.InfoLevel)})
+	cilium.LogEtcdClients(etcd.Named("etcd-client"))
+	return slog.New(text), etcd
 }
 
 // virtual is an instant as the history has it: since the start of the bubble, whose clock
@@ -116,6 +118,23 @@ func (h byHost) Handle(ctx context.Context, r slog.Record) error {
 func (h byHost) WithAttrs(attrs []slog.Attr) slog.Handler { return byHost{h.Handler.WithAttrs(attrs)} }
 
 func (h byHost) WithGroup(name string) slog.Handler { return byHost{h.Handler.WithGroup(name)} }
+
+// zapByHost is the same for the logs of etcds and of their clients.
+type zapByHost struct{ zapcore.Core }
+
+func (h zapByHost) With(fields []zapcore.Field) zapcore.Core { return zapByHost{h.Core.With(fields)} }
+
+func (h zapByHost) Check(entry zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if h.Enabled(entry.Level) {
+		return to.AddCore(entry, h)
+	}
+	return to
+}
+
+func (h zapByHost) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	name, _ := hosts.Current()
+	return h.Core.Write(entry, append(slices.Clone(fields), zap.String("host", name)))
+}
 
 func report(st det.Status) {
 	b, err := json.Marshal(st)

@@ -71,6 +71,7 @@ const colorOf = (name) =>
     .getPropertyValue("--" + name)
     .trim();
 
+// copyable shows a command, which breaks between its words and not at the hyphens of its flags.
 function copyable(text) {
   const button = el(
     "button",
@@ -89,7 +90,7 @@ function copyable(text) {
     },
     "copy",
   );
-  const code = el("code", {}, text);
+  const code = el("code", {}, ...text.split(/( +)/).map((word) => (/^[^ ].{0,28}$/.test(word) ? el("span", { class: "word" }, word) : word)));
   return el("div", { class: "command" }, code, button);
 }
 

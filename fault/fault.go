@@ -143,7 +143,11 @@ var form = strictjson.Form{
 func (p *Plan) Encode() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\n  \"version\": %d,\n  \"seed\": %d,\n  \"mode\": %s,\n\n", p.Version, p.Seed, strictjson.Line(p.Mode))
-	fmt.Fprintf(&b, "  \"topology\": %s,\n  \"network\": %s,\n  \"options\": %s,\n\n", strictjson.Line(p.Topology), strictjson.Line(p.Network), strictjson.Line(p.Options))
+	fmt.Fprintf(&b, "  \"topology\": %s,\n  \"network\": %s,\n  \"options\": %s,\n", strictjson.Line(p.Topology), strictjson.Line(p.Network), strictjson.Line(p.Options))
+	if p.Capacity != nil {
+		fmt.Fprintf(&b, "  \"capacity\": %s,\n", strictjson.Line(p.Capacity))
+	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "  \"churn\": %s,\n  \"settle\": %s", strictjson.Line(p.Churn), strictjson.Line(p.Settle))
 	if len(p.Promise) > 0 {
 		fmt.Fprintf(&b, ",\n  \"promise\": %s", strictjson.Line(p.Promise))

@@ -45,6 +45,7 @@ func TestReadAndWriteGiveTheSamePlan(t *testing.T) {
 	p, err := Read("small", []byte(small))
 	require.NoError(t, err)
 	withObjects := *p
+	withObjects.Capacity = &Capacity{Replicas: &Prices{Cores: 2, Read: 1, Change: second}}
 	withObjects.Objects = []json.RawMessage{json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"labels":{"a":"<&>"},"name":"x"}}`)}
 	for _, p := range []*Plan{p, &withObjects} {
 		for form, text := range map[string][]byte{"file": p.Encode(), "line": []byte(p.Line())} {
@@ -60,7 +61,7 @@ func TestReadAndWriteGiveTheSamePlan(t *testing.T) {
 // No field of a plan is left out of its file.
 func TestEncodeHasEveryField(t *testing.T) {
 	plan := reflect.TypeFor[Plan]()
-	full := &Plan{Promise: []string{"convergence"}, Nodes: []Node{{}}, Pods: []Pod{{}}, Services: []Service{{}}, Ops: []Op{{}}, Faults: []Fault{{}}, Stalls: []Stall{{}}, Objects: []json.RawMessage{json.RawMessage("{}")}}
+	full := &Plan{Capacity: &Capacity{}, Promise: []string{"convergence"}, Nodes: []Node{{}}, Pods: []Pod{{}}, Services: []Service{{}}, Ops: []Op{{}}, Faults: []Fault{{}}, Stalls: []Stall{{}}, Objects: []json.RawMessage{json.RawMessage("{}")}}
 	file := map[string]json.RawMessage{}
 	require.NoError(t, json.Unmarshal(full.Encode(), &file))
 	for i := range plan.NumField() {
@@ -94,7 +95,7 @@ func TestReadRefuses(t *testing.T) {
 		"other version":     {`{"version": 1, "universe": 3}`, "p.json:1: version: the file form has version 1; a plan that this program reads has version 2"},
 		"no version":        {edit("\"version\": 2,\n", "\n"), "p.json:1: version: the version of the file form is missing; a plan that this program reads has version 2"},
 		"unknown field":     {edit(`"replicas": 2`, `"replicants": 2`), `p.json:5: topology: there is no field "replicants" here; the fields are apiservers, replicas, agents, nodes, etcds, operators`},
-		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: a plan has no field "Seed"; its fields are version, seed, mode, topology, network, options, churn, settle, promise, nodes, pods, services, ops, faults, stalls, objects`},
+		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: a plan has no field "Seed"; its fields are version, seed, mode, topology, network, options, capacity, churn, settle, promise, nodes, pods, services, ops, faults, stalls, objects`},
 		"field twice":       {edit(`"seed": 7`, `"seed": 7, "seed": 8`), "p.json:3: seed: the field is given twice"},
 		"null":              {edit(`"seed": 7`, `"seed": null`), "p.json:3: seed: found null; want a whole number from 0 to 18446744073709551615"},
 		"negative seed":     {edit(`"seed": 7`, `"seed": -7`), "p.json:3: seed: found -7; want a whole number from 0 to 18446744073709551615"},
@@ -117,6 +118,11 @@ func TestReadRefuses(t *testing.T) {
 		"cluster name":           {edit(`"c1"`, `"C1"`), `p.json:7: options.clusterName: "C1" is not a name that Kubernetes accepts: want lower-case letters, digits, '-' and '.'`},
 		"default name":           {edit(`"c1"`, `"default"`), `p.json:7: options.clusterName: ClusterMesh refuses the name "default"; any other will do`},
 		"preempt":                {edit(`"preempt": 0`, `"preempt": -1`), "p.json:7: options.preempt: found -1; want 0 for never, or N for once in N chances"},
+		"no capacity":            {edit(`"preempt": 0}`, `"preempt": 0}, "capacity": {}`), "p.json:7: capacity: it is empty; want apiservers, replicas or etcds with their cores and prices, or no capacity at all: then computing takes no time"},
+		"no cores":               {edit(`"preempt": 0}`, `"preempt": 0}, "capacity": {"apiservers": {"write": "1ms"}}`), "p.json:7: capacity.apiservers.cores: found 0; want 1 to 128"},
+		"a price":                {edit(`"preempt": 0}`, `"preempt": 0}, "capacity": {"replicas": {"cores": 2, "event": "-1ms"}}`), "p.json:7: capacity.replicas.event: found -1ms; want a time of one core from 0 to 10s"},
+		"another's price":        {edit(`"preempt": 0}`, `"preempt": 0}, "capacity": {"etcds": {"cores": 2, "change": "1ms"}}`), "p.json:7: capacity.etcds.change: found 1ms; only replicas have a writer, whose work it is"},
+		"an unknown price":       {edit(`"preempt": 0}`, `"preempt": 0}, "capacity": {"etcds": {"cores": 2, "put": "1ms"}}`), "p.json:7: capacity.etcds: there is no field \"put\" here; the fields are cores, read, write, event, kilobyte, change"},
 		"stall":                  {edit(`"preempt": 0`, `"preempt": 0, "stall": -1`), "p.json:7: options.stall: found -1; want 0 for never, or N for one place in N"},
 		"stalls twice":           {edit(`"preempt": 0}`, `"preempt": 0, "stall": 8}, "stalls": [{"function": "f", "offset": 1, "visit": 1, "for": "1ms"}]`), "p.json:7: stalls: options.stall draws stalls, and here are some named; want one or the other"},
 		"stall nowhere":          {edit(`"preempt": 0}`, `"preempt": 0}, "stalls": [{"offset": 1, "visit": 1, "for": "1ms"}]`), "p.json:7: stalls[0].function: it is missing; want the name of a function as in a stack trace"},

@@ -24,9 +24,10 @@ type Plan struct {
 	Seed    uint64 `json:"seed"`    // of everything the world draws: scheduling, latencies, the code's own randomness
 	Mode    string `json:"mode"`    // how agents read: one of mode.Simulated
 
-	Topology Topology `json:"topology"`
-	Network  Network  `json:"network"`
-	Options  Options  `json:"options"`
+	Topology Topology  `json:"topology"`
+	Network  Network   `json:"network"`
+	Options  Options   `json:"options"`
+	Capacity *Capacity `json:"capacity,omitempty"` // of servers; nil: computing takes no virtual time
 
 	Churn  Duration `json:"churn"`  // length of the chaos phase, during which ops and faults happen
 	Settle Duration `json:"settle"` // virtual time after the heal within which all views must have converged
@@ -281,4 +282,86 @@ func checkStalls(p *Plan, _ Given) *flaw {
 // Sentence says what the stall does.
 func (s Stall) Sentence() string {
 	return fmt.Sprintf("for %s at %s+%#x, visit %d", s.For, s.Function, s.Offset, s.Visit)
+}
+
+// Capacity says what computing costs servers. Without it computing takes no virtual time; with it, what a server
+// does waits its turn for a core of its host. A server that is nil works in no time.
+type Capacity struct {
+	APIServers *Prices `json:"apiservers,omitempty"` // of each kube-apiserver
+	Replicas   *Prices `json:"replicas,omitempty"`   // of each replica: its etcd and its writer together
+	Etcds      *Prices `json:"etcds,omitempty"`      // of each member of the etcd that agents share
+}
+
+// Prices are what a server's host has, and what each thing that it does costs it of one core.
+type Prices struct {
+	Cores    int      `json:"cores"`            // 1 to 128
+	Read     Duration `json:"read"`             // a request that changes nothing, or that opens a watch
+	Write    Duration `json:"write"`            // a request that may change something
+	Event    Duration `json:"event"`            // a change that a watch tells of, with its bytes, for each watch
+	Kilobyte Duration `json:"kilobyte"`         // 1,024 bytes of a list, or of the state that a watch begins with
+	Change   Duration `json:"change,omitempty"` // of replicas: what the writer does for a key that it puts or deletes
+}
+
+// The bounds of prices.
+const (
+	mostCores = 128
+	mostPrice = 10 * second
+)
+
+// Of returns the prices of a role's servers, nil if their work takes no time.
+func (c *Capacity) Of(r mode.Role) *Prices {
+	if c == nil {
+		return nil
+	}
+	switch r {
+	case mode.APIServer:
+		return c.APIServers
+	case mode.Replica:
+		return c.Replicas
+	case mode.Etcd:
+		return c.Etcds
+	}
+	return nil
+}
+
+func checkCapacity(p *Plan, _ Given) *flaw {
+	if p.Capacity == nil {
+		return nil
+	}
+	some := false
+	for _, of := range []struct {
+		name string
+		role mode.Role
+	}{{"apiservers", mode.APIServer}, {"replicas", mode.Replica}, {"etcds", mode.Etcd}} {
+		prices := p.Capacity.Of(of.role)
+		if prices == nil {
+			continue
+		}
+		some = true
+		if problem := prices.check("capacity."+of.name, of.role == mode.Replica); problem != nil {
+			return problem
+		}
+	}
+	if !some {
+		return flawf("capacity", "it is empty; want apiservers, replicas or etcds with their cores and prices, or no capacity at all: then computing takes no time")
+	}
+	return nil
+}
+
+func (p *Prices) check(path string, writes bool) *flaw {
+	if p.Cores < 1 || p.Cores > mostCores {
+		return flawf(path+".cores", "found %d; want 1 to %d", p.Cores, mostCores)
+	}
+	for _, price := range []struct {
+		name string
+		d    Duration
+	}{{"read", p.Read}, {"write", p.Write}, {"event", p.Event}, {"kilobyte", p.Kilobyte}, {"change", p.Change}} {
+		if price.d < 0 || price.d > mostPrice {
+			return flawf(path+"."+price.name, "found %s; want a time of one core from 0 to %s", price.d, mostPrice)
+		}
+	}
+	if p.Change != 0 && !writes {
+		return flawf(path+".change", "found %s; only replicas have a writer, whose work it is", p.Change)
+	}
+	return nil
 }

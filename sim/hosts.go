@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/cores"
 	"github.com/meshcheck/meshcheck/sim/deploy"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kube"
@@ -254,6 +255,7 @@ func (k *apiserver) run(lis net.Listener, starting bool) error {
 	k.server = kube.NewServer(k.w.store, kube.Config{
 		Name:        k.name,
 		Cache:       cacher.Config{Lag: k.lag("")},
+		Cores:       cores.New(k.w.plan.Capacity.Of(mode.APIServer)),
 		Starting:    starting,
 		Record:      k.w.rec.record,
 		Now:         k.w.rec.now,

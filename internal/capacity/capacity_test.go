@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/fault"
 )
 
 // What is committed is read as strictly as anything else, and is of what its name says.
@@ -22,6 +24,25 @@ func TestCommitted(t *testing.T) {
 		require.Contains(t, strings.ReplaceAll(filepath.Base(name), "-", " "), strings.ReplaceAll(f.Servers[0], "-", " "))
 		require.Equal(t, string(raw), string(f.Indented()), "%s: it is written in one way", name)
 	}
+}
+
+// Every price that a plan may have was measured, and its spread ascends.
+func TestMeasured(t *testing.T) {
+	for _, slices := range []bool{false, true} {
+		least, median, most := Measured(2, slices, Least), Measured(2, slices, Median), Measured(2, slices, Most)
+		for _, of := range []func(*fault.Capacity) *fault.Prices{
+			func(c *fault.Capacity) *fault.Prices { return c.APIServers },
+			func(c *fault.Capacity) *fault.Prices { return c.Replicas },
+			func(c *fault.Capacity) *fault.Prices { return c.Etcds },
+		} {
+			require.NotZero(t, of(least).Read)
+			require.NotZero(t, of(least).Kilobyte)
+			require.Less(t, of(least).Event, of(median).Event)
+			require.Less(t, of(median).Event, of(most).Event)
+			require.Greater(t, of(median).Write, of(median).Event)
+		}
+	}
+	require.Greater(t, Measured(2, true, Median).Replicas.Change, Measured(2, false, Median).Replicas.Change, "a slice costs more than an endpoint")
 }
 
 const small = `{"version":1,"date":"2026-11-30","machine":{"cpu":"a","cores":2,"kernel":"k","go":"g","loadBefore":0.1,"loadAfter":0.2},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/sim/agent"
 	"github.com/meshcheck/meshcheck/sim/agent/services"
 	"github.com/meshcheck/meshcheck/sim/etcd"
@@ -59,6 +60,7 @@ func (f *Fabric) EtcdOf(host string) etcd.Config {
 	return etcd.Config{
 		Host:      host,
 		DataDir:   "etcd",
+		Capacity:  f.Plan.Capacity.Of(mode.RoleOf(host)),
 		Listen:    func() (net.Listener, error) { return f.Net.Host(host).Listen(EtcdPort) },
 		Before:    func(ctx context.Context, q etcd.Request) error { return f.BeforeEtcd(ctx, host, q) },
 		After:     f.AfterEtcd,

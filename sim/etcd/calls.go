@@ -33,6 +33,7 @@ func (s *Server) recordCall(ctx context.Context, req any, info *grpc.UnaryServer
 		s.cfg.Cluster.revoking(revoke.ID)
 	}
 	failure := s.deletions.failure(req)
+	s.work(ctx, c.client, req)
 	if failure == "" || failure == TimedOutApplied {
 		c.resp, c.err = handler(ctx, req)
 	}
@@ -42,9 +43,27 @@ func (s *Server) recordCall(ctx context.Context, req any, info *grpc.UnaryServer
 	if revokes && refused(c.err) {
 		s.cfg.Cluster.notRevoked(revoke.ID)
 	}
+	if m, ok := c.resp.(proto.Message); ok && c.err == nil {
+		c.bytes = int64(proto.Size(m))
+		if _, reads := req.(*pb.RangeRequest); reads {
+			s.cores.List(ctx.Done(), c.bytes)
+		}
+	}
 	c.record()
 	s.announceAnswer(c.client, req, c.resp)
 	return c.resp, c.err
+}
+
+// work does what a call costs, besides what it sends: what a writer in the same pod writes has cost that, too.
+func (s *Server) work(ctx context.Context, client string, req any) {
+	switch _, reads := req.(*pb.RangeRequest); {
+	case reads:
+		s.cores.Read(ctx.Done())
+	case client == s.cfg.Host:
+		s.cores.Change(ctx.Done())
+	default:
+		s.cores.Write(ctx.Done())
+	}
 }
 
 // client returns the host that a call comes from.
@@ -63,6 +82,7 @@ type call struct {
 	method    string
 	from      time.Duration
 	req, resp any
+	bytes     int64 // of the answer
 	err       error
 }
 
@@ -79,9 +99,7 @@ func (c *call) record() {
 		if records = c.operations(); len(records) == 0 {
 			records = []history.Record{c.other()}
 		}
-		if m, ok := c.resp.(proto.Message); ok && c.err == nil {
-			records[0].Bytes = int64(proto.Size(m))
-		}
+		records[0].Bytes = c.bytes
 	}
 	for _, r := range records {
 		c.server.cfg.Record(r)

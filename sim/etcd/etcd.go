@@ -31,6 +31,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/meshcheck/meshcheck/sim/cores"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
@@ -38,6 +39,7 @@ import (
 type Server struct {
 	cfg       Config
 	data      data
+	cores     *cores.Cores
 	server    *etcdserver.EtcdServer
 	grpc      *grpc.Server
 	peers     *http.Server // of a cluster
@@ -83,7 +85,7 @@ func start(cfg Config, data data) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
-	s := &Server{cfg: cfg, data: data, server: srv, store: storeName(srv.Cluster().ID(), data.store)}
+	s := &Server{cfg: cfg, data: data, cores: cores.New(cfg.Capacity), server: srv, store: storeName(srv.Cluster().ID(), data.store)}
 	s.watches.server = s
 	s.applier = wrapApplier(s)
 	// Before the server starts: it goes on with what a stopped server had

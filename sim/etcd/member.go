@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -22,6 +23,8 @@ type Config struct {
 	Cluster *Cluster                     // of which it is a member; nil if it is alone
 	DataDir string                       // for its data, made if missing
 	Listen  func() (net.Listener, error) // its port
+
+	Capacity *fault.Prices // what the work of a process costs; nil: nothing
 
 	Record    func(history.Record) // gets what the server applies and answers, and its starts and ends; At and From are filled in by Now
 	Now       func() time.Duration // virtual time since the start of the run

@@ -74,12 +74,21 @@ func watchRecord(create *pb.WatchCreateRequest) history.Record {
 // SendMsg records what it sends before the client can know it. A server that stops
 // sends nothing more.
 func (ws *watchStream) SendMsg(m any) error {
+	ws.work(m.(*pb.WatchResponse))
 	ws.record(m.(*pb.WatchResponse))
 	if ws.server.watches.shut.Load() {
 		<-ws.Context().Done()
 		return ws.Context().Err()
 	}
 	return ws.ServerStream.SendMsg(m)
+}
+
+// work does what an answer costs: that to the request for a watch is one to a read.
+func (ws *watchStream) work(resp *pb.WatchResponse) {
+	if resp.Created {
+		ws.server.cores.Read(ws.Context().Done())
+	}
+	ws.server.cores.Tell(ws.Context().Done(), len(resp.Events))
 }
 
 func (ws *watchStream) record(resp *pb.WatchResponse) {

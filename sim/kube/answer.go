@@ -15,13 +15,14 @@ import (
 type answer struct {
 	http.ResponseWriter
 	server  *Server
-	request history.Record // the Request, as far as it is known
-	known   bool           // the history has the request, or the watch that it opened
+	gone    <-chan struct{} // closed when nobody waits for the answer any more
+	request history.Record  // the Request, as far as it is known
+	known   bool            // the history has the request, or the watch that it opened
 }
 
-func (s *Server) newAnswer(w http.ResponseWriter, q *Request) *answer {
-	r := history.Record{Verb: history.Request, Op: q.Verb, Kind: q.Kind(), Peer: q.Client, Key: q.key(), End: q.selectors(), Ask: q.ask(), From: s.config.Now()}
-	return &answer{ResponseWriter: w, server: s, request: r}
+func (s *Server) newAnswer(w http.ResponseWriter, r *http.Request, q *Request) *answer {
+	request := history.Record{Verb: history.Request, Op: q.Verb, Kind: q.Kind(), Peer: q.Client, Key: q.key(), End: q.selectors(), Ask: q.ask(), From: s.config.Now()}
+	return &answer{ResponseWriter: w, server: s, gone: r.Context().Done(), request: request}
 }
 
 // Unwrap lets an http.ResponseController flush.
@@ -48,6 +49,9 @@ func (a *answer) sendStatus(status metav1.Status) {
 }
 
 func (a *answer) send(code int, contentType string, body []byte) {
+	if a.request.Op == "list" {
+		a.server.config.Cores.List(a.gone, int64(len(body)))
+	}
 	a.request.Bytes = int64(len(body))
 	a.record()
 	a.Header().Set("Content-Type", contentType)

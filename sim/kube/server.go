@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/cores"
 	"github.com/meshcheck/meshcheck/sim/kube/cacher"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	// Client, if non-nil, says who makes a request. If nil it is the User-Agent.
 	// A function of r.RemoteAddr names hosts.
 	Client func(r *http.Request) string
+	// Cores do the work; nil: it takes no time.
+	Cores *cores.Cores
 	// Intercept, if non-nil, is asked about every request before it is served,
 	// in the order of arrival; it returns nil to let it pass. It may be called
 	// by several requests at once.
@@ -177,13 +180,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if q.Client = r.UserAgent(); s.config.Client != nil {
 		q.Client = s.config.Client(r)
 	}
-	a := s.newAnswer(w, q)
+	a := s.newAnswer(w, r, q)
 	defer a.finish()
 	if s.config.Intercept != nil {
 		if fail := s.config.Intercept(r.Context(), q); fail != nil && s.fail(a, r, q, fail) {
 			return
 		}
 	}
+	s.work(r, q)
 	if err == nil {
 		err = checkAccept(r)
 	}
@@ -192,6 +196,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		s.refuse(a, r, q, err)
+	}
+}
+
+// work does what serving a request costs, besides what it sends.
+func (s *Server) work(r *http.Request, q *Request) {
+	switch q.Verb {
+	case "discovery", "get", "list", "watch":
+		s.config.Cores.Read(r.Context().Done())
+	default:
+		s.config.Cores.Write(r.Context().Done())
 	}
 }
 

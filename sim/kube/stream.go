@@ -24,7 +24,8 @@ type stream struct {
 	deadline  time.Time
 	buf       bytes.Buffer    // to be sent
 	words     strings.Builder // what is in buf, as the history writes it
-	flushed   bool            // the header has been sent
+	changes   int             // in buf, without those that the watch begins with
+	flushed   bool            // the header has been sent, and what the watch begins with
 	id        int64           // of the watch
 }
 
@@ -142,6 +143,9 @@ func (st *stream) nextTick(now time.Time) time.Time {
 func (st *stream) change(ev *storage.Commit) {
 	now := !ev.Deleted && st.sel.Matches(ev.Object)
 	before := ev.Prev != nil && st.sel.Matches(ev.Prev)
+	if now || before {
+		st.changes++
+	}
 	switch {
 	case now && before:
 		st.object("MODIFIED", ev.Object)
@@ -193,6 +197,17 @@ func (st *stream) word(kind string) {
 	st.words.WriteByte(':')
 }
 
+// work does what it costs to send what was written.
+func (st *stream) work() {
+	cores := st.answer.server.config.Cores
+	if st.flushed {
+		cores.Tell(st.answer.gone, st.changes)
+	} else {
+		cores.List(st.answer.gone, int64(st.buf.Len()))
+	}
+	st.changes = 0
+}
+
 // flush sends what was written, the header at least, and says whether the client
 // is still there. The history has it before the client.
 func (st *stream) flush() bool {
@@ -200,6 +215,7 @@ func (st *stream) flush() bool {
 		return true
 	}
 	if st.buf.Len() > 0 {
+		st.work()
 		st.record(history.Record{Verb: history.Event, Value: st.words.String(), Bytes: int64(st.buf.Len())})
 		st.words.Reset()
 		if _, err := st.answer.Write(st.buf.Bytes()); err != nil {

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/meshcheck/meshcheck/internal/capacity/measure"
 	"github.com/meshcheck/meshcheck/model/schema"
@@ -176,8 +178,67 @@ func etcds(ctx context.Context, w *world, rounds int, samples *measure.Samples) 
 			samples.Add("etcd", "a put of an "+kind+"'s key", "ms of CPU", 0, cost[0]*1e3/puts)
 			samples.Add("etcd", "an event of an "+kind+"'s key, for each watcher", "µs of CPU", size, (cost[2]-cost[1])*1e6/float64(puts*(watchers[2]-watchers[1])))
 		}
+		if err := w.ranges(ctx, idle, samples); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// Ranges are of so many keys, so often.
+const (
+	ranged = 5000
+	page   = 1000 // keys of an answer
+	gets   = 1000
+	ranges = 20
+)
+
+// ranges measures what reads cost an etcd: of a key, and of many keys, page by page as Cilium's clients ask.
+func (w *world) ranges(ctx context.Context, idle map[string]float64, samples *measure.Samples) error {
+	const prefix = "ranged/"
+	for i := range ranged {
+		k, v := key("endpoint", i, 0)
+		if _, err := w.keys.Put(ctx, prefix+k, v); err != nil {
+			return err
+		}
+	}
+	used, err := w.pids.During(idle, func() error {
+		for i := range gets {
+			k, _ := key("endpoint", i, 0)
+			if _, err := w.keys.Get(ctx, prefix+k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	samples.Add("etcd", "a get of an endpoint's key", "ms of CPU", 0, used["etcd"]*1e3/gets)
+	size := 0
+	used, err = w.pids.During(idle, func() error {
+		for range ranges {
+			size = 0
+			for from := prefix; ; {
+				r, err := w.keys.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(prefix)), clientv3.WithLimit(page))
+				if err != nil {
+					return err
+				}
+				size += proto.Size((*pb.RangeResponse)(r))
+				if !r.More {
+					break
+				}
+				from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	samples.Add("etcd", "a KiB of a range of endpoints' keys", "µs of CPU", size, used["etcd"]*1e6/(ranges*float64(size)/1024))
+	_, err = w.keys.Delete(ctx, prefix, clientv3.WithPrefix())
+	return err
 }
 
 const puts = 1000

@@ -61,6 +61,13 @@ func run(s *servers, versions []string, rounds int, out string) error {
 		}
 		f.Figures = append(f.Figures, samples.Figures()...)
 	}
+	var samples measure.Samples
+	for range rounds {
+		if err := s.reads(context.Background(), idle, &samples); err != nil {
+			return fmt.Errorf("reads: %w", err)
+		}
+	}
+	f.Figures = append(f.Figures, samples.Figures()...)
 	return measure.Write(&f, out)
 }
 

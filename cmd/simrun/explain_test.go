@@ -60,6 +60,18 @@ func TestExplainEveryViolation(t *testing.T) {
 	}
 }
 
+// The log is of a replay, and shows what the host itself says.
+func TestExplainWithTheLog(t *testing.T) {
+	scene(t)
+	status, _, stderr := simrun(t, "-seed", strconv.Itoa(seedViolates), "-worker", "WORKER", "-write-history", "h")
+	require.Equal(t, console.StatusBroken, status, stderr)
+	status, stdout, stderr := simrun(t, "explain", "h", "-violation", "1", "-log", "a0", "-worker", "WORKER")
+	require.Equal(t, console.StatusHold, status, stderr)
+	require.Contains(t, stdout, "\nlog of a0, from a replay\n        0.000s  etcd: -log {\"host\": \"a0\"}\n")
+	_, stdout, _ = simrun(t, "explain", "h", "-violation", "1", "-log", "r0", "-worker", "WORKER")
+	require.Contains(t, stdout, "\nlog of r0, from a replay\n  it says nothing around these steps\n")
+}
+
 func TestExplainWhatIsNotThere(t *testing.T) {
 	const history = "../../testdata/histories/clean.history"
 	for args, want := range map[string]string{

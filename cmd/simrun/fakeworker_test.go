@@ -89,7 +89,7 @@ func fakeWorker() {
 		writeFakeHistory(plan)
 	}
 	if slices.Contains(os.Args[1:], det.LogFlag) {
-		fmt.Fprintf(os.Stderr, "0.000001s\t%s\n", det.LogFlag)
+		fmt.Fprintf(os.Stderr, "0.000001s\tinfo\t%s\t{\"host\": \"a0\"}\n", det.LogFlag)
 	}
 	for flag, file := range map[string]string{det.CPUProfileFlag: det.CPUProfileFile, det.MemProfileFlag: det.MemProfileFile} {
 		if slices.Contains(os.Args[1:], flag) {

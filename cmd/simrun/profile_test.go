@@ -26,7 +26,7 @@ func TestProfiles(t *testing.T) {
 	require.Equal(t, console.StatusHold, status)
 	log, err := os.ReadFile("l")
 	require.NoError(t, err)
-	require.Equal(t, "0.000001s\t-log\n", string(log), "what the fake worker logs where it is asked to")
+	require.Equal(t, "0.000001s\tinfo\t-log\t{\"host\": \"a0\"}\n", string(log), "what the fake worker logs where it is asked to")
 	for _, flag := range []string{"-cpuprofile", "-memprofile", "-log"} {
 		status, _, stderr := simrun(t, "-seeds", "7-8", "-worker", "WORKER", flag, "f")
 		require.Equal(t, console.StatusUsage, status)

@@ -137,7 +137,21 @@ func TestVerdictsFold(t *testing.T) {
 	folded := written(Style{Width: 100, Height: 30})
 	require.Less(t, strings.Count(folded, "\n"), 30)
 	require.Less(t, strings.Index(folded, "unheard of"), strings.Index(folded, "mechanism-0"), "news comes first")
-	require.Regexp(t, `(?m)^and +[67] findings more that it looks like, with the numbers of their violations: mechanism-[23] 1,`, folded)
+	require.Regexp(t, `(?m)^and +[56] findings more that it looks like, with the numbers of their violations: mechanism-[34] 1,`, folded)
+	require.Contains(t, folded, "\nfolded      the run (-v shows all)\n")
+	for i := range 5 {
+		r.Verdict.Results[0].Violations = append(r.Verdict.Results[0].Violations, violation(2*time.Hour, strings.Repeat("something long ", 30), i))
+		r.Verdict.Results = append(r.Verdict.Results, checker.Result{Property: fmt.Sprintf("property-%d", i), Outcome: checker.Fail, Violations: []checker.Violation{violation(time.Hour, strings.Repeat("it is new ", 20), i)},
+			Measures: []checker.Measure{properties.NewMeasure("m", "", []time.Duration{time.Hour})}})
+	}
+	r.Commands = []Command{{"replay", "simrun -seed 1"}, {"keep", "simrun " + strings.Repeat("-flag ", 30)}}
+	for _, size := range [][2]int{{80, 24}, {100, 24}, {80, 30}, {120, 40}, {120, 50}, {200, 50}} {
+		text := written(Style{Width: size[0], Height: size[1]})
+		require.Less(t, rows(text, size[0]), size[1], "%v", size)
+		require.Contains(t, text, "\nreplay      simrun -seed 1\n")
+		require.Contains(t, text, "property-4", "all that is new is there")
+		require.Less(t, rows(text, size[0]), rows(written(Style{Width: size[0], Height: size[1], All: true}), size[0]))
+	}
 	require.NotContains(t, written(Style{}), "findings more", "what is no terminal gets all")
 
 	colored := written(Style{Width: 100, Color: true})

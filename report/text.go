@@ -41,34 +41,57 @@ func WritePlan(w io.Writer, r *Run, style Style) error {
 // with: what broke first, by the way in which it came about, and what stood out. With
 // style.All every property is written, with its evidence and all violations.
 func WriteVerdict(w io.Writer, r *Run, style Style) error {
-	out := NewOutput(w, style)
-	out.Row("\nverdict     ", "%s", out.Paint(outcomeColors[r.Verdict.Outcome()], Headline(r.Verdict)))
+	s := screen{style: style}
+	s.add("", never, func(out Output) {
+		out.Row("\nverdict     ", "%s", out.Paint(outcomeColors[r.Verdict.Outcome()], Headline(r.Verdict)))
+	})
 	if style.All {
-		writeAll(out, r.Verdict)
+		s.add("", never, func(out Output) { writeAll(out, r.Verdict) })
 	} else {
-		writeFirst(out, r)
+		s.groups(r)
+		s.add("", never, func(out Output) { writeUndecided(out, r.Verdict) })
+		s.add("what holds", high, func(out Output) { writeHolding(out, r.Verdict) })
+		s.add("what stood out", lowest, func(out Output) { writeStandingOut(out, r.Verdict) })
 	}
-	fmt.Fprintln(out)
-	writePromise(out, r)
-	writeClock(out, r)
-	for _, u := range r.Verdict.Unfired {
-		out.Row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
-	}
-	writeIdle(out, r.Verdict.Idle)
-	if r.Verdict.Stalls != nil {
-		out.Row("stalls      ", "%s", r.Verdict.Stalls)
-	}
-	writeTotals(out, r)
+	s.add("", never, func(out Output) {
+		fmt.Fprintln(out)
+		writePromise(out, r)
+	})
+	s.add("the churn", lowest, func(out Output) { writeClock(out, r) })
+	s.add("faults without effect", low, func(out Output) {
+		for _, u := range r.Verdict.Unfired {
+			out.Row("unfired     ", "fault %d, %s, did not happen: %s", u.Fault, u.Kind, u.Why)
+		}
+		writeIdle(out, r.Verdict.Idle)
+	})
+	s.add("stalls", lowest, func(out Output) {
+		if r.Verdict.Stalls != nil {
+			out.Row("stalls      ", "%s", r.Verdict.Stalls)
+		}
+	})
+	s.add("the run", lowest, func(out Output) { writeTotals(out, r) })
+	s.add("", never, func(out Output) {
+		fmt.Fprintf(out, "trace       sha256 %s\n", r.Hash)
+		for _, note := range notes(r) {
+			out.Row("note        ", "%s", note)
+		}
+	})
 	for _, command := range r.Commands {
-		out.Command(out.Paint(Faint, fmt.Sprintf("%-11s ", command.Purpose)), command.Line)
+		rank := low
+		if command.Purpose == "replay" || command.Purpose == "explain" {
+			rank = never
+		}
+		s.add(command.Purpose, rank, func(out Output) {
+			out.Command(out.Paint(Faint, fmt.Sprintf("%-11s ", command.Purpose)), command.Line)
+		})
 	}
+	out := NewOutput(w, style)
+	out.WriteString(s.String())
 	return out.Flush()
 }
 
-// writeFirst writes what a reader wants to know first.
-func writeFirst(out Output, run *Run) {
-	v := run.Verdict
-	writeGroups(out, run)
+// writeUndecided writes what could not be judged.
+func writeUndecided(out Output, v checker.Verdict) {
 	for _, r := range v.Results {
 		switch r.Outcome {
 		case checker.Unknown:
@@ -77,7 +100,9 @@ func writeFirst(out Output, run *Run) {
 			out.Row(out.Paint(Red, "MISTAKE     "), "%s: %s", r.Property, r.Evidence)
 		}
 	}
-	writeHolding(out, v)
+}
+
+func writeStandingOut(out Output, v checker.Verdict) {
 	for i, m := range standingOut(v) {
 		label := "            "
 		if i == 0 {
@@ -89,37 +114,25 @@ func writeFirst(out Output, run *Run) {
 
 var outcomeColors = map[checker.Outcome]Color{checker.Pass: Green, checker.Fail: Red, checker.Mistake: Red, checker.Unknown: Yellow}
 
-// otherRows is about how many rows a verdict takes beside its groups.
-const otherRows = 16
-
-// writeGroups writes what is broken, news first. On a terminal known ones that
-// do not fit on one screen are named in one row.
-func writeGroups(out Output, run *Run) {
-	groups := Groups(run.Verdict)
+// newsFirst returns what is broken, news before what looks known.
+func newsFirst(v checker.Verdict) []Group {
+	groups := Groups(v)
 	known := func(g Group) int { return min(1, len(g.Mechanism)) }
 	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(known(a), known(b)) })
-	room := out.style.Height - otherRows
-	var folded []string
-	for i, g := range groups {
-		var text strings.Builder
-		one := NewOutput(&text, out.style)
-		g.write(one, run)
-		one.Flush() // into memory
-		room -= strings.Count(text.String(), "\n")
-		if i > 0 && out.style.Height > 0 && room < 0 && !g.News() { // news is never folded
-			folded = append(folded, fmt.Sprintf("%s %d", g.Name(), g.Violations))
-			continue
-		}
-		out.WriteString(text.String())
-	}
-	if len(folded) > 0 {
-		out.Row("and         ", "%s more that it looks like, with the numbers of their violations: %s (-v shows all)", text.Count(len(folded), "finding"), strings.Join(folded, ", "))
-	}
+	return groups
 }
 
-// write writes a group: by what, which properties, who saw it; then the first violation,
-// and what proves the mechanism.
-func (g *Group) write(out Output, run *Run) {
+// detail is how much is told of a group.
+type detail int
+
+const (
+	title    detail = iota // by what, which properties, who saw it, and what explains it
+	sentence               // and the first violation
+	whole                  // and what proves the mechanism
+)
+
+// write writes a group.
+func (g *Group) write(out Output, run *Run, much detail) {
 	broken := slices.Clone(g.Properties)
 	for i, property := range broken {
 		if r, _ := run.Verdict.Result(property); !r.Promised {
@@ -137,8 +150,10 @@ func (g *Group) write(out Output, run *Run) {
 	}
 	out.Row(fmt.Sprintf("%-12s", text.Seconds(g.First.At)), "%s: %s; %s", out.Paint(color, g.title()), strings.Join(broken, ", "), saw)
 	const under = "            "
-	out.Row(under, "%s%s", g.First.Sentence(), cite(g.Number, g.First.Records))
-	if g.First.Cause != nil {
+	if much >= sentence {
+		out.Row(under, "%s%s", g.First.Sentence(), cite(g.Number, g.First.Records))
+	}
+	if much >= whole && g.First.Cause != nil {
 		out.Row(under, "shown by: %s%s", g.First.Cause.Sentence(), cite(0, g.First.Cause.Records()))
 	}
 	if run.Explain != nil {
@@ -429,10 +444,6 @@ func writeTotals(out Output, r *Run) {
 	}
 	out.Row("run         ", "%s", strings.Join(parts, "; "))
 	out.Row("of          ", "%s", cmp.Or(r.Code.String(), "a history does not say what code it is of: that of its run"))
-	fmt.Fprintf(out, "trace       sha256 %s\n", r.Hash)
-	for _, note := range notes(r) {
-		out.Row("note        ", "%s", note)
-	}
 }
 
 // notes says what a reader must know before relying on a replay.

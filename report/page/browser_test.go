@@ -161,6 +161,27 @@ func TestPageOfAnEmptyRun(t *testing.T) {
 	p.silent()
 }
 
+// A link that leads nowhere opens the page all the same.
+func TestPagesOpenByWrongLinks(t *testing.T) {
+	run := pageOf(t, "monotonic", golden(t, "monotonic"))
+	model, _ := modelFile(t)
+	wrong := []string{"#v=9999", "#v=-1&t=abc", "#t=abc&w=x", "#t=-5s&w=0s", "#t=1e30s&w=1e30s", "#r=0&e=endpoint", "#q=%E0%A4%A", "#&&=&t", "#row=none&mode=none&n=77", "#mode=clustermesh", "#seed=x", "#seed=-1&q=nothing"}
+	for _, hash := range wrong {
+		p := open(t, run, hash)
+		require.Equal(t, 1.0, p.number(`+(page.timeline.to > page.timeline.from && page.timeline.to > 0 && page.timeline.from < page.run.end)`), "%s shows a part of the run", hash)
+		p.paints("overview")
+		p.silent()
+	}
+	for _, file := range []string{run, modes(t), model, seedsFile(t)} {
+		p := open(t, file, wrong[0])
+		for _, hash := range wrong[1:] { // that is followed in an open page
+			p.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("location.hash = %q", hash)))
+			require.NotEmpty(t, p.text(`document.getElementById("badge").textContent`), hash)
+		}
+		p.silent()
+	}
+}
+
 // What a history says is shown as text, whatever it looks like.
 func TestPageEscapes(t *testing.T) {
 	records, err := history.Parse("1.0 a0 up agent - inc=1\n2.0 a0 see endpoint \"<img src=x onerror=alert(1)>\" value=\"</script><b>\" inc=1\n")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,23 @@ func TestTrace(t *testing.T) {
 	require.Positive(t, counts["X session"])
 	require.Positive(t, counts["X process"])
 	require.Positive(t, counts["C "])
+}
+
+// A record has all that it says among its arguments, whatever records come to have.
+func TestArgumentsAreComplete(t *testing.T) {
+	var r history.Record
+	fields := reflect.ValueOf(&r).Elem()
+	for i := range fields.NumField() {
+		switch f := fields.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("x")
+		case reflect.Bool:
+			f.SetBool(true)
+		default:
+			f.SetInt(7)
+		}
+	}
+	require.Len(t, arguments(0, &r), fields.NumField()-len([]string{"at", "actor", "verb"})+len([]string{"line"}))
 }
 
 func TestJUnit(t *testing.T) {

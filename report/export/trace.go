@@ -2,9 +2,11 @@ package export
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -55,7 +57,7 @@ func Trace(w io.Writer, run *report.Run, x *index.Index) error {
 	pids := map[string]int{"world": world}
 	for i, h := range l.Hosts {
 		pids[h.Name] = i + 2
-		t.name(i+2, h.Name+" "+h.Role)
+		t.name(i+2, strings.TrimSpace(h.Name+" "+h.Role))
 	}
 	for _, s := range l.Spans {
 		t.span(s)
@@ -66,18 +68,12 @@ func Trace(w io.Writer, run *report.Run, x *index.Index) error {
 		}
 	}
 	for _, v := range report.Violations(run.Verdict) {
-		pid := pids[v.Agent]
-		if pid == 0 {
-			pid = world
-		}
+		pid := cmp.Or(pids[v.Agent], pids[v.Client], pids[v.Server], world)
 		t.write(event{Phase: "i", Name: "violation: " + v.Property, Cat: "violation", TS: micros(v.At), PID: pid, TID: t.thread(pid, "violations"), Scope: "p", Args: map[string]any{"number": v.Number, "sentence": v.Sentence()}})
 	}
 	for i := range x.Records {
 		r := &x.Records[i]
-		pid := pids[r.Actor]
-		if pid == 0 {
-			pid = world
-		}
+		pid := cmp.Or(pids[r.Actor], world)
 		t.write(event{Phase: "i", Name: string(r.Verb), Cat: "record", TS: micros(r.At), PID: pid, TID: t.thread(pid, "records"), Scope: "t", Args: arguments(i, r)})
 	}
 	t.out.WriteString("\n]}\n")
@@ -92,7 +88,7 @@ func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsec
 // arguments are what a record says, with its line in the history's file.
 func arguments(i int, r *history.Record) map[string]any {
 	args := map[string]any{"line": i + 3}
-	for _, f := range []struct{ name, value string }{{"kind", r.Kind}, {"key", r.Key}, {"value", r.Value}, {"op", r.Op}, {"owner", r.Owner}, {"peer", r.Peer}, {"store", r.Store}, {"err", r.Err}} {
+	for _, f := range []struct{ name, value string }{{"kind", r.Kind}, {"key", r.Key}, {"value", r.Value}, {"op", r.Op}, {"owner", r.Owner}, {"peer", r.Peer}, {"store", r.Store}, {"end", r.End}, {"err", r.Err}, {"ask", r.Ask}, {"source", r.Source}} {
 		if f.value != "" {
 			args[f.name] = f.value
 		}
@@ -100,10 +96,16 @@ func arguments(i int, r *history.Record) map[string]any {
 	for _, f := range []struct {
 		name  string
 		value int64
-	}{{"rv", r.RV}, {"rev", r.Rev}, {"inc", int64(r.Inc)}, {"session", r.Session}} {
+	}{{"rv", r.RV}, {"rev", r.Rev}, {"inc", int64(r.Inc)}, {"session", r.Session}, {"id", r.ID}, {"bytes", r.Bytes}} {
 		if f.value != 0 {
 			args[f.name] = f.value
 		}
+	}
+	if r.More {
+		args["more"] = true
+	}
+	if r.From != 0 {
+		args["from"] = micros(r.From) // as all times of the trace
 	}
 	return args
 }

@@ -280,6 +280,12 @@ func records(b *bundle, t *texts, x *index.Index) {
 	number("rv", func(r *history.Record) int64 { return r.RV })
 	number("rev", func(r *history.Record) int64 { return r.Rev })
 	number("inc", func(r *history.Record) int64 { return int64(r.Inc) })
+	number("more", func(r *history.Record) int64 {
+		if r.More {
+			return 1
+		}
+		return 0
+	})
 	number("id", func(r *history.Record) int64 { return r.ID })
 	number("bytes", func(r *history.Record) int64 { return r.Bytes })
 	number("session", func(r *history.Record) int64 { return r.Session })

@@ -20,7 +20,7 @@ class Timeline {
     const names = records.texts,
       actors = records.actor;
     const laneOf = new Int32Array(names.length).fill(-1);
-    const lanes = run.hosts.map((h) => ({ name: h.name, role: h.role, records: null, spans: [], height: { a: 54, r: 44 }[h.name[0]] || 28 }));
+    const lanes = run.hosts.map((h) => ({ name: h.name, role: h.role, records: null, spans: [], height: { a: 54, r: 44, e: 38 }[h.name[0]] || 28 }));
     lanes.push({ name: "world", role: "", records: null, spans: [], height: 22 });
     const index = new Map(lanes.map((l, i) => [l.name, i]));
     for (let i = 0; i < names.length; i++) if (index.has(names[i])) laneOf[i] = index.get(names[i]);

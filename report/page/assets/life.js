@@ -24,6 +24,7 @@ class Records {
     for (const name of ["rv", "rev", "inc"]) if (this.number(name, i)) all.push([name, this.number(name, i)]);
     const from = this.number("from", i);
     if (from) all.push(["from", seconds(this.at[i] - from + 1, 9)]);
+    if (this.number("more", i)) all.push(["more", "true"]);
     for (const name of ["err", "ask"]) if (this.text(name, i)) all.push([name, this.text(name, i)]);
     for (const name of ["id", "bytes"]) if (this.number(name, i)) all.push([name, this.number(name, i)]);
     if (this.text("source", i)) all.push(["source", this.text("source", i)]);

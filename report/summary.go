@@ -206,9 +206,13 @@ func (s *Summary) EachMeasure(use func(property string, m checker.Measure, p *Po
 
 // Headline says in one line what became of the seeds.
 func (s *Summary) Headline() string {
+	rest := ""
+	if s.Done() < s.Seeds {
+		rest = "; the others were not run"
+	}
 	return fmt.Sprintf("%s of %s: %s pass, %s fail, %s unknown, %s without a history; %s", text.Thousands(s.Done()), text.Count(s.Seeds, "seed"),
 		text.Thousands(s.outcomes[checker.Pass]), text.Thousands(s.Failing()), text.Thousands(s.Undecided()), text.Thousands(s.Failed()),
-		map[bool]string{true: "news", false: "what looks like no finding"}[s.Measured]+" in "+text.Count(s.News(), "seed"))
+		map[bool]string{true: "news", false: "what looks like no finding"}[s.Measured]+" in "+text.Count(s.News(), "seed")+rest)
 }
 
 // Unsure is how many seeds left a property undecided, whatever else they broke.

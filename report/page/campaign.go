@@ -159,7 +159,7 @@ func outcome(s *report.Summary) string {
 		return "news"
 	case s.Failing() > 0:
 		return "known"
-	case s.Undecided() > 0 || s.Done() == 0:
+	case s.Undecided() > 0 || s.Done() == 0 || s.Done() < s.Seeds:
 		return "unknown"
 	}
 	return "pass"

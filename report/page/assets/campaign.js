@@ -42,7 +42,7 @@ class CampaignPage {
   findings() {
     const { data } = this,
       box = byId("findings");
-    box.append(el("h2", {}, data.findings.length ? `What ${data.seeds.length} seeds show` : "Nothing is broken"));
+    box.append(el("h2", {}, data.findings.length ? `What ${data.seeds.length} seeds show` : data.outcome === "pass" ? "Nothing is broken" : "Nothing is known to be broken"));
     for (const f of data.findings) {
       const shown = f.seeds.slice(0, 24);
       box.append(

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,8 +35,13 @@ behind what is true, and latencies.
                                    50 and 100 requests/s, and none: where an etcd falls behind
 
   simrun load -scenario growth     how cost grows with agents, pods, rate and replicas: slopes
+  simrun load -scenario storm      1,000 agents whose only server restarts, whose work takes the
+                                   time that was measured of real ones: a replica, and in the mode
+                                   crd a kube-apiserver, which also ends all watches
+  simrun load -scenario shared     500 readers of one replica that can serve half of them: how
+                                   stale agents are with other readers beside them, and without
 
-Of the nodes, -agents run an agent that is whole; what 1,000 of them cost is projected from
+Of the proposal's nodes, -agents run an agent that is whole; what 1,000 of them cost is projected from
 these, and the table says so.
 
 A result is kept in the directory -o as soon as its run is over: the same command goes on
@@ -61,7 +67,11 @@ const (
 	proposal = "proposal"
 	knee     = "knee"
 	growth   = "growth"
+	storm    = "storm"
+	shared   = "shared"
 )
+
+var scenarios = []string{proposal, knee, growth, storm, shared}
 
 // loads is the command load.
 type loads struct {
@@ -72,6 +82,8 @@ type loads struct {
 	replicas  int
 	endpoints string
 	writerQPS int
+	pods      int
+	cores     int
 	dir       string
 	metrics   string
 	svg       string
@@ -85,16 +97,19 @@ type loads struct {
 func (l *loads) Flags(f *console.Flags) {
 	shape := load.Proposal("", 10)
 	l.modes, l.agents, l.replicas, l.endpoints, l.writerQPS, l.dir, l.given = modesFlag{"crd", "clustermesh"}, shape.Agents, shape.Replicas, "slices", shape.WriterQPS, "load", f
-	f.Add(&l.scenario, "scenario NAME", "proposal, knee or growth")
+	l.pods, l.cores = 200, 2
+	f.Add(&l.scenario, "scenario NAME", "proposal, knee, growth, storm or shared")
 	f.Add(&l.full, "full", "of the proposal's load: all of it, and not a tenth")
 	f.Add(&l.modes, "modes A,B", "of the proposal and of growth: the modes; crd,clustermesh")
-	f.Add(&l.agents, "agents N", "of the proposal's load: how many of the nodes run an agent; 10")
+	f.Add(&l.agents, "agents N", "of the proposal's load: how many of the nodes run an agent, 10; of the storm: how many agents there are, 1000")
+	f.Add(&l.pods, "pods N", "of the storm: how many pods there are; 200")
+	f.Add(&l.cores, "cores N", "of the storm: how many cores each server has, or 0, and work takes no time; 2")
 	f.Add(&l.replicas, "replicas N", "of the proposal's load: replicas in the mode clustermesh; 2")
 	f.Add(&l.endpoints, "endpoints KIND", "of the proposal's load: how endpoints are read, slices (CiliumEndpointSlices, the default) or objects (CiliumEndpoints)")
 	f.Add(&l.writerQPS, "writer-qps N", "of the proposal's load: the writer's limit of requests/s; 50, the chart's")
 	f.Add(&l.dir, "o DIR", `where results are kept; it is made if there is none; "load"`)
 	f.Add(&l.metrics, "metrics DIR", "write what is counted, by second, as OpenMetrics text into this directory, a file for each run that is made; docs/metrics.md describes it")
-	f.Add(&l.svg, "svg FILE", "of the knee: draw the curves")
+	f.Add(&l.svg, "svg FILE", "of the knee: draw the curves; of the proposal's load: draw how many cores servers are busy with over time, by prices")
 	l.workers.Add(f)
 	l.worker.Add(f)
 	l.limits.Add(f)
@@ -103,18 +118,26 @@ func (l *loads) Flags(f *console.Flags) {
 
 // Check refuses what does not fit together.
 func (l *loads) Check() error {
-	ofProposal := l.given.Given("full", "agents", "replicas", "endpoints", "writer-qps")
+	ofProposal, ofStorm := l.given.Given("full", "replicas", "endpoints", "writer-qps"), l.given.Given("pods", "cores")
 	switch {
-	case l.scenario != "" && l.scenario != proposal && l.scenario != knee && l.scenario != growth:
-		return console.Usagef("-scenario: no load is called %q; want proposal, knee or growth", l.scenario)
 	case l.scenario == "":
-		return console.Usagef("what load? Give -scenario proposal, knee or growth; simrun help load shows examples")
+		return console.Usagef("what load? Give -scenario proposal, knee, growth, storm or shared; simrun help load shows examples")
+	case !slices.Contains(scenarios, l.scenario):
+		return console.Usagef("-scenario: no load is called %q; want proposal, knee, growth, storm or shared", l.scenario)
 	case l.scenario != proposal && ofProposal != "":
 		return console.Usagef("%s is of -scenario proposal", ofProposal)
+	case l.scenario != storm && ofStorm != "":
+		return console.Usagef("%s is of -scenario storm", ofStorm)
+	case l.scenario != proposal && l.scenario != storm && l.given.Given("agents") != "":
+		return console.Usagef("-agents is of -scenario proposal and storm")
+	case (l.scenario == storm || l.scenario == shared) && l.given.Given("modes") != "":
+		return console.Usagef("-modes is not of -scenario %s, which has its own", l.scenario)
 	case l.scenario == knee && l.given.Given("modes") != "":
 		return console.Usagef("-modes is not of -scenario knee, whose writers are those of clustermesh")
-	case l.scenario != knee && l.svg != "":
-		return console.Usagef("-svg is of -scenario knee")
+	case l.scenario != knee && l.scenario != proposal && l.svg != "":
+		return console.Usagef("-svg is of -scenario knee and proposal")
+	case l.pods < 0 || l.cores < 0:
+		return console.Usagef("%s: want 0 or more", map[bool]string{true: fmt.Sprintf("-pods %d", l.pods), false: fmt.Sprintf("-cores %d", l.cores)}[l.pods < 0])
 	case l.endpoints != "slices" && l.endpoints != "objects":
 		return console.Usagef("-endpoints %s: want slices or objects", l.endpoints)
 	case l.dir == "":
@@ -136,6 +159,14 @@ func (l *loads) runs() (all []load.Run) {
 		return load.KneeRuns()
 	case growth:
 		return load.GrowthRuns(l.modes)
+	case storm:
+		agents := l.agents
+		if l.given.Given("agents") == "" {
+			agents = stormAgents
+		}
+		return load.StormRuns(agents, l.pods, l.cores)
+	case shared:
+		return load.SharedRuns()
 	}
 	parts, size := 10, "tenth"
 	if l.full {
@@ -148,6 +179,9 @@ func (l *loads) runs() (all []load.Run) {
 	}
 	return all
 }
+
+// stormAgents is how many agents a storm has, if no flag says anything else.
+const stormAgents = 1000
 
 // The most that a run of -full takes, if no flag says anything else.
 const (
@@ -195,7 +229,11 @@ type loadLine struct {
 
 func (l *loads) write(c *console.Console, results []*load.Result) error {
 	if l.svg != "" {
-		if err := output.Write("svg", l.svg, []byte(load.PlotKnee(results))); err != nil {
+		drawn := load.PlotKnee
+		if l.scenario == proposal {
+			drawn = load.PlotBusy
+		}
+		if err := output.Write("svg", l.svg, []byte(drawn(results))); err != nil {
 			return err
 		}
 	}
@@ -212,6 +250,10 @@ func (l *loads) write(c *console.Console, results []*load.Result) error {
 		return load.WriteKnee(c.Stdout, results)
 	case growth:
 		return load.WriteGrowth(c.Stdout, l.modes, results)
+	case storm:
+		return load.WriteStorm(c.Stdout, results)
+	case shared:
+		return load.WriteShared(c.Stdout, results)
 	}
 	return load.WriteProposal(c.Stdout, results)
 }

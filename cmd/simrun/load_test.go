@@ -43,12 +43,18 @@ func TestLoad(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	scene(t)
 	for line, want := range map[string]string{
-		"load":                                 "what load? Give -scenario proposal, knee or growth; simrun help load shows examples",
-		"load -scenario storm":                 `-scenario: no load is called "storm"; want proposal, knee or growth`,
+		"load":                                 "what load? Give -scenario proposal, knee, growth, storm or shared; simrun help load shows examples",
+		"load -scenario flood":                 `-scenario: no load is called "flood"; want proposal, knee, growth, storm or shared`,
+		"load -scenario knee -agents 3":        "-agents is of -scenario proposal and storm",
+		"load -scenario knee -pods 3":          "-pods is of -scenario storm",
+		"load -scenario shared -modes crd":     "-modes is not of -scenario shared, which has its own",
+		"load -scenario storm -cores 200":      "the plan of storm-replica-loss-1000 cannot be run: capacity.apiservers.cores: found 200; want 1 to 128",
+		"load -scenario storm -cores -1":       "-cores -1: want 0 or more",
+		"load -scenario storm -pods -1":        "-pods -1: want 0 or more",
 		"load -scenario knee -full":            "-full is of -scenario proposal",
 		"load -scenario growth -replicas 3":    "-replicas is of -scenario proposal",
 		"load -scenario knee -modes crd":       "-modes is not of -scenario knee, whose writers are those of clustermesh",
-		"load -scenario proposal -svg x.svg":   "-svg is of -scenario knee",
+		"load -scenario growth -svg x.svg":     "-svg is of -scenario knee and proposal",
 		"load -scenario proposal -agents 101":  "the plan of proposal-tenth-crd cannot be run: topology.nodes: there are 101 agents and only 100 nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes",
 		"load -scenario proposal -workers 0":   "-workers 0: want at least 1",
 		"load -scenario proposal -endpoints x": "-endpoints x: want slices or objects",

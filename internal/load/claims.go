@@ -39,12 +39,14 @@ type Sample struct {
 	Costs            []*Cost
 }
 
-// counted are the claims that counts can decide; CPU they cannot.
-var counted = []struct {
+type claimed struct {
 	what, claimed string
 	most          float64 // change in percent with which it holds
 	of            func(*Cost) float64
-}{
+}
+
+// counted are the claims that counts decide; that of CPU takes prices as well.
+var counted = []claimed{
 	{"open watches", "50 % fewer", -50, func(c *Cost) float64 { return c.WatchTime.Seconds() }},
 	{"watch events/s", "over 95 % fewer", -95, func(c *Cost) float64 { return float64(c.Events) }},
 }
@@ -70,26 +72,34 @@ func change(from, to float64) float64 {
 }
 
 // rate is what all kube-apiservers of a run do in a second of it.
-func (s Sample) rate(of func(*Cost) float64) float64 { return s.sum(of, 1, 1) }
+func (s Sample) rate(of func(*Cost) float64) float64 { return s.rateOf(mode.APIServer, of) }
+
+func (s Sample) rateOf(server mode.Role, of func(*Cost) float64) float64 {
+	return s.sum(server, of, 1, 1)
+}
 
 // rateAt is the rate with other numbers of agents and replicas, if each costs what it costs
 // here.
 func (s Sample) rateAt(agents, replicas int, of func(*Cost) float64) float64 {
+	return s.rateOfAt(mode.APIServer, agents, replicas, of)
+}
+
+func (s Sample) rateOfAt(server mode.Role, agents, replicas int, of func(*Cost) float64) float64 {
 	times := func(wanted, all int) float64 {
 		if all == 0 {
 			return 1
 		}
 		return float64(wanted) * float64(s.Runs) / float64(all)
 	}
-	return s.sum(of, times(agents, s.Agents), times(replicas, s.Replicas))
+	return s.sum(server, of, times(agents, s.Agents), times(replicas, s.Replicas))
 }
 
-func (s Sample) sum(of func(*Cost) float64, agents, replicas float64) (sum float64) {
+func (s Sample) sum(server mode.Role, of func(*Cost) float64, agents, replicas float64) (sum float64) {
 	if s.Virtual == 0 {
 		return 0
 	}
 	for _, cost := range s.Costs {
-		if cost.Server != mode.APIServer {
+		if cost.Server != server {
 			continue
 		}
 		times := 1.0

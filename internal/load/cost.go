@@ -18,14 +18,15 @@ import (
 type Cost struct {
 	Server     mode.Role      `json:"server"`
 	Client     mode.Role      `json:"client"`
-	Requests   map[string]int `json:"requests,omitempty"` // by verb
-	Lists      int            `json:"lists"`              // full ones: requests, and initial states of watches
-	Dials      int            `json:"dials"`              // connections that were accepted
-	Watches    int            `json:"watches"`            // that were opened
-	WatchTime  time.Duration  `json:"watchNanoseconds"`   // for how long they were open, added up
-	Events     int            `json:"events"`             // that watches sent; bookmarks are none
-	Bytes      int64          `json:"bytes"`              // of answers and events
-	MostAtOnce int            `json:"mostAtOnce"`         // requests and lists in the busiest second
+	Requests   map[string]int `json:"requests,omitempty"`  // by verb
+	Lists      int            `json:"lists"`               // full ones: requests, and initial states of watches
+	Dials      int            `json:"dials"`               // connections that were accepted
+	Watches    int            `json:"watches"`             // that were opened
+	WatchTime  time.Duration  `json:"watchNanoseconds"`    // for how long they were open, added up
+	Events     int            `json:"events"`              // that watches sent; bookmarks are none
+	Bytes      int64          `json:"bytes"`               // of answers and events
+	ListBytes  int64          `json:"listBytes,omitempty"` // of these, of lists, ranges, and the states that watches begin with
+	MostAtOnce int            `json:"mostAtOnce"`          // requests and lists in the busiest second
 }
 
 // CostsOf counts the cost of a run. Pairs of roles that had nothing to do with each other
@@ -111,6 +112,9 @@ func (c *costs) add(r *history.Record) {
 		if isList(r) {
 			cost.Lists++
 		}
+		if ranges(r) {
+			cost.ListBytes += r.Bytes
+		}
 		c.busy(p, r.At, 1)
 	case history.Lease:
 		cost, p := c.cost(r)
@@ -128,7 +132,9 @@ func (c *costs) add(r *history.Record) {
 	case history.Event:
 		cost, p := c.cost(r)
 		cost.Bytes += r.Bytes
-		if !c.initial[r.ID] {
+		if c.initial[r.ID] {
+			cost.ListBytes += r.Bytes
+		} else {
 			cost.Events += Changes(r.Value)
 		}
 		if EndsInitial(r) {
@@ -152,6 +158,9 @@ func (c *costs) add(r *history.Record) {
 func isList(r *history.Record) bool {
 	return r.Op == "list" || r.Verb == history.Call && r.Op == "range" && r.End != ""
 }
+
+// ranges reports whether the answer to a request has as many bytes as there are objects or keys that it asks for.
+func ranges(r *history.Record) bool { return r.Op == "list" || r.Op == "range" }
 
 // AsksInitial reports whether a watch begins with all objects that there are.
 func AsksInitial(r *history.Record) bool { return strings.HasPrefix(r.Ask, "initial:") }
@@ -207,6 +216,7 @@ func (c *Cost) Add(other *Cost) {
 	c.WatchTime += other.WatchTime
 	c.Events += other.Events
 	c.Bytes += other.Bytes
+	c.ListBytes += other.ListBytes
 	c.MostAtOnce = max(c.MostAtOnce, other.MostAtOnce)
 }
 

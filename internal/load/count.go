@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -30,6 +31,9 @@ type Count struct {
 	MostBehind map[mode.Role]int
 	CaughtUp   map[mode.Role]time.Duration
 
+	Storm *Storm               // from the first fault on; nil if there was none
+	Busy  map[string][]float64 // how many cores a server was busy with, by prices, in each of equal parts of the run
+
 	series *series
 }
 
@@ -39,7 +43,9 @@ func CountFile(file []byte) (*Count, error) {
 		series: newSeries(), Lag: map[mode.Role]*report.Pool{}, MostBehind: map[mode.Role]int{}, CaughtUp: map[mode.Role]time.Duration{},
 		Create: report.Pool{Name: "pod created, until it is ready on its node"}, Reach: report.Pool{Name: "pod created, until every agent knows it"},
 	}
-	costs, copies, initial, ended := newCosts(), newCopies(c), map[int64]bool{}, false
+	costs, copies, storms, initial, ended := newCosts(), newCopies(c), newStorms(), map[int64]bool{}, false
+	plan, planErr := planOf(file)
+	work := newWork(c.series, plan)
 	h, err := history.Scan(file, func(r *history.Record) {
 		c.Records++
 		switch {
@@ -56,6 +62,8 @@ func CountFile(file []byte) (*Count, error) {
 			c.operation(r, copies)
 		}
 		costs.add(r)
+		storms.add(r)
+		work.add(r)
 		c.series.record(r, initial[r.ID])
 		copies.add(r)
 		if r.Verb == history.Event && EndsInitial(r) {
@@ -65,11 +73,23 @@ func CountFile(file []byte) (*Count, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Hash, c.Costs = h.Hash, costs.all()
-	if c.Plan, err = fault.Read("the history's plan", []byte(h.Plan)); err != nil {
-		return nil, fmt.Errorf("its load cannot be counted: %w", err)
+	c.Hash, c.Costs, c.Storm = h.Hash, costs.all(), storms.end()
+	if planErr != nil {
+		return nil, fmt.Errorf("its load cannot be counted: %w", planErr)
 	}
+	c.Plan, c.Busy = plan, work.cores(c.End)
 	return c, nil
+}
+
+// planOf is the plan of a history's file, in its second line; one without contents if it cannot be read.
+func planOf(file []byte) (*fault.Plan, error) {
+	_, rest, _ := bytes.Cut(file, []byte("\nplan "))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	plan, err := fault.Read("the history's plan", line)
+	if err != nil {
+		return new(fault.Plan), err
+	}
+	return plan, nil
 }
 
 func (c *Count) operation(r *history.Record, copies *copies) {

@@ -228,11 +228,11 @@ func TestProposalTable(t *testing.T) {
 	for _, line := range []string{
 		`  open watches +50 % fewer +32\.0 +10\.0 +-68\.8 %, confirmed +-96\.7 %, confirmed +2\.82`,
 		`  watch events/s +over 95 % fewer +105 +25\.0 +-76\.2 %, refuted +-97\.5 %, confirmed +0\.27`,
-		`  CPU +over 50 % fewer +- +- +not measured: .*`,
+		`  CPU, in cores, by prices +over 50 % fewer +0\.006 +0\.002 .*confirmed +.*`,
 		`  pod start latency, p50 and p99 +unchanged +0\.004 s, 0\.000 s +0\.004 s, 0\.000 s +\+0\.0 %, \+0\.0 %: confirmed`,
 		`  until every agent knows the pod +unchanged .* \+100\.0 %: refuted`,
 		`  operations done, of those asked +80 of 80 +80 of 80`,
-		`  2 +-68\.8 % +-96\.7 % +-99\.7 % +-76\.2 % +-97\.5 % +-99\.8 %`,
+		`  2 +-68\.8 % +-96\.7 % +-99\.7 % +-76\.2 % +-97\.5 % +-99\.8 %( +-[0-9.]+ %){3}`,
 	} {
 		require.Regexp(t, "(?m)^"+line+"$", b.String())
 	}
@@ -277,6 +277,81 @@ func TestGrowth(t *testing.T) {
 	require.Regexp(t, `(?m)^  this program: CPU, s +25\.0 .* 2\.00$`, said[0])
 	require.Regexp(t, `(?m)^  kube-apiserver: watch events .* 0\.00$`, said[2], "they do not depend on the rate")
 	require.NotContains(t, b.String(), "etcds: bytes", "nothing was counted of them")
+}
+
+// What servers take is what was counted at its prices, however it is added up.
+func TestCPU(t *testing.T) {
+	ms := fault.Duration(time.Millisecond)
+	prices := fault.Prices{Cores: 1, Read: ms, Write: 10 * ms, Event: 100 * ms, Kilobyte: 1024 * ms}
+	c := &Cost{Server: "r", Client: "r", Requests: map[string]int{"put": 1, "range": 2, "lease keepalive": 9}, Watches: 3, Events: 4, Bytes: 999, ListBytes: 5}
+	replica := prices
+	replica.Change = 1000 * ms
+	require.Equal(t, 1420*time.Millisecond, c.CPU(&fault.Capacity{Replicas: &replica}))
+	require.Zero(t, c.CPU(&fault.Capacity{APIServers: &prices}))
+
+	plan := small().Plan()
+	plan.Capacity = &fault.Capacity{APIServers: &prices, Replicas: &replica}
+	counted, err := CountFile(fileOf(t, plan, seen))
+	require.NoError(t, err)
+	sum := time.Duration(0)
+	for _, cost := range counted.Costs {
+		sum += cost.CPU(plan.Capacity)
+	}
+	require.Equal(t, 161*time.Millisecond, sum, "a watch with 50 bytes, an event, and a write")
+	require.Equal(t, []float64{0.051, 0, 0, 0.11}, counted.Busy["k0"])
+	var csv strings.Builder
+	require.NoError(t, counted.WriteCSV(&csv))
+	require.Regexp(t, `(?m)^1,meshcheck_cpu_seconds,k0,a0,,,0\.05(1|0999)`, csv.String())
+	svg := PlotBusy([]*Result{{Shape: Shape{Mode: "crd"}, Virtual: 7 * time.Second, Busy: counted.Busy}})
+	require.NoError(t, xml.Unmarshal([]byte(svg), new(struct{ XMLName xml.Name })))
+	require.Contains(t, svg, "crd: k0")
+}
+
+// An agent is synced when it has again all that it watched before the fault, which is recorded after what it ends.
+func TestStorm(t *testing.T) {
+	c, err := CountFile(fileOf(t, small().Plan(), `
+0 k0 watch CiliumNode - peer=a0 ask=initial: id=1
+0 k0 watch CiliumIdentity - peer=a0 ask=3 id=2
+0 k0 watch CiliumNode - peer=a1 ask=initial: id=3
+0 k0 watch CiliumNode - peer=o0 ask=initial: id=4
+1 world phase - churn
+2 k0 unwatch CiliumIdentity - peer=a0 id=2 value=client
+10 k0 unwatch CiliumNode - peer=a0 id=1 value=closed
+10.01 world fault kube-restart k0 value="it restarts" op=process-ended rev=1
+12 k0 request CiliumNode - op=list peer=a0 rv=9 bytes=100 from=11
+13 k0 watch CiliumNode - peer=a0 ask=initial: id=5
+14 k0 watch CiliumNode - peer=o0 ask=initial: id=6
+15 k0 event CiliumNode - peer=a0 id=5 value="ADDED:n0:2 INITIAL:2" bytes=50
+16 k0 request CiliumNode - op=list peer=a0 rv=9 bytes=100 from=16
+20 world phase - end
+`))
+	require.NoError(t, err)
+	require.Equal(t, "p50 4.990s, p99 4.990s, max 4.990s of 1", fmt.Sprint(c.Storm.Synced.Measure()))
+	require.Equal(t, 1, c.Storm.Missing, "a1 never had its watch again")
+	require.Equal(t, []int{3, 3, 250}, []int{c.Storm.Asked, c.Storm.Lists, int(c.Storm.Bytes)})
+}
+
+func TestStormAndSharedTables(t *testing.T) {
+	var storms []*Result
+	for _, run := range StormRuns(20, 10, 2) {
+		p := run.Plan()
+		require.NoError(t, p.Validate(), run.Name)
+		require.Len(t, p.Faults, 1)
+		require.Equal(t, 2, p.Capacity.APIServers.Cores)
+		storms = append(storms, &Result{Shape: run.Shape, Storm: &StormResult{Synced: checker.Measure{N: 20, P50: 1, P99: 2, Max: 3}, Asked: 1234, Bytes: 1e6}})
+	}
+	var b strings.Builder
+	require.NoError(t, WriteStorm(&b, storms))
+	require.Regexp(t, `(?m)^  crd +kube-expire +20 +10 +2 +1\.000, 2\.000, 3\.000 +0 +1,234 +0 +1\.00 +-$`, b.String())
+
+	var all []*Result
+	for _, run := range SharedRuns() {
+		require.NoError(t, run.Plan().Validate(), run.Name)
+		all = append(all, &Result{Shape: run.Shape, Lag: map[mode.Role]checker.Measure{"a": {N: 1, P50: float64(run.Agents)}}, Drained: map[mode.Role]time.Duration{"a": time.Second}})
+	}
+	b.Reset()
+	require.NoError(t, WriteShared(&b, all))
+	require.Regexp(t, `(?m)^  450 +50 +500\.000, 0\.000, 0\.000 +1\.000s +450\.000, 0\.000, 0\.000 +1\.000s$`, b.String())
 }
 
 // What is kept of loads in testdata/load gives the tables that stand beside it, which

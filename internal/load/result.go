@@ -42,7 +42,18 @@ type Result struct {
 	Reach      checker.Measure               `json:"reached"`
 	Lag        map[mode.Role]checker.Measure `json:"lag"`
 	MostBehind map[mode.Role]int             `json:"mostBehind"`
-	Drained    map[mode.Role]time.Duration   `json:"drainedNanoseconds"` // from the last planned operation until all have caught up
+	Drained    map[mode.Role]time.Duration   `json:"drainedNanoseconds"`  // from the last planned operation until all have caught up
+	Busy       map[string][]float64          `json:"busyCores,omitempty"` // of each server, in equal parts of the run, by prices
+	Storm      *StormResult                  `json:"storm,omitempty"`     // of a load in which a fault strikes
+}
+
+// StormResult is what is kept of a [Storm].
+type StormResult struct {
+	Synced  checker.Measure `json:"synced"`
+	Asked   int             `json:"asked"`
+	Lists   int             `json:"lists"`
+	Bytes   int64           `json:"bytes"`
+	Missing int             `json:"missing"`
 }
 
 // ResultForm is the version of a result's form.
@@ -99,6 +110,10 @@ func (cfg *Config) Make(ctx context.Context, run Run) (*Result, error) {
 		Wall: result.Wall, CPU: result.CPU, Memory: result.PeakMemory,
 		Asked: len(plan.Ops), Done: count.Done - count.Late, Costs: count.Costs, Create: count.Create.Measure(), Reach: count.Reach.Measure(),
 		Lag: map[mode.Role]checker.Measure{}, MostBehind: count.MostBehind, Drained: map[mode.Role]time.Duration{},
+	}
+	r.Busy = count.Busy
+	if s := count.Storm; s != nil {
+		r.Storm = &StormResult{s.Synced.Measure(), s.Asked, s.Lists, s.Bytes, s.Missing}
 	}
 	last := count.Churn + plan.Ops[len(plan.Ops)-1].At.Std()
 	for role, pool := range count.Lag {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/internal/capacity"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
@@ -21,6 +22,10 @@ type Shape struct {
 	Cycles      int           `json:"cycles"` // of deploying, deleting and waiting; 0: pods are deployed, and stay
 	Wait        time.Duration `json:"waitNanoseconds"`
 	WriterQPS   int           `json:"writerQPS"`
+
+	Cores int        `json:"cores,omitempty"` // of each server, whose work takes the time that was measured; 0: it takes none
+	There int        `json:"there,omitempty"` // pods that are there before the load
+	Fault fault.Kind `json:"fault,omitempty"` // that strikes the first server in the midst of the load
 }
 
 // Proposal is the load that the proposal measured (CFP-44774): 1,000 nodes and namespaces,
@@ -68,6 +73,12 @@ func (s Shape) Plan() *fault.Plan {
 		}
 		p.Pods = append(p.Pods, fault.Pod{Namespace: fmt.Sprintf("ns%d", i), Name: "first", App: "first", Node: fmt.Sprintf("n%d", i), IP: fmt.Sprintf("10.200.%d.%d", i/250, i%250+1)})
 	}
+	for i := range s.There {
+		p.Pods = append(p.Pods, fault.Pod{Namespace: fmt.Sprintf("ns%d", i%10), Name: fmt.Sprintf("there-%d", i), App: fmt.Sprintf("d%d", i%s.Deployments), Node: fmt.Sprintf("n%d", i%s.Nodes), IP: fmt.Sprintf("10.201.%d.%d", i/250, i%250+1)})
+	}
+	if s.Cores > 0 {
+		p.Capacity = capacity.Measured(s.Cores, s.Slices, capacity.Median)
+	}
 	after := func(pods int) time.Duration { return time.Duration(pods) * time.Second / time.Duration(s.PerSecond) }
 	at := time.Duration(0)
 	for cycle := range max(1, s.Cycles) {
@@ -83,6 +94,9 @@ func (s Shape) Plan() *fault.Plan {
 		at += s.Wait
 	}
 	p.Churn = fault.Duration(at)
+	if s.Fault != "" {
+		p.Faults = []fault.Fault{s.strike()}
+	}
 	return p
 }
 

@@ -24,7 +24,7 @@ type Metric struct {
 }
 
 // Metrics are all that is counted, in the order in which they are written.
-var Metrics = []*Metric{requests, watches, events, connections, sent, puts, deletes, revision, keepalives, behind}
+var Metrics = []*Metric{requests, watches, events, connections, sent, puts, deletes, revision, keepalives, behind, cpu}
 
 var (
 	requests    = &Metric{Name: "meshcheck_requests", Help: "requests that a server answered, by verb and resource; of an etcd also those about leases"}
@@ -37,6 +37,7 @@ var (
 	revision    = &Metric{Name: "meshcheck_etcd_revision", Help: "revision of an etcd's store", Gauge: true}
 	keepalives  = &Metric{Name: "meshcheck_lease_keepalives", Help: "renewals of leases that an etcd answered"}
 	behind      = &Metric{Name: "meshcheck_entries_behind", Help: "entries that are true and that an etcd or an agent does not have so, or has though they are not: the queue of all that stands before it", Gauge: true}
+	cpu         = &Metric{Name: "meshcheck_cpu_seconds", Help: "seconds of a core that a server takes for what was counted, by the plan's prices or those that were measured", Unit: "seconds"}
 )
 
 // series are the metrics of a run, by second.

@@ -54,7 +54,7 @@ func WriteProposal(w io.Writer, results []*Result) error {
 		return results[i]
 	}
 	if base, own := of(mode.CRD), of(mode.ClusterMesh); base != nil && own != nil {
-		tables = append(tables, claimTable(base, own), dependsTable(base, own))
+		tables = append(tables, claimTable(base, own), dependsTable(base, own), cpuTable([]*Result{base, own}))
 	}
 	return writeTables(w, tables...)
 }
@@ -150,7 +150,7 @@ const unchanged = 10
 // claimTable confirms or refutes what the proposal claims.
 func claimTable(base, own *Result) *table {
 	t := &table{title: "What the proposal claims (CFP-44774)", note: fmt.Sprintf("for %s agents: a projection, as if an agent and a replica cost there what they cost here. Agents here have no watches of Services, Pods, Nodes and policies, "+
-		"which stay on the kube-apiserver in both modes and make the share that is saved smaller: the last column is how much of them each of so many agents may have, with which the claim still holds", text.Thousands(base.Nodes))}
+		"which stay on the kube-apiserver in both modes and make the share that is saved smaller: the last column is how much of them each of so many agents may have, with which the claim still holds. CPU is what was counted at the prices of testdata/capacity; in brackets with events at their least and requests at their most, and the other way round", text.Thousands(base.Nodes))}
 	t.add("of kube-apiservers", "claimed", base.Mode, own.Mode, fmt.Sprintf("change with %d agents", base.Agents), fmt.Sprintf("with %s, %s", text.Thousands(base.Nodes), text.Count(own.Replicas, "replica")), "room for others, per agent")
 	word := map[bool]string{true: "confirmed", false: "refuted"}
 	b, o := base.sample(), own.sample()
@@ -167,7 +167,20 @@ func claimTable(base, own *Result) *table {
 	} {
 		t.add(c.what, "nothing", text.Number(b.rate(c.of)), text.Number(o.rate(c.of)), fmt.Sprintf("%+.1f %%", change(b.rate(c.of), o.rate(c.of))), fmt.Sprintf("%+.1f %%", changeAt(b, o, base.Nodes, own.Replicas, c.of)), "")
 	}
-	t.add("CPU", "over 50 % fewer", "-", "-", "not measured: computing takes no time here", "", "")
+	at := pricedAt(base.Slices)
+	cpu := func(agents, replicas int, s ...func(*Cost) float64) (changes []string) {
+		for _, of := range s {
+			changes = append(changes, fmt.Sprintf("%+.1f", changeAt(b, o, agents, replicas, of)))
+		}
+		return changes
+	}
+	all := []func(*Cost) float64{seconds(at.median), seconds(at.few), seconds(at.many)}
+	said := func(agents, replicas int) string {
+		c := cpu(agents, replicas, all...)
+		holds := changeAt(b, o, agents, replicas, all[0]) <= -50
+		return fmt.Sprintf("%s %% (%s to %s), %s", c[0], c[1], c[2], word[holds])
+	}
+	t.add("CPU, in cores, by prices", "over 50 % fewer", fmt.Sprintf("%.3f", b.rate(all[0])), fmt.Sprintf("%.3f", o.rate(all[0])), said(base.Agents, own.Replicas), said(base.Nodes, own.Replicas), room(b, o, base.Nodes, own.Replicas, -50, all[0]))
 	for _, l := range []struct {
 		name      string
 		base, own checker.Measure
@@ -189,6 +202,26 @@ func room(base, own Sample, agents, replicas int, most float64, of func(*Cost) f
 	return text.Number(besides)
 }
 
+// cpuTable has what the servers of both modes take, by prices.
+func cpuTable(results []*Result) *table {
+	t := &table{title: "CPU of servers, in cores, by the prices of testdata/capacity",
+		note: "the mean of the run, with the median prices; the projection is as if an agent cost there what it costs here, and is of all kube-apiservers and of all replicas. The etcd of the kube-apiserver is not in it"}
+	head := []string{"server"}
+	for _, r := range results {
+		head = append(head, fmt.Sprintf("%s, %d agents", r.Mode, r.Agents), fmt.Sprintf("with %s", text.Thousands(r.Nodes)))
+	}
+	t.add(head...)
+	for _, server := range []mode.Role{mode.APIServer, mode.Replica} {
+		cells := []string{server.Plural()}
+		for _, r := range results {
+			of, s := seconds(pricedAt(r.Slices).median), r.sample()
+			cells = append(cells, fmt.Sprintf("%.3f", s.rateOf(server, of)), fmt.Sprintf("%.3f", s.rateOfAt(server, r.Nodes, r.Replicas, of)))
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
 func changeAt(base, own Sample, agents, replicas int, of func(*Cost) float64) float64 {
 	return change(base.rateAt(agents, replicas, of), own.rateAt(agents, replicas, of))
 }
@@ -198,7 +231,8 @@ func dependsTable(base, own *Result) *table {
 	sizes := []int{10, 100, 1000}
 	t := &table{title: "On what that depends: change for so many agents and replicas", note: "a projection from what each client costs in these runs; the load is the same for all"}
 	head := []string{"replicas"}
-	for _, c := range counted {
+	claims := append(slices.Clone(counted), claimed{what: "CPU by prices", of: seconds(pricedAt(base.Slices).median)})
+	for _, c := range claims {
 		for _, n := range sizes {
 			head = append(head, fmt.Sprintf("%s, %s agents", strings.TrimSuffix(c.what, "/s"), text.Thousands(n)))
 		}
@@ -206,7 +240,7 @@ func dependsTable(base, own *Result) *table {
 	t.add(head...)
 	for _, replicas := range []int{1, 2, 3, 5, 10} {
 		cells := []string{strconv.Itoa(replicas)}
-		for _, c := range counted {
+		for _, c := range claims {
 			for _, n := range sizes {
 				cells = append(cells, fmt.Sprintf("%+.1f %%", changeAt(base.sample(), own.sample(), n, replicas, c.of)))
 			}

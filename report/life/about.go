@@ -38,10 +38,10 @@ func About(x *index.Index, v report.Numbered) Subject {
 	if len(x.Views.Agents) == 0 {
 		return s
 	}
-	if v.Identity != "" { // an endpoint without its identity
-		if _, known := x.Views.Number(schema.Identity, v.Identity); known {
-			s.Entry = index.EntryKey{Kind: schema.Identity, Key: v.Identity}
-			s.Record = max(0, x.By(v.Since)-1)
+	if v.Identity != "" { // an endpoint without its identity: it is about that one, unless it is the endpoint that ought to be gone
+		began := max(0, x.By(v.Since)-1)
+		if number, known := x.Views.Number(schema.Identity, v.Identity); known && len(live(&x.Views.Entries[number], began)) > 0 {
+			s.Entry, s.Record = index.EntryKey{Kind: schema.Identity, Key: v.Identity}, began
 			return s
 		}
 	}
@@ -56,9 +56,13 @@ func About(x *index.Index, v report.Numbered) Subject {
 
 // namedIn are the kinds and keys that a violation names, the closest to its matter first.
 func namedIn(v report.Numbered) (all []index.EntryKey) {
-	if len(v.Differences) > 0 && v.Key == "" {
+	if len(v.Differences) > 0 && v.Differences[0].Key != "" {
 		d := v.Differences[0]
 		all = append(all, index.EntryKey{Kind: cmp.Or(d.Kind, v.Kind), Key: d.Key})
+	}
+	if len(v.Differences) > 0 && v.Differences[0].Kind == schema.Identity && len(v.Owners) > 0 { // the owner's, which an agent lacks
+		_, number, _ := strings.Cut(v.Owners[0], "with identity ")
+		all = append(all, index.EntryKey{Kind: schema.Identity, Key: number})
 	}
 	all = append(all, index.EntryKey{Kind: v.Kind, Key: v.Key})
 	for _, version := range []*property.Version{v.Shown, v.Truth, v.Before} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,10 @@ func TestFirstWrongStep(t *testing.T) {
 	until := func(n int, more ...string) string { return strings.Join(append(lines[:n:n], more...), "\n") }
 	const key = "cilium/state/ip/v1/default/10.0.0.1"
 	for name, c := range map[string]struct{ records, wrong, reason string }{
-		"nothing":                {until(15), "a0 datapath", "nothing is wrong at this instant: what is broken is the order in which it came, or how long it took"},
+		"nothing":                {until(15, "30.000000000 world phase - heal"), "a0 datapath", "nothing is wrong at this instant: what is broken is the order in which it came, or how long it took"},
+		"what is new":            {until(15), "truth", "it is so only since 0.000s, and all are right at once: if that is late, it is by whoever made it so"},
+		"what it gave up":        {until(15, "9.000000000 a0 drop endpoint 10.0.0.1 op=drop peer=r0 store=s0 inc=1 session=1"), "a0 view", "it was right, and the agent dropped it at 9.000s, which no server had told it"},
+		"what it was told":       {until(15, "9.000000000 a0 see endpoint 10.0.0.1 value=other op=watch peer=r0 store=s0 inc=1 session=1"), "a0 view", "it was right, and the agent took another content for it at 9.000s, since r0 told it so by a watch"},
 		"a slow step":            {until(15, "30.000000000 a0 program endpoint 10.0.0.1 value=old op=list peer=r0 store=s0 inc=1 source=clustermesh session=1"), "a0 datapath", "it is right at this instant, and came 27.900s after the a0 view: the slowest step"},
 		"claimed twice":          {until(15, "3.000000000 k0 truth endpoint 10.0.0.1 value=new op=put owner=CiliumEndpoint/ns/web-1 rv=7"), "truth", "it is A and B at once: what an agent shows depends on the order in which its server was told of them"},
 		"not sent":               {until(18), "r0 store", "r0 had not been sent rv 7, which is so since 4.000s"},
@@ -103,6 +107,41 @@ func TestFirstWrongStep(t *testing.T) {
 		require.Equal(t, c.wrong, l.Chains[0].Wrong, name)
 		require.Equal(t, c.reason, l.Chains[0].Reason, name)
 	}
+}
+
+// An agent with several sources reads the store of the etcd with which it is connected once that counts, and
+// is not judged by what it had been told before.
+func TestFirstWrongStepOfAHandover(t *testing.T) {
+	lines := []string{
+		"0.000000000 k0 truth endpoint 10.0.0.1 value=old op=put owner=CiliumEndpoint/ns/web-0 rv=5",
+		"0.800000000 r0 up etcd - store=s0 inc=1",
+		"0.800000000 r0 up writer - inc=1",
+		"1.000000000 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=old store=s0 rev=2",
+		"1.500000000 a0 up agent - inc=1",
+		"1.500000000 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back",
+		"2.100000000 a0 see endpoint 10.0.0.1 value=old op=list peer=k0 inc=1 source=crd session=1",
+		"3.000000000 a0 connect - - peer=r0 store=s0",
+		"9.000000000 a0 reading - clustermesh value=clustermesh op=goes-over",
+		"9.000000000 a0 drop endpoint 10.0.0.1 op=drop peer=k0 inc=1 source=crd session=1",
+	}
+	told := func(records ...string) (*Chain, string) {
+		x := indexed(t, strings.Join(records, "\n"))
+		l, err := Of(x, index.EntryKey{Kind: "endpoint", Key: "10.0.0.1"})
+		require.NoError(t, err)
+		l.Explain(x, "a0", len(x.Records)-1, "", property.Step{})
+		var b bytes.Buffer
+		require.NoError(t, l.Write(&b, report.Style{}, nil))
+		return &l.Chains[0], b.String()
+	}
+	c, text := told(lines...)
+	require.Equal(t, "it was right, and the agent dropped it at 9.000s, which no server had told it; at 9.000s: it has read its etcd in full, and ceases to read CRDs", c.Reason)
+	require.Contains(t, text, "its etcd cannot be reached, and it begins to read CRDs (reads clustermesh,crd, of which counts crd,clustermesh)")
+
+	changed := []string{"5.000000000 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/ns/web-0 rv=6", "5.100000000 r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=s0 rev=3"}
+	c, _ = told(append(append(slices.Clone(lines[:8]), changed...), lines[8])...)
+	require.Equal(t, "the store of r0, which the agent reads, is right since 5.100s and the view is not: what is on its way, or the reader, which keeps what k0 had said at 2.100s", c.Reason)
+	c, _ = told(append(append(slices.Clone(lines[:8]), changed...), lines[8], "9.500000000 a0 disconnect - - value=close peer=r0 store=s0")...)
+	require.Equal(t, "the agent reads etcds, and is connected with none since 9.500s", c.Reason)
 }
 
 // Of an etcd that agents share it is said which of them asked.

@@ -247,11 +247,23 @@ func (t *teller) process(i int, r *history.Record) {
 		}
 	case history.Connect:
 		t.add(OfHosts, i, r.Actor, Connection, r.Actor, "connects with %s%s", r.Peer, ofStore(r.Store))
+	case history.Reading:
+		t.add(OfHosts, i, r.Actor, Connection, r.Actor, "%s (reads %s, of which counts %s)", readings[r.Op], r.Key, r.Value)
 	case history.Disconnect:
 		t.add(OfHosts, i, r.Actor, Connection, r.Actor, "loses its connection with %s (%s)", r.Peer, r.Value)
 	case history.Synced:
 		t.add(OfHosts, i, r.Actor, Process, r.Actor, "regenerates its endpoints: %s", map[string]string{"synced": "it has its complete lists", "timeout": "it has waited for its lists long enough"}[r.Value])
 	}
+}
+
+// readings say why the sources of an agent have changed.
+var readings = map[string]string{
+	history.Begins:   "it begins to read its sources",
+	history.FallBack: "its etcd cannot be reached, and it begins to read CRDs",
+	history.Listed:   "it has its lists of CRDs",
+	history.Reaches:  "its etcd can be reached, and is not yet read in full",
+	history.Loses:    "its etcd cannot be reached any more",
+	history.GoesOver: "it has read its etcd in full, and ceases to read CRDs",
 }
 
 func ofStore(store string) string {

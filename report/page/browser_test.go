@@ -299,6 +299,7 @@ func TestPageOfTheModel(t *testing.T) {
 		}
 	}
 	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "it went back")
+	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "simrun model -mode clustermesh -property monotonic -replicas 2 -agents 1 -objects 2 -reuses 1 -faults 1", "how to decide it again")
 	require.Contains(t, p.text(`document.querySelectorAll(".states tbody tr")[2].querySelector(".real").textContent`), "the real step 2 line 11", "beside each step what the real code did")
 	p.key(kb.ArrowLeft)
 	require.Contains(t, p.text(`document.getElementById("cell").textContent`), "integrity in clustermesh")

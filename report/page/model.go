@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/meshcheck/meshcheck/model/explore"
@@ -64,6 +65,7 @@ type cellData struct {
 	Verdict  string       `json:"verdict"` // holds, broken or unknown
 	Length   int          `json:"length"`
 	Trace    *trace.Trace `json:"trace,omitempty"`
+	Command  string       `json:"command"` // that decides the cell again
 }
 
 // Write writes the page: modes and properties, and each counterexample step by step beside
@@ -78,7 +80,9 @@ func (m *Model) Write(w io.Writer) error {
 			if word == "" {
 				word = "unknown"
 			}
-			row.Cells = append(row.Cells, cellData{c.Property, c.Promised, word, c.Length, c.Trace})
+			b := r.Bounds
+			again := fmt.Sprintf("simrun model -mode %s -property %s -replicas %d -agents %d -objects %d -reuses %d -faults %d", row.Mode, c.Property, b.Replicas, b.Agents, b.Objects, b.Reuses, b.Faults)
+			row.Cells = append(row.Cells, cellData{c.Property, c.Promised, word, c.Length, c.Trace, again})
 		}
 		d.Rows = append(d.Rows, row)
 	}

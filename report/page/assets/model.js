@@ -128,6 +128,7 @@ class ModelPage {
         { class: "faint" },
         `${c.promised ? "The mode promises it." : "The mode does not promise it."} ${thousands(r.states)} states, ${thousands(r.steps)} steps computed in ${r.seconds.toFixed(2)} s.`,
       ),
+      copyable(c.command),
     ];
     const said = { holds: "It holds in every reachable state.", unknown: "It is not decided: " + (r.stopped || "the search was cut short") + "." }[c.verdict];
     const real = this.real(r.mode, c.property);

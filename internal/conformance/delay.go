@@ -6,21 +6,30 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
-// delay is a time in which a replica must not hear of writes: it is cut off from
-// the kube-apiserver. From and To are indices of steps: the write that it must not
+// delay is a time in which a replica, or an agent that reads CRDs, must not hear of writes: it is
+// cut off from the kube-apiserver. From and To are indices of steps: the write that it must not
 // hear of, and the step at which it hears of it, or at which it does not matter any
-// more, because the replica's watch is gone; the number of steps if it never hears.
+// more, because its watch is gone; the number of steps if it never hears.
 type delay struct {
-	replica  int
+	host     string
 	from, to int
 }
 
-// delays returns the delays that a counterexample needs, replica by replica.
+// delays returns the delays that a counterexample needs, host by host.
 //
 // A delivery that may as well be made at once, because nobody looks at the replica
 // between the write and the delivery, needs none. Those that are late end a delay
 // together: a plan cannot let a watch deliver one of two writes.
 func delays(c *mesh.Counterexample) (all []delay, err error) {
+	for a := range c.Bounds.Agents {
+		last := delay{to: -1}
+		for i, step := range c.Steps {
+			if to := listens(c, a, i); step.Name == mesh.Writes && to > last.to {
+				last = delay{agent(a), i, to}
+				all = append(all, last)
+			}
+		}
+	}
 	for r := range c.Bounds.Replicas {
 		watching := true
 		last := delay{to: -1}
@@ -33,7 +42,7 @@ func delays(c *mesh.Counterexample) (all []delay, err error) {
 				case held && to != last.to && (to == len(c.Steps) || lookedAt(c, r, last.to, to)):
 					return nil, Obstacle(fmt.Sprintf("r%d's watch would have to deliver one of two writes and hold rv %d back", r, step.RV))
 				case !held && late:
-					last = delay{r, i, to}
+					last = delay{replica(r), i, to}
 					all = append(all, last)
 				}
 			case step.Replica != r:

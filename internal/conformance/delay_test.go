@@ -48,14 +48,14 @@ func TestDelays(t *testing.T) {
 	}{
 		"both deliver at once":        {[]mesh.Step{first, delivers(1, first), delivers(0, first)}, nil, ""},
 		"late, and nobody looks":      {[]mesh.Step{first, delivers(0, first), sees(0, 0), delivers(1, first)}, nil, ""},
-		"never":                       {[]mesh.Step{first, delivers(0, first)}, []delay{{1, 0, 2}}, ""},
-		"late, and an agent looks":    {[]mesh.Step{first, delivers(0, first), connects(0, 1), delivers(1, first)}, []delay{{1, 0, 3}}, ""},
-		"one after the other":         {[]mesh.Step{first, delivers(0, first), second, delivers(0, second), delivers(1, first), connects(0, 1)}, []delay{{1, 2, 6}}, ""},
-		"both late together":          {[]mesh.Step{first, delivers(0, first), second, delivers(0, second), connects(0, 1), delivers(1, first), delivers(1, second)}, []delay{{1, 0, 5}}, ""},
-		"until the watch is gone":     {[]mesh.Step{first, befalls(mesh.ReplicaCrashes, 1), befalls(mesh.ReplicaStarts, 1), delivers(0, first)}, []delay{{1, 0, 1}}, ""},
+		"never":                       {[]mesh.Step{first, delivers(0, first)}, []delay{{"r1", 0, 2}}, ""},
+		"late, and an agent looks":    {[]mesh.Step{first, delivers(0, first), connects(0, 1), delivers(1, first)}, []delay{{"r1", 0, 3}}, ""},
+		"one after the other":         {[]mesh.Step{first, delivers(0, first), second, delivers(0, second), delivers(1, first), connects(0, 1)}, []delay{{"r1", 2, 6}}, ""},
+		"both late together":          {[]mesh.Step{first, delivers(0, first), second, delivers(0, second), connects(0, 1), delivers(1, first), delivers(1, second)}, []delay{{"r1", 0, 5}}, ""},
+		"until the watch is gone":     {[]mesh.Step{first, befalls(mesh.ReplicaCrashes, 1), befalls(mesh.ReplicaStarts, 1), delivers(0, first)}, []delay{{"r1", 0, 1}}, ""},
 		"no watch, nothing to hear":   {[]mesh.Step{befalls(mesh.WriterRestarts, 1), first, befalls(mesh.WriterListsNow, 1), delivers(0, first)}, nil, ""},
 		"one of two that were late":   {[]mesh.Step{first, delivers(0, first), second, delivers(0, second), connects(0, 1), delivers(1, first), sees(0, 1)}, nil, "r1's watch would have to deliver one of two writes and hold rv 3 back"},
-		"one late, then one more":     {[]mesh.Step{first, delivers(0, first), connects(0, 1), delivers(1, first), second, delivers(0, second), delivers(1, second)}, []delay{{1, 0, 3}}, ""},
+		"one late, then one more":     {[]mesh.Step{first, delivers(0, first), connects(0, 1), delivers(1, first), second, delivers(0, second), delivers(1, second)}, []delay{{"r1", 0, 3}}, ""},
 		"two that are late for look.": {[]mesh.Step{first, delivers(0, first), second, delivers(0, second), connects(0, 1), delivers(1, first), sees(0, 1), delivers(1, second)}, nil, "r1's watch would have to deliver one of two writes and hold rv 3 back"},
 	} {
 		got, err := delays(ce(t, "clustermesh", "monotonic", c.steps...))

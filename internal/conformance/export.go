@@ -18,6 +18,10 @@ func Export(c *mesh.Counterexample) (*fault.Plan, error) {
 	if why, other := baseObstacles[c.Mode.Base]; other {
 		return nil, why
 	}
+	if readsBoth(c) {
+		return nil, Obstacle("agents of the world cease to read CRDs when they have read an etcd in full, and here one reads on")
+	}
+	c = asOne(c)
 	delays, err := delays(c)
 	if err != nil {
 		return nil, err
@@ -54,12 +58,16 @@ func (e *exporter) world() *fault.Plan {
 	p := &fault.Plan{
 		Version:  fault.Version,
 		Seed:     1,
-		Mode:     mode.Default.String(),
+		Mode:     string(e.ce.Mode.Base),
 		Topology: fault.Topology{APIServers: 1, Replicas: b.Replicas, Agents: b.Agents, Nodes: b.Agents + 1},
 		Network:  fault.Network{LatencyMin: fault.Duration(time.Millisecond), LatencyMax: fault.Duration(2 * time.Millisecond)},
 		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10000, AgentQPS: 20, EndpointSlices: true, ClusterID: 1, ClusterName: "c1"},
 		Churn:    e.end,
 		Settle:   fault.Duration(6 * time.Minute),
+	}
+	if e.ce.Mode.Base == mode.Handover {
+		p.Options.Handover, p.Options.HandoverAfter = policy(e.ce.Mode), stays
+		p.Settle = settle
 	}
 	for i := range b.Objects {
 		p.Pods = append(p.Pods, e.pod(i+1, mesh.Write{Pod: uint8(i), Address: uint8(i)}))
@@ -80,8 +88,12 @@ func (e *exporter) pod(rv int, w mesh.Write) fault.Pod {
 }
 
 // place leads the agents to the replicas that they read at the start. Where one is
-// there already this does not happen, as placement knows.
+// there already this does not happen.
 func (e *exporter) place() {
+	if e.ce.Mode.Base == mode.Handover {
+		e.begin()
+		return
+	}
 	if e.ce.Bounds.Replicas == 1 {
 		return
 	}
@@ -89,10 +101,6 @@ func (e *exporter) place() {
 		e.plan.Faults = append(e.plan.Faults, fault.Fault{At: boot, Kind: fault.Move, Target: agent(a), Peer: replica(r)})
 	}
 }
-
-// placement reports whether a fault of an exported plan only leads an agent to the
-// replica that it reads at the start.
-func placement(f *fault.Fault) bool { return f.Kind == fault.Move && f.At == boot }
 
 func agent(a int) string   { return mode.Agent.Host(a) }
 func replica(r int) string { return mode.Replica.Host(r) }

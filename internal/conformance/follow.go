@@ -14,6 +14,7 @@ import (
 // a replica must not hear of before the counterexample lets it. It returns the record of
 // each. The error is the first that is not there, as a sentence.
 func Follow(c *mesh.Counterexample, records []history.Record) ([]int, error) {
+	c = asOne(c)
 	delays, err := delays(c)
 	if err != nil {
 		return nil, err
@@ -32,13 +33,13 @@ func Follow(c *mesh.Counterexample, records []history.Record) ([]int, error) {
 		}
 	}
 	for a, r := range c.Reads {
-		if at := f.connected(a); at != replica(r) {
-			return nil, fmt.Errorf("%s reads %s at the first step, and not %s", agent(a), at, replica(r))
+		if want, at := source(r), f.reads(a); at != want {
+			return nil, fmt.Errorf("%s reads %s at the first step, and not %s", agent(a), at, want)
 		}
 	}
 	for _, h := range delays {
 		if f.heard(h) {
-			return nil, fmt.Errorf("%s hears of rv %d too soon", replica(h.replica), c.Steps[h.from].RV)
+			return nil, fmt.Errorf("%s hears of rv %d too soon", h.host, c.Steps[h.from].RV)
 		}
 	}
 	return f.found, nil
@@ -55,15 +56,19 @@ type follower struct {
 func follows(step, earlier mesh.Step) bool {
 	sameReplica := step.Replica >= 0 && step.Replica == earlier.Replica
 	sameAgent := step.Agent >= 0 && step.Agent == earlier.Agent
-	return sameReplica || sameAgent || earlier.Name == mesh.Writes && (step.Name != mesh.Delivers || step.RV == earlier.RV) ||
+	delivers := step.Name == mesh.Delivers || step.Name == mesh.AgentWatches
+	return sameReplica || sameAgent || earlier.Name == mesh.Writes && (!delivers || step.RV == earlier.RV) ||
 		step.Name == mesh.Writes && earlier.Name != mesh.Delivers
 }
 
 // find returns the first record of the step i after a record, or -1.
 func (f *follower) find(i, after int) int {
 	n := slices.IndexFunc(f.records[after+1:], func(r history.Record) bool { return f.is(&r, i) })
-	if n < 0 {
+	switch {
+	case n < 0:
 		return -1
+	case goesOver(f.ce, i):
+		return f.over(i, after+1+n)
 	}
 	return after + 1 + n
 }
@@ -84,6 +89,8 @@ func (f *follower) is(r *history.Record, i int) bool {
 		return r.Verb == history.Truth && r.Kind == history.Endpoint && r.Op == op && r.Key == address(step.Write)
 	case mesh.Delivers:
 		return changes(r, host, step.Write, history.Put, history.Del)
+	case mesh.AgentWatches:
+		return changes(r, host, step.Write, history.See, history.Drop)
 	case mesh.AgentSees:
 		return changes(r, host, f.lastDelivered(i), history.See, history.Drop)
 	case mesh.AgentConnects:
@@ -120,21 +127,56 @@ func (f *follower) lastDelivered(i int) (w mesh.Write) {
 	return w
 }
 
-// connected is the replica that an agent connected with last before the first step.
-func (f *follower) connected(a int) (with string) {
-	for i := range f.records[:f.found[0]] {
-		if r := &f.records[i]; r.Verb == history.Connect && r.Actor == agent(a) {
-			with = r.Peer
+// over returns the record with which the agent of the step i goes over to the etcd with which it connects
+// with a record, or -1 if it connects with another one before.
+func (f *follower) over(i, connects int) int {
+	step := f.ce.Steps[i]
+	for n := connects; n < len(f.records); n++ {
+		switch r := &f.records[n]; {
+		case r.Actor != agent(step.Agent):
+		case r.Verb == history.Connect && r.Peer != replica(step.Replica):
+			return -1
+		case r.Verb == history.Reading && r.Op == history.GoesOver:
+			return n
 		}
 	}
-	return with
+	return -1
 }
 
-// heard reports whether a replica applied what it must not hear of in a delay.
+// reads is what an agent read before the first step: the replica that it connected with last, or CRDs, as
+// long as an agent of a handover has not gone over.
+func (f *follower) reads(a int) string {
+	var connected string
+	crds := false
+	for i := range f.records[:f.found[0]] {
+		switch r := &f.records[i]; {
+		case r.Actor != agent(a):
+		case r.Verb == history.Connect:
+			connected = r.Peer
+		case r.Verb == history.Reading:
+			crds = r.Op != history.GoesOver
+		}
+	}
+	if crds {
+		return source(-1)
+	}
+	return connected
+}
+
+// source names what is read: a replica by its number, or CRDs by -1.
+func source(r int) string {
+	if r < 0 {
+		return "CRDs"
+	}
+	return replica(r)
+}
+
+// heard reports whether a host applied what it must not hear of in a delay.
 func (f *follower) heard(h delay) bool {
 	until := max(f.found[h.from], f.found[min(h.to, len(f.found)-1)])
 	return slices.ContainsFunc(f.records[f.found[h.from]:until], func(r history.Record) bool {
-		return changes(&r, replica(h.replica), f.ce.Steps[h.from].Write, history.Put, history.Del)
+		w := f.ce.Steps[h.from].Write
+		return changes(&r, h.host, w, history.Put, history.Del) || changes(&r, h.host, w, history.See, history.Drop)
 	})
 }
 

@@ -22,9 +22,9 @@ const outcomesFile = "outcomes.json"
 // MatrixConfig says how the counterexamples of a matrix are run.
 type MatrixConfig struct {
 	Runner drive.Runner
-	// Sweeping returns a runner whose worker has the repair Sweep. It is called when one
-	// is needed, at most once.
-	Sweeping func(context.Context) (drive.Runner, error)
+	// Repaired returns a runner whose worker has repairs in Cilium's source. It is called when one
+	// is needed, at most once for the same names.
+	Repaired func(ctx context.Context, names []string) (drive.Runner, error)
 	Repairs  bool // run counterexamples also with the repairs that should repair them
 	Seeds    drive.Seeds
 	Parallel int        // runs at once
@@ -35,7 +35,7 @@ type MatrixConfig struct {
 // Matrix runs the counterexamples of a matrix on the real code, row after row.
 type Matrix struct {
 	cfg      MatrixConfig
-	sweeping drive.Runner
+	repaired map[string]drive.Runner // by the names of repairs
 	outcomes Outcomes
 	broken   map[string][]*mesh.Counterexample // by property: those that were run
 	tried    map[string]Tried                  // by property, worker and plan: modes share counterexamples
@@ -44,7 +44,7 @@ type Matrix struct {
 
 // NewMatrix returns a matrix without rows. The outcomes have all but cells.
 func NewMatrix(cfg MatrixConfig, outcomes Outcomes) *Matrix {
-	return &Matrix{cfg: cfg, outcomes: outcomes, broken: map[string][]*mesh.Counterexample{}, tried: map[string]Tried{}, files: map[string]string{}}
+	return &Matrix{cfg: cfg, outcomes: outcomes, repaired: map[string]drive.Runner{}, broken: map[string][]*mesh.Counterexample{}, tried: map[string]Tried{}, files: map[string]string{}}
 }
 
 // Add runs the counterexamples of a row, and returns what became of its cells and the
@@ -128,7 +128,7 @@ func (m *Matrix) realize(ctx context.Context, cell *Cell, ce *mesh.Counterexampl
 	if err != nil {
 		return err
 	}
-	key := fmt.Sprintf("%s %t %s", cell.Property, Sweeps(ce), plan.Line())
+	key := fmt.Sprintf("%s %s %s", cell.Property, Edits(ce), plan.Line())
 	tried, done := m.tried[key]
 	if !done {
 		m.cfg.OnRun(*cell)
@@ -161,13 +161,14 @@ func (m *Matrix) write(cell *Cell, plan *fault.Plan) (file string, err error) {
 
 func (m *Matrix) try(ctx context.Context, ce *mesh.Counterexample, plan *fault.Plan) (tried Tried, err error) {
 	runner := m.cfg.Runner
-	if Sweeps(ce) {
-		if m.sweeping == nil {
-			if m.sweeping, err = m.cfg.Sweeping(ctx); err != nil {
+	if edits := Edits(ce); len(edits) > 0 {
+		key := strings.Join(edits, " ")
+		if m.repaired[key] == nil {
+			if m.repaired[key], err = m.cfg.Repaired(ctx, edits); err != nil {
 				return tried, err
 			}
 		}
-		runner = m.sweeping
+		runner = m.repaired[key]
 	}
 	tried, err = Try(ctx, runner, ce, plan, m.cfg.Seeds, m.cfg.Parallel)
 	if err == nil || ctx.Err() != nil {

@@ -12,8 +12,8 @@ import (
 
 // WithRepairs returns the counterexample of a mode without repairs as it is in a mode that has more of
 // them, and reports whether they change anything in it. The repairs that can be run
-// are sweep, which is put into Cilium's source (Sweep), and token: what empties an
-// etcd is then no other than the loss of its pod, which is how it is run.
+// are sweep and fence, the latter with kept, which are put into Cilium's source (Edits), and token: what
+// empties an etcd is then no other than the loss of its pod, which is how it is run.
 func WithRepairs(c *mesh.Counterexample, md mode.Mode) (repaired *mesh.Counterexample, changed bool) {
 	if c.Mode.Base != mode.ClusterMesh || md.Base != mode.ClusterMesh {
 		return nil, false
@@ -23,6 +23,12 @@ func WithRepairs(c *mesh.Counterexample, md mode.Mode) (repaired *mesh.Counterex
 		switch r {
 		case mode.Sweep:
 			changed = changed || added && does(c, mesh.WriterListsNow)
+		case mode.Fence:
+			if !md.Has(mode.Kept) {
+				return nil, false
+			}
+			changed = changed || added && does(c, mesh.AgentConnects)
+		case mode.Kept:
 		case mode.Token:
 			changed = changed || added && does(c, mesh.EtcdEmptied)
 		default:
@@ -42,14 +48,20 @@ func WithRepairs(c *mesh.Counterexample, md mode.Mode) (repaired *mesh.Counterex
 	return &m, changed
 }
 
-// Sweeps reports whether a run of the counterexample needs a worker with the repair sweep.
-func Sweeps(c *mesh.Counterexample) bool {
-	return slices.Contains(c.Mode.Repairs, mode.Sweep) && does(c, mesh.WriterListsNow)
+// Edits names the repairs that a worker needs in Cilium's source for a run of the counterexample: those of its mode
+// that have something to do there. They are files of testdata/repairs; the one for a fence has kept, too.
+func Edits(c *mesh.Counterexample) (names []string) {
+	for r, acts := range map[mode.Repair]mesh.ActionName{mode.Sweep: mesh.WriterListsNow, mode.Fence: mesh.AgentConnects} {
+		if c.Mode.Has(r) && does(c, acts) {
+			names = append(names, string(r))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
-// Sweep is the repair sweep for a worker: the writer deletes what is not in its list,
-// before it writes the canary.
-func Sweep() (*det.Plant, error) {
-	sweep, err := repairs.Load(files.Files, string(mode.Sweep))
-	return repairs.Plant(sweep...), err
+// Plant is what a worker with repairs is built with.
+func Plant(names []string) (*det.Plant, error) {
+	all, err := repairs.Load(files.Files, names...)
+	return repairs.Plant(all...), err
 }

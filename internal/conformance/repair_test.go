@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,21 +14,27 @@ import (
 func TestRepair(t *testing.T) {
 	gone := deleted(2)
 	orphan := []mesh.Step{befalls(mesh.WriterRestarts, 0), gone, befalls(mesh.WriterListsNow, 0), delivers(1, gone)}
+	behind := []mesh.Step{restarts(0), connects(0, 1)}
 	emptied := []mesh.Step{gone, befalls(mesh.EtcdEmptied, 0), delivers(1, gone), befalls(mesh.ReplicaStarts, 0)}
 	for name, c := range map[string]struct {
 		from, to string
 		steps    []mesh.Step
 		changed  bool
+		edits    string
 	}{
-		"a sweep":                     {"clustermesh", "clustermesh+sweep", orphan, true},
-		"a sweep, another repair too": {"clustermesh+token", "clustermesh+sweep+token", orphan, true},
-		"nothing to sweep":            {"clustermesh", "clustermesh+sweep", emptied, false},
-		"a token":                     {"clustermesh+sweep", "clustermesh+sweep+token", emptied, true},
-		"nothing is emptied":          {"clustermesh", "clustermesh+token", orphan, false},
-		"it has it already":           {"clustermesh+sweep", "clustermesh+sweep", orphan, false},
-		"it has one that is not kept": {"clustermesh+sweep", "clustermesh+token", emptied, false},
-		"a repair that is not there":  {"clustermesh", "clustermesh+sweep+fence", orphan, false},
-		"another base":                {"handover", "handover+sweep", orphan, false},
+		"a sweep":                     {"clustermesh", "clustermesh+sweep", orphan, true, "sweep"},
+		"a sweep, another repair too": {"clustermesh+token", "clustermesh+sweep+token", orphan, true, "sweep"},
+		"nothing to sweep":            {"clustermesh", "clustermesh+sweep", emptied, false, ""},
+		"a token":                     {"clustermesh+sweep", "clustermesh+sweep+token", emptied, true, ""},
+		"nothing is emptied":          {"clustermesh", "clustermesh+token", orphan, false, ""},
+		"it has it already":           {"clustermesh+sweep", "clustermesh+sweep", orphan, false, ""},
+		"it has one that is not kept": {"clustermesh+sweep", "clustermesh+token", emptied, false, ""},
+		"a fence that is kept":        {"clustermesh", "clustermesh+fence+kept", behind, true, "fence"},
+		"a fence, and a sweep":        {"clustermesh", "clustermesh+sweep+fence+kept", append(slices.Clone(orphan), behind...), true, "fence sweep"},
+		"nobody connects":             {"clustermesh", "clustermesh+fence+kept", orphan, false, ""},
+		"a fence that is not kept":    {"clustermesh", "clustermesh+fence", behind, false, ""},
+		"a repair that is not there":  {"clustermesh", "clustermesh+sweep+heartbeat", orphan, false, ""},
+		"another base":                {"handover", "handover+sweep", orphan, false, ""},
 	} {
 		md, err := mode.Parse(c.to)
 		require.NoError(t, err)
@@ -38,7 +45,7 @@ func TestRepair(t *testing.T) {
 			continue
 		}
 		require.Equal(t, c.to, repaired.Mode.String(), name)
-		require.Equal(t, strings.Contains(c.to, "sweep") && c.steps[0].Name == mesh.WriterRestarts, Sweeps(repaired), name)
+		require.Equal(t, c.edits, strings.Join(Edits(repaired), " "), name)
 		require.False(t, strings.Contains(c.to, "token") && does(repaired, mesh.EtcdEmptied), name)
 		require.Equal(t, c.steps, before.Steps, "%s: the given one stays as it is", name)
 		_, err = Export(repaired)

@@ -8,19 +8,22 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// cut cuts a replica off from the kube-apiserver for a delay, from just before the
+// cut cuts a host off from the kube-apiserver for a delay, from just before the
 // write that it must not hear of.
 func (e *exporter) cut(h delay) {
 	until := e.end
 	if h.to < len(e.ce.Steps) {
 		until = e.at[h.to]
-		if e.ce.Steps[h.to].Name != mesh.Delivers {
+		switch {
+		case goesOver(e.ce, h.to):
+			until += reaches(until)
+		case e.ce.Steps[h.to].Name != mesh.Delivers:
 			until += ahead // the watch is gone for certain
 		}
 	}
 	e.plan.Faults = append(e.plan.Faults, fault.Fault{
 		At: e.at[h.from] - ahead, When: &fault.Trigger{Event: fault.KubeWrite, Actor: mode.Client.Host(0), Kind: "CiliumEndpointSlice"},
-		Kind: fault.Partition, Target: replica(h.replica), Peer: mode.APIServer.Host(0), For: until - e.at[h.from],
+		Kind: fault.Partition, Target: h.host, Peer: mode.APIServer.Host(0), For: until - e.at[h.from],
 	})
 }
 
@@ -42,6 +45,13 @@ func (e *exporter) step(i int) {
 		e.strike(i, fault.Fault{Kind: fault.EtcdRestart, Target: replica(step.Replica), Empty: true}, starts-ahead)
 		e.strike(i, fault.Fault{Kind: fault.WriterRestart, Target: replica(step.Replica)}, starts)
 		e.lead(i)
+	case mesh.AgentConnects:
+		if e.writerless(i) {
+			// A Service names replicas that are ready, and one without a writer is not.
+			e.plan.Faults = append(e.plan.Faults, fault.Fault{
+				At: e.at[i] - ahead, Kind: fault.EndpointsUnready, Target: agent(step.Agent), Peer: replica(step.Replica), For: ahead + reaches(e.at[i]),
+			})
+		}
 	case mesh.AgentRestarts:
 		until := e.at[i] + pause
 		if j := e.next(i, mesh.AgentConnects); j >= 0 {
@@ -61,6 +71,21 @@ func (e *exporter) write(i int, step mesh.Step) {
 	}
 	op.Pod = &pod
 	e.plan.Ops = append(e.plan.Ops, op)
+}
+
+// writerless reports whether the replica of the step i has no writer then.
+func (e *exporter) writerless(i int) bool {
+	for j := i - 1; j >= 0; j-- {
+		if before := e.ce.Steps[j]; before.Replica == e.ce.Steps[i].Replica {
+			switch before.Name {
+			case mesh.WriterRestarts:
+				return true
+			case mesh.WriterListsNow, mesh.ReplicaStarts:
+				return false
+			}
+		}
+	}
+	return false
 }
 
 // created returns the resourceVersion at which the pod was created that the step i

@@ -50,13 +50,16 @@ func timesOf(c *mesh.Counterexample, delays []delay) times {
 	now, next := fault.Duration(0), first
 	for i, step := range c.Steps {
 		switch seer := seenBefore(c, i); {
-		case step.Name == mesh.AgentSees, step.Name == mesh.Delivers && !ends(delays, i):
-		case step.Name == mesh.AgentConnects:
+		case step.Name == mesh.AgentSees, step.Name == mesh.AgentWatches, step.Name == mesh.Delivers && !ends(delays, i):
+		case step.Name == mesh.AgentConnects && !goesOver(c, i):
 			t.at[i] = now + pause
 			continue
 		case strikes(step.Name) && seer >= 0:
 			t.when[i] = &fault.Trigger{Event: fault.See, Actor: agent(seer), Kind: "endpoint"}
 			next = now + slot(step.Name)
+		case step.Name == mesh.AgentConnects:
+			now = next
+			next = now + reaches(now)
 		default:
 			now = next
 			next = now + slot(step.Name)

@@ -22,7 +22,7 @@ type Counterexample struct {
 // ActionName is the name of an action, without who it is of.
 type ActionName string
 
-// The actions of the base ClusterMesh without repairs. Other modes have more.
+// The actions of the base ClusterMesh without repairs, and those that Handover adds. Other modes have more.
 const (
 	Writes         ActionName = "Write"
 	Delivers       ActionName = "Deliver"
@@ -34,6 +34,9 @@ const (
 	AgentSees      ActionName = "See"
 	AgentConnects  ActionName = "Connect"
 	AgentRestarts  ActionName = "RestartAgent"
+
+	AgentWatches   ActionName = "Watch"    // its watch of CRDs delivers, or what an etcd said goes
+	AgentStopsCRDs ActionName = "StopCRDs" // it ceases to watch CRDs
 )
 
 // Step is one step of a counterexample.
@@ -42,8 +45,9 @@ type Step struct {
 	Replica int // whose step it is, or with which an agent connects; -1: none
 	Agent   int // whose step it is; -1: none
 
-	// Of Writes and Delivers: the resourceVersion, and what it writes. Of a write
-	// that deletes, Address is the one that becomes free.
+	// Of Writes, Delivers and AgentWatches: the resourceVersion, and what it writes; zero of
+	// an AgentWatches that delivers nothing. Of a write that deletes, Address is the one that
+	// becomes free.
 	RV    int
 	Write Write
 }
@@ -123,7 +127,11 @@ func (m *mesh) taken(name string, old, next *State, i int) Step {
 		step.RV = int(next.Replicas[step.Replica].RV)
 	case AgentConnects:
 		step.Replica = i
-	case AgentSees:
+	case AgentWatches:
+		if next.Agents[step.Agent].CRD > old.Agents[step.Agent].CRD {
+			step.RV = int(next.Agents[step.Agent].CRD)
+		}
+	case AgentSees, AgentStopsCRDs:
 		step.Replica = int(old.Agents[step.Agent].At) - 1
 	}
 	if step.RV > 0 {

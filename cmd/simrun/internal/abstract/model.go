@@ -240,7 +240,7 @@ func (f *abstract) newReal(ctx context.Context, c *console.Console) (*conformanc
 	delete(versions, "worker")
 	delete(versions, "go")
 	return conformance.NewMatrix(conformance.MatrixConfig{
-		Runner: runner, Sweeping: func(ctx context.Context) (drive.Runner, error) { return buildSweeping(ctx, c) },
+		Runner: runner, Repaired: func(ctx context.Context, names []string) (drive.Runner, error) { return buildRepaired(ctx, c, names) },
 		Repairs: f.repairs, Seeds: f.seeds.Seeds, Parallel: runtime.NumCPU(), Dir: f.out,
 		OnRun: func(cell conformance.Cell) {
 			c.Progress.Show("%s: running the counterexample of %s", cell.Mode, cell.Property)
@@ -248,9 +248,9 @@ func (f *abstract) newReal(ctx context.Context, c *console.Console) (*conformanc
 	}, conformance.Outcomes{Version: conformance.OutcomesVersion, Code: versions, Bounds: f.bounds, Seeds: f.seeds.String()}), nil
 }
 
-// buildSweeping builds the worker with the repair sweep.
-func buildSweeping(ctx context.Context, c *console.Console) (drive.Runner, error) {
-	plant, err := conformance.Sweep()
+// buildRepaired builds the worker with repairs.
+func buildRepaired(ctx context.Context, c *console.Console, names []string) (drive.Runner, error) {
+	plant, err := conformance.Plant(names)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func TestCountRefusesWhatIsNoHistory(t *testing.T) {
 
 // The plans of loads are plans, and ask for what they say.
 func TestPlans(t *testing.T) {
-	for _, m := range []string{"crd", "clustermesh"} {
+	for _, m := range mode.SimulatedNames() {
 		p := Proposal(m, 10).Plan()
 		require.NoError(t, p.Validate(), m)
 		require.Len(t, p.Ops, 3*2*4000)

@@ -65,6 +65,9 @@ func (s Shape) Plan() *fault.Plan {
 	if p.InMode().Runs(mode.Replica) {
 		p.Topology.Replicas = s.Replicas
 	}
+	if p.InMode().Runs(mode.Etcd) {
+		p.Topology.Etcds = 1
+	}
 	// One client makes the namespaces that are missing, at ten a second. Where pods come faster,
 	// each namespace is there before the load, with a pod.
 	for i := range min(s.Nodes, s.Deployments) {

@@ -71,6 +71,9 @@ const (
 	shared   = "shared"
 )
 
+// plots are what -svg draws.
+var plots = map[string]func([]*load.Result) string{knee: load.PlotKnee, proposal: load.PlotBusy, growth: load.PlotGrowth}
+
 var scenarios = []string{proposal, knee, growth, storm, shared}
 
 // loads is the command load.
@@ -109,7 +112,7 @@ func (l *loads) Flags(f *console.Flags) {
 	f.Add(&l.writerQPS, "writer-qps N", "of the proposal's load: the writer's limit of requests/s; 50, the chart's")
 	f.Add(&l.dir, "o DIR", `where results are kept; it is made if there is none; "load"`)
 	f.Add(&l.metrics, "metrics DIR", "write what is counted, by second, as OpenMetrics text into this directory, a file for each run that is made; docs/metrics.md describes it")
-	f.Add(&l.svg, "svg FILE", "of the knee: draw the curves; of the proposal's load: draw how many cores servers are busy with over time, by prices")
+	f.Add(&l.svg, "svg FILE", "of the knee: draw the curves; of the proposal's load and of growth, whose run with the most agents it is: draw how many cores servers are busy with over time, by prices")
 	l.workers.Add(f)
 	l.worker.Add(f)
 	l.limits.Add(f)
@@ -134,8 +137,8 @@ func (l *loads) Check() error {
 		return console.Usagef("-modes is not of -scenario %s, which has its own", l.scenario)
 	case l.scenario == knee && l.given.Given("modes") != "":
 		return console.Usagef("-modes is not of -scenario knee, whose writers are those of clustermesh")
-	case l.scenario != knee && l.scenario != proposal && l.svg != "":
-		return console.Usagef("-svg is of -scenario knee and proposal")
+	case plots[l.scenario] == nil && l.svg != "":
+		return console.Usagef("-svg is of -scenario knee, proposal and growth")
 	case l.pods < 0 || l.cores < 0:
 		return console.Usagef("%s: want 0 or more", map[bool]string{true: fmt.Sprintf("-pods %d", l.pods), false: fmt.Sprintf("-cores %d", l.cores)}[l.pods < 0])
 	case l.endpoints != "slices" && l.endpoints != "objects":
@@ -229,11 +232,7 @@ type loadLine struct {
 
 func (l *loads) write(c *console.Console, results []*load.Result) error {
 	if l.svg != "" {
-		drawn := load.PlotKnee
-		if l.scenario == proposal {
-			drawn = load.PlotBusy
-		}
-		if err := output.Write("svg", l.svg, []byte(drawn(results))); err != nil {
+		if err := output.Write("svg", l.svg, []byte(plots[l.scenario](results))); err != nil {
 			return err
 		}
 	}

@@ -35,9 +35,17 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, 24, strings.Count(stdout, `"kind":"load"`), stdout)
 	require.FileExists(t, "knee.svg")
 
-	status, stdout, _ = simrun(t, "load", "-scenario", "growth", "-worker", "WORKER", "-modes", "clustermesh")
+	status, stdout, _ = simrun(t, "load", "-scenario", "growth", "-worker", "WORKER", "-modes", "clustermesh", "-svg", "busy.svg")
 	require.Equal(t, console.StatusHold, status)
 	require.Contains(t, stdout, "CLUSTERMESH: WHAT A RUN COSTS WITH SO MANY PODS PER SECOND\n")
+	require.FileExists(t, "busy.svg")
+
+	status, stdout, _ = simrun(t, "load", "-scenario", "storm", "-worker", "WORKER", "-agents", "3", "-pods", "2")
+	require.Equal(t, console.StatusHold, status)
+	require.Regexp(t, `crd +kube-expire +3 +2 +2 +the fault did not strike`, stdout, "this worker's history has none")
+	status, stdout, _ = simrun(t, "load", "-scenario", "shared", "-worker", "WORKER")
+	require.Equal(t, console.StatusHold, status)
+	require.Contains(t, stdout, "HOW STALE AGENTS ARE")
 }
 
 func TestLoadRefuses(t *testing.T) {
@@ -54,7 +62,7 @@ func TestLoadRefuses(t *testing.T) {
 		"load -scenario knee -full":            "-full is of -scenario proposal",
 		"load -scenario growth -replicas 3":    "-replicas is of -scenario proposal",
 		"load -scenario knee -modes crd":       "-modes is not of -scenario knee, whose writers are those of clustermesh",
-		"load -scenario growth -svg x.svg":     "-svg is of -scenario knee and proposal",
+		"load -scenario storm -svg x.svg":      "-svg is of -scenario knee, proposal and growth",
 		"load -scenario proposal -agents 101":  "the plan of proposal-tenth-crd cannot be run: topology.nodes: there are 101 agents and only 100 nodes; agent a<i> runs on node n<i>, so there must be at least as many nodes",
 		"load -scenario proposal -workers 0":   "-workers 0: want at least 1",
 		"load -scenario proposal -endpoints x": "-endpoints x: want slices or objects",

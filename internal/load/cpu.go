@@ -142,6 +142,12 @@ func (w *work) cores(end time.Duration) map[string][]float64 {
 	return all
 }
 
+// PlotGrowth draws that of the runs of growth that have the most agents.
+func PlotGrowth(results []*Result) string {
+	most := slices.Max(axes[0].values)
+	return PlotBusy(slices.DeleteFunc(slices.Clone(results), func(r *Result) bool { return r.Agents != most }))
+}
+
 // PlotBusy draws how many cores the servers of runs were busy with, over time.
 func PlotBusy(results []*Result) string {
 	var curves []plot.Curve

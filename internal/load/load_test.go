@@ -358,7 +358,7 @@ func TestStormAndSharedTables(t *testing.T) {
 // docs/review.md quotes. With -update they are written anew.
 func TestKeptResults(t *testing.T) {
 	for name, write := range map[string]func(io.Writer, []*Result) error{
-		"proposal": WriteProposal, "knee": WriteKnee,
+		"proposal": WriteProposal, "knee": WriteKnee, "storm": WriteStorm, "shared": WriteShared,
 		"growth": func(w io.Writer, results []*Result) error { return WriteGrowth(w, []string{"crd"}, results) },
 	} {
 		data, err := os.ReadFile("../../testdata/load/" + name + ".jsonl")

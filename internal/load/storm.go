@@ -180,9 +180,13 @@ func WriteStorm(w io.Writer, results []*Result) error {
 			"Work takes the time that was measured of real servers, without TLS (docs/plan.md, Capacity); agents compute in no time", text.Seconds(stormAway))}
 	t.add("mode", "fault", "agents", "pods", "cores", "synced", "never", "asked", "lists", "MB", "pod known to all agents")
 	for _, r := range results {
-		s := r.Storm
-		t.add(r.Mode, string(r.Fault), text.Thousands(r.Agents), text.Thousands(r.There), coresOf(r.Cores), quantiles(s.Synced), strconv.Itoa(s.Missing),
-			text.Thousands(s.Asked), text.Thousands(s.Lists), text.Number(float64(s.Bytes)/1e6), quantiles(r.Reach))
+		cells := []string{r.Mode, string(r.Fault), text.Thousands(r.Agents), text.Thousands(r.There), coresOf(r.Cores)}
+		if s := r.Storm; s == nil {
+			cells = append(cells, "the fault did not strike")
+		} else {
+			cells = append(cells, quantiles(s.Synced), strconv.Itoa(s.Missing), text.Thousands(s.Asked), text.Thousands(s.Lists), text.Number(float64(s.Bytes)/1e6), quantiles(r.Reach))
+		}
+		t.add(cells...)
 	}
 	return writeTables(w, t)
 }

@@ -38,10 +38,13 @@ func (t *Table) WritePage(w io.Writer, replay Replay) error {
 
 // color is that of a mode in all figures.
 func (c *Column) color() int {
-	if i := slices.Index(mode.SimulatedNames(), c.Mode); i >= 0 {
-		return 1 + i
+	all := mode.SimulatedNames() // as they have them where there are no others
+	for _, name := range mode.Variants() {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
 	}
-	return len(mode.SimulatedNames()) + slices.Index(mode.Variants(), c.Mode)
+	return 1 + slices.Index(all, c.Mode)
 }
 
 func (c *Column) runs() string {

@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report/page"
+	"github.com/meshcheck/meshcheck/report/plot"
 )
 
 // dataOf unpacks what a page shows.
@@ -44,6 +46,17 @@ func rowOf(t *testing.T, table page.Table, name string) page.Row {
 }
 
 // Each cell that has runs has a command, and says what broke it.
+// Each mode, and each way to find replicas and to hand over, has a colour of its own.
+func TestColorsOfModesDiffer(t *testing.T) {
+	seen := map[int]bool{}
+	for _, name := range mode.Variants() {
+		color := (&Column{Mode: name}).color()
+		require.False(t, seen[color], name)
+		require.LessOrEqual(t, color, plot.Colors, name)
+		seen[color] = true
+	}
+}
+
 func TestPage(t *testing.T) {
 	dir := t.TempDir()
 	table, err := Run(t.Context(), config(open(t, dir), fake(outcome), 5))

@@ -143,7 +143,7 @@ func Boxes(x string, all []Group) string {
 	p.Y.Tick.Length = 0
 	ticks := plot.ConstantTicks{}
 	for i, name := range names {
-		ticks = append(ticks, plot.Tick{Value: float64(len(all) - 1 - i), Label: name + room})
+		ticks = append(ticks, plot.Tick{Value: float64(len(all) - 1 - i), Label: withRoom(name)})
 	}
 	p.Y.Tick.Marker = ticks
 	return svg(p, boxWidth, font.Length(46+26*len(all)))

@@ -47,6 +47,10 @@ var theme = []struct {
 	{color.RGBA{5, 1, 1, 255}, "var(--plot2,#c2611f)"},
 	{color.RGBA{6, 1, 1, 255}, "var(--plot3,#3c8a3f)"},
 	{color.RGBA{7, 1, 1, 255}, "var(--plot4,#8f4f9f)"},
+	{color.RGBA{8, 1, 1, 255}, "var(--plot5,#16858a)"},
+	{color.RGBA{9, 1, 1, 255}, "var(--plot6,#b0355a)"},
+	{color.RGBA{10, 1, 1, 255}, "var(--plot7,#8a6d00)"},
+	{color.RGBA{11, 1, 1, 255}, "var(--plot8,#5b6675)"},
 }
 
 var text, faint, line, curves = theme[0].color, theme[1].color, theme[2].color, theme[3:]
@@ -54,9 +58,11 @@ var text, faint, line, curves = theme[0].color, theme[1].color, theme[2].color, 
 // Colors is how many colours there are for curves.
 var Colors = len(curves)
 
-// room is between a name and what stands right of it: a page's font may be wider than the one that
-// it is measured with.
-const room = "    "
+// withRoom is a name with room to what stands right of it: a page's font may be wider than the one that it
+// is measured with.
+func withRoom(name string) string { return name + strings.Repeat(" ", 3+len(name)/3) }
+
+var roomBehind = regexp.MustCompile(` +</text>`)
 
 func colorOf(number int) color.Color { return curves[(max(1, number)-1)%len(curves)].color }
 
@@ -93,7 +99,7 @@ func add(p *plot.Plot, c Curve, points plotter.XYs, step plotter.StepKind, legen
 	l.Color, l.Width, l.StepStyle = colorOf(c.Color), 1.6, step
 	p.Add(l)
 	if legend {
-		p.Legend.Add(c.Name+room, l)
+		p.Legend.Add(withRoom(c.Name), l)
 	}
 }
 
@@ -126,14 +132,15 @@ func svg(p *plot.Plot, width, height font.Length) string {
 // page does not need.
 func themed(svg string) string {
 	pairs := []string{
-		"font-family:Liberation Sans;font-variant:sans;font-weight:normal;font-style:normal;", "", room + "</text>", "</text>",
+		"font-family:Liberation Sans;font-variant:sans;font-weight:normal;font-style:normal;", "",
 	}
 	for _, c := range theme {
 		r, g, b, _ := c.color.RGBA()
 		pairs = append(pairs, fmt.Sprintf("#%02X%02X%02X", r>>8, g>>8, b>>8), c.variable)
 	}
 	svg = svg[strings.Index(svg, "<svg"):]
-	return sizeInPoints.ReplaceAllString(strings.NewReplacer(pairs...).Replace(svg), `width="$1" height="$2" `+fontFamily+` viewBox`)
+	svg = roomBehind.ReplaceAllString(strings.NewReplacer(pairs...).Replace(svg), "</text>")
+	return sizeInPoints.ReplaceAllString(svg, `width="$1" height="$2" `+fontFamily+` viewBox`)
 }
 
 const fontFamily = `style="font-family:system-ui,'Segoe UI','Liberation Sans',Arial,sans-serif"`

@@ -1,6 +1,9 @@
 // The page of modes side by side: what each keeps and at what cost, with the command of each
 // cell, and how what was measured is spread.
 
+// breakable lets the name of a mode go on below itself behind a slash.
+const breakable = (name) => name.split(/(?<=\/)/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
+
 class MatrixPage {
   constructor(bundle) {
     this.data = bundle.get("matrix");
@@ -113,7 +116,7 @@ class MatrixPage {
           "tr",
           {},
           el("th", {}),
-          columns.map((m) => el("th", { scope: "col" }, this.swatch(m), m)),
+          columns.map((m) => el("th", { scope: "col" }, this.swatch(m), ...breakable(m))),
           spread ? el("th", { scope: "col" }, "spread over runs") : null,
           promises ? el("th", { scope: "col", class: "promise" }, "what is promised") : null,
         ),

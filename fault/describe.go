@@ -46,9 +46,13 @@ func Describe(p *Plan) string {
 			replicas += fmt.Sprintf(" of %d members", p.Topology.Etcds)
 		}
 	}
+	agents := text.Count(p.Topology.Agents, "agent")
+	if p.HasWhole() {
+		agents += fmt.Sprintf(" (%s)", p.Options.Agents)
+	}
 	fmt.Fprintf(&b, "topology  %s%s, %s, %s%s; latency %s to %s\n",
 		text.Count(p.Topology.APIServers, "kube-apiserver"), replicas,
-		text.Count(p.Topology.Agents, "agent"), describeNodes(p, given), operators, p.Network.LatencyMin, p.Network.LatencyMax)
+		agents, describeNodes(p, given), operators, p.Network.LatencyMin, p.Network.LatencyMax)
 	lease := ""
 	if p.Options.LeaseTTL > 0 {
 		lease = fmt.Sprintf("; leases of %s", p.Options.LeaseTTL)

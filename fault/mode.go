@@ -26,6 +26,9 @@ func Project(p *Plan, inMode string) *Plan {
 	projected := *p
 	m, _ := mode.InWorld(inMode)
 	projected.Mode, projected.Options.Discovery, projected.Options.Handover = string(m.Base), m.Discovery, m.Chosen()
+	if !m.MayBeWhole() {
+		projected.Options.Agents = ""
+	}
 	if !m.HandsOver() {
 		projected.Options.HandoverAfter = 0
 	}
@@ -211,6 +214,106 @@ func checkMeshService(path string, s *Service) *flaw {
 	for _, ip := range slices.Concat(s.IPs, s.ExternalIPs) {
 		if at, err := netip.ParseAddr(ip); err == nil && at.Unmap().String() == MeshIP {
 			return flawf(path+".ips", "with the discovery %q the service of the replicas has the address %s; want another one", mode.ByDialer, MeshIP)
+		}
+	}
+	return nil
+}
+
+// Agents is what the agents of a plan are: one word for all of them, or one for each, in
+// their order and joined by commas. Empty means AssembledAgent.
+type Agents string
+
+// What an agent is.
+const (
+	AssembledAgent = "assembled" // Cilium's readers, put together by us
+	WholeAgent     = "whole"     // cilium-agent itself, without a datapath
+)
+
+// word is that of an agent by its number.
+func (a Agents) word(number int) string {
+	words := strings.Split(string(a), ",")
+	if len(words) == 1 {
+		return words[0]
+	}
+	return words[number]
+}
+
+// Whole reports whether the agent with that number is cilium-agent itself.
+func (p *Plan) Whole(number int) bool {
+	return number < p.Topology.Agents && p.Options.Agents.word(number) == WholeAgent
+}
+
+// HasWhole reports whether any agent is cilium-agent itself.
+func (p *Plan) HasWhole() bool {
+	return slices.Contains(strings.Split(string(p.Options.Agents), ","), WholeAgent)
+}
+
+// WithAgents returns the plan with other agents, without what a whole one does not have: its
+// CiliumNode is its own to write, so that nobody else describes or changes that node. What
+// else is wrong with the agents is for [Plan.Validate] to say.
+func WithAgents(p *Plan, agents Agents) *Plan {
+	changed := *p
+	changed.Options.Agents = agents
+	if checkAgentWords(&changed) != nil || !changed.HasWhole() {
+		return &changed
+	}
+	changed.Nodes = slices.DeleteFunc(slices.Clone(p.Nodes), func(n Node) bool { return changed.ofWhole(n.Name) })
+	changed.Ops = slices.DeleteFunc(slices.Clone(p.Ops), func(op Op) bool { return op.Op.OfNode() && changed.ofWhole(op.Name) })
+	return &changed
+}
+
+// WithoutAgents returns the agents without those with the numbers from (included) to end.
+func (a Agents) WithoutAgents(from, end int) Agents {
+	words := strings.Split(string(a), ",")
+	if len(words) == 1 {
+		return a
+	}
+	return Agents(strings.Join(slices.Delete(words, from, end), ","))
+}
+
+// ofWhole reports whether a node is that of a whole agent.
+func (p *Plan) ofWhole(node string) bool {
+	number, ok := NodeNumber(node)
+	return ok && p.Whole(number)
+}
+
+func checkAgentWords(p *Plan) *flaw {
+	if p.Options.Agents == "" {
+		return nil
+	}
+	words := strings.Split(string(p.Options.Agents), ",")
+	for _, word := range words {
+		if word != AssembledAgent && word != WholeAgent {
+			return flawf("options.agents", "found %s; want %q or %q for all agents, or one of these words for each, joined by commas", strictjson.Quote(word), AssembledAgent, WholeAgent)
+		}
+	}
+	if len(words) > 1 && len(words) != p.Topology.Agents {
+		return flawf("options.agents", "found %d words; want one, or one for each of the %d agents", len(words), p.Topology.Agents)
+	}
+	return nil
+}
+
+// checkAgents checks what agents are, and what a world with whole ones must not have: each
+// whole agent writes its own CiliumNode, which is all that it writes yet.
+func checkAgents(p *Plan, objects Given) *flaw {
+	if problem := checkAgentWords(p); problem != nil || !p.HasWhole() {
+		return problem
+	}
+	const field = "options.agents"
+	switch {
+	case !p.InMode().MayBeWhole():
+		return flawf(field, "in the mode %s agents are put together from Cilium's readers; a whole cilium-agent reads the kube-apiservers, as in the mode %s, and nothing else yet", p.Mode, mode.CRD)
+	case len(objects.Nodes) > 0:
+		return flawf(field, "the nodes are among the objects, and a whole cilium-agent writes the CiliumNode of its node itself; leave the objects out, or take %q", AssembledAgent)
+	}
+	for i := range p.Nodes {
+		if p.ofWhole(p.Nodes[i].Name) {
+			return flawf(fmt.Sprintf("nodes[%d].name", i), "the cilium-agent of %s is whole and writes its CiliumNode itself; want a node without a whole agent", p.Nodes[i].Name)
+		}
+	}
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Op.OfNode() && p.ofWhole(op.Name) {
+			return flawf(fmt.Sprintf("ops[%d].name", i), "the cilium-agent of %s is whole and writes its CiliumNode itself; want a node without a whole agent", op.Name)
 		}
 	}
 	return nil

@@ -101,7 +101,9 @@ type Options struct {
 	// How often agents that share an etcd make the identities known again that they use
 	// (identity-allocation-sync-interval); zero: 5 minutes.
 	IdentitySyncInterval Duration `json:"identitySyncInterval,omitempty"`
-	Preempt              int      `json:"preempt"` // yield with probability 1/N at locks and wake-ups; 0: never
+	// Agents is what agents are: see Agents.
+	Agents  Agents `json:"agents,omitempty"`
+	Preempt int    `json:"preempt"` // yield with probability 1/N at locks and wake-ups; 0: never
 	// Stall makes one in so many places in the code one at which goroutines lose their
 	// CPU for 50 µs to 51 ms, until the heal; 0: none, or those of Plan.Stalls.
 	Stall int `json:"stall,omitempty"`

@@ -42,6 +42,9 @@ func (w *world) stopAll() {
 	})
 	time.Sleep(windDown)
 	left, total := goroutines(), int64(0)
+	if w.plan.HasWhole() {
+		maps.DeleteFunc(left, func(starter string, _ int64) bool { return slices.Contains(outliveTheirHive, starter) })
+	}
 	for _, starter := range slices.Sorted(maps.Keys(left)) {
 		w.rec.record(history.Record{Actor: "world", Verb: history.Left, Key: starter, Rev: left[starter]})
 		total += left[starter]

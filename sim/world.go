@@ -31,7 +31,6 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy/crd"
 	"github.com/meshcheck/meshcheck/sim/deploy/handover"
 	"github.com/meshcheck/meshcheck/sim/deploy/kvstore"
-	"github.com/meshcheck/meshcheck/sim/kube/crds"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
 	"github.com/meshcheck/meshcheck/sim/operator"
@@ -50,6 +49,8 @@ type Config struct {
 	History io.Writer
 	Log     *slog.Logger // of the code under test
 	ZapLog  *zap.Logger  // of etcd
+	// Whole makes the source of a whole agent's incarnation; nil if the plan has none.
+	Whole func(agent.Daemon) agent.Source
 	// OnProgress is called every ten virtual seconds.
 	OnProgress func(virtual time.Duration, records int, phase string)
 }
@@ -160,7 +161,7 @@ func (w *world) build() error {
 		OnEvent:    w.onNetEvent,
 	})
 	w.kubeSvc = service.New("kubernetes", seed, kubePort, false)
-	w.store = storage.New(storage.Config{Seed: seed, Resources: crds.Resources()})
+	w.store = storage.New(storage.Config{Seed: seed, Resources: w.resources()})
 	w.store.OnCommit = w.onCommit
 	for i := range w.plan.Topology.APIServers {
 		w.apis = append(w.apis, newAPIServer(w, mode.APIServer.Host(i)))
@@ -182,6 +183,9 @@ func (w *world) build() error {
 		return err
 	}
 	if err := w.buildOperators(); err != nil {
+		return err
+	}
+	if err := w.buildNodesOfWhole(); err != nil {
 		return err
 	}
 	w.buildAgents()
@@ -292,7 +296,7 @@ func (w *world) buildAgents() {
 		h := &host{name: mode.Agent.Host(i)}
 		h.Host = agent.NewHost(agent.Config{
 			Host:      h.name,
-			NewSource: func() agent.Source { return w.source(h.name) },
+			NewSource: func() agent.Source { return w.source(h) },
 			Record:    w.rec.record,
 			OnExit:    func(incarnation int, reason error) { w.agentExits(h, incarnation, reason) },
 		})
@@ -302,7 +306,11 @@ func (w *world) buildAgents() {
 
 // source returns what an incarnation of an agent reads: that of the mode and, if there are
 // any, Services.
-func (w *world) source(name string) agent.Source {
+func (w *world) source(h *host) agent.Source {
+	name := h.name
+	if w.plan.Whole(mode.Number(name)) {
+		return w.whole(h)
+	}
 	if !w.plan.HasServices() {
 		return w.mode.Source(name, nil)
 	}

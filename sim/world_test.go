@@ -184,6 +184,19 @@ func TestRefusedPlan(t *testing.T) {
 	require.Contains(t, f.Message, "plan.json:1: ")
 }
 
+// Whole agents are in a worker of their own (sim/whole), and this one says so.
+func TestNoWholeAgents(t *testing.T) {
+	p := quiet(t, 1)
+	p.Mode, p.Topology.Replicas, p.Options.Agents = mode.CRD.String(), 0, fault.WholeAgent
+	s, err := simulator()
+	require.NoError(t, err)
+	_, err = s.Run(t.Context(), p)
+	var f *det.Failure
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, det.Input, f.Kind)
+	require.Equal(t, "options.agents: this worker has no whole agents; simrun build-worker -whole -o FILE makes one that has, and without -worker simrun does so itself", f.Message)
+}
+
 // Above 255 Cilium runs with maxConnectedClusters: 511, and has other numbers for
 // identities; otherwise the world is the same. All who number or check identities must
 // agree: the operators or the workload, the writers, and the agents of both modes.

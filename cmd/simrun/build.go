@@ -29,6 +29,7 @@ Flags:
 
 Examples:
   simrun build-worker -o worker
+  simrun build-worker -whole -o whole-worker
   simrun -worker ./worker -seeds 0-99
 
 Exit status: 0 if it is built, 2 for bad flags, 3 if it cannot be built.
@@ -37,6 +38,7 @@ Exit status: 0 if it is built, 2 for bad flags, 3 if it cannot be built.
 // buildWorker is the command that builds the worker.
 type buildWorker struct {
 	out, runtime, plant, cilium string
+	whole                       bool
 	repairs                     repairsFlag
 }
 
@@ -45,6 +47,7 @@ func (b *buildWorker) Flags(f *console.Flags) {
 	f.Add(&b.runtime, "runtime KIND", "det (the default) or stock")
 	f.Add(&b.plant, "plant NAME", "with the bug NAME of testdata/planted in the source that it is built from")
 	b.repairs.Add(f)
+	f.Add(&b.whole, "whole", "the worker that runs plans with whole agents (options.agents), too; it is larger, and compiled with a runtime of its own")
 	f.Add(&b.cilium, "cilium WHICH", "a directory with the source of Cilium, or a version, in place of what go.mod says")
 }
 
@@ -56,7 +59,10 @@ func (b *buildWorker) Run(ctx context.Context, c *console.Console) (int, error) 
 	if err := cmp.Or((&runs.Worker{Runtime: b.runtime}).Check(), output.Check([]string{self}, output.To("o", b.out, output.Program, false))); err != nil {
 		return 0, err
 	}
-	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Cilium: b.cilium}
+	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Cilium: b.cilium, Whole: b.whole}
+	if b.whole && (b.runtime == det.Stock || b.cilium != "" || b.plant != "" || len(b.repairs.names) > 0) {
+		return 0, console.Usagef("-whole goes with none of -runtime=stock, -cilium, -plant and -repairs: whole agents are those of go.mod's Cilium as it is")
+	}
 	if b.plant != "" {
 		if b.runtime == det.Stock {
 			return 0, console.Usagef("-plant and -runtime=stock exclude each other: a seed that shows a bug must replay")

@@ -26,6 +26,8 @@ type Config struct {
 	// find replicas. The modes' plans of a seed have
 	// the same world and workload, but for replicas, and each the faults that it knows.
 	Mode string
+	// Agents is what agents are, as the plan's option of that name.
+	Agents fault.Agents
 	// Objects are the Kubernetes objects present at the start, in place of drawn
 	// pods and nodes, as package objects loads them. The workload then uses their
 	// namespaces and nodes, and deletes, recreates, moves and relabels their pods as it does
@@ -55,6 +57,7 @@ func Plan(seed uint64, cfg Config) (*fault.Plan, error) {
 		s.rich = draw(from, richnesses, "rich")
 	}
 	p := drawPlan(from, s, cmp.Or(cfg.Mode, mode.Default.String()), cfg.Objects, objects)
+	p = fault.WithAgents(p, cfg.Agents)
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func Vary(plan *fault.Plan, seed uint64) *fault.Plan {
 	if len(plan.Faults) > 0 {
 		p.Faults = draw(from, rapid.Custom(func(t *rapid.T) []fault.Fault { return varyFaults(t, plan) }), "vary")
 	}
-	return &p
+	return fault.WithAgents(&p, p.Options.Agents)
 }
 
 // shapeOf returns the shape of a plan's workload.

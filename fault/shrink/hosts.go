@@ -47,6 +47,7 @@ func (s *search) dropHosts(role mode.Role) {
 func withoutHosts(p *fault.Plan, role mode.Role, from, end int) *fault.Plan {
 	if role == mode.Agent {
 		moveNodesBack(p, from, end)
+		p.Options.Agents = p.Options.Agents.WithoutAgents(from, end)
 	}
 	*p.Topology.Count(role) -= end - from
 	return renameHosts(p, func(host string) string {

@@ -34,6 +34,9 @@ type Runner interface {
 // by several goroutines.
 type Simulator struct {
 	Worker det.Worker
+	// Whole, if non-nil, returns the worker for plans with whole agents, which is built when
+	// the first one comes; nil: Worker is for all.
+	Whole  func(context.Context) (det.Worker, error)
 	Limits det.RunConfig  // of time and memory: zero for what the plan's size asks for; OnProgress is called from several goroutines if several plans run at once
 	Check  checker.Config // how histories are judged
 }
@@ -84,8 +87,14 @@ func (r *Simulator) Execute(ctx context.Context, plan *fault.Plan) (result *det.
 	if limits.WallLimit, limits.MemoryLimit, err = r.bounds(plan, machineMemory()); err != nil {
 		return nil, 0, err
 	}
+	worker := r.Worker
+	if plan.HasWhole() && r.Whole != nil {
+		if worker, err = r.Whole(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
 	for {
-		result, err = r.Worker.Run(ctx, []byte(plan.Line()), limits)
+		result, err = worker.Run(ctx, []byte(plan.Line()), limits)
 		if err != nil {
 			return nil, reruns, err
 		}

@@ -34,6 +34,9 @@ func New(scenario string, cfg draw.Config) (*Family, error) {
 	if inMode != "" {
 		f.title = fmt.Sprintf("mode %s, ", inMode)
 	}
+	if cfg.Agents != "" {
+		f.title += fmt.Sprintf("agents %s, ", cfg.Agents)
+	}
 	switch scenario {
 	case "":
 		return f, nil
@@ -47,10 +50,16 @@ func New(scenario string, cfg draw.Config) (*Family, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-scenario %s: there is no such scenario; there are %s", scenario, strings.Join(Scenarios(), ", "))
 	}
-	if f.Plan, err = fault.Read("scenario "+file, data); err != nil || inMode == "" {
+	if f.Plan, err = fault.Read("scenario "+file, data); err != nil || inMode == "" && cfg.Agents == "" {
 		return f, err
 	}
-	f.Plan = fault.Project(f.Plan, inMode)
+	if inMode != "" {
+		f.Plan = fault.Project(f.Plan, inMode)
+	}
+	f.Plan = fault.WithAgents(f.Plan, cfg.Agents)
+	if err := f.Plan.Validate(); err != nil {
+		return nil, fmt.Errorf("-scenario %s: %w", scenario, err)
+	}
 	for i := range f.Plan.Faults {
 		if why := f.Plan.NotApplicable(&f.Plan.Faults[i]); why != "" {
 			return nil, fmt.Errorf("-mode %s: the scenario %s does not exist there: its %s is %s", inMode, scenario, f.Plan.Faults[i].Kind, why)

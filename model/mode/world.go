@@ -97,6 +97,10 @@ func (m Mode) RunsStores() bool { return slices.ContainsFunc(Stores(), m.Runs) }
 // share: then a write to it makes an entry true, and no object of a kube-apiserver does.
 func (m Mode) AgentsWrite() bool { return m.Base == KVStore }
 
+// MayBeWhole reports whether agents may be cilium-agent itself, which reads the
+// kube-apiservers.
+func (m Mode) MayBeWhole() bool { return m.Base == CRD }
+
 // Roles returns the roles of which processes exist.
 func (m Mode) Roles() []Role {
 	return slices.DeleteFunc(Roles(), func(r Role) bool { return !m.Runs(r) })

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/ipcache"
+	"github.com/cilium/cilium/pkg/labels"
 	nodestore "github.com/cilium/cilium/pkg/node/store"
 
 	"github.com/meshcheck/meshcheck/history"
@@ -20,6 +22,13 @@ func (s Sink) Endpoints(from func() Learned) ipcache.IPIdentityMappingListener {
 
 // Nodes is told of nodes.
 func (s Sink) Nodes(from func() Learned) nodestore.NodeManager { return nodes{s.to, from} }
+
+// Identities is told of identities, as the policy engine is: each change with how it was
+// learned of, of one that is added or gone.
+func (s Sink) Identities(from func(id identity.NumericIdentity, gone bool) Learned) func(added, deleted identity.IdentityMap) {
+	to := identities{s.to, func(id identity.NumericIdentity, _ labels.LabelArray, gone bool) Learned { return from(id, gone) }}
+	return func(added, deleted identity.IdentityMap) { to.UpdateIdentities(added, deleted) }
+}
 
 // consumer is told of entries, by the adapters of a source.
 type consumer interface {

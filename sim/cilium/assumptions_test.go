@@ -71,6 +71,8 @@ type linkedName struct {
 var linkedNames = []linkedName{
 	{"go.etcd.io/etcd/client/v3", "valCtxCh", "make(chan struct{})"},
 	{etcdServer + "storage/mvcc", "chanBufLen", "128"},
+	{ciliumModule + "pkg/node/types", "nodeName", `"localhost"`},
+	{ciliumModule + "pkg/node/types", "absoluteNodeName", "nodeName"},
 	{ciliumModule + "pkg/clustermesh/common", "(*clusterMesh).add", "func(name, path string)"},
 	{ciliumModule + "pkg/kvstore/store", "controllers", "controller.Manager"},
 	{ciliumModule + "pkg/kvstore", "etcd3ClientLogger", "*zap.Logger"},

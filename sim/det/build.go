@@ -36,6 +36,7 @@ type BuildConfig struct {
 	Runtime  string            // Deterministic (also if empty) or Stock
 	Out      string            // the file to write; empty: a name in the user's cache directory
 	Plant    *Plant            // if non-nil, a bug or repairs to build in; Runtime must not be Stock
+	Whole    bool              // the worker that has whole agents, too; neither with Plant nor with Cilium
 	Cilium   string            // in place of what go.mod says: a directory with its source, or a version; not with Plant
 	Progress func(line string) // if non-nil, told what is happening
 }
@@ -58,6 +59,9 @@ func newBuilder(ctx context.Context, cfg BuildConfig) (*builder, error) {
 	}
 	if cfg.Runtime == Stock && cfg.Plant != nil {
 		return nil, errors.New("a bug is planted with the deterministic runtime only: without it, a seed that shows it does not replay")
+	}
+	if cfg.Whole && (cfg.Runtime == Stock || cfg.Plant != nil || cfg.Cilium != "") {
+		return nil, errors.New("whole agents are built from the Cilium of go.mod as it is, and with the deterministic runtime, which tells them apart")
 	}
 	if cfg.Cilium != "" && cfg.Plant != nil {
 		return nil, errors.New("a bug is planted in the Cilium of go.mod, and in no other")
@@ -225,6 +229,10 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	if b.cfg.Runtime == Deterministic {
 		fmt.Fprintln(key, editsText, detrtSource)
 	}
+	if b.cfg.Whole {
+		fmt.Fprintln(key, wholeEditsText, wholeSource)
+		name = wholeName
+	}
 	if b.cfg.Plant != nil {
 		name = "planted"
 		b.cfg.Plant.hash(key)
@@ -262,7 +270,11 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		return "", err
 	}
 	args = append(append(args, flags...), other...)
-	b.cfg.Progress("building the worker: Cilium, etcd and client-go; minutes the first time")
+	what := "Cilium, etcd and client-go"
+	if b.cfg.Whole {
+		what = "cilium-agent, etcd and client-go, with a runtime of its own"
+	}
+	b.cfg.Progress("building the worker: " + what + "; minutes the first time")
 	total := b.packages(ctx, other)
 	// Beside what it will be: a file cannot be moved to another file system, and no
 	// other process uses the name.
@@ -275,7 +287,8 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		b.env = append(b.env, "GOTMPDIR="+tmp) // what a killed build leaves goes with the rest of it
 	}
 	made := filepath.Join(tmp, "worker")
-	if err := b.runBuild(ctx, append(args, "-o", made, "./sim/worker"), total); err != nil {
+	dir, pkg := b.target()
+	if err := b.runBuild(ctx, dir, append(args, "-o", made, pkg), total); err != nil {
 		return "", err
 	}
 	if err := os.Rename(made, out); err != nil {
@@ -329,7 +342,7 @@ func (b *builder) overlay(ctx context.Context, worker string) (flags []string, e
 	if b.cfg.Runtime == Stock {
 		return nil, nil
 	}
-	overlay, err := WriteOverlay(b.goroot, filepath.Join(b.cache, overlayDir(b.goversion)))
+	overlay, err := WriteOverlay(b.goroot, filepath.Join(b.cache, overlayDir(b.goversion, b.cfg.Whole)), b.cfg.Whole)
 	if err != nil {
 		return nil, err
 	}
@@ -404,6 +417,21 @@ func lastUse(info os.FileInfo) time.Time {
 	return used
 }
 
+// wholeName is that of workers of whole agents in the cache.
+const wholeName = "whole"
+
+// wholeDir is where the worker of whole agents is: a module of its own, whose dependencies
+// nobody else has.
+var wholeDir = filepath.Join("sim", "whole")
+
+// target is the package that is built, and the directory from which.
+func (b *builder) target() (dir, pkg string) {
+	if b.cfg.Whole {
+		return filepath.Join(b.module, wholeDir), "."
+	}
+	return b.module, "./sim/worker"
+}
+
 // sourceDirs are where the worker's own packages are.
 var sourceDirs = []string{"sim", "fault", "history", "internal", "model"}
 
@@ -412,6 +440,9 @@ func (b *builder) hashSources(w io.Writer) error {
 	files := []string{"go.mod", "go.sum"}
 	for _, dir := range sourceDirs {
 		err := filepath.WalkDir(filepath.Join(b.module, dir), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && !b.cfg.Whole && path == filepath.Join(b.module, wholeDir) {
+				return fs.SkipDir
+			}
 			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
@@ -436,8 +467,9 @@ func (b *builder) hashSources(w io.Writer) error {
 // packages returns how many packages the worker consists of, for the progress;
 // zero if that cannot be told, which the build will explain.
 func (b *builder) packages(ctx context.Context, flags []string) int {
-	cmd := exec.CommandContext(ctx, b.goCommand, slices.Concat([]string{"list"}, flags, []string{"-deps", "./sim/worker"})...)
-	cmd.Dir, cmd.Env = b.module, b.env
+	dir, pkg := b.target()
+	cmd := exec.CommandContext(ctx, b.goCommand, slices.Concat([]string{"list"}, flags, []string{"-deps", pkg})...)
+	cmd.Dir, cmd.Env = dir, b.env
 	out, err := output(cmd)
 	if err != nil {
 		return 0
@@ -446,9 +478,9 @@ func (b *builder) packages(ctx context.Context, flags []string) int {
 }
 
 // runBuild runs go build -v, which prints each package as it is compiled.
-func (b *builder) runBuild(ctx context.Context, args []string, total int) error {
+func (b *builder) runBuild(ctx context.Context, dir string, args []string, total int) error {
 	cmd := exec.CommandContext(ctx, b.goCommand, args...)
-	cmd.Dir, cmd.Env = b.module, b.env
+	cmd.Dir, cmd.Env = dir, b.env
 	// The go command ends with this process, however that ends, and with its children
 	// when it is interrupted. The kernel kills it with the thread that started it: keep
 	// that thread.

@@ -2,6 +2,7 @@ package det
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +53,61 @@ func TestSourcesOfTheWorkerAreHashed(t *testing.T) {
 		if inModule, found := strings.CutPrefix(pkg, modulePath+"/"); found {
 			dir, _, _ := strings.Cut(inModule, "/")
 			require.True(t, slices.Contains(sourceDirs, dir), "%s is part of the worker and not of its hash", pkg)
+		}
+	}
+}
+
+// Who changes what whole agents are made of changes no other worker.
+func TestWholeAgentsAreHashedForThemselves(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o777))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666))
+	}
+	for _, name := range []string{"go.mod", "go.sum", "sim/a.go", "sim/whole/b.go", "fault/a.go", "history/a.go", "internal/a.go", "model/a.go"} {
+		write(name, "one")
+	}
+	hash := func(whole bool) string {
+		var w strings.Builder
+		require.NoError(t, (&builder{module: dir, cfg: BuildConfig{Whole: whole}}).hashSources(&w))
+		return w.String()
+	}
+	usual, whole := hash(false), hash(true)
+	write("sim/whole/b.go", "two")
+	require.Equal(t, usual, hash(false))
+	require.NotEqual(t, whole, hash(true))
+	write("sim/a.go", "two")
+	require.NotEqual(t, usual, hash(false))
+}
+
+func TestWholeAgentsAreNotBuiltOtherwise(t *testing.T) {
+	for _, cfg := range []BuildConfig{{Runtime: Stock}, {Plant: &Plant{}}, {Cilium: "v1.20.1"}} {
+		cfg.Whole = true
+		_, err := Build(t.Context(), cfg)
+		require.EqualError(t, err, "whole agents are built from the Cilium of go.mod as it is, and with the deterministic runtime, which tells them apart")
+	}
+}
+
+// Both workers are built of the same versions of what both link.
+func TestWholeAgentsHaveTheSameVersions(t *testing.T) {
+	of := func(file string) map[string]string {
+		versions := map[string]string{}
+		out, err := output(exec.Command("go", "mod", "edit", "-json", file))
+		require.NoError(t, err)
+		var mod struct {
+			Require []struct{ Path, Version string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &mod))
+		for _, r := range mod.Require {
+			versions[r.Path] = r.Version
+		}
+		return versions
+	}
+	usual, whole := of("../../go.mod"), of("../whole/go.mod")
+	require.Contains(t, whole, ciliumPath)
+	for path, version := range whole {
+		if other, both := usual[path]; both {
+			require.Equal(t, other, version, path)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/meshcheck/meshcheck/internal/files"
@@ -18,6 +20,14 @@ var editsText string
 //go:embed rt/detrt.go.txt
 var detrtSource string
 
+// wholeEditsText and wholeSource come on top in the worker of whole agents.
+//
+//go:embed rt/whole.txt
+var wholeEditsText string
+
+//go:embed rt/whole.go.txt
+var wholeSource string
+
 // edit replaces old by new in a file under GOROOT/src: the first occurrence
 // behind the line that begins with within, or the only one of the file, or
 // (all) every one.
@@ -26,7 +36,7 @@ type edit struct {
 	all                         bool
 }
 
-// parseEdits reads rt/edits.txt: after a preamble that ends at an empty line,
+// parseEdits reads rt/edits.txt or rt/whole.txt: after a preamble that ends at an empty line,
 // blocks of
 //
 //	edit FILE[ all]: WHY
@@ -45,7 +55,7 @@ func parseEdits(text string) ([]edit, error) {
 		head, within, _ := strings.Cut(head, "\nwithin ")
 		where, why, ok3 := strings.Cut(strings.TrimPrefix(head, "edit "), ": ")
 		if !ok || !ok2 || !ok3 {
-			return nil, fmt.Errorf("rt/edits.txt: block %d is malformed: %.60q", len(edits)+1, block)
+			return nil, fmt.Errorf("rt: block %d of edits is malformed: %.60q", len(edits)+1, block)
 		}
 		file, all := strings.CutSuffix(where, " all")
 		edits = append(edits, edit{file, why, within, old, new, all})
@@ -82,19 +92,37 @@ func (e edit) apply(text string) (string, error) {
 
 // overlayDir names the directory of an overlay by what is in it: another version of
 // this package may be building at the same time.
-func overlayDir(goversion string) string {
-	sum := sha256.Sum256([]byte(editsText + detrtSource))
+func overlayDir(goversion string, whole bool) string {
+	sum := sha256.Sum256([]byte(overlayText(whole)))
 	return fmt.Sprintf("overlay-%s-%x", goversion, sum[:8])
+}
+
+// overlayText is all that an overlay is made of.
+func overlayText(whole bool) string {
+	if whole {
+		return editsText + detrtSource + wholeEditsText + wholeSource
+	}
+	return editsText + detrtSource
 }
 
 // WriteOverlay writes the edited copies of the toolchain's files and an overlay
 // file for go build's -overlay flag into dir, and returns the overlay's path.
 // Files whose content is right already are left alone. An edit that does not
-// fit the toolchain is an error that names the file and the edit.
-func WriteOverlay(goroot, dir string) (string, error) {
+// fit the toolchain is an error that names the file and the edit. Whole is for the worker
+// of whole agents.
+func WriteOverlay(goroot, dir string, whole bool) (string, error) {
 	edits, err := parseEdits(editsText)
 	if err != nil {
 		return "", err
+	}
+	added := map[string]string{"runtime/zdetrt.go": detrtSource}
+	if whole {
+		more, err := parseEdits(wholeEditsText)
+		if err != nil {
+			return "", err
+		}
+		edits = append(edits, more...)
+		added["runtime/zwhole.go"] = wholeSource
 	}
 	var edited []string // in order of first edit
 	text := map[string]string{}
@@ -111,9 +139,10 @@ func WriteOverlay(goroot, dir string) (string, error) {
 			return "", fmt.Errorf("the deterministic runtime does not fit the Go toolchain in %s: %s, edit %q: %w; use the toolchain that go.mod names, or -runtime=stock", goroot, e.file, e.why, err)
 		}
 	}
-	const added = "runtime/zdetrt.go"
-	text[added] = detrtSource
-	edited = append(edited, added)
+	for _, file := range slices.Sorted(maps.Keys(added)) {
+		text[file] = added[file]
+		edited = append(edited, file)
+	}
 
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err

@@ -18,8 +18,15 @@ func goroot(t *testing.T) string {
 }
 
 func TestOverlayFitsThisToolchain(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		fits(t, whole)
+	}
+	require.NotEqual(t, overlayDir("go1", false), overlayDir("go1", true))
+}
+
+func fits(t *testing.T, whole bool) {
 	dir := t.TempDir()
-	overlay, err := WriteOverlay(goroot(t), dir)
+	overlay, err := WriteOverlay(goroot(t), dir, whole)
 	require.NoError(t, err)
 
 	b, err := os.ReadFile(overlay)
@@ -30,7 +37,7 @@ func TestOverlayFitsThisToolchain(t *testing.T) {
 	for orig, edited := range o.Replace {
 		text, err := os.ReadFile(edited)
 		require.NoError(t, err)
-		if filepath.Base(orig) == "zdetrt.go" {
+		if base := filepath.Base(orig); base == "zdetrt.go" || base == "zwhole.go" {
 			require.Contains(t, string(text), "package runtime")
 			continue
 		}
@@ -80,12 +87,12 @@ func TestEditApply(t *testing.T) {
 
 func TestOverlayRefusesAnotherToolchain(t *testing.T) {
 	root := t.TempDir()
-	_, err := WriteOverlay(root, t.TempDir())
+	_, err := WriteOverlay(root, t.TempDir(), false)
 	require.ErrorContains(t, err, "has no runtime/proc.go, which the deterministic runtime edits (to read the seed before anything draws)")
 
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "src/runtime"), 0o777))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "src/runtime/proc.go"), []byte("package runtime\n"), 0o666))
-	_, err = WriteOverlay(root, t.TempDir())
+	_, err = WriteOverlay(root, t.TempDir(), false)
 	require.ErrorContains(t, err, `runtime/proc.go, edit "read the seed before anything draws": the text`)
 	require.ErrorContains(t, err, "-runtime=stock")
 }

@@ -10,7 +10,7 @@ import (
 
 // The tests of testdata/probe run on the deterministic runtime.
 func TestProbe(t *testing.T) {
-	overlay, err := WriteOverlay(goroot(t), t.TempDir())
+	overlay, err := WriteOverlay(goroot(t), t.TempDir(), false)
 	require.NoError(t, err)
 	cmd := exec.Command("go", "test", "-count=1", "-v", "-timeout=60s", "-overlay", overlay, ".")
 	cmd.Dir = "testdata/probe"

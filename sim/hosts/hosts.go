@@ -20,13 +20,30 @@ var (
 	numbers = map[string]uint32{}
 )
 
+// Moved, if not nil, is told the number with which the running goroutine goes on: what is
+// one process's here and ought to be each one's can be exchanged. It must be set before
+// anything runs on a host.
+var Moved func(number uint32)
+
 // Run runs f on the host with that name. A CPU profile has it as the label "host",
 // which timers do not pass on.
-func Run(name string, f func() error) (err error) {
+func Run(name string, f func() error) error { return RunIn(number(name), name, f) }
+
+// NewProcess returns a number of its own for a process on the host with that name, for
+// RunIn: what it starts is told apart from what other processes of the host start.
+func NewProcess(name string) uint32 {
+	mu.Lock()
+	defer mu.Unlock()
+	names = append(names, name)
+	return uint32(len(names) - 1)
+}
+
+// RunIn runs f in a process of the host with that name.
+func RunIn(process uint32, name string, f func() error) (err error) {
 	previous := current()
 	pprof.Do(context.Background(), pprof.Labels("host", name), func(context.Context) {
-		enter(number(name))
-		defer enter(previous)
+		move(process)
+		defer move(previous)
 		err = f()
 	})
 	return err
@@ -38,6 +55,13 @@ func Current() (name string, tracked bool) {
 	mu.Lock()
 	defer mu.Unlock()
 	return names[current()], tracks
+}
+
+func move(number uint32) {
+	enter(number)
+	if Moved != nil {
+		Moved(number)
+	}
 }
 
 func number(name string) uint32 {

@@ -25,4 +25,6 @@ func TestNumbersStay(t *testing.T) {
 	require.NotZero(t, first, "zero is no host")
 	require.NotEqual(t, first, number("a2"))
 	require.Equal(t, first, number("a1"))
+	require.NotEqual(t, first, NewProcess("a1"))
+	require.Equal(t, first, number("a1"))
 }

@@ -11,6 +11,9 @@ import (
 
 // write serves the requests that change something.
 func (s *Server) write(a *answer, r *http.Request, q *Request) error {
+	if q.resource.Unwritten {
+		return storage.Unmodeled("writing a %s", q.resource.Kind)
+	}
 	by := storage.Origin{Client: q.Client, Server: s.config.Name, Manager: q.manager(r)}
 	switch q.Verb {
 	case "create":

@@ -72,16 +72,26 @@ func (g groupV2alpha1) CiliumEndpointSlices() clientv2alpha1.CiliumEndpointSlice
 	return sliceClient{g.CiliumV2alpha1Interface.CiliumEndpointSlices(), g.of.slices}
 }
 
+// whole reports whether a list or watch is of all objects: others are not noted. An agent
+// that is whole has one of its own node besides.
+func whole(opts metav1.ListOptions) bool { return opts.FieldSelector == "" }
+
 type identityClient struct {
 	clientv2.CiliumIdentityInterface
 	lw *resourceReads
 }
 
 func (c identityClient) List(ctx context.Context, opts metav1.ListOptions) (*v2.CiliumIdentityList, error) {
+	if !whole(opts) {
+		return c.CiliumIdentityInterface.List(ctx, opts)
+	}
 	return informer.List(ctx, c.lw.ListWatch, opts, c.CiliumIdentityInterface.List)
 }
 
 func (c identityClient) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+	if !whole(opts) {
+		return c.CiliumIdentityInterface.Watch(ctx, opts)
+	}
 	return c.lw.Watch(ctx, opts, c.CiliumIdentityInterface.Watch)
 }
 
@@ -91,10 +101,16 @@ type nodeClient struct {
 }
 
 func (c nodeClient) List(ctx context.Context, opts metav1.ListOptions) (*v2.CiliumNodeList, error) {
+	if !whole(opts) {
+		return c.CiliumNodeInterface.List(ctx, opts)
+	}
 	return informer.List(ctx, c.lw.ListWatch, opts, c.CiliumNodeInterface.List)
 }
 
 func (c nodeClient) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+	if !whole(opts) {
+		return c.CiliumNodeInterface.Watch(ctx, opts)
+	}
 	return c.lw.Watch(ctx, opts, c.CiliumNodeInterface.Watch)
 }
 
@@ -104,10 +120,16 @@ type endpointClient struct {
 }
 
 func (c endpointClient) List(ctx context.Context, opts metav1.ListOptions) (*v2.CiliumEndpointList, error) {
+	if !whole(opts) {
+		return c.CiliumEndpointInterface.List(ctx, opts)
+	}
 	return informer.List(ctx, c.lw.ListWatch, opts, c.CiliumEndpointInterface.List)
 }
 
 func (c endpointClient) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+	if !whole(opts) {
+		return c.CiliumEndpointInterface.Watch(ctx, opts)
+	}
 	return c.lw.Watch(ctx, opts, c.CiliumEndpointInterface.Watch)
 }
 
@@ -117,9 +139,15 @@ type sliceClient struct {
 }
 
 func (c sliceClient) List(ctx context.Context, opts metav1.ListOptions) (*v2alpha1.CiliumEndpointSliceList, error) {
+	if !whole(opts) {
+		return c.CiliumEndpointSliceInterface.List(ctx, opts)
+	}
 	return informer.List(ctx, c.lw.ListWatch, opts, c.CiliumEndpointSliceInterface.List)
 }
 
 func (c sliceClient) Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+	if !whole(opts) {
+		return c.CiliumEndpointSliceInterface.Watch(ctx, opts)
+	}
 	return c.lw.Watch(ctx, opts, c.CiliumEndpointSliceInterface.Watch)
 }

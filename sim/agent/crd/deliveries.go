@@ -17,6 +17,7 @@ type deliveries struct {
 	mu      sync.Mutex
 	objects map[string]*object // by "namespace/name" or "name"
 	list    history.Origin     // of the last complete list
+	last    agent.Learned      // of any object
 }
 
 // object is what was delivered of an object, in order. The last one is what the
@@ -54,6 +55,21 @@ func (d *deliveries) deliverLocked(name, version string, from agent.Learned) {
 	}
 	o.version = version
 	o.delivered = append(o.delivered, delivery{version, from})
+	d.last = from
+}
+
+// latest returns how the newest version of an object was learned of, or with an empty name
+// what was delivered last. What came before it will be asked for no more.
+func (d *deliveries) latest(name string) agent.Learned {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := d.objects[name]
+	if o == nil {
+		return d.last
+	}
+	from := o.delivered[len(o.delivered)-1].from
+	d.keepFrom(name, o, len(o.delivered)-1)
+	return from
 }
 
 // Replace delivers a complete list. What it lacks is gone, says the list's last page.

@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/cilium/hive/cell"
 	"github.com/cilium/statedb"
@@ -63,19 +62,8 @@ type Reader struct {
 	cancel    context.CancelFunc
 	followed  chan struct{} // closed when the tables are followed no more
 
-	db        *statedb.DB
-	services  statedb.Table[*loadbalancer.Service]
-	frontends statedb.Table[*loadbalancer.Frontend]
-	backends  statedb.Table[*loadbalancer.Backend]
-	changes   changes
+	tables    *Tables
 	resolvers []dial.Resolver
-}
-
-// changes are what has changed in the tables.
-type changes struct {
-	services  statedb.ChangeIterator[*loadbalancer.Service]
-	frontends statedb.ChangeIterator[*loadbalancer.Frontend]
-	backends  statedb.ChangeIterator[*loadbalancer.Backend]
 }
 
 // New returns a source of one incarnation of an agent.
@@ -96,16 +84,14 @@ func (r *Reader) Start(ctx context.Context, process *proc.Process, into agent.Si
 
 // StartWith is Start with clients that the agent has already, on connections of theirs.
 func (r *Reader) StartWith(ctx context.Context, clients k8sclient.Clientset, connections *agent.Connections, into agent.Sink) error {
-	reads := newReads()
-	r.hive = hive.New(append(r.cells(observed{clients, reads.observe(connections, r.cfg.Lag)}),
-		cell.Invoke(func(db *statedb.DB, s statedb.Table[*loadbalancer.Service], f statedb.Table[*loadbalancer.Frontend], b statedb.Table[*loadbalancer.Backend]) {
-			r.db, r.services, r.frontends, r.backends = db, s, f, b
-		}))...)
+	reads := NewReads()
+	r.hive = hive.New(append(r.cells(reads.Observe(clients, connections, r.cfg.Lag)),
+		cell.Provide(NewTables), cell.Invoke(func(t *Tables) { r.tables = t }))...)
 	r.hive.RegisterFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
 	if err := r.hive.Populate(r.cfg.Log); err != nil {
 		return fmt.Errorf("the agent's services: %w", err)
 	}
-	if err := r.follow(); err != nil {
+	if err := r.tables.Follow(); err != nil {
 		return err
 	}
 	ctx, r.cancel = context.WithCancel(ctx)
@@ -113,7 +99,10 @@ func (r *Reader) StartWith(ctx context.Context, clients k8sclient.Clientset, con
 		return fmt.Errorf("the agent's services: %w", err)
 	}
 	r.running = true
-	go r.tell(ctx, into.Services(), reads)
+	go func() {
+		defer close(r.followed)
+		r.tables.Tell(ctx, into.Services(), reads)
+	}()
 	return nil
 }
 
@@ -143,76 +132,6 @@ func (r *Reader) cells(clients k8sclient.Clientset) []cell.Cell {
 		cells = append(cells, r.resolving())
 	}
 	return cells
-}
-
-// follow begins to follow the tables, which are empty.
-func (r *Reader) follow() (err error) {
-	txn := r.db.WriteTxn(r.services, r.frontends, r.backends)
-	defer txn.Commit()
-	if r.changes.services, err = r.services.Changes(txn); err != nil {
-		return err
-	}
-	if r.changes.frontends, err = r.frontends.Changes(txn); err != nil {
-		return err
-	}
-	r.changes.backends, err = r.backends.Changes(txn)
-	return err
-}
-
-// tell tells what each commit to the tables has changed.
-func (r *Reader) tell(ctx context.Context, into agent.Services, reads *reads) {
-	defer close(r.followed)
-	for {
-		txn := r.db.ReadTxn()
-		changed := map[loadbalancer.ServiceName]bool{}
-		services, moreServices := r.changes.services.Next(txn)
-		for c := range services {
-			changed[c.Object.Name] = true
-		}
-		frontends, moreFrontends := r.changes.frontends.Next(txn)
-		for c := range frontends {
-			changed[c.Object.ServiceName] = true
-		}
-		backends, moreBackends := r.changes.backends.Next(txn)
-		for c := range backends {
-			changed[c.Object.ServiceName] = true
-		}
-		for _, name := range sorted(changed) {
-			into.Update(name, r.at(txn, name), reads.learned)
-			reads.settle(name.String())
-		}
-		if len(changed) > 0 {
-			continue // there may be more
-		}
-		select {
-		case <-moreServices:
-		case <-moreFrontends:
-		case <-moreBackends:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func sorted(changed map[loadbalancer.ServiceName]bool) (names []loadbalancer.ServiceName) {
-	for name := range changed {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, loadbalancer.ServiceName.Compare)
-	return names
-}
-
-// at returns what the tables have of a Service.
-func (r *Reader) at(txn statedb.ReadTxn, name loadbalancer.ServiceName) (t agent.Tables) {
-	t.Service, _, _ = r.services.Get(txn, loadbalancer.ServiceByName(name))
-	for f := range r.frontends.List(txn, loadbalancer.FrontendByServiceName(name)) {
-		t.Frontends = append(t.Frontends, f)
-	}
-	backends, _ := loadbalancer.ListBackendsByServiceName(txn, r.backends, name)
-	for b := range backends {
-		t.Backends = append(t.Backends, b)
-	}
-	return t
 }
 
 // Stop does what the process does when it is asked to end. It withdraws nothing.

@@ -23,18 +23,19 @@ import (
 	"github.com/meshcheck/meshcheck/sim/truth"
 )
 
-// reads are what was delivered of Services and EndpointSlices. The tables do not say of
+// Reads are what was delivered of Services and EndpointSlices. The tables do not say of
 // which version of an object an entry is, so that the versions which may be in them are kept,
 // and an entry is of the latest that says the same.
-type reads struct {
+type Reads struct {
 	services, slices *versions
 }
 
-func newReads() *reads { return &reads{newVersions("Service"), newVersions("EndpointSlice")} }
+// NewReads returns those of an agent that begins to read.
+func NewReads() *Reads { return &Reads{newVersions("Service"), newVersions("EndpointSlice")} }
 
 // learned returns how an entry was learned of that is there now, or, without a value, that
 // it is gone.
-func (r *reads) learned(e truth.Entry) agent.Learned {
+func (r *Reads) learned(e truth.Entry) agent.Learned {
 	if e.Kind == history.Service {
 		return r.services.learned(e, e.Key)
 	}
@@ -42,7 +43,7 @@ func (r *reads) learned(e truth.Entry) agent.Learned {
 }
 
 // settle notes that all is told of a Service that is in the tables now.
-func (r *reads) settle(service string) {
+func (r *Reads) settle(service string) {
 	r.services.settle(service)
 	r.slices.settle(service)
 }
@@ -241,8 +242,10 @@ type lists struct {
 	lag              informer.Lag // of slices; nil: none ever
 }
 
-func (r *reads) observe(connections *agent.Connections, lag informer.Lag) lists {
-	return lists{informer.New(connections, r.services), informer.New(connections, r.slices), lag}
+// Observe returns clients of which it is noted what the lists and watches of Services and
+// EndpointSlices deliver, with the connection of each.
+func (r *Reads) Observe(clients k8sclient.Clientset, connections *agent.Connections, lag informer.Lag) k8sclient.Clientset {
+	return observed{clients, lists{informer.New(connections, r.services), informer.New(connections, r.slices), lag}}
 }
 
 func (o observed) Slim() slim.Interface { return slimClients{o.Clientset.Slim(), o.lists} }

@@ -31,7 +31,7 @@ func (r *Reader) Active(namespace, name string) (ips []string) {
 	if !r.running {
 		return nil
 	}
-	backends, _ := loadbalancer.ListBackendsByServiceName(r.db.ReadTxn(), r.backends, loadbalancer.NewServiceName(namespace, name))
+	backends, _ := loadbalancer.ListBackendsByServiceName(r.tables.db.ReadTxn(), r.tables.backends, loadbalancer.NewServiceName(namespace, name))
 	for b := range backends {
 		if b.State == loadbalancer.BackendStateActive {
 			ips = append(ips, b.Address.Addr().String())

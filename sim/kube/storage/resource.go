@@ -36,6 +36,8 @@ type Resource struct {
 	// Fields are the paths of string fields that a field selector may name
 	// besides metadata.name and metadata.namespace.
 	Fields []string
+	// Unwritten: writes are not modelled; it is listed and watched, and empty.
+	Unwritten bool
 	// Schema, if non-nil, is applied to what clients write.
 	Schema *schema.Schema
 
@@ -61,6 +63,19 @@ func DefaultResources() []Resource {
 		{Group: "cilium.io", Version: "v2", Name: "ciliumnodes", Kind: "CiliumNode", Custom: true, Status: true},
 		{Group: "coordination.k8s.io", Version: "v1", Name: "leases", Kind: "Lease", Namespaced: true, UpdateNeedsVersion: true},
 		{Group: "discovery.k8s.io", Version: "v1", Name: "endpointslices", Kind: "EndpointSlice", Namespaced: true, Generation: true},
+	}
+}
+
+// ListedByAgents returns what cilium-agent lists besides.
+func ListedByAgents() []Resource {
+	return []Resource{
+		{Version: "v1", Name: "configmaps", Kind: "ConfigMap", Namespaced: true, Unwritten: true},
+		{Version: "v1", Name: "secrets", Kind: "Secret", Namespaced: true, Unwritten: true},
+		{Group: "networking.k8s.io", Version: "v1", Name: "networkpolicies", Kind: "NetworkPolicy", Namespaced: true, Unwritten: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumcidrgroups", Kind: "CiliumCIDRGroup", Custom: true, Unwritten: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumclusterwidenetworkpolicies", Kind: "CiliumClusterwideNetworkPolicy", Custom: true, Unwritten: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumnetworkpolicies", Kind: "CiliumNetworkPolicy", Namespaced: true, Custom: true, Unwritten: true},
+		{Group: "cilium.io", Version: "v2alpha1", Name: "ciliumpodippools", Kind: "CiliumPodIPPool", Custom: true, Unwritten: true},
 	}
 }
 

@@ -3,7 +3,6 @@ package runs
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
@@ -17,6 +16,7 @@ import (
 type Family struct {
 	Scenario string
 	Mode     Mode
+	Agents   string
 	Objects  console.List
 	LeaveOut bool
 	// ClusterID is that of the objects; zero: as the numbers of their identities say
@@ -26,6 +26,7 @@ type Family struct {
 func (p *Family) Add(f *console.Flags) {
 	f.Add(&p.Scenario, "scenario NAME", "a scenario, or with seeds the members of its family; simrun faults lists them")
 	f.Add(&p.Mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, crd, the kube-apiserver, or kvstore, an etcd that they share and write; a seed has the same workload in each")
+	f.Add(&p.Agents, "agents WORDS", "what the agents of a drawn plan are: assembled (the default), put together from Cilium's readers, or whole, cilium-agent itself, in the mode crd; or a word for each, joined by commas")
 	f.Add(&p.Objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml; - is standard input) in place of drawn pods and nodes")
 	f.Add(&p.LeaveOut, "leave-out", "leave objects of other kinds out of -objects, with a count, in place of refusing them")
 	f.Add(&p.ClusterID, "cluster-id N", "the cluster ID of -objects; needed above 255 (maxConnectedClusters: 511), where the number of an identity alone does not tell it")
@@ -39,7 +40,7 @@ func Plans(c *console.Console, p *Family) (*family.Family, error) {
 	case p.ClusterID != 0 && len(p.Objects) == 0:
 		return nil, console.Usagef("-cluster-id is that of -objects, and there are none")
 	}
-	cfg := draw.Config{Mode: string(p.Mode)}
+	cfg := draw.Config{Mode: string(p.Mode), Agents: fault.Agents(p.Agents)}
 	if len(p.Objects) > 0 {
 		loaded, summary, err := objects.Load(objects.Config{LeaveOut: p.LeaveOut, ClusterID: p.ClusterID}, p.Objects...)
 		if err != nil {
@@ -97,6 +98,8 @@ func (s *Source) Check(seeds bool) error {
 		return console.Usagef("-plan and -cluster-id exclude each other: a plan carries its cluster ID")
 	case s.Plan != "" && s.Mode != "":
 		return console.Usagef("-plan and -mode exclude each other: a plan carries its mode")
+	case s.Plan != "" && s.Agents != "":
+		return console.Usagef("-plan and -agents exclude each other: a plan says in options.agents what they are")
 	}
 	return cmp.Or(s.Worker.Check(), s.Limits.Check())
 }
@@ -145,5 +148,9 @@ func (s *Source) Arguments(seed uint64) (args []string) {
 			args = append(args, "-cluster-id", strconv.Itoa(s.ClusterID))
 		}
 	}
-	return slices.Concat(args, s.Mode.Arguments(), s.Worker.Arguments())
+	args = append(args, s.Mode.Arguments()...)
+	if s.Agents != "" {
+		args = append(args, "-agents", s.Agents)
+	}
+	return append(args, s.Worker.Arguments()...)
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
@@ -126,7 +127,29 @@ func Simulator(ctx context.Context, c *console.Console, w Worker, l Limits) (*dr
 			return SimulatorOf(c, built, l), nil
 		}
 	}
-	return SimulatorOf(c, path, l), err
+	simulator := SimulatorOf(c, path, l)
+	if w.Runtime != det.Stock {
+		simulator.Whole = wholeWorker(c)
+	}
+	return simulator, err
+}
+
+// wholeWorker returns what builds the worker of whole agents, once.
+func wholeWorker(c *console.Console) func(context.Context) (det.Worker, error) {
+	var one sync.Mutex
+	var built *det.Worker
+	return func(ctx context.Context) (det.Worker, error) {
+		one.Lock()
+		defer one.Unlock()
+		if built == nil {
+			path, err := c.Build(ctx, det.BuildConfig{Whole: true})
+			if err != nil {
+				return det.Worker{}, err
+			}
+			built = &det.Worker{Path: path, Notice: c.Notice}
+		}
+		return *built, nil
+	}
 }
 
 // SimulatorOf runs plans with a worker.

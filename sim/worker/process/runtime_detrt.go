@@ -1,6 +1,6 @@
 //go:build detrt
 
-package main
+package process
 
 import (
 	_ "unsafe" // for go:linkname

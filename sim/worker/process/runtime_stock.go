@@ -1,6 +1,6 @@
 //go:build !detrt
 
-package main
+package process
 
 import "github.com/meshcheck/meshcheck/sim/det"
 

@@ -1,0 +1,95 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/node/addressing"
+
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/kube/crds"
+	"github.com/meshcheck/meshcheck/sim/kube/storage"
+)
+
+// resources are those of the kube-apiservers. What a whole agent lists besides is there
+// for it, and empty: nobody writes it.
+func (w *world) resources() []storage.Resource {
+	if w.plan.HasWhole() {
+		return append(crds.Resources(), storage.ListedByAgents()...)
+	}
+	return crds.Resources()
+}
+
+// whole returns the source of an incarnation of a whole agent.
+func (w *world) whole(h *host) agent.Source {
+	incarnation := h.Incarnation()
+	return w.cfg.Whole(agent.Daemon{
+		Host: h.name, Node: fault.NodeName(mode.Number(h.name)),
+		Cluster: w.plan.Options.ClusterName, ClusterID: w.plan.Options.ClusterID, EndpointSlices: w.plan.Options.EndpointSlices,
+		Dial: w.kubeDialer(h.name), Log: w.cfg.Log.With("host", h.name),
+		Exit: func(reason error) { w.agentExits(h, incarnation, reason) },
+	})
+}
+
+// buildNodesOfWhole makes the Nodes that whole agents run on: kubelet has registered each with
+// the address that its CiliumNode has had so far, and Kubernetes has given it addresses for
+// pods, of which its CiliumInternalIP is the first.
+func (w *world) buildNodesOfWhole() error {
+	for i := range w.plan.Topology.Agents {
+		if !w.plan.Whole(i) {
+			continue
+		}
+		var known v2.CiliumNode
+		if err := w.store.Get("CiliumNode", "", fault.NodeName(i)).Decode(&known); err != nil {
+			return err
+		}
+		node, err := nodeOf(i, &known)
+		if err != nil {
+			return err
+		}
+		if _, err := w.store.Create(node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Prefix lengths of the addresses that a node has for pods, as kube-controller-manager's
+// defaults are (node-cidr-mask-size-ipv4 and -ipv6).
+const podBits4, podBits6 = 24, 64
+
+func nodeOf(number int, known *v2.CiliumNode) (*corev1.Node, error) {
+	o := &corev1.Node{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: known.Name, Labels: map[string]string{corev1.LabelHostname: known.Name}},
+	}
+	for _, a := range known.Spec.Addresses {
+		ip, err := netip.ParseAddr(a.IP)
+		if err != nil {
+			return nil, fmt.Errorf("CiliumNode %s: %w", known.Name, err)
+		}
+		switch a.Type {
+		case addressing.NodeInternalIP:
+			o.Status.Addresses = append(o.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: a.IP})
+		case addressing.NodeCiliumInternalIP:
+			o.Spec.PodCIDRs = append(o.Spec.PodCIDRs, netip.PrefixFrom(ip, podBits4).Masked().String())
+		}
+	}
+	o.Status.Addresses = append(o.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("fd00:192:168::%x", number+1)})
+	o.Spec.PodCIDRs = append(o.Spec.PodCIDRs, fmt.Sprintf("fd00:10:%x::/%d", number, podBits6))
+	o.Spec.PodCIDR = o.Spec.PodCIDRs[0]
+	return o, nil
+}
+
+// outliveTheirHive are those that start goroutines in cilium-agent which its hive does not
+// end: the end of its process does, and a whole agent has none of its own.
+var outliveTheirHive = []string{
+	"github.com/cilium/cilium/daemon/cmd.(*endpointRestorer).regenerateRestoredEndpoints",
+	"github.com/cilium/cilium/pkg/trigger.NewTrigger",
+}

@@ -1,0 +1,187 @@
+//go:build detrt
+
+// Package daemon is a cilium-agent that is whole, as the source of what an agent of the world
+// sees: daemon/cmd.ControlPlane, all that cilium-agent is but for its datapath and what
+// reaches into the machine, which Cilium's own tests leave out too (test/controlplane).
+//
+// It lists and watches what it wants, writes its CiliumNode, and keeps its state directory
+// over restarts. What it believes is recorded where its datapath would be told: by its
+// ipcache, its node manager, those who want to know of identities, and its tables of
+// Services.
+//
+// It has no endpoints yet, but for what the API of the agent would be asked for: see
+// docs/plan.md.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/cilium/cilium/pkg/hive"
+	"github.com/cilium/cilium/pkg/k8s/version"
+	"github.com/cilium/cilium/pkg/logging"
+	"github.com/cilium/cilium/pkg/option"
+
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/agent"
+	"github.com/meshcheck/meshcheck/sim/agent/crd"
+	"github.com/meshcheck/meshcheck/sim/agent/services"
+	"github.com/meshcheck/meshcheck/sim/cilium"
+	"github.com/meshcheck/meshcheck/sim/hosts"
+	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/proc"
+	"github.com/meshcheck/meshcheck/sim/whole/globals"
+)
+
+// kubeVersion is that of the kube-apiserver, which Cilium's own clientset would ask for.
+const kubeVersion = "1.36.0"
+
+// silent is a level that nothing is logged at: Cilium's default logger writes to standard
+// error beside the one that it is given.
+const silent = 100
+
+// Setup prepares the process's global state. Call it once, before anything runs on a host.
+func Setup() error {
+	logging.SetLogLevel(silent)
+	if err := version.Force(kubeVersion); err != nil {
+		return err
+	}
+	return globals.Begin()
+}
+
+// daemon is the source.
+type daemon struct {
+	cfg       agent.Daemon
+	process   uint32 // in package hosts
+	hive      *hive.Hive
+	reads     *services.Reads
+	watched   *crd.Watched
+	closeIdle func() // connections of the client
+
+	starting context.Context // done when the start is to be given up
+	giveUp   context.CancelFunc
+	started  chan struct{} // closed when the start has ended
+	running  bool          // it went well; not before started is closed
+	synced   chan struct{} // closed when the initial lists are there
+	ended    chan struct{} // closed when the process ends itself, after which nobody may
+	exit     sync.Once
+	reason   error
+	stop     sync.Once
+}
+
+// New returns a source of one incarnation of an agent.
+func New(cfg agent.Daemon) agent.Source {
+	d := &daemon{cfg: cfg, started: make(chan struct{}), synced: make(chan struct{}), ended: make(chan struct{}), reads: services.NewReads()}
+	d.starting, d.giveUp = context.WithCancel(context.Background())
+	return d
+}
+
+// Start implements agent.Source.
+func (d *daemon) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
+	d.process = hosts.NewProcess(d.cfg.Host)
+	if err := globals.Set(d.process, d.globals()); err != nil {
+		return err
+	}
+	return d.within(func() error { return d.start(ctx, process, into) })
+}
+
+// within does something in the agent's process.
+func (d *daemon) within(do func() error) error { return hosts.RunIn(d.process, d.cfg.Host, do) }
+
+func (d *daemon) start(ctx context.Context, process *proc.Process, into agent.Sink) error {
+	connections := agent.NewConnections(mode.CRD, nil)
+	clients, closeIdle, err := kubeclient.New("cilium-agent", connections.Dial(process.Dial(d.cfg.Dial)))
+	if err != nil {
+		return err
+	}
+	d.closeIdle = closeIdle
+	told := &listener{node: d.cfg.Node, into: into}
+	d.watched = crd.Watch(d.reads.Observe(clients, connections, nil), connections, d.cfg.EndpointSlices, told.ownNode)
+	told.watched = d.watched
+	d.hive = hive.New(d.cells(told)...)
+	if err := d.configure(); err != nil {
+		return err
+	}
+	go d.run()
+	return nil
+}
+
+// globals are what Cilium has once in a process: the configuration begins as the process's.
+func (d *daemon) globals() *globals.Globals {
+	config := reflect.New(reflect.TypeFor[option.DaemonConfig]())
+	config.Elem().Set(reflect.ValueOf(option.Config).Elem())
+	return &globals.Globals{
+		Node: d.cfg.Node, Cluster: d.cfg.Cluster, Config: config.Interface().(*option.DaemonConfig), Dir: filepath.Join("state", d.cfg.Host),
+		Exit: func(code int) { d.exits(fmt.Errorf("status %d", code)) },
+	}
+}
+
+// run starts the agent, and waits for what asks for its end.
+func (d *daemon) run() {
+	err := d.hive.Start(d.cfg.Log, d.starting)
+	d.running = err == nil
+	close(d.started)
+	if err != nil {
+		if d.starting.Err() == nil {
+			d.exits(err)
+		}
+		return
+	}
+	select {
+	case err := <-cilium.Shutdown(d.hive):
+		d.exits(err)
+	case <-d.starting.Done():
+	}
+}
+
+// exits is the end of a process that ends itself.
+func (d *daemon) exits(reason error) {
+	d.exit.Do(func() {
+		d.reason = fmt.Errorf("%w: %w", agent.ErrExit, reason)
+		close(d.ended)
+		go d.cfg.Exit(d.reason)
+	})
+}
+
+// Synced implements agent.Source.
+func (d *daemon) Synced(ctx context.Context) (agent.Lists, error) {
+	select {
+	case <-d.synced:
+		return agent.Lists{Complete: true, Endpoints: d.watched.Lists()}, nil
+	case <-d.ended:
+		return agent.Lists{}, context.Canceled // who is told of exits knows
+	case <-ctx.Done():
+		return agent.Lists{}, ctx.Err()
+	case <-d.starting.Done():
+		return agent.Lists{}, context.Canceled
+	}
+}
+
+// windDown is how long the parts of a process that is gone may take to end.
+const windDown = time.Minute
+
+// Stop implements agent.Source.
+func (d *daemon) Stop() {
+	d.stop.Do(func() {
+		d.giveUp()
+		select {
+		case <-d.started:
+		case <-d.ended:
+			return // whoever has ended the process does nothing more, and may be what the start waits for
+		}
+		if !d.running {
+			return
+		}
+		ctx, cancel := context.WithTimeoutCause(context.Background(), windDown, errors.New("the process is gone"))
+		defer cancel()
+		d.within(func() error { return d.hive.Stop(d.cfg.Log, ctx) }) //nolint:errcheck // nobody is left to tell
+	})
+}
+
+// Close implements agent.Source.
+func (d *daemon) Close() { d.closeIdle() }

@@ -1,0 +1,112 @@
+//go:build detrt
+
+// Package globals gives each process of the world what Cilium has once in a process: the
+// name of the node, the configuration, the working directory, and the process's end. They
+// are exchanged whenever a goroutine of another one is about to run, as an operating system
+// does. So Cilium need not know that it shares a process with others.
+//
+// A process of the world is one that package hosts has a number for (hosts.NewProcess).
+// Whoever has no globals has those of the process that all this is.
+package globals
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	_ "unsafe" // for go:linkname
+
+	"github.com/cilium/cilium/pkg/option"
+
+	"github.com/meshcheck/meshcheck/sim/cilium"
+	"github.com/meshcheck/meshcheck/sim/hosts"
+)
+
+// Globals are those of a process of the world.
+type Globals struct {
+	Node, Cluster string // names
+	Config        *option.DaemonConfig
+	Dir           string         // working directory
+	Exit          func(code int) // called when the process ends itself
+
+	absolute string
+	dir      uintptr // a descriptor of it
+}
+
+// What is there is reachable from here at any time, so that exchanging it, on the
+// scheduler's stack, neither allocates nor frees anything.
+var (
+	own   Globals    // of who has none
+	of    []*Globals // by the number of the process; nil: none
+	given = &own     // that are in force
+
+	name, absoluteName = cilium.NodeName()
+)
+
+// Begin must be called before anything runs on a host.
+func Begin() error {
+	dir, err := open(".")
+	if err != nil {
+		return err
+	}
+	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir}
+	hosts.Moved = exchange
+	onHost = exchange
+	exit = exited
+	return nil
+}
+
+func open(dir string) (uintptr, error) {
+	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	return uintptr(fd), nil
+}
+
+// Set gives a process its globals, before it runs. The working directory, which is made if
+// it is not there, is below that of the process that all this is.
+func Set(process uint32, g *Globals) error {
+	g.absolute = g.Cluster + "/" + g.Node
+	dir := fmt.Sprintf("/proc/self/fd/%d/%s", own.dir, g.Dir)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	var err error
+	if g.dir, err = open(dir); err != nil {
+		return err
+	}
+	if missing := int(process) + 1 - len(of); missing > 0 {
+		of = append(of, make([]*Globals, missing)...)
+	}
+	of[process] = g
+	return nil
+}
+
+func exchange(process uint32) {
+	next := &own
+	if int(process) < len(of) && of[process] != nil {
+		next = of[process]
+	}
+	if next == given {
+		return
+	}
+	if next.dir != given.dir {
+		syscall.RawSyscall(syscall.SYS_FCHDIR, next.dir, 0, 0) // it is open, and a directory
+	}
+	given = next
+	*name, *absoluteName, option.Config = next.Node, next.absolute, next.Config
+}
+
+func exited(code int) bool {
+	if given == &own {
+		return false
+	}
+	given.Exit(code)
+	return true
+}
+
+//go:linkname onHost runtime.detrtOnHost
+var onHost func(process uint32)
+
+//go:linkname exit os.detrtExit
+var exit func(code int) bool

@@ -1,0 +1,164 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/checker"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/internal/drive"
+	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/det"
+)
+
+// simulator runs plans in the worker of this module, which it builds, or finds built. The
+// module that it is built from is the one above.
+var simulator = sync.OnceValues(func() (*drive.Simulator, error) {
+	if err := os.Chdir("../.."); err != nil {
+		return nil, err
+	}
+	path, err := det.Build(context.Background(), det.BuildConfig{Whole: true, Progress: func(line string) {
+		if !strings.Contains(line, "compiled") {
+			os.Stderr.WriteString(line + "\n")
+		}
+	}})
+	return &drive.Simulator{Worker: det.Worker{Path: path}}, err
+})
+
+func run(t *testing.T, p *fault.Plan) *drive.Judged {
+	t.Helper()
+	require.NoError(t, p.Validate())
+	s, err := simulator()
+	require.NoError(t, err)
+	r, err := s.Run(t.Context(), p)
+	require.NoError(t, err)
+	require.True(t, r.Deterministic)
+	require.Zero(t, r.Unseeded)
+	return r
+}
+
+func requireHolds(t *testing.T, r *drive.Judged) {
+	t.Helper()
+	for _, result := range r.Verdict.Results {
+		require.NotEqual(t, checker.Fail, result.Outcome, "%s: %v", result.Property, result.Violations)
+	}
+}
+
+// twins is a world in which a0 is whole and a1 assembled, on nodes that are alike.
+func twins(seed uint64) *fault.Plan {
+	second := fault.Duration(time.Second)
+	return &fault.Plan{
+		Version: fault.Version, Seed: seed, Mode: mode.CRD.String(),
+		Topology: fault.Topology{APIServers: 1, Agents: 2, Nodes: 3},
+		Network:  fault.Network{LatencyMin: second / 1000, LatencyMax: second / 500},
+		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10000, AgentQPS: 20, ClusterID: 1, ClusterName: "c1", Agents: "whole,assembled"},
+		Churn:    30 * second, Settle: 360 * second,
+		Pods: []fault.Pod{
+			{Namespace: "ns0", Name: "p0", App: "a", Node: "n0", IP: "10.0.0.1"},
+			{Namespace: "ns0", Name: "p1", App: "b", Node: "n2", IP: "10.0.0.2", Ports: []fault.Port{"http:8080/TCP"}},
+			{Namespace: "ns1", Name: "p2", App: "b", Node: "n1", IP: "fd00::2"},
+		},
+		Services: []fault.Service{{Namespace: "svc0", Name: "web", IPs: []string{"10.96.0.1"}, Ports: []fault.Port{"http:80/TCP"}, Backends: []fault.Backend{{IP: "10.0.0.2", Node: "n2"}}}},
+		Ops: []fault.Op{
+			{At: 2 * second, Op: fault.PodCreate, Pod: &fault.Pod{Namespace: "ns1", Name: "p3", App: "c", Node: "n2", IP: "10.0.0.3"}},
+			{At: 4 * second, Op: fault.PodDelete, Pod: &fault.Pod{Namespace: "ns0", Name: "p1"}},
+			{At: 6 * second, Op: fault.NodeUpdate, Name: "n2", Node: &fault.Node{EncryptionKey: 3}},
+			{At: 8 * second, Op: fault.PodRelabel, Pod: &fault.Pod{Namespace: "ns0", Name: "p0", App: "d"}},
+		},
+	}
+}
+
+// atRest is what an agent believes at the end.
+func atRest(h *history.History, agent string) map[string]string {
+	view := map[string]string{}
+	for _, r := range h.Records {
+		if r.Actor != agent {
+			continue
+		}
+		switch key := r.Kind + "/" + r.Key; r.Verb {
+		case history.Up:
+			clear(view)
+		case history.See:
+			view[key] = r.Value
+		case history.Drop:
+			delete(view, key)
+		}
+	}
+	return view
+}
+
+func requireTwins(t *testing.T, r *drive.Judged) {
+	t.Helper()
+	whole, assembled := atRest(r.Index.History, "a0"), atRest(r.Index.History, "a1")
+	require.NotEmpty(t, whole)
+	require.Equal(t, assembled, whole)
+}
+
+func TestAWholeAgentSeesWhatAnAssembledOneDoes(t *testing.T) {
+	for _, slices := range []bool{false, true} {
+		p := twins(1)
+		p.Options.EndpointSlices = slices
+		r := run(t, p)
+		requireHolds(t, r)
+		requireTwins(t, r)
+		kinds := map[string]bool{}
+		for key := range atRest(r.Index.History, "a0") {
+			kind, _, _ := strings.Cut(key, "/")
+			kinds[kind] = true
+		}
+		for _, kind := range []string{history.Endpoint, history.Identity, history.Node, history.Service, history.Backend} {
+			require.True(t, kinds[kind], kind)
+		}
+	}
+}
+
+// Restarts and crashes, while something changes, and the kube-apiserver away at the start.
+func TestAWholeAgentComesBack(t *testing.T) {
+	second := fault.Duration(time.Second)
+	for _, f := range []fault.Fault{
+		{Kind: fault.AgentRestart, At: 3 * second, For: 2 * second, Target: "a0"},
+		{Kind: fault.AgentCrash, At: 3 * second, For: 2 * second, Target: "a0"},
+	} {
+		t.Run(string(f.Kind), func(t *testing.T) {
+			p := twins(2)
+			p.Faults = []fault.Fault{f}
+			r := run(t, p)
+			requireHolds(t, r)
+			requireTwins(t, r)
+		})
+	}
+}
+
+// Each of several whole agents is one of its own: what the process has once is each one's.
+func TestSeveralWholeAgents(t *testing.T) {
+	p := twins(3)
+	p.Options.Agents = "whole"
+	p.Topology.Agents = 3
+	p.Ops = p.Ops[:2]
+	r := run(t, p)
+	requireHolds(t, r)
+	for i := range 3 {
+		view := atRest(r.Index.History, mode.Agent.Host(i))
+		for n := range 3 {
+			require.Contains(t, view, fmt.Sprintf("%s/n%d", history.Node, n), "of a%d", i)
+		}
+	}
+}
+
+// The same plan gives the same history.
+func TestTwice(t *testing.T) {
+	for seed := range uint64(3) {
+		p, err := draw.Plan(seed, draw.Config{Mode: mode.CRD.String(), Agents: fault.WholeAgent})
+		require.NoError(t, err)
+		require.Equal(t, run(t, p).Hash, run(t, p).Hash, "seed %d", seed)
+	}
+}

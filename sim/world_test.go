@@ -187,7 +187,7 @@ func TestRefusedPlan(t *testing.T) {
 // Whole agents are in a worker of their own (sim/whole), and this one says so.
 func TestNoWholeAgents(t *testing.T) {
 	p := quiet(t, 1)
-	p.Mode, p.Topology.Replicas, p.Options.Agents = mode.CRD.String(), 0, fault.WholeAgent
+	p.Mode, p.Topology.Replicas, p.Options.Agents = string(mode.CRD), 0, fault.WholeAgent
 	s, err := simulator()
 	require.NoError(t, err)
 	_, err = s.Run(t.Context(), p)

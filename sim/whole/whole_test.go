@@ -57,7 +57,7 @@ func requireHolds(t *testing.T, r *drive.Judged) {
 func twins(seed uint64) *fault.Plan {
 	second := fault.Duration(time.Second)
 	return &fault.Plan{
-		Version: fault.Version, Seed: seed, Mode: mode.CRD.String(),
+		Version: fault.Version, Seed: seed, Mode: string(mode.CRD),
 		Topology: fault.Topology{APIServers: 1, Agents: 2, Nodes: 3},
 		Network:  fault.Network{LatencyMin: second / 1000, LatencyMax: second / 500},
 		Options:  fault.Options{WriterQPS: 50, WriterBootstrapQPS: 10000, AgentQPS: 20, ClusterID: 1, ClusterName: "c1", Agents: "whole,assembled"},
@@ -157,7 +157,7 @@ func TestSeveralWholeAgents(t *testing.T) {
 // The same plan gives the same history.
 func TestTwice(t *testing.T) {
 	for seed := range uint64(3) {
-		p, err := draw.Plan(seed, draw.Config{Mode: mode.CRD.String(), Agents: fault.WholeAgent})
+		p, err := draw.Plan(seed, draw.Config{Mode: string(mode.CRD), Agents: fault.WholeAgent})
 		require.NoError(t, err)
 		require.Equal(t, run(t, p).Hash, run(t, p).Hash, "seed %d", seed)
 	}

@@ -100,7 +100,7 @@ func (d *daemon) start(ctx context.Context, process *proc.Process, into agent.Si
 		return err
 	}
 	d.closeIdle = closeIdle
-	told := &listener{node: d.cfg.Node, into: into}
+	told := newListener(d.cfg.Node, into)
 	d.watched = crd.Watch(d.reads.Observe(clients, connections, nil), connections, d.cfg.EndpointSlices, told.ownNode)
 	told.watched = d.watched
 	d.hive = hive.New(d.cells(told)...)

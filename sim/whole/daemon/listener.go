@@ -30,6 +30,11 @@ type listener struct {
 
 	mu    sync.Mutex
 	shown map[cmtypes.PrefixCluster]*ipcache.K8sMetadata // addresses that were told of
+	nodes map[string]bool                                // and nodes
+}
+
+func newListener(node string, into agent.Sink) *listener {
+	return &listener{node: node, into: into, shown: map[cmtypes.PrefixCluster]*ipcache.K8sMetadata{}, nodes: map[string]bool{}}
 }
 
 // OnIPIdentityCacheChange implements ipcache.IPIdentityMappingListener.
@@ -45,9 +50,6 @@ func (l *listener) OnIPIdentityCacheChange(mod ipcache.CacheModification, prefix
 		mod, meta = ipcache.Delete, known
 		delete(l.shown, prefix)
 	} else {
-		if l.shown == nil {
-			l.shown = map[cmtypes.PrefixCluster]*ipcache.K8sMetadata{}
-		}
 		l.shown[prefix] = meta
 	}
 	pod := ""
@@ -96,6 +98,9 @@ func (l *listener) NodeAdd(n nodeTypes.Node) error {
 	if n.Name == l.node {
 		return nil
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nodes[n.Name] = true
 	from := l.watched.Node(n.Name)
 	l.into.Nodes(func() agent.Learned { return from }).NodeUpdated(n)
 	return nil
@@ -110,7 +115,15 @@ func (l *listener) ownNode(o *v2.CiliumNode, from agent.Learned) {
 
 func (l *listener) NodeUpdate(_, n nodeTypes.Node) error { return l.NodeAdd(n) }
 
+// NodeDelete is also called of a node that is known from the state directory and is gone
+// since, so that a datapath which has outlived the agent can be cleaned: no change of a view.
 func (l *listener) NodeDelete(n nodeTypes.Node) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.nodes[n.Name] {
+		return nil
+	}
+	delete(l.nodes, n.Name)
 	from := l.watched.Node(n.Name)
 	l.into.Nodes(func() agent.Learned { return from }).NodeDeleted(n)
 	return nil

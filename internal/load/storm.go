@@ -3,6 +3,8 @@ package load
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,13 +62,14 @@ type Storm struct {
 
 // storms follows the watches of agents from the first fault on.
 type storms struct {
-	storm *Storm
-	open  map[int64]watched         // by the number of the watch
-	ended map[watched]time.Duration // when watches ended that are not open again
-	begun bool
-	at    time.Duration
-	wants map[string]map[watched]bool // of agents that have not everything again
-	fills map[int64]watched           // watches whose initial state is being sent
+	storm  *Storm
+	asked  Storm                                // what has been asked since the fault
+	open   map[int64]watched                    // by the number of the watch
+	ended  map[watched]time.Duration            // when watches ended that are not open again
+	begun  bool                                 // the fault has struck
+	at     time.Duration                        // when
+	agents map[string]map[watched]time.Duration // when each of what an agent watched is there again, or zero
+	fills  map[int64]watched                    // watches whose initial state is being sent
 }
 
 // watched is what an agent watches.
@@ -75,7 +78,7 @@ type watched struct{ agent, kind, key string }
 func newStorms() *storms {
 	return &storms{
 		storm: &Storm{Synced: report.Pool{Name: "fault, until an agent has again what it watches"}},
-		open:  map[int64]watched{}, ended: map[watched]time.Duration{}, wants: map[string]map[watched]bool{}, fills: map[int64]watched{},
+		open:  map[int64]watched{}, ended: map[watched]time.Duration{}, agents: map[string]map[watched]time.Duration{}, fills: map[int64]watched{},
 	}
 }
 
@@ -99,8 +102,11 @@ func (s *storms) add(r *history.Record) {
 		}
 	case r.Verb == history.Unwatch:
 		delete(s.open, r.ID)
-		s.ended[w] = r.At
 		delete(s.fills, r.ID)
+		s.ended[w] = r.At
+		if agent := s.agents[w.agent]; r.Value == expired && agent[w] != 0 {
+			agent[w] = 0 // it has to list
+		}
 	case r.Verb == history.Event && EndsInitial(r):
 		if filled, known := s.fills[r.ID]; known {
 			delete(s.fills, r.ID)
@@ -108,6 +114,9 @@ func (s *storms) add(r *history.Record) {
 		}
 	}
 }
+
+// expired is why a watch ends that asks for what a server does not know any more.
+const expired = "expired"
 
 // begin notes what agents watch when the fault begins, and what they watched until it ended that: a fault is recorded
 // when it has taken effect.
@@ -127,41 +136,38 @@ func (s *storms) begin(at time.Duration) {
 const faultTakes = 100 * time.Millisecond
 
 func (s *storms) want(w watched) {
-	if s.wants[w.agent] == nil {
-		s.wants[w.agent] = map[watched]bool{}
+	if s.agents[w.agent] == nil {
+		s.agents[w.agent] = map[watched]time.Duration{}
 	}
-	s.wants[w.agent][w] = true
+	s.agents[w.agent][w] = 0
 }
 
-// has notes that an agent watches something, again.
+// has notes that an agent watches something again.
 func (s *storms) has(w watched, at time.Duration) {
-	wants := s.wants[w.agent]
-	delete(wants, w)
-	if wants == nil || len(wants) > 0 {
-		return
+	if since, wanted := s.agents[w.agent][w]; wanted && since == 0 {
+		s.agents[w.agent][w] = at
+		s.storm.Asked, s.storm.Lists, s.storm.Bytes = s.asked.Asked, s.asked.Lists, s.asked.Bytes
 	}
-	delete(s.wants, w.agent)
-	s.storm.Synced.AddDuration(at - s.at)
 }
 
-// count counts what is asked until all agents have everything.
+// count counts what is asked since the fault.
 func (s *storms) count(r *history.Record) {
-	if !s.begun || len(s.wants) == 0 {
+	if !s.begun {
 		return
 	}
 	switch r.Verb {
 	case history.Request, history.Call:
-		s.storm.Asked++
+		s.asked.Asked++
 		if isList(r) {
-			s.storm.Lists++
+			s.asked.Lists++
 		}
 	case history.Watch:
-		s.storm.Asked++
+		s.asked.Asked++
 		if AsksInitial(r) {
-			s.storm.Lists++
+			s.asked.Lists++
 		}
 	}
-	s.storm.Bytes += r.Bytes
+	s.asked.Bytes += r.Bytes
 }
 
 // end is the storm, nil if there was none.
@@ -169,7 +175,17 @@ func (s *storms) end() *Storm {
 	if !s.begun {
 		return nil
 	}
-	s.storm.Missing = len(s.wants)
+	for _, agent := range slices.Sorted(maps.Keys(s.agents)) {
+		last, missing := time.Duration(0), false
+		for _, at := range s.agents[agent] {
+			last, missing = max(last, at), missing || at == 0
+		}
+		if missing {
+			s.storm.Missing++
+		} else {
+			s.storm.Synced.AddDuration(last - s.at)
+		}
+	}
 	return s.storm
 }
 

@@ -14,6 +14,23 @@ import (
 	"github.com/meshcheck/meshcheck/history/index"
 )
 
+// cameBack is an entry that goes and comes back with the same content, of which r0 hears and r1 does not; toFormer is an agent that
+// moves to r1 then.
+const (
+	cameBack = `
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+3 a0 drop endpoint e peer=r0 store=A inc=1
+4 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=put owner=CiliumEndpoint/ns/one rv=7
+4 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+4 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+`
+	toFormer = `
+5 a0 connect - - peer=r1 store=B
+`
+)
+
 // Two replicas, r0 whose store is A and r1 whose store is B, have the endpoint e.
 const twoReplicas = `
 0 r0 up etcd - store=A inc=1
@@ -229,6 +246,20 @@ func TestCauses(t *testing.T) {
 6 r1 put endpoint cilium/state/ip/v1/default/e value="id=2 host=h pod=ns/two" store=B rev=8
 6 a0 see endpoint e value="id=2 host=h pod=ns/two" peer=r1 store=B inc=1
 `, "monotonic", mechanism.CauseStale},
+		{"a store that is behind deletes the former life of what has come back as it was, under an agent that has come to it", twoReplicas + cameBack + toFormer + `
+6 r1 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r1 store=B rev=8
+6 r1 del endpoint cilium/state/ip/v1/default/e store=B rev=8
+6 a0 drop endpoint e peer=r1 store=B inc=1
+`, "no-spurious-deletion", mechanism.CauseStale},
+		{"a lease of such a key expires", twoReplicas + cameBack + toFormer + `
+6 r1 del endpoint cilium/state/ip/v1/default/e store=B rev=8
+6 a0 drop endpoint e peer=r1 store=B inc=1
+`, "no-spurious-deletion", mechanism.CauseLease},
+		{"a store deletes what has never gone, under an agent that has come to it", twoReplicas + toFormer + `
+6 r1 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r1 store=B rev=8
+6 r1 del endpoint cilium/state/ip/v1/default/e store=B rev=8
+6 a0 drop endpoint e peer=r1 store=B inc=1
+`, "no-spurious-deletion", ""},
 		{"a slow agent hears late of what its new store lacked in the list", `
 0 r0 up etcd - store=A inc=1
 0 r1 up etcd - store=B inc=1

@@ -42,13 +42,20 @@ func (c storeObservation) ofAbsence() *property.Cause {
 		return nil
 	}
 	del := &c.x.in.Records[versions[i].Record]
-	if i > 0 && c.stoodFor(versions[i-1], del.At) {
+	if i > 0 && c.stoodFor(versions[i-1], del.At) && !c.deletesFormer(i) {
 		return c.ofDeletion(i)
 	}
 	if c.prior.Store == c.s.Name {
 		return nil
 	}
 	return c.behind(behindDeleted, property.Version{Gone: true, At: del.At}, int(versions[i].Record))
+}
+
+// deletesFormer reports whether the version i of the entry is a deletion that a client asked for, of a former life of what has
+// come back with the same content since, and which the agent knows from elsewhere.
+func (c storeObservation) deletesFormer(i int) bool {
+	put := &c.x.in.Records[c.s.Versions[c.key][i-1].Record]
+	return c.prior.Store != c.s.Name && c.requested(c.s.Versions[c.key][i]) && !c.stood(put.Value, put.At, c.x.in.Records[c.s.Versions[c.key][i].Record].At)
 }
 
 // ofDeletionHeard explains a loss by the last deletion of what the agent had seen: what came
@@ -87,7 +94,13 @@ func (c storeObservation) requested(v index.Version) bool {
 // stoodFor reports whether the entry has existed without a break from when what a version of
 // it says was true until the instant.
 func (c storeObservation) stoodFor(v index.Version, until time.Duration) bool {
-	from, was := c.e.LatestBefore(c.e.LiveAs(c.x.in.Records[v.Record].Value), index.Lasting, until)
+	return c.stood(c.x.in.Records[v.Record].Value, until, until)
+}
+
+// stood reports whether the entry has existed without a break until an instant, from when a content was last true that was so by
+// another instant.
+func (c storeObservation) stood(value string, by, until time.Duration) bool {
+	from, was := c.e.LatestBefore(c.e.LiveAs(value), index.Lasting, by)
 	_, gone := c.e.Earliest(c.e.Absent, from, until)
 	return was && !gone
 }

@@ -14,6 +14,7 @@ import (
 // a replica must not hear of before the counterexample lets it. It returns the record of
 // each. The error is the first that is not there, as a sentence.
 func Follow(c *mesh.Counterexample, records []history.Record) ([]int, error) {
+	whole := c
 	c = asOne(c)
 	delays, err := delays(c)
 	if err != nil {
@@ -42,7 +43,31 @@ func Follow(c *mesh.Counterexample, records []history.Record) ([]int, error) {
 			return nil, fmt.Errorf("%s hears of rv %d too soon", h.host, c.Steps[h.from].RV)
 		}
 	}
-	return f.found, nil
+	return f.ofEach(whole), nil
+}
+
+// ofEach returns the record of each step of a counterexample of which f follows what asOne makes of it.
+func (f *follower) ofEach(whole *mesh.Counterexample) (found []int) {
+	next := 0
+	for i, step := range whole.Steps {
+		if f.ce != whole && step.Name == mesh.AgentConnects && stops(whole, i) {
+			found = append(found, -1)
+			continue
+		}
+		found = append(found, f.found[next])
+		next++
+		if step.Name != mesh.AgentStopsCRDs {
+			continue
+		}
+		// The connection is the last one before the agent has gone over.
+		connects := slices.IndexFunc(whole.Steps, func(s mesh.Step) bool { return s.Name == mesh.AgentConnects && s.Agent == step.Agent })
+		for n := found[i]; n >= 0 && found[connects] < 0; n-- {
+			if r := &f.records[n]; r.Verb == history.Connect && r.Actor == agent(step.Agent) {
+				found[connects] = n
+			}
+		}
+	}
+	return found
 }
 
 type follower struct {

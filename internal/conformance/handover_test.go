@@ -107,6 +107,10 @@ func TestFollowAHandover(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{6}, found, "until it has gone over it reads CRDs, connected or not")
 
+	found, err = Follow(handover(t, "handover", gone, connects(0, 1), watches(0, gone), stopsCRDs(0, 1)), records(t, goingOver))
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 5, 4, 6}, found, "a record for each step, also for those that are one")
+
 	for name, c := range map[string]struct {
 		ce             *mesh.Counterexample
 		old, new, want string

@@ -116,7 +116,7 @@ func readOutcomes(t *testing.T, file string) *conformance.Outcomes {
 // needs a worker with a repair, which takes long to build, is not run.
 func TestRecordedOutcomes(t *testing.T) {
 	if raced {
-		t.Skip("it explores millions of states, which takes a quarter of an hour with the race detector; model/explore has tests of its own for that")
+		t.Skip("it explores millions of states, which took the race detector more than nine minutes; model/explore has tests of its own for that")
 	}
 	recorded := readOutcomes(t, filepath.Join(realOutcomes, "outcomes.json"))
 	require.Equal(t, mesh.Default, recorded.Bounds)

@@ -74,6 +74,7 @@ var linkedNames = []linkedName{
 	{ciliumModule + "pkg/node/types", "nodeName", `"localhost"`},
 	{ciliumModule + "pkg/node/types", "absoluteNodeName", "nodeName"},
 	{ciliumModule + "pkg/clustermesh/common", "(*clusterMesh).add", "func(name, path string)"},
+	{ciliumModule + "clustermesh-apiserver/clustermesh", "registerUsersManager", "func(\n\tlc cell.Lifecycle,\n\tcfg UsersManagementConfig,\n\tcinfo cmtypes.ClusterInfo,\n\tclient kvstore.BackendOperationsUserMgmt,\n\tlogger *slog.Logger,\n) error"},
 	{ciliumModule + "pkg/kvstore/store", "controllers", "controller.Manager"},
 	{ciliumModule + "pkg/kvstore", "etcd3ClientLogger", "*zap.Logger"},
 	{ciliumModule + "pkg/kvstore/store", "(*SharedStore).syncLocalKeys", "func(ctx context.Context, lease bool) error"},

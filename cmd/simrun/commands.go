@@ -20,6 +20,7 @@ var commands = console.Commands{
 	"compare":      {New: func() console.Command { return new(comparison) }, Help: compareHelp},
 	"matrix":       {New: func() console.Command { return new(compareModes) }, Help: matrixHelp},
 	"load":         {New: func() console.Command { return new(loads) }, Help: loadHelp},
+	"calibrate":    {New: func() console.Command { return new(calibration) }, Help: calibrateHelp},
 	"verify":       {New: func() console.Command { return new(verify) }, Help: verifyHelp},
 	"shrink":       {New: func() console.Command { return new(shrinkPlan) }, Help: shrinkHelp},
 	"campaign":     {New: func() console.Command { return new(search) }, Help: campaignHelp},

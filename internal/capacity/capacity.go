@@ -1,5 +1,5 @@
-// Package capacity reads and writes what real servers were measured to cost: testdata/capacity, which the
-// commands sim/kube/conformance/cost and sim/mesh/cost make.
+// Package capacity reads and writes what real servers were measured to cost: testdata/capacity, which simrun
+// calibrate makes.
 package capacity
 
 import (
@@ -42,7 +42,7 @@ type Figure struct {
 	Bytes   int     `json:"bytes,omitempty"` // of an event
 }
 
-var form = strictjson.Form{What: "measurement of capacities", How: "sim/kube/conformance/real/measure and sim/mesh/cost write one", Version: Version}
+var form = strictjson.Form{What: "measurement of capacities", How: "simrun calibrate -o FILE writes one", Version: Version}
 
 // Read reads a file of a name strictly.
 func Read(name string, raw []byte) (f File, err error) {

@@ -1,12 +1,14 @@
 package drive
 
 import (
+	"cmp"
 	"fmt"
 	"syscall"
 	"time"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
 
 // Cost is what running a plan takes, as far as its size tells: within a factor of two for
@@ -45,26 +47,24 @@ func (e *TooLarge) Error() string {
 }
 
 // bounds returns the simulator's limits for a plan: those that are not set leave room for
-// twice the memory and four times the time that it is estimated to take, at least. The error is a
-// *TooLarge.
-func (r *Simulator) bounds(p *fault.Plan, machine int64) (wall time.Duration, memory int64, err error) {
-	cost := CostOf(p)
-	wall, memory = r.Limits.WallLimit, r.Limits.MemoryLimit
-	if wall == 0 {
-		wall = max(10*time.Minute, 4*cost.Wall)
-	}
-	if memory == 0 {
+// twice the memory and four times the time that it is estimated to take, at least, and a tenth of that time for nothing to
+// happen: what a large world does at one instant takes the longer the larger it is. The error is a *TooLarge.
+func (r *Simulator) bounds(p *fault.Plan, machine int64) (det.RunConfig, error) {
+	cost, limits := CostOf(p), r.Limits
+	wall := max(10*time.Minute, 4*cost.Wall)
+	limits.WallLimit, limits.StallLimit = cmp.Or(limits.WallLimit, wall), cmp.Or(limits.StallLimit, wall/10)
+	if limits.MemoryLimit == 0 {
 		if cost.Memory > machine {
-			return 0, 0, &TooLarge{p, cost, machine}
+			return limits, &TooLarge{p, cost, machine}
 		}
-		memory = max(2<<30+int64(p.Topology.Agents)*8<<20, 2*cost.Memory)
+		limits.MemoryLimit = max(2<<30+int64(p.Topology.Agents)*8<<20, 2*cost.Memory)
 	}
-	return wall, memory, nil
+	return limits, nil
 }
 
 // Affords returns a *TooLarge if the machine has no memory for a plan.
 func (r *Simulator) Affords(p *fault.Plan) error {
-	_, _, err := r.bounds(p, machineMemory())
+	_, err := r.bounds(p, machineMemory())
 	return err
 }
 

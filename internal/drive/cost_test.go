@@ -44,24 +44,28 @@ func TestCost(t *testing.T) {
 func TestBounds(t *testing.T) {
 	const machine = 24 << 30
 	r := &Simulator{}
-	wall, memory, err := r.bounds(sized(2, 6, 20, 40, 300), machine)
+	limits, err := r.bounds(sized(2, 6, 20, 40, 300), machine)
 	require.NoError(t, err)
-	require.Equal(t, 10*time.Minute, wall)
-	require.Equal(t, int64(2<<30+6*8<<20), memory)
+	require.Equal(t, det.RunConfig{WallLimit: 10 * time.Minute, StallLimit: time.Minute, MemoryLimit: 2<<30 + 6*8<<20}, limits)
 
-	wall, memory, err = r.bounds(sized(16, 1_000, 1_000, 1_000, 600), machine) // the most agents and replicas
+	limits, err = r.bounds(sized(16, 1_000, 1_000, 1_000, 600), machine) // the most agents and replicas
 	require.NoError(t, err)
-	require.Greater(t, wall, 20*time.Minute)
-	require.Greater(t, memory, int64(8<<30))
+	require.Greater(t, limits.WallLimit, 20*time.Minute)
+	require.Greater(t, limits.MemoryLimit, int64(8<<30))
+
+	limits, err = r.bounds(sized(2, 10, 1_000, 0, 240_000), machine) // the proposal's load at full size
+	require.NoError(t, err)
+	require.Greater(t, limits.StallLimit, 4*time.Minute, "a minute has stopped it")
+	require.Less(t, limits.StallLimit, 10*time.Minute)
 
 	huge := sized(16, 1_000, 1_000, 100_000, 0)
-	_, _, err = r.bounds(huge, machine)
+	_, err = r.bounds(huge, machine)
 	require.EqualError(t, err, "this plan is too large for this machine: with 16 replicas, 1,000 agents, 1,000 nodes, 100,000 pods and objects and 0 ops "+
 		"it would write about 238,474,000 records, which takes some 6h37m0s and 289 GiB of memory, and the machine has 24 GiB; make it smaller, or try with -memory MIB and -wall TIME")
-	r.Limits = det.RunConfig{MemoryLimit: 5 << 30, WallLimit: time.Hour}
-	wall, memory, err = r.bounds(huge, machine)
+	set := det.RunConfig{MemoryLimit: 5 << 30, WallLimit: time.Hour, StallLimit: 2 * time.Minute}
+	r.Limits = set
+	limits, err = r.bounds(huge, machine)
 	require.NoError(t, err)
-	require.Equal(t, time.Hour, wall)
-	require.Equal(t, int64(5<<30), memory)
+	require.Equal(t, set, limits, "what is asked for counts")
 	require.Positive(t, machineMemory())
 }

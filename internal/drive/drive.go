@@ -83,8 +83,8 @@ func mistaken(v checker.Verdict, history []byte) *det.Failure {
 
 // Execute runs a plan, again if its seed did not determine every event.
 func (r *Simulator) Execute(ctx context.Context, plan *fault.Plan) (result *det.Result, reruns int, err error) {
-	limits := r.Limits
-	if limits.WallLimit, limits.MemoryLimit, err = r.bounds(plan, machineMemory()); err != nil {
+	limits, err := r.bounds(plan, machineMemory())
+	if err != nil {
 		return nil, 0, err
 	}
 	worker := r.Worker

@@ -17,13 +17,15 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// What is written: this many objects, each of them changed this many times in a round. Who changes them
+// What is written: this many objects, each of them changed several times in a round. Who changes them
 // waits, when each has been changed once, until all has been heard: so nothing is left out in between.
 const (
 	objects = 100
-	changes = 20
 	slice   = 100 // endpoints in a slice
 )
+
+// changes is how often each object is changed.
+func (w *world) changes() int { return 2 * w.size.Updates / objects }
 
 // What the keys begin with.
 var (
@@ -63,7 +65,7 @@ func sliced(name, odd int, id int) string {
 }
 
 // writers measures Cilium's writer: what becomes a key costs it.
-func writers(ctx context.Context, w *world, rounds int, samples *measure.Samples) error {
+func writers(ctx context.Context, w *world, samples *measure.Samples) error {
 	for i := range objects {
 		for path, body := range map[string]string{endpoints: endpoint(i), slices: sliced(i, 0, 66001)} {
 			if err := w.create(ctx, path, body); err != nil {
@@ -83,13 +85,13 @@ func writers(ctx context.Context, w *world, rounds int, samples *measure.Samples
 		if err != nil {
 			return err
 		}
-		for range rounds {
+		for range w.size.Rounds {
 			if mode == "endpoints" {
-				err = w.writer(ctx, idle, samples, "a change of a CiliumEndpoint, which it puts", endpointKeys, changes, func(i, n int) error {
+				err = w.writer(ctx, idle, samples, "a change of a CiliumEndpoint, which it puts", endpointKeys, w.changes(), func(i, n int) error {
 					return w.patch(ctx, fmt.Sprintf("%s/pod-%d", endpoints, i), fmt.Sprintf(`{"status":{"identity":{"id":%d}}}`, 66002+n%2))
 				})
 				if err == nil {
-					err = w.writer(ctx, idle, samples, "a new CiliumIdentity or its end, which it puts or deletes", identityKeys, changes, func(i, n int) error {
+					err = w.writer(ctx, idle, samples, "a new CiliumIdentity or its end, which it puts or deletes", identityKeys, w.changes(), func(i, n int) error {
 						if n%2 == 0 {
 							return w.create(ctx, identities, identity(67000+i))
 						}
@@ -97,13 +99,14 @@ func writers(ctx context.Context, w *world, rounds int, samples *measure.Samples
 					})
 				}
 			} else {
-				err = w.writer(ctx, idle, samples, fmt.Sprintf("a change of one of %d endpoints in a CiliumEndpointSlice, which it puts", slice), endpointKeys, changes/2, func(i, n int) error {
+				err = w.writer(ctx, idle, samples, fmt.Sprintf("a change of one of %d endpoints in a CiliumEndpointSlice, which it puts", slice), endpointKeys, w.changes()/2, func(i, n int) error {
 					return w.patch(ctx, fmt.Sprintf("%s/ces-%d", slices, i), sliced(i, 7, 66002+n%2))
 				})
 			}
 			if err != nil {
 				return err
 			}
+			w.steps.Done("the writer, with " + mode)
 		}
 		last := w.processes[len(w.processes)-1]
 		if err := last.Process.Kill(); err != nil {
@@ -161,26 +164,27 @@ func key(kind string, i, n int) (key, value string) {
 }
 
 // etcds measures an etcd: what puts cost it, and their events for each watcher.
-func etcds(ctx context.Context, w *world, rounds int, samples *measure.Samples) error {
+func etcds(ctx context.Context, w *world, samples *measure.Samples) error {
 	idle, err := w.pids.Idle()
 	if err != nil {
 		return err
 	}
-	for range rounds {
+	for range w.size.Rounds {
 		for _, kind := range []string{"endpoint", "identity"} {
 			var cost [3]float64
-			watchers, size := [3]int{0, 20, 320}, 0
+			watchers, size := [3]int{0, measure.FewWatchers, w.size.Watchers}, 0
 			for i, n := range watchers {
 				if cost[i], size, err = w.watched(ctx, idle, kind, n); err != nil {
 					return err
 				}
 			}
-			samples.Add("etcd", "a put of an "+kind+"'s key", "ms of CPU", 0, cost[0]*1e3/puts)
-			samples.Add("etcd", "an event of an "+kind+"'s key, for each watcher", "µs of CPU", size, (cost[2]-cost[1])*1e6/float64(puts*(watchers[2]-watchers[1])))
+			samples.Add("etcd", "a put of an "+kind+"'s key", "ms of CPU", 0, cost[0]*1e3/float64(w.size.Updates))
+			samples.Add("etcd", "an event of an "+kind+"'s key, for each watcher", "µs of CPU", size, (cost[2]-cost[1])*1e6/float64(w.size.Updates*(watchers[2]-watchers[1])))
 		}
 		if err := w.ranges(ctx, idle, samples); err != nil {
 			return err
 		}
+		w.steps.Done("the etcd")
 	}
 	return nil
 }
@@ -241,13 +245,11 @@ func (w *world) ranges(ctx context.Context, idle map[string]float64, samples *me
 	return err
 }
 
-const puts = 1000
-
 // watched measures the etcd while keys are put one after the other, of which watchers hear, each over
 // a connection of its own.
 func (w *world) watched(ctx context.Context, idle map[string]float64, kind string, watchers int) (cost float64, size int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	heard := measure.NewHearing(watchers * puts)
+	heard := measure.NewHearing(watchers * w.size.Updates)
 	var clients []*clientv3.Client
 	defer func() {
 		cancel()
@@ -267,7 +269,7 @@ func (w *world) watched(ctx context.Context, idle map[string]float64, kind strin
 	}
 	time.Sleep(2 * time.Second) // until all is quiet
 	used, err := w.pids.During(idle, func() error {
-		for i := range puts {
+		for i := range w.size.Updates {
 			k, v := key(kind, i%objects, i/objects)
 			if _, err := w.keys.Put(ctx, k, v); err != nil {
 				return err
@@ -279,7 +281,7 @@ func (w *world) watched(ctx context.Context, idle map[string]float64, kind strin
 }
 
 // agents measures Cilium's reader in an agent: what an event of a key costs it.
-func agents(ctx context.Context, w *world, rounds int, samples *measure.Samples) error {
+func agents(ctx context.Context, w *world, samples *measure.Samples) error {
 	if err := w.start(ctx, "writer", nil, w.kube, w.etcd, "endpoints"); err != nil { // for what says that the store is complete
 		return err
 	}
@@ -299,7 +301,7 @@ func agents(ctx context.Context, w *world, rounds int, samples *measure.Samples)
 	if err != nil {
 		return err
 	}
-	for range rounds {
+	for range w.size.Rounds {
 		if err := w.agent(ctx, &c, idle, samples, "an event of an endpoint's key", func(i, n int) error {
 			k, v := key("endpoint", i, n)
 			_, err := w.keys.Put(ctx, k, v)
@@ -318,12 +320,13 @@ func agents(ctx context.Context, w *world, rounds int, samples *measure.Samples)
 		}); err != nil {
 			return err
 		}
+		w.steps.Done("the agent")
 	}
 	return nil
 }
 
 func (w *world) agent(ctx context.Context, c *counter, idle map[string]float64, samples *measure.Samples, what string, change func(object, n int) error) error {
-	const each = 5 * changes
+	each := 5 * w.changes()
 	begin, err := c.count()
 	if err != nil {
 		return err

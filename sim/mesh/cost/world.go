@@ -29,17 +29,19 @@ type world struct {
 	keys       *clientv3.Client
 	pids       measure.Processes
 	processes  []*exec.Cmd
+	size       measure.Size
+	steps      *measure.Steps
 }
 
 // in makes a world for some work, and ends it.
-func in(work func(context.Context, *world) error) error {
+func in(size measure.Size, steps *measure.Steps, work func(context.Context, *world) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	dir, err := os.MkdirTemp("", "cost")
 	if err != nil {
 		return err
 	}
-	w := &world{dir: dir, pids: measure.Processes{}}
+	w := &world{dir: dir, pids: measure.Processes{}, size: size, steps: steps}
 	defer os.RemoveAll(dir)
 	defer w.end()
 	if err := w.serveKube(); err != nil {

@@ -27,6 +27,7 @@ const (
 	CSV            Form = "CSV"
 	SVG            Form = "a picture"
 	Metrics        Form = "metrics"
+	Capacity       Form = "a measurement of capacities"
 
 	TraceEvents Form = "trace events"
 	otherForm   Form = "a file of another kind"
@@ -95,6 +96,8 @@ func formOfJSON(r io.Reader) Form {
 		return Verdict
 	case has("model", "steps"):
 		return Counterexample
+	case has("machine", "figures"):
+		return Capacity
 	case has("traceEvents"):
 		return TraceEvents
 	}

@@ -38,7 +38,7 @@ type Limits struct {
 
 func (l *Limits) Add(f *console.Flags) {
 	f.Add(&l.Wall, "wall TIME", "the longest that one run may take; 10m, or more for a large plan")
-	f.Add(&l.Stall, "stall TIME", "how long a run may go on with neither virtual time passing nor records being written, until it counts as hanging; 1m")
+	f.Add(&l.Stall, "stall TIME", "how long a run may go on with neither virtual time passing nor records being written, until it counts as hanging; 1m, or more for a large plan")
 	f.Add(&l.Memory, "memory MIB", "the most memory that a worker may take; 2048 and 8 for each agent, or more for a large plan")
 }
 

@@ -1,5 +1,5 @@
 // Command cost measures what writes and watches cost a running kube-apiserver and its etcd, and writes a
-// file of testdata/capacity. The script measure in folder real starts both, and calls it.
+// file of testdata/capacity: simrun calibrate -of kube-apiserver builds it, starts both, and runs it.
 package main
 
 import (
@@ -29,46 +29,45 @@ func main() {
 	kube := flag.Int("kube-pid", 0, "the kube-apiserver's process")
 	etcd := flag.Int("etcd-pid", 0, "the etcd's process")
 	versions := flag.String("servers", "", "what they are, as in \"kube-apiserver 1.36.4,etcd 3.7.3\"")
-	rounds := flag.Int("rounds", 3, "how often everything is measured")
-	out := flag.String("out", "", "the file to write")
+	var size measure.Size
+	size.Flags()
 	flag.Parse()
-	if *out == "" || *versions == "" || *kube == 0 || *etcd == 0 || *rounds < 1 {
-		fmt.Fprintln(os.Stderr, "cost: -out, -servers, -kube-pid and -etcd-pid are needed, and one round or more")
-		os.Exit(2)
-	}
 	s.pids = measure.Processes{"kube-apiserver": *kube, "etcd": *etcd}
-	if err := run(&s, strings.Split(*versions, ","), *rounds, *out); err != nil {
+	if err := run(&s, strings.Split(*versions, ","), size); err != nil {
 		fmt.Fprintln(os.Stderr, "cost:", err)
 		os.Exit(1)
 	}
 }
 
-func run(s *servers, versions []string, rounds int, out string) error {
+func run(s *servers, versions []string, size measure.Size) error {
 	f := measure.NewFile(versions)
 	idle, err := s.pids.Idle()
 	if err != nil {
 		return err
 	}
+	steps := measure.Steps{Total: 3 * size.Rounds}
 	for _, m := range []measurement{
-		{"a CiliumEndpoint, by a merge patch", "kube-apiserver", 150, [3]int{0, 20, 520}, s.watchObjects},
-		{"a key", "etcd", 500, [3]int{0, 20, 320}, s.watchKeys},
+		{"a CiliumEndpoint, by a merge patch", "kube-apiserver", size.Updates, [3]int{0, measure.FewWatchers, size.Watchers}, s.watchObjects},
+		{"a key", "etcd", 3 * size.Updates, [3]int{0, measure.FewWatchers, size.Watchers}, s.watchKeys},
 	} {
 		var samples measure.Samples
-		for range rounds {
+		for range size.Rounds {
 			if err := s.round(m, idle, &samples); err != nil {
 				return fmt.Errorf("%s: %w", m.process, err)
 			}
+			steps.Done("writes and events of " + m.object)
 		}
 		f.Figures = append(f.Figures, samples.Figures()...)
 	}
 	var samples measure.Samples
-	for range rounds {
+	for range size.Rounds {
 		if err := s.reads(context.Background(), idle, &samples); err != nil {
 			return fmt.Errorf("reads: %w", err)
 		}
+		steps.Done("reads")
 	}
 	f.Figures = append(f.Figures, samples.Figures()...)
-	return measure.Write(&f, out)
+	return measure.Write(&f, size.Out)
 }
 
 // round measures a setup once. What a write costs is measured without watchers, what an event costs by

@@ -52,7 +52,7 @@ func Check(x *index.Index, cfg Config) Verdict {
 	in := &property.Input{Index: x, Deadline: cfg.Deadline}
 	v := Verdict{Unfired: unfired(x.History.Records), Idle: idle(x.Faults), Stalls: stalls(x.History.Records)}
 	explainer := mechanism.New(in)
-	m, known := modeOf(x.History)
+	m, known := ModeOf(x.History)
 	for _, p := range Properties() {
 		r := property.Result{Outcome: NotApplicable}
 		if ok, why := m.Applies(p.Name); ok {
@@ -81,8 +81,8 @@ func judged(p property.Property, in *property.Input, explainer *mechanism.Explai
 	return r
 }
 
-// modeOf returns the mode in a history's plan, if it has one that is known.
-func modeOf(h *history.History) (m mode.Mode, known bool) {
+// ModeOf returns the mode in a history's plan, if it has one that is known.
+func ModeOf(h *history.History) (m mode.Mode, known bool) {
 	var plan struct {
 		Mode    string `json:"mode"`
 		Options struct {

@@ -54,7 +54,7 @@ func (x *Explainer) firstList(canary int, kind string) (rv int64, known bool) {
 func (x *Explainer) untoldNamespace(canary int, e *index.Entry, content string) *property.Cause {
 	put := &x.in.Records[canary]
 	life, ok := index.ProcessAt(x.in.Processes(put.Actor, "writer"), put.At)
-	namespace := namespaceOf(content)
+	namespace := schema.NamespaceIn(content)
 	if _, listed := x.firstList(canary, e.Kind); !ok || !listed || namespace == "" || x.tells(life.Up, canary, put.Actor, namespace) >= 0 {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // An agent with two sources goes over from one to the other: see CauseOneCache,
@@ -170,7 +171,7 @@ func (x *Explainer) claims(e *index.Entry, object string, rv int64) (content str
 // ofShownByCRDs explains what an agent saw in CRDs that a replica would have hidden from it: its namespace is not for
 // other clusters, for which the writer of a replica takes all its readers.
 func (x *Explainer) ofShownByCRDs(o observation) *property.Cause {
-	namespace := namespaceOf(o.r.Value)
+	namespace := schema.NamespaceIn(o.r.Value)
 	if o.r.Source != string(mode.FromAPIServer) || o.isLoss() || namespace == "" {
 		return nil
 	}

@@ -27,7 +27,7 @@ func (x *Explainer) ofInvented(v *property.Violation) *property.Cause {
 // made, if the writer had not been told of that when it put the entry, or only just: nothing
 // orders what one informer tells it after what another does.
 func (o observation) ofHidden() *property.Cause {
-	namespace, records := namespaceOf(o.r.Value), o.x.in.Records
+	namespace, records := schema.NamespaceIn(o.r.Value), o.x.in.Records
 	put := o.x.in.Last(0, o.record, func(r *history.Record) bool {
 		return r.Verb == history.Put && r.Store == o.r.Store && r.Value == o.r.Value && r.Kind == o.r.Kind && schema.NameIn(r.Key) == o.r.Key
 	})

@@ -114,7 +114,7 @@ func (x *Explainer) ofNamespaceEvent(s *index.Store, e *index.Entry, v index.Ver
 	if gone < writer.From || gone > writer.From+time.Minute {
 		return nil
 	}
-	namespace := namespaceOf(put.Value)
+	namespace := schema.NamespaceIn(put.Value)
 	told := x.in.First(x.in.By(writer.From-1), int(v.Record), func(r *history.Record) bool {
 		return r.Store == "" && r.Peer == s.Actor && r.Kind == "Namespace" && r.Verb == history.Event && strings.Contains(" "+r.Value, " ADDED:"+namespace+":")
 	})

@@ -53,9 +53,9 @@ func (c storeObservation) ofStepBack() *property.Cause {
 	if cause := c.x.ofPutBack(c.s, c.e, c.key, &versions[i]); cause != nil {
 		return cause
 	}
-	if n := c.x.namespaceTold(c.s.Actor, namespaceOf(put.Value), put.At, true); n >= 0 {
+	if n := c.x.namespaceTold(c.s.Actor, schema.NamespaceIn(put.Value), put.At, true); n >= 0 {
 		facts := c.facts()
-		facts.Shown, facts.Truth = &property.Version{Op: "put", At: put.At}, namespaceAt(namespaceOf(put.Value), c.x.in.Records[n].At)
+		facts.Shown, facts.Truth = &property.Version{Op: "put", At: put.At}, namespaceAt(schema.NamespaceIn(put.Value), c.x.in.Records[n].At)
 		return property.ByMechanism(CauseNamespace, putBack, facts, n, int(versions[i].Record))
 	}
 	del := i - 1
@@ -100,7 +100,7 @@ func (c storeObservation) ofWrongDelete(i int) *property.Cause {
 		facts.Truth = truth
 		return property.ByMechanism(mechanism, rule, facts, told, int(del.Record))
 	}
-	namespace := namespaceOf(owner.Value)
+	namespace := schema.NamespaceIn(owner.Value)
 	if n := c.x.namespaceTold(c.s.Actor, namespace, at, false); n >= 0 {
 		return by(CauseNamespace, namespaceLate, n, namespaceAt(namespace, 0))
 	}
@@ -165,18 +165,6 @@ func (x *Explainer) ownerAt(e *index.Entry, at time.Duration) *history.Record {
 		}
 	}
 	return nil
-}
-
-// namespaceOf is the namespace of the pod in the content of an endpoint, or of those
-// that an identity is for.
-func namespaceOf(content string) string {
-	if _, label, ok := strings.Cut(content, "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name="); ok {
-		namespace, _, _ := strings.Cut(label, ";")
-		return namespace
-	}
-	_, pod, _ := strings.Cut(content, "pod=")
-	namespace, _, _ := strings.Cut(pod, "/")
-	return namespace
 }
 
 // isList reports whether a kube-apiserver's answer is a list, or ends with one's end.

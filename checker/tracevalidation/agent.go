@@ -4,7 +4,6 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
@@ -52,6 +51,7 @@ type agentRun struct {
 	set   agentStates
 	shown uint8 // the content of the key in its view, as recorded
 	since int32 // the record with which the key entered the view
+	last  int32 // the record that was looked at last
 }
 
 // follow goes through the See and Drop records of the key. It returns the first
@@ -59,23 +59,22 @@ type agentRun struct {
 func (f *agentRun) follow(views []int32) *Unexplained {
 	f.add(&f.set, agentState{connection: -1})
 	for _, i := range views {
-		r := &f.run.Records[i]
-		content := uint8(0)
-		if r.Verb == history.See {
-			content = f.run.number(r.Value)
-		}
+		content := f.run.seen(i)
 		next, by := f.set, (*deviation)(nil)
 		if content != f.shown { // else nothing was there, and nothing is
 			next, by = f.next(i, content)
 		}
 		if len(next.all) == 0 {
+			if f.listed(i) >= 0 {
+				return f.run.refuseWatch(f.agent, mesh.Agent{}, i, f.shown, content)
+			}
 			return f.refuse(i, content)
 		}
 		f.run.explained(by)
 		if f.shown == 0 {
 			f.since = i
 		}
-		f.set, f.shown = next, content
+		f.set, f.shown, f.last = next, content, i
 	}
 	return f.ends()
 }
@@ -84,6 +83,9 @@ func (f *agentRun) follow(views []int32) *Unexplained {
 // which the key has the content: its watch delivered it, or it connected; or it had
 // connected before, which changed nothing, and then its watch delivered it.
 func (f *agentRun) next(i int32, content uint8) (next agentStates, by *deviation) {
+	if list := f.listed(i); list >= 0 {
+		return f.watchCRDs(list, i, content)
+	}
 	now := f.silent(i)
 	for _, m := range now.all {
 		f.see(&next, m, i, content)
@@ -161,6 +163,7 @@ func (f *agentRun) connect(next *agentStates, m agentState, s int, i int32, cont
 		return
 	}
 	m.agent.Leave()
+	m.agent.StopWatch()
 	if m.agent.Connect(0, &mesh.Replica{Phase: mesh.Serving}, true) != "" {
 		return
 	}
@@ -191,6 +194,9 @@ func (f *agentRun) ends() *Unexplained {
 	end := f.run.End
 	if end < 0 || f.agent.Down < end || len(f.agent.Connections) == 0 {
 		return nil
+	}
+	if f.listed(end) >= 0 {
+		return f.run.endsWatching(f.agent, f.shown)
 	}
 	last := f.agent.Connections[len(f.agent.Connections)-1]
 	t := f.run.timelines[last.Store]

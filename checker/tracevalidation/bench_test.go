@@ -8,6 +8,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // A history that is twice as long takes twice as long: nanoseconds per change do not
@@ -36,12 +37,12 @@ func BenchmarkCheck(b *testing.B) {
 
 func benchmark(b *testing.B, h *script) {
 	read := &history.History{Records: h.records(b)}
-	verdict := Check(index.New(read))
+	verdict := Check(index.New(read), mode.Default)
 	require.True(b, verdict.Holds())
 	changes := verdict.Explained
 	b.ResetTimer()
 	for b.Loop() {
-		Check(index.New(read))
+		Check(index.New(read), mode.Default)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*changes), "ns/change")
 }

@@ -2,10 +2,13 @@ package tracevalidation
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/disturb"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // Verdict is what became of a history.
@@ -25,9 +28,17 @@ type Need struct {
 	Count int    `json:"count"`
 }
 
-// Check looks for a behaviour of the model in a history.
-func Check(x *index.Index) *Verdict {
-	c := checker{Projections: x.Projections(), needed: map[*deviation]int{}, verdict: Verdict{Needed: []Need{}, Unexplained: []Unexplained{}, Unjudged: []string{}}}
+// Follows returns why runs of a mode cannot be held against the model; nil if they can.
+func Follows(m mode.Mode) error {
+	if m.HandsOver() && m.Policy != mode.ByCutover {
+		return fmt.Errorf("runs of the mode %s are no behaviours of the model, in which an etcd takes precedence over CRDs as long as both are read: validate those of %s", m, m.With(mode.ByCutover))
+	}
+	return nil
+}
+
+// Check looks for a behaviour of the model in a history of a run in a mode that Follows.
+func Check(x *index.Index, m mode.Mode) *Verdict {
+	c := checker{mode: m, Projections: x.Projections(), needed: map[*deviation]int{}, verdict: Verdict{Needed: []Need{}, Unexplained: []Unexplained{}, Unjudged: []string{}}}
 	c.verdict.Keys = len(c.Keys)
 	for _, k := range c.Keys {
 		c.check(k)
@@ -46,6 +57,7 @@ func Check(x *index.Index) *Verdict {
 // checker gathers the verdict.
 type checker struct {
 	*index.Projections
+	mode    mode.Mode
 	verdict Verdict
 	needed  map[*deviation]int
 }
@@ -64,6 +76,7 @@ type keyRun struct {
 	*checker
 	key       *index.Key
 	log       *keyLog
+	watched   *keyLog // the log as those see it who list and watch it themselves
 	names     contents
 	full      bool                // there were too many contents
 	timelines map[string]timeline // by store
@@ -72,22 +85,13 @@ type keyRun struct {
 // check follows every replica and agent, as far as one key tells.
 func (c *checker) check(k *index.Key) {
 	run := keyRun{checker: c, key: k, names: contents{}, timelines: map[string]timeline{}}
-	log, ok := newKeyLog(c.Records, k.Truths, run.names)
+	log, ok := run.makeLog()
 	if !ok {
 		c.verdict.Unjudged = append(c.verdict.Unjudged, k.Kind+" "+k.Name)
 		return
 	}
-	run.log = log
-	var found []*Unexplained
-	for _, p := range c.Replicas {
-		f := replicaRun{run: &run, name: p.Name}
-		found = append(found, f.follow(p.Life, k.Changes[p.Name]))
-		run.timeline(p.Life, k.Changes[p.Name])
-	}
-	for _, a := range c.Agents {
-		f := agentRun{run: &run, agent: a}
-		found = append(found, f.follow(k.Views[a]))
-	}
+	run.log, run.watched = log, log.watched()
+	found := run.follow()
 	c.verdict.Projections += len(found)
 	if run.full {
 		c.verdict.Unjudged = append(c.verdict.Unjudged, k.Kind+" "+k.Name)
@@ -98,6 +102,48 @@ func (c *checker) check(k *index.Key) {
 			c.verdict.Unexplained = append(c.verdict.Unexplained, *u)
 		}
 	}
+}
+
+// makeLog makes the log of what is true of the key; false if there is too much.
+func (k *keyRun) makeLog() (*keyLog, bool) {
+	if !k.mode.AgentsWrite() {
+		return newKeyLog(k.Records, k.key.Truths, k.names)
+	}
+	var changes []int32
+	for _, of := range k.key.Changes { // of whichever member
+		changes = append(changes, of...)
+	}
+	slices.Sort(changes)
+	return newSharedLog(k.Records, changes, k.names)
+}
+
+// follow follows every replica and agent.
+func (k *keyRun) follow() (found []*Unexplained) {
+	if !k.mode.Base.Replicated() {
+		for _, a := range k.Agents {
+			f := watcherRun{run: k, agent: a}
+			found = append(found, f.follow(k.key.Views[a]))
+		}
+		return found
+	}
+	for _, p := range k.Replicas {
+		f := replicaRun{run: k, name: p.Name}
+		found = append(found, f.follow(p.Life, k.key.Changes[p.Name]))
+		k.timeline(p.Life, k.key.Changes[p.Name])
+	}
+	for _, a := range k.Agents {
+		f := agentRun{run: k, agent: a}
+		found = append(found, f.follow(k.key.Views[a]))
+	}
+	return found
+}
+
+// seen is the content of the key in a view after a See or Drop record.
+func (k *keyRun) seen(i int32) uint8 {
+	if r := &k.Records[i]; r.Verb == history.See {
+		return k.number(r.Value)
+	}
+	return 0
 }
 
 // number returns the number of a content.
@@ -114,5 +160,5 @@ func (c *checker) disturbed(i int32, how disturb.Kind) bool {
 
 // madeNamespace reports whether a namespace was created between two records.
 func (c *checker) madeNamespace(from, to int32) bool {
-	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to })
+	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to && c.Records[m].Op == "create" })
 }

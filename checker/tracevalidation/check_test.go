@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // What the model allows, be it good or bad, has an explanation without a deviation.
@@ -352,7 +353,7 @@ func TestEveryExplanationIsFollowedUp(t *testing.T) {
 
 // What a pass rests on is not nothing.
 func TestNothingIsUnknown(t *testing.T) {
-	v := Check(index.New(&history.History{}))
+	v := Check(index.New(&history.History{}), mode.Default)
 	require.False(t, v.Holds())
 	require.Equal(t, "unknown: explained 0 changes of 0 keys, in 0 projections", v.Text(0))
 }

@@ -197,5 +197,5 @@ var canaryFirst = deviation{
 
 // allDeviations are those of replicas, of canaries and of agents.
 func allDeviations() []*deviation {
-	return append(slices.Clone(deviations), &canaryFirst, &hearsAgain, &drainsPartOfList)
+	return slices.Concat(deviations, []*deviation{&canaryFirst, &hearsAgain, &drainsPartOfList}, watchDeviations)
 }

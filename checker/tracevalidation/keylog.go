@@ -11,6 +11,9 @@ import (
 // the model counts them in a byte.
 const most = 255
 
+// mostWrites leaves room for the one that watched adds.
+const mostWrites = most - 1
+
 // keyLog is what the kube-apiserver acknowledged of one key, as the model has it:
 // a mesh with one address, which the key is, and a write for each claim that was
 // made or ended. Whose content the address has after a write is what Cilium's
@@ -66,7 +69,7 @@ func newKeyLog(records []history.Record, truths []int32, names contents) (*keyLo
 	var queue []claim
 	for _, i := range truths {
 		r := &records[i]
-		if len(l.log) == most {
+		if len(l.log) == mostWrites {
 			return nil, false
 		}
 		at := slices.IndexFunc(queue, func(c claim) bool { return c.owner == r.Owner })
@@ -91,6 +94,40 @@ func newKeyLog(records []history.Record, truths []int32, names contents) (*keyLo
 		l.add(i, queue)
 	}
 	return l, true
+}
+
+// newSharedLog makes the log of the Put and Del records of an etcd that agents share, which
+// are of one key: its revisions are what is true.
+func newSharedLog(records []history.Record, changes []int32, names contents) (*keyLog, bool) {
+	l := &keyLog{}
+	for _, i := range changes {
+		var queue []claim
+		if r := &records[i]; r.Verb == history.Put {
+			n, ok := names.number(r.Value)
+			if !ok {
+				return nil, false
+			}
+			queue = []claim{{content: n}}
+		}
+		if len(l.log) == mostWrites {
+			return nil, false
+		}
+		l.add(i, queue)
+	}
+	return l, true
+}
+
+// watched is the log as those see it who list and watch it themselves: with a write before
+// all others, which leaves nothing, since the model knows no list of a log without a write.
+func (l *keyLog) watched() *keyLog {
+	w := &keyLog{}
+	w.add(-1, nil)
+	w.log, w.records = append(w.log, l.log...), append(w.records, l.records...)
+	w.content, w.claimed = append(w.content, l.content...), append(w.claimed, l.claimed...)
+	for _, p := range l.lapsed {
+		w.lapsed = append(w.lapsed, lapse{p.at + 1, p.contents})
+	}
+	return w
 }
 
 func (l *keyLog) add(record int32, queue []claim) {

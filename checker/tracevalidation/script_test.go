@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
 	"github.com/meshcheck/meshcheck/model/disturb"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // script writes a history about the address 10.0.0.1, a record each tenth of a
@@ -129,5 +130,5 @@ func (t *script) records(test testing.TB) []history.Record {
 
 func (t *script) check(test testing.TB) *Verdict {
 	test.Helper()
-	return Check(index.New(&history.History{Records: t.records(test)}))
+	return Check(index.New(&history.History{Records: t.records(test)}), mode.Default)
 }

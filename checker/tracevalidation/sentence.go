@@ -159,22 +159,26 @@ func (k *keyRun) due(u *Unexplained) string {
 	return ""
 }
 
+// newViewUnexplained makes a report: what becomes of the key in an agent's view, or that it is
+// not, in the end, what there is.
+func (k *keyRun) newViewUnexplained(agent string, i int32, shown, content uint8, there string) *Unexplained {
+	entry, what := k.key.Kind+" "+k.key.Name, ""
+	switch k.Records[i].Verb {
+	case history.Phase:
+		what = fmt.Sprintf("the run ends, and agent %s still has %s for the %s, of which %s %s", agent, k.has(shown), entry, there, k.has(content))
+	case history.Drop:
+		what = fmt.Sprintf("agent %s drops the %s, of which it had %s", agent, entry, k.has(shown))
+	default:
+		what = fmt.Sprintf("agent %s takes over %s for the %s, of which it had %s", agent, k.has(content), entry, k.has(shown))
+	}
+	return k.newUnexplained(i, agent, what)
+}
+
 // refuse reports the record i, after which the key has the content in the agent's
 // view; or the end, if that is what the etcd has that it reads.
 func (f *agentRun) refuse(i int32, content uint8) *Unexplained {
-	r := &f.run.Records[i]
-	entry := f.run.key.Kind + " " + f.run.key.Name
-	var what string
-	switch r.Verb {
-	case history.Phase:
-		what = fmt.Sprintf("the run ends, and agent %s still has %s for the %s, of which the etcd that it reads has %s", f.agent.Name, f.run.has(f.shown), entry, f.run.has(content))
-	case history.Drop:
-		what = fmt.Sprintf("agent %s drops the %s, of which it had %s", f.agent.Name, entry, f.run.has(f.shown))
-	default:
-		what = fmt.Sprintf("agent %s takes over %s for the %s, of which it had %s", f.agent.Name, f.run.has(content), entry, f.run.has(f.shown))
-	}
-	u := f.run.newUnexplained(i, f.agent.Name, what)
-	if r.Verb == history.Phase {
+	u := f.run.newViewUnexplained(f.agent.Name, i, f.shown, content, "the etcd that it reads has")
+	if f.run.Records[i].Verb == history.Phase {
 		f.refuseEnd(u)
 		return u
 	}
@@ -250,17 +254,25 @@ func (k *keyRun) never(content uint8) string {
 
 // versions says what a store had, from a version on to a record.
 func (f *agentRun) versions(store string, at int, until int32) string {
+	var had []uint8
+	for t := f.run.timelines[store]; at < len(t) && t[at].record < until; at++ {
+		had = append(had, t[at].content)
+	}
+	return f.run.sequence(had)
+}
+
+// sequence says what there was, one after the other.
+func (k *keyRun) sequence(had []uint8) string {
 	const shown = 4
 	var parts []string
-	t := f.run.timelines[store]
-	for ; at < len(t) && t[at].record < until; at++ {
-		if len(parts) == shown {
-			return strings.Join(parts, ", then ") + ", and so on"
-		}
-		parts = append(parts, f.run.has(t[at].content))
+	for _, content := range had[:min(shown, len(had))] {
+		parts = append(parts, k.has(content))
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(had) == 0:
 		return "nothing"
+	case len(had) > shown:
+		return strings.Join(parts, ", then ") + ", and so on"
 	}
 	return strings.Join(parts, ", then ")
 }

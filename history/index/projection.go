@@ -12,7 +12,7 @@ type Projections struct {
 	Keys       []*Key // by their first record
 	Replicas   []*Replica
 	Agents     []*Agent
-	Namespaces []int32 // Write records that created one
+	Namespaces []int32 // Write records of namespaces
 	End        int32   // the record of the phase "end"; -1 if the run was cut short
 }
 
@@ -37,6 +37,7 @@ type Agent struct {
 	Up          int32
 	Down        int32 // the record of its end; the number of records if it lived to the end
 	Connections []Connection
+	Readings    []int32 // Reading records, where it has two sources of which one hands over to the other
 }
 
 // Connection is a connection of an agent with a store.
@@ -98,6 +99,10 @@ func (b *projector) add(i int32, r *history.Record) {
 		}
 	case history.Connect, history.Disconnect:
 		b.connection(i, r)
+	case history.Reading:
+		if a := b.agents[r.Actor]; a != nil {
+			a.Readings = append(a.Readings, i)
+		}
 	case history.Watch:
 		b.watch(r)
 	case history.See, history.Drop:
@@ -106,7 +111,7 @@ func (b *projector) add(i int32, r *history.Record) {
 			k.Views[a] = append(k.Views[a], i)
 		}
 	case history.Write:
-		if r.Kind == "Namespace" && r.Op == "create" {
+		if r.Kind == "Namespace" {
 			b.Namespaces = append(b.Namespaces, i)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/tracevalidation"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // FuzzJudge gives records that are well formed and senseless to all that judges: none
@@ -36,7 +37,7 @@ func FuzzJudge(f *testing.F) {
 		x := index.New(&history.History{Version: history.Version, Plan: "{}", Records: records})
 		verdict := checker.Check(x, checker.Config{})
 		require.NotEqual(t, checker.Mistake, verdict.Outcome(), "%+v", verdict) // a panic that was caught
-		tracevalidation.Check(x)
+		tracevalidation.Check(x, mode.Default)
 		marks.Count(x)
 	})
 }

@@ -22,7 +22,7 @@ func (m *mesh) addAgent(a int) {
 				return false
 			}
 			g.Leave()
-			g.CRD = 0
+			g.StopWatch()
 			switch {
 			case m.mode.Has(mode.Anchor):
 				g.Fence = s.RV
@@ -55,7 +55,7 @@ func (m *mesh) addReader(a int) {
 				return false
 			}
 			if m.mode.Has(mode.Cutover) {
-				g.CRD = 0
+				g.StopWatch()
 			}
 			m.look(s, g)
 			return true

@@ -28,6 +28,9 @@ const (
 	unreachable Refusal = "finds no canary there"
 	fenced      Refusal = "has seen a later write than the replica has"
 	hearsNobody Refusal = "waits for a revision that this etcd has yet to reach"
+	hasWatch    Refusal = "watches already"
+	noWatch     Refusal = "has not listed"
+	sawAll      Refusal = "has seen every write already"
 )
 
 // truth returns what was true at a resourceVersion.
@@ -160,6 +163,35 @@ func (g *Agent) Listens() Refusal {
 	}
 	return ""
 }
+
+// List is the agent's list of the persistent truth, of which l is what there is, and the
+// beginning of its watch. The agent must be unconnected.
+func (g *Agent) List(l Log, unconnected bool) Refusal {
+	switch {
+	case g.CRD != 0:
+		return hasWatch
+	case !unconnected:
+		return hasSource
+	}
+	g.Leave()
+	g.CRD = uint8(len(l))
+	return ""
+}
+
+// Watch is the agent's watch of the persistent truth: it delivers the next write.
+func (g *Agent) Watch(l Log) Refusal {
+	switch {
+	case g.CRD == 0:
+		return noWatch
+	case int(g.CRD) >= len(l):
+		return sawAll
+	}
+	g.CRD++
+	return ""
+}
+
+// StopWatch is the end of the agent's watch of the persistent truth.
+func (g *Agent) StopWatch() { g.CRD = 0 }
 
 // Sources is what the agent's sources say: CRDs, as far as its watch of them has
 // come, and p, the replica that it reads, nil if none. With two sources an address

@@ -17,10 +17,9 @@ func (m *mesh) addWatcher(a int) {
 		name: fmt.Sprintf("List(a%d)", a), kind: progress,
 		do: func(s *State, _ int) bool {
 			g := &s.Agents[a]
-			if !s.unconnected(g) || g.CRD != 0 || m.anyReachable(s) {
+			if m.anyReachable(s) || g.List(s.log(), s.unconnected(g)) != "" {
 				return false
 			}
-			g.At, g.Deaf, g.CRD = 0, false, s.RV
 			m.look(s, g)
 			return true
 		},
@@ -32,16 +31,14 @@ func (m *mesh) addWatcher(a int) {
 		name: fmt.Sprintf("Watch(a%d)", a), kind: progress,
 		do: func(s *State, _ int) bool {
 			g := &s.Agents[a]
-			switch {
-			case g.CRD == 0:
-				return false
-			case g.CRD < s.RV:
-				g.CRD++
+			switch g.Watch(s.log()) {
+			case "":
 				m.look(s, g)
 				return true
+			case sawAll: // what a lost etcd said goes when nothing newer comes
+				return g.At == 0 && m.look(s, g)
 			}
-			// What a lost etcd said goes when nothing newer comes.
-			return g.At == 0 && m.look(s, g)
+			return false
 		},
 		say: func(s *State, _ int) string {
 			g := &s.Agents[a]
@@ -61,7 +58,7 @@ func (m *mesh) addWatcher(a int) {
 			if g.At == 0 || g.CRD == 0 || g.accepts(&s.Replicas[g.At-1]) != "" {
 				return false
 			}
-			g.CRD = 0
+			g.StopWatch()
 			m.look(s, g)
 			return true
 		},

@@ -20,6 +20,18 @@ var irrelevant = []string{
 	"etcd_node", "topology.kubernetes.io",
 }
 
+// NamespaceIn is the namespace that the content of an identity or of an endpoint names, as
+// histories have it; "" if it names none.
+func NamespaceIn(content string) string {
+	if _, label, ok := strings.Cut(content, fromKubernetes+labelOfNamespace+"kubernetes.io/metadata.name="); ok {
+		namespace, _, _ := strings.Cut(label, ";")
+		return namespace
+	}
+	_, pod, _ := strings.Cut(content, "pod=")
+	namespace, _, _ := strings.Cut(pod, "/")
+	return namespace
+}
+
 // SecurityLabels returns the labels of the identity that a pod with these labels demands,
 // in a namespace with those.
 func SecurityLabels(cluster, namespace, serviceAccount string, ofPod, ofNamespace map[string]string) map[string]string {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/meshcheck/meshcheck/checker"
 	"github.com/meshcheck/meshcheck/checker/tracevalidation"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/report"
 )
 
@@ -53,7 +55,14 @@ func (v *validate) Run(ctx context.Context, c *console.Console) (int, error) {
 			if err != nil {
 				return nil, err
 			}
-			return tracevalidation.Check(index.New(h)), nil
+			m, known := checker.ModeOf(h)
+			if !known {
+				m = mode.Default
+			}
+			if err := tracevalidation.Follows(m); err != nil {
+				return nil, err
+			}
+			return tracevalidation.Check(index.New(h), m), nil
 		})
 		if err != nil {
 			return 0, err

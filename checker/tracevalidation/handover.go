@@ -1,0 +1,71 @@
+package tracevalidation
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/model/schema"
+)
+
+// listed returns the record with which the agent's view came to be what CRDs say, as it is at
+// the record i; -1 if it is what an etcd says.
+func (f *agentRun) listed(i int32) (at int32) {
+	at = -1
+	for _, r := range f.agent.Readings {
+		if r > i {
+			break
+		}
+		switch f.run.Records[r].Op {
+		case history.Listed:
+			at = r
+		case history.GoesOver:
+			at = -1
+		}
+	}
+	return at
+}
+
+// watchCRDs are the states after the agent has, by the record i, been told by CRDs, which it
+// listed at the record list, what leaves the content.
+func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by *deviation) {
+	for _, m := range f.set.all {
+		if list > f.last { // anew: it may be of an earlier time than the last one
+			if m.connection >= 0 && f.agent.Connections[m.connection].To > list {
+				continue // it has a connection
+			}
+			m.agent.StopWatch()
+			m.agent.Leave()
+			for m.connection+1 < len(f.agent.Connections) && f.agent.Connections[m.connection+1].To < list {
+				m.connection++
+			}
+			m.at = 0
+		}
+		if g, d, ok := f.run.watch(m.agent, f.run.watched.by(i), content); ok {
+			m.agent, by = g, d
+			f.add(&next, m)
+		}
+	}
+	if len(next.all) == 0 && (f.run.hidden(i) || content == 0 && f.run.hidden(f.last)) {
+		return f.set, &shownByCRDs
+	}
+	return next, by
+}
+
+// shownByCRDs is the deviation of an agent whose two sources do not say the same.
+var shownByCRDs = deviation{
+	name:  "shown-by-crds",
+	what:  "an agent that reads CRDs shows, or lets go, what a writer hides from every etcd, as its namespace is not for other clusters",
+	needs: "a namespace that is hidden",
+}
+
+// hidden reports whether a view shows by a record what is in a namespace that was hidden before.
+func (c *checker) hidden(i int32) bool {
+	namespace := schema.NamespaceIn(c.Records[i].Value)
+	for _, n := range slices.Backward(c.Namespaces) {
+		if r := &c.Records[n]; n < i && r.Key == namespace {
+			return strings.HasPrefix(r.Value, "hidden=true")
+		}
+	}
+	return false
+}

@@ -26,6 +26,17 @@ func (f *agentRun) listed(i int32) (at int32) {
 	return at
 }
 
+// fellBack returns the record with which the agent began to list what it had listed at a
+// record.
+func (f *agentRun) fellBack(list int32) (at int32) {
+	for _, r := range f.agent.Readings {
+		if r < list && f.run.Records[r].Op == history.FallBack {
+			at = r
+		}
+	}
+	return at
+}
+
 // watchCRDs are the states after the agent has, by the record i, been told by CRDs, which it
 // listed at the record list, what leaves the content.
 func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by *deviation) {
@@ -41,7 +52,7 @@ func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by
 			}
 			m.at = 0
 		}
-		if g, d, ok := f.run.watch(m.agent, f.run.watched.by(i), content); ok {
+		if g, d, ok := f.run.watch(m.agent, f.fellBack(list), i, content); ok {
 			m.agent, by = g, d
 			f.add(&next, m)
 		}

@@ -1,12 +1,12 @@
 package tracevalidation
 
 import (
-	"iter"
 	"slices"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
@@ -28,7 +28,7 @@ func (f *watcherRun) follow(views []int32) *Unexplained {
 	for _, i := range views {
 		content, by := f.run.seen(i), (*deviation)(nil)
 		if content != f.shown { // else nothing was there, and nothing is
-			next, needs, ok := f.run.watch(f.state, f.run.watched.by(i), content)
+			next, needs, ok := f.run.watch(f.state, f.agent.Up, i, content)
 			if !ok {
 				return f.run.refuseWatch(f.agent, f.state, i, f.shown, content)
 			}
@@ -58,38 +58,48 @@ func (k *keyRun) endsWatching(a *index.Agent, shown uint8) *Unexplained {
 	}
 }
 
-// watch is what an agent becomes when its watch of the persistent truth, which it lists first
-// if it has no watch, has delivered what leaves the content: of the first so many writes, as
-// few as will do.
-func (k *keyRun) watch(g mesh.Agent, writes uint8, content uint8) (next mesh.Agent, by *deviation, ok bool) {
+// watch is what an agent becomes when its watch of the persistent truth has delivered what
+// leaves the content, by the record i: as few writes as will do. An agent without a watch has
+// listed since the record from.
+func (k *keyRun) watch(g mesh.Agent, from, i int32, content uint8) (next mesh.Agent, by *deviation, ok bool) {
 	l := k.watched
-	for m := range l.deliveries(g, writes) {
-		if l.after(m.Sources(l.log, nil)[0]) == content {
-			return m, nil, true
-		}
+	known, writes := l.by(from), l.by(i)
+	if m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool { return l.after(m.Sources(l.log, nil)[0]) == content }); ok {
+		return m, nil, true
 	}
-	for m := range l.deliveries(g, writes) {
-		if d := l.ofSeveral(m.CRD, content); d != nil {
-			return m, d, true
-		}
+	m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool { return l.ofSeveral(m.CRD, content) != nil })
+	switch {
+	case ok:
+		return m, l.ofSeveral(m.CRD, content), true
+	case g.CRD == 0 && from >= 0 && k.disturbed(i, disturb.CacheBehind):
+		next, _, ok = k.watch(g, -1, i, content)
+		return next, &listsThePast, ok
 	}
 	return g, nil, false
 }
 
-// deliveries are the states that an agent comes to when its watch delivers the first so many
-// writes: the present one first, if it has a watch, else the one after the earliest list.
-func (l *keyLog) deliveries(g mesh.Agent, writes uint8) iter.Seq[mesh.Agent] {
-	return func(yield func(mesh.Agent) bool) {
-		if g.CRD == 0 && g.List(l.log[:1], true) != "" {
-			return
-		}
-		for yield(g) && g.Watch(l.log[:writes]) == "" {
+// delivered is the first state that will do of those that an agent comes to when its watch
+// delivers the first so many writes: the present one, if it has a watch, else the one after a
+// list of what was known.
+func (l *keyLog) delivered(g mesh.Agent, known, writes uint8, will func(mesh.Agent) bool) (mesh.Agent, bool) {
+	if g.CRD == 0 && g.List(l.log[:max(known, 1)], true) != "" {
+		return g, false
+	}
+	for !will(g) {
+		if g.Watch(l.log[:writes]) != "" {
+			return g, false
 		}
 	}
+	return g, true
 }
 
 // The deviations of those who watch.
 var (
+	listsThePast = deviation{
+		name:  "lists-the-past",
+		what:  "an agent lists from a watch cache that lags behind what was acknowledged when the agent began to",
+		needs: "a fault that keeps a watch cache behind",
+	}
 	keepsOwnNode = deviation{
 		name:  "keeps-own-node",
 		what:  "an agent does not let its own node go",
@@ -108,7 +118,7 @@ var (
 )
 
 // watchDeviations are all of them.
-var watchDeviations = []*deviation{&anyClaim, &endOfAnyClaim, &keepsOwnNode, &shownByCRDs}
+var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &keepsOwnNode, &shownByCRDs}
 
 // ofSeveral returns the deviation by which an agent shows the content once it has been told
 // of so many writes; nil if there is none.
@@ -131,7 +141,7 @@ func (k *keyRun) refuseWatch(a *index.Agent, g mesh.Agent, i int32, shown, conte
 	if k.Records[i].Verb == history.Phase {
 		u.add(delivery, "%sthere has been that since %.3fs", k.due(u), k.Records[l.records[len(l.log)-1]].At.Seconds())
 	} else {
-		from := max(g.CRD, 1)
+		from := max(g.CRD, l.by(a.Up), 1)
 		u.add(delivery, "since what it took over, there was %s; %s", k.sequence(l.content[from-1:l.by(i)]), k.never(content))
 	}
 	for _, d := range watchDeviations {

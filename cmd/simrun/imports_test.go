@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"internal/files":          {},
 	"internal/stream":         {},
 	"history/index":           {"history", "model/disturb", "model/mode", "model/schema"},
-	"checker/tracevalidation": {"checker/tracevalidation", "history", "model/disturb", "model/mesh", "model/schema", "internal/text"},
+	"checker/tracevalidation": {"checker/tracevalidation", "fault", "history", "model/disturb", "model/mesh", "model/mode", "model/schema", "internal/text"},
 	"internal":                {"internal", "testdata/capacity", "testdata/repairs", "testdata/scenarios", "report", "checker", "history", "fault", "model", "sim/det"},
 	"cmd/simrun":              {"cmd/simrun", "internal", "report", "checker", "history", "fault", "model", "sim/det", "testdata/findings", "testdata/planted", "testdata/repairs", "testdata/scenarios"},
 }

@@ -20,10 +20,16 @@ const aKey = `0.1 k0 truth node n0 value=a op=put owner=CiliumNode/n0 rv=1
 // writeHistory writes lines, whose times are in tenths of a second, as a history.
 func writeHistory(t *testing.T, file, lines string) {
 	t.Helper()
+	writeHistoryOf(t, file, "{}", lines)
+}
+
+// writeHistoryOf writes lines as the history of a plan.
+func writeHistoryOf(t *testing.T, file, plan, lines string) {
+	t.Helper()
 	f, err := os.Create(file)
 	require.NoError(t, err)
 	defer f.Close()
-	w, err := history.NewWriter(f, "{}")
+	w, err := history.NewWriter(f, plan)
 	require.NoError(t, err)
 	var text strings.Builder
 	for line := range strings.Lines(lines) {
@@ -60,6 +66,30 @@ func TestValidate(t *testing.T) {
 	require.Equal(t, "trace-validation", line["kind"])
 	require.Equal(t, false, line["holds"])
 	require.Len(t, line["unexplained"], 1)
+}
+
+// A history is held against the model of its mode, if there is one.
+func TestValidateKnowsTheMode(t *testing.T) {
+	scene(t)
+	const lines = `0.1 k0 truth node n0 value=a op=put owner=CiliumNode/n0 rv=1
+0.2 a0 up agent - inc=1
+0.3 a0 see node n0 value=a inc=1`
+	writeHistoryOf(t, "crd", `{"mode":"crd"}`, lines)
+	status, stdout, stderr := simrun(t, "validate", "crd")
+	require.Empty(t, stderr)
+	require.Equal(t, console.StatusHold, status)
+	require.Equal(t, "crd: a behaviour of the model: explained 1 change of 1 key, in 1 projection\n", stdout)
+
+	writeHistoryOf(t, "mesh", `{"mode":"clustermesh"}`, lines)
+	status, stdout, _ = simrun(t, "validate", "mesh")
+	require.Equal(t, console.StatusBroken, status)
+	require.Contains(t, stdout, "a0 has not connected with any replica")
+
+	writeHistoryOf(t, "merge", `{"mode":"handover","options":{"handover":"merge"}}`, lines)
+	status, stdout, stderr = simrun(t, "validate", "merge")
+	require.Equal(t, "simrun: merge: runs of the mode handover/merge are no behaviours of the model, in which an etcd takes precedence over CRDs as long as both are read: validate those of handover\n", stderr)
+	require.Equal(t, console.StatusUsage, status)
+	require.Empty(t, stdout)
 }
 
 func TestValidateWhatIsNoHistory(t *testing.T) {

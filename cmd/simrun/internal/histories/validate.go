@@ -27,6 +27,10 @@ simrun behaviour, still works.
 
   simrun validate HISTORY...
 
+In the modes clustermesh and handover replicas and agents are followed; in crd and
+kvstore agents, which list and watch what is true themselves. Handovers by merge and
+by precedence are not in the model.
+
 What Cilium is known to do and the model does not have, such as leases that expire,
 explains a record only if its cause is in the history, and is counted.
 docs/model.md lists it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/rest"
+	"github.com/meshcheck/meshcheck/checker/sources"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -29,6 +30,7 @@ var kubeRules = rules{
 	views.Staleness.Name:          (*Explainer).ofKubeEnd,
 	rest.Agreement.Name:           (*Explainer).ofKubeDisagreement,
 	views.Readiness.Name:          (*Explainer).ofKubeUnusable,
+	sources.Fence.Name:            (*Explainer).ofKubeFence,
 }
 
 // readsKube reports whether the history's agents read the kube-apiservers: nobody has
@@ -375,8 +377,29 @@ func (x *Explainer) ofKubeEnd(v *property.Violation) *property.Cause {
 
 // lostForGood explains that an agent lacks an endpoint when the run ends.
 func (x *Explainer) lostForGood(agent, key string, layer property.Layer) *property.Cause {
+	return x.lostBy(x.all(), agent, key, layer)
+}
+
+// ofKubeFence explains endpoints that were regenerated without what the kube-apiserver had: the
+// agent had listed it, and lost it again.
+func (x *Explainer) ofKubeFence(v *property.Violation) *property.Cause {
+	return joined(func(yield func(*property.Cause) bool) {
+		for _, d := range v.Differences {
+			var cause *property.Cause
+			if d.Kind == history.Endpoint {
+				cause = x.lostBy(v.Records[len(v.Records)-1], v.Agent, d.Key, property.View)
+			}
+			if !yield(cause) {
+				return
+			}
+		}
+	})
+}
+
+// lostBy explains that an agent lacks an endpoint before a record.
+func (x *Explainer) lostBy(record int, agent, key string, layer property.Layer) *property.Cause {
 	of := observation{r: &history.Record{Actor: agent, Kind: history.Endpoint, Key: key}}
-	last := x.in.Last(0, x.all(), func(r *history.Record) bool { return of.isOf(r, layer == property.Datapath) })
+	last := x.in.Last(0, record, func(r *history.Record) bool { return of.isOf(r, layer == property.Datapath) })
 	if last < 0 {
 		return nil
 	}

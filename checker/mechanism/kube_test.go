@@ -149,6 +149,19 @@ func TestCausesOfReadersOfSlices(t *testing.T) {
 8.001 a0 drop endpoint e op=watch peer=k0 inc=2
 9 a0 unprogram endpoint e op=watch peer=k0 inc=2
 `, "no-spurious-deletion", mechanism.CauseOldOwner},
+		{"an agent that lists an address twice, and loses it before its fence opens", readsSlices + `
+3 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpointSlice/s2 rv=7
+4 a0 down agent - inc=1
+5 a0 up agent - inc=2
+5.1 k0 watch CiliumEndpointSlice - peer=a0 ask=0 id=2
+5.2 k0 event CiliumEndpointSlice - value="INITIAL:s2:7 INITIAL:s1:5 BOOKMARK:7" peer=a0 id=2
+5.3 a0 see endpoint e value="id=2 host=h pod=ns/two" op=list peer=k0 inc=2
+5.3 a0 see endpoint e value="id=1 host=h pod=ns/one" op=list peer=k0 inc=2
+6 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpointSlice/s1 rv=8
+6.1 k0 event CiliumEndpointSlice - value="MODIFIED:s1:8" peer=a0 id=2
+6.2 a0 drop endpoint e op=watch peer=k0 inc=2
+7 a0 synced endpoint - value=synced peer=k0 inc=2 source=crd session=2
+`, "fence", mechanism.CauseOldOwner},
 		{"a claim that is over, taken long after what came after it", movedSlice + gaveUp + `
 9 k0 event CiliumEndpointSlice - value="ADDED:s2:7 MODIFIED:s1:10 DELETED:s2:9" peer=a0 id=1
 9.001 a0 see endpoint e value="id=3 host=h pod=ns/three" op=watch peer=k0 inc=1

@@ -18,6 +18,10 @@ type deviation struct {
 	needs string // what the history has to have, for the report of a record that nothing explains
 	cause func(f *replicaRun, i int32) bool
 	step  func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8)
+
+	// shows reports whether an agent that watches a log may show the content once it has been
+	// told of so many writes, one at least.
+	shows func(l *keyLog, writes, content uint8) bool
 }
 
 // leaseExpires is certain where its cause is: who asked for a deletion is known.

@@ -1,6 +1,7 @@
 package tracevalidation
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -40,6 +41,7 @@ func (f *agentRun) fellBack(list int32) (at int32) {
 // watchCRDs are the states after the agent has, by the record i, been told by CRDs, which it
 // listed at the record list, what leaves the content.
 func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by *deviation) {
+	plain := false // no deviation is needed
 	for _, m := range f.set.all {
 		if list > f.last { // anew: it may be of an earlier time than the last one
 			if m.connection >= 0 && f.agent.Connections[m.connection].To > list {
@@ -52,10 +54,14 @@ func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by
 			}
 			m.at = 0
 		}
-		if g, d, ok := f.run.watch(m.agent, f.fellBack(list), i, content); ok {
-			m.agent, by = g, d
+		for g, d := range f.run.watch(m.agent, f.fellBack(list), i, content) {
+			m.agent, plain = g, plain || d == nil
 			f.add(&next, m)
+			by = cmp.Or(by, d)
 		}
+	}
+	if plain {
+		by = nil
 	}
 	if len(next.all) == 0 && (f.run.hidden(i) || content == 0 && f.run.hidden(f.last)) {
 		return f.set, &shownByCRDs

@@ -2,6 +2,7 @@ package tracevalidation
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mesh"
@@ -24,6 +25,7 @@ type keyLog struct {
 	content []uint8   // after each write; 0: nothing
 	claimed [][]uint8 // the contents that are claimed after each write, if there are several
 	lapsed  []lapse   // claims that ended while another was there
+	updated []uint8   // writes, by number, with which a slice came to have another content of the key
 }
 
 // lapse is the end of a claim's content, by the write number at. The writer may have put
@@ -88,6 +90,9 @@ func newKeyLog(records []history.Record, truths []int32, names contents) (*keyLo
 				queue = append(queue, claim{owner: r.Owner})
 				at = len(queue) - 1
 			}
+			if old := queue[at].content; old != 0 && old != n && strings.HasPrefix(r.Owner, "CiliumEndpointSlice/") {
+				l.updated = append(l.updated, uint8(len(l.log)+1))
+			}
 			queue[at].content = n
 			queue[at].had = append(queue[at].had, n)
 		}
@@ -126,6 +131,9 @@ func (l *keyLog) watched() *keyLog {
 	w.content, w.claimed = append(w.content, l.content...), append(w.claimed, l.claimed...)
 	for _, p := range l.lapsed {
 		w.lapsed = append(w.lapsed, lapse{p.at + 1, p.contents})
+	}
+	for _, n := range l.updated {
+		w.updated = append(w.updated, n+1)
 	}
 	return w
 }

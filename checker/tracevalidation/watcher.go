@@ -1,6 +1,8 @@
 package tracevalidation
 
 import (
+	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/meshcheck/meshcheck/fault"
@@ -13,30 +15,95 @@ import (
 
 // watcherRun follows one incarnation of an agent that lists and watches the persistent
 // truth, as far as one key tells: CRDs of the kube-apiserver, or the etcd that agents share.
-// Of the states in which it may be, the one that has come least far can do all that the
-// others can, so there is one.
 type watcherRun struct {
 	run   *keyRun
 	agent *index.Agent
-	state mesh.Agent
+	set   []watcherState
 	shown uint8 // the content of the key in its view, as recorded
+}
+
+// watcherState is a state of the model in which such an agent may be, and how it came there.
+type watcherState struct {
+	agent  mesh.Agent
+	needed *deviated
+}
+
+// deviated are the deviations on the way to a state, the last one first.
+type deviated struct {
+	by     *deviation
+	before *deviated
+	count  int
+}
+
+func (n *deviated) total() int {
+	if n == nil {
+		return 0
+	}
+	return n.count
+}
+
+// add adds a state. Of two, the one that has come no further and needed no more deviations
+// can do all that the other one can.
+func (f *watcherRun) add(set []watcherState, m watcherState) []watcherState {
+	covers := func(a, b watcherState) bool {
+		return a.agent.CRD <= b.agent.CRD && a.needed.total() <= b.needed.total()
+	}
+	if slices.ContainsFunc(set, func(o watcherState) bool { return covers(o, m) }) {
+		return set
+	}
+	return append(slices.DeleteFunc(set, func(o watcherState) bool { return covers(m, o) }), m)
 }
 
 // follow goes through the See and Drop records of the key. It returns the first one that
 // nothing explains, or nil.
 func (f *watcherRun) follow(views []int32) *Unexplained {
+	f.set = []watcherState{{}}
+	defer f.count()
 	for _, i := range views {
-		content, by := f.run.seen(i), (*deviation)(nil)
-		if content != f.shown { // else nothing was there, and nothing is
-			next, needs, ok := f.run.watch(f.state, f.agent.Up, i, content)
-			if !ok {
-				return f.run.refuseWatch(f.agent, f.state, i, f.shown, content)
+		if content := f.run.seen(i); content != f.shown { // else nothing was there, and nothing is
+			var next []watcherState
+			for _, m := range f.set {
+				for g, by := range f.run.watch(m.agent, f.agent.Up, i, content) {
+					was := m.needed
+					if by != nil {
+						was = &deviated{by, was, was.total() + 1}
+					}
+					next = f.add(next, watcherState{g, was})
+				}
 			}
-			f.state, f.shown, by = next, content, needs
+			if len(next) == 0 {
+				return f.run.refuseWatch(f.agent, f.set[0].agent, i, f.shown, content)
+			}
+			f.set, f.shown = next, content
 		}
-		f.run.explained(by)
+		f.run.explained(nil)
 	}
-	return f.run.endsWatching(f.agent, f.shown)
+	return f.ends()
+}
+
+// ends explains the end of the run. Where the key went with one of several that claimed it, it
+// stays away.
+func (f *watcherRun) ends() *Unexplained {
+	u := f.run.endsWatching(f.agent, f.shown)
+	if u == nil || f.shown != 0 {
+		return u
+	}
+	for i, m := range f.set {
+		if m.needed != nil && m.needed.by == &endOfAnyClaim {
+			f.set[i].needed = &deviated{&staysAway, m.needed, m.needed.count + 1}
+			f.set = f.set[i : i+1]
+			return nil
+		}
+	}
+	return u
+}
+
+// count counts the fewest deviations without which there is no explanation.
+func (f *watcherRun) count() {
+	least := slices.MinFunc(f.set, func(a, b watcherState) int { return cmp.Compare(a.needed.total(), b.needed.total()) })
+	for n := least.needed; n != nil; n = n.before {
+		f.run.needed[n.by]++
+	}
 }
 
 // endsWatching explains the end of the run for an agent that lives to see it, and watches: it
@@ -58,24 +125,34 @@ func (k *keyRun) endsWatching(a *index.Agent, shown uint8) *Unexplained {
 	}
 }
 
-// watch is what an agent becomes when its watch of the persistent truth has delivered what
-// leaves the content, by the record i: as few writes as will do. An agent without a watch has
-// listed since the record from.
-func (k *keyRun) watch(g mesh.Agent, from, i int32, content uint8) (next mesh.Agent, by *deviation, ok bool) {
+// watch is what an agent may become when its watch of the persistent truth delivers what
+// leaves the content, by the record i, and the deviation that this needs: for each, the state
+// after as few writes as will do. An agent without a watch has listed since the record from.
+func (k *keyRun) watch(g mesh.Agent, from, i int32, content uint8) iter.Seq2[mesh.Agent, *deviation] {
 	l := k.watched
 	known, writes := l.by(from), l.by(i)
-	if m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool { return l.after(m.Sources(l.log, nil)[0]) == content }); ok {
-		return m, nil, true
+	return func(yield func(mesh.Agent, *deviation) bool) {
+		m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool { return l.after(m.Sources(l.log, nil)[0]) == content })
+		if ok && !yield(m, nil) {
+			return
+		}
+		for _, d := range watchDeviations {
+			if d.shows == nil {
+				continue
+			}
+			if m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool { return m.CRD > 0 && d.shows(l, m.CRD, content) }); ok && !yield(m, d) {
+				return
+			}
+		}
+		if ok || g.CRD != 0 || known <= 1 || !k.disturbed(i, disturb.CacheBehind) {
+			return
+		}
+		for m := range k.watch(g, -1, i, content) {
+			if !yield(m, &listsThePast) {
+				return
+			}
+		}
 	}
-	m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool { return l.ofSeveral(m.CRD, content) != nil })
-	switch {
-	case ok:
-		return m, l.ofSeveral(m.CRD, content), true
-	case g.CRD == 0 && from >= 0 && k.disturbed(i, disturb.CacheBehind):
-		next, _, ok = k.watch(g, -1, i, content)
-		return next, &listsThePast, ok
-	}
-	return g, nil, false
 }
 
 // delivered is the first state that will do of those that an agent comes to when its watch
@@ -109,29 +186,33 @@ var (
 		name:  "any-claim",
 		what:  "of several objects that claim the key, an agent that watches them shows one that was not the first",
 		needs: "a time at which several objects claimed the key",
+		shows: func(l *keyLog, writes, content uint8) bool {
+			return content != 0 && slices.Contains(l.claimed[writes-1], content)
+		},
 	}
 	endOfAnyClaim = deviation{
 		name:  "end-of-any-claim",
 		what:  "one of several objects that claim the key lets it go, and an agent that watches them drops it",
 		needs: "an object that let the key go while another one claimed it",
+		shows: func(l *keyLog, writes, content uint8) bool {
+			return content == 0 && slices.ContainsFunc(l.lapsed, func(p lapse) bool { return p.at == writes })
+		},
+	}
+	staysAway = deviation{
+		name:  "stays-away",
+		what:  "an agent that dropped the key with one of several objects that claim it does not show what another one claims",
+		needs: "such a drop, and nothing shown since",
+	}
+	removesFirst = deviation{
+		name:  "removes-first",
+		what:  "an agent takes what a slice's update removes before what it adds",
+		needs: "a slice's update, after which the key had another content",
+		shows: func(l *keyLog, writes, content uint8) bool { return content == 0 && slices.Contains(l.updated, writes) },
 	}
 )
 
 // watchDeviations are all of them.
-var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &keepsOwnNode, &shownByCRDs}
-
-// ofSeveral returns the deviation by which an agent shows the content once it has been told
-// of so many writes; nil if there is none.
-func (l *keyLog) ofSeveral(writes, content uint8) *deviation {
-	switch {
-	case writes == 0:
-	case content != 0 && slices.Contains(l.claimed[writes-1], content):
-		return &anyClaim
-	case content == 0 && slices.ContainsFunc(l.lapsed, func(p lapse) bool { return p.at == writes }):
-		return &endOfAnyClaim
-	}
-	return nil
-}
+var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsOwnNode, &shownByCRDs}
 
 // refuseWatch reports the record i, after which the key has the content in the view of an
 // agent; or the end, if that is what there is.

@@ -99,6 +99,38 @@ func TestWatchersFollowTheLog(t *testing.T) {
 			t.claim("web", "web2")
 			t.see("a0", "web2")
 		}, needed: []string{"any-claim", "end-of-any-claim"}},
+		"an address that went with one that claimed it stays away": {tell: func(t *script) {
+			t.claim("web", "web")
+			t.claim("api", "api")
+			t.up("agent", "a0", "")
+			t.see("a0", "web")
+			t.see("a0", "api")
+			t.release("api", "api")
+			t.drop("a0")
+		}, needed: []string{"any-claim", "end-of-any-claim", "stays-away"}},
+		"one that never came does not": {tell: func(t *script) {
+			t.claim("web", "web")
+			t.claim("api", "api")
+			t.release("api", "api")
+			t.up("agent", "a0", "")
+		}, says: `agent a0 still has nothing`, why: "it needs such a drop, and nothing shown since"},
+		"a slice's update removes before it adds": {tell: func(t *script) {
+			changesHands(t, "CiliumEndpointSlice/s")
+		}, needed: []string{"removes-first"}},
+		"an update of what is no slice does not": {tell: func(t *script) {
+			changesHands(t, "CiliumEndpoint/ns/x")
+		}, says: `agent a0 drops`, why: "it needs a slice's update, after which the key had another content, and there is none that leads to this"},
+		"what comes later tells which of two explanations is right": {tell: func(t *script) {
+			t.up("agent", "a0", "")
+			for _, content := range []string{"web", "web2"} {
+				t.add("k0 truth endpoint 10.0.0.1 value=%s op=put owner=CiliumEndpointSlice/s rv=%d", content, t.n)
+			}
+			t.add("k0 truth endpoint 10.0.0.1 value=web2 op=del owner=CiliumEndpointSlice/s rv=%d", t.n)
+			t.see("a0", "web")
+			t.drop("a0")
+			t.see("a0", "web2")
+			t.drop("a0")
+		}, needed: []string{"removes-first"}},
 		"of one that claims it there is no end while it does": {tell: func(t *script) {
 			t.claim("web", "web")
 			t.up("agent", "a0", "")
@@ -114,6 +146,16 @@ func TestWatchersFollowTheLog(t *testing.T) {
 			require.Equal(t, c.needed, needed(v))
 		})
 	}
+}
+
+// changesHands has an agent drop what one object gives another content.
+func changesHands(t *script, owner string) {
+	t.add("k0 truth endpoint 10.0.0.1 value=web op=put owner=%s rv=%d", owner, t.n)
+	t.up("agent", "a0", "")
+	t.see("a0", "web")
+	t.add("k0 truth endpoint 10.0.0.1 value=web2 op=put owner=%s rv=%d", owner, t.n)
+	t.drop("a0")
+	t.see("a0", "web2")
 }
 
 // startsAgain has an agent show what it has seen changed before it started again.

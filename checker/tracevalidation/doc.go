@@ -1,5 +1,5 @@
-// Package tracevalidation looks for a behaviour of the abstract mesh (package model/mesh,
-// base clustermesh) in the history of a run of Cilium's code. Check explains each
+// Package tracevalidation looks for a behaviour of the abstract mesh (package model/mesh)
+// in the history of a run of Cilium's code. Check explains each
 // change in an etcd and in a view by actions of the model that were enabled in some
 // state consistent with everything before; the first record of each projection that
 // no action explains is reported, with the actions that might have and why each of
@@ -16,7 +16,8 @@
 // kube-apiserver acts on it (replica.go), and so is each incarnation of an agent, as
 // nothing but the etcds act on it (agent.go). A view begins empty with its agent, so an
 // agent that restarts is another agent; the datapath, which outlives it, is not
-// followed.
+// followed. Agents that share an etcd write it, so there its Put and Del records are the writes,
+// and no replica is followed.
 //
 //	Truth                     a write of the kube-apiserver
 //	Up of an etcd, new store  Crash or Empty: the pod or its etcd's content is lost
@@ -24,7 +25,8 @@
 //	Put, Del                  Start or WriterLists, and then any number of Deliver
 //	first canaries            Start or WriterLists has happened
 //	Connect, Disconnect       when Connect may happen
-//	See, Drop                 See or Connect
+//	See, Drop                 See or Connect; List or Watch of an agent that watches (watcher.go)
+//	Reading                   when List may happen in a handover, and when it ends (handover.go)
 //	Phase end                 no action that must happen sooner or later is left
 //
 // # What the set of states is for

@@ -17,7 +17,7 @@ import (
 
 var Load = property.Property{
 	Name:    "load",
-	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is and two for each write to the kube-apiservers in the last two minutes; an operator has four more of a shared etcd for each identity in it and each time that it looks through them in a minute.",
+	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is (four in an etcd that agents share) and two for each write to the kube-apiservers in the last two minutes; an operator has four more of a shared etcd for each identity in it and each time that it looks through them in a minute.",
 	Why:     "the proposal is there to take load off the kube-apiserver: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
 	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
@@ -32,13 +32,16 @@ var Load = property.Property{
 // client came nearer to its bound than 54 %. Without back-off a retry is only slowed by a
 // rate limiter, to 10 per second (k8sClientRateLimit.qps) or more, which is 600.
 //
-// In an etcd that agents share, an operator looks through all identities at once, and at
+// In an etcd that agents share, who puts an object back puts its address and its identity, which is
+// a transaction for the identity's key, and a read and a write for the key of who uses it
+// (pkg/kvstore/allocator, UpdateKey); and an operator looks through all identities at once, and at
 // each by itself (pkg/kvstore/allocator, RunGC): a lock, a list of who uses it, perhaps a
 // deletion, an unlock. Nothing of that is a write to a kube-apiserver.
 const (
 	StormWindow      = time.Minute
 	StormRequests    = 120
 	requestsPerWrite = 2
+	puttingBack      = 4 // requests for each object, of a shared etcd
 	collecting       = 4 // requests for each identity
 	workWindow       = 2 * time.Minute
 )
@@ -195,7 +198,11 @@ func (s *stormCheck) request(i int, r *history.Record) {
 		return
 	}
 	n := c.requests.add(r.At, StormWindow)
-	bound := StormRequests*s.clientsOn(r.Peer) + s.objects + requestsPerWrite*s.writes.since(r.At-workWindow)
+	objects := s.objects
+	if mode.Etcd.Is(r.Actor) {
+		objects *= puttingBack
+	}
+	bound := StormRequests*s.clientsOn(r.Peer) + objects + requestsPerWrite*s.writes.since(r.At-workWindow)
 	if mode.Operator.Is(r.Peer) && mode.Etcd.Is(r.Actor) {
 		bound += collecting * len(s.identities) * s.collections
 	}

@@ -57,6 +57,25 @@ func TestLoadOfACollector(t *testing.T) {
 	}
 }
 
+// Who has lost its lease puts everything back: four requests for each object, where agents
+// share an etcd.
+func TestLoadOfPuttingBack(t *testing.T) {
+	lines := func(etcd, objects string) string {
+		var b strings.Builder
+		b.WriteString("0 k0 up kube - inc=1\n0 k0 request Pod ns1/a op=get peer=a0 rv=2 from=0 bytes=100\n" + objects)
+		for i := range 124 {
+			fmt.Fprintf(&b, "%d.%d %s call meta x op=range peer=a0 store=e rev=2 from=0 bytes=20\n", 300+i/10, i%10, etcd)
+		}
+		return b.String()
+	}
+	const pod = "1 k0 write Pod ns1/a op=create rv=2\n"
+	propertytest.Tell(t, Load, []propertytest.Story{
+		{Name: "an object of a shared etcd", History: lines("e0", pod), Outcome: property.Pass, Says: []string{"125 requests of 2 clients of a server; beyond their first minutes at most 100 % of the bound (a0 of e0 in the minute until 312.300s: 124 of 124)"}},
+		{Name: "nothing to put back", History: lines("e0", ""), Outcome: property.Fail, Says: []string{"a0 made 121 requests of e0 in the minute until 312.000s, the last one range x; the bound is 120"}},
+		{Name: "an object of a replica's", History: lines("r0", pod), Outcome: property.Fail, Says: []string{"a0 made 122 requests of r0 in the minute until 312.100s, the last one range x; the bound is 121"}},
+	})
+}
+
 func TestLoadIsMeasured(t *testing.T) {
 	r := propertytest.Judge(t, Load, `
 0 world phase - start

@@ -65,8 +65,8 @@ func (f *agentRun) follow(views []int32) *Unexplained {
 			next, by = f.next(i, content)
 		}
 		if len(next.all) == 0 {
-			if f.listed(i) >= 0 {
-				return f.run.refuseWatch(f.agent, mesh.Agent{}, i, f.shown, content)
+			if list := f.listed(i); list >= 0 {
+				return f.run.refuseWatch(f.agent, mesh.Agent{}, f.fellBack(list), i, f.shown, content)
 			}
 			return f.refuse(i, content)
 		}

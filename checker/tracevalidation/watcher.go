@@ -72,7 +72,7 @@ func (f *watcherRun) follow(views []int32) *Unexplained {
 				}
 			}
 			if len(next) == 0 {
-				return f.run.refuseWatch(f.agent, f.set[0].agent, i, f.shown, content)
+				return f.run.refuseWatch(f.agent, f.set[0].agent, f.agent.Up, i, f.shown, content)
 			}
 			f.set, f.shown = next, content
 		}
@@ -121,7 +121,7 @@ func (k *keyRun) endsWatching(a *index.Agent, shown uint8) *Unexplained {
 		k.needed[&keepsOwnNode]++
 		return nil
 	default:
-		return k.refuseWatch(a, mesh.Agent{}, k.End, shown, last)
+		return k.refuseWatch(a, mesh.Agent{}, a.Up, k.End, shown, last)
 	}
 }
 
@@ -215,14 +215,14 @@ var (
 var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsOwnNode, &shownByCRDs}
 
 // refuseWatch reports the record i, after which the key has the content in the view of an
-// agent; or the end, if that is what there is.
-func (k *keyRun) refuseWatch(a *index.Agent, g mesh.Agent, i int32, shown, content uint8) *Unexplained {
+// agent, which has listed since a record; or the end, if that is what there is.
+func (k *keyRun) refuseWatch(a *index.Agent, g mesh.Agent, since, i int32, shown, content uint8) *Unexplained {
 	l := k.watched
 	u := k.newViewUnexplained(a.Name, i, shown, content, "there is")
 	if k.Records[i].Verb == history.Phase {
 		u.add(delivery, "%sthere has been that since %.3fs", k.due(u), k.Records[l.records[len(l.log)-1]].At.Seconds())
 	} else {
-		from := max(g.CRD, l.by(a.Up), 1)
+		from := max(g.CRD, l.by(since), 1)
 		u.add(delivery, "since what it took over, there was %s; %s", k.sequence(l.content[from-1:l.by(i)]), k.never(content))
 	}
 	for _, d := range watchDeviations {

@@ -41,13 +41,24 @@ func (w *world) stopAll() {
 		w.net.Close()
 	})
 	time.Sleep(windDown)
-	left, total := goroutines(), int64(0)
-	if w.plan.HasWhole() {
-		maps.DeleteFunc(left, func(starter string, _ int64) bool { return slices.Contains(outliveTheirHive, starter) })
+	w.recordLeft(goroutines())
+}
+
+// recordLeft records how many goroutines are left by the function that started them, and of
+// them all.
+func (w *world) recordLeft(left map[starter]int64) {
+	by, total := map[string]int64{}, int64(0)
+	for s, n := range left {
+		if w.plan.HasWhole() {
+			n -= min(n, outliveTheirHive[s.function])
+		}
+		if n > 0 {
+			by[s.function] += n
+			total += n
+		}
 	}
-	for _, starter := range slices.Sorted(maps.Keys(left)) {
-		w.rec.record(history.Record{Actor: "world", Verb: history.Left, Key: starter, Rev: left[starter]})
-		total += left[starter]
+	for _, function := range slices.Sorted(maps.Keys(by)) {
+		w.rec.record(history.Record{Actor: "world", Verb: history.Left, Key: function, Rev: by[function]})
 	}
 	w.rec.record(history.Record{Actor: "world", Verb: history.Left, Rev: total})
 }

@@ -1,10 +1,14 @@
 package sim
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/sim/hosts"
 )
 
 // wait and waitElsewhere start goroutines that wait.
@@ -23,12 +27,28 @@ func TestGoroutines(t *testing.T) {
 		wait(over)
 		waitElsewhere(over)
 		synctest.Wait()
-		require.Equal(t, map[string]int64{
-			"github.com/meshcheck/meshcheck/sim.wait":          2,
-			"github.com/meshcheck/meshcheck/sim.waitElsewhere": 1,
+		require.Equal(t, map[starter]int64{
+			{0, "github.com/meshcheck/meshcheck/sim.wait"}:          2,
+			{0, "github.com/meshcheck/meshcheck/sim.waitElsewhere"}: 1,
 		}, goroutines())
 		close(over)
 		synctest.Wait()
 		require.Empty(t, goroutines())
 	})
+}
+
+// What a crash leaves is no leak; what a process leaves that has stopped in good order is one.
+func TestGoroutinesByProcess(t *testing.T) {
+	crashed, stopped := hosts.NewProcess("a6"), hosts.NewProcess("a6")
+	hosts.End(crashed)
+	var stacks strings.Builder
+	stacks.WriteString("goroutine 1 [running, synctest bubble 1]:\nthe.caller()\n")
+	for i, process := range []uint32{crashed, crashed, stopped, 0} {
+		in := ""
+		if process != 0 {
+			in = fmt.Sprintf(", process %d", process)
+		}
+		fmt.Fprintf(&stacks, "\n\ngoroutine %d [select (durable), synctest bubble 1%s]:\na.b()\n\tb.go:7\ncreated by a.Watch in goroutine 3\n\tb.go:9", i+2, in)
+	}
+	require.Equal(t, map[starter]int64{{stopped, "a.Watch"}: 1, {0, "a.Watch"}: 1}, startersIn(stacks.String()))
 }

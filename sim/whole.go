@@ -87,9 +87,10 @@ func nodeOf(number int, known *v2.CiliumNode) (*corev1.Node, error) {
 	return o, nil
 }
 
-// outliveTheirHive are those that start goroutines in cilium-agent which its hive does not
-// end: the end of its process does, and a whole agent has none of its own.
-var outliveTheirHive = []string{
-	"github.com/cilium/cilium/daemon/cmd.(*endpointRestorer).regenerateRestoredEndpoints",
-	"github.com/cilium/cilium/pkg/trigger.NewTrigger",
+// outliveTheirHive are functions in cilium-agent that start goroutines which its hive does not
+// end, with how many of each an agent has: its process's end is theirs, and one that stops
+// in good order has none here.
+var outliveTheirHive = map[string]int64{
+	"github.com/cilium/cilium/daemon/cmd.(*endpointRestorer).regenerateRestoredEndpoints": 1,
+	"github.com/cilium/cilium/pkg/trigger.NewTrigger":                                     1,
 }

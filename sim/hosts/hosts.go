@@ -18,6 +18,7 @@ var (
 	mu      sync.Mutex
 	names   = []string{""} // by number
 	numbers = map[string]uint32{}
+	ended   = map[uint32]bool{} // processes
 )
 
 // Moved, if not nil, is told the number with which the running goroutine goes on: what is
@@ -36,6 +37,21 @@ func NewProcess(name string) uint32 {
 	defer mu.Unlock()
 	names = append(names, name)
 	return uint32(len(names) - 1)
+}
+
+// End notes that a process was ended from without, as by a crash: what is left of its
+// goroutines is so because nothing can end them here. An operating system does.
+func End(process uint32) {
+	mu.Lock()
+	defer mu.Unlock()
+	ended[process] = true
+}
+
+// Ended reports whether a process was ended so.
+func Ended(process uint32) bool {
+	mu.Lock()
+	defer mu.Unlock()
+	return ended[process]
 }
 
 // RunIn runs f in a process of the host with that name.

@@ -63,6 +63,7 @@ type daemon struct {
 	watched   *crd.Watched
 	closeIdle func() // connections of the client
 
+	alive    context.Context // done when the process is ended from without
 	starting context.Context // done when the start is to be given up
 	giveUp   context.CancelFunc
 	started  chan struct{} // closed when the start has ended
@@ -83,7 +84,7 @@ func New(cfg agent.Daemon) agent.Source {
 
 // Start implements agent.Source.
 func (d *daemon) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
-	d.process = hosts.NewProcess(d.cfg.Host)
+	d.process, d.alive = hosts.NewProcess(d.cfg.Host), ctx
 	if err := globals.Set(d.process, d.globals()); err != nil {
 		return err
 	}
@@ -162,25 +163,33 @@ func (d *daemon) Synced(ctx context.Context) (agent.Lists, error) {
 	}
 }
 
-// windDown is how long the parts of a process that is gone may take to end.
-const windDown = time.Minute
+// windDownBound is how long the parts of a process that is gone may take to end.
+const windDownBound = time.Minute
 
-// Stop implements agent.Source.
+// Stop implements agent.Source. A process that was ended before all of its parts had ended
+// leaves goroutines, which are no leak: see package hosts.
 func (d *daemon) Stop() {
 	d.stop.Do(func() {
-		d.giveUp()
-		select {
-		case <-d.started:
-		case <-d.ended:
-			return // whoever has ended the process does nothing more, and may be what the start waits for
+		if !d.windDown() || d.alive.Err() != nil {
+			hosts.End(d.process)
 		}
-		if !d.running {
-			return
-		}
-		ctx, cancel := context.WithTimeoutCause(context.Background(), windDown, errors.New("the process is gone"))
-		defer cancel()
-		d.within(func() error { return d.hive.Stop(d.cfg.Log, ctx) }) //nolint:errcheck // nobody is left to tell
 	})
+}
+
+// windDown ends the agent's parts, and reports whether all of them have ended.
+func (d *daemon) windDown() bool {
+	d.giveUp()
+	select {
+	case <-d.started:
+	case <-d.ended:
+		return false // whoever has ended the process does nothing more, and may be what the start waits for
+	}
+	if !d.running {
+		return false
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), windDownBound, errors.New("the process is gone"))
+	defer cancel()
+	return d.within(func() error { return d.hive.Stop(d.cfg.Log, ctx) }) == nil
 }
 
 // Close implements agent.Source.

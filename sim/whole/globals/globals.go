@@ -3,7 +3,7 @@
 // Package globals gives each process of the world what Cilium has once in a process: the
 // name of the node, the configuration, the working directory, and the process's end. They
 // are exchanged whenever a goroutine of another one is about to run, as an operating system
-// does. So Cilium need not know that it shares a process with others.
+// does, but for the directory, which is when it is about to be used. So Cilium need not know that it shares a process with others.
 //
 // A process of the world is one that package hosts has a number for (hosts.NewProcess).
 // Whoever has no globals has those of the process that all this is.
@@ -12,6 +12,7 @@ package globals
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	_ "unsafe" // for go:linkname
 
@@ -38,6 +39,7 @@ var (
 	own   Globals    // of who has none
 	of    []*Globals // by the number of the process; nil: none
 	given = &own     // that are in force
+	in    uintptr    // the working directory that is
 
 	name, absoluteName = cilium.NodeName()
 )
@@ -49,8 +51,10 @@ func Begin() error {
 		return err
 	}
 	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir}
+	in = dir
 	hosts.Moved = exchange
 	onHost = exchange
+	beforePath = enter
 	exit = exited
 	return nil
 }
@@ -63,12 +67,15 @@ func open(dir string) (uintptr, error) {
 	return uintptr(fd), nil
 }
 
+// runDir is made in a working directory: what Cilium makes in /var/run is below it.
+const runDir = "var/run"
+
 // Set gives a process its globals, before it runs. The working directory, which is made if
 // it is not there, is below that of the process that all this is.
 func Set(process uint32, g *Globals) error {
 	g.absolute = g.Cluster + "/" + g.Node
 	dir := fmt.Sprintf("/proc/self/fd/%d/%s", own.dir, g.Dir)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, runDir), 0o777); err != nil {
 		return err
 	}
 	var err error
@@ -90,11 +97,16 @@ func exchange(process uint32) {
 	if next == given {
 		return
 	}
-	if next.dir != given.dir {
-		syscall.RawSyscall(syscall.SYS_FCHDIR, next.dir, 0, 0) // it is open, and a directory
-	}
 	given = next
 	*name, *absoluteName, option.Config = next.Node, next.absolute, next.Config
+}
+
+// enter goes to the working directory of the process that runs.
+func enter() {
+	if in != given.dir {
+		in = given.dir
+		syscall.RawSyscall(syscall.SYS_FCHDIR, in, 0, 0) // it is open, and a directory
+	}
 }
 
 func exited(code int) bool {
@@ -107,6 +119,9 @@ func exited(code int) bool {
 
 //go:linkname onHost runtime.detrtOnHost
 var onHost func(process uint32)
+
+//go:linkname beforePath syscall.detrtBeforePath
+var beforePath func()
 
 //go:linkname exit os.detrtExit
 var exit func(code int) bool

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/sim/meter"
 )
 
 // recorder gives every record its instant and writes it to the history.
@@ -49,8 +50,14 @@ func (r *recorder) record(rec history.Record) {
 	}
 	rec.At = r.now()
 	r.n++
-	if rec.Verb == history.Phase {
-		r.phase = rec.Key
+	meter.Sample(rec.At)
+	switch {
+	case rec.Verb == history.Phase:
+		if r.phase = rec.Key; r.phase == "end" {
+			meter.Sample(rec.At + time.Second)
+		}
+	case rec.Verb == history.Down && rec.Kind == "writer":
+		meter.QueuesEnd(rec.Actor)
 	}
 	r.onRecord(&rec)
 	if err := r.w.Write(&rec); err != nil && r.err == nil {

@@ -33,6 +33,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/deploy/kvstore"
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/meter"
 	"github.com/meshcheck/meshcheck/sim/operator"
 	"github.com/meshcheck/meshcheck/sim/proc"
 	"github.com/meshcheck/meshcheck/sim/service"
@@ -98,6 +99,7 @@ func Run(plan *fault.Plan, cfg Config) (Stats, error) {
 	w.schedule = newSchedule(w)
 	rec.onRecord = w.schedule.triggers.observed
 	cilium.EnterBubble()
+	meter.Begin(!plan.HasServices() && !plan.HasWhole())
 	if err := w.build(); err != nil {
 		return Stats{}, err
 	}

@@ -119,6 +119,7 @@ func TestSameSeedSameHistory(t *testing.T) {
 		d, err := history.Diff(bytes.NewReader(first.File), bytes.NewReader(again.File))
 		require.NoError(t, err)
 		require.Nil(t, d, "seed %d: the histories of two processes differ, first in %v", seed, d)
+		require.Equal(t, string(first.Said), string(again.Said), "seed %d: what Cilium says of itself", seed)
 		for _, r := range []*drive.Judged{first, again} {
 			require.Zero(t, r.Unseeded+uint64(r.Reruns), "seed %d: something outside the seed had a say", seed)
 		}

@@ -75,7 +75,8 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// A run's metrics are those of its history, in the form that the file's name asks for.
+// A run's metrics are those of its history, in the form that the file's name asks for, and those of what Cilium and
+// etcd said in the run, which the history does not know. Whether they are asked for makes no difference to the run.
 func TestMetricsOfARun(t *testing.T) {
 	scene(t)
 	_, _, stderr := simrun(t, "-seed", "7", "-worker", "WORKER", "-metrics", "m.csv", "-write-history", "h")
@@ -87,7 +88,14 @@ func TestMetricsOfARun(t *testing.T) {
 	require.Empty(t, stderr)
 	again, err := os.ReadFile("again.csv")
 	require.NoError(t, err)
-	require.Equal(t, string(csv), string(again))
+	require.Equal(t, string(again)+"2,meshcheck_etcd_database_bytes,r0,,,,20480\n", string(csv))
+	_, _, stderr = simrun(t, "-seed", "7", "-worker", "WORKER", "-write-history", "unasked")
+	require.Empty(t, stderr)
+	asked, err := os.ReadFile("h")
+	require.NoError(t, err)
+	unasked, err := os.ReadFile("unasked")
+	require.NoError(t, err)
+	require.Equal(t, string(asked), string(unasked))
 	_, _, stderr = simrun(t, "check", "h", "-metrics", "m.txt")
 	require.Empty(t, stderr)
 	text, err := os.ReadFile("m.txt")

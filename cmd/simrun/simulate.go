@@ -191,7 +191,7 @@ func (s *simulate) runOne(ctx context.Context, c *console.Console) (int, error) 
 	if err != nil {
 		return s.failed(ctx, c, judge, plan, err)
 	}
-	if err := cmp.Or(output.Write("write-history", s.writeHistory, run.File), output.WriteMetrics(s.metrics, run.File)); err != nil {
+	if err := cmp.Or(output.Write("write-history", s.writeHistory, run.File), output.WriteMetrics(s.metrics, run.File, run.Said)); err != nil {
 		return 0, err
 	}
 	run.Name = name

@@ -47,6 +47,7 @@ type Judged struct {
 	*report.Run
 	Index *index.Index
 	File  []byte // the history in its file form
+	Said  []byte // what Cilium and etcd said of themselves, if it was run here; see internal/load
 }
 
 // Run runs a plan and judges its history.
@@ -68,7 +69,7 @@ func (r *Simulator) Run(ctx context.Context, plan *fault.Plan) (*Judged, error) 
 	run.Plan = plan
 	run.Wall, run.PeakMemory = result.Wall, result.PeakMemory
 	run.Deterministic, run.Unseeded, run.Reruns = result.Deterministic, result.Unseeded, reruns
-	return &Judged{run, x, result.History}, nil
+	return &Judged{run, x, result.History, result.Metrics}, nil
 }
 
 // mistaken is the failure of a run that could not be judged.
@@ -113,7 +114,7 @@ func JudgeIndexed(file []byte, cfg checker.Config) (*Judged, error) {
 		return nil, err
 	}
 	run.Plan, run.PlanErr = fault.Read("line 2", []byte(x.History.Plan))
-	return &Judged{run, x, file}, nil
+	return &Judged{run, x, file, nil}, nil
 }
 
 // judge fills in what a history alone tells.

@@ -31,8 +31,10 @@ type Count struct {
 	MostBehind map[mode.Role]int
 	CaughtUp   map[mode.Role]time.Duration
 
-	Storm *Storm               // from the first fault on; nil if there was none
-	Busy  map[string][]float64 // how many cores a server was busy with, by prices, in each of equal parts of the run
+	Storm *Storm // from the first fault on; nil if there was none
+	// Database is the most bytes that the database of each etcd had, as the etcd said; see Hear.
+	Database map[string]int64
+	Busy     map[string][]float64 // how many cores a server was busy with, by prices, in each of equal parts of the run
 
 	series *series
 }

@@ -42,9 +42,10 @@ type Result struct {
 	Reach      checker.Measure               `json:"reached"`
 	Lag        map[mode.Role]checker.Measure `json:"lag"`
 	MostBehind map[mode.Role]int             `json:"mostBehind"`
-	Drained    map[mode.Role]time.Duration   `json:"drainedNanoseconds"`  // from the last planned operation until all have caught up
-	Busy       map[string][]float64          `json:"busyCores,omitempty"` // of each server, in equal parts of the run, by prices
-	Storm      *StormResult                  `json:"storm,omitempty"`     // of a load in which a fault strikes
+	Drained    map[mode.Role]time.Duration   `json:"drainedNanoseconds"`      // from the last planned operation until all have caught up
+	Busy       map[string][]float64          `json:"busyCores,omitempty"`     // of each server, in equal parts of the run, by prices
+	Database   map[string]int64              `json:"databaseBytes,omitempty"` // of each etcd, at most, as it says
+	Storm      *StormResult                  `json:"storm,omitempty"`         // of a load in which a fault strikes
 }
 
 // StormResult is what is kept of a [Storm].
@@ -100,6 +101,9 @@ func (cfg *Config) Make(ctx context.Context, run Run) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", run.Name, err)
 	}
+	if err := count.Hear(result.Metrics); err != nil {
+		return nil, fmt.Errorf("%s: %w", run.Name, err)
+	}
 	if cfg.OnCount != nil {
 		if err := cfg.OnCount(run, count); err != nil {
 			return nil, err
@@ -111,7 +115,7 @@ func (cfg *Config) Make(ctx context.Context, run Run) (*Result, error) {
 		Asked: len(plan.Ops), Done: count.Done - count.Late, Costs: count.Costs, Create: count.Create.Measure(), Reach: count.Reach.Measure(),
 		Lag: map[mode.Role]checker.Measure{}, MostBehind: count.MostBehind, Drained: map[mode.Role]time.Duration{},
 	}
-	r.Busy = count.Busy
+	r.Busy, r.Database = count.Busy, count.Database
 	if s := count.Storm; s != nil {
 		r.Storm = &StormResult{s.Synced.Measure(), s.Asked, s.Lists, s.Bytes, s.Missing}
 	}

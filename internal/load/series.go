@@ -24,7 +24,7 @@ type Metric struct {
 }
 
 // Metrics are all that is counted, in the order in which they are written.
-var Metrics = []*Metric{requests, watches, events, connections, sent, puts, deletes, revision, keepalives, behind, cpu}
+var Metrics = append([]*Metric{requests, watches, events, connections, sent, puts, deletes, revision, keepalives, behind, cpu}, saidMetrics...)
 
 var (
 	requests    = &Metric{Name: "meshcheck_requests", Help: "requests that a server answered, by verb and resource; of an etcd also those about leases"}

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,12 @@ func runsTable(results []*Result) *table {
 		}},
 		{"operations done, of those asked", func(r *Result) string { return text.Thousands(r.Done) + " of " + text.Thousands(r.Asked) }},
 		{"virtual time", func(r *Result) string { return text.Seconds(r.Virtual) }},
+		{"the largest database of a replica's etcd, as it says", func(r *Result) string {
+			if len(r.Database) == 0 {
+				return "-"
+			}
+			return fmt.Sprintf("%.1f MiB", float64(slices.Max(slices.Collect(maps.Values(r.Database))))/(1<<20))
+		}},
 		{"the worker's CPU, memory, records", func(r *Result) string {
 			return fmt.Sprintf("%.0f s, %d MiB, %s", r.CPU.Seconds(), r.Memory>>20, text.Thousands(r.Records))
 		}},
@@ -88,7 +95,9 @@ func runsTable(results []*Result) *table {
 		for _, r := range results {
 			cells = append(cells, line.of(r))
 		}
-		t.add(cells...)
+		if slices.ContainsFunc(cells[1:], func(cell string) bool { return cell != "-" }) {
+			t.add(cells...)
+		}
 	}
 	return t
 }

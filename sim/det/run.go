@@ -48,6 +48,7 @@ type Progress struct {
 // Result is a finished run.
 type Result struct {
 	History       []byte        // file form
+	Metrics       []byte        // what Cilium and etcd said of themselves: internal/load reads it
 	Virtual       time.Duration // of the world's clock
 	Wall          time.Duration // of the process, its start included
 	CPU           time.Duration // of the process, its start included
@@ -111,6 +112,7 @@ type Status struct {
 const (
 	PlanFile       = "plan.json"
 	HistoryFile    = "history"
+	MetricsFile    = "metrics" // what Cilium and etcd said of themselves, which every run writes in the end (package meter)
 	CPUProfileFile = "cpu.pprof"
 	MemProfileFile = "mem.pprof"
 )
@@ -276,11 +278,16 @@ func (p *process) run(ctx context.Context, cmd *exec.Cmd) (*Result, error) {
 		failure.Output, failure.History = p.stderr.String(), hist
 		return nil, failure
 	}
+	metrics, err := os.ReadFile(filepath.Join(p.dir.path, MetricsFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	if err := errors.Join(p.fetch(CPUProfileFile, p.cfg.CPUProfile), p.fetch(MemProfileFile, p.cfg.MemProfile)); err != nil {
 		return nil, err
 	}
 	return &Result{
 		History:       hist,
+		Metrics:       metrics,
 		Virtual:       p.last.Virtual,
 		Wall:          time.Since(p.start),
 		CPU:           cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),

@@ -33,6 +33,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/cores"
 	"github.com/meshcheck/meshcheck/sim/hosts"
+	"github.com/meshcheck/meshcheck/sim/meter"
 )
 
 // Server is a running etcd.
@@ -101,6 +102,7 @@ func start(cfg Config, data data) (*Server, error) {
 		}
 	}
 	srv.Start()
+	meter.Serves(cfg.Host, srv)
 	if cfg.Cluster == nil {
 		<-srv.ReadyNotify()
 		s.ready.Store(true)
@@ -202,6 +204,7 @@ func storeName(id types.ID, number int) string {
 // committed but not yet applied is applied at this instant, or when the next
 // server starts.
 func (s *Server) stop() {
+	meter.Serves(s.cfg.Host, nil)
 	s.watches.shutDown()
 	if s.peers != nil {
 		s.peers.Close()

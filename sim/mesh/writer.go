@@ -29,6 +29,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/meter"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
@@ -85,7 +86,11 @@ func newWriter(cfg WriterConfig) (*writer, error) {
 				}
 			},
 			func() syncstate.SyncState { return w.sync },
-			func() store.Factory { return store.NewFactory(cfg.Log, store.MetricsProvider()) },
+			func() store.Factory {
+				metrics := store.MetricsProvider()
+				meter.Queues(metrics)
+				return store.NewFactory(cfg.Log, metrics)
+			},
 		),
 		heartbeat.Enabled,
 		heartbeat.Cell,

@@ -28,6 +28,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/det"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
+	"github.com/meshcheck/meshcheck/sim/meter"
 	"github.com/meshcheck/meshcheck/sim/workload"
 )
 
@@ -80,6 +81,7 @@ func Main(whole func(agent.Daemon) agent.Source) {
 		st := det.Status{Progress: det.Progress{Virtual: stats.Virtual, Records: stats.Records, Phase: "end"}, Done: true}
 		st.Runtime, st.Picks, st.Unseeded = runtimeStats()
 		finish()
+		must(meter.Write(create(det.MetricsFile)))
 		report(st)
 		os.Exit(0)
 	})

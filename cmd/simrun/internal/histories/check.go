@@ -103,7 +103,7 @@ func (k *check) Run(ctx context.Context, c *console.Console) (int, error) {
 		if err := output.Write("verdict", k.verdict, run.EncodeVerdict()); err != nil {
 			return 0, err
 		}
-		if err := cmp.Or(runs.WritePage(k.html, judged), output.WriteMetrics(k.metrics, judged.File)); err != nil {
+		if err := cmp.Or(runs.WritePage(k.html, judged), output.WriteMetrics(k.metrics, judged.File, judged.Said)); err != nil {
 			return 0, err
 		}
 		return k.write(c, run)

@@ -248,9 +248,11 @@ func (p *Plan) HasWhole() bool {
 	return slices.Contains(strings.Split(string(p.Options.Agents), ","), WholeAgent)
 }
 
-// WithAgents returns the plan with other agents, without what a whole one does not have: its
-// CiliumNode is its own to write, so that nobody else describes or changes that node. What
-// else is wrong with the agents is for [Plan.Validate] to say.
+// WithAgents returns the plan with other agents, without what a whole one does not have. Its
+// CiliumNode is its own to write, so that nobody else describes or changes that node. And pods
+// have no named ports: Cilium's agent makes them a label of a new pod's identity, which Cilium's
+// operator does not, so that such a pod waits for its identity for good where the operator
+// makes identities. What else is wrong with the agents is for [Plan.Validate] to say.
 func WithAgents(p *Plan, agents Agents) *Plan {
 	changed := *p
 	changed.Options.Agents = agents
@@ -258,7 +260,24 @@ func WithAgents(p *Plan, agents Agents) *Plan {
 		return &changed
 	}
 	changed.Nodes = slices.DeleteFunc(slices.Clone(p.Nodes), func(n Node) bool { return changed.ofWhole(n.Name) })
-	changed.Ops = slices.DeleteFunc(slices.Clone(p.Ops), func(op Op) bool { return op.Op.OfNode() && changed.ofWhole(op.Name) })
+	changed.Pods = slices.Clone(p.Pods)
+	for i := range changed.Pods {
+		changed.Pods[i].Ports = nil
+	}
+	changed.Ops = nil
+	for _, op := range p.Ops {
+		if op.Op.OfNode() && changed.ofWhole(op.Name) {
+			continue
+		}
+		if op.Pod != nil {
+			pod := *op.Pod
+			if pod.Ports = nil; op.Op == PodUpdate && pod.IP == "" && pod.Node == "" {
+				continue
+			}
+			op.Pod = &pod
+		}
+		changed.Ops = append(changed.Ops, op)
+	}
 	return &changed
 }
 
@@ -294,7 +313,7 @@ func checkAgentWords(p *Plan) *flaw {
 }
 
 // checkAgents checks what agents are, and what a world with whole ones must not have: each
-// whole agent writes its own CiliumNode, which is all that it writes yet.
+// whole agent writes its own CiliumNode.
 func checkAgents(p *Plan, objects Given) *flaw {
 	if problem := checkAgentWords(p); problem != nil || !p.HasWhole() {
 		return problem

@@ -56,11 +56,16 @@ func TestWithAgents(t *testing.T) {
 	p := worldOfWhole(t, "")
 	p.Nodes = []Node{{Name: "n0", EncryptionKey: 3}, {Name: "n2", EncryptionKey: 4}}
 	p.Ops = []Op{{Op: NodeUpdate, Name: "n1", Node: &Node{EncryptionKey: 3}}, {At: second, Op: NodeDelete, Name: "n2"}}
+	p.Pods = []Pod{{Namespace: "ns", Name: "p", App: "a", Node: "n0", IP: "10.0.0.1", Ports: []Port{"http:80/TCP"}}}
+	p.Ops = append(p.Ops,
+		Op{At: 2 * second, Op: PodUpdate, Pod: &Pod{Namespace: "ns", Name: "p", Ports: []Port{"http:81/TCP"}}},
+		Op{At: 3 * second, Op: PodUpdate, Pod: &Pod{Namespace: "ns", Name: "p", IP: "10.0.0.2", Ports: []Port{"http:82/TCP"}}})
 	before := p.Line()
 	whole := WithAgents(p, "whole")
 	require.NoError(t, whole.Validate())
 	require.Len(t, whole.Nodes, 1)
-	require.Len(t, whole.Ops, 1)
+	require.Len(t, whole.Ops, 2)
+	require.NotContains(t, whole.Line(), "http:", "of which nobody makes an identity")
 	require.Equal(t, before, p.Line(), "the plan itself is as it was")
 	require.Empty(t, Project(whole, "kvstore").Options.Agents)
 	require.Equal(t, Agents("whole"), Project(whole, "crd").Options.Agents)

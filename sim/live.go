@@ -67,7 +67,8 @@ func (w *world) boot() {
 	for _, a := range w.agents {
 		deploy.Must(a.Start())
 	}
-	for waited := time.Duration(0); waited < bootBound && !w.converged(); waited += checkPeriod {
+	deploy.Must(hosts.Run(mode.Client.Host(0), func() error { w.workload.Begin(w.ctx); return nil }))
+	for waited := time.Duration(0); waited < bootBound && (w.workload.Starting() > 0 || !w.converged()); waited += checkPeriod {
 		time.Sleep(checkPeriod)
 	}
 }

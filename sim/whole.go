@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 
@@ -9,6 +11,7 @@ import (
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/cilium/cilium/pkg/node/addressing"
+	"github.com/cilium/cilium/pkg/option"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mode"
@@ -26,27 +29,18 @@ func (w *world) resources() []storage.Resource {
 	return crds.Resources()
 }
 
-// whole returns the source of an incarnation of a whole agent.
-func (w *world) whole(h *host) agent.Source {
-	incarnation := h.Incarnation()
-	return w.cfg.Whole(agent.Daemon{
-		Host: h.name, Node: fault.NodeName(mode.Number(h.name)),
-		Cluster: w.plan.Options.ClusterName, ClusterID: w.plan.Options.ClusterID, EndpointSlices: w.plan.Options.EndpointSlices,
-		Dial: w.kubeDialer(h.name), Log: w.cfg.Log.With("host", h.name),
-		Exit: func(reason error) { w.agentExits(h, incarnation, reason) },
-	})
-}
-
-// buildNodesOfWhole makes the Nodes that whole agents run on: kubelet has registered each with
-// the address that its CiliumNode has had so far, and Kubernetes has given it addresses for
-// pods, of which its CiliumInternalIP is the first.
-func (w *world) buildNodesOfWhole() error {
+// buildWhole makes the nodes of whole agents. Their Nodes are there: kubelet has registered
+// each with the address that its CiliumNode has had so far, and Kubernetes has given it
+// addresses for pods, of which its CiliumInternalIP is the first.
+func (w *world) buildWhole() error {
+	w.wholes = map[string]agent.Whole{}
 	for i := range w.plan.Topology.Agents {
 		if !w.plan.Whole(i) {
 			continue
 		}
+		name, host := fault.NodeName(i), mode.Agent.Host(i)
 		var known v2.CiliumNode
-		if err := w.store.Get("CiliumNode", "", fault.NodeName(i)).Decode(&known); err != nil {
+		if err := w.store.Get("CiliumNode", "", name).Decode(&known); err != nil {
 			return err
 		}
 		node, err := nodeOf(i, &known)
@@ -56,8 +50,32 @@ func (w *world) buildNodesOfWhole() error {
 		if _, err := w.store.Create(node); err != nil {
 			return err
 		}
+		o := &w.plan.Options
+		if w.wholes[name], err = w.cfg.Whole(agent.Daemon{
+			Host: host, Node: name, Cluster: o.ClusterName, ClusterID: o.ClusterID,
+			EndpointSlices: o.EndpointSlices, Identities: cmp.Or(o.IdentityManagement, option.IdentityManagementModeOperator),
+			Dial: w.kubeDialer(host), Log: w.cfg.Log.With("host", host),
+		}); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// cni implements workload.CNI.
+type cni struct{ w *world }
+
+func (c cni) On(node string) bool {
+	number, is := fault.NodeNumber(node)
+	return is && c.w.plan.Whole(number)
+}
+
+func (c cni) Add(ctx context.Context, node string, s agent.Sandbox) ([]string, error) {
+	return c.w.wholes[node].Add(ctx, s)
+}
+
+func (c cni) Del(ctx context.Context, node, container string) error {
+	return c.w.wholes[node].Del(ctx, container)
 }
 
 // Prefix lengths of the addresses that a node has for pods, as kube-controller-manager's

@@ -50,8 +50,8 @@ type Config struct {
 	History io.Writer
 	Log     *slog.Logger // of the code under test
 	ZapLog  *zap.Logger  // of etcd
-	// Whole makes the source of a whole agent's incarnation; nil if the plan has none.
-	Whole func(agent.Daemon) agent.Source
+	// Whole makes the node of a whole agent; nil if the plan has none.
+	Whole func(agent.Daemon) (agent.Whole, error)
 	// OnProgress is called every ten virtual seconds.
 	OnProgress func(virtual time.Duration, records int, phase string)
 }
@@ -74,6 +74,7 @@ type world struct {
 	scope     *truth.Scope  // that objects make so; nil where agents do
 	apis      []*apiserver
 	agents    []*host
+	wholes    map[string]agent.Whole // nodes of whole agents, by name
 	operators []*operatorHost
 	kubeSvc   *service.Service
 	mode      deploy.Deployment
@@ -187,7 +188,7 @@ func (w *world) build() error {
 	if err := w.buildOperators(); err != nil {
 		return err
 	}
-	if err := w.buildNodesOfWhole(); err != nil {
+	if err := w.buildWhole(); err != nil {
 		return err
 	}
 	w.buildAgents()
@@ -274,6 +275,9 @@ func (w *world) buildWorkload() error {
 		Now:    w.rec.now,
 		Agents: w.mode.Agents(),
 	}
+	if w.plan.HasWhole() {
+		cfg.CNI = cni{w}
+	}
 	var err error
 	if w.plan.Topology.Operators > 0 && cfg.Agents == nil {
 		if cfg.Watch, _, err = kubeclient.New("workload", w.kubeDialer(host.Name())); err != nil {
@@ -310,8 +314,9 @@ func (w *world) buildAgents() {
 // any, Services.
 func (w *world) source(h *host) agent.Source {
 	name := h.name
-	if w.plan.Whole(mode.Number(name)) {
-		return w.whole(h)
+	if whole := w.wholes[fault.NodeName(mode.Number(name))]; whole != nil {
+		incarnation := h.Incarnation()
+		return whole.NewSource(func(reason error) { w.agentExits(h, incarnation, reason) })
 	}
 	if !w.plan.HasServices() {
 		return w.mode.Source(name, nil)

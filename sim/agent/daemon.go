@@ -1,24 +1,42 @@
 package agent
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
-// Daemon says what a cilium-agent that is whole is told when it starts: an incarnation of
-// it, which package sim/whole/daemon makes a Source of.
+// Daemon says what a cilium-agent that is whole is told when it starts: that of a node, which
+// package sim/whole/daemon makes a Whole of.
 type Daemon struct {
 	Host      string // that it runs on
 	Node      string // its name in Kubernetes
 	Cluster   string
 	ClusterID int
 
-	EndpointSlices bool // endpoints come as CiliumEndpointSlices, else as CiliumEndpoints
+	EndpointSlices bool   // endpoints come as CiliumEndpointSlices, else as CiliumEndpoints
+	Identities     string // who makes CiliumIdentities: the flag identity-management-mode
 
 	// Dial connects with the kube-apiserver that the Service gives this agent.
 	Dial proc.Dialer
 	Log  *slog.Logger
-	// Exit is told that the process ends itself, and why.
-	Exit func(reason error)
 }
+
+// Whole is a node whose cilium-agent is whole, over the agent's restarts. Its pods have the
+// endpoints that the CNI plugin asks the agent for.
+type Whole interface {
+	// NewSource makes an incarnation of the agent. exit is told that the process ends itself,
+	// and why.
+	NewSource(exit func(reason error)) Source
+	// Add is the plugin's: it has an address allocated and an endpoint made for a sandbox, and
+	// returns the addresses. It waits for an agent for as long as the plugin does, and fails
+	// when the agent refuses, or ends meanwhile.
+	Add(context.Context, Sandbox) (ips []string, err error)
+	// Del is the plugin's: it has the endpoint of a container ended, or notes for the next
+	// agent that it is to be. Who gets an error tries again.
+	Del(ctx context.Context, container string) error
+}
+
+// Sandbox is a pod's, as kubelet and container runtime tell the CNI plugin.
+type Sandbox struct{ Container, Namespace, Pod, UID string }

@@ -25,6 +25,7 @@ var privateFields = []privateField{
 	{hiveModule, "Hive", "shutdown", "chan error"},
 	{ciliumModule + "pkg/kvstore", "clientImpl", "BackendOperations", ""},
 	{ciliumModule + "pkg/kvstore", "etcdClient", "client", "*client.Client"},
+	{ciliumModule + "pkg/endpoint", "Endpoint", "controllers", "*controller.Manager"},
 	{ciliumModule + "pkg/identity/cache", "CachingIdentityAllocator", "events", "allocator.AllocatorEventChan"},
 	{ciliumModule + "pkg/identity/cache", "CachingIdentityAllocator", "globalIdentityAllocatorInitialized", "chan struct{}"},
 	{ciliumModule + "operator/pkg/ciliumidentity", "Controller", "jobGroup", "job.Group"},

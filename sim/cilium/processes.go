@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/hive"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/cilium/cilium/pkg/controller"
 	"github.com/cilium/cilium/pkg/kvstore"
 )
 
@@ -25,6 +26,10 @@ func AbandonEtcd(c kvstore.Client) {
 	}
 	(*field[*clientv3.Client](backend, "client")).Close()
 }
+
+// EndControllers ends the controllers of an endpoint, a *endpoint.Endpoint of cilium-agent, as
+// the end of its process does. They outlive Endpoint.Stop, waiting for who ends them.
+func EndControllers(endpoint any) { (*field[*controller.Manager](endpoint, "controllers")).RemoveAll() }
 
 // EnterBubble makes anew what go.etcd.io/etcd/client/v3 makes when the program starts
 // and then waits on with every watch: a channel that never ends. Made outside a

@@ -162,3 +162,58 @@ func TestTwice(t *testing.T) {
 		require.Equal(t, run(t, p).Hash, run(t, p).Hash, "seed %d", seed)
 	}
 }
+
+// writes are those of an object, each as "who op".
+func writes(h *history.History, kind, key string) (all []string) {
+	for _, r := range h.Records {
+		if r.Verb == history.Write && r.Kind == kind && r.Key == key {
+			all = append(all, r.Peer+" "+r.Op)
+		}
+	}
+	return all
+}
+
+// An agent gives the pods of its node their addresses, writes their endpoints, and has them again
+// after a crash. What it is asked for while it is away it does when it is back.
+func TestPodsOfAWholeAgent(t *testing.T) {
+	second := fault.Duration(time.Second)
+	p := twins(4)
+	p.Pods = append(p.Pods, fault.Pod{Namespace: "ns0", Name: "goes", App: "b", Node: "n0", IP: "10.0.0.8"})
+	p.Ops = []fault.Op{
+		{At: 5 * second, Op: fault.PodCreate, Pod: &fault.Pod{Namespace: "ns0", Name: "comes", App: "b", Node: "n0", IP: "10.0.0.9"}},
+		{At: 6 * second, Op: fault.PodDelete, Pod: &fault.Pod{Namespace: "ns0", Name: "goes"}},
+	}
+	p.Faults = []fault.Fault{{Kind: fault.AgentCrash, At: 3 * second, For: 20 * second, Target: "a0"}}
+	r := run(t, p)
+	requireHolds(t, r)
+	requireTwins(t, r)
+	h := r.Index.History
+	require.NotContains(t, writes(h, "CiliumEndpoint", "ns0/p0"), "a0 delete")
+	require.Contains(t, writes(h, "CiliumEndpoint", "ns0/p0"), "a0 create")
+	require.Contains(t, writes(h, "CiliumEndpoint", "ns0/comes"), "a0 create")
+	require.Contains(t, writes(h, "CiliumEndpoint", "ns0/goes"), "a0 delete")
+	own := 0
+	for key, value := range atRest(h, "a1") {
+		if strings.HasPrefix(key, history.Endpoint+"/10.128.0.") && (strings.Contains(value, "pod=ns0/p0") || strings.Contains(value, "pod=ns0/comes")) {
+			own++
+		}
+	}
+	require.Equal(t, 2, own, "addresses of n0")
+}
+
+// Agents that make identities make those of their pods.
+func TestWholeAgentsMakeIdentities(t *testing.T) {
+	p := twins(5)
+	p.Topology.Operators = 1
+	p.Options.IdentityManagement = fault.AgentIdentities
+	p.Ops = append(p.Ops, fault.Op{At: fault.Duration(10 * time.Second), Op: fault.PodCreate, Pod: &fault.Pod{Namespace: "ns0", Name: "new", App: "new", Node: "n0", IP: "10.0.0.9"}})
+	r := run(t, p)
+	requireHolds(t, r)
+	made := 0
+	for _, rec := range r.Index.History.Records {
+		if rec.Verb == history.Write && rec.Kind == "CiliumIdentity" && rec.Peer == "a0" && rec.Op == "create" {
+			made++
+		}
+	}
+	require.NotZero(t, made)
+}

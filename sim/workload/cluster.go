@@ -22,6 +22,7 @@ type cluster struct {
 	perSlice   int                      // how many endpoints a slice holds
 	slices     bool                     // endpoints as CiliumEndpointSlices, else as CiliumEndpoints
 	agents     Agents                   // that make endpoints and nodes known; nil where objects do
+	whole      func(node string) bool   // its agent makes the endpoints of its pods
 	operators  bool                     // there are operators: they write identities and slices
 	namespaces map[string]chan struct{} // closed when it is made
 	pods       map[podKey]*pod          // as the plan has it: those that are being made too
@@ -42,6 +43,7 @@ type podKey struct{ namespace, name string }
 type pod struct {
 	podKey
 	ips      []string
+	planned  []string // addresses; a whole agent gives it others
 	ports    []fault.Port
 	node     string
 	nodeIP   string
@@ -52,6 +54,9 @@ type pod struct {
 	identity *identity
 	slice    *slice  // nil where endpoints are CiliumEndpoints
 	version  version // of its CiliumEndpoint
+
+	container string // of its sandbox, on the node of a whole agent
+	sandboxes int    // that were made there, or tried to
 
 	// As it was given, for a pod of Plan.Objects; one of them at most.
 	given         *v2alpha1.CoreCiliumEndpoint
@@ -101,6 +106,7 @@ func newCluster(p *fault.Plan) *cluster {
 		name:       p.Options.ClusterName,
 		perSlice:   cmp.Or(p.Options.SliceSize, MaxPerSlice),
 		slices:     p.Options.EndpointSlices,
+		whole:      func(string) bool { return false },
 		operators:  p.Topology.Operators > 0,
 		namespaces: map[string]chan struct{}{},
 		pods:       map[podKey]*pod{},

@@ -10,26 +10,57 @@ import (
 // identities: they bring pods up, as far as the kube-apiserver sees it, and take
 // them down.
 //
-// The next step for a pod ends its wait for an identity. What is done for one pod is
-// done in order.
+// The next step for a pod ends its wait for an identity.
 type nodes struct {
 	identities *identityWatch
 	allocate   bool                       // agents make identities that are missing
 	jitter     func(podKey) time.Duration // for how long an agent waits that hears of other labels
 
 	mu         sync.Mutex
-	care       map[*pod]care            // the last one of each pod
 	allocating map[string]chan struct{} // by node and labels; closed when it is done
 }
 
-// care is what is done for one pod until it runs with the right identity.
+func newNodes() *nodes {
+	return &nodes{identities: newIdentityWatch(), allocating: map[string]chan struct{}{}}
+}
+
+// cares are what is being done for pods, in order for each.
+type cares struct {
+	mu   sync.Mutex
+	last map[*pod]care
+}
+
+// care is what is done for one pod until it runs as it should.
 type care struct {
-	giveUp context.CancelFunc // waiting for the identity; what is being written is finished
+	giveUp context.CancelFunc // waiting; what is being written is finished
 	done   chan struct{}
 }
 
-func newNodes() *nodes {
-	return &nodes{identities: newIdentityWatch(), care: map[*pod]care{}, allocating: map[string]chan struct{}{}}
+// begin ends the care for the pod, and begins another one: waiting is done when that is to be
+// given up, and done is to be called when it is over.
+func (c *cares) begin(ctx context.Context, p *pod) (waiting context.Context, done func()) {
+	c.leave(p)
+	waiting, giveUp := context.WithCancel(ctx)
+	now := care{giveUp, make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last[p] = now
+	return waiting, func() {
+		giveUp()
+		close(now.done)
+	}
+}
+
+// leave ends the care for the pod and returns when nothing is done for it any more.
+func (c *cares) leave(p *pod) {
+	c.mu.Lock()
+	now, ok := c.last[p]
+	delete(c.last, p)
+	c.mu.Unlock()
+	if ok {
+		now.giveUp()
+		<-now.done
+	}
 }
 
 // bring makes the endpoint of the pod what its labels say, and the pod running if
@@ -43,15 +74,9 @@ func (w *Workload) bring(ctx context.Context, a api, p *pod, labels map[string]s
 // bringAfter is bring by an agent that waits before it looks for the identity.
 func (w *Workload) bringAfter(ctx context.Context, a api, p *pod, labels map[string]string, wait time.Duration, over func(why string)) {
 	n := w.nodes
-	n.leave(p)
-	waiting, giveUp := context.WithCancel(ctx)
-	c := care{giveUp, make(chan struct{})}
-	n.mu.Lock()
-	n.care[p] = c
-	n.mu.Unlock()
+	waiting, done := w.cares.begin(ctx, p)
 	w.running.Go(func() {
-		defer close(c.done)
-		defer giveUp()
+		defer done()
 		sleep(waiting, wait)
 		if n.allocate && waiting.Err() == nil {
 			w.allocateIdentity(waiting, a, p.node, labels)
@@ -69,23 +94,4 @@ func (w *Workload) bringAfter(ctx context.Context, a api, p *pod, labels map[str
 		}
 		over("")
 	})
-}
-
-// take removes the pod as kubelet and agent do when it was deleted.
-func (n *nodes) take(ctx context.Context, a api, p *pod) {
-	n.leave(p)
-	a.deleteEndpoint(ctx, p.namespace, p.name)
-	a.deleteEnded(ctx, p)
-}
-
-// leave ends the care for the pod and returns when nothing is done for it any more.
-func (n *nodes) leave(p *pod) {
-	n.mu.Lock()
-	c, ok := n.care[p]
-	delete(n.care, p)
-	n.mu.Unlock()
-	if ok {
-		c.giveUp()
-		<-c.done
-	}
 }

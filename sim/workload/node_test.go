@@ -46,6 +46,17 @@ func simulate(t *testing.T, p *fault.Plan, f func(w *world)) {
 // simulateLate is simulate with a workload that begins late.
 func simulateLate(t *testing.T, p *fault.Plan, late time.Duration, f func(w *world)) {
 	t.Helper()
+	simulateAll(t, p, nil, late, f)
+}
+
+// simulateWith is simulate with nodes of whole agents.
+func simulateWith(t *testing.T, p *fault.Plan, cni CNI, f func(w *world)) {
+	t.Helper()
+	simulateAll(t, p, cni, 0, f)
+}
+
+func simulateAll(t *testing.T, p *fault.Plan, cni CNI, late time.Duration, f func(w *world)) {
+	t.Helper()
 	simtest.Run(t, func(tw *simtest.World) {
 		w := &world{World: tw, done: make(chan struct{}), healed: make(chan struct{})}
 		w.ServeKube(kube.Config{Intercept: func(_ context.Context, q *kube.Request) *kube.Fail {
@@ -57,6 +68,7 @@ func simulateLate(t *testing.T, p *fault.Plan, late time.Duration, f func(w *wor
 		load, err := New(p, Config{
 			NewClient: func(string) (Client, error) { return kubeclient.NewShort("workload", w.DialKube("w0")) },
 			Watch:     w.Clients("w0"),
+			CNI:       cni,
 			Create:    func(object []byte) error { _, err := w.Store.Create(object); return err },
 			Healed:    w.healed,
 			Record:    w.Record,

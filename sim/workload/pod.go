@@ -17,6 +17,12 @@ func (w *Workload) createPod(ctx context.Context, p *pod, app string, over func(
 		over("")
 		return
 	}
+	if w.whole(p.node) {
+		p.identity = w.identityFor(ctx, a, p, app)
+		w.createPodObject(ctx, a, p)
+		w.start(ctx, a, p, over)
+		return
+	}
 	if w.nodes != nil {
 		p.wanted = w.cluster.labelsOf(p.namespace, app)
 		p.identity = &identity{labels: p.wanted}
@@ -115,20 +121,33 @@ func (w *Workload) deletePod(ctx context.Context, p *pod) {
 		a.deleteEnded(ctx, p)
 		return
 	}
-	if w.nodes != nil {
-		w.nodes.take(ctx, a, p)
-		return
+	if w.nodes != nil || w.whole(p.node) {
+		w.cares.leave(p)
 	}
-	w.mu.Lock()
-	w.cluster.remove(p)
-	w.mu.Unlock()
-	if p.slice != nil {
+	w.endEndpoint(ctx, a, p)
+	a.deleteEnded(ctx, p)
+	if w.nodes == nil && !w.whole(p.node) {
+		w.release(ctx, p.identity)
+	}
+}
+
+// endEndpoint ends a pod's endpoint, as its node's agent does, and takes it from what others
+// learn of it.
+func (w *Workload) endEndpoint(ctx context.Context, a api, p *pod) {
+	whole := w.whole(p.node)
+	if whole {
+		w.stop(ctx, p)
+	}
+	sliced := w.nodes == nil && p.slice != nil
+	if sliced {
+		w.mu.Lock()
+		w.cluster.remove(p)
+		w.mu.Unlock()
 		w.writeSlice(ctx, p.slice)
-	} else {
+	}
+	if !sliced && !whole {
 		a.deleteEndpoint(ctx, p.namespace, p.name)
 	}
-	a.deleteEnded(ctx, p)
-	w.release(ctx, p.identity)
 }
 
 // deleteNamespace deletes a namespace as a user does, and then what is in it, all at once, as the
@@ -159,6 +178,11 @@ func (w *Workload) relabelPod(ctx context.Context, p *pod, app string, over func
 		a.relabelPod(ctx, p, app)
 		p.identity = &identity{labels: w.cluster.labelsOf(p.namespace, app)}
 		agents.Relabel(ctx, p.asked())
+		over("")
+		return
+	}
+	if w.whole(p.node) {
+		w.relabelWhole(ctx, a, p, app)
 		over("")
 		return
 	}

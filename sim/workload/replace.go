@@ -11,14 +11,18 @@ import (
 // (Cilium: pkg/k8s/endpointsynchronizer, updateCEPUID).
 func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Duration, over func(why string)) {
 	before, a := w.client(old.node), w.client(p.node)
-	p.ports, p.wanted = old.ports, old.wanted
+	p.wanted = old.wanted
 	if agents := w.cfg.Agents; agents != nil {
 		w.replaceWithAgents(ctx, before, a, old, p, late)
 		over("")
 		return
 	}
+	if w.whole(old.node) || w.whole(p.node) {
+		w.replaceWhole(ctx, before, a, old, p, late, over)
+		return
+	}
 	if w.nodes != nil {
-		w.nodes.leave(old)
+		w.cares.leave(old)
 		p.identity = &identity{labels: p.wanted}
 		w.end(ctx, before, old)
 		w.createPodObject(ctx, a, p)
@@ -31,14 +35,7 @@ func (w *Workload) replacePod(ctx context.Context, old, p *pod, late time.Durati
 	w.end(ctx, before, old)
 	w.createPodObject(ctx, a, p)
 	sleep(ctx, late)
-	w.mu.Lock()
-	w.cluster.remove(old)
-	w.mu.Unlock()
-	if old.slice != nil {
-		w.writeSlice(ctx, old.slice)
-	} else {
-		before.deleteEndpoint(ctx, old.namespace, old.name)
-	}
+	w.endEndpoint(ctx, before, old)
 	w.mu.Lock()
 	w.cluster.place(p)
 	w.mu.Unlock()

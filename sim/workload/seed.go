@@ -68,13 +68,16 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			close(id.made)
 			made = append(made, id.object())
 		}
-		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ips: addressesOf(&fp), ports: fp.Ports, identity: id, wanted: id.labels, running: true}
+		q := &pod{podKey: podKey{fp.Namespace, fp.Name}, ips: addressesOf(&fp), ports: fp.Ports, identity: id, wanted: id.labels, running: !c.whole(fp.Node)}
+		q.planned = q.ips
 		q.settle(c.nodes[fp.Node])
 		q.uid = types.UID("uid-of-" + fp.Namespace + "-" + fp.Name)
 		c.pods[q.podKey] = q
-		c.place(q)
+		if q.running {
+			c.place(q)
+		}
 		made = append(made, q.object())
-		if c.operators || !c.slices {
+		if q.running && (c.operators || !c.slices) {
 			made = append(made, q.endpoint())
 		}
 	}

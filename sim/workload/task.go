@@ -97,7 +97,7 @@ func (w *Workload) planPod(t *task, op *fault.Op) {
 	p := c.pods[key]
 	switch op.Op {
 	case fault.PodCreate:
-		p = &pod{podKey: key, ips: addressesOf(op.Pod), ports: op.Pod.Ports, version: absent}
+		p = &pod{podKey: key, ips: addressesOf(op.Pod), planned: addressesOf(op.Pod), ports: op.Pod.Ports, version: absent}
 		p.settle(c.nodes[op.Pod.Node])
 		c.pods[key] = p
 		w.follows(t, namespaceObjectOf(key.namespace), nodeObject(p.node))
@@ -109,21 +109,37 @@ func (w *Workload) planPod(t *task, op *fault.Op) {
 		n := c.nodes[op.Pod.Node]
 		if op.Pod.Node != "" {
 			w.follows(t, nodeObject(op.Pod.Node))
+			if w.whole(p.node) || w.whole(op.Pod.Node) { // where no Pod moves: another one comes
+				w.planReplacement(t, op, p)
+				return
+			}
 		}
 		t.perform = func(ctx context.Context, over func(string)) { w.updatePod(ctx, p, op.Pod, n, over) }
 	case fault.PodReplace:
-		old := p
-		p = &pod{podKey: key, ips: addressesOf(op.Pod), ports: old.ports, version: absent}
-		p.settle(c.nodes[op.Pod.Node])
-		c.pods[key] = p
 		w.follows(t, nodeObject(op.Pod.Node))
-		t.perform = func(ctx context.Context, over func(string)) { w.replacePod(ctx, old, p, op.Late.Std(), over) }
+		w.planReplacement(t, op, p)
 	case fault.PodRelabel:
 		t.perform = func(ctx context.Context, over func(string)) { w.relabelPod(ctx, p, op.Pod.App, over) }
 	}
 	if p == nil {
 		panic(fmt.Sprintf("workload: %s of the pod %s, which does not exist", op.Op, t.object.key())) // plans are validated
 	}
+}
+
+// planReplacement makes another pod of a pod's name, with what the old one had and the step does
+// not say.
+func (w *Workload) planReplacement(t *task, op *fault.Op, old *pod) {
+	p := &pod{podKey: old.podKey, ips: old.planned, ports: old.ports, version: absent}
+	if op.Pod.IP != "" {
+		p.ips = addressesOf(op.Pod)
+	}
+	if len(op.Pod.Ports) > 0 {
+		p.ports = op.Pod.Ports
+	}
+	p.planned = p.ips
+	p.settle(w.cluster.nodes[op.Pod.Node])
+	w.cluster.pods[p.podKey] = p
+	t.perform = func(ctx context.Context, over func(string)) { w.replacePod(ctx, old, p, op.Late.Std(), over) }
 }
 
 func (w *Workload) planNode(t *task, op *fault.Op) {

@@ -61,8 +61,12 @@ func (w *Workload) updatePod(ctx context.Context, p *pod, to *fault.Pod, n node,
 
 // change changes a pod that is there, and writes its status and what others learn of it.
 func (w *Workload) change(ctx context.Context, a api, p *pod, change func(), over func(why string)) {
+	if w.whole(p.node) {
+		w.recreate(ctx, a, p, change, over)
+		return
+	}
 	if w.nodes != nil {
-		w.nodes.leave(p)
+		w.cares.leave(p)
 	}
 	agents := w.cfg.Agents
 	if agents != nil { // its endpoint is made anew: an agent has no other way

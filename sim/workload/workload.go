@@ -15,7 +15,8 @@
 // collects an identity that is no longer used (sooner than the operator would, so
 // that the numbers are reused within a run). With operators it does what kubelet
 // and agents do. Where agents write into an etcd that they share (Config.Agents), it does
-// what the kubelet does: it makes pods, and asks the node's agent for their endpoints.
+// what the kubelet does: it makes pods, and asks the node's agent for their endpoints; and so it
+// does on the nodes of whole agents, through the CNI plugin (Config.CNI).
 package workload
 
 import (
@@ -47,6 +48,8 @@ type Config struct {
 	// Agents are the agents of the nodes, where they make known by themselves what they
 	// know; nil where objects do.
 	Agents Agents
+	// CNI is the CNI plugin of whole agents' nodes; nil if there are none.
+	CNI CNI
 	// Create makes an object of the start.
 	Create func(object []byte) error
 	// Event returns what is closed when a trigger fires that is armed now, or when the churn
@@ -64,19 +67,22 @@ type Config struct {
 type Workload struct {
 	cfg     Config
 	ops     []fault.Op
+	seed    uint64
 	nodes   *nodes // nil in a world without operators
+	cares   cares
 	running sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows; who holds it waits for nothing
-	cluster *cluster
-	apis    map[string]api   // by node
-	last    map[object]*task // of each object with a task that is not done
-	open    map[int]*task    // that are not over, by number
+	mu       sync.Mutex // guards what follows; who holds it waits for nothing
+	starting int        // see Starting
+	cluster  *cluster
+	apis     map[string]api   // by node
+	last     map[object]*task // of each object with a task that is not done
+	open     map[int]*task    // that are not over, by number
 }
 
 // New makes the state at the start and returns the workload that changes it.
 func New(p *fault.Plan, cfg Config) (*Workload, error) {
-	w := &Workload{cfg: cfg, ops: p.Ops, cluster: newCluster(p), apis: map[string]api{}, last: map[object]*task{}, open: map[int]*task{}}
+	w := &Workload{cfg: cfg, ops: p.Ops, seed: p.Seed, cares: cares{last: map[*pod]care{}}, cluster: newCluster(p), apis: map[string]api{}, last: map[object]*task{}, open: map[int]*task{}}
 	if p.Topology.Operators > 0 && cfg.Agents == nil {
 		w.nodes = newNodes()
 		w.nodes.allocate = p.Options.IdentityManagement != ""
@@ -87,7 +93,7 @@ func New(p *fault.Plan, cfg Config) (*Workload, error) {
 			return time.Duration(stream.New().Number(p.Seed).Text("identity jitter").Text(pod.namespace+"/"+pod.name).Draw() % uint64(p.Options.IdentityJitter))
 		}
 	}
-	w.cluster.agents = cfg.Agents
+	w.cluster.agents, w.cluster.whole = cfg.Agents, w.whole
 	if err := w.cluster.seed(p, cfg.Create); err != nil {
 		return nil, err
 	}

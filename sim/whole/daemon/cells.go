@@ -11,6 +11,8 @@ import (
 	statedbReconciler "github.com/cilium/statedb/reconciler"
 
 	"github.com/cilium/cilium/api/v1/server"
+	endpointapi "github.com/cilium/cilium/api/v1/server/restapi/endpoint"
+	ipamapi "github.com/cilium/cilium/api/v1/server/restapi/ipam"
 	"github.com/cilium/cilium/daemon/cmd"
 	cnicell "github.com/cilium/cilium/daemon/cmd/cni"
 	fakecni "github.com/cilium/cilium/daemon/cmd/cni/fake"
@@ -21,6 +23,7 @@ import (
 	"github.com/cilium/cilium/pkg/datapath/prefilter"
 	"github.com/cilium/cilium/pkg/dial"
 	endpointcreator "github.com/cilium/cilium/pkg/endpoint/creator"
+	"github.com/cilium/cilium/pkg/endpointmanager"
 	"github.com/cilium/cilium/pkg/endpointstate"
 	"github.com/cilium/cilium/pkg/identity"
 	identitycell "github.com/cilium/cilium/pkg/identity/cache/cell"
@@ -80,6 +83,10 @@ func (d *daemon) cells(told *listener) []cell.Cell {
 			),
 			cell.Invoke(finishRestore),
 		),
+		cell.Invoke(func(_ legacy.DaemonInitialization, endpoints endpointmanager.EndpointManager,
+			allocate ipamapi.PostIpamHandler, release ipamapi.DeleteIpamIPHandler, create endpointapi.PutEndpointIDHandler, end endpointapi.DeleteEndpointIDHandler) {
+			d.endpoints, d.api = endpoints, api{allocate, release, create, end}
+		}),
 		cell.Provide(services.NewTables),
 		cell.Invoke(func(t *services.Tables, jobs job.Group) error {
 			if err := t.Follow(); err != nil {

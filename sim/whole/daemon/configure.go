@@ -33,10 +33,8 @@ func (d *daemon) flags() map[string]string {
 		"cluster-id":                   strconv.Itoa(d.cfg.ClusterID),
 		"enable-cilium-endpoint-slice": strconv.FormatBool(d.cfg.EndpointSlices),
 		"identity-allocation-mode":     option.IdentityAllocationModeCRD,
-		"identity-management-mode":     "operator", // it allocates none
+		"identity-management-mode":     d.cfg.Identities,
 		"ipam":                         ipamOption.IPAMKubernetes,
-		// The workload has endpoints for the pods of its node, which it does not.
-		"enable-stale-cilium-endpoint-cleanup": "false",
 		// What needs a process, a socket or a device of its own.
 		"enable-l7-proxy":                 "false",
 		"enable-hubble":                   "false",

@@ -9,8 +9,9 @@
 // ipcache, its node manager, those who want to know of identities, and its tables of
 // Services.
 //
-// It has no endpoints yet, but for what the API of the agent would be asked for: see
-// docs/plan.md.
+// Its endpoints are those that a CNI plugin asks its API for (plugin.go). It writes their
+// CiliumEndpoints, and CiliumIdentities if that is the agents' to do, and has them again
+// when it starts on a node where it had them.
 package daemon
 
 import (
@@ -22,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cilium/cilium/pkg/endpointmanager"
 	"github.com/cilium/cilium/pkg/hive"
 	"github.com/cilium/cilium/pkg/k8s/version"
 	"github.com/cilium/cilium/pkg/logging"
@@ -56,9 +58,12 @@ func Setup() error {
 
 // daemon is the source.
 type daemon struct {
-	cfg       agent.Daemon
+	*node
+	exit      func(reason error)
 	process   uint32 // in package hosts
 	hive      *hive.Hive
+	api       api
+	endpoints endpointmanager.EndpointManager
 	reads     *services.Reads
 	watched   *crd.Watched
 	closeIdle func() // connections of the client
@@ -70,25 +75,47 @@ type daemon struct {
 	running  bool          // it went well; not before started is closed
 	synced   chan struct{} // closed when the initial lists are there
 	ended    chan struct{} // closed when the process ends itself, after which nobody may
-	exit     sync.Once
-	reason   error
+	exited   sync.Once
 	stop     sync.Once
 }
 
-// New returns a source of one incarnation of an agent.
-func New(cfg agent.Daemon) agent.Source {
-	d := &daemon{cfg: cfg, started: make(chan struct{}), synced: make(chan struct{}), ended: make(chan struct{}), reads: services.NewReads()}
+func newDaemon(n *node, exit func(reason error)) *daemon {
+	d := &daemon{
+		node: n, exit: exit, process: hosts.NewProcess(n.cfg.Host), reads: services.NewReads(),
+		alive: context.Background(), started: make(chan struct{}), synced: make(chan struct{}), ended: make(chan struct{}),
+	}
 	d.starting, d.giveUp = context.WithCancel(context.Background())
 	return d
 }
 
 // Start implements agent.Source.
 func (d *daemon) Start(ctx context.Context, process *proc.Process, into agent.Sink) error {
-	d.process, d.alive = hosts.NewProcess(d.cfg.Host), ctx
-	if err := globals.Set(d.process, d.globals()); err != nil {
+	d.alive = ctx
+	if err := globals.Set(d.process, d.globals(func(code int) { d.exits(fmt.Errorf("status %d", code)) })); err != nil {
 		return err
 	}
+	context.AfterFunc(ctx, func() { globals.Bury(d.process) })
 	return d.within(func() error { return d.start(ctx, process, into) })
+}
+
+// runs reports whether the agent's process is there.
+func (d *daemon) runs() bool {
+	select {
+	case <-d.ended:
+		return false
+	default:
+		return d.alive.Err() == nil
+	}
+}
+
+// serves reports whether it serves its API, which it does when all of its parts have started.
+func (d *daemon) serves() bool {
+	select {
+	case <-d.started:
+		return d.running && d.starting.Err() == nil && d.runs()
+	default:
+		return false
+	}
 }
 
 // within does something in the agent's process.
@@ -112,13 +139,13 @@ func (d *daemon) start(ctx context.Context, process *proc.Process, into agent.Si
 	return nil
 }
 
-// globals are what Cilium has once in a process: the configuration begins as the process's.
-func (d *daemon) globals() *globals.Globals {
+// globals are what Cilium has once in a process, for one of the node: the configuration begins
+// as the process's. exit is what becomes of a process that ends itself.
+func (n *node) globals(exit func(code int)) *globals.Globals {
 	config := reflect.New(reflect.TypeFor[option.DaemonConfig]())
 	config.Elem().Set(reflect.ValueOf(option.Config).Elem())
 	return &globals.Globals{
-		Node: d.cfg.Node, Cluster: d.cfg.Cluster, Config: config.Interface().(*option.DaemonConfig), Dir: filepath.Join("state", d.cfg.Host),
-		Exit: func(code int) { d.exits(fmt.Errorf("status %d", code)) },
+		Node: n.cfg.Node, Cluster: n.cfg.Cluster, Config: config.Interface().(*option.DaemonConfig), Dir: filepath.Join("state", n.cfg.Host), Exit: exit,
 	}
 }
 
@@ -142,10 +169,9 @@ func (d *daemon) run() {
 
 // exits is the end of a process that ends itself.
 func (d *daemon) exits(reason error) {
-	d.exit.Do(func() {
-		d.reason = fmt.Errorf("%w: %w", agent.ErrExit, reason)
+	d.exited.Do(func() {
 		close(d.ended)
-		go d.cfg.Exit(d.reason)
+		go d.exit(fmt.Errorf("%w: %w", agent.ErrExit, reason))
 	})
 }
 
@@ -192,5 +218,18 @@ func (d *daemon) windDown() bool {
 	return d.within(func() error { return d.hive.Stop(d.cfg.Log, ctx) }) == nil
 }
 
-// Close implements agent.Source.
-func (d *daemon) Close() { d.closeIdle() }
+// Close implements agent.Source. What an endpoint does for as long as there is one would go on
+// without end, for it is the end of the process that ends it.
+func (d *daemon) Close() {
+	d.closeIdle()
+	if d.endpoints == nil {
+		return
+	}
+	d.within(func() error { //nolint:errcheck // it returns none
+		for _, ep := range d.endpoints.GetEndpoints() {
+			ep.Stop()
+			cilium.EndControllers(ep)
+		}
+		return nil
+	})
+}

@@ -27,7 +27,7 @@ type Globals struct {
 	Node, Cluster string // names
 	Config        *option.DaemonConfig
 	Dir           string         // working directory
-	Exit          func(code int) // called when the process ends itself
+	Exit          func(code int) // called when the process ends itself; nil if it does not
 
 	absolute string
 	dir      uintptr // a descriptor of it
@@ -41,6 +41,8 @@ var (
 	given = &own     // that are in force
 	in    uintptr    // the working directory that is
 
+	nowhere uintptr // a descriptor of gone
+
 	name, absoluteName = cilium.NodeName()
 )
 
@@ -51,6 +53,12 @@ func Begin() error {
 		return err
 	}
 	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir}
+	if err := os.MkdirAll(gone, 0o777); err != nil {
+		return err
+	}
+	if nowhere, err = open(gone); err != nil {
+		return err
+	}
 	in = dir
 	hosts.Moved = exchange
 	onHost = exchange
@@ -58,6 +66,13 @@ func Begin() error {
 	exit = exited
 	return nil
 }
+
+// gone is where processes are that have ended, in place of their directories.
+const gone = "gone"
+
+// Bury takes its directory from a process that has ended: what still runs of it reads and
+// writes nothing of what the next process has.
+func Bury(process uint32) { of[process].dir = nowhere }
 
 func open(dir string) (uintptr, error) {
 	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)

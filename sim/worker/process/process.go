@@ -33,7 +33,7 @@ import (
 )
 
 // Main does not return. What whole makes whole agents of is nil in the worker that has none.
-func Main(whole func(agent.Daemon) agent.Source) {
+func Main(whole func(agent.Daemon) (agent.Whole, error)) {
 	os.Stdout.WriteString(det.Greeting)
 	data, err := os.ReadFile(det.PlanFile)
 	if err != nil {

@@ -178,11 +178,14 @@ func (x *Explainer) ofShownByCRDs(o observation) *property.Cause {
 	written := x.in.Last(0, o.record, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace
 	})
-	if written < 0 || !strings.HasPrefix(x.in.Records[written].Value, "hidden=true") {
+	if written < 0 || x.in.Records[written].Op != "delete" && !strings.HasPrefix(x.in.Records[written].Value, "hidden=true") {
 		return nil
 	}
 	facts := o.facts()
-	facts.Since, facts.Note = x.in.Records[written].At, namespace
+	facts.Since, facts.Note = x.in.Records[written].At, namespace+" was hidden from other clusters"
+	if x.in.Records[written].Op == "delete" {
+		facts.Note = namespace + " was deleted"
+	}
 	return property.ByMechanism(CauseShownByCRDs, shownByCRDs, facts, written, o.record)
 }
 
@@ -260,7 +263,7 @@ var (
 		return fmt.Sprintf("%s lost the etcd of %s at %s and listed CRDs by %s, which did not say of %s %s what it had from there: nobody withdraws it", f.Agent, f.Server, text.Seconds(f.Since), text.Seconds(f.At), f.Kind, f.Key)
 	}}
 	shownByCRDs = &property.Rule{Name: "shown", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("%s saw %s %s at %s in CRDs; its namespace %s was hidden from other clusters at %s, for which no replica has it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), f.Note, text.Seconds(f.Since))
+		return fmt.Sprintf("%s saw %s %s at %s in CRDs; its namespace %s at %s, for which no replica has it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), f.Note, text.Seconds(f.Since))
 	}}
 	filledUnread = &property.Rule{Name: "filled", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s reached an etcd at %s and had not yet read it: %s %s is as the etcd before had said it", f.Agent, text.Seconds(f.Since), f.Kind, f.Key)

@@ -98,6 +98,9 @@ func (f *agentRun) next(i int32, content uint8) (next agentStates, by *deviation
 	if len(next.all) > 0 {
 		return next, nil
 	}
+	if f.overlook(&next, i, content); len(next.all) > 0 {
+		return next, &undrained
+	}
 	for _, m := range now.all {
 		f.hearAgain(&next, m, i, content)
 	}

@@ -272,7 +272,7 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 		"stale-list": {staleList, []string{"stale-list"},
 			`the etcd of r1 (store s1) gets "web" for the endpoint 10.0.0.1, of which it had nothing`, "it needs a fault that keeps a watch cache behind, and there is none"},
 		"stalled-request": {stalled, []string{"stalled-request"},
-			`the etcd of r0 (store s0) gets "web2" for the endpoint 10.0.0.1, of which it had "web"`, "it needs a fault that stalls an etcd or makes it slow, and there is none"},
+			`the etcd of r0 (store s0) gets "web2" for the endpoint 10.0.0.1, of which it had "web"`, "it needs a fault that stalls an etcd or makes it slow, or has another writer start at once, and there is none"},
 		"deleted-between-owners": {twoOwners, []string{"deleted-between-owners"},
 			`deletes the endpoint 10.0.0.1, of which it had "api"`, "it needs an object that let the key go while another one claimed it, and there is none"},
 		"other-claim-first": {otherFirst, []string{"other-claim-first"},

@@ -6,6 +6,7 @@ import (
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // deviation is something that Cilium is known to do and the model does not have. It
@@ -48,8 +49,10 @@ var leaseExpires = deviation{
 var stalledRequest = deviation{
 	name:  "stalled-request",
 	what:  "an etcd that applies nothing, or slowly, applies what the writer before the present one had asked for",
-	needs: "a fault that stalls an etcd or makes it slow",
-	cause: func(f *replicaRun, i int32) bool { return f.run.disturbed(i, disturb.EtcdLate) },
+	needs: "a fault that stalls an etcd or makes it slow, or has another writer start at once",
+	cause: func(f *replicaRun, i int32) bool {
+		return f.run.disturbed(i, disturb.EtcdLate) || f.run.disturbed(i, disturb.ConfigWrong)
+	},
 	step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 		log = log[:min(int(f.before), len(log))]
 		late := replicaStates{l: f.run.log}
@@ -173,6 +176,34 @@ var deviations = []*deviation{
 			}
 		},
 	},
+	&otherClusterID,
+}
+
+// otherClusterID is the deviation of a writer with a wrong configuration.
+var otherClusterID = deviation{
+	name:  "other-cluster-id",
+	what:  "a writer that has another cluster's ID puts nodes with that",
+	needs: "a fault that starts a writer with another cluster ID",
+	cause: func(f *replicaRun, i int32) bool { return f.run.disturbed(i, disturb.ConfigWrong) },
+	step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
+		if content == 0 {
+			return
+		}
+		f.served(m, log, func(m replicaState) {
+			for more := true; more; more = m.deliver(log) {
+				if rv := m.replica.RV; rv > 0 && f.run.sameButCluster(f.run.log.after(rv), content) {
+					m.other, m.replica.Etcd[0] = content, rv
+					next.add(m)
+					return
+				}
+			}
+		})
+	},
+}
+
+// sameButCluster reports whether two contents of a node differ by the cluster alone.
+func (k *keyRun) sameButCluster(a, b uint8) bool {
+	return k.key.Kind == history.Node && a != 0 && schema.WithoutCluster(k.names.text(a)) == schema.WithoutCluster(k.names.text(b))
 }
 
 // served calls try with m if it serves, else with what it may be after its list.

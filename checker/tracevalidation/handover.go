@@ -27,12 +27,18 @@ func (f *agentRun) listed(i int32) (at int32) {
 	return at
 }
 
-// fellBack returns the record with which the agent began to list what it had listed at a
-// record.
+// fellBack returns the record with which the agent, which had no etcd that it had read in full,
+// began to list what it had listed at a record; -1 if it had one.
 func (f *agentRun) fellBack(list int32) (at int32) {
+	at = -1
 	for _, r := range f.agent.Readings {
-		if r < list && f.run.Records[r].Op == history.FallBack {
+		switch op := f.run.Records[r].Op; {
+		case r >= list:
+			return at
+		case op == history.FallBack:
 			at = r
+		case op == history.GoesOver:
+			at = -1
 		}
 	}
 	return at
@@ -44,8 +50,8 @@ func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by
 	plain := false // no deviation is needed
 	for _, m := range f.set.all {
 		if list > f.last { // anew: it may be of an earlier time than the last one
-			if m.connection >= 0 && f.agent.Connections[m.connection].To > list {
-				continue // it has a connection
+			if f.fellBack(list) < 0 {
+				continue // it has an etcd
 			}
 			m.agent.StopWatch()
 			m.agent.Leave()
@@ -72,8 +78,28 @@ func (f *agentRun) watchCRDs(list, i int32, content uint8) (next agentStates, by
 // shownByCRDs is the deviation of an agent whose two sources do not say the same.
 var shownByCRDs = deviation{
 	name:  "shown-by-crds",
-	what:  "an agent that reads CRDs shows, or lets go, what a writer hides from every etcd, as its namespace is not for other clusters",
-	needs: "a namespace that is hidden",
+	what:  "an agent that reads CRDs shows, or lets go, what a writer hides from every etcd, as its namespace is not for other clusters, or gone",
+	needs: "a namespace that is hidden or gone",
+}
+
+// undrained is the deviation of an agent that goes over to an etcd which has said all.
+var undrained = deviation{
+	name:  "undrained",
+	what:  "an agent that goes over to an etcd shows for a moment what it has of the etcd that it read before: Cilium says that it has all identities of a new one before it has dropped those of the old one",
+	needs: "an etcd that the agent read before, and which had this",
+}
+
+// overlook adds what the agent becomes when it shows, as it goes over by the record i, what the
+// last etcd had that it read before.
+func (f *agentRun) overlook(next *agentStates, i int32, content uint8) {
+	if len(f.agent.Readings) == 0 || content == 0 {
+		return
+	}
+	for c, old := range f.agent.Connections {
+		if t := f.run.timelines[old.Store]; old.To < i && len(t) > 0 && t[t.at(old.To)].content == content {
+			f.add(next, agentState{connection: c})
+		}
+	}
 }
 
 // hidden reports whether a view shows by a record what is in a namespace that was hidden before.
@@ -81,7 +107,7 @@ func (c *checker) hidden(i int32) bool {
 	namespace := schema.NamespaceIn(c.Records[i].Value)
 	for _, n := range slices.Backward(c.Namespaces) {
 		if r := &c.Records[n]; n < i && r.Key == namespace {
-			return strings.HasPrefix(r.Value, "hidden=true")
+			return r.Op == "delete" || strings.HasPrefix(r.Value, "hidden=true")
 		}
 	}
 	return false

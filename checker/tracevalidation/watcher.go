@@ -212,7 +212,7 @@ var (
 )
 
 // watchDeviations are all of them.
-var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsOwnNode, &shownByCRDs}
+var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsOwnNode, &shownByCRDs, &undrained}
 
 // refuseWatch reports the record i, after which the key has the content in the view of an
 // agent, which has listed since a record; or the end, if that is what there is.

@@ -287,7 +287,7 @@ func TestOneSourceAtATime(t *testing.T) {
 			t.expire("r0", "s0")
 			t.drop("a0")
 		}, says: `agent a0 drops the endpoint 10.0.0.1`, why: "it was never gone"},
-		"it lists CRDs while it is connected": {tell: func(t *script) {
+		"it lists CRDs while it has an etcd": {tell: func(t *script) {
 			t.claim("web", "web2")
 			t.put("r0", "s0", "web2")
 			t.see("a0", "web2")
@@ -296,12 +296,32 @@ func TestOneSourceAtATime(t *testing.T) {
 			t.see("a0", "web3")
 			t.put("r0", "s0", "web3")
 		}, says: `agent a0 takes over "web3"`},
+		"it lists CRDs while it is connected with an etcd that it has not read in full": {tell: func(t *script) {
+			t.claim("web", "web2")
+			t.put("r0", "s0", "web2")
+			t.see("a0", "web2")
+			t.reads("fall-back")
+			t.reads("listed")
+			t.claim("web", "web3")
+			t.see("a0", "web3")
+			t.put("r0", "s0", "web3")
+		}},
+		"it goes over, and shows for a moment what the etcd before had": {tell: func(t *script) {
+			overlooks(t, "web")
+		}, needed: []string{"undrained"}},
+		"it goes over, and shows what no etcd before had": {tell: func(t *script) {
+			overlooks(t, "other")
+		}, says: `agent a0 takes over "other"`, why: "it needs an etcd that the agent read before, and which had this"},
+		"CRDs show what is in a namespace that is gone": {tell: func(t *script) {
+			t.add("k0 write Namespace ns op=delete rv=%d", t.n)
+			fallsBack(t)
+		}, needed: []string{"shown-by-crds"}},
 		"CRDs show what writers hide": {tell: func(t *script) {
 			hide(t, "hidden=true")
 		}, needed: []string{"shown-by-crds"}},
 		"CRDs show what nobody hides, and is not there": {tell: func(t *script) {
 			hide(t, "hidden=false")
-		}, says: `agent a0 takes over "id=7 pod=ns/other"`, why: "it needs a namespace that is hidden"},
+		}, says: `agent a0 takes over "id=7 pod=ns/other"`, why: "it needs a namespace that is hidden or gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := in(t, mode.Handover, func(t *script) {
@@ -316,8 +336,28 @@ func TestOneSourceAtATime(t *testing.T) {
 	}
 }
 
+// overlooks has an agent show a content as it goes over from s0 to s1, where nothing is.
+func overlooks(t *script, content string) {
+	t.disconnect("a0", "r0", "s0")
+	t.release("web", "web")
+	t.del("r0", "s0")
+	t.replica("r1", "s1", "")
+	t.reads("fall-back")
+	t.reads("listed")
+	t.drop("a0")
+	t.connect("a0", "r1", "s1")
+	t.reads("goes-over")
+	t.see("a0", content)
+	t.drop("a0")
+}
+
 func hide(t *script, value string) {
 	t.add("k0 write Namespace ns value=%s op=update rv=%d", value, t.n)
+	fallsBack(t)
+}
+
+// fallsBack has an agent see in CRDs what has never been true, as a replica has it.
+func fallsBack(t *script) {
 	t.disconnect("a0", "r0", "s0")
 	t.reads("fall-back")
 	t.reads("listed")
@@ -326,6 +366,23 @@ func hide(t *script, value string) {
 	t.connect("a0", "r0", "s0")
 	t.reads("goes-over")
 	t.see("a0", "web")
+}
+
+// A writer that starts with another cluster's ID puts nodes with that; and what the one before it
+// had asked for comes once the next is there, if that starts at once.
+func TestWritersWithAnotherClusterID(t *testing.T) {
+	node := func(fault disturb.Kind) func(*script) {
+		return func(t *script) {
+			t.fault(fault)
+			t.add(`k0 truth node n1 value="InternalIP=192.168.0.1 cluster=c1/1" op=put owner=CiliumNode/n1 rv=%d`, t.n)
+			t.up("etcd", "r0", "s0")
+			t.up("writer", "r0", "")
+			t.add(`r0 put node cilium/state/nodes/v1/c1/n1 value="InternalIP=192.168.0.1 cluster=c1/7" owner=lease1 store=s0 rev=%d`, t.n)
+			t.add(`r0 put node cilium/state/nodes/v1/c1/n1 value="InternalIP=192.168.0.1 cluster=c1/1" owner=lease1 store=s0 rev=%d`, t.n)
+		}
+	}
+	require.Equal(t, []string{"other-cluster-id"}, needed(in(t, mode.ClusterMesh, node(disturb.ConfigWrong))))
+	requireVerdict(t, in(t, mode.ClusterMesh, node(disturb.EtcdLate)), `gets "InternalIP=192.168.0.1 cluster=c1/7"`, "it needs a fault that starts a writer with another cluster ID, and there is none")
 }
 
 func TestFollows(t *testing.T) {

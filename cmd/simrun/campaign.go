@@ -126,8 +126,8 @@ func (s *search) Run(ctx context.Context, c *console.Console) (int, error) {
 	if err != nil {
 		return 0, console.Usage(err)
 	}
-	if s.scenario != state.Scenario || string(s.mode) != state.Mode || s.base.Given && s.base.N != state.Base {
-		state.Begin(s.scenario, string(s.mode), s.base.N)
+	if s.scenario != state.Scenario || s.mode.Drawn() != state.Mode || s.base.Given && s.base.N != state.Base {
+		state.Begin(s.scenario, s.mode.Drawn(), s.base.N)
 	}
 	many, runner, err := s.runner(ctx, c)
 	if err != nil {

@@ -37,7 +37,9 @@ and bytes by server and client, and latencies as p50, p99 and max.
                                      agents find replicas
 
 A seed's plan is drawn once and projected into each mode: topology, workload and
-faults are the same. A fault that a mode lacks, such as the loss of a replica where
+faults are the same, and so not always those of simrun -mode MODE -seed N, which draws for
+the mode alone: options that one mode has, such as how soon a handover falls back, are at
+their defaults here. A fault that a mode lacks, such as the loss of a replica where
 there are none, does not happen there. What the proposal (CFP-44774) says of load is
 confirmed or refuted by the counts.
 
@@ -86,7 +88,7 @@ type compareModes struct {
 func (m *compareModes) Flags(f *console.Flags) {
 	m.modes, m.dir = mode.SimulatedNames(), "matrix"
 	m.seeds.Last = 99
-	f.Add(&m.modes, "modes A,B", "the modes, in the order of the columns; all: "+strings.Join(mode.SimulatedNames(), ","))
+	f.Add(&m.modes, "modes A,B", "the modes, in the order of the columns, of "+strings.Join(columnModes(), ", ")+"; "+strings.Join(mode.SimulatedNames(), ","))
 	m.finding = discoveriesFlag{mode.ByService}
 	f.Add(&m.finding, "discoveries A,B", "of the mode clustermesh a column for each, as clustermesh/dialer: how agents find replicas; service")
 	f.Add(&m.seeds, "seeds A-B", "the seeds; 0-99")
@@ -103,6 +105,14 @@ func (m *compareModes) Flags(f *console.Flags) {
 	m.given = f
 }
 
+// columnModes are those of which there may be columns; discoveries are a flag of their own.
+func columnModes() []string {
+	return slices.DeleteFunc(mode.Variants(), func(name string) bool {
+		m, _ := mode.InWorld(name)
+		return m.Chooses()
+	})
+}
+
 // modesFlag is a list of modes.
 type modesFlag []string
 
@@ -113,7 +123,7 @@ func (f *modesFlag) Set(value string) error {
 		in, known := mode.InWorld(name)
 		switch {
 		case !known || in.Chooses():
-			return fmt.Errorf("there is no mode %q; the modes are %s", name, strings.Join(mode.SimulatedNames(), ", "))
+			return fmt.Errorf("there is no mode %q; the modes are %s", name, strings.Join(columnModes(), ", "))
 		case slices.Contains(*f, name):
 			return fmt.Errorf("the mode %s is given twice", name)
 		}

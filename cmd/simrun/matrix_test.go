@@ -49,7 +49,7 @@ func TestMatrix(t *testing.T) {
 	require.Equal(t, "simrun: -scenario reference: what is kept in matrix is of swarm\n", stderr)
 	status, _, stderr = simrun(t, "matrix", "-kept", "-o", "nothing")
 	require.Equal(t, console.StatusUsage, status)
-	require.Equal(t, "simrun: nothing/runs.jsonl: no such file or directory\n", stderr)
+	require.Equal(t, "simrun: nothing/runs.jsonl: no run is kept there; simrun matrix -o nothing makes some\n", stderr)
 	status, _, _ = simrun(t, "matrix", "-kept", "-seeds", "99-102")
 	require.Equal(t, console.StatusHarness, status, "a run that is asked for is not there")
 

@@ -39,6 +39,19 @@ func TestDefaultMode(t *testing.T) {
 	require.Regexp(t, `(?m)^replay      simrun -seed 7 -worker /`, stdout)
 }
 
+// A scenario may have another mode than the default one, which is named, then.
+func TestDefaultModeOfAScenario(t *testing.T) {
+	for _, named := range []string{"clustermesh", "clustermesh/service"} {
+		scene(t)
+		_, stdout, stderr := simrun(t, "-scenario", "dialer-without-apiserver", "-mode", named, "-write-plan", "p.json", "-worker", "WORKER")
+		require.Empty(t, stderr)
+		require.Regexp(t, `(?m)^replay      simrun -scenario dialer-without-apiserver -mode clustermesh -worker /`, stdout)
+		plan, err := fault.ReadFile("p.json")
+		require.NoError(t, err)
+		require.Equal(t, mode.Default, plan.InMode())
+	}
+}
+
 func TestModeOfManySeeds(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.Mkdir("plans", 0o777))

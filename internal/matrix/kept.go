@@ -78,7 +78,10 @@ func Open(dir string, of Of) (*Kept, error) {
 func Read(dir string) (*Kept, error) {
 	path := filepath.Join(dir, keptFile)
 	data, err := os.ReadFile(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: no run is kept there; simrun matrix -o %s makes some", path, dir)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, files.Plain(err))
 	}
 	k := &Kept{cells: map[run]*Cell{}}

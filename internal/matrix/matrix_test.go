@@ -164,6 +164,14 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// A column of which nothing has run yet says so.
+func TestModesThatHaveNotRun(t *testing.T) {
+	table := TableOf(open(t, t.TempDir()), []string{"clustermesh", "crd"}, drive.Seeds{})
+	said := printed(t, table)
+	require.Regexp(t, `(?m)^  integrity  +not run  +not run$`, said)
+	require.Regexp(t, `(?m)^  canaries  +not run  +n/a$`, said)
+}
+
 // What the proposal says is compared where both modes have run. The costs are those of
 // equal records here, so that nothing is saved, and nothing is for a thousand agents.
 func TestClaims(t *testing.T) {

@@ -104,7 +104,7 @@ func (c *Column) endedCell(panicked bool, replay Replay) page.Cell {
 }
 
 func (c *Column) propertyCell(row *Row, replay Replay) page.Cell {
-	cell := page.Cell{Text: row.String()}
+	cell := page.Cell{Text: c.kept(row)}
 	if row.NotApplicable != "" {
 		cell.Kind, cell.Lines = "none", []string{"The mode has nothing to judge: " + row.NotApplicable + "."}
 		return cell

@@ -44,7 +44,7 @@ func (t *Table) propertyGrid() *grid {
 	for i, row := range t.Columns[0].Properties {
 		cells := []string{row.Property}
 		for _, c := range t.Columns {
-			cells = append(cells, c.Properties[i].String())
+			cells = append(cells, c.kept(c.Properties[i]))
 		}
 		g.add(cells...)
 	}
@@ -66,6 +66,14 @@ func (t *Table) propertyGrid() *grid {
 		g.add(cells...)
 	}
 	return g
+}
+
+// kept is a property's row in a cell of the table, if the mode has run.
+func (c *Column) kept(row *Row) string {
+	if row.NotApplicable == "" && c.Runs+c.Panics+c.Failures == 0 {
+		return "not run"
+	}
+	return row.String()
 }
 
 // String is the row in a cell: in how many runs the property was kept, of those that

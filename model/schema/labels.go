@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Parts of the labels of an identity (Cilium: pkg/k8s/apis/cilium.io).
 const (
@@ -30,6 +33,13 @@ func NamespaceIn(content string) string {
 	_, pod, _ := strings.Cut(content, "pod=")
 	namespace, _, _ := strings.Cut(pod, "/")
 	return namespace
+}
+
+// WithoutCluster is the content of a node without its cluster, as histories have it.
+func WithoutCluster(content string) string {
+	words := strings.Fields(content)
+	words = slices.DeleteFunc(words, func(word string) bool { return strings.HasPrefix(word, "cluster=") })
+	return strings.Join(words, " ")
 }
 
 // SecurityLabels returns the labels of the identity that a pod with these labels demands,

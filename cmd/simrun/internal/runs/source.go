@@ -25,7 +25,7 @@ type Family struct {
 
 func (p *Family) Add(f *console.Flags) {
 	f.Add(&p.Scenario, "scenario NAME", "a scenario, or with seeds the members of its family; simrun faults lists them")
-	f.Add(&p.Mode, "mode MODE", "how the agents of a drawn plan read: clustermesh (the default), the etcds of replicas, crd, the kube-apiserver, or kvstore, an etcd that they share and write; a seed has the same workload in each")
+	f.Add(&p.Mode, "mode MODE", "how the agents of a drawn plan, or of a scenario, read: clustermesh (the default), the etcds of replicas, or with other ways to find them clustermesh/dialer and clustermesh/hostnetwork; crd, the kube-apiserver; kvstore, an etcd that they share and write; handover, CRDs until a replica can be read, by cut-over, or handover/merge, handover/precedence; a seed has the same workload in each")
 	f.Add(&p.Agents, "agents WORDS", "what the agents of a drawn plan are: assembled (the default), put together from Cilium's readers, or whole, cilium-agent itself, in the mode crd; or a word for each, joined by commas")
 	f.Add(&p.Objects, "objects FILE...", "start from these Kubernetes objects (YAML or JSON, from kubectl get ... -o yaml; - is standard input) in place of drawn pods and nodes")
 	f.Add(&p.LeaveOut, "leave-out", "leave objects of other kinds out of -objects, with a count, in place of refusing them")
@@ -40,7 +40,10 @@ func Plans(c *console.Console, p *Family) (*family.Family, error) {
 	case p.ClusterID != 0 && len(p.Objects) == 0:
 		return nil, console.Usagef("-cluster-id is that of -objects, and there are none")
 	}
-	cfg := draw.Config{Mode: string(p.Mode), Agents: fault.Agents(p.Agents)}
+	cfg := draw.Config{Mode: p.Mode.Drawn(), Agents: fault.Agents(p.Agents)}
+	if p.Scenario != "" { // whose own mode may be another one than the default
+		cfg.Mode = string(p.Mode)
+	}
 	if len(p.Objects) > 0 {
 		loaded, summary, err := objects.Load(objects.Config{LeaveOut: p.LeaveOut, ClusterID: p.ClusterID}, p.Objects...)
 		if err != nil {
@@ -148,7 +151,9 @@ func (s *Source) Arguments(seed uint64) (args []string) {
 			args = append(args, "-cluster-id", strconv.Itoa(s.ClusterID))
 		}
 	}
-	args = append(args, s.Mode.Arguments()...)
+	if s.Scenario != "" || s.Mode.Drawn() != "" {
+		args = append(args, s.Mode.Arguments()...)
+	}
 	if s.Agents != "" {
 		args = append(args, "-agents", s.Agents)
 	}

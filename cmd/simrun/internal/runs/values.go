@@ -39,21 +39,25 @@ func (f *Seeds) Set(value string) error {
 	return nil
 }
 
-// Mode is the mode of the plans to draw. It is empty for the default one.
+// Mode is the mode of the plans to draw; empty if none was given.
 type Mode string
+
+// Drawn is the mode as families have it that are drawn in one: empty for the default one.
+func (f Mode) Drawn() string {
+	if string(f) == mode.Default.String() {
+		return ""
+	}
+	return string(f)
+}
 
 func (f *Mode) String() string { return string(*f) }
 func (f *Mode) Set(value string) error {
 	modes := mode.Variants()
 	given, err := mode.Parse(value)
-	switch i := slices.Index(modes, given.String()); {
-	case err != nil || i < 0:
+	if err != nil || !slices.Contains(modes, given.String()) {
 		return fmt.Errorf("the modes that plans are drawn for are %s", strings.Join(modes, ", "))
-	case i == 0:
-		*f = ""
-	default:
-		*f = Mode(modes[i])
 	}
+	*f = Mode(given.String())
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -48,6 +49,43 @@ func (o observation) ofHidden() *property.Cause {
 	}
 	return property.ByMechanism(CauseHidden, namespaceHidden, facts, hidden, put, o.record)
 }
+
+// ofShownAgain explains that a store got what is gone: its writer had just been told that a
+// namespace is for other clusters again, or there again, and not of the end of what was in it.
+func (c storeObservation) ofShownAgain(held index.Version) *property.Cause {
+	put, records := &c.x.in.Records[held.Record], c.x.in.Records
+	namespace := schema.NamespaceIn(put.Value)
+	gone := c.e.StateAt(put.At)
+	if namespace == "" || mode.Etcd.Is(c.s.Actor) || !index.Covers(c.e.Absent, gone) {
+		return nil
+	}
+	changes := func(before int) int {
+		return c.x.in.Last(0, before, func(r *history.Record) bool {
+			return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace
+		})
+	}
+	hides := func(i int) bool {
+		return i >= 0 && (records[i].Op == "delete" || strings.HasPrefix(records[i].Value, "hidden=true"))
+	}
+	shown := changes(int(held.Record))
+	if shown < 0 || hides(shown) || !hides(changes(shown)) {
+		return nil
+	}
+	told := c.x.firstHeard(shown, int(held.Record), c.s.Actor, namespace)
+	if told > put.At || told <= put.At-handling {
+		return nil
+	}
+	facts := c.facts()
+	facts.Shown, facts.Since = &property.Version{At: put.At, Rev: put.Rev}, told
+	facts.Truth = &property.Version{Gone: true, At: c.e.States[gone].At}
+	facts.Before = namespaceAt(namespace, records[shown].At)
+	return property.ByMechanism(CauseHidden, namespaceShownAgain, facts, shown, int(held.Record))
+}
+
+var namespaceShownAgain = &property.Rule{Name: "namespace-shown-again", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the writer of %s put %s at %s: it was told at %s that the namespace %s is for other clusters since %s, and not yet that what was in it is gone, which it is since %s at the latest",
+		f.Server, f.Object(), text.Seconds(f.Shown.At), text.Seconds(f.Since), f.Before.Key, text.Seconds(f.Before.At), text.Seconds(f.Truth.At))
+}}
 
 // unheard is the last change of a namespace before a record of which a writer had not been told,
 // or only just, when it asked for what the record says, and when it was told; -1 if there is none.

@@ -80,7 +80,7 @@ func (c storeObservation) ofObservation() *property.Cause {
 		return cmp.Or(c.ofBacklog(), c.ofStepBack())
 	}
 	held := c.s.Versions[c.key][c.held]
-	if cause := c.x.orphan(c.s, c.e, held, c.r.At); cause != nil || c.hadKnown() {
+	if cause := cmp.Or(c.x.orphan(c.s, c.e, held, c.r.At), c.ofShownAgain(held)); cause != nil || c.hadKnown() {
 		return cause
 	}
 	return c.behind(behindHeld, property.Version{Value: c.r.Value, At: c.x.in.Records[held.Record].At}, int(held.Record))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
@@ -158,7 +159,13 @@ func (c *checker) disturbed(i int32, how disturb.Kind) bool {
 	return slices.ContainsFunc(c.Faults, func(f *index.Fault) bool { return f.Begin < i && f.Is(how) })
 }
 
-// madeNamespace reports whether a namespace was created between two records.
+// madeNamespace reports whether a namespace was created, or was for other clusters again, between
+// two records.
 func (c *checker) madeNamespace(from, to int32) bool {
-	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to && c.Records[m].Op == "create" })
+	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to && !c.hides(m) })
+}
+
+// hides reports whether writers leave out what is in a namespace since a record.
+func (c *checker) hides(i int32) bool {
+	return c.Records[i].Op == "delete" || strings.HasPrefix(c.Records[i].Value, "hidden=true")
 }

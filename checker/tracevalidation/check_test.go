@@ -278,7 +278,7 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 		"other-claim-first": {otherFirst, []string{"other-claim-first"},
 			`the etcd of r1 (store s1) gets "api"`, "it needs a time at which several objects claimed the key, and there is none"},
 		"informers-apart": {namespaceAgain, []string{"informers-apart"},
-			`gets "web" for the endpoint 10.0.0.1, of which it had nothing`, "it needs a namespace that was created after the content was deleted, and there is none"},
+			`gets "web" for the endpoint 10.0.0.1, of which it had nothing`, "it needs a namespace that was created or shown after the content was deleted, and there is none"},
 		"hears-again": {hears, []string{"hears-again"},
 			`agent a0 takes over "web3"`, "it needs an etcd that was emptied in the same pod, and a connection of the agent with it before and after, and there is none that leads to this"},
 		"drains-part-of-list": {drains, []string{"drains-part-of-list"},

@@ -152,8 +152,8 @@ var deviations = []*deviation{
 	},
 	{
 		name:  "informers-apart",
-		what:  "a namespace is made again, and the writer puts what its other informer still has there, although it is gone; or learns later that it is",
-		needs: "a namespace that was created after the content was deleted",
+		what:  "a namespace is made again, or shown again, and the writer puts what its other informer still has there, although it is gone; or learns later that it is",
+		needs: "a namespace that was created or shown after the content was deleted",
 		cause: func(f *replicaRun, i int32) bool { return f.run.key.Kind != history.Node && f.run.madeNamespace(0, i) },
 		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 			if m.replica.Phase != mesh.Serving {

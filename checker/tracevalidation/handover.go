@@ -3,7 +3,6 @@ package tracevalidation
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/schema"
@@ -107,7 +106,7 @@ func (c *checker) hidden(i int32) bool {
 	namespace := schema.NamespaceIn(c.Records[i].Value)
 	for _, n := range slices.Backward(c.Namespaces) {
 		if r := &c.Records[n]; n < i && r.Key == namespace {
-			return r.Op == "delete" || strings.HasPrefix(r.Value, "hidden=true")
+			return c.hides(n)
 		}
 	}
 	return false

@@ -117,12 +117,24 @@ func (k *keyRun) endsWatching(a *index.Agent, shown uint8) *Unexplained {
 	switch last := l.after(all); {
 	case last == shown, slices.Contains(l.claimed[all-1], shown):
 		return nil
-	case last == 0 && k.key.Kind == history.Node && k.key.Name == fault.NodeName(mode.Number(a.Name)):
-		k.needed[&keepsOwnNode]++
+	case last == 0 && k.own(a, shown):
+		k.needed[&keepsItsOwn]++
 		return nil
 	default:
 		return k.refuseWatch(a, mesh.Agent{}, a.Up, k.End, shown, last)
 	}
+}
+
+// own reports whether a content is of the node that the agent runs on, or of an endpoint that it
+// has put itself.
+func (k *keyRun) own(a *index.Agent, content uint8) bool {
+	if k.key.Kind == history.Node {
+		return k.key.Name == fault.NodeName(mode.Number(a.Name))
+	}
+	return slices.ContainsFunc(k.key.Truths, func(i int32) bool {
+		r := &k.Records[i]
+		return k.key.Kind == history.Endpoint && r.Actor == a.Name && r.Op == "put" && r.Value == k.names.text(content)
+	})
 }
 
 // watch is what an agent may become when its watch of the persistent truth delivers what
@@ -177,10 +189,10 @@ var (
 		what:  "an agent lists from a watch cache that lags behind what was acknowledged when the agent began to",
 		needs: "a fault that keeps a watch cache behind",
 	}
-	keepsOwnNode = deviation{
-		name:  "keeps-own-node",
-		what:  "an agent does not let its own node go",
-		needs: "the node that the agent runs on",
+	keepsItsOwn = deviation{
+		name:  "keeps-its-own",
+		what:  "an agent does not let go its own node, nor an endpoint that it has put itself, when its key goes",
+		needs: "the node that the agent runs on, or an endpoint that it has put",
 	}
 	anyClaim = deviation{
 		name:  "any-claim",
@@ -212,7 +224,7 @@ var (
 )
 
 // watchDeviations are all of them.
-var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsOwnNode, &shownByCRDs, &undrained}
+var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsItsOwn, &shownByCRDs, &undrained}
 
 // refuseWatch reports the record i, after which the key has the content in the view of an
 // agent, which has listed since a record; or the end, if that is what there is.

@@ -212,9 +212,9 @@ func TestWatchersOfASharedEtcdFollowIt(t *testing.T) {
 	}), `agent a0 takes over "web"`, `since what it took over, there was nothing; never "web"`)
 }
 
-// Cilium's agents do not drop the node that they run on.
-func TestAnAgentKeepsItsOwnNode(t *testing.T) {
-	lost := func(agent string) func(*script) {
+// Cilium's agents do not drop the node that they run on, nor their own endpoints.
+func TestAnAgentKeepsItsOwn(t *testing.T) {
+	node := func(agent string) func(*script) {
 		return func(t *script) {
 			t.up("etcd", "e0", "s0")
 			t.up("agent", agent, "")
@@ -223,8 +223,20 @@ func TestAnAgentKeepsItsOwnNode(t *testing.T) {
 			t.add("e0 del node cilium/state/nodes/v1/c1/n1 store=s0 rev=%d", t.n)
 		}
 	}
-	require.Equal(t, []string{"keeps-own-node"}, needed(in(t, mode.KVStore, lost("a1"))))
-	requireVerdict(t, in(t, mode.KVStore, lost("a2")), `agent a2 still has "here" for the node n1, of which there is nothing`, "it needs the node that the agent runs on")
+	endpoint := func(agent string) func(*script) {
+		return func(t *script) {
+			t.up("etcd", "e0", "s0")
+			t.up("agent", agent, "")
+			t.add("a1 truth endpoint 10.0.0.1 value=web op=put owner=Pod/ns/web rv=%d", t.n)
+			t.share("web")
+			t.see(agent, "web")
+			t.expire("e0", "s0")
+		}
+	}
+	for _, lost := range []func(string) func(*script){node, endpoint} {
+		require.Equal(t, []string{"keeps-its-own"}, needed(in(t, mode.KVStore, lost("a1"))))
+		requireVerdict(t, in(t, mode.KVStore, lost("a2")), `the run ends, and agent a2 still has`, "it needs the node that the agent runs on, or an endpoint that it has put")
+	}
 }
 
 func (t *script) reads(why string) { t.add("a0 reading - clustermesh value=clustermesh op=%s", why) }

@@ -154,6 +154,25 @@ func TestSeveralWholeAgents(t *testing.T) {
 	}
 }
 
+// What one agent is told of slices no other hears of: one that is cut off learns of it later.
+func TestEachWholeAgentReadsByItself(t *testing.T) {
+	second := fault.Duration(time.Second)
+	p := twins(6)
+	p.Options.Agents, p.Options.EndpointSlices = "whole", true
+	p.Ops = []fault.Op{{At: 5 * second, Op: fault.PodCreate, Pod: &fault.Pod{Namespace: "ns1", Name: "p3", App: "b", Node: "n2", IP: "10.0.0.3"}}}
+	p.Faults = []fault.Fault{{Kind: fault.Partition, At: 3 * second, For: 20 * second, Target: "a0", Peer: "k0"}}
+	r := run(t, p)
+	requireHolds(t, r)
+	seen := map[string]time.Duration{}
+	for _, rec := range r.Index.History.Records {
+		if rec.Verb == history.See && rec.Key == "10.0.0.3" {
+			seen[rec.Actor] = rec.At
+		}
+	}
+	require.Len(t, seen, 2)
+	require.Greater(t, seen["a0"], seen["a1"]+10*time.Second)
+}
+
 // The same plan gives the same history.
 func TestTwice(t *testing.T) {
 	for seed := range uint64(3) {

@@ -1,7 +1,8 @@
 //go:build detrt
 
 // Package globals gives each process of the world what Cilium has once in a process: the
-// name of the node, the configuration, the working directory, and the process's end. They
+// name of the node, the configuration, the working directory, the process's end, and who is
+// told of CiliumEndpointSlices. They
 // are exchanged whenever a goroutine of another one is about to run, as an operating system
 // does, but for the directory, which is when it is about to be used. So Cilium need not know that it shares a process with others.
 //
@@ -16,6 +17,7 @@ import (
 	"syscall"
 	_ "unsafe" // for go:linkname
 
+	"github.com/cilium/cilium/pkg/k8s/watchers/subscriber"
 	"github.com/cilium/cilium/pkg/option"
 
 	"github.com/meshcheck/meshcheck/sim/cilium"
@@ -30,7 +32,8 @@ type Globals struct {
 	Exit          func(code int) // called when the process ends itself; nil if it does not
 
 	absolute string
-	dir      uintptr // a descriptor of it
+	dir      uintptr             // a descriptor of it
+	slices   *subscriber.CESList // who is told of CiliumEndpointSlices
 }
 
 // What is there is reachable from here at any time, so that exchanging it, on the
@@ -52,7 +55,7 @@ func Begin() error {
 	if err != nil {
 		return err
 	}
-	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir}
+	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir, slices: slices}
 	if err := os.MkdirAll(gone, 0o777); err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ const runDir = "var/run"
 // Set gives a process its globals, before it runs. The working directory, which is made if
 // it is not there, is below that of the process that all this is.
 func Set(process uint32, g *Globals) error {
-	g.absolute = g.Cluster + "/" + g.Node
+	g.absolute, g.slices = g.Cluster+"/"+g.Node, subscriber.NewCES()
 	dir := fmt.Sprintf("/proc/self/fd/%d/%s", own.dir, g.Dir)
 	if err := os.MkdirAll(filepath.Join(dir, runDir), 0o777); err != nil {
 		return err
@@ -113,7 +116,7 @@ func exchange(process uint32) {
 		return
 	}
 	given = next
-	*name, *absoluteName, option.Config = next.Node, next.absolute, next.Config
+	*name, *absoluteName, option.Config, slices = next.Node, next.absolute, next.Config, next.slices
 }
 
 // enter goes to the working directory of the process that runs.
@@ -131,6 +134,11 @@ func exited(code int) bool {
 	given.Exit(code)
 	return true
 }
+
+// slices is a list of Cilium's that every agent in a process would be told by.
+//
+//go:linkname slices github.com/cilium/cilium/pkg/k8s/watchers.cesNotify
+var slices *subscriber.CESList
 
 //go:linkname onHost runtime.detrtOnHost
 var onHost func(process uint32)

@@ -81,6 +81,7 @@ const (
 	CauseUnread         = "unread-source-fills-gaps"
 	CauseLockKept       = "lock-taken-when-nobody-asks"
 	CauseShownByCRDs    = "crds-show-what-replicas-hide"
+	CauseNamedPort      = "named-port-waits-for-an-identity"
 )
 
 // Whose a mechanism is.
@@ -136,6 +137,7 @@ func Mechanisms() []Mechanism {
 		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet}},
 		{CauseStaleCollector, ofCilium, "A kube-apiserver is behind: the collector of identities has not heard of the endpoint that has taken one up again, and deletes it. No agent puts it back where operators manage identities, and its labels get another number: the pod runs on with one that nobody knows.", []*property.Rule{unheardOf}},
 		{CauseNumberTwice, ofCilium, "An operator that begins to lead draws a number for new labels before it knows which numbers are taken, and gives the identity that has it these labels: pods that have it run on under others.", []*property.Rule{otherLabels}},
+		{CauseNamedPort, ofCilium, "A pod has a named port: its agent asks for an identity that has a label for it, and the operator makes one without: the pod never starts.", []*property.Rule{withoutPort}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},
 		{CauseDeaf, ofEtcd, "The connections between the members of an etcd carry nothing any more, and nobody tells them: each waits for TCP to notice, two and a half minutes, and is without a leader meanwhile.", []*property.Rule{deafPeers}},

@@ -2,6 +2,7 @@ package mechanism
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 			}
 		}
 	}
-	if cause := cmp.Or(x.ofNumberTwice(v), x.ofLockKept(v)); cause != nil {
+	if cause := cmp.Or(x.ofNamedPort(v), x.ofNumberTwice(v), x.ofLockKept(v)); cause != nil {
 		return cause
 	}
 	if r := &x.in.Records[v.Records[0]]; r.Op == "create" && x.in.Last(0, v.Records[0], func(d *history.Record) bool {
@@ -74,6 +75,54 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 	}
 	return x.ofChangedPod(v)
 }
+
+// ofNamedPort explains a pod without an endpoint by that it has a named port, for which an agent that is whole asks for an
+// identity with a label, and an operator has made one without.
+func (x *Explainer) ofNamedPort(v *property.Violation) *property.Cause {
+	port := x.namedPort(v.Key)
+	ends := x.in.Last(0, x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.EndpointKind && r.Key == v.Key
+	})
+	made := x.in.First(int(v.Records[0]), x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Op == "create" && r.Kind == object.IdentityKind && mode.Operator.Is(r.Peer)
+	})
+	if port == "" || ends >= 0 || made < 0 {
+		return nil
+	}
+	r := &x.in.Records[made]
+	return property.ByMechanism(CauseNamedPort, withoutPort, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: r.Key, At: r.At, Note: port}, v.Records[0], made)
+}
+
+// namedPort is a named port that the plan gives a pod, where agents are cilium-agent itself; "" if there is none.
+func (x *Explainer) namedPort(pod string) string {
+	type planned struct {
+		Namespace, Name string
+		Ports           []string
+	}
+	var plan struct {
+		Options struct{ Agents string }
+		Pods    []planned
+		Ops     []struct{ Pod *planned }
+	}
+	if json.Unmarshal([]byte(x.in.History.Plan), &plan) != nil || !strings.Contains(plan.Options.Agents, "whole") {
+		return ""
+	}
+	for _, op := range plan.Ops {
+		if op.Pod != nil {
+			plan.Pods = append(plan.Pods, *op.Pod)
+		}
+	}
+	for _, p := range plan.Pods {
+		if p.Namespace+"/"+p.Name == pod && len(p.Ports) > 0 {
+			return p.Ports[0]
+		}
+	}
+	return ""
+}
+
+var withoutPort = &property.Rule{Name: "without-port", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the pod has the named port %s, for which its agent wants a label of its identity; %s made the identity %s without, at %s", f.Note, f.Client, f.Key, text.Seconds(f.At))
+}}
 
 // ofNumberTwice explains a pod of which nobody says the labels by that an operator has given its identity other ones.
 func (x *Explainer) ofNumberTwice(v *property.Violation) *property.Cause {

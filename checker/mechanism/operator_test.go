@@ -46,6 +46,42 @@ func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
 	}
 }
 
+// A pod of a whole agent with a named port has no endpoint, as the operator's identity has no label for the port.
+func TestOfANamedPort(t *testing.T) {
+	const start = `
+0 k0 write Pod ns1/web-0 value="node=n0 account=default labels=app=web" op=create rv=4
+0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create peer=o0 rv=5
+`
+	const endpoint = "1 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create rv=6\n"
+	const byAgent = `
+0 k0 write Pod ns1/web-0 value="node=n0 account=default labels=app=web" op=create rv=4
+0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create peer=a0 rv=5
+`
+	plan := func(agents, ports string) string {
+		return `{"mode":"crd","options":{"agents":"` + agents + `"},"ops":[{"op":"pod-create","pod":{"namespace":"ns1","name":"web-0","ports":[` + ports + `]}}]}`
+	}
+	for _, c := range []struct{ name, history, plan, want string }{
+		{"a whole agent's", start, plan("whole", `"http:8080/TCP"`), CauseNamedPort},
+		{"a pod without ports", start, plan("whole", ""), ""},
+		{"an assembled agent's", start, plan("assembled", `"http:8080/TCP"`), ""},
+		{"a pod that has its endpoint", start + endpoint, plan("whole", `"http:8080/TCP"`), ""},
+		{"identities that agents make", byAgent, plan("whole", `"http:8080/TCP"`), ""},
+	} {
+		records, err := history.Parse(c.history)
+		require.NoError(t, err)
+		in := &property.Input{Index: index.New(&history.History{Plan: c.plan, Records: records})}
+		v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: []int{0}}
+		New(in).Explain(mode.Started, &v)
+		if c.want == "" {
+			require.Nil(t, v.Cause, c.name)
+			continue
+		}
+		require.NotNil(t, v.Cause, c.name)
+		require.Equal(t, c.want, v.Cause.Name())
+		require.Equal(t, "the pod has the named port http:8080/TCP, for which its agent wants a label of its identity; o0 made the identity 65537 without, at 0.000s", v.Cause.Sentence())
+	}
+}
+
 func TestOfOperators(t *testing.T) {
 	const start = `
 0 k0 write CiliumNode n0 op=create rv=1

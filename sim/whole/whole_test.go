@@ -174,6 +174,20 @@ func TestEachWholeAgentReadsByItself(t *testing.T) {
 }
 
 // The same plan gives the same history.
+// The plans in testdata/findings that need whole agents break what their pages say.
+func TestFindings(t *testing.T) {
+	for name, broken := range map[string]string{"named-port-waits-for-an-identity": mode.Started} {
+		_, err := simulator() // which is in the repository's folder from then on
+		require.NoError(t, err)
+		p, err := fault.ReadFile("testdata/findings/" + name + ".json")
+		require.NoError(t, err)
+		found := run(t, p).Verdict.Findings()
+		require.Len(t, found, 1)
+		require.Equal(t, broken, found[0].Property)
+		require.Equal(t, name, found[0].Cause)
+	}
+}
+
 func TestTwice(t *testing.T) {
 	for seed := range uint64(3) {
 		p, err := draw.Plan(seed, draw.Config{Mode: string(mode.CRD), Agents: fault.WholeAgent})

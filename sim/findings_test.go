@@ -41,6 +41,7 @@ func TestFindings(t *testing.T) {
 		"ended-key-not-deleted":          {"convergence", "staleness"},
 		"identity-collected-too-soon":    {"no-spurious-deletion"},
 		"collector-locks-another-key":    {"no-spurious-deletion"},
+		"older-deletion-drops-a-node":    {"no-spurious-deletion"},
 		"ended-key-put-back":             {"monotonic", "monotonic-session", "convergence", "staleness"},
 
 		"slices-outlive-their-pods":             {"slices"},

@@ -81,6 +81,7 @@ const (
 	CauseUnread         = "unread-source-fills-gaps"
 	CauseLockKept       = "lock-taken-when-nobody-asks"
 	CauseShownByCRDs    = "crds-show-what-replicas-hide"
+	CauseOlderDeletion  = "older-deletion-drops-a-node"
 	CauseNamedPort      = "named-port-waits-for-an-identity"
 )
 
@@ -125,7 +126,7 @@ func Mechanisms() []Mechanism {
 		{CauseSharedLease, ofCilium, "The lease of an agent that lives ends in a shared etcd, whose clock has jumped or which the agent cannot reach: its keys go with it until it puts them back.", []*property.Rule{sharedLeaseExpired}},
 		{CauseLostPut, ofCilium, "A lease is gone from a shared etcd before its agent knows: the agent puts a deleted key back with that lease, is refused, and tries a node again only half an hour later.", []*property.Rule{lostPut}},
 		{CausePutBack, ofCilium, "An agent is told that the key of an address was deleted, by another one or long ago, and puts back into the etcd that they share what it had put, while its own endpoint ends or changes.", []*property.Rule{putBackLate}},
-		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{unreachable, restartedBefore}},
+		{CauseUndeleted, ofCilium, "An endpoint ends while its agent cannot reach the shared etcd, or has restarted and not put its key yet: the key is not deleted, and nobody tries again.", []*property.Rule{nodeDeleted, unreachable, restartedBefore}},
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseLockKept, ofCilium, "An agent asks a shared etcd for the lock of labels in vain, as it has no leader, and asks again; the first request is carried out a minute later, when the agent has had the lock and given it back: it holds it until it ends, and no pod with these labels gets an identity elsewhere.", []*property.Rule{lockKept}},
 		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
@@ -137,6 +138,7 @@ func Mechanisms() []Mechanism {
 		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet}},
 		{CauseStaleCollector, ofCilium, "A kube-apiserver is behind: the collector of identities has not heard of the endpoint that has taken one up again, and deletes it. No agent puts it back where operators manage identities, and its labels get another number: the pod runs on with one that nobody knows.", []*property.Rule{unheardOf}},
 		{CauseNumberTwice, ofCilium, "An operator that begins to lead draws a number for new labels before it knows which numbers are taken, and gives the identity that has it these labels: pods that have it run on under others.", []*property.Rule{otherLabels}},
+		{CauseOlderDeletion, ofCilium, "A node goes, comes back and goes again within half a minute, and agents that share an etcd put off dropping it: the first deletion drops it in place of the second, too early, and the second drops nothing.", []*property.Rule{deletedBefore}},
 		{CauseNamedPort, ofCilium, "A pod has a named port: its agent asks for an identity that has a label for it, and the operator makes one without: the pod never starts.", []*property.Rule{withoutPort}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},
 		{CauseAgain, ofCilium, "An operator that looks in vain for an endpoint of a slice takes the slice for changed each time, and writes it with its endpoints in another order: being told of that, it looks again.", []*property.Rule{reordered}},

@@ -2,18 +2,53 @@ package mechanism
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // ofLoss explains why an agent dropped what existed: its store did not hold it.
 func (c storeObservation) ofLoss() *property.Cause {
-	return cmp.Or(c.x.regeneratedWithout(c.r, c.record), c.ofCutList(), c.ofAbsence())
+	return cmp.Or(c.x.regeneratedWithout(c.r, c.record), c.ofCutList(), c.ofAbsence(), c.ofOlderDeletion())
 }
+
+// nodeDeleteDelay is how long an agent puts off dropping a node whose key is gone from a shared etcd (Cilium:
+// pkg/defaults, NodeDeleteDelay).
+const nodeDeleteDelay = 30 * time.Second
+
+// ofOlderDeletion explains that an agent drops a node which it has dropped already: a former deletion of its key, which has
+// been put off, has come between.
+func (c storeObservation) ofOlderDeletion() *property.Cause {
+	before := c.before()
+	if c.s == nil || !mode.Etcd.Is(c.s.Actor) || c.r.Kind != history.Node || before < 0 || c.x.in.Records[before].Verb != history.Drop {
+		return nil
+	}
+	var older, last *history.Record // deletions
+	lastRecord := 0
+	for _, v := range c.s.Versions[c.key] {
+		if r := &c.x.in.Records[v.Record]; v.Deleted && r.At < c.r.At {
+			older, last, lastRecord = last, r, int(v.Record)
+		}
+	}
+	if older == nil || last.At-older.At >= nodeDeleteDelay || c.r.At < last.At+nodeDeleteDelay || c.r.At > last.At+nodeDeleteDelay+handling {
+		return nil
+	}
+	facts := c.facts()
+	facts.Since, facts.Until = older.At, last.At
+	facts.At = c.x.in.Records[before].At
+	return property.ByMechanism(CauseOlderDeletion, deletedBefore, facts, before, lastRecord)
+}
+
+var deletedBefore = &property.Rule{Name: "deleted-before", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s went from %s at %s and again at %s; %s dropped it at %s, as the delay of the first deletion was over, and once more as that of the second was",
+		f.Object(), f.Server, text.Seconds(f.Since), text.Seconds(f.Until), f.Agent, text.Seconds(f.At))
+}}
 
 // ofAbsence explains a loss by the store that it came from.
 func (c storeObservation) ofAbsence() *property.Cause {

@@ -187,6 +187,28 @@ func (x *Explainer) endOf(e *index.Entry, value string, by time.Duration) (end *
 	return end
 }
 
+// nodeGone is the record with which the node of a pod that has ended was deleted before that, and with it the agent that had put
+// the pod's key, since an instant; -1 if it was not.
+func (x *Explainer) nodeGone(end *history.Record, since time.Duration) int {
+	first, last := x.between(since, end.At)
+	pod := x.in.Last(0, last, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.PodKind && object.PodKind+"/"+r.Key == end.Owner && strings.Contains(r.Value, "node=")
+	})
+	if pod < 0 {
+		return -1
+	}
+	_, node, _ := strings.Cut(x.in.Records[pod].Value, "node=")
+	node, _, _ = strings.Cut(node, " ")
+	return x.in.First(first, last, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == "CiliumNode" && r.Op == "delete" && r.Key == node
+	})
+}
+
+var nodeDeleted = &property.Rule{Name: "node-deleted", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s in %s was put at %s for %s; its node %s was deleted at %s, and nobody was there to delete the key when the pod ended at %s",
+		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, f.Note, text.Seconds(f.At), text.Seconds(f.Truth.At))
+}}
+
 // ofUndeleted explains why a shared etcd has a key of an endpoint that has ended: its agent
 // asks for the deletion once, and could not reach the etcd then; or it had started meanwhile, and
 // deletes only what it has put itself.
@@ -204,6 +226,10 @@ func (x *Explainer) ofUndeleted(s *index.Store, e *index.Entry, v *index.Version
 	if now, is := index.ProcessAt(lives, end.At); was && is && now.From > before.From {
 		facts.At, facts.Until = now.From, before.To
 		return property.ByMechanism(CauseUndeleted, restartedBefore, facts, int(v.Record), now.Up)
+	}
+	if gone := x.nodeGone(end, put.At); gone >= 0 {
+		facts.At, facts.Note = x.in.Records[gone].At, x.in.Records[gone].Key
+		return property.ByMechanism(CauseUndeleted, nodeDeleted, facts, int(v.Record), gone)
 	}
 	from, until := end.At-handling, end.At+deleting
 	for _, f := range x.in.Faults {

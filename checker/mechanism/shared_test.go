@@ -70,6 +70,9 @@ const collects = `
 20 a1 drop identity 7 op=watch peer=e0 store=A inc=1
 `
 
+// ofNode says on which node the pod ns/one is.
+const ofNode = "3 k0 write Pod ns/one value=\"node=n0 phase=Running ips=e\" op=create rv=4\n"
+
 const settled = "\n40 world phase - heal value=6m0s\n1000 world phase - end value=bound\n"
 
 // Who asked for a deletion, and for whom, is what proves that it was a former owner.
@@ -101,6 +104,8 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 12 world heal partition a0 value="a0 and e0 are cut off from each other for 8s" op=cut peer=e0 rev=1
 ` + settled, "convergence", mechanism.CauseUndeleted},
 		{"a pod ends when its agent has restarted", sharesEtcd + "3 a0 down agent - inc=1\n3.5 a0 up agent - inc=2\n" + oneEnds + settled, "convergence", mechanism.CauseUndeleted},
+		{"a pod ends when its node has been deleted", sharesEtcd + ofNode + "3.5 k0 write CiliumNode n0 op=delete rv=5\n" + oneEnds + settled, "convergence", mechanism.CauseUndeleted},
+		{"a pod ends when another node has been deleted", sharesEtcd + ofNode + "3.5 k0 write CiliumNode n1 op=delete rv=5\n" + oneEnds + settled, "convergence", ""},
 		{"nothing is the reason", sharesEtcd + oneEnds + settled, "convergence", ""},
 		{"another agent is cut off", sharesEtcd + `
 4 world fault partition a1 value="a1 and e0 are cut off from each other for 8s" op=cut peer=k0 rev=1

@@ -64,7 +64,7 @@ func saidMetric(name string) *Metric {
 
 // resourceOf is the kind of the keys that Cilium's scope of a metric names, such as ip/v1.
 func resourceOf(scope string) string {
-	if kind := schema.KindOf("cilium/state/" + scope); kind != nil {
+	if kind := schema.KindOfScope(scope); kind != nil {
 		return kind.Name
 	}
 	return scope

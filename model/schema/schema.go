@@ -126,6 +126,10 @@ func KindOf(key string) *Kind {
 	return nil
 }
 
+// KindOfScope returns the kind whose keys Cilium names by a scope in its metrics, such as ip/v1
+// (pkg/kvstore, GetScopeFromKey and the sync queue); nil if there is none.
+func KindOfScope(scope string) *Kind { return KindOf("cilium/state/" + scope) }
+
 // EntryOf returns the kind of the entry that a key of an etcd holds, nil if it holds
 // none, and the entry's name: what follows the last slash.
 func EntryOf(key string) (kind *Kind, name string) {

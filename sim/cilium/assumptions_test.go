@@ -82,6 +82,7 @@ var linkedNames = []linkedName{
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumEndpointsWatcher).ciliumEndpointsInit", "func(ctx context.Context)"},
 	{ciliumModule + "pkg/k8s/watchers", "(*K8sCiliumNodeWatcher).ciliumNodeInit", "func(ctx context.Context)"},
 	{ciliumModule + "pkg/dial", "newContextDialer", "func(log *slog.Logger, dialContext dialContextFn, resolvers ...Resolver) dialContextFn"},
+	{ciliumModule + "pkg/k8s/watchers", "cesNotify", "subscriber.NewCES()"},
 	{ciliumModule + "pkg/k8s/watchers", "newCESSubscriber", "func(logger *slog.Logger, k *K8sCiliumEndpointsWatcher) *cesSubscriber"},
 	{ciliumModule + "pkg/k8s/watchers", "(*cesSubscriber).OnAdd", "func(ces *cilium_v2a1.CiliumEndpointSlice)"},
 	{ciliumModule + "pkg/k8s/watchers", "(*cesSubscriber).OnUpdate", "func(oldCES, newCES *cilium_v2a1.CiliumEndpointSlice)"},

@@ -47,6 +47,7 @@ var (
 	nowhere uintptr // a descriptor of gone
 
 	name, absoluteName = cilium.NodeName()
+	slices             = cilium.SliceSubscribers()
 )
 
 // Begin must be called before anything runs on a host.
@@ -55,7 +56,7 @@ func Begin() error {
 	if err != nil {
 		return err
 	}
-	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir, slices: slices}
+	own = Globals{Node: *name, absolute: *absoluteName, Config: option.Config, Dir: ".", dir: dir, slices: *slices}
 	if err := os.MkdirAll(gone, 0o777); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func exchange(process uint32) {
 		return
 	}
 	given = next
-	*name, *absoluteName, option.Config, slices = next.Node, next.absolute, next.Config, next.slices
+	*name, *absoluteName, option.Config, *slices = next.Node, next.absolute, next.Config, next.slices
 }
 
 // enter goes to the working directory of the process that runs.
@@ -134,11 +135,6 @@ func exited(code int) bool {
 	given.Exit(code)
 	return true
 }
-
-// slices is a list of Cilium's that every agent in a process would be told by.
-//
-//go:linkname slices github.com/cilium/cilium/pkg/k8s/watchers.cesNotify
-var slices *subscriber.CESList
 
 //go:linkname onHost runtime.detrtOnHost
 var onHost func(process uint32)

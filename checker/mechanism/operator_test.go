@@ -50,7 +50,8 @@ func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
 func TestOfANamedPort(t *testing.T) {
 	const start = `
 0 k0 write Pod ns1/web-0 value="node=n0 account=default labels=app=web" op=create rv=4
-0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create peer=o0 rv=5
+0 k0 write CiliumIdentity 65538 value=labels=k8s:app=db,k8s:io.cilium.k8s.policy.cluster=c1 op=create peer=o0 rv=5
+0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1 op=create peer=o0 rv=6
 `
 	const endpoint = "1 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create rv=6\n"
 	const byAgent = `

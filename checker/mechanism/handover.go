@@ -11,6 +11,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
@@ -178,7 +179,7 @@ func (x *Explainer) ofShownByCRDs(o observation) *property.Cause {
 	written := x.in.Last(0, o.record, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace
 	})
-	if written < 0 || x.in.Records[written].Op != "delete" && !strings.HasPrefix(x.in.Records[written].Value, "hidden=true") {
+	if written < 0 || !object.Hides(&x.in.Records[written]) {
 		return nil
 	}
 	facts := o.facts()

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
@@ -65,7 +65,7 @@ func (c storeObservation) ofShownAgain(held index.Version) *property.Cause {
 		})
 	}
 	hides := func(i int) bool {
-		return i >= 0 && (records[i].Op == "delete" || strings.HasPrefix(records[i].Value, "hidden=true"))
+		return i >= 0 && object.Hides(&records[i])
 	}
 	shown := changes(int(held.Record))
 	if shown < 0 || hides(shown) || !hides(changes(shown)) {

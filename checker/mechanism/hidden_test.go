@@ -16,7 +16,7 @@ import (
 // shown again.
 func TestAWriterThatIsToldOfANamespaceFirst(t *testing.T) {
 	const before = twoReplicas + `
-3 k0 write Namespace ns value="hidden=true labels=x" op=update rv=6
+3 k0 write Namespace ns value="hidden=true labels=a=x" op=update rv=6
 3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
 3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
 3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
@@ -33,15 +33,15 @@ func TestAWriterThatIsToldOfANamespaceFirst(t *testing.T) {
 `
 	for name, c := range map[string]struct{ between, want string }{
 		"as it is told": {`
-5.9 k0 write Namespace ns value="labels=x" op=update rv=8
+5.9 k0 write Namespace ns value="labels=a=x" op=update rv=8
 5.9 k0 event Namespace - value=MODIFIED:ns:8 peer=r1 id=1
 `, mechanism.CauseHidden},
 		"long after": {`
-3.5 k0 write Namespace ns value="labels=x" op=update rv=8
+3.5 k0 write Namespace ns value="labels=a=x" op=update rv=8
 3.5 k0 event Namespace - value=MODIFIED:ns:8 peer=r1 id=1
 `, ""},
 		"and the namespace is still hidden": {`
-5.9 k0 write Namespace ns value="hidden=true labels=y" op=update rv=8
+5.9 k0 write Namespace ns value="hidden=true labels=a=y" op=update rv=8
 5.9 k0 event Namespace - value=MODIFIED:ns:8 peer=r1 id=1
 `, ""},
 	} {

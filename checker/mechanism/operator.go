@@ -80,12 +80,12 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 // identity with a label, and an operator has made one without.
 func (x *Explainer) ofNamedPort(v *property.Violation) *property.Cause {
 	port := x.namedPort(v.Key)
-	_, labels, _ := strings.Cut(x.in.Records[v.Records[0]].Value, "labels=")
+	pod, _ := object.ParsePod(x.in.Records[v.Records[0]].Value)
 	ends := x.in.Last(0, x.all(), func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == object.EndpointKind && r.Key == v.Key
 	})
 	made := x.in.First(int(v.Records[0]), x.all(), func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Op == "create" && r.Kind == object.IdentityKind && mode.Operator.Is(r.Peer) && has(r.Value, labels)
+		return r.Verb == history.Write && r.Op == "create" && r.Kind == object.IdentityKind && mode.Operator.Is(r.Peer) && has(r.Value, pod.Labels)
 	})
 	if port == "" || ends >= 0 || made < 0 {
 		return nil
@@ -94,11 +94,11 @@ func (x *Explainer) ofNamedPort(v *property.Violation) *property.Cause {
 	return property.ByMechanism(CauseNamedPort, withoutPort, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: r.Key, At: r.At, Note: port}, v.Records[0], made)
 }
 
-// has reports whether an identity has the labels of a pod, as histories have both.
-func has(identity, ofPod string) bool {
-	_, all, _ := strings.Cut(identity, "labels=")
-	for label := range strings.SplitSeq(ofPod, ",") {
-		if !slices.Contains(strings.Split(all, ","), "k8s:"+label) {
+// has reports whether an identity, as a history says it, has all labels of a pod.
+func has(identity string, ofPod object.Labels) bool {
+	said, err := object.ParseIdentity(identity)
+	for name, value := range ofPod {
+		if err != nil || said.Labels["k8s:"+name] != value {
 			return false
 		}
 	}

@@ -32,18 +32,25 @@ func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
 		{"a mark", marked, ""},
 		{"another identity", ofPods, ""},
 	} {
-		records, err := history.Parse(start + c.history)
-		require.NoError(t, err)
-		in := &property.Input{Index: index.New(&history.History{Plan: `{"mode":"clustermesh"}`, Records: records})}
-		v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: []int{0}}
-		New(in).Explain(mode.Started, &v)
+		cause := ofUnstarted(t, `{"mode":"clustermesh"}`, start+c.history)
 		if c.want == "" {
-			require.Nil(t, v.Cause, c.name)
+			require.Nil(t, cause, c.name)
 			continue
 		}
-		require.NotNil(t, v.Cause, c.name)
-		require.Equal(t, c.want, v.Cause.Name())
+		require.NotNil(t, cause, c.name)
+		require.Equal(t, c.want, cause.Name())
 	}
+}
+
+// ofUnstarted is the cause of that the pod ns1/web-0, of which the first record is, has not started.
+func ofUnstarted(t *testing.T, plan, lines string) *property.Cause {
+	t.Helper()
+	records, err := history.Parse(lines)
+	require.NoError(t, err)
+	in := &property.Input{Index: index.New(&history.History{Plan: plan, Records: records})}
+	v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: []int{0}}
+	New(in).Explain(mode.Started, &v)
+	return v.Cause
 }
 
 // A pod of a whole agent with a named port has no endpoint, as the operator's identity has no label for the port.
@@ -68,18 +75,14 @@ func TestOfANamedPort(t *testing.T) {
 		{"a pod that has its endpoint", start + endpoint, plan("whole", `"http:8080/TCP"`), ""},
 		{"identities that agents make", byAgent, plan("whole", `"http:8080/TCP"`), ""},
 	} {
-		records, err := history.Parse(c.history)
-		require.NoError(t, err)
-		in := &property.Input{Index: index.New(&history.History{Plan: c.plan, Records: records})}
-		v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: []int{0}}
-		New(in).Explain(mode.Started, &v)
+		cause := ofUnstarted(t, c.plan, c.history)
 		if c.want == "" {
-			require.Nil(t, v.Cause, c.name)
+			require.Nil(t, cause, c.name)
 			continue
 		}
-		require.NotNil(t, v.Cause, c.name)
-		require.Equal(t, c.want, v.Cause.Name())
-		require.Equal(t, "the pod has the named port http:8080/TCP, for which its agent wants a label of its identity; o0 made the identity 65537 without, at 0.000s", v.Cause.Sentence())
+		require.NotNil(t, cause, c.name)
+		require.Equal(t, c.want, cause.Name())
+		require.Equal(t, "the pod has the named port http:8080/TCP, for which its agent wants a label of its identity; o0 made the identity 65537 without, at 0.000s", cause.Sentence())
 	}
 }
 

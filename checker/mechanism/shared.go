@@ -191,14 +191,17 @@ func (x *Explainer) endOf(e *index.Entry, value string, by time.Duration) (end *
 // the pod's key, since an instant; -1 if it was not.
 func (x *Explainer) nodeGone(end *history.Record, since time.Duration) int {
 	first, last := x.between(since, end.At)
-	pod := x.in.Last(0, last, func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == object.PodKind && object.PodKind+"/"+r.Key == end.Owner && strings.Contains(r.Value, "node=")
+	node := ""
+	x.in.Last(0, last, func(r *history.Record) bool {
+		if r.Verb == history.Write && r.Kind == object.PodKind && object.PodKind+"/"+r.Key == end.Owner {
+			pod, _ := object.ParsePod(r.Value)
+			node = pod.Node
+		}
+		return node != ""
 	})
-	if pod < 0 {
+	if node == "" {
 		return -1
 	}
-	_, node, _ := strings.Cut(x.in.Records[pod].Value, "node=")
-	node, _, _ = strings.Cut(node, " ")
 	return x.in.First(first, last, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == "CiliumNode" && r.Op == "delete" && r.Key == node
 	})

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
 )
@@ -162,10 +162,5 @@ func (c *checker) disturbed(i int32, how disturb.Kind) bool {
 // madeNamespace reports whether a namespace was created, or was for other clusters again, between
 // two records.
 func (c *checker) madeNamespace(from, to int32) bool {
-	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to && !c.hides(m) })
-}
-
-// hides reports whether writers leave out what is in a namespace since a record.
-func (c *checker) hides(i int32) bool {
-	return c.Records[i].Op == "delete" || strings.HasPrefix(c.Records[i].Value, "hidden=true")
+	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to && !object.Hides(&c.Records[m]) })
 }

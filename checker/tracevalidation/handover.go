@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -106,7 +107,7 @@ func (c *checker) hidden(i int32) bool {
 	namespace := schema.NamespaceIn(c.Records[i].Value)
 	for _, n := range slices.Backward(c.Namespaces) {
 		if r := &c.Records[n]; n < i && r.Key == namespace {
-			return c.hides(n)
+			return object.Hides(r)
 		}
 	}
 	return false

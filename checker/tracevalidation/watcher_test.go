@@ -332,7 +332,7 @@ func TestOneSourceAtATime(t *testing.T) {
 			hide(t, "hidden=true")
 		}, needed: []string{"shown-by-crds"}},
 		"CRDs show what nobody hides, and is not there": {tell: func(t *script) {
-			hide(t, "hidden=false")
+			hide(t, "labels=a=x")
 		}, says: `agent a0 takes over "id=7 pod=ns/other"`, why: "it needs a namespace that is hidden or gone"},
 	} {
 		t.Run(name, func(t *testing.T) {

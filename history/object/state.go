@@ -264,3 +264,10 @@ func remove(sets map[string]map[string]bool, name, key string) {
 }
 
 func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+
+// Hides reports whether a Write of a Namespace leaves what is in it to nobody but the own
+// cluster's readers of the kube-apiserver: it is hidden, or gone.
+func Hides(r *history.Record) bool {
+	n, err := ParseNamespace(r.Value)
+	return r.Op == "delete" || err == nil && n.Hidden
+}

@@ -16,7 +16,7 @@ var memberStories = []Story{
 		s.members()
 		leaders := map[uint64]bool{}
 		for i := range s.Members {
-			r, err := s.at(i).status()
+			r, err := s.caughtUp(i).status()
 			s.note(fmt.Sprintf("status of %d", i), err, fmt.Sprintf("learner %v, knows a leader %v", r.IsLearner, r.Leader != 0))
 			leaders[r.Leader] = true
 		}
@@ -35,8 +35,8 @@ var memberStories = []Story{
 		s.at(2).delete("a", clientv3.WithPrevKV())
 	}},
 	{"watched through another", func(s *Stage) {
-		w := s.at(1).hearing("", clientv3.WithPrefix(), clientv3.WithPrevKV())
-		ahead := s.at(2).hearing("", clientv3.WithPrefix(), clientv3.WithRev(s.base+3))
+		w := s.caughtUp(1).hearing("", clientv3.WithPrefix(), clientv3.WithPrevKV())
+		ahead := s.caughtUp(2).hearing("", clientv3.WithPrefix(), clientv3.WithRev(s.base+3))
 		for i := range 6 {
 			s.at(i%3).put(fmt.Sprintf("%d", i%2), fmt.Sprint(i))
 		}
@@ -70,7 +70,7 @@ var memberStories = []Story{
 			s.at(i % s.Members).keepAlive(id)
 			s.at(i % s.Members).keysOf(id)
 		}
-		w := s.at(2).hearing("", clientv3.WithPrefix())
+		w := s.caughtUp(2).hearing("", clientv3.WithPrefix())
 		w.hears(3) // it ends, at one revision
 		for i := range s.Members {
 			s.at(i).get("", clientv3.WithPrefix())
@@ -149,6 +149,16 @@ var memberStories = []Story{
 		s.at(2).keepAlive(lease)
 		watching.ends()
 	}},
+}
+
+// caughtUp is a client of a member that has applied all that was written before. A member that is
+// asked of itself, for its status or where a watch opens, may be behind the one that wrote.
+func (s *Stage) caughtUp(member int) client {
+	c := s.at(member)
+	if _, err := c.Get(c.ctx, s.key("caught up")); err != nil { // linearizable
+		s.note(fmt.Sprintf("member %d catches up", member), err, "")
+	}
+	return c
 }
 
 // within is what a client does that has so much time.

@@ -8,8 +8,9 @@ type Code struct {
 	Etcd     string `json:"etcd"`
 	ClientGo string `json:"clientGo"`
 	Go       string `json:"go"`
-	Worker   string `json:"worker"`     // its file
-	Hash     string `json:"workerHash"` // the first 8 bytes of the file's SHA-256
+	Worker   string `json:"worker"`                // its file
+	Hash     string `json:"workerHash"`            // the first 8 bytes of the file's SHA-256
+	Whole    bool   `json:"wholeAgents,omitempty"` // it is the worker that has whole agents
 }
 
 func (c *Code) String() string {
@@ -19,6 +20,9 @@ func (c *Code) String() string {
 	parts := c.Parts()
 	if c.Worker != "" {
 		parts = append(parts, "worker "+c.Worker)
+	}
+	if c.Whole {
+		parts = append(parts, "with whole agents")
 	}
 	return strings.Join(parts, ", ") + " (" + c.Hash + ")"
 }

@@ -60,8 +60,8 @@ func (b *buildWorker) Run(ctx context.Context, c *console.Console) (int, error) 
 		return 0, err
 	}
 	cfg := det.BuildConfig{Runtime: b.runtime, Out: b.out, Cilium: b.cilium, Whole: b.whole}
-	if b.whole && (b.runtime == det.Stock || b.cilium != "" || b.plant != "" || len(b.repairs.names) > 0) {
-		return 0, console.Usagef("-whole goes with none of -runtime=stock, -cilium, -plant and -repairs: whole agents are those of go.mod's Cilium as it is")
+	if b.whole && b.runtime == det.Stock {
+		return 0, console.Usagef("-whole and -runtime=stock exclude each other: whole agents need the deterministic runtime, which tells them apart")
 	}
 	if b.plant != "" {
 		if b.runtime == det.Stock {

@@ -134,19 +134,23 @@ func (c *comparison) Run(ctx context.Context, to *console.Console) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	baseline, err := side(ctx, to, "baseline", c.baseline, c.limits)
+	first, err := cfg.Plan(cfg.Seeds.First)
+	if err != nil {
+		return 0, err
+	}
+	baseline, err := side(ctx, to, "baseline", c.baseline, c.limits, first.HasWhole())
 	if err != nil {
 		return 0, c.notBuilt(err)
 	}
-	branch, err := side(ctx, to, "cilium", c.branch, c.limits)
+	branch, err := side(ctx, to, "cilium", c.branch, c.limits, first.HasWhole())
 	if err != nil {
 		return 0, c.notBuilt(err)
 	}
 	result := &compare.Report{
 		Asked: cfg.Seeds.Count() + len(cfg.Also), Seeds: []compare.Seed{}, Findings: []*compare.Difference{},
-		Baseline: runs.Code(to, baseline), Branch: runs.Code(to, branch), // before the directory changes
+		Baseline: runs.Code(ctx, to, baseline, first), Branch: runs.Code(ctx, to, branch, first), // before the directory changes
 	}
-	if result.Changes, err = c.changes(ctx, to); err != nil {
+	if result.Changes, err = c.changes(ctx, to, first.HasWhole()); err != nil {
 		return 0, err
 	}
 	var stopped error
@@ -202,7 +206,7 @@ func (c *comparison) plans(to *console.Console) (cfg compare.Config, err error) 
 }
 
 // changes tell which packages the branch changes, if both sides are built from sources.
-func (c *comparison) changes(ctx context.Context, to *console.Console) (*det.Changes, error) {
+func (c *comparison) changes(ctx context.Context, to *console.Console, whole bool) (*det.Changes, error) {
 	if isFile(c.baseline) || isFile(c.branch) || c.branch == "worker" {
 		return nil, nil
 	}
@@ -210,7 +214,7 @@ func (c *comparison) changes(ctx context.Context, to *console.Console) (*det.Cha
 	if baseline == "worker" {
 		baseline = ""
 	}
-	changes, err := det.ChangesOf(ctx, baseline, c.branch, to.Progress.Log)
+	changes, err := det.ChangesOf(ctx, baseline, c.branch, whole, to.Progress.Log)
 	if errors.Is(err, det.ErrNoSources) {
 		return nil, nil
 	}
@@ -246,9 +250,9 @@ func (c *comparison) configure(cfg *compare.Config, to *console.Console, baselin
 }
 
 // side is what runs one side of a comparison: a built worker, or one built from a
-// directory or a version of Cilium.
-func side(ctx context.Context, c *console.Console, flag, which string, limits runs.Limits) (*drive.Simulator, error) {
-	cfg := det.BuildConfig{Cilium: which}
+// directory or a version of Cilium; whole is for plans with whole agents.
+func side(ctx context.Context, c *console.Console, flag, which string, limits runs.Limits, whole bool) (*drive.Simulator, error) {
+	cfg := det.BuildConfig{Cilium: which, Whole: whole}
 	switch {
 	case which == "worker":
 		cfg.Cilium = ""

@@ -95,6 +95,7 @@ func (j *judge) Run(ctx context.Context, c *console.Console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	j.Whole = !slices.ContainsFunc(plans, func(p *fault.Plan) bool { return !p.HasWhole() })
 	judge, _, err := runs.Judge(ctx, c, j.Worker, j.Limits, j.Judging, int(j.workers))
 	if err != nil {
 		return 0, err

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
+	"github.com/meshcheck/meshcheck/fault"
+	"github.com/meshcheck/meshcheck/fault/draw"
 	"github.com/meshcheck/meshcheck/report"
 	"github.com/meshcheck/meshcheck/sim/det"
 )
@@ -60,6 +62,26 @@ func TestJudge(t *testing.T) {
 	require.Equal(t, "judged", line.Kind)
 	require.Equal(t, report.News, line.Judged.Is)
 	require.Equal(t, 1, line.Judged.All.Broken)
+}
+
+// A plan with whole agents is judged in their worker alone, with repairs or without.
+func TestJudgeWithWholeAgents(t *testing.T) {
+	scene(t)
+	var built []bool
+	var out, errs bytes.Buffer
+	c := console.New("simrun", &out, &errs, false)
+	c.Builder = func(_ context.Context, cfg det.BuildConfig) (string, error) {
+		built = append(built, cfg.Whole)
+		return os.Executable()
+	}
+	plan, err := draw.Plan(seedViolates, draw.Config{Mode: "crd", Agents: fault.WholeAgent})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("plan.json", plan.Encode(), 0o666))
+	status := c.Main(t.Context(), commands, []string{"judge", "-plan", "plan.json", "-schedules", "1"})
+	require.Empty(t, errs.String())
+	require.Equal(t, console.StatusBroken, status)
+	require.NotEmpty(t, built)
+	require.NotContains(t, built, false)
 }
 
 func TestJudgeRefusals(t *testing.T) {

@@ -38,7 +38,8 @@ states, with a worker that has the bug, and does not break that property on that
 kind of object with a worker that has not. The shrunk plan keeps to the same rule.
 
 Each bug needs a worker of its own, which takes seconds to build where the worker
-without bugs was built before: only the edited packages are compiled.
+without bugs was built before: only the edited packages are compiled. A bug that is
+hunted in plans with whole agents is in their worker, where that takes minutes.
 
 Flags:
 
@@ -88,7 +89,8 @@ func (h *hunt) file(bug *planted.Bug) string {
 // chosen is a bug with the family of plans that it is hunted in.
 type chosen struct {
 	*planted.Bug
-	draw func(seed uint64) (*fault.Plan, error)
+	draw  func(seed uint64) (*fault.Plan, error)
+	whole bool // they have whole agents
 }
 
 func (h *hunt) Run(ctx context.Context, c *console.Console) (int, error) {
@@ -102,17 +104,18 @@ func (h *hunt) Run(ctx context.Context, c *console.Console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	clean, err := h.build(ctx, c, nil)
-	if err != nil {
-		return 0, err
-	}
 	table := planted.Table{Out: c.Stdout, JSON: h.json, Replay: func(t *planted.Trial) string { return h.replay(c, t) }}
 	for _, bug := range all {
 		table.Bugs = append(table.Bugs, bug.Bug)
 	}
-	status := console.StatusHold
+	status, clean := console.StatusHold, map[bool]*drive.Simulator{} // by whether there are whole agents
 	for _, bug := range all {
-		trial, err := h.try(ctx, c, bug, clean)
+		if clean[bug.whole] == nil {
+			if clean[bug.whole], err = h.build(ctx, c, nil, bug.whole); err != nil {
+				return 0, errors.Join(err, table.Finish())
+			}
+		}
+		trial, err := h.try(ctx, c, bug, clean[bug.whole])
 		if trial != nil {
 			status = max(status, plantedStatus(trial))
 			if trial.Caught {
@@ -152,6 +155,9 @@ func (h *hunt) replay(c *console.Console, t *planted.Trial) string {
 	}
 	if h.out == "" {
 		args = append(args, runs.Mode(t.Bug.Hunt.Mode).Arguments()...)
+		if t.Bug.Hunt.Agents != "" {
+			args = append(args, "-agents", t.Bug.Hunt.Agents)
+		}
 	}
 	return console.CommandLine(c.Name, append(args, "-worker", t.Worker)...)
 }
@@ -176,13 +182,17 @@ func (h *hunt) choose() (all []chosen, err error) {
 			return nil, err
 		}
 		draw, err := bug.Plans(h.bugs)
+		var first *fault.Plan
+		if err == nil {
+			first, err = draw(0)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("planted bug %s: hunt: %w", name, err)
 		}
 		if h.still {
 			draw = withoutStalls(draw)
 		}
-		all = append(all, chosen{bug, draw})
+		all = append(all, chosen{bug, draw, first.HasWhole()})
 	}
 	return all, nil
 }
@@ -200,9 +210,10 @@ func withoutStalls(draw func(uint64) (*fault.Plan, error)) func(uint64) (*fault.
 	}
 }
 
-// build builds the worker with a bug, or the one without if the bug is nil.
-func (h *hunt) build(ctx context.Context, c *console.Console, bug *planted.Bug) (*drive.Simulator, error) {
-	var cfg det.BuildConfig
+// build builds the worker with a bug, or the one without if the bug is nil; whole is for plans
+// with whole agents.
+func (h *hunt) build(ctx context.Context, c *console.Console, bug *planted.Bug, whole bool) (*drive.Simulator, error) {
+	cfg := det.BuildConfig{Whole: whole}
 	if bug != nil {
 		cfg.Plant = bug.Plant()
 		cfg.Progress = func(line string) { c.Progress.Log(bug.Name + ": " + line) }
@@ -216,7 +227,7 @@ func (h *hunt) build(ctx context.Context, c *console.Console, bug *planted.Bug) 
 
 // try builds a bug and tries to catch it.
 func (h *hunt) try(ctx context.Context, c *console.Console, bug chosen, clean *drive.Simulator) (trial *planted.Trial, err error) {
-	with, err := h.build(ctx, c, bug.Bug)
+	with, err := h.build(ctx, c, bug.Bug, bug.whole)
 	if err == nil {
 		start := time.Now()
 		trial, err = planted.Try(ctx, bug.Bug, with, planted.Config{

@@ -42,6 +42,7 @@ func plantedBugs() fstest.MapFS {
 		"seen.yaml":   bug(plantedBug),
 		"mode.yaml":   bug(strings.Replace(plantedBug, "family: reference", "family: swarm\n  mode: crd", 1)),
 		"swarm.yaml":  bug(strings.Replace(plantedBug, "reference", "swarm", 1)),
+		"whole.yaml":  bug(strings.Replace(plantedBug, "family: reference", "family: swarm\n  mode: crd\n  agents: whole", 1)),
 		"own.yaml":    bug(strings.Replace(plantedBug, "family: reference", "plan: plan.json", 1)),
 		"unseen.yaml": bug(strings.Replace(plantedBug, "identity", "node", 1)),
 		"plan.json":   {Data: reference().Encode()},
@@ -64,11 +65,13 @@ func hunts(t *testing.T, files fstest.MapFS, args ...string) (status int, stdout
 	require.NoError(t, err)
 	worker := filepath.Join(t.TempDir(), plantedName)
 	require.NoError(t, os.WriteFile(worker, binary, 0o777))
+	whole := len(args) > 0 && args[len(args)-1] == "whole"
 	build := func(_ context.Context, cfg det.BuildConfig) (string, error) {
+		require.Equal(t, whole, cfg.Whole, "a worker is that of the bug's plans")
 		if cfg.Plant == nil {
 			return self, nil
 		}
-		require.Equal(t, []det.SourceEdit{{Module: "github.com/cilium/cilium", File: "pkg/a.go", Old: "one", New: "two"}}, cfg.Plant.Edits)
+		require.Equal(t, []det.SourceEdit{{Module: "github.com/cilium/cilium", File: "pkg/a.go", Old: "one", New: "two", Compiled: true}}, cfg.Plant.Edits)
 		return worker, nil
 	}
 	var out, errs bytes.Buffer
@@ -123,6 +126,22 @@ func TestPlantedReplay(t *testing.T) {
 	require.NotContains(t, stdout, "shrunk    ")
 }
 
+// A bug that is hunted in plans with whole agents is in their worker, and so is none.
+func TestPlantedInWholeAgents(t *testing.T) {
+	scene(t)
+	_, stdout, stderr := hunts(t, plantedBugs(), "-shrink", "0", "whole")
+	require.Empty(t, stderr)
+	require.Regexp(t, `(?m)^whole  yes         7      2.0s  -$`, stdout)
+	require.Regexp(t, `(?m)^    replay   simrun -seed 6 -mode crd -agents whole -worker /`, stdout)
+
+	bad := plantedBugs()
+	bad["whole.yaml"].Data = bytes.Replace(bad["whole.yaml"].Data, []byte("agents: whole"), []byte("agents: half"), 1)
+	status, _, stderr := hunts(t, bad, "whole")
+	require.Equal(t, console.StatusHarness, status)
+	require.Contains(t, stderr, "simrun: planted bug whole: hunt: ")
+	require.Contains(t, stderr, "half")
+}
+
 func TestPlantedWithoutStalls(t *testing.T) {
 	stalling := reference()
 	stalling.Stalls = []fault.Stall{{Function: "a.b", Offset: 1, Visit: 1, For: 1}}
@@ -145,7 +164,9 @@ func TestPlantedWithoutStalls(t *testing.T) {
 
 func TestPlantedBugThatIsNotCaught(t *testing.T) {
 	scene(t)
-	status, stdout, stderr := hunts(t, plantedBugs())
+	bugs := plantedBugs()
+	delete(bugs, "whole.yaml")
+	status, stdout, stderr := hunts(t, bugs)
 	require.Empty(t, stderr)
 	require.Equal(t, console.StatusBroken, status)
 	require.Regexp(t, `(?m)^unseen  NO         10         -  -\n    wanted   integrity of node: never-written$`, stdout)
@@ -192,7 +213,7 @@ func TestPlantedUsage(t *testing.T) {
 	scene(t)
 	require.NoError(t, os.WriteFile("file", nil, 0o666))
 	for line, want := range map[string]string{
-		"none":        `there is no planted bug "none"; there are mode, own, seen, swarm, unseen`,
+		"none":        `there is no planted bug "none"; there are mode, own, seen, swarm, unseen, whole`,
 		"-seed 3":     "flag provided but not defined: -seed; simrun help planted lists the flags",
 		"-shrink -1s": "-shrink -1s: want a time such as 60s, or 0 to keep plans as they are drawn",
 		"-o file":     "-o file: this must be a directory, and it is a file",

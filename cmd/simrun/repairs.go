@@ -74,6 +74,7 @@ type repairing struct {
 	swarm    runs.Seeds
 	swept    bool
 	mode     runs.Mode
+	agents   string
 	planted  bool
 	workers  runs.Workers
 	without  string
@@ -91,6 +92,7 @@ func (r *repairing) Flags(f *console.Flags) {
 	f.Add(&r.patch, "patch DIR", "write the repairs as patches against Cilium; the directory is made if it is missing")
 	f.Add(sweepFlag{&r.swarm, &r.swept}, "swarm A-B", "run drawn seeds with all the repairs in")
 	f.Add(&r.mode, "mode MODE", "of the drawn plans")
+	f.Add(&r.agents, "agents WORDS", "of the drawn plans: what their agents are, as for simrun -seed")
 	f.Add(&r.planted, "planted", "hunt the planted bugs with all the repairs in")
 	r.workers.Add(f)
 	f.Add(&r.without, "worker FILE", "use this worker from build-worker where there are no repairs")
@@ -158,27 +160,25 @@ func (r *repairing) Run(ctx context.Context, c *console.Console) (int, error) {
 		}
 		defer cfg.Kept.Close()
 	}
-	if cfg.Without, err = r.worker(ctx, c, nil); err != nil {
-		return 0, err
-	}
 	switch {
 	case r.swept:
 		return r.sweep(ctx, c, cfg, all)
 	case r.planted:
-		return r.hunt(ctx, c, cfg.Without, all)
+		return r.hunt(ctx, c, all)
 	}
 	return r.show(ctx, c, cfg, all)
 }
 
-// worker builds a worker with edits, or without if there are none.
-func (r *repairing) worker(ctx context.Context, c *console.Console, plant *det.Plant) (repairs.Worker, error) {
+// worker builds a worker with edits, or without if there are none; whole is for plans with
+// whole agents.
+func (r *repairing) worker(ctx context.Context, c *console.Console, plant *det.Plant, whole bool) (repairs.Worker, error) {
 	path := r.without
 	if plant != nil {
 		path = r.with
 	}
 	if path == "" {
 		var err error
-		if path, err = c.Build(ctx, det.BuildConfig{Plant: plant}); err != nil {
+		if path, err = c.Build(ctx, det.BuildConfig{Plant: plant, Whole: whole}); err != nil {
 			return repairs.Worker{}, err
 		}
 	}
@@ -211,14 +211,17 @@ func (r *repairing) show(ctx context.Context, c *console.Console, cfg repairs.Co
 			fmt.Fprintf(out, "%-*s  %8s  %4s  no plan shows it\n", width, repair.Name, "-", "-")
 			continue
 		}
-		with, err := r.worker(ctx, c, repairs.Plant(set...))
-		if err != nil {
-			return 0, fmt.Errorf("repair %s: %w", repair.Name, err)
-		}
 		for _, s := range repair.Shows {
 			plan, err := findingsPlan(s.Plan)
 			if err != nil {
 				return 0, err
+			}
+			if cfg.Without, err = r.worker(ctx, c, nil, plan.HasWhole()); err != nil {
+				return 0, err
+			}
+			with, err := r.worker(ctx, c, repairs.Plant(set...), plan.HasWhole())
+			if err != nil {
+				return 0, fmt.Errorf("repair %s: %w", repair.Name, err)
 			}
 			cfg.OnRun = func(done, all int) {
 				c.Progress.Show("%s: %s %d of %d runs", s.Plan, console.Bar(done, all), done, all)
@@ -259,11 +262,18 @@ type sweptLine struct {
 }
 
 func (r *repairing) sweep(ctx context.Context, c *console.Console, cfg repairs.Config, all []*repairs.Repair) (int, error) {
-	plans, err := runs.Plans(c, &runs.Family{Mode: r.mode})
+	plans, err := runs.Plans(c, &runs.Family{Mode: r.mode, Agents: r.agents})
 	if err != nil {
 		return 0, err
 	}
-	with, err := r.worker(ctx, c, repairs.Plant(all...))
+	first, err := plans.Member(r.swarm.First)
+	if err != nil {
+		return 0, console.Usage(err)
+	}
+	if cfg.Without, err = r.worker(ctx, c, nil, first.HasWhole()); err != nil {
+		return 0, err
+	}
+	with, err := r.worker(ctx, c, repairs.Plant(all...), first.HasWhole())
 	if err != nil {
 		return 0, err
 	}
@@ -287,7 +297,7 @@ func (r *repairing) sweep(ctx context.Context, c *console.Console, cfg repairs.C
 }
 
 // hunt hunts the planted bugs in a Cilium that has the repairs.
-func (r *repairing) hunt(ctx context.Context, c *console.Console, _ repairs.Worker, all []*repairs.Repair) (int, error) {
+func (r *repairing) hunt(ctx context.Context, c *console.Console, all []*repairs.Repair) (int, error) {
 	names, err := planted.Names(bugs.Files)
 	if err != nil {
 		return 0, err

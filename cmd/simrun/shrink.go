@@ -121,7 +121,7 @@ func (s *shrinkPlan) Run(ctx context.Context, c *console.Console) (int, error) {
 	case result == nil:
 		return runs.Failed(c, s.json, plan, err)
 	}
-	result.Name, result.Run.Code = name, runs.Code(c, runner)
+	result.Name, result.Run.Code = name, runs.Code(ctx, c, runner, plan)
 	if err := cmp.Or(s.write(c, result), keepFirst(c, &failures)); err != nil {
 		return 0, err
 	}

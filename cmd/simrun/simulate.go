@@ -165,7 +165,7 @@ func (s *simulate) runOne(ctx context.Context, c *console.Console) (int, error) 
 	if err := report.WritePlan(c.Text(s.json), &report.Run{Name: name, Plan: plan}, c.Style(s.all)); err != nil {
 		return 0, err
 	}
-	judge, runner, err := s.runner(ctx, c)
+	judge, runner, err := s.runner(ctx, c, plan)
 	if err != nil {
 		return 0, err
 	}
@@ -195,7 +195,7 @@ func (s *simulate) runOne(ctx context.Context, c *console.Console) (int, error) 
 		return 0, err
 	}
 	run.Name = name
-	run.Code = runs.Code(c, runner)
+	run.Code = runs.Code(ctx, c, runner, plan)
 	run.Commands = s.commands(c.Name, run.Run)
 	run.Logged = s.log != ""
 	if s.writeHistory != "" {
@@ -216,9 +216,11 @@ func (s *simulate) runOne(ctx context.Context, c *console.Console) (int, error) 
 	return s.failOn.status(run.Verdict, all), err
 }
 
-// runner returns what runs plans and, if that is asked for, what measures what is known.
-func (s *simulate) runner(ctx context.Context, c *console.Console) (*known.Judge, *drive.Simulator, error) {
+// runner returns what runs a plan, and those of other seeds, and, if that is asked for, what
+// measures what is known.
+func (s *simulate) runner(ctx context.Context, c *console.Console, plan *fault.Plan) (*known.Judge, *drive.Simulator, error) {
 	if s.judges() {
+		s.judging.Whole = plan.HasWhole()
 		return runs.Judge(ctx, c, s.Worker, s.Limits, s.judging, runtime.NumCPU())
 	}
 	runner, err := runs.Simulator(ctx, c, s.Worker, s.Limits)
@@ -227,7 +229,7 @@ func (s *simulate) runner(ctx context.Context, c *console.Console) (*known.Judge
 
 // measure measures what is known of what a run broke, and writes it.
 func (s *simulate) measure(ctx context.Context, c *console.Console, j *known.Judge, plan *fault.Plan, run *drive.Judged, failed error) ([]report.Judged, error) {
-	if _, err := j.Kept.Keep(ctx, j.Without, plan, run, failed); err != nil {
+	if _, err := j.Keep(ctx, plan, run, failed); err != nil {
 		return nil, err
 	}
 	all, err := j.Plan(ctx, plan)
@@ -325,7 +327,11 @@ func (s *simulate) runMany(ctx context.Context, c *console.Console) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	judge, runner, err := s.runner(ctx, c)
+	first, err := plans.Member(s.seeds.First)
+	if err != nil {
+		return 0, err
+	}
+	judge, runner, err := s.runner(ctx, c, first)
 	if err != nil {
 		return 0, err
 	}
@@ -339,7 +345,7 @@ func (s *simulate) runMany(ctx context.Context, c *console.Console) (int, error)
 	var done []uint64
 	var pages page.Campaign
 	summary := report.Summary{
-		Seeds: s.seeds.Count(), Code: runs.Code(c, runner),
+		Seeds: s.seeds.Count(), Code: runs.Code(ctx, c, runner, first),
 		Replay: func(seed uint64) string { return console.CommandLine(c.Name, s.ofSeed(seed)...) },
 	}
 	show := func() {

@@ -60,12 +60,16 @@ func (v *verify) Run(ctx context.Context, c *console.Console) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	first, err := plans.Member(v.seeds.First)
+	if err != nil {
+		return 0, err
+	}
 	type compared struct {
 		report.Comparison
 		virtual time.Duration
 	}
 	start := time.Now()
-	result := report.Verification{Seeds: v.seeds.Count(), Code: runs.Code(c, runner)}
+	result := report.Verification{Seeds: v.seeds.Count(), Code: runs.Code(ctx, c, runner, first)}
 	show := func() error {
 		c.Progress.Show("%s %d of %d seeds twice, %d differ", console.Bar(result.Done(), result.Seeds), result.Done(), result.Seeds, result.Differing())
 		return nil

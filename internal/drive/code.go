@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -30,7 +31,7 @@ func CodeOf(worker string) (*report.Code, error) {
 	if _, err := io.Copy(hash, f); err != nil {
 		return nil, err
 	}
-	code := &report.Code{Go: info.GoVersion, Worker: worker, Hash: fmt.Sprintf("%x", hash.Sum(nil)[:8])}
+	code := &report.Code{Go: info.GoVersion, Worker: worker, Hash: fmt.Sprintf("%x", hash.Sum(nil)[:8]), Whole: path.Base(info.Path) == "whole"}
 	told := map[string]*string{"github.com/cilium/cilium": &code.Cilium, "go.etcd.io/etcd/server/v3": &code.Etcd, "k8s.io/client-go": &code.ClientGo}
 	for _, module := range info.Deps {
 		if to := told[module.Path]; to != nil {

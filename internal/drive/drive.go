@@ -88,11 +88,9 @@ func (r *Simulator) Execute(ctx context.Context, plan *fault.Plan) (result *det.
 	if err != nil {
 		return nil, 0, err
 	}
-	worker := r.Worker
-	if plan.HasWhole() && r.Whole != nil {
-		if worker, err = r.Whole(ctx); err != nil {
-			return nil, 0, err
-		}
+	worker, err := r.WorkerOf(ctx, plan)
+	if err != nil {
+		return nil, 0, err
 	}
 	for {
 		result, err = worker.Run(ctx, []byte(plan.Line()), limits)
@@ -104,6 +102,14 @@ func (r *Simulator) Execute(ctx context.Context, plan *fault.Plan) (result *det.
 		}
 		reruns++
 	}
+}
+
+// WorkerOf returns the worker that runs a plan, built if need be.
+func (r *Simulator) WorkerOf(ctx context.Context, plan *fault.Plan) (det.Worker, error) {
+	if plan.HasWhole() && r.Whole != nil {
+		return r.Whole(ctx)
+	}
+	return r.Worker, nil
 }
 
 // JudgeIndexed reads a history in its file form and judges it. The run that it returns

@@ -21,15 +21,22 @@ import (
 // Judge measures what is known of what plans break. All fields are needed, except OnProgress.
 type Judge struct {
 	Repairs
-	Without    repairs.Worker                                                           // as it is
-	Build      func(ctx context.Context, set []*repairs.Repair) (repairs.Worker, error) // asked once for each set that edits something
+	// Build returns a worker with repairs, or without if there are none: for plans with whole
+	// agents, or for those without. It is asked once for each set that edits something.
+	Build      func(ctx context.Context, set []*repairs.Repair, whole bool) (repairs.Worker, error)
 	Kept       *Kept
 	Parallel   int          // runs at once
 	Schedules  int          // of a plan, its own among them, to begin with; zero: DefaultSchedules
 	OnProgress func(string) // told what is done, by several goroutines
 
 	mu    sync.Mutex
-	built map[string]repairs.Worker
+	built map[built]repairs.Worker
+}
+
+// built is what a worker has.
+type built struct {
+	repairs string // by name, joined by commas
+	whole   bool
 }
 
 // DefaultSchedules of a plan tell a mechanism from chance if each breaks it without a repair
@@ -46,25 +53,28 @@ const byChance = 0.05
 // mechanisms that break one thing, and what only a crowd of edits hides is news.
 const mostTogether = 3
 
-// worker returns the worker that has repairs.
-func (j *Judge) worker(ctx context.Context, set []*repairs.Repair) (repairs.Worker, error) {
+// worker returns the worker that has repairs, for plans with whole agents or without.
+func (j *Judge) worker(ctx context.Context, set []*repairs.Repair, whole bool) (repairs.Worker, error) {
 	if repairs.Plant(set...) == nil {
-		return j.Without, nil
+		set = nil
 	}
 	all, _ := names(set)
-	key := strings.Join(all, ",")
+	key := built{strings.Join(all, ","), whole}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if w, ok := j.built[key]; ok {
 		return w, nil
 	}
 	slices.SortFunc(set, func(a, b *repairs.Repair) int { return strings.Compare(a.Name, b.Name) }) // as they fit together
-	w, err := j.Build(ctx, set)
+	w, err := j.Build(ctx, set, whole)
+	if err != nil && len(set) > 0 {
+		err = fmt.Errorf("a worker with %s: %w", strings.Join(all, ", "), err)
+	}
 	if err != nil {
-		return w, fmt.Errorf("a worker with %s: %w", strings.Join(all, ", "), err)
+		return w, err
 	}
 	if j.built == nil {
-		j.built = map[string]repairs.Worker{}
+		j.built = map[built]repairs.Worker{}
 	}
 	j.built[key] = w
 	return w, nil
@@ -72,7 +82,7 @@ func (j *Judge) worker(ctx context.Context, set []*repairs.Repair) (repairs.Work
 
 // run runs a plan with repairs.
 func (j *Judge) run(ctx context.Context, plan *fault.Plan, set []*repairs.Repair) (*Outcome, error) {
-	worker, err := j.worker(ctx, slices.Clone(set))
+	worker, err := j.worker(ctx, slices.Clone(set), plan.HasWhole())
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +92,15 @@ func (j *Judge) run(ctx context.Context, plan *fault.Plan, set []*repairs.Repair
 		}
 	}
 	return j.Kept.Run(ctx, worker, plan)
+}
+
+// Keep keeps what came of a run without repairs.
+func (j *Judge) Keep(ctx context.Context, plan *fault.Plan, run *drive.Judged, failed error) (*Outcome, error) {
+	worker, err := j.worker(ctx, nil, plan.HasWhole())
+	if err != nil {
+		return nil, err
+	}
+	return j.Kept.Keep(ctx, worker, plan, run, failed)
 }
 
 // tried is what some runs with a set of repairs showed of a finding.
@@ -167,7 +186,7 @@ func (j *Judge) once(ctx context.Context, plan *fault.Plan, run *drive.Judged, f
 	if failed != nil && ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
-	o, err := j.Kept.Keep(ctx, j.Without, plan, run, failed)
+	o, err := j.Keep(ctx, plan, run, failed)
 	if err != nil {
 		return nil, nil, err
 	}

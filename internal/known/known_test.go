@@ -78,11 +78,14 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 }
 
 func (w *world) judge(pages ...string) *Judge {
-	j := &Judge{Without: repairs.Worker{Runner: worker{w, nil}, Hash: "without"}, Kept: &Kept{}, Parallel: 2}
+	j := &Judge{Kept: &Kept{}, Parallel: 2}
 	for _, page := range pages {
 		j.All = append(j.All, &repairs.Repair{Name: page, Findings: []string{page}, Edits: []repairs.Edit{{File: page + ".go", Old: "a", New: "b"}}})
 	}
-	j.Build = func(_ context.Context, set []*repairs.Repair) (repairs.Worker, error) {
+	j.Build = func(_ context.Context, set []*repairs.Repair, _ bool) (repairs.Worker, error) {
+		if len(set) == 0 {
+			return repairs.Worker{Runner: worker{w, nil}, Hash: "without"}, nil
+		}
 		all, _ := names(set)
 		key := strings.Join(all, "+")
 		w.builds = append(w.builds, key)

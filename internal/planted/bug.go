@@ -78,6 +78,7 @@ type Edit struct {
 type Hunt struct {
 	Family string `yaml:"family,omitempty"` // Swarm, or what simrun -scenario takes
 	Mode   string `yaml:"mode,omitempty"`   // of the family's plans, as simrun -mode takes it; empty: the default one
+	Agents string `yaml:"agents,omitempty"` // what the agents of the family's plans are, as simrun -agents takes it; empty: assembled
 	Plan   string `yaml:"plan,omitempty"`   // in place of a family: a plan, of which each seed but 0, which is itself, is a variation; a file beside the bug
 	Seeds  int    `yaml:"seeds"`            // the budget: seeds from 0 on
 }
@@ -91,7 +92,7 @@ func (b *Bug) Finding() checker.Finding {
 func (b *Bug) Plant() *det.Plant {
 	var p det.Plant
 	for _, e := range b.Edits {
-		p.Edits = append(p.Edits, det.SourceEdit{Module: b.source().path, File: e.File, Old: e.Old, New: e.New})
+		p.Edits = append(p.Edits, det.SourceEdit{Module: b.source().path, File: e.File, Old: e.Old, New: e.New, Compiled: true})
 	}
 	return &p
 }
@@ -176,6 +177,8 @@ func (b *Bug) validate() (err error) {
 		return fmt.Errorf("hunt.mode %q: want one of %s, or none for %s", h.Mode, strings.Join(mode.SimulatedNames()[1:], ", "), mode.SimulatedNames()[0])
 	case h.Mode != "" && h.Plan != "":
 		return errors.New("hunt.mode: a plan carries its mode")
+	case h.Agents != "" && h.Plan != "":
+		return errors.New("hunt.agents: a plan says in options.agents what they are")
 	case h.Seeds < 1:
 		return fmt.Errorf("hunt.seeds %d: want how many seeds to try, 1 or more", h.Seeds)
 	}

@@ -45,7 +45,7 @@ func TestRead(t *testing.T) {
 	require.Equal(t, "sample", bug.Name)
 	require.Equal(t, "cilium/cilium#24740", bug.Upstream)
 	require.Equal(t, &det.Plant{Edits: []det.SourceEdit{
-		{Module: "github.com/cilium/cilium", File: "pkg/kvstore/etcd.go", Old: "\t\tone\n\ttwo\n", New: "\t\tthree\n"},
+		{Module: "github.com/cilium/cilium", File: "pkg/kvstore/etcd.go", Old: "\t\tone\n\ttwo\n", New: "\t\tthree\n", Compiled: true},
 	}}, bug.Plant())
 	require.Equal(t, checker.Finding{Property: "monotonic", Kind: "endpoint"}, bug.Finding())
 	require.Equal(t, Hunt{Family: Swarm, Seeds: 100}, bug.Hunt)
@@ -86,6 +86,7 @@ func TestRefusals(t *testing.T) {
 		`catch.differs.how "too many": want one of missing, extra, different`:                                                                       {"  rules:", "  differs: {how: [too many]}\n  rules:"},
 		`catch.differs.kinds "pod": want one of identity, endpoint, node, service, backend, meta`:                                                   {"  rules:", "  differs: {kinds: [pod]}\n  rules:"},
 		"hunt: want either family (swarm, or what simrun -scenario takes) or plan (a file beside the bug)":                                          without("  family: swarm\n"),
+		"hunt.agents: a plan says in options.agents what they are":                                                                                  {"family: swarm", "plan: p.json\n  agents: whole"},
 		"hunt.seeds 0: want how many seeds to try, 1 or more":                                                                                       {"seeds: 100", "seeds: 0"},
 	} {
 		require.Equal(t, 1, strings.Count(sample, change[0]), change[0])

@@ -26,7 +26,7 @@ func (b *Bug) Plans(dir fs.FS) (func(seed uint64) (*fault.Plan, error), error) {
 		if scenario == Swarm {
 			scenario = ""
 		}
-		plans, err := family.New(scenario, draw.Config{Mode: b.Hunt.Mode})
+		plans, err := family.New(scenario, draw.Config{Mode: b.Hunt.Mode, Agents: fault.Agents(b.Hunt.Agents)})
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -36,7 +35,7 @@ type BuildConfig struct {
 	Runtime  string            // Deterministic (also if empty) or Stock
 	Out      string            // the file to write; empty: a name in the user's cache directory
 	Plant    *Plant            // if non-nil, a bug or repairs to build in; Runtime must not be Stock
-	Whole    bool              // the worker that has whole agents, too; neither with Plant nor with Cilium
+	Whole    bool              // the worker that has whole agents, too; Runtime must not be Stock
 	Cilium   string            // in place of what go.mod says: a directory with its source, or a version; not with Plant
 	Progress func(line string) // if non-nil, told what is happening
 }
@@ -60,8 +59,8 @@ func newBuilder(ctx context.Context, cfg BuildConfig) (*builder, error) {
 	if cfg.Runtime == Stock && cfg.Plant != nil {
 		return nil, errors.New("a bug is planted with the deterministic runtime only: without it, a seed that shows it does not replay")
 	}
-	if cfg.Whole && (cfg.Runtime == Stock || cfg.Plant != nil || cfg.Cilium != "") {
-		return nil, errors.New("whole agents are built from the Cilium of go.mod as it is, and with the deterministic runtime, which tells them apart")
+	if cfg.Whole && cfg.Runtime == Stock {
+		return nil, errors.New("whole agents are built with the deterministic runtime only, which tells them apart")
 	}
 	if cfg.Cilium != "" && cfg.Plant != nil {
 		return nil, errors.New("a bug is planted in the Cilium of go.mod, and in no other")
@@ -133,6 +132,7 @@ func (b *builder) findModule(ctx context.Context) error {
 	}
 	b.module = dir
 
+	dir, _ = b.target()
 	out, err = output(exec.CommandContext(ctx, "go", "mod", "edit", "-json", filepath.Join(dir, "go.mod")))
 	if err != nil {
 		return err
@@ -147,10 +147,13 @@ func (b *builder) findModule(ctx context.Context) error {
 		return err
 	}
 	for _, r := range mod.Replace {
-		if r.New.Version == "" && !filepath.IsLocal(r.New.Path) && (r.Old.Path != ciliumPath || b.cfg.Cilium == "") {
-			if !filepath.IsAbs(r.New.Path) {
-				r.New.Path = filepath.Join(dir, r.New.Path)
-			}
+		if r.New.Version != "" || r.Old.Path == ciliumPath && b.cfg.Cilium != "" {
+			continue
+		}
+		if !filepath.IsAbs(r.New.Path) {
+			r.New.Path = filepath.Join(dir, r.New.Path)
+		}
+		if !inside(r.New.Path, b.module) {
 			b.outside = append(b.outside, r.New.Path)
 		}
 	}
@@ -275,7 +278,10 @@ func (b *builder) build(ctx context.Context) (string, error) {
 		what = "cilium-agent, etcd and client-go, with a runtime of its own"
 	}
 	b.cfg.Progress("building the worker: " + what + "; minutes the first time")
-	total := b.packages(ctx, other)
+	packages, _ := b.list(ctx, other) // none if that cannot be told, which the build will explain
+	if err := b.checkCompiled(packages); err != nil {
+		return "", err
+	}
 	// Beside what it will be: a file cannot be moved to another file system, and no
 	// other process uses the name.
 	tmp, err := os.MkdirTemp(filepath.Dir(out), filepath.Base(out)+".new-")
@@ -288,7 +294,7 @@ func (b *builder) build(ctx context.Context) (string, error) {
 	}
 	made := filepath.Join(tmp, "worker")
 	dir, pkg := b.target()
-	if err := b.runBuild(ctx, dir, append(args, "-o", made, pkg), total); err != nil {
+	if err := b.runBuild(ctx, dir, append(args, "-o", made, pkg), len(packages)); err != nil {
 		return "", err
 	}
 	if err := os.Rename(made, out); err != nil {
@@ -415,66 +421,6 @@ func lastUse(info os.FileInfo) time.Time {
 		}
 	}
 	return used
-}
-
-// wholeName is that of workers of whole agents in the cache.
-const wholeName = "whole"
-
-// wholeDir is where the worker of whole agents is: a module of its own, whose dependencies
-// nobody else has.
-var wholeDir = filepath.Join("sim", "whole")
-
-// target is the package that is built, and the directory from which.
-func (b *builder) target() (dir, pkg string) {
-	if b.cfg.Whole {
-		return filepath.Join(b.module, wholeDir), "."
-	}
-	return b.module, "./sim/worker"
-}
-
-// sourceDirs are where the worker's own packages are.
-var sourceDirs = []string{"sim", "fault", "history", "internal", "model"}
-
-// hashSources adds the module's files that a build of the worker may read.
-func (b *builder) hashSources(w io.Writer) error {
-	files := []string{"go.mod", "go.sum"}
-	for _, dir := range sourceDirs {
-		err := filepath.WalkDir(filepath.Join(b.module, dir), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && !b.cfg.Whole && path == filepath.Join(b.module, wholeDir) {
-				return fs.SkipDir
-			}
-			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			rel, err := filepath.Rel(b.module, path)
-			files = append(files, rel)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, f := range files {
-		data, err := os.ReadFile(filepath.Join(b.module, f))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s %x\n", f, sha256.Sum256(data))
-	}
-	return nil
-}
-
-// packages returns how many packages the worker consists of, for the progress;
-// zero if that cannot be told, which the build will explain.
-func (b *builder) packages(ctx context.Context, flags []string) int {
-	dir, pkg := b.target()
-	cmd := exec.CommandContext(ctx, b.goCommand, slices.Concat([]string{"list"}, flags, []string{"-deps", pkg})...)
-	cmd.Dir, cmd.Env = dir, b.env
-	out, err := output(cmd)
-	if err != nil {
-		return 0
-	}
-	return strings.Count(out, "\n")
 }
 
 // runBuild runs go build -v, which prints each package as it is compiled.

@@ -80,12 +80,54 @@ func TestWholeAgentsAreHashedForThemselves(t *testing.T) {
 	require.NotEqual(t, usual, hash(false))
 }
 
-func TestWholeAgentsAreNotBuiltOtherwise(t *testing.T) {
-	for _, cfg := range []BuildConfig{{Runtime: Stock}, {Plant: &Plant{}}, {Cilium: "v1.20.1"}} {
-		cfg.Whole = true
-		_, err := Build(t.Context(), cfg)
-		require.EqualError(t, err, "whole agents are built from the Cilium of go.mod as it is, and with the deterministic runtime, which tells them apart")
+func TestWholeAgentsHaveTheirRuntime(t *testing.T) {
+	_, err := Build(t.Context(), BuildConfig{Whole: true, Runtime: Stock})
+	require.EqualError(t, err, "whole agents are built with the deterministic runtime only, which tells them apart")
+}
+
+// An edit of a file that is not compiled would change nothing: of each worker the files are
+// known.
+func TestEditsAreOfWhatIsCompiled(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		b, err := newBuilder(t.Context(), BuildConfig{Whole: whole, Plant: &Plant{}})
+		require.NoError(t, err)
+		packages, err := b.list(t.Context(), nil)
+		require.NoError(t, err)
+		check := func(edits ...SourceEdit) error {
+			b.cfg.Plant.Edits = edits
+			return b.checkCompiled(packages)
+		}
+		const ofAgents = "daemon/cmd/endpoint_restore.go"
+		require.NoError(t, check(
+			SourceEdit{Module: ciliumPath, File: "pkg/kvstore/etcd.go", Compiled: true},
+			SourceEdit{Module: modulePath, File: "sim/kube/watch.go", Compiled: true},
+			SourceEdit{Module: ciliumPath, File: ofAgents},
+		))
+		require.ErrorContains(t, check(SourceEdit{Module: ciliumPath, File: "pkg/nothing.go", Compiled: true}), "edit 1: the worker ")
+		err = check(SourceEdit{Module: ciliumPath, File: "pkg/kvstore/etcd.go"}, SourceEdit{Module: ciliumPath, File: ofAgents, Compiled: true})
+		if whole {
+			require.NoError(t, err)
+			require.EqualError(t, check(SourceEdit{Module: ciliumPath, File: "cilium-dbg/main.go", Compiled: true}), "edit 1: the worker of whole agents is not compiled from cilium-dbg/main.go of github.com/cilium/cilium")
+			require.NoError(t, check(SourceEdit{Module: modulePath, File: "sim/whole/daemon/daemon.go", Compiled: true}))
+		} else {
+			require.EqualError(t, err, "edit 2: the worker without whole agents is not compiled from daemon/cmd/endpoint_restore.go of github.com/cilium/cilium")
+		}
 	}
+}
+
+// What takes the place of a module of the worker of whole agents does so in a copy of its own
+// go.mod, whose other replacements stay.
+func TestModulesOfWholeAgentsAreReplaced(t *testing.T) {
+	b, err := newBuilder(t.Context(), BuildConfig{Whole: true})
+	require.NoError(t, err)
+	require.Empty(t, b.outside, "what its go.mod names lies in this module")
+	modfile, err := b.replaceModule(t.Context(), t.TempDir(), ciliumPath+"=/src/cilium")
+	require.NoError(t, err)
+	text, err := os.ReadFile(modfile)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "module github.com/meshcheck/meshcheck/sim/whole\n")
+	require.Contains(t, string(text), "github.com/cilium/cilium => /src/cilium\n")
+	require.Contains(t, string(text), "github.com/meshcheck/meshcheck => ../..\n")
 }
 
 // Both workers are built of the same versions of what both link.

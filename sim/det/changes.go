@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -31,12 +28,13 @@ type Changes struct {
 	Hash    string   `json:"hash"`      // of the names and contents of all changed files
 }
 
-// ChangesOf compares the sources of two workers' Cilium, each as BuildConfig has it. Both
-// workers are built already. Progress, if non-nil, is told what it waits for.
-func ChangesOf(ctx context.Context, baseline, branch string, progress func(line string)) (*Changes, error) {
+// ChangesOf compares the sources of two workers' Cilium, each as BuildConfig has it; whole
+// tells whether they are those of whole agents. Both workers are built already. Progress, if
+// non-nil, is told what it waits for.
+func ChangesOf(ctx context.Context, baseline, branch string, whole bool, progress func(line string)) (*Changes, error) {
 	var sides [2]*ciliumSource
 	for i, which := range []string{baseline, branch} {
-		b, err := newBuilder(ctx, BuildConfig{Runtime: Deterministic, Cilium: which, Progress: progress})
+		b, err := newBuilder(ctx, BuildConfig{Runtime: Deterministic, Cilium: which, Whole: whole, Progress: progress})
 		if err != nil {
 			return nil, err
 		}
@@ -65,25 +63,13 @@ func (b *builder) source(ctx context.Context) (*ciliumSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	const fields = "-json=Dir,Module,GoFiles,CgoFiles,CFiles,HFiles,SFiles,EmbedFiles"
-	cmd := exec.CommandContext(ctx, b.goCommand, slices.Concat([]string{"list"}, other, []string{"-deps", "-tags", "detrt", fields, "./sim/worker"})...)
-	cmd.Dir, cmd.Env = b.module, b.env
-	out, err := output(cmd)
+	packages, err := b.list(ctx, other)
 	if err != nil {
 		return nil, err
 	}
 	s := &ciliumSource{compiled: map[string]bool{"go.mod": true}}
-	for d := json.NewDecoder(strings.NewReader(out)); ; {
-		var p struct {
-			Dir                                                   string
-			Module                                                *struct{ Path, Dir string }
-			GoFiles, CgoFiles, CFiles, HFiles, SFiles, EmbedFiles []string
-		}
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
+	for i := range packages {
+		p := &packages[i]
 		if p.Module == nil || p.Module.Path != ciliumPath {
 			continue
 		}
@@ -92,7 +78,7 @@ func (b *builder) source(ctx context.Context) (*ciliumSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, file := range slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.HFiles, p.SFiles, p.EmbedFiles) {
+		for _, file := range p.files() {
 			s.compiled[path.Join(filepath.ToSlash(rel), file)] = true
 		}
 	}

@@ -49,7 +49,7 @@ func TestChanges(t *testing.T) {
 }
 
 func TestChangesOfTheSame(t *testing.T) {
-	c, err := ChangesOf(t.Context(), "", "", nil)
+	c, err := ChangesOf(t.Context(), "", "", false, nil)
 	require.NoError(t, err)
 	require.Equal(t, &Changes{Worker: []string{}, Outside: []string{}}, c)
 }

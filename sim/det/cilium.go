@@ -54,6 +54,9 @@ func (b *builder) otherCilium(ctx context.Context) ([]string, error) {
 		replacement = ciliumPath + "@" + replacement
 	}
 	dir := filepath.Join(b.cache, fmt.Sprintf("cilium-%x", sha256.Sum256([]byte(replacement)))[:len("cilium-")+16])
+	if b.cfg.Whole {
+		dir += "-" + wholeName
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -66,8 +69,9 @@ func (b *builder) otherCilium(ctx context.Context) ([]string, error) {
 
 // getCilium gets a version of Cilium, and says in one line if there is none.
 func (b *builder) getCilium(ctx context.Context, modfile string) error {
+	dir, _ := b.target()
 	cmd := exec.CommandContext(ctx, b.goCommand, "mod", "download", "-modfile", modfile, ciliumPath)
-	cmd.Dir, cmd.Env = b.module, b.env
+	cmd.Dir, cmd.Env = dir, b.env
 	_, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && ctx.Err() == nil {

@@ -28,6 +28,10 @@ type SourceEdit struct {
 	File   string // below the module's root, with slashes
 	Old    string // occurs exactly once
 	New    string
+
+	// Compiled says that the worker must be compiled from the file: an edit of another one
+	// changes nothing, and is an error.
+	Compiled bool
 }
 
 func (p *Plant) hash(w io.Writer) {
@@ -107,8 +111,9 @@ type module struct {
 func (m module) String() string { return strings.TrimSpace(m.path + " " + m.version) }
 
 func (b *builder) locate(ctx context.Context, path string) (module, error) {
+	dir, _ := b.target()
 	cmd := exec.CommandContext(ctx, b.goCommand, "list", "-m", "-json", path)
-	cmd.Dir, cmd.Env = b.module, b.env
+	cmd.Dir, cmd.Env = dir, b.env
 	out, err := output(cmd)
 	if err != nil {
 		return module{}, err
@@ -123,16 +128,17 @@ func (b *builder) locate(ctx context.Context, path string) (module, error) {
 	return module{found.Path, found.Version, found.Dir, inside(found.Dir, b.modcache)}, nil
 }
 
-// replaceModule writes a copy of go.mod with its go.sum into a directory, for a build
-// that takes modules from elsewhere, and returns its path. What an earlier build with
-// that copy added to go.sum stays.
+// replaceModule writes a copy of the go.mod of what is built, with its go.sum, into a
+// directory, for a build that takes modules from elsewhere, and returns its path. What an
+// earlier build with that copy added to go.sum stays.
 func (b *builder) replaceModule(ctx context.Context, dir string, replacements ...string) (string, error) {
 	modfile, sums := filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")
-	data, err := os.ReadFile(filepath.Join(b.module, "go.mod"))
+	root, _ := b.target()
+	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
 		return "", err
 	}
-	sum, err := os.ReadFile(filepath.Join(b.module, "go.sum"))
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
 	if err != nil {
 		return "", err
 	}
@@ -152,7 +158,7 @@ func (b *builder) replaceModule(ctx context.Context, dir string, replacements ..
 		args = append(args, "-replace="+replacement)
 	}
 	cmd := exec.CommandContext(ctx, b.goCommand, append(args, modfile)...)
-	cmd.Dir, cmd.Env = b.module, b.env
+	cmd.Dir, cmd.Env = root, b.env
 	_, err = output(cmd)
 	return modfile, err
 }

@@ -67,11 +67,11 @@ func TestPlantInThisModule(t *testing.T) {
 func TestPlantHashTellsEditsApart(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range []Plant{
-		{Edits: []SourceEdit{{"m", "f", "a", "b"}}},
-		{Edits: []SourceEdit{{"n", "f", "a", "b"}}},
-		{Edits: []SourceEdit{{"m", "f", "a", "c"}}},
-		{Edits: []SourceEdit{{"m", "f", `a" "b`, ""}}},
-		{Edits: []SourceEdit{{"m", "f", "a", "b"}, {"m", "f", "a", "b"}}},
+		{Edits: []SourceEdit{{Module: "m", File: "f", Old: "a", New: "b"}}},
+		{Edits: []SourceEdit{{Module: "n", File: "f", Old: "a", New: "b"}}},
+		{Edits: []SourceEdit{{Module: "m", File: "f", Old: "a", New: "c"}}},
+		{Edits: []SourceEdit{{Module: "m", File: "f", Old: `a" "b`}}},
+		{Edits: []SourceEdit{{Module: "m", File: "f", Old: "a", New: "b"}, {Module: "m", File: "f", Old: "a", New: "b"}}},
 	} {
 		var b bytes.Buffer
 		p.hash(&b)

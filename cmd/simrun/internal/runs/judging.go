@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"sync"
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/internal/drive"
@@ -18,6 +17,7 @@ import (
 type Judging struct {
 	Repaired string
 	Plant    string // a bug, which no flag here declares
+	Whole    bool   // all plans have whole agents, so that no other worker is needed
 }
 
 func (j *Judging) Add(f *console.Flags) {
@@ -46,8 +46,8 @@ func Judge(ctx context.Context, c *console.Console, w Worker, l Limits, flags Ju
 	}
 	base := SimulatorOf(c, w.Path, l)
 	if w.Path == "" {
-		base.Worker.Path, err = c.Build(ctx, det.BuildConfig{Plant: b.bug})
-		if built := det.BuiltWorker(); errors.Is(err, det.ErrNoSources) && b.bug == nil && built != "" {
+		base.Worker.Path, err = c.Build(ctx, det.BuildConfig{Plant: b.bug, Whole: flags.Whole})
+		if built := det.BuiltWorker(); errors.Is(err, det.ErrNoSources) && b.bug == nil && built != "" && !flags.Whole {
 			c.Notice("there are no sources here to build workers from; this is with the worker " + built)
 			base.Worker.Path, err = built, nil
 			if beside := built + "-repaired"; flags.Repaired == "" && CheckWorker("repaired", beside) == nil {
@@ -57,12 +57,11 @@ func Judge(ctx context.Context, c *console.Console, w Worker, l Limits, flags Ju
 		if err != nil {
 			return nil, nil, err
 		}
+		if !flags.Whole {
+			base.Whole = wholeWorker(c, b.bug)
+		}
 	}
-	without, err := b.worker(base.Worker.Path)
-	if err != nil {
-		return nil, nil, err
-	}
-	b.hash = without.Hash
+	b.base = base
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -75,20 +74,17 @@ func Judge(ctx context.Context, c *console.Console, w Worker, l Limits, flags Ju
 	if err != nil {
 		return nil, nil, err
 	}
-	return &known.Judge{Repairs: with, Without: without, Build: b.build, Kept: kept, Parallel: parallel, OnProgress: func(line string) { c.Progress.Show("%s", line) }}, base, nil
+	return &known.Judge{Repairs: with, Build: b.build, Kept: kept, Parallel: parallel, OnProgress: func(line string) { c.Progress.Show("%s", line) }}, base, nil
 }
 
 // builds makes workers with repairs.
 type builds struct {
 	c               *console.Console
 	limits          Limits
-	given, repaired string // workers by -worker and -repaired; empty: none
-	hash            string // of the one without repairs
+	given, repaired string           // workers by -worker and -repaired; empty: none
+	base            *drive.Simulator // without repairs
 	bug             *det.Plant
 	all             int // how many repairs there are
-
-	once sync.Once
-	err  error // why what is built here cannot be compared with the given worker
 }
 
 func (b *builds) worker(path string) (repairs.Worker, error) {
@@ -99,33 +95,52 @@ func (b *builds) worker(path string) (repairs.Worker, error) {
 	return repairs.Worker{Runner: SimulatorOf(b.c, path, b.limits), Hash: code.Hash}, nil
 }
 
-func (b *builds) build(ctx context.Context, set []*repairs.Repair) (repairs.Worker, error) {
-	if b.repaired != "" && len(set) == b.all {
+// build is the Build of a known.Judge, which asks once for each worker.
+func (b *builds) build(ctx context.Context, set []*repairs.Repair, whole bool) (repairs.Worker, error) {
+	switch {
+	case len(set) == 0:
+		return b.without(ctx, whole)
+	case b.repaired != "" && len(set) == b.all:
 		return b.worker(b.repaired)
 	}
-	b.once.Do(func() { b.err = b.sameSources(ctx) })
-	if b.err != nil {
-		return repairs.Worker{}, b.err
+	if err := b.sameSources(ctx, whole); err != nil {
+		return repairs.Worker{}, err
 	}
-	path, err := b.c.Build(ctx, det.BuildConfig{Plant: repairs.With(set, b.bug)})
+	path, err := b.c.Build(ctx, det.BuildConfig{Plant: repairs.With(set, b.bug), Whole: whole})
 	if err != nil {
 		return repairs.Worker{}, err
 	}
 	return b.worker(path)
 }
 
+// without is the worker without repairs.
+func (b *builds) without(ctx context.Context, whole bool) (repairs.Worker, error) {
+	if whole && b.base.Whole != nil {
+		built, err := b.base.Whole(ctx)
+		if err != nil {
+			return repairs.Worker{}, err
+		}
+		return b.worker(built.Path)
+	}
+	return b.worker(b.base.Worker.Path)
+}
+
 // sameSources tells whether the given worker is one of the sources here: repairs are put into
 // these, and a bug that only the given one has would look repaired.
-func (b *builds) sameSources(ctx context.Context) error {
+func (b *builds) sameSources(ctx context.Context, whole bool) error {
 	if b.given == "" {
 		return nil
 	}
-	path, err := b.c.Build(ctx, det.BuildConfig{})
+	path, err := b.c.Build(ctx, det.BuildConfig{Whole: whole})
 	if err != nil {
 		return err
 	}
-	here, err := drive.CodeOf(path)
-	if err == nil && here.Hash != b.hash {
+	here, err := b.worker(path)
+	if err != nil {
+		return err
+	}
+	given, err := b.worker(b.given)
+	if err == nil && here.Hash != given.Hash {
 		err = console.Usagef("-worker %s is of other sources than those here, into which repairs are put: give none, and it is built", b.given)
 	}
 	return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/console"
 	"github.com/meshcheck/meshcheck/cmd/simrun/internal/output"
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/internal/drive"
 	"github.com/meshcheck/meshcheck/internal/files"
 	"github.com/meshcheck/meshcheck/report"
@@ -129,20 +130,20 @@ func Simulator(ctx context.Context, c *console.Console, w Worker, l Limits) (*dr
 	}
 	simulator := SimulatorOf(c, path, l)
 	if w.Runtime != det.Stock {
-		simulator.Whole = wholeWorker(c)
+		simulator.Whole = wholeWorker(c, nil)
 	}
 	return simulator, err
 }
 
-// wholeWorker returns what builds the worker of whole agents, once.
-func wholeWorker(c *console.Console) func(context.Context) (det.Worker, error) {
+// wholeWorker returns what builds the worker of whole agents, once; with a bug if there is one.
+func wholeWorker(c *console.Console, bug *det.Plant) func(context.Context) (det.Worker, error) {
 	var one sync.Mutex
 	var built *det.Worker
 	return func(ctx context.Context) (det.Worker, error) {
 		one.Lock()
 		defer one.Unlock()
 		if built == nil {
-			path, err := c.Build(ctx, det.BuildConfig{Whole: true})
+			path, err := c.Build(ctx, det.BuildConfig{Whole: true, Plant: bug})
 			if err != nil {
 				return det.Worker{}, err
 			}
@@ -157,9 +158,13 @@ func SimulatorOf(c *console.Console, path string, l Limits) *drive.Simulator {
 	return &drive.Simulator{Worker: det.Worker{Path: path, Notice: c.Notice}, Limits: l.config()}
 }
 
-// Code says what is run, as far as the worker tells.
-func Code(c *console.Console, runner *drive.Simulator) *report.Code {
-	code, err := drive.CodeOf(runner.Worker.Path)
+// Code says with what a plan is run, as far as the worker tells.
+func Code(ctx context.Context, c *console.Console, runner *drive.Simulator, plan *fault.Plan) *report.Code {
+	worker, err := runner.WorkerOf(ctx, plan)
+	var code *report.Code
+	if err == nil {
+		code, err = drive.CodeOf(worker.Path)
+	}
 	if err != nil {
 		c.Notice(err.Error())
 	}

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,4 +141,15 @@ func TestNothingOfOperators(t *testing.T) {
 			require.Equal(t, want, r.Outcome, "%s: %s", p.Name, fragment)
 		}
 	}
+}
+
+// A cilium-agent that is whole waits with the identity of a relabelled pod as long as Cilium's
+// default lets it, whatever the plan says of the others.
+func TestWholeAgentsWaitByDefault(t *testing.T) {
+	jitter := func(plan string) time.Duration {
+		return optionsOf(&property.Input{Index: index.New(&history.History{Plan: plan})}).jitter
+	}
+	require.Zero(t, jitter(`{"options":{"agents":"assembled"}}`))
+	require.Equal(t, time.Second, jitter(`{"options":{"identityJitter":"1s"}}`))
+	require.Equal(t, 30*time.Second, jitter(`{"options":{"agents":"whole,assembled","identityJitter":"1s"}}`))
 }

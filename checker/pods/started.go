@@ -25,11 +25,11 @@ const moves = 10 * time.Second
 var Started = property.Property{
 	Name: mode.Started,
 	Promise: "Each pod that is bound to a node that exists is usable once the heal's bound has passed since its creation and since the heal, or the run has come to rest before, whatever the operator and its agent have done: " +
-		"what agents read says one of its addresses with an identity of its labels, and every agent that is up has both. And it stays so while it lives: no fault takes from what agents read, for longer than 10 s, " +
+		"what agents read says one of its addresses with an identity of its labels and, where agents are whole, an address of its node as its host, and every agent that is up has both. And it stays so while it lives: no fault takes from what agents read, for longer than 10 s, " +
 		"a pod that was there and lives on as it is, unless agents write that themselves: then the other properties of views say what a fault takes. How long each hop took, and all of them, is measured.",
 	Why:     "a pod counts as started when others can reach it, whoever is in between; what a restart of an operator or an agent takes from a pod that runs is an outage of its user; cilium 43635, 47214",
 	RestsOn: []string{mode.Slices, "readiness", "convergence"},
-	Rules:   []*property.Rule{neverPublished, notUsable, usableLate, takenAway},
+	Rules:   []*property.Rule{neverPublished, notUsable, usableLate, elsewhere, takenAway},
 	Check:   checkStarted,
 	Step:    startedStep,
 }
@@ -114,6 +114,7 @@ type started struct {
 	in         *property.Input
 	exports    bool // agents see what a ClusterMesh API server exports
 	agents     bool // and write themselves what they read
+	whole      bool // and some are cilium-agent itself
 	lives      []*life
 	goneFrom   func(*views.Birth, time.Duration) time.Duration
 	final      *object.State
@@ -122,7 +123,7 @@ type started struct {
 }
 
 func follow(in *property.Input) (*started, error) {
-	s := &started{in: in, final: object.NewState(in.History.Plan), exports: exports(in), agents: agentsWrite(in)}
+	s := &started{in: in, final: object.NewState(in.History.Plan), exports: exports(in), agents: agentsWrite(in), whole: agentsAreWhole(in)}
 	now := map[string]*life{}
 	for i := range in.Records {
 		r := &in.Records[i]
@@ -206,6 +207,11 @@ func (s *started) finally(l *life, h index.Horizon) {
 			continue
 		}
 		last = true
+		if host, addresses := s.misplaced(l, b); host != "" {
+			f.Truth, f.Shown = &property.Version{Value: addresses}, &property.Version{Value: host}
+			s.violations = append(s.violations, property.NewViolation(elsewhere, f, l.from, b.Record))
+			return
+		}
 		if b.Shared() || b.Usable() != index.Unready && b.Usable() <= max(h.Deadline, l.since+h.Bound) {
 			return
 		}
@@ -289,6 +295,8 @@ func startedStep(v *property.Violation) property.Step {
 		return property.Step{Part: "the identity", What: "nobody made one of the pod's labels: the operator's step or, where agents do it, that of the pod's agent"}
 	case v.Rule.Name == neverPublished.Name:
 		return property.Step{Part: "what agents read", What: "there is an identity, and nothing that agents read names the pod with it: its agent's CiliumEndpoint, the operator's slice, or the key of a shared etcd"}
+	case v.Rule.Name == elsewhere.Name:
+		return property.Step{Part: "the pod's agent", What: "it says in the CiliumEndpoint where the pod is"}
 	case v.Rule.Name == takenAway.Name:
 		return property.Step{Part: "what agents read", What: "who deleted or rewrote it: the pod lived on"}
 	}

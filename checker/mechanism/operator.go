@@ -153,15 +153,32 @@ func (x *Explainer) ofNumberTwice(v *property.Violation) *property.Cause {
 		}
 		now := strings.TrimPrefix(r.Value, "marked=true ")
 		if r.Op == "update" && mode.Operator.Is(r.Peer) && labels != "" && now != labels {
-			return property.ByMechanism(CauseNumberTwice, otherLabels, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: number, At: r.At}, i)
+			return x.numberTwice(i)
 		}
 		labels = now
 	}
 	return nil
 }
 
+// numberTwice explains that an operator gave an identity other labels: the identity is older than that it leads, which it
+// had just begun to.
+func (x *Explainer) numberTwice(changed int) *property.Cause {
+	r := &x.in.Records[changed]
+	leads := x.in.Last(0, changed, func(l *history.Record) bool { return isLead(l) && l.Actor == r.Peer })
+	if leads < 0 || r.At-x.in.Records[leads].At > takesOver {
+		return nil
+	}
+	before := x.in.Last(0, changed, func(w *history.Record) bool {
+		return w.Verb == history.Write && w.Kind == object.IdentityKind && w.Key == r.Key
+	})
+	if before < 0 || before > leads {
+		return nil
+	}
+	return property.ByMechanism(CauseNumberTwice, otherLabels, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: r.Key, At: r.At, Since: x.in.Records[leads].At}, leads, changed)
+}
+
 var otherLabels = &property.Rule{Name: "other-labels", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s gave identity %s, which the pod has, other labels at %s", f.Client, f.Key, text.Seconds(f.At))
+	return fmt.Sprintf("%s, which began to lead at %s, gave the number %s to other labels at %s", f.Client, text.Seconds(f.Since), f.Key, text.Seconds(f.At))
 }}
 
 // ofChangedPod explains what a slice says of a pod that has changed while no operator led, or just before the one that
@@ -263,10 +280,13 @@ var listedAnew = &property.Rule{Name: "listed-anew", Text: func(f *property.Fact
 		f.Client, text.Count(f.Counts["lists"], "time"), text.Seconds(f.Since), f.Object(), text.Seconds(f.At))
 }}
 
-// ofUnsafe explains an identity that is deleted while a pod has its labels: no CiliumEndpoint has it, and the collector,
+// ofUnsafe explains an identity that gets other labels, or is deleted while a pod has its labels: no CiliumEndpoint has it, and the collector,
 // which goes by these, has marked it before; or it has not heard of any that has it.
 func (x *Explainer) ofUnsafe(v *property.Violation) *property.Cause {
 	deleted := v.Records[len(v.Records)-1]
+	if x.in.Records[deleted].Op != "delete" {
+		return x.numberTwice(deleted)
+	}
 	if c := x.staleDeletion(deleted); c != nil {
 		return c.cause(x)
 	}

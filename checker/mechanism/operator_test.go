@@ -24,13 +24,17 @@ func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
 0 k0 write CiliumEndpoint ns1/web-0 value="identity=65537 ips=10.0.0.5" op=create rv=6
 `
 		other  = "9 k0 write CiliumIdentity 65537 value=labels=k8s:app=db op=update peer=o0 rv=7\n"
+		leads  = "8 o0 ready operator - inc=1\n"
 		marked = "9 k0 write CiliumIdentity 65537 value=\"marked=true labels=k8s:app=web\" op=update peer=o0 rv=7\n"
 		ofPods = "9 k0 write CiliumIdentity 65538 value=labels=k8s:app=db op=create peer=o0 rv=7\n10 k0 write CiliumIdentity 65538 value=labels=k8s:app=cache op=update peer=o0 rv=8\n"
 	)
 	for _, c := range []struct{ name, history, want string }{
-		{"other labels", other, CauseNumberTwice},
-		{"a mark", marked, ""},
-		{"another identity", ofPods, ""},
+		{"other labels", leads + other, CauseNumberTwice},
+		{"by who has led for long", strings.Replace(leads, "8", "0", 1) + strings.Replace(other, "9", "70", 1), ""},
+		{"by who does not lead", strings.Replace(leads, "o0", "o1", 1) + other, ""},
+		{"of an identity that is newer", leads + strings.Replace(marked, "9", "8", 1) + other, ""},
+		{"a mark", leads + marked, ""},
+		{"another identity", leads + ofPods, ""},
 	} {
 		cause := ofUnstarted(t, `{"mode":"clustermesh"}`, start+c.history)
 		if c.want == "" {
@@ -149,6 +153,7 @@ func TestOfOperators(t *testing.T) {
 		{"a pod's endpoint has it no more", operator.IdentitySafety, "11 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=7\n" +
 			"12 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65538 ips=10.0.0.5\" op=update peer=w0 rv=8\n" + marked + collected + end, CauseWaits},
 		{"an identity that was not marked", operator.IdentitySafety, collected + end, ""},
+		{"an identity that gets other labels", operator.IdentitySafety, "49 o0 ready operator - inc=2\n50 k0 write CiliumIdentity 65537 value=labels=k8s:app=db op=update peer=o0 rv=9\n" + end, CauseNumberTwice},
 		{"its new identity came while no operator led", operator.Slices, "19 " + strings.Replace(relabelled, "app=web", "app=db", 1) + "20 o0 down operator - inc=1\n25 " + numbered + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"no restart", operator.IdentityGarbage, "15 " + gone + "16 " + drop + end, ""},
 	} {

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,11 @@ func TestIdentitySafety(t *testing.T) {
 		{"that of an endpoint", "10 k0 write CiliumEndpoint ns1/web-0 value=identity=65537 op=create peer=w0 rv=6\n20 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n50 " + deleted + end, property.Fail,
 			"o0 deleted identity 65537 at 50.000s, which is that of ns1/web-0 since 5.000s"},
 		{"one of two of these labels", "10 k0 write CiliumIdentity 65538 " + identity + " op=create peer=o0 rv=6\n50 " + deleted + end, property.Pass, "1 identity deleted by operators"},
+		{"other labels for a live pod's", "50 k0 write CiliumIdentity 65537 " + strings.Replace(identity, "web", "db", 1) + " op=update peer=o0 rv=9\n" + end, property.Fail,
+			"o0 gave identity 65537 other labels at 50.000s, which was that of ns1/web-0 since 5.000s"},
+		{"other labels by who is no operator", "50 k0 write CiliumIdentity 65537 " + strings.Replace(identity, "web", "db", 1) + " op=update peer=w0 rv=9\n" + end, property.Unknown, "no operator deleted an identity, and none was in use in the end"},
+		{"a mark", "50 k0 write CiliumIdentity 65537 value=\"marked=true " + strings.TrimPrefix(identity, "value=") + "\" op=update peer=o0 rv=9\n" + end, property.Pass, "no operator deleted an identity; 1 identity in use in the end"},
+		{"other labels for one that nobody has", "20 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n50 k0 write CiliumIdentity 65537 " + strings.Replace(identity, "web", "db", 1) + " op=update peer=o0 rv=9\n" + end, property.Unknown, "no operator deleted an identity, and none was in use in the end"},
 		{"one that nobody has", "20 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n50 " + deleted + end, property.Pass, "1 identity deleted by operators"},
 		{"none", end, property.Pass, "no operator deleted an identity; 1 identity in use in the end"},
 		{"none of none", "20 k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n" + end, property.Unknown, "no operator deleted an identity, and none was in use in the end"},

@@ -18,12 +18,12 @@ const known = 5 * time.Second
 
 var IdentitySafety = property.Property{
 	Name: mode.IdentitySafety,
-	Promise: "No operator deletes a CiliumIdentity that is in use: one that a CiliumEndpoint has, or of which a pod that has not ended has the labels while no other identity has them, and has had for 5 s. " +
+	Promise: "No operator deletes a CiliumIdentity that is in use, or gives it other labels: one that a CiliumEndpoint has, or of which a pod that has not ended has the labels while no other identity has them, and has had for 5 s. " +
 		"What changed in these seconds the operator may not know yet.",
-	Why:   "who has an identity that is deleted is dropped by policy, and its number may be given to others; cilium 19827, 47571",
-	Rules: []*property.Rule{inUse},
+	Why:   "who has an identity that is deleted is dropped by policy, and its number may be given to others; with other labels it is let in where they are; cilium 19827, 47571",
+	Rules: []*property.Rule{inUse, otherLabels},
 	Check: checkSafety,
-	Step:  property.ByClient("operator", "its collector took an identity in use for garbage"),
+	Step:  safetyStep,
 }
 
 func checkSafety(in *property.Input) property.Result {
@@ -35,6 +35,10 @@ func checkSafety(in *property.Input) property.Result {
 		if err := s.record(i, &in.Records[i]); err != nil {
 			return property.Undecided("the history cannot be read: " + err.Error())
 		}
+	}
+	judged := text.Count(s.deleted, "identity") + " deleted by operators"
+	if len(s.violations) > 0 {
+		return property.Judged(judged, s.violations)
 	}
 	if o, took := optionsOf(in), in.Records[len(in.Records)-1].At; s.deleted == 0 && took < o.heartbeat+o.pace {
 		return property.Inapplicable(fmt.Sprintf("the run took %s, and no operator deletes an identity before %s", text.Seconds(took), text.Seconds(o.heartbeat+o.pace)))
@@ -49,7 +53,7 @@ func checkSafety(in *property.Input) property.Result {
 		}
 		return property.Passed(fmt.Sprintf("no operator deleted an identity; %s in use in the end", text.Count(used, "identity")))
 	}
-	return property.Judged(text.Count(s.deleted, "identity")+" deleted by operators", s.violations)
+	return property.Passed(judged)
 }
 
 // use is since when a pod uses an identity.
@@ -67,12 +71,19 @@ type safety struct {
 }
 
 func (s *safety) record(i int, r *history.Record) error {
-	if r.Verb == history.Write && r.Kind == object.IdentityKind && r.Op == "delete" && mode.Operator.Is(r.Peer) {
-		s.judge(i, r)
-	}
+	labels := s.labels(r)
 	touched, err := s.state.Apply(i, r)
 	if err != nil {
 		return err
+	}
+	if labels != "" && mode.Operator.Is(r.Peer) {
+		switch now := s.labels(r); {
+		case now == "":
+			s.deleted++
+			s.judge(inUse, i, r)
+		case now != labels:
+			s.judge(otherLabels, i, r)
+		}
 	}
 	for _, number := range touched.Identities {
 		users := s.users(number)
@@ -93,6 +104,14 @@ func (s *safety) record(i int, r *history.Record) error {
 	return nil
 }
 
+// labels are those of the identity that a record writes; "" if it writes none, or there is none.
+func (s *safety) labels(r *history.Record) string {
+	if id := s.state.Identities[r.Key]; id != nil && r.Verb == history.Write && r.Kind == object.IdentityKind {
+		return id.Labels
+	}
+	return ""
+}
+
 // users are the pods that use an identity: by their CiliumEndpoint, or since they demand its labels,
 // which are no other's.
 func (s *safety) users(number string) (pods []string) {
@@ -106,8 +125,8 @@ func (s *safety) users(number string) (pods []string) {
 	return pods
 }
 
-func (s *safety) judge(i int, r *history.Record) {
-	s.deleted++
+// judge judges a write of an identity, by those who used it before.
+func (s *safety) judge(rule *property.Rule, i int, r *history.Record) {
 	var all []string
 	first := use{at: r.At}
 	for pod, u := range s.since[r.Key] {
@@ -123,9 +142,23 @@ func (s *safety) judge(i int, r *history.Record) {
 		return
 	}
 	slices.Sort(all)
-	s.violations = append(s.violations, property.NewViolation(inUse, property.Facts{Kind: object.IdentityKind, Key: r.Key, At: r.At, Client: r.Peer, Since: first.at, Owners: all}, first.record, int32(i)))
+	s.violations = append(s.violations, property.NewViolation(rule, property.Facts{Kind: object.IdentityKind, Key: r.Key, At: r.At, Client: r.Peer, Since: first.at, Owners: all}, first.record, int32(i)))
 }
 
-var inUse = &property.Rule{Name: "in-use", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s deleted identity %s at %s, which is that of %s since %s", f.Client, f.Key, text.Seconds(f.At), text.Few(f.Owners, len(f.Owners)), text.Seconds(f.Since))
-}}
+var (
+	inUse = &property.Rule{Name: "in-use", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s deleted identity %s at %s, which is that of %s since %s", f.Client, f.Key, text.Seconds(f.At), text.Few(f.Owners, len(f.Owners)), text.Seconds(f.Since))
+	}}
+	otherLabels = &property.Rule{Name: "other-labels", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s gave identity %s other labels at %s, which was that of %s since %s", f.Client, f.Key, text.Seconds(f.At), text.Few(f.Owners, len(f.Owners)), text.Seconds(f.Since))
+	}}
+)
+
+// safetyStep is the part of an operator that wrote.
+func safetyStep(v *property.Violation) property.Step {
+	what := "its collector took an identity in use for garbage"
+	if v.Rule.Name == otherLabels.Name {
+		what = "it took an identity's number for one that is free"
+	}
+	return property.ByClient("operator", what)(v)
+}

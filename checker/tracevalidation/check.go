@@ -10,6 +10,7 @@ import (
 	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/model/disturb"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // Verdict is what became of a history.
@@ -163,4 +164,27 @@ func (c *checker) disturbed(i int32, how disturb.Kind) bool {
 // two records.
 func (c *checker) madeNamespace(from, to int32) bool {
 	return slices.ContainsFunc(c.Namespaces, func(m int32) bool { return from < m && m < to && !object.Hides(&c.Records[m]) })
+}
+
+// hidden reports whether a record tells of what is in a namespace that was hidden before.
+func (c *checker) hidden(i int32) bool {
+	told := c.toldOfNamespace(i)
+	return len(told) > 0 && object.Hides(told[0])
+}
+
+// hiddenSince reports the same of a namespace that was not hidden at first.
+func (c *checker) hiddenSince(i int32) bool {
+	told := c.toldOfNamespace(i)
+	return len(told) > 1 && object.Hides(told[0]) && !object.Hides(told[1])
+}
+
+// toldOfNamespace are the records before i of the namespace that its value names, the last one first.
+func (c *checker) toldOfNamespace(i int32) (told []*history.Record) {
+	namespace := schema.NamespaceIn(c.Records[i].Value)
+	for _, n := range slices.Backward(c.Namespaces) {
+		if r := &c.Records[n]; n < i && r.Key == namespace {
+			told = append(told, r)
+		}
+	}
+	return told
 }

@@ -226,6 +226,19 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 			t.del("r0", "s0")
 		}
 	}
+	hidden := func(cause bool) func(*script) {
+		return func(t *script) {
+			t.release("web", "web")
+			t.del("r0", "s0")
+			t.drop("a0")
+			t.add("k0 write Namespace ns value=labels=a=x op=create rv=%d", t.n)
+			if cause {
+				t.add("k0 write Namespace ns value=hidden=true op=update rv=%d", t.n)
+			}
+			t.put("r0", "s0", `"id=7 pod=ns/web"`)
+			t.del("r0", "s0")
+		}
+	}
 	hears := func(cause bool) func(*script) {
 		return func(t *script) {
 			store := "s1"
@@ -278,7 +291,9 @@ func TestDeviationsNeedTheirCause(t *testing.T) {
 		"other-claim-first": {otherFirst, []string{"other-claim-first"},
 			`the etcd of r1 (store s1) gets "api"`, "it needs a time at which several objects claimed the key, and there is none"},
 		"informers-apart": {namespaceAgain, []string{"informers-apart"},
-			`gets "web" for the endpoint 10.0.0.1, of which it had nothing`, "it needs a namespace that was created or shown after the content was deleted, and there is none"},
+			`gets "web" for the endpoint 10.0.0.1, of which it had nothing`, "it needs a namespace that was created or shown after the content was deleted, or hidden before it came, and there is none"},
+		"informers-apart, hidden": {hidden, []string{"informers-apart"},
+			`gets "id=7 pod=ns/web" for the endpoint 10.0.0.1, of which it had nothing`, "its cause is in the history, but it does not lead to this"},
 		"hears-again": {hears, []string{"hears-again"},
 			`agent a0 takes over "web3"`, "it needs an etcd that was emptied in the same pod, and a connection of the agent with it before and after, and there is none that leads to this"},
 		"drains-part-of-list": {drains, []string{"drains-part-of-list"},

@@ -152,8 +152,8 @@ var deviations = []*deviation{
 	},
 	{
 		name:  "informers-apart",
-		what:  "a namespace is made again, or shown again, and the writer puts what its other informer still has there, although it is gone; or learns later that it is",
-		needs: "a namespace that was created or shown after the content was deleted",
+		what:  "a namespace is made, shown or hidden, and the writer puts what only one of its two informers says: that it is still there, or that its namespace is not hidden; or learns later that it must go",
+		needs: "a namespace that was created or shown after the content was deleted, or hidden before it came",
 		cause: func(f *replicaRun, i int32) bool { return f.run.key.Kind != history.Node && f.run.madeNamespace(0, i) },
 		step: func(f *replicaRun, next *replicaStates, m replicaState, log mesh.Log, content uint8) {
 			if m.replica.Phase != mesh.Serving {
@@ -173,6 +173,10 @@ var deviations = []*deviation{
 					next.add(m)
 					return
 				}
+			}
+			if content != 0 && f.run.hiddenSince(f.record) {
+				m.replica.Etcd[0], m.other, m.stale = 0, content, true
+				next.add(m)
 			}
 		},
 	},

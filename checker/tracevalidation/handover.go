@@ -2,11 +2,8 @@ package tracevalidation
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/meshcheck/meshcheck/history"
-	"github.com/meshcheck/meshcheck/history/object"
-	"github.com/meshcheck/meshcheck/model/schema"
 )
 
 // listed returns the record with which the agent's view came to be what CRDs say, as it is at
@@ -100,15 +97,4 @@ func (f *agentRun) overlook(next *agentStates, i int32, content uint8) {
 			f.add(next, agentState{connection: c})
 		}
 	}
-}
-
-// hidden reports whether a view shows by a record what is in a namespace that was hidden before.
-func (c *checker) hidden(i int32) bool {
-	namespace := schema.NamespaceIn(c.Records[i].Value)
-	for _, n := range slices.Backward(c.Namespaces) {
-		if r := &c.Records[n]; n < i && r.Key == namespace {
-			return object.Hides(r)
-		}
-	}
-	return false
 }

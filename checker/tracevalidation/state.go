@@ -16,7 +16,7 @@ type replicaState struct {
 	other uint8 // the etcd has this content in place of the one that the model has there; 0: it has not
 	again bool  // the etcd lost what the writer had put: it may put it again
 	held  uint8 // as far as the writer had come when its etcd was emptied
-	stale bool  // the writer has put what had been deleted, and does not know yet
+	stale bool  // the writer has put what had been deleted or was hidden, and does not know yet
 }
 
 // shown is the content of the key in the replica's etcd.

@@ -207,8 +207,8 @@ func (x *Explainer) ofChangedPod(v *property.Violation) *property.Cause {
 }
 
 // ofEmptySlice explains an empty slice: its last pods were deleted while no operator led, and the next one
-// has taken what the slice said for pods that live. A slice may be empty for some time before that is wrong: while a pod
-// waits for its place.
+// has taken what the slice said for pods that live. That they do not, it never learns: a slice that is filled again and empties
+// much later is not deleted either. A slice may be empty for some time before that is wrong: while a pod waits for its place.
 func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
 	emptied := x.in.Last(0, v.Records[0]+1, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == object.SliceKind && r.Key == v.Key
@@ -216,23 +216,35 @@ func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
 	if emptied < 0 {
 		return nil
 	}
-	at := x.in.Records[emptied].At
 	leads := x.in.Last(0, emptied, isLead)
-	if leads < 0 || at-x.in.Records[leads].At > takesOver {
-		return nil
-	}
 	before := x.ledBefore(leads)
 	if before < 0 {
 		return nil
 	}
+	held := x.podsIn(v.Key, leads)
 	deleted := x.in.First(before, leads, func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == object.PodKind && r.Op == "delete"
+		return r.Verb == history.Write && r.Kind == object.PodKind && r.Op == "delete" && slices.Contains(held, r.Key)
 	})
 	if deleted < 0 {
 		return nil
 	}
-	return property.ByMechanism(CauseDeletedAway, deletedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.SliceKind, Key: v.Key, At: at,
+	return property.ByMechanism(CauseDeletedAway, deletedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.SliceKind, Key: v.Key, At: x.in.Records[emptied].At,
 		Since: x.in.Records[before].At, Until: x.in.Records[leads].At, Note: x.in.Records[deleted].Key}, before, deleted, leads, emptied)
+}
+
+// podsIn are the pods that a slice names at a record.
+func (x *Explainer) podsIn(slice string, at int) (pods []string) {
+	written := x.in.Last(0, at, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.SliceKind && r.Key == slice
+	})
+	if written < 0 {
+		return nil
+	}
+	is, _ := object.ParseSlice(x.in.Records[written].Value)
+	for _, e := range is.Endpoints {
+		pods = append(pods, is.Namespace+"/"+e.Name)
+	}
+	return pods
 }
 
 // ofGarbage explains an identity that stays: operators have begun to lead since nobody asks for it.
@@ -356,9 +368,16 @@ func (x *Explainer) ledBefore(leads int) int {
 	if leads < 0 {
 		return -1
 	}
-	return x.in.Last(0, leads, func(r *history.Record) bool {
+	end := x.in.Last(0, leads, func(r *history.Record) bool {
 		return isEnd(r) || r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer != x.in.Records[leads].Actor
 	})
+	if end >= 0 && x.in.Records[end].Err == leaseLost {
+		renewed := x.in.Last(0, end, func(r *history.Record) bool {
+			return r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer == x.in.Records[end].Actor
+		})
+		return cmp.Or(max(renewed, 0), end)
+	}
+	return end
 }
 
 func isLead(r *history.Record) bool { return r.Verb == history.Ready && mode.Operator.Is(r.Actor) }

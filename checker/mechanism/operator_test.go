@@ -126,6 +126,10 @@ func TestOfOperators(t *testing.T) {
 	}{
 		{"deleted while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, CauseDeletedAway},
 		{"deleted while the one that had led was cut off", operator.Slices, leads + "25 " + gone + taken + "27 o1 ready operator - inc=1\n" + empty + end, CauseDeletedAway},
+		{"deleted while the one that leads again was cut off", operator.Slices, leads + "15 " + gone + "20 o0 down operator - inc=1 err=\"leader election lost\"\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, CauseDeletedAway},
+		{"deleted while no operator led, and emptied much later", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + strings.Replace(waits, "ces-2", "ces-1", 1) +
+			"150 k0 write Pod ns1/web-1 op=delete peer=w0 rv=11\n" + strings.Replace(empty, "31", "151", 1) + end, CauseDeletedAway},
+		{"deleted while no operator led, from another slice", operator.Slices, "18 " + strings.TrimPrefix(empty, "31 ") + "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + end, ""},
 		{"deleted while no operator led, and a pod waits for its place", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + waits + end, CauseDeletedAway},
 		{"deleted while one led, and a pod waits for its place", operator.Slices, "15 " + gone + "16 " + strings.TrimPrefix(empty, "31 ") + restart + waits + end, ""},
 		{"deleted while one led", operator.Slices, "15 " + gone + restart + empty + end, ""},

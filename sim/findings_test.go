@@ -47,6 +47,7 @@ func TestFindings(t *testing.T) {
 		"slices-outlive-their-pods":             {"slices"},
 		"restarts-keep-identities":              {"identity-garbage"},
 		"new-leader-gives-out-a-number-twice":   {"identity-safety"},
+		"relabelled-pod-leaves-its-slice":       {"started"},
 		"lists-keep-identities":                 {"identity-garbage"},
 		"identity-deleted-while-its-pod-starts": {"identity-safety"},
 		"cluster-config-taken-once":             {"convergence", "staleness", "single-source", "no-spurious-deletion", "fence", "owner"},

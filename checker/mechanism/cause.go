@@ -68,6 +68,7 @@ const (
 	CauseWaits          = "identity-deleted-while-its-pod-starts"
 	CauseStaleCollector = "stale-collector-deletes-identity"
 	CauseNumberTwice    = "new-leader-gives-out-a-number-twice"
+	CauseRelabelled     = "relabelled-pod-leaves-its-slice"
 	CauseNodeBack       = "node-comes-back-without-its-pods"
 	CauseChangedAway    = "slices-keep-what-changed-meanwhile"
 	CauseRelease        = "leader-releases-before-it-stops"
@@ -138,6 +139,7 @@ func Mechanisms() []Mechanism {
 		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet}},
 		{CauseStaleCollector, ofCilium, "A kube-apiserver is behind: the collector of identities has not heard of the endpoint that has taken one up again, and deletes it. No agent puts it back where operators manage identities, and its labels get another number: the pod runs on with one that nobody knows.", []*property.Rule{unheardOf}},
 		{CauseNumberTwice, ofCilium, "An operator that begins to lead draws a number for new labels before it knows which numbers are taken, and gives the identity that has it these labels: pods that have it run on under others.", []*property.Rule{otherLabels}},
+		{CauseRelabelled, ofCilium, "A pod gets other labels, of which its agent makes an identity in its own time, up to half a minute later: until then the operator, which makes slices of Pods, has the pod in none.", []*property.Rule{relabelled}},
 		{CauseOlderDeletion, ofCilium, "A node goes, comes back and goes again within half a minute, and agents that share an etcd put off dropping it: the first deletion drops it in place of the second, too early, and the second drops nothing.", []*property.Rule{deletedBefore}},
 		{CauseNamedPort, ofCilium, "A pod has a named port: its agent asks for an identity that has a label for it, and the operator makes one without: the pod never starts.", []*property.Rule{withoutPort}},
 		{CauseRelease, ofClientGo, "An operator that cannot renew its lease gives it back before it stops: that takes until another one leads, whose lease it may empty.", []*property.Rule{wentOnLeading}},

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
-	"github.com/meshcheck/meshcheck/checker/rest"
 	"github.com/meshcheck/meshcheck/checker/views"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/object"
@@ -65,7 +64,7 @@ func (x *Explainer) ofUnstarted(v *property.Violation) *property.Cause {
 			}
 		}
 	}
-	if cause := cmp.Or(x.ofNamedPort(v), x.ofNumberTwice(v), x.ofLockKept(v)); cause != nil {
+	if cause := cmp.Or(x.ofNamedPort(v), x.ofNumberTwice(v), x.ofRelabelled(v), x.ofLockKept(v)); cause != nil {
 		return cause
 	}
 	if r := &x.in.Records[v.Records[0]]; r.Op == "create" && x.in.Last(0, v.Records[0], func(d *history.Record) bool {
@@ -136,49 +135,36 @@ var withoutPort = &property.Rule{Name: "without-port", Text: func(f *property.Fa
 	return fmt.Sprintf("the pod has the named port %s, for which its agent wants a label of its identity; %s made the identity %s without, at %s", f.Note, f.Client, f.Key, text.Seconds(f.At))
 }}
 
-// ofNumberTwice explains a pod of which nobody says the labels by that an operator has given its identity other ones.
-func (x *Explainer) ofNumberTwice(v *property.Violation) *property.Cause {
-	has := x.in.Last(0, x.all(), func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == object.EndpointKind && r.Key == v.Key
-	})
-	if has < 0 {
+// ofRelabelled explains that a pod with other labels has left its slice by that nobody had made an identity of these yet:
+// its agent does, in its own time.
+func (x *Explainer) ofRelabelled(v *property.Violation) *property.Cause {
+	changed := v.Records[0]
+	pod, err := object.ParsePod(x.in.Records[changed].Value)
+	if err != nil || x.in.Records[changed].Op != "update" || len(v.Records) < 2 {
 		return nil
 	}
-	number, _, _ := strings.Cut(strings.TrimPrefix(x.in.Records[has].Value, "identity="), " ")
-	labels := ""
-	for i := range x.all() {
-		r := &x.in.Records[i]
-		if r.Verb != history.Write || r.Kind != object.IdentityKind || r.Key != number || r.At > v.At {
-			continue
-		}
-		now := strings.TrimPrefix(r.Value, "marked=true ")
-		if r.Op == "update" && mode.Operator.Is(r.Peer) && labels != "" && now != labels {
-			return x.numberTwice(i)
-		}
-		labels = now
+	made := x.in.First(0, x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Op == "create" && r.Kind == object.IdentityKind && has(r.Value, pod.Labels) && strings.HasPrefix(v.Key, namespaceOf(r.Value)+"/")
+	})
+	left := x.in.First(changed, v.Records[1]+1, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.SliceKind && mode.Operator.Is(r.Peer) && r.At == x.in.Records[v.Records[1]].At
+	})
+	if made < v.Records[1] || !mode.Client.Is(x.in.Records[made].Peer) || left < 0 {
+		return nil
 	}
-	return nil
+	return property.ByMechanism(CauseRelabelled, relabelled, property.Facts{Client: x.in.Records[left].Peer, Kind: object.PodKind, Key: v.Key, Note: x.in.Records[left].Key,
+		At: x.in.Records[left].At, Since: x.in.Records[changed].At, Until: x.in.Records[made].At}, changed, left, made)
 }
 
-// numberTwice explains that an operator gave an identity other labels: the identity is older than that it leads, which it
-// had just begun to.
-func (x *Explainer) numberTwice(changed int) *property.Cause {
-	r := &x.in.Records[changed]
-	leads := x.in.Last(0, changed, func(l *history.Record) bool { return isLead(l) && l.Actor == r.Peer })
-	if leads < 0 || r.At-x.in.Records[leads].At > takesOver {
-		return nil
-	}
-	before := x.in.Last(0, changed, func(w *history.Record) bool {
-		return w.Verb == history.Write && w.Kind == object.IdentityKind && w.Key == r.Key
-	})
-	if before < 0 || before > leads {
-		return nil
-	}
-	return property.ByMechanism(CauseNumberTwice, otherLabels, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: r.Key, At: r.At, Since: x.in.Records[leads].At}, leads, changed)
+// namespaceOf is the namespace that an identity's labels name.
+func namespaceOf(identity string) string {
+	said, _ := object.ParseIdentity(identity)
+	return said.Labels["k8s:io.kubernetes.pod.namespace"]
 }
 
-var otherLabels = &property.Rule{Name: "other-labels", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s, which began to lead at %s, gave the number %s to other labels at %s", f.Client, text.Seconds(f.Since), f.Key, text.Seconds(f.At))
+var relabelled = &property.Rule{Name: "relabelled", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("pod %s has had other labels since %s, of which its agent made an identity at %s; %s took it out of slice %s meanwhile, at %s",
+		f.Key, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Note, text.Seconds(f.At))
 }}
 
 // ofChangedPod explains what a slice says of a pod that has changed while no operator led, or just before the one that
@@ -246,91 +232,6 @@ func (x *Explainer) podsIn(slice string, at int) (pods []string) {
 	}
 	return pods
 }
-
-// ofGarbage explains an identity that stays: operators have begun to lead since nobody asks for it.
-func (x *Explainer) ofGarbage(v *property.Violation) *property.Cause {
-	if len(v.Records) == 0 {
-		return nil
-	}
-	var leads []int
-	for i := v.Records[0]; i < x.all() && x.in.Records[i].At <= v.At; i++ {
-		if isLead(&x.in.Records[i]) {
-			leads = append(leads, i)
-		}
-	}
-	if len(leads) == 0 {
-		return x.ofListedGarbage(v)
-	}
-	return property.ByMechanism(CauseRestarts, beganAnew, property.Facts{Kind: object.IdentityKind, Key: v.Key, At: x.in.Records[leads[0]].At, Since: v.Since,
-		Counts: map[string]int{"leaders": len(leads)}}, leads...)
-}
-
-// ofListedGarbage explains it by the operator having listed identities anew, which it takes for signs of life: the
-// bound is met if it counts from its last list.
-func (x *Explainer) ofListedGarbage(v *property.Violation) *property.Cause {
-	var lists []int
-	for i := v.Records[0]; i < x.all() && x.in.Records[i].At <= v.At; i++ {
-		if isIdentityList(&x.in.Records[i]) {
-			lists = append(lists, i)
-		}
-	}
-	if len(lists) == 0 || v.At-x.in.Records[lists[len(lists)-1]].At > v.Allowed {
-		return nil
-	}
-	last := &x.in.Records[lists[len(lists)-1]]
-	return property.ByMechanism(CauseLists, listedAnew, property.Facts{Client: last.Peer, Kind: object.IdentityKind, Key: v.Key, At: last.At, Since: v.Since,
-		Counts: map[string]int{"lists": len(lists)}}, lists...)
-}
-
-// isIdentityList reports whether an operator lists all identities anew, by a watch that begins with them.
-func isIdentityList(r *history.Record) bool {
-	return r.Verb == history.Watch && r.Kind == object.IdentityKind && mode.Operator.Is(r.Peer) && strings.HasPrefix(r.Ask, "initial:")
-}
-
-var listedAnew = &property.Rule{Name: "listed-anew", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s listed identities %s since %s, when nobody asked for %s any more, the last time at %s, and took each for used then",
-		f.Client, text.Count(f.Counts["lists"], "time"), text.Seconds(f.Since), f.Object(), text.Seconds(f.At))
-}}
-
-// ofUnsafe explains an identity that gets other labels, or is deleted while a pod has its labels: no CiliumEndpoint has it, and the collector,
-// which goes by these, has marked it before; or it has not heard of any that has it.
-func (x *Explainer) ofUnsafe(v *property.Violation) *property.Cause {
-	deleted := v.Records[len(v.Records)-1]
-	if x.in.Records[deleted].Op != "delete" {
-		return x.numberTwice(deleted)
-	}
-	if c := x.staleDeletion(deleted); c != nil {
-		return c.cause(x)
-	}
-	marked := x.in.Last(0, deleted, func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == object.IdentityKind && r.Key == v.Key
-	})
-	if marked < 0 || !strings.HasPrefix(x.in.Records[marked].Value, "marked=true") || len(x.endpointsOf(v.Key, deleted)) > 0 {
-		return nil
-	}
-	return property.ByMechanism(CauseWaits, noEndpointYet, property.Facts{Client: x.in.Records[deleted].Peer, Kind: object.IdentityKind, Key: v.Key,
-		At: x.in.Records[marked].At}, marked, deleted)
-}
-
-// endpointsOf returns the writes by which CiliumEndpoints have an identity at a record.
-func (x *Explainer) endpointsOf(identity string, at int) (writes []int) {
-	latest := map[string]bool{}
-	for i := at - 1; i >= 0; i-- {
-		r := &x.in.Records[i]
-		if r.Verb != history.Write || r.Kind != object.EndpointKind || latest[r.Key] {
-			continue
-		}
-		latest[r.Key] = true
-		if strings.HasPrefix(r.Value+" ", "identity="+identity+" ") {
-			writes = append(writes, i)
-		}
-	}
-	return writes
-}
-
-var noEndpointYet = &property.Rule{Name: "no-endpoint-yet", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("no CiliumEndpoint had identity %s yet, and %s, which looks for these alone, had marked it at %s", f.Key, f.Client, text.Seconds(f.At))
-}}
 
 // givesBack is for how long at most an operator goes on that cannot renew its lease: it asks for it
 // for renewDeadline, once each retryPeriod, and gives it back with one more request.
@@ -438,103 +339,3 @@ func inOrder(content string) string {
 var reordered = &property.Rule{Name: "reordered", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s wrote slices %s with the endpoints that they had, in another order, %s at %s last", f.Client, text.Count(f.Others, "time"), f.Key, text.Seconds(f.At))
 }}
-
-// staleDeletion is an operator's deletion of an identity that CiliumEndpoints have, of none of
-// which it had heard, although it listens.
-type staleDeletion struct {
-	deleted, endpoint int // records
-}
-
-// ofCollected are the properties that such a deletion may break for as long as the endpoints live: agents
-// do not put an identity back that operators manage, and the operator gives its labels another number.
-var ofCollected = map[string]bool{
-	views.Referential.Name: true, views.Convergence.Name: true, views.Readiness.Name: true, views.Staleness.Name: true,
-	views.NoSpuriousDeletion.Name: true, rest.SingleSource.Name: true, mode.Started: true,
-}
-
-// staleDeletion returns what a record is, if it is one.
-func (x *Explainer) staleDeletion(record int) *staleDeletion {
-	r := &x.in.Records[record]
-	if r.Verb != history.Write || r.Kind != object.IdentityKind || r.Op != "delete" || !mode.Operator.Is(r.Peer) {
-		return nil
-	}
-	writes := x.endpointsOf(r.Key, record)
-	for _, i := range writes {
-		w := &x.in.Records[i]
-		if x.toldOfObject(r.Peer, w.Kind+"/"+w.Key, w.RV, w.At, r.At, false) >= 0 {
-			return nil
-		}
-	}
-	listens := func(w *history.Record) bool {
-		return w.Verb == history.Watch && w.Kind == object.EndpointKind && w.Peer == r.Peer
-	}
-	if len(writes) == 0 || x.in.Last(0, record, listens) < 0 {
-		return nil
-	}
-	return &staleDeletion{record, writes[0]}
-}
-
-func (c *staleDeletion) cause(x *Explainer) *property.Cause {
-	deleted, endpoint := &x.in.Records[c.deleted], &x.in.Records[c.endpoint]
-	return property.ByMechanism(CauseStaleCollector, unheardOf, property.Facts{Client: deleted.Peer, Kind: object.IdentityKind, Key: deleted.Key,
-		At: deleted.At, Since: endpoint.At, Owners: []string{endpoint.Key}}, c.endpoint, c.deleted)
-}
-
-var unheardOf = &property.Rule{Name: "unheard-of", Text: func(f *property.Facts) string {
-	return fmt.Sprintf("%s deleted identity %s at %s, which %s has had since %s: no kube-apiserver had told it of that", f.Client, f.Key, text.Seconds(f.At), f.Owners[0], text.Seconds(f.Since))
-}}
-
-// ofStaleCollector explains what is wrong of an endpoint whose identity such a deletion has taken, or of
-// the identity that its labels have been given since.
-func (x *Explainer) ofStaleCollector(v *property.Violation) *property.Cause {
-	if x.stale == nil {
-		x.stale = x.staleDeletions()
-	}
-	for i := range x.stale {
-		if c := &x.stale[i]; x.in.Records[c.deleted].At <= v.At && x.concerns(v, c) {
-			return c.cause(x)
-		}
-	}
-	return nil
-}
-
-// staleDeletions are all there are, in order; not nil.
-func (x *Explainer) staleDeletions() []staleDeletion {
-	all := []staleDeletion{}
-	for i := range x.all() {
-		if c := x.staleDeletion(i); c != nil {
-			all = append(all, *c)
-		}
-	}
-	return all
-}
-
-func (x *Explainer) concerns(v *property.Violation, c *staleDeletion) bool {
-	number := x.in.Records[c.deleted].Key
-	switch v.Kind {
-	case history.Identity:
-		return v.Key == number || x.labelsOf(v.Key) == x.labelsOf(number)
-	case history.Endpoint:
-		said := x.in.Last(0, x.all(), func(r *history.Record) bool {
-			return r.Verb == history.Truth && r.Kind == history.Endpoint && r.Key == v.Key && r.Op == "put" && r.At <= v.At
-		})
-		return said >= 0 && strings.HasPrefix(x.in.Records[said].Value, "id="+number+" ")
-	case object.PodKind:
-		has := x.in.Last(0, x.all(), func(r *history.Record) bool {
-			return r.Verb == history.Write && r.Kind == object.EndpointKind && r.Key == v.Key && r.At <= v.At
-		})
-		return has >= 0 && strings.HasPrefix(x.in.Records[has].Value+" ", "identity="+number+" ")
-	}
-	return false
-}
-
-// labelsOf are the labels that an identity was given first.
-func (x *Explainer) labelsOf(number string) string {
-	made := x.in.First(0, x.all(), func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Kind == object.IdentityKind && r.Key == number && r.Value != ""
-	})
-	if made < 0 {
-		return number
-	}
-	return strings.TrimPrefix(x.in.Records[made].Value, "marked=true ")
-}

@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,13 +47,46 @@ func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
 	}
 }
 
-// ofUnstarted is the cause of that the pod ns1/web-0, of which the first record is, has not started.
-func ofUnstarted(t *testing.T, plan, lines string) *property.Cause {
+// A pod with other labels leaves its slice until its agent has made their identity.
+func TestOfARelabelledPod(t *testing.T) {
+	const (
+		start = `
+0 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=new" op=update peer=w0 rv=4
+`
+		left  = "1 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=5\n1 k0 truth endpoint 10.0.0.5 value=\"id=65537 host=192.168.0.1 pod=ns1/web-0\" op=del owner=CiliumEndpointSlice/ces-1 rv=5\n"
+		made  = "20 k0 write CiliumIdentity 65538 value=labels=k8s:app=new,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=w0 rv=6\n"
+		other = "20 k0 write CiliumIdentity 65538 value=labels=k8s:app=new,k8s:io.kubernetes.pod.namespace=ns2 op=create peer=w0 rv=6\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"its agent makes the identity later", left + made, CauseRelabelled},
+		{"nobody makes it", left, ""},
+		{"there was one", strings.Replace(made, "20", "0", 1) + left, ""},
+		{"there is one of another namespace", left + other, ""},
+		{"the operator makes it", left + strings.Replace(made, "w0", "o0", 1), ""},
+		{"it leaves by whom nobody knows", strings.Replace(left, "peer=o0", "peer=w0", 1) + made, ""},
+	} {
+		lines := strings.TrimPrefix(start+c.history, "\n")
+		records, err := history.Parse(lines)
+		require.NoError(t, err)
+		gone := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Truth })
+		cause := ofUnstarted(t, `{"mode":"crd"}`, lines, gone)
+		if c.want == "" {
+			require.Nil(t, cause, c.name)
+			continue
+		}
+		require.NotNil(t, cause, c.name)
+		require.Equal(t, c.want, cause.Name())
+		require.Equal(t, "pod ns1/web-0 has had other labels since 0.000s, of which its agent made an identity at 20.000s; o0 took it out of slice ces-1 meanwhile, at 1.000s", cause.Sentence())
+	}
+}
+
+// ofUnstarted is the cause of that the pod ns1/web-0, of which the first record is, and perhaps further ones, has not started.
+func ofUnstarted(t *testing.T, plan, lines string, further ...int) *property.Cause {
 	t.Helper()
 	records, err := history.Parse(lines)
 	require.NoError(t, err)
 	in := &property.Input{Index: index.New(&history.History{Plan: plan, Records: records})}
-	v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: []int{0}}
+	v := property.Violation{Facts: property.Facts{Kind: "Pod", Key: "ns1/web-0", At: 100 * time.Second}, Records: append([]int{0}, further...)}
 	New(in).Explain(mode.Started, &v)
 	return v.Cause
 }

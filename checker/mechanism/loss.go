@@ -36,7 +36,11 @@ func (c storeObservation) ofOlderDeletion() *property.Cause {
 			older, last, lastRecord = last, r, int(v.Record)
 		}
 	}
-	if older == nil || last.At-older.At >= nodeDeleteDelay || c.r.At < last.At+nodeDeleteDelay || c.r.At > last.At+nodeDeleteDelay+handling {
+	if older == nil || c.r.At < last.At+nodeDeleteDelay || c.r.At > last.At+nodeDeleteDelay+handling {
+		return nil
+	}
+	// The agent may have heard of the older one late, after an outage: its delay ends before that of the last one does.
+	if at := c.x.in.Records[before].At; at < older.At+nodeDeleteDelay || at >= last.At+nodeDeleteDelay {
 		return nil
 	}
 	facts := c.facts()

@@ -170,24 +170,33 @@ func (x *Explainer) claims(e *index.Entry, object string, rv int64) (content str
 }
 
 // ofShownByCRDs explains what an agent saw in CRDs that a replica would have hidden from it: its namespace is not for
-// other clusters, for which the writer of a replica takes all its readers.
+// other clusters, for which the writer of a replica takes all its readers. Where it dropped that, another owner of
+// the address had lost its place to it.
 func (x *Explainer) ofShownByCRDs(o observation) *property.Cause {
-	namespace := schema.NamespaceIn(o.r.Value)
-	if o.r.Source != string(mode.FromAPIServer) || o.isLoss() || namespace == "" {
+	seen := o.record
+	if o.isLoss() {
+		seen = o.before()
+	}
+	if seen < 0 || o.r.Source != string(mode.FromAPIServer) || x.in.Records[seen].Source != o.r.Source {
 		return nil
 	}
-	written := x.in.Last(0, o.record, func(r *history.Record) bool {
+	shown := &x.in.Records[seen]
+	namespace := schema.NamespaceIn(shown.Value)
+	if namespace == "" {
+		return nil
+	}
+	written := x.in.Last(0, seen, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace
 	})
 	if written < 0 || !object.Hides(&x.in.Records[written]) {
 		return nil
 	}
 	facts := o.facts()
-	facts.Since, facts.Note = x.in.Records[written].At, namespace+" was hidden from other clusters"
+	facts.At, facts.Since, facts.Note = shown.At, x.in.Records[written].At, namespace+" was hidden from other clusters"
 	if x.in.Records[written].Op == "delete" {
 		facts.Note = namespace + " was deleted"
 	}
-	return property.ByMechanism(CauseShownByCRDs, shownByCRDs, facts, written, o.record)
+	return property.ByMechanism(CauseShownByCRDs, shownByCRDs, facts, written, seen)
 }
 
 // lastChangeOf returns the record by which an entry last changed in an agent's view, or -1.

@@ -26,6 +26,21 @@ func TestOfWhatCRDsShow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { explained(t, views.Integrity, mode.Handover, start+c.history+end, c.want) })
 	}
+
+	const (
+		api     = "\"id=65793 host=192.168.0.1 pod=api/api-0\""
+		owned   = "4 k0 truth endpoint 10.0.0.2 op=put owner=CiliumEndpoint/api/api-0 rv=7 value=" + api + "\n4 a0 see endpoint 10.0.0.2 value=" + api + " op=watch peer=k0 inc=1 source=crd session=1\n"
+		dropped = "6 a0 drop endpoint 10.0.0.2 op=watch peer=k0 inc=1 source=crd session=1\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"what is hidden is dropped, in whose place another owner was", hidden + owned + seen + dropped, CauseShownByCRDs},
+		{"what is not hidden is dropped so", owned + seen + dropped, ""},
+		{"another owner's is dropped", hidden + owned + dropped, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explained(t, views.NoSpuriousDeletion, mode.Handover, start+c.history+end, c.want)
+		})
+	}
 }
 
 // An agent that reads the etcd of a replica sees a node and an endpoint there.

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/meshcheck/meshcheck/history"
 )
 
 func TestFormsAreReadAsTheyAreWritten(t *testing.T) {
@@ -52,4 +54,20 @@ func TestWhatIsNotAFormIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "want a name, an identity and addresses")
 	_, err = ParseLease("seconds=soon")
 	require.Error(t, err)
+}
+
+// Cilium's agent asks for an identity with labels of the pod's named ports, which is one of the pod's labels too.
+func TestIdentitiesWithNamedPortsAreOfTheirPods(t *testing.T) {
+	records, err := history.Parse(`
+1 k0 write Pod ns1/web value="node=n0 account=default labels=app=web" op=create peer=w0 rv=1
+2 k0 write CiliumIdentity 65537 value=labels=gen:io.cilium.k8s.named-ports=http.TCP.80,k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=o0 rv=2
+3 k0 write CiliumIdentity 65538 value=labels=gen:io.cilium.k8s.named-ports=http.TCP.80,k8s:app=api,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=o0 rv=3
+`)
+	require.NoError(t, err)
+	s := NewState("{}")
+	for i := range records {
+		_, err := s.Apply(i, &records[i])
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"65537"}, s.Numbers(s.Pods["ns1/web"].Demands))
 }

@@ -169,13 +169,26 @@ func (o *State) identity(r *history.Record, gone bool) (t Touched, err error) {
 	if err != nil {
 		return t, err
 	}
-	labels := Identity{Labels: is.Labels}.String()
+	labels := Identity{Labels: demanded(is.Labels)}.String()
 	o.Identities[r.Key] = &LiveIdentity{Labels: labels, Marked: is.Marked}
 	t.Identities = append(t.Identities, sorted(o.numbers[labels])...)
 	add(o.numbers, labels, r.Key)
 	t.Pods = append(t.Pods, sorted(o.asking[labels])...)
 	return t, nil
 }
+
+// demanded are the labels of an identity that a pod and its namespace have: those are left out
+// that Cilium generates for the pod's named ports, which records of pods do not tell.
+func demanded(labels Labels) Labels {
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(labels)), generated) {
+		return labels
+	}
+	kept := maps.Clone(labels)
+	maps.DeleteFunc(kept, func(name, _ string) bool { return generated(name) })
+	return kept
+}
+
+func generated(name string) bool { return strings.HasPrefix(name, "gen:") }
 
 func (o *State) endpoint(r *history.Record, gone bool) (t Touched, err error) {
 	t.Pods = []string{r.Key}

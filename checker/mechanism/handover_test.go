@@ -107,3 +107,28 @@ func TestOfWhatALostEtcdLeaves(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, readsReplica+c.history+end, c.want) })
 	}
 }
+
+// An agent that had an address from its etcd takes it from CRDs when it lists these: of two owners the older one, with which it
+// loses the address. It did not where it had not been told of the other one by then.
+func TestOfAnOldOwnerThatBothSourcesSay(t *testing.T) {
+	const (
+		other = "\"id=65793 host=192.168.0.1 pod=shop/web-1\""
+		owns  = "5 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-1 rv=6 value=" + other + "\n"
+		falls = "10 a0 disconnect - - peer=r0 store=s value=close\n20 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n"
+		told  = "21 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 ADDED:shop/web-1:6 INITIAL:9\" peer=a0 id=1\n"
+		first = "21 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0 id=1\n"
+		alone = "22 a0 reading - clustermesh,crd value=crd op=listed\n"
+		later = "23 k0 event CiliumEndpoint - value=ADDED:shop/web-1:6 peer=a0 id=1\n"
+		gone  = "30 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0 rv=12 value=" + web + "\n" +
+			"30 k0 event CiliumEndpoint - value=DELETED:shop/web-0:12 peer=a0 id=1\n" +
+			"30.1 a0 drop endpoint 10.0.0.1 op=watch peer=k0 inc=1 source=crd session=1\n90 world phase - end value=settled\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"told of both by its list", owns + falls + told + alone + gone, CauseOldOwner},
+		{"told of the other one later", owns + falls + first + alone + later + gone, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explained(t, views.NoSpuriousDeletion, mode.Handover, readsReplica+c.history, c.want)
+		})
+	}
+}

@@ -309,7 +309,10 @@ func (o observation) ofOldOwner(before, old int) *property.Cause {
 	}
 	loser := &o.x.in.Records[old]
 	before = max(before, o.shown(loser.Value, o.record)) // a datapath had it perhaps before its agent restarted
-	taken := &o.x.in.Records[before]
+	taken, since := &o.x.in.Records[before], o.x.in.Records[before].At
+	if taken.Source != o.r.Source { // it had that of an etcd, and took the same from CRDs when it listed these
+		since = o.x.listedSince(o.r.Actor, before, o.record)
+	}
 	live := map[string]int{} // by owner: the record of what it claims when the loser goes, or else when the address is dropped
 	for _, i := range o.truths(o.r.At) {
 		r := &o.x.in.Records[i]
@@ -327,7 +330,7 @@ func (o observation) ofOldOwner(before, old int) *property.Cause {
 		if claim.Value == loser.Value {
 			continue
 		}
-		told := o.told(objectOf(claim), claim.RV, 0, taken.At, false)
+		told := o.told(objectOf(claim), claim.RV, 0, since, false)
 		if told < 0 {
 			told = o.shown(claim.Value, before)
 		}
@@ -335,11 +338,21 @@ func (o observation) ofOldOwner(before, old int) *property.Cause {
 			continue
 		}
 		facts := o.facts()
-		facts.Since, facts.Owners = taken.At, []string{objectOf(loser), objectOf(claim)}
+		facts.Since, facts.Owners = since, []string{objectOf(loser), objectOf(claim)}
 		facts.Before, facts.Truth = property.VersionOf(taken), &property.Version{Value: claim.Value, At: claim.At, RV: claim.RV}
 		return property.ByMechanism(CauseOldOwner, oldOwner, facts, live[owner], told, before, o.record)
 	}
 	return nil
+}
+
+// listedSince is when an agent had listed CRDs last between two records; the instant of the first if it had not.
+func (x *Explainer) listedSince(agent string, from, to int) time.Duration {
+	if listed := x.in.Last(from, to, func(r *history.Record) bool {
+		return r.Verb == history.Reading && r.Actor == agent && r.Op == history.Listed
+	}); listed >= 0 {
+		return x.in.Records[listed].At
+	}
+	return x.in.Records[from].At
 }
 
 // shown is the last record by which the agent showed the entry with a content before

@@ -18,7 +18,7 @@ import (
 var Amplification = property.Property{
 	Name: mode.Amplification,
 	Promise: "What a user changes is not multiplied: in a time of half a minute or more in which no fault is in force, nor has been for 125 s, the kube-apiservers acknowledge at most 8 writes for each operation of the workload in it and the minute before, two for each pod on the node that one changes, and 8 for each in the namespace that one deletes, and two for each identity that there is (its mark and its deletion), and 20; leases do not count. " +
-		"And each replica's etcd applies at most two changes for each change of what is true, likewise, and two for each key that there is and each time that its writer has started; what ends with its lease does not count. Requests, events and bytes for each operation are measured.",
+		"And each replica's etcd applies at most two changes for each change of what is true, likewise, and two for each key that there is and each time that its writer has started; what ends with its lease does not count, nor that its writer puts it back. Requests, events and bytes for each operation are measured.",
 	Why:   "a change of one pod is a write or more to a server, and an event to each of its clients: what is multiplied there is multiplied once more by the number of agents; cilium 38030",
 	Rules: []*property.Rule{manyWrites, manyPuts},
 	Check: checkAmplification,
@@ -49,7 +49,7 @@ func checkAmplification(in *property.Input) property.Result {
 	if churn < 0 || end < 0 {
 		return property.Undecided("the history has no churn, or no end")
 	}
-	a := amplification{in: in, puts: map[string]int{}, starts: map[string]int{}, nodes: map[string]string{}, onNode: map[string]int{}, pods: map[string]int{}, identities: map[string]bool{}}
+	a := amplification{in: in, puts: map[string]int{}, starts: map[string]int{}, nodes: map[string]string{}, onNode: map[string]int{}, pods: map[string]int{}, identities: map[string]bool{}, expired: map[string]bool{}}
 	measures := a.measures(churn, end)
 	times := a.calm(in.Records[churn].At, in.Records[end].At)
 	if len(times) == 0 {
@@ -86,7 +86,8 @@ type amplification struct {
 	onNode     map[string]int    // pods
 	pods       map[string]int    // that were made, by namespace
 	identities map[string]bool
-	keys       int // that there are
+	expired    map[string]bool // keys of stores that went with their lease
+	keys       int             // that there are
 
 	operations, truths, writes, most int
 	puts, starts                     map[string]int // by replica
@@ -133,26 +134,33 @@ func (a *amplification) record(r *history.Record, t calmTime) {
 		if r.Verb == history.Put {
 			a.keys++
 		}
-		if within && !a.expired(r) {
+		if !a.ofLease(r) && within {
 			a.puts[r.Actor]++
 		}
 	case r.Verb == history.Up && r.Kind == "writer" && counts:
 		a.starts[r.Actor]++
 	case r.Verb == history.Operation && counts:
-		a.operations++
-		if r.Kind == "CiliumNode" {
-			a.most += writesPerObject * a.onNode[r.Key]
-		}
-		if r.Kind == "Namespace" {
-			a.most += writesPerOperation * a.pods[r.Key]
-		}
+		a.operation(r)
 	}
 }
 
-// expired reports whether nobody asked for the deletion of a key, which its lease took with it. That may be long
-// after the fault that left the key with it.
-func (a *amplification) expired(r *history.Record) bool {
-	return r.Verb == history.Del && !a.in.Store(r.Store).Requested(a.in.Records, r.Key, r.Rev)
+func (a *amplification) operation(r *history.Record) {
+	a.operations++
+	if r.Kind == "CiliumNode" {
+		a.most += writesPerObject * a.onNode[r.Key]
+	}
+	if r.Kind == "Namespace" {
+		a.most += writesPerOperation * a.pods[r.Key]
+	}
+}
+
+// ofLease reports whether nobody asked for the deletion of a key, which its lease took with it, or the key is put back
+// after that, once. That may be long after the fault that left the key with it.
+func (a *amplification) ofLease(r *history.Record) bool {
+	key := r.Store + r.Key
+	was := a.expired[key]
+	a.expired[key] = r.Verb == history.Del && !a.in.Store(r.Store).Requested(a.in.Records, r.Key, r.Rev)
+	return a.expired[key] || was && r.Verb == history.Put
 }
 
 // follow keeps which pods are on which node, and which identities there are.
@@ -186,8 +194,14 @@ func (a *amplification) follow(r *history.Record) {
 	}
 }
 
-// judge judges a time that is over, and begins the next.
+// judge judges a time that is over, and begins the next. An operation that had begun counts, though it ends after it.
 func (a *amplification) judge(t calmTime, i int) {
+	a.allWrites, a.allOperations, a.allTruths = a.allWrites+a.writes, a.allOperations+a.operations, a.allTruths+a.truths
+	for j := i; j < len(a.in.Records); j++ {
+		if r := &a.in.Records[j]; r.Verb == history.Operation && r.From < t.to {
+			a.operation(r)
+		}
+	}
 	bound := slack + writesPerOperation*a.operations + a.most + writesPerObject*len(a.identities)
 	facts := property.Facts{At: t.to, Since: t.from, After: t.to - t.from}
 	if a.writes > bound {
@@ -195,7 +209,6 @@ func (a *amplification) judge(t calmTime, i int) {
 		f.Counts = map[string]int{"done": a.writes, "bound": bound, "for": a.operations}
 		a.violations = append(a.violations, property.NewViolation(manyWrites, f, int32(i)))
 	}
-	a.allWrites, a.allOperations, a.allTruths = a.allWrites+a.writes, a.allOperations+a.operations, a.allTruths+a.truths
 	for _, host := range slices.Sorted(maps.Keys(a.puts)) {
 		bound := slack + putsPerTruth*a.truths + putsPerTruth*a.starts[host]*a.keys
 		a.allPuts += a.puts[host]

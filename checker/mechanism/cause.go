@@ -101,7 +101,7 @@ const (
 func Mechanisms() []Mechanism {
 	return []Mechanism{
 		{CauseOrphan, ofCilium, "A writer restarts beside its etcd; what is deleted meanwhile keeps its key, which no later writer knows of.", []*property.Rule{orphaned}},
-		{CauseStale, ofProposal, "An agent moves to a replica that is ready but behind the one that it had read before.", []*property.Rule{behindHeld, behindLate, behindDeleted, behindCanary}},
+		{CauseStale, ofProposal, "An agent moves to a replica that is ready but behind the one that it had read before.", []*property.Rule{behindHeld, behindLate, behindDeleted, behindCanary, notToldYet}},
 		{CauseEmptied, ofCilium, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
 		{causeCanary, ofCilium, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
 		{CauseClusterConfig, ofCilium, "After that, an agent that connects finds no cluster configuration for up to five minutes and lists nothing; one that has just started stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig, configGone}},

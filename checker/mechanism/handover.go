@@ -239,6 +239,8 @@ func (x *Explainer) ofReading(r *history.Record, record int) *property.Cause {
 		return property.ByMechanism(CauseOneCache, drainedWithReader, facts, then, record)
 	case !crd && reading.Op == history.Reaches && strings.HasPrefix(reading.Value, string(mode.FromAPIServer)):
 		return property.ByMechanism(CauseUnread, filledUnread, facts, then, record)
+	case !crd && lost && reading.Op == history.GoesOver && reading.At == r.At:
+		return x.ofResumed(r, record, then)
 	case crd && !lost:
 		over := x.in.First(record, x.all(), func(later *history.Record) bool {
 			return later.Actor == r.Actor && later.Verb == history.Reading && later.Op == history.GoesOver
@@ -250,6 +252,27 @@ func (x *Explainer) ofReading(r *history.Record, record int) *property.Cause {
 		return property.ByMechanism(CauseStoppedReader, leftBehind, facts, record, over)
 	}
 	return nil
+}
+
+// ofResumed explains what an agent loses as it goes over, by a record, to an etcd that has it: it was connected with
+// that before, and the watch that goes on from there has not told of it yet.
+func (x *Explainer) ofResumed(r *history.Record, record, over int) *property.Cause {
+	own := func(verb history.Verb) func(*history.Record) bool {
+		return func(o *history.Record) bool { return o.Verb == verb && o.Actor == r.Actor && o.Store == r.Store }
+	}
+	connected := x.in.Last(0, over, own(history.Connect))
+	left := x.in.Last(0, connected, own(history.Disconnect))
+	put := x.in.Last(left, record, func(p *history.Record) bool {
+		return p.Verb == history.Put && p.Store == r.Store && p.Kind == r.Kind && schema.NameIn(p.Key) == r.Key
+	})
+	told := x.in.First(record, x.in.By(r.At+burst), func(o *history.Record) bool {
+		return own(history.See)(o) && o.Kind == r.Kind && o.Key == r.Key && o.Op == "watch"
+	})
+	if connected < 0 || left < 0 || put < 0 || told < 0 {
+		return nil
+	}
+	return property.ByMechanism(CauseStale, notToldYet, property.Facts{Agent: r.Actor, Server: r.Peer, Kind: r.Kind, Key: r.Key, At: r.At,
+		Since: x.in.Records[put].At, Until: x.in.Records[told].At}, put, connected, over, told)
 }
 
 // counted reports whether a source that an agent ceased to read ceased to count one by one:
@@ -274,6 +297,10 @@ var (
 	}}
 	shownByCRDs = &property.Rule{Name: "shown", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s saw %s %s at %s in CRDs; its namespace %s at %s, for which no replica has it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), f.Note, text.Seconds(f.Since))
+	}}
+	notToldYet = &property.Rule{Name: "not-told-yet", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the etcd of %s had %s since %s; %s, which had been connected with it before and went over to it again at %s, was told of it at %s, as its watch went on",
+			f.Server, f.Object(), text.Seconds(f.Since), f.Agent, text.Seconds(f.At), text.Seconds(f.Until))
 	}}
 	filledUnread = &property.Rule{Name: "filled", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s reached an etcd at %s and had not yet read it: %s %s is as the etcd before had said it", f.Agent, text.Seconds(f.Since), f.Kind, f.Key)

@@ -132,3 +132,26 @@ func TestOfAnOldOwnerThatBothSourcesSay(t *testing.T) {
 		})
 	}
 }
+
+// An agent goes over to the etcd that it had read before as soon as it is connected again, and loses what came there meanwhile
+// until its watch has told it; not where the etcd did not have that, or has it from before.
+func TestOfAWatchThatGoesOn(t *testing.T) {
+	const (
+		inCRDs = "6 k0 truth endpoint 10.0.0.2 op=put owner=CiliumEndpoint/shop/web-1 rv=6 value=\"id=65792 host=192.168.0.1 pod=shop/web-1\"\n"
+		lost   = "5 a0 disconnect - - peer=r0 store=s value=close\n"
+		put    = "7 r0 put endpoint cilium/state/ip/v1/default/10.0.0.2 value=\"id=65792 host=192.168.0.1 pod=shop/web-1\" store=s rev=9\n"
+		falls  = "8 a0 reading - clustermesh,crd value=crd op=listed\n8 a0 see endpoint 10.0.0.2 value=\"id=65792 host=192.168.0.1 pod=shop/web-1\" op=list peer=k0 inc=1 source=crd session=1\n"
+		again  = "9 a0 connect - - peer=r0 store=s inc=1 session=2\n9.05 a0 reading - clustermesh value=clustermesh op=goes-over\n" +
+			"9.05 a0 drop endpoint 10.0.0.2 op=list peer=r0 store=s inc=1 source=clustermesh session=1\n"
+		told = "9.06 a0 see endpoint 10.0.0.2 value=\"id=65792 host=192.168.0.1 pod=shop/web-1\" op=watch peer=r0 store=s inc=1 source=clustermesh session=2\n"
+		end  = "90 world phase - end value=settled\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"its watch tells it at once", lost + inCRDs + put + falls + again + told + end, CauseStale},
+		{"its watch never tells it", lost + inCRDs + put + falls + again + end, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explained(t, views.NoSpuriousDeletion, mode.Handover, readsReplica+c.history, c.want)
+		})
+	}
+}

@@ -31,6 +31,14 @@ const takenOver = sharesEtcd + `
 
 const deletedBy = "20 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=12\n20 e0 call meta cilium/state/ip/v1/default/e value=1 op=delete store=A rev=12 from=20 peer="
 
+// The lease of the key ends, and its agent puts it again, before the endpoint ends; the other agent hears of all that later.
+const (
+	leaseEnds = "5 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=11\n" +
+		"6 e0 put endpoint cilium/state/ip/v1/default/e value=\"id=1 host=h0 pod=ns/one\" owner=L1 store=A rev=12\n"
+	heardLate = "\n30 a1 drop endpoint e op=watch peer=e0 store=A inc=1\n" +
+		"31 a1 see endpoint e value=\"id=1 host=h0 pod=ns/one\" op=watch peer=e0 store=A inc=1\n31 a1 drop endpoint e op=watch peer=e0 store=A inc=1\n"
+)
+
 const dropped = "\n20 a1 drop endpoint e op=watch peer=e0 store=A inc=1\n"
 
 // oneEnds is the end of a0's pod, which the deletion of the key follows.
@@ -81,6 +89,8 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"the agent of a former owner deletes the key", takenOver + oneEnds + deletedBy + "a0" + dropped, "no-spurious-deletion", mechanism.CauseFormerOwner},
 		{"the agent of an owner whose key it is deletes it", ownerEnds, "no-spurious-deletion", mechanism.CauseOneKey},
 		{"the lease of its key has expired", takenOver + "20 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=12" + dropped, "no-spurious-deletion", mechanism.CauseSharedLease},
+		{"it has expired long before the agent is told", sharesEtcd + leaseEnds + strings.Replace(oneEnds, "4 k0", "7 k0", 1) + heardLate, "monotonic", mechanism.CauseSharedLease},
+		{"its agent has asked for that", sharesEtcd + strings.Replace(leaseEnds, "6 e0 put", "5 e0 call meta cilium/state/ip/v1/default/e value=1 op=delete store=A rev=11 from=5 peer=a0\n6 e0 put", 1) + strings.Replace(oneEnds, "4 k0", "7 k0", 1) + heardLate, "monotonic", ""},
 		{"the agent of the owner does", takenOver + oneEnds + deletedBy + "a1" + dropped, "no-spurious-deletion", ""},
 		{"the former owner has not ended", takenOver + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},
 		{"nobody has had it before", sharesEtcd + deletedBy + "a0" + dropped, "no-spurious-deletion", ""},

@@ -72,6 +72,9 @@ func (c storeObservation) ofObservation() *property.Cause {
 	if cause := c.x.regeneratedWithout(c.prior, c.priorRecord); cause != nil {
 		return cause
 	}
+	if cause := c.ofLeaseHeardLate(); cause != nil {
+		return cause
+	}
 	c.held = c.heldAs(c.r.Value, c.r.At)
 	switch {
 	case c.held < 0:
@@ -84,6 +87,23 @@ func (c storeObservation) ofObservation() *property.Cause {
 		return cause
 	}
 	return c.behind(behindHeld, property.Version{Value: c.r.Value, At: c.x.in.Records[held.Record].At}, int(held.Record))
+}
+
+// ofLeaseHeardLate explains that an agent shows what has ended by now: it dropped the entry since it had been told that the key had gone
+// from a shared etcd with its lease, which was so late that the key was there again, and it is told now of that.
+func (c storeObservation) ofLeaseHeardLate() *property.Cause {
+	if !mode.Etcd.Is(c.s.Actor) || !c.priorIsLoss() || c.prior.Store != c.s.Name {
+		return nil
+	}
+	versions := c.s.Versions[c.key]
+	for i := len(versions) - 1; i > 0; i-- {
+		again := &c.x.in.Records[versions[i].Record]
+		lease := versions[i-1].Deleted && !c.s.Requested(c.x.in.Records, c.key, versions[i-1].Rev)
+		if lease && !versions[i].Deleted && again.Value == c.r.Value && again.At <= c.prior.At {
+			return c.expired(versions[i-1])
+		}
+	}
+	return nil
 }
 
 // hadKnown reports whether the store had got, before what it held, what the agent knew better

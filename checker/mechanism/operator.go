@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -136,25 +137,76 @@ var withoutPort = &property.Rule{Name: "without-port", Text: func(f *property.Fa
 }}
 
 // ofRelabelled explains that a pod with other labels has left its slice by that nobody had made an identity of these yet:
-// its agent does, in its own time.
+// its agent does, in its own time, or would have, had the pod lived on with them.
 func (x *Explainer) ofRelabelled(v *property.Violation) *property.Cause {
 	changed := v.Records[0]
 	pod, err := object.ParsePod(x.in.Records[changed].Value)
 	if err != nil || x.in.Records[changed].Op != "update" || len(v.Records) < 2 {
 		return nil
 	}
-	made := x.in.First(0, x.all(), func(r *history.Record) bool {
-		return r.Verb == history.Write && r.Op == "create" && r.Kind == object.IdentityKind && has(r.Value, pod.Labels) && strings.HasPrefix(v.Key, namespaceOf(r.Value)+"/")
-	})
+	ofLabels := func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.IdentityKind && has(r.Value, pod.Labels) && strings.HasPrefix(v.Key, namespaceOf(r.Value)+"/")
+	}
 	left := x.in.First(changed, v.Records[1]+1, func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == object.SliceKind && mode.Operator.Is(r.Peer) && r.At == x.in.Records[v.Records[1]].At
 	})
-	if made < v.Records[1] || !mode.Client.Is(x.in.Records[made].Peer) || left < 0 {
+	if left < 0 || x.stands(ofLabels, v.Records[1]) {
 		return nil
 	}
-	return property.ByMechanism(CauseRelabelled, relabelled, property.Facts{Client: x.in.Records[left].Peer, Kind: object.PodKind, Key: v.Key, Note: x.in.Records[left].Key,
-		At: x.in.Records[left].At, Since: x.in.Records[changed].At, Until: x.in.Records[made].At}, changed, left, made)
+	facts := property.Facts{Client: x.in.Records[left].Peer, Kind: object.PodKind, Key: v.Key, Note: x.in.Records[left].Key, At: x.in.Records[left].At, Since: x.in.Records[changed].At}
+	made := x.in.First(v.Records[1], x.all(), func(r *history.Record) bool { return r.Op == "create" && ofLabels(r) })
+	ends := x.in.First(changed+1, x.all(), func(r *history.Record) bool {
+		if r.Verb != history.Write || r.Kind != object.PodKind || r.Key != v.Key {
+			return false
+		}
+		now, _ := object.ParsePod(r.Value)
+		return r.Op == "delete" || now.Ending || !maps.Equal(now.Labels, pod.Labels)
+	})
+	switch {
+	case ends >= 0 && (made < 0 || made > ends):
+		facts.Until = x.in.Records[ends].At
+		if facts.Until-facts.Since >= x.identityWait() {
+			return nil
+		}
+		return property.ByMechanism(CauseRelabelled, goneBefore, facts, changed, left, ends)
+	case made < 0 || !mode.Client.Is(x.in.Records[made].Peer):
+		return nil
+	}
+	facts.Until = x.in.Records[made].At
+	return property.ByMechanism(CauseRelabelled, relabelled, facts, changed, left, made)
 }
+
+// stands reports whether there is an identity at a record which is one of those asked for.
+func (x *Explainer) stands(asked func(*history.Record) bool, at int) bool {
+	there := map[string]bool{}
+	for i := range at {
+		r := &x.in.Records[i]
+		switch {
+		case asked(r):
+			there[r.Key] = true
+		case r.Verb == history.Write && r.Kind == object.IdentityKind:
+			delete(there, r.Key)
+		}
+	}
+	return len(there) > 0
+}
+
+// identityWait is how long agents wait at most, as the plan has it, before they make the identity of a pod that is relabelled.
+func (x *Explainer) identityWait() time.Duration {
+	var plan struct {
+		Options struct{ IdentityJitter string }
+	}
+	if json.Unmarshal([]byte(x.in.History.Plan), &plan) != nil {
+		return 0
+	}
+	wait, _ := time.ParseDuration(plan.Options.IdentityJitter) // none if it says none
+	return wait
+}
+
+var goneBefore = &property.Rule{Name: "gone-before", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("pod %s has had other labels since %s, and %s took it out of slice %s at %s; it ended or got others again at %s, before its agent made an identity of them",
+		f.Key, text.Seconds(f.Since), f.Client, f.Note, text.Seconds(f.At), text.Seconds(f.Until))
+}}
 
 // namespaceOf is the namespace that an identity's labels name.
 func namespaceOf(identity string) string {

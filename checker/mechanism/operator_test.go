@@ -57,26 +57,41 @@ func TestOfARelabelledPod(t *testing.T) {
 		made  = "20 k0 write CiliumIdentity 65538 value=labels=k8s:app=new,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=w0 rv=6\n"
 		other = "20 k0 write CiliumIdentity 65538 value=labels=k8s:app=new,k8s:io.kubernetes.pod.namespace=ns2 op=create peer=w0 rv=6\n"
 	)
+	const (
+		gone    = "k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n"
+		deleted = "0 k0 write CiliumIdentity 65538 op=delete peer=o0 rv=7\n"
+		byAgent = "pod ns1/web-0 has had other labels since 0.000s, of which its agent made an identity at 20.000s; o0 took it out of slice ces-1 meanwhile, at 1.000s"
+		ended   = "pod ns1/web-0 has had other labels since 0.000s, and o0 took it out of slice ces-1 at 1.000s; it ended or got others again at 9.000s, before its agent made an identity of them"
+	)
+	before := strings.Replace(made, "20", "0", 1)
 	for _, c := range []struct{ name, history, want string }{
-		{"its agent makes the identity later", left + made, CauseRelabelled},
+		{"its agent makes the identity later", left + made, byAgent},
 		{"nobody makes it", left, ""},
-		{"there was one", strings.Replace(made, "20", "0", 1) + left, ""},
+		{"there was one", before + left, ""},
+		{"there was one, and it was deleted", before + deleted + left + made, byAgent},
+		{"there was one, and another one was deleted", before + strings.Replace(deleted, "65538", "65539", 1) + left + made, ""},
 		{"there is one of another namespace", left + other, ""},
 		{"the operator makes it", left + strings.Replace(made, "w0", "o0", 1), ""},
 		{"it leaves by whom nobody knows", strings.Replace(left, "peer=o0", "peer=w0", 1) + made, ""},
+		{"it ends before its agent makes the identity", left + "9 " + gone, ended},
+		{"it ends, and the identity is made for another one", left + "9 " + gone + made, ended},
+		{"it gets others again", left + "9 k0 write Pod ns1/web-0 value=\"node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=newer\" op=update peer=w0 rv=7\n", ended},
+		{"its agent had the time to make the identity", left + "31 " + gone, ""},
+		{"there was one, and it ends", before + left + "9 " + gone, ""},
+		{"another one ends", left + "9 " + strings.Replace(gone, "web-0", "web-1", 1), ""},
 	} {
 		lines := strings.TrimPrefix(start+c.history, "\n")
 		records, err := history.Parse(lines)
 		require.NoError(t, err)
-		gone := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Truth })
-		cause := ofUnstarted(t, `{"mode":"crd"}`, lines, gone)
+		out := slices.IndexFunc(records, func(r history.Record) bool { return r.Verb == history.Truth })
+		cause := ofUnstarted(t, `{"mode":"crd","options":{"identityJitter":"30s"}}`, lines, out)
 		if c.want == "" {
 			require.Nil(t, cause, c.name)
 			continue
 		}
 		require.NotNil(t, cause, c.name)
-		require.Equal(t, c.want, cause.Name())
-		require.Equal(t, "pod ns1/web-0 has had other labels since 0.000s, of which its agent made an identity at 20.000s; o0 took it out of slice ces-1 meanwhile, at 1.000s", cause.Sentence())
+		require.Equal(t, CauseRelabelled, cause.Name())
+		require.Equal(t, c.want, cause.Sentence())
 	}
 }
 

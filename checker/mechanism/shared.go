@@ -289,15 +289,37 @@ func (w *reader) ofLacking(e *index.Entry, until time.Duration) *property.Cause 
 		return w.x.ofFormerOwner(w.store, e, key, last, facts)
 	}
 	del := &w.x.in.Records[versions[last].Record]
-	from, end := w.x.between(del.At, del.At+handling)
-	refused := w.x.in.First(from, end, func(r *history.Record) bool {
-		return r.Verb == history.Call && r.Store == w.store.Name && strings.Contains(r.Err, leaseNotFound)
-	})
+	refused := w.refused("", del.At)
+	if looked := w.missed(key, versions, last); refused < 0 && looked >= 0 && records[looked].At <= until {
+		refused = w.refused(records[looked].Peer, records[looked].At)
+	}
 	if refused < 0 {
 		return nil
 	}
 	facts.Client, facts.At, facts.Since, facts.Until = records[refused].Peer, records[refused].At, del.At, until
 	return property.ByMechanism(CauseLostPut, lostPut, facts, int(versions[last].Record), refused)
+}
+
+// refused is the first put after an instant, of a client if one is named, that was refused as its lease was gone; -1 if none
+// was soon.
+func (w *reader) refused(client string, since time.Duration) int {
+	from, end := w.x.between(since, since+handling)
+	return w.x.in.First(from, end, func(r *history.Record) bool {
+		return r.Verb == history.Call && r.Store == w.store.Name && (client == "" || r.Peer == client) && strings.Contains(r.Err, leaseNotFound)
+	})
+}
+
+// missed is the answer by which the client that had put a key, before it went with the version i, found it gone, as it does
+// before it puts it again; -1 if it did not look. It may have heard of that late, or waited for the answer, where a member of
+// the etcd was behind.
+func (w *reader) missed(key string, versions []index.Version, i int) int {
+	putter := w.store.Putter(w.x.in.Records, key, versions[i-1].Rev)
+	if putter == "" {
+		return -1
+	}
+	return w.x.in.First(int(versions[i].Record), w.x.all(), func(r *history.Record) bool {
+		return r.Verb == history.Call && r.Op == "range" && r.Store == w.store.Name && r.Key == key && r.Peer == putter && r.Rev >= versions[i].Rev && r.Value == ""
+	})
 }
 
 var lostPut = &property.Rule{Name: "refused-once", Text: func(f *property.Facts) string {

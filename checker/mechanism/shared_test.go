@@ -81,6 +81,21 @@ const collects = `
 // ofNode says on which node the pod ns/one is.
 const ofNode = "3 k0 write Pod ns/one value=\"node=n0 phase=Running ips=e\" op=create rv=4\n"
 
+// expires is the end of the key of a0's pod, with its lease.
+const expires = `4 e0 del endpoint cilium/state/ip/v1/default/e store=A rev=11
+4 a1 drop endpoint e op=watch peer=e0 store=A inc=1
+`
+
+// looksFor is that an agent is told that the key is gone.
+func looksFor(at, agent string) string {
+	return at + " e0 call meta cilium/state/ip/v1/default/e op=range peer=" + agent + " store=A rev=11 from=4\n"
+}
+
+// refusedPut is that an etcd refuses an agent's put, as its lease is gone.
+func refusedPut(at, agent string) string {
+	return at + " e0 call meta Put op=other peer=" + agent + " store=A from=4 err=\"rpc error: code = NotFound desc = etcdserver: requested lease not found\"\n"
+}
+
 const settled = "\n40 world phase - heal value=6m0s\n1000 world phase - end value=bound\n"
 
 // Who asked for a deletion, and for whom, is what proves that it was a former owner.
@@ -117,6 +132,13 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"a pod ends when its node has been deleted", sharesEtcd + ofNode + "3.5 k0 write CiliumNode n0 op=delete rv=5\n" + oneEnds + settled, "convergence", mechanism.CauseUndeleted},
 		{"a pod ends when another node has been deleted", sharesEtcd + ofNode + "3.5 k0 write CiliumNode n1 op=delete rv=5\n" + oneEnds + settled, "convergence", ""},
 		{"nothing is the reason", sharesEtcd + oneEnds + settled, "convergence", ""},
+		{"a put after its lease has gone is refused", sharesEtcd + expires + refusedPut("5", "a0") + settled, "convergence", mechanism.CauseLostPut},
+		{"it is refused long after, and the agent has just found its key gone", sharesEtcd + expires + looksFor("18", "a0") + refusedPut("19", "a0") + settled, "convergence", mechanism.CauseLostPut},
+		{"it is refused long after, and nobody has looked for the key", sharesEtcd + expires + refusedPut("19", "a0") + settled, "convergence", ""},
+		{"another agent has looked for the key", sharesEtcd + expires + looksFor("18", "a1") + refusedPut("19", "a0") + settled, "convergence", ""},
+		{"another agent is refused a put", sharesEtcd + expires + looksFor("18", "a0") + refusedPut("19", "a1") + settled, "convergence", ""},
+		{"it has looked for the key long before", sharesEtcd + expires + looksFor("10", "a0") + refusedPut("19", "a0") + settled, "convergence", ""},
+		{"it has looked for the key, and is not refused", sharesEtcd + expires + looksFor("18", "a0") + settled, "convergence", ""},
 		{"another agent is cut off", sharesEtcd + `
 4 world fault partition a1 value="a1 and e0 are cut off from each other for 8s" op=cut peer=k0 rev=1
 ` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `

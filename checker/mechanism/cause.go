@@ -105,7 +105,7 @@ func Mechanisms() []Mechanism {
 		{CauseEmptied, ofCilium, "An etcd comes back empty with its old cluster ID: watches go on at revisions of the store before.", []*property.Rule{wentOn, toldByOther}},
 		{causeCanary, ofCilium, "A writer whose lease is gone puts its keys back in no order: canaries are there before what they vouch for.", []*property.Rule{emptiedCanary, leaseGone, storeLost}},
 		{CauseClusterConfig, ofCilium, "After that, an agent that connects finds no cluster configuration for up to five minutes and lists nothing; one that has just started stops waiting, and regenerates its endpoints without entries.", []*property.Rule{withoutConfig, configGone}},
-		{CauseTakenOnce, ofCilium, "A writer has another cluster ID for a while; an agent that connects then refuses what is of the cluster, and never asks again for its configuration.", []*property.Rule{tookWrongConfig}},
+		{CauseTakenOnce, ofCilium, "A writer has another cluster ID for a while; an agent that connects then refuses what is of the cluster, and never asks again for its configuration.", []*property.Rule{tookWrongConfig, drainedWrongConfig}},
 		{CauseNoSource, ofProposal, "An agent that starts while no replica answers stops waiting after a minute, and regenerates its endpoints without complete lists.", []*property.Rule{withoutReplica, withoutLists}},
 		{CauseBackOff, ofCilium, "An etcd refuses changes for minutes; when it takes them again, the writer waits as long once more, up to 1000 s.", []*property.Rule{backOff}},
 		{CauseRefused, ofCilium, "An etcd that refuses changes is asked again for all of its keys, each a dozen times within half a minute.", []*property.Rule{refusals}},
@@ -131,7 +131,7 @@ func Mechanisms() []Mechanism {
 		{CauseCollected, ofSetting, "An operator collects unused identities more often than agents refresh what they use: one whose users' keys have gone with a lease is deleted from a shared etcd, and put back.", []*property.Rule{collected}},
 		{CauseLockKept, ofCilium, "An agent asks a shared etcd for the lock of labels in vain, as it has no leader, and asks again; the first request is carried out a minute later, when the agent has had the lock and given it back: it holds it until it ends, and no pod with these labels gets an identity elsewhere.", []*property.Rule{lockKept}},
 		{CauseCollector, ofCilium, "An operator that collects identities takes another lock than agents do: one that an agent begins to use while the operator looks for users is deleted from a shared etcd, and put back.", []*property.Rule{usedMeanwhile}},
-		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway}},
+		{CauseDeletedAway, ofCilium, "The last pods of a slice are deleted while no operator leads: the next one with slim slices takes what the slice said for pods that live, and keeps the slice, empty.", []*property.Rule{deletedAway, deletedUnlisted}},
 		{CauseChangedAway, ofCilium, "An endpoint changes while no operator leads: the next one finds it in a slice, and does not look whether the slice says the same.", []*property.Rule{changedAway}},
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
@@ -271,6 +271,9 @@ func (x *Explainer) ofChange(v *property.Violation) *property.Cause {
 		return cause
 	}
 	if o.isLoss() {
+		if cause := o.ofDrainedConfig(); cause != nil {
+			return cause
+		}
 		return newStoreObservation(o, v).ofLoss()
 	}
 	return newStoreObservation(o, v).ofObservation()

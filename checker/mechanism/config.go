@@ -100,3 +100,41 @@ var tookWrongConfig = &property.Rule{Name: "took-wrong-config", Text: func(f *pr
 	return fmt.Sprintf("%s, connected since %s, took at %s the cluster's configuration that the %s had since %s from a writer with another cluster ID; it asks once for each connection",
 		f.Agent, text.Seconds(f.Since), text.Seconds(f.At), f.Etcd(), text.Seconds(f.Before.At))
 }}
+
+// ofDrainedConfig explains that an agent drops what it had taken while it took the cluster for one with another ID: on a new
+// connection it was told another one, and drops all that it had before it lists anything.
+func (o observation) ofDrainedConfig() *property.Cause {
+	records, agent := o.x.in.Records, o.r.Actor
+	took := func(end int) int {
+		return o.x.in.Last(0, end, func(r *history.Record) bool {
+			return r.Verb == history.Up && r.Kind == "agent" && r.Actor == agent ||
+				r.Verb == history.Call && r.Op == "range" && r.Peer == agent && r.Err == "" && isConfig(r.Key) && r.Value != ""
+		})
+	}
+	now := took(o.record)
+	if now < 0 || records[now].Verb == history.Up || o.r.At > records[now].At+handling {
+		return nil
+	}
+	then, seen := took(now), o.before()
+	if then < 0 || records[then].Verb == history.Up || hashOf(&records[then]) == hashOf(&records[now]) || seen < then || seen > now {
+		return nil
+	}
+	if o.x.in.First(then, now, func(r *history.Record) bool { return r.Verb == history.Connect && r.Actor == agent }) < 0 {
+		return nil // it asks once for each connection
+	}
+	wrong := o.x.ofWrongConfig(agent, then+1)
+	if wrong == nil {
+		return nil
+	}
+	facts := o.facts()
+	facts.Since, facts.Until = records[then].At, records[now].At
+	return property.ByMechanism(CauseTakenOnce, drainedWrongConfig, facts, then, seen, now)
+}
+
+// hashOf is that of the configuration that a request was answered with.
+func hashOf(r *history.Record) string { return r.Value[strings.LastIndexByte(r.Value, ':')+1:] }
+
+var drainedWrongConfig = &property.Rule{Name: "drained-wrong-config", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("%s had taken at %s a configuration of the cluster with another cluster ID, and was told another one at %s, on a new connection: it dropped all that it had, and %s with it",
+		f.Agent, text.Seconds(f.Since), text.Seconds(f.Until), f.Object())
+}}

@@ -61,7 +61,7 @@ func (x *Explainer) ofLastReading(agent string, e *index.Entry) *property.Cause 
 	if i < 0 {
 		return nil
 	}
-	return cmp.Or(x.ofReading(&x.in.Records[i], i), x.ofConfirmed(e, i), x.ofLostEtcd(e, i))
+	return cmp.Or(x.ofReading(&x.in.Records[i], i), x.ofConfirmed(e, i), x.ofLostEtcd(e, i), x.ofStillShown(i))
 }
 
 // ofLostEtcd explains why an entry stays as an agent learned of it in an etcd, by a record: the agent lost

@@ -155,3 +155,54 @@ func TestOfAWatchThatGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// What an agent has of CRDs stays when its namespace is hidden, where it still reads them and they still say so.
+func TestOfWhatCRDsStillShow(t *testing.T) {
+	const (
+		start = "0 world phase - start\n0 k0 up kube - inc=1\n1 a0 up agent - inc=1\n1 a0 reading - clustermesh value=clustermesh op=begins\n" +
+			"1 k0 write Namespace shop value=\"labels=kubernetes.io/metadata.name=shop\" op=create rv=3\n"
+		end    = "1 k0 write CiliumEndpoint shop/web-0 value=\"identity=65792 ips=10.0.0.1\" op=create rv=4\n"
+		sliced = "1 k0 write CiliumEndpointSlice ces-1 value=\"namespace=shop endpoint=web-0,65792,10.0.0.1\" op=create rv=5\n"
+		seen   = "1 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0 rv=4 value=" + web + "\n1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=4 value=x\n" +
+			"2 a0 reading - clustermesh,crd value=clustermesh op=fall-back\n3 a0 reading - clustermesh,crd value=crd op=listed\n" +
+			"3 a0 see node n0 value=x op=list peer=k0 inc=1 source=crd session=1\n3 a0 see endpoint 10.0.0.1 value=" + web + " op=list peer=k0 inc=1 source=crd session=1\n"
+		hidden  = "10 k0 write Namespace shop value=\"hidden=true labels=kubernetes.io/metadata.name=shop\" op=update rv=6\n"
+		shown   = "11 k0 write Namespace shop value=\"labels=kubernetes.io/metadata.name=shop\" op=update rv=7\n"
+		gone    = "10 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0 rv=6 value=" + web + "\n"
+		deleted = "12 k0 write CiliumEndpoint shop/web-0 op=delete rv=8\n"
+		other   = "12 k0 write CiliumEndpoint shop/web-0 value=\"identity=65793 ips=10.0.0.1\" op=update rv=8\n"
+		emptied = "12 k0 write CiliumEndpointSlice ces-1 value=namespace=shop op=update rv=8\n"
+		over    = "13 a0 connect - - peer=r0 store=s inc=1 session=2\n13 a0 reading - clustermesh value=clustermesh op=goes-over\n"
+		ends    = "40 world phase - heal value=10s\n90 world phase - end value=settled\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"CRDs still say it", end + seen + hidden + gone, CauseShownByCRDs},
+		{"slices still say it", end + sliced + seen + hidden + gone, CauseShownByCRDs},
+		{"the namespace is shown again", end + seen + hidden + gone + shown, ""},
+		{"the endpoint is deleted", end + seen + hidden + gone + deleted, ""},
+		{"it has another identity", end + seen + hidden + gone + other, ""},
+		{"its slice does not say it any more", end + sliced + seen + hidden + gone + emptied, ""},
+		{"the agent has gone over", end + seen + hidden + gone + over, ""},
+		{"it was never hidden", end + seen + gone, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+ends, c.want) })
+	}
+	// An identity goes by its labels.
+	const (
+		labels = "k8s:app=web;k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=shop"
+		made   = "1 k0 write CiliumIdentity 65792 value=labels=k8s:app=web,k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=shop op=create rv=4\n"
+		known  = "1 k0 truth identity 65792 op=put owner=CiliumIdentity/65792 rv=4 value=" + labels + "\n1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=4 value=x\n" +
+			"2 a0 reading - clustermesh,crd value=clustermesh op=fall-back\n3 a0 reading - clustermesh,crd value=crd op=listed\n" +
+			"3 a0 see node n0 value=x op=list peer=k0 inc=1 source=crd session=1\n3 a0 see identity 65792 value=" + labels + " op=list peer=k0 inc=1 source=crd session=1\n"
+		ended    = "10 k0 truth identity 65792 op=del owner=CiliumIdentity/65792 rv=6 value=" + labels + "\n"
+		dropped  = "12 k0 write CiliumIdentity 65792 op=delete rv=8\n"
+		numbered = "12 k0 write CiliumIdentity 65792 value=labels=k8s:app=db op=update rv=8\n"
+	)
+	for _, c := range []struct{ name, history, want string }{
+		{"the identity is still there", made + known + hidden + ended, CauseShownByCRDs},
+		{"the identity is deleted", made + known + hidden + ended + dropped, ""},
+		{"the identity has other labels", made + known + hidden + ended + numbered, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+ends, c.want) })
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -155,4 +156,86 @@ func (x *Explainer) watchOf(id int64) *index.Watching {
 		return x.in.Watches.Kube[i]
 	}
 	return nil
+}
+
+// ofStillShown explains why an entry stays as an agent saw it in CRDs, by a record: its namespace has been hidden from other
+// clusters, and the agent still reads CRDs, which say it as before.
+func (x *Explainer) ofStillShown(seen int) *property.Cause {
+	r := &x.in.Records[seen]
+	namespace := schema.NamespaceIn(r.Value)
+	if r.Verb != history.See || r.Source != string(mode.FromAPIServer) || namespace == "" {
+		return nil
+	}
+	reading := x.readingAt(r.Actor, x.all()-1)
+	if reading < 0 || !strings.HasPrefix(x.in.Records[reading].Value, string(mode.FromAPIServer)) {
+		return nil
+	}
+	hidden := x.in.Last(0, x.all(), func(w *history.Record) bool {
+		return w.Verb == history.Write && w.Kind == "Namespace" && w.Key == namespace
+	})
+	if hidden < 0 || !object.Hides(&x.in.Records[hidden]) || !x.saidByCRDs(r) {
+		return nil
+	}
+	facts := property.Facts{Agent: r.Actor, Kind: r.Kind, Key: r.Key, At: r.At, Since: x.in.Records[hidden].At, Note: namespace + " was hidden from other clusters"}
+	if x.in.Records[hidden].Op == "delete" {
+		facts.Note = namespace + " was deleted"
+	}
+	return property.ByMechanism(CauseShownByCRDs, shownByCRDs, facts, seen, hidden)
+}
+
+// saidByCRDs reports whether the objects that agents read say what an agent saw, when the run ends: an identity with its
+// labels, or an endpoint with its identity and address.
+func (x *Explainer) saidByCRDs(seen *history.Record) bool {
+	if seen.Kind == history.Identity {
+		last := x.lastWrite(object.IdentityKind, seen.Key)
+		if last == nil || last.Op == "delete" {
+			return false
+		}
+		said, err := object.ParseIdentity(last.Value)
+		var labels []string
+		for name, value := range said.Labels {
+			labels = append(labels, name+"="+value)
+		}
+		slices.Sort(labels)
+		return err == nil && strings.Join(labels, ";") == seen.Value
+	}
+	if seen.Kind != history.Endpoint {
+		return false
+	}
+	_, after, _ := strings.Cut(seen.Value, "pod=")
+	pod, _, _ := strings.Cut(after, " ")
+	says := func(e object.Endpoint) bool {
+		return e.Identity == index.PossessionOf(seen.Value).Identity && slices.Contains(e.IPs, seen.Key)
+	}
+	sliced, done := false, map[string]bool{}
+	for i := x.all() - 1; i >= 0; i-- {
+		r := &x.in.Records[i]
+		if r.Verb != history.Write || r.Kind != object.SliceKind {
+			continue
+		}
+		sliced = true
+		if done[r.Key] {
+			continue
+		}
+		done[r.Key] = true
+		is, err := object.ParseSlice(r.Value)
+		if err == nil && r.Op != "delete" && slices.ContainsFunc(is.Endpoints, func(e object.Endpoint) bool { return is.Namespace+"/"+e.Name == pod && says(e) }) {
+			return true
+		}
+	}
+	last := x.lastWrite(object.EndpointKind, pod)
+	if sliced || last == nil || last.Op == "delete" { // agents that read slices read no CiliumEndpoints
+		return false
+	}
+	is, err := object.ParseEndpoint(last.Value)
+	return err == nil && says(is)
+}
+
+// lastWrite is the last write of an object; nil if there is none.
+func (x *Explainer) lastWrite(kind, key string) *history.Record {
+	last := x.in.Last(0, x.all(), func(r *history.Record) bool { return r.Verb == history.Write && r.Kind == kind && r.Key == key })
+	if last < 0 {
+		return nil
+	}
+	return &x.in.Records[last]
 }

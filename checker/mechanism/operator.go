@@ -260,14 +260,44 @@ func (x *Explainer) ofEmptySlice(v *property.Violation) *property.Cause {
 		return nil
 	}
 	held := x.podsIn(v.Key, leads)
-	deleted := x.in.First(before, leads, func(r *history.Record) bool {
+	books := x.books(leads)
+	deleted := x.in.First(before, max(leads, x.in.By(books)), func(r *history.Record) bool {
 		return r.Verb == history.Write && r.Kind == object.PodKind && r.Op == "delete" && slices.Contains(held, r.Key)
 	})
 	if deleted < 0 {
 		return nil
 	}
+	if deleted > leads {
+		return property.ByMechanism(CauseDeletedAway, deletedUnlisted, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.SliceKind, Key: v.Key, At: x.in.Records[emptied].At,
+			Since: x.in.Records[leads].At, Until: x.in.Records[deleted].At, Note: x.in.Records[deleted].Key}, leads, deleted, emptied)
+	}
 	return property.ByMechanism(CauseDeletedAway, deletedAway, property.Facts{Client: x.in.Records[leads].Actor, Kind: object.SliceKind, Key: v.Key, At: x.in.Records[emptied].At,
 		Since: x.in.Records[before].At, Until: x.in.Records[leads].At, Note: x.in.Records[deleted].Key}, before, deleted, leads, emptied)
+}
+
+// twoPolls is how long an operator takes at most to notice that it has a list: its informer and who waits for its store look each 100 ms,
+// one after the other (client-go: WaitForCacheSync); and the way of the list.
+const twoPolls = 2*100*time.Millisecond + 20*time.Millisecond
+
+// books is until when an operator that began to lead at a record may have had no books of slices: it makes them when it has its first
+// list of the last of the kinds that it needs for that, and hears of pods only then.
+func (x *Explainer) books(leads int) time.Duration {
+	last := x.in.Records[leads].At
+	for _, kind := range []string{object.PodKind, object.IdentityKind, object.NodeKind, object.SliceKind, "Namespace"} {
+		listed := x.in.First(leads, x.all(), func(r *history.Record) bool {
+			return r.Kind == kind && r.Peer == x.in.Records[leads].Actor &&
+				(r.Verb == history.Request && r.Op == "list" && r.Err == "" || r.Verb == history.Event && strings.Contains(r.Value, "INITIAL:"))
+		})
+		if listed >= 0 && x.leadsAt(leads, listed) {
+			last = max(last, x.in.Records[listed].At+twoPolls)
+		}
+	}
+	return last
+}
+
+// leadsAt reports whether an operator that began to lead at a record still did at another one.
+func (x *Explainer) leadsAt(leads, at int) bool {
+	return x.in.First(leads, at, func(r *history.Record) bool { return isEnd(r) && r.Actor == x.in.Records[leads].Actor }) < 0
 }
 
 // podsIn are the pods that a slice names at a record.
@@ -347,6 +377,10 @@ var (
 	}}
 	deletedAway = &property.Rule{Name: "deleted-while-away", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("pod %s was deleted while no operator led, from %s to %s; %s, which led then, wrote slice %s without it at %s and did not delete it", f.Note, text.Seconds(f.Since), text.Seconds(f.Until), f.Client, f.Key, text.Seconds(f.At))
+	}}
+	deletedUnlisted = &property.Rule{Name: "deleted-before-lists", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("pod %s was deleted at %s, while %s, which led since %s, still waited for a list of what it looks up for each endpoint of a slice; it wrote slice %s without it at %s and did not delete it",
+			f.Note, text.Seconds(f.Until), f.Client, text.Seconds(f.Since), f.Key, text.Seconds(f.At))
 	}}
 	beganAnew = &property.Rule{Name: "began-anew", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("since %s, when the last pod asked for identity %s, an operator has begun to lead %s, the first at %s: each begins to wait for the heartbeat's time-out anew",

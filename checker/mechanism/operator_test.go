@@ -153,6 +153,7 @@ func TestOfOperators(t *testing.T) {
 		gone       = "k0 write Pod ns1/web-0 op=delete peer=w0 rv=7\n"
 		relabelled = "k0 write Pod ns1/web-0 value=\"node=n0 host=192.168.0.1 phase=Running ips=10.0.0.6 account=default labels=app=web\" op=update peer=w0 rv=7\n"
 		restart    = "20 o0 down operator - inc=1\n30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n"
+		listed     = "30.1 k0 event CiliumEndpointSlice - value=\"ADDED:ces-1:6 INITIAL:6\" peer=o0 id=1\n35 k0 request CiliumNode - value=n0:1 op=list peer=o0 from=35 ask=0\n"
 		empty      = "31 k0 write CiliumEndpointSlice ces-1 value=namespace=ns1 op=update peer=o0 rv=8\n"
 		marked     = "20 k0 write CiliumIdentity 65537 value=\"marked=true labels=k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1\" op=update peer=o0 rv=8\n"
 		collected  = "30 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=9\n"
@@ -182,6 +183,9 @@ func TestOfOperators(t *testing.T) {
 		{"deleted while no operator led, and a pod waits for its place", operator.Slices, "20 o0 down operator - inc=1\n25 " + gone + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + empty + waits + end, CauseDeletedAway},
 		{"deleted while one led, and a pod waits for its place", operator.Slices, "15 " + gone + "16 " + strings.TrimPrefix(empty, "31 ") + restart + waits + end, ""},
 		{"deleted while one led", operator.Slices, "15 " + gone + restart + empty + end, ""},
+		{"deleted before the one that leads has its lists", operator.Slices, restart + listed + "35.1 " + gone + strings.Replace(empty, "31", "36", 1) + end, CauseDeletedAway},
+		{"deleted when the one that leads has its lists", operator.Slices, restart + listed + "35.3 " + gone + strings.Replace(empty, "31", "36", 1) + end, ""},
+		{"deleted before another one has its lists", operator.Slices, restart + strings.ReplaceAll(listed, "o0", "o1") + "35.1 " + gone + strings.Replace(empty, "31", "36", 1) + end, ""},
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
 		{"changed while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"changed just before the one that led ended", operator.Slices, "19 " + relabelled + restart + end, CauseChangedAway},

@@ -108,3 +108,37 @@ func TestCauseOfATakenConfiguration(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { requireCause(t, c.records, "convergence", c.want) })
 	}
 }
+
+// An agent that took a wrong cluster ID and is told the right one on a new connection drops what it had.
+func TestCauseOfADrainAfterAWrongConfiguration(t *testing.T) {
+	const (
+		start = `
+0 k0 up kube - inc=1
+0 r0 up etcd - store=A inc=1
+0 r0 up writer - inc=1
+1 k0 truth node n0 op=put owner=CiliumNode/n0 rv=41 value=x
+1 r0 put meta cilium/cluster-config/c1 store=A rev=6
+2 a0 up agent - inc=1
+3 world phase - churn
+10 world fault writer-cluster-id r0 op=process-ended,config-wrong rev=1
+`
+		mistaken = "11 r0 put meta cilium/cluster-config/c1 store=A rev=8\n"
+		connects = "20 a0 connect - - peer=r0 store=A\n" +
+			"20 r0 call meta cilium/cluster-config/c1 op=range value=cilium/cluster-config/c1:8:wrong peer=a0 store=A rev=8 from=20\n"
+		sees   = "21 a0 see node n0 value=x op=list peer=r0 store=A inc=1\n"
+		mended = "30 world heal writer-cluster-id r0 op=process-ended,config-wrong rev=1\n31 r0 put meta cilium/cluster-config/c1 store=A rev=9\n"
+		anew   = "40 a0 disconnect - - peer=r0 store=A value=close\n41 a0 connect - - peer=r0 store=A\n"
+		told   = "41 r0 call meta cilium/cluster-config/c1 op=range value=cilium/cluster-config/c1:9:right peer=a0 store=A rev=9 from=41\n"
+		drops  = "41.1 a0 drop node n0 op=watch peer=r0 store=A inc=1\n"
+		end    = "50 world phase - heal value=1m0s\n200 world phase - end value=bound\n"
+	)
+	for _, c := range []struct{ name, records, want string }{
+		{"it is told the right ID", start + mistaken + connects + sees + mended + anew + told + drops + end, mechanism.CauseTakenOnce},
+		{"it is told the same one", start + mistaken + connects + sees + mended + anew + strings.Replace(told, "right", "wrong", 1) + drops + end, ""},
+		{"it drops it much later", start + mistaken + connects + sees + mended + anew + told + strings.Replace(drops, "41.1", "46", 1) + end, ""},
+		{"the ID was right before", start + mistaken + mended + strings.NewReplacer("20 ", "32 ", ":8:", ":9:", "rev=8 from=20", "rev=9 from=32").Replace(connects) + strings.Replace(sees, "21 ", "33 ", 1) + anew + strings.Replace(told, "right", "other", 1) + drops + end, ""},
+		{"it has started again", start + mistaken + connects + sees + mended + "39 a0 down agent - inc=1\n39 a0 up agent - inc=2\n" + strings.Replace(strings.Replace(sees, "21 ", "39.5 ", 1), "inc=1", "inc=2", 1) + strings.Replace(anew, "40 a0 disconnect - - peer=r0 store=A value=close\n", "", 1) + told + strings.Replace(drops, "inc=1", "inc=2", 1) + end, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { requireCause(t, c.records, "no-spurious-deletion", c.want) })
+	}
+}

@@ -231,7 +231,7 @@ var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &st
 func (k *keyRun) refuseWatch(a *index.Agent, g mesh.Agent, since, i int32, shown, content uint8) *Unexplained {
 	l := k.watched
 	u := k.newViewUnexplained(a.Name, i, shown, content, "there is")
-	if k.Records[i].Verb == history.Phase {
+	if k.Records[i].Verb == history.Phase && len(l.log) > 0 {
 		u.add(delivery, "%sthere has been that since %.3fs", k.due(u), k.Records[l.records[len(l.log)-1]].At.Seconds())
 	} else {
 		from := max(g.CRD, l.by(since), 1)

@@ -85,6 +85,11 @@ func TestWatchersFollowTheLog(t *testing.T) {
 			t.see("a0", "web")
 			t.release("web", "web")
 		}, says: `the run ends, and agent a0 still has "web" for the endpoint 10.0.0.1, of which there is nothing`, why: "it must happen sooner or later, and has not; there has been that since 0.4"},
+		"what nobody ever claimed is there until the end": {tell: func(t *script) {
+			t.up("agent", "a0", "")
+			t.identity()
+			t.add("a0 see endpoint 10.0.0.9 value=other inc=1")
+		}, says: `agent a0 takes over "other" for the endpoint 10.0.0.9`, why: "since what it took over, there was nothing"},
 		"an agent that lists nothing": {tell: func(t *script) {
 			t.claim("web", "web")
 			t.up("agent", "a0", "")

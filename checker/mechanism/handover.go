@@ -261,14 +261,17 @@ func (x *Explainer) ofResumed(r *history.Record, record, over int) *property.Cau
 		return func(o *history.Record) bool { return o.Verb == verb && o.Actor == r.Actor && o.Store == r.Store }
 	}
 	connected := x.in.Last(0, over, own(history.Connect))
-	left := x.in.Last(0, connected, own(history.Disconnect))
+	left := x.in.Last(0, max(connected, 0), own(history.Disconnect))
+	if left < 0 {
+		return nil
+	}
 	put := x.in.Last(left, record, func(p *history.Record) bool {
 		return p.Verb == history.Put && p.Store == r.Store && p.Kind == r.Kind && schema.NameIn(p.Key) == r.Key
 	})
 	told := x.in.First(record, x.in.By(r.At+burst), func(o *history.Record) bool {
 		return own(history.See)(o) && o.Kind == r.Kind && o.Key == r.Key && o.Op == "watch"
 	})
-	if connected < 0 || left < 0 || put < 0 || told < 0 {
+	if put < 0 || told < 0 {
 		return nil
 	}
 	return property.ByMechanism(CauseStale, notToldYet, property.Facts{Agent: r.Actor, Server: r.Peer, Kind: r.Kind, Key: r.Key, At: r.At,

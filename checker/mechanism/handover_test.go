@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/meshcheck/meshcheck/checker/views"
@@ -148,6 +149,7 @@ func TestOfAWatchThatGoesOn(t *testing.T) {
 	)
 	for _, c := range []struct{ name, history, want string }{
 		{"its watch tells it at once", lost + inCRDs + put + falls + again + told + end, CauseStale},
+		{"it was not connected with it before", inCRDs + put + falls + strings.Replace(again, "9 a0 connect - - peer=r0 store=s inc=1 session=2\n", "", 1) + told + end, ""},
 		{"its watch never tells it", lost + inCRDs + put + falls + again + end, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

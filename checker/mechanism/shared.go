@@ -267,7 +267,7 @@ const leaseNotFound = "requested lease not found"
 
 // ofLacking explains why an entry was lacking until an instant where agents share an etcd. Its
 // key was deleted for a former owner; or it went with its lease, and the agent was refused the
-// only put by which it would have been back.
+// only put by which it would have been back, or the lease for that put.
 func (w *reader) ofLacking(e *index.Entry, until time.Duration) *property.Cause {
 	key, ok := w.x.keyOf(w.store, e)
 	if !ok || !mode.Etcd.Is(w.store.Actor) {
@@ -288,24 +288,41 @@ func (w *reader) ofLacking(e *index.Entry, until time.Duration) *property.Cause 
 		}
 		return w.x.ofFormerOwner(w.store, e, key, last, facts)
 	}
-	del := &w.x.in.Records[versions[last].Record]
-	refused := w.refused("", del.At)
+	facts.Since, facts.Until = w.x.in.Records[versions[last].Record].At, until
+	rule, refused := lostPut, w.refused(facts.Since)
 	if looked := w.missed(key, versions, last); refused < 0 && looked >= 0 && records[looked].At <= until {
-		refused = w.refused(records[looked].Peer, records[looked].At)
+		rule, refused = failedOnce, w.failed(key, looked)
 	}
 	if refused < 0 {
 		return nil
 	}
-	facts.Client, facts.At, facts.Since, facts.Until = records[refused].Peer, records[refused].At, del.At, until
-	return property.ByMechanism(CauseLostPut, lostPut, facts, int(versions[last].Record), refused)
+	facts.Client, facts.At, facts.Note = records[refused].Peer, records[refused].At, records[refused].Err
+	return property.ByMechanism(CauseLostPut, rule, facts, int(versions[last].Record), refused)
 }
 
-// refused is the first put after an instant, of a client if one is named, that was refused as its lease was gone; -1 if none
-// was soon.
-func (w *reader) refused(client string, since time.Duration) int {
+// refused is the first put soon after an instant that was refused as its lease was gone; -1 if none was.
+func (w *reader) refused(since time.Duration) int {
 	from, end := w.x.between(since, since+handling)
 	return w.x.in.First(from, end, func(r *history.Record) bool {
-		return r.Verb == history.Call && r.Store == w.store.Name && (client == "" || r.Peer == client) && strings.Contains(r.Err, leaseNotFound)
+		return r.Verb == history.Call && r.Store == w.store.Name && strings.Contains(r.Err, leaseNotFound)
+	})
+}
+
+// failed is the answer to what a client asked for soon after it had found a key gone, to put it again, and did not get: that
+// put, or the lease for it; -1 if there is none. The key of a put is not known whose lease is gone.
+func (w *reader) failed(key string, looked int) int {
+	look := &w.x.in.Records[looked]
+	return w.x.in.First(looked, w.x.all(), func(r *history.Record) bool {
+		if r.Err == "" || r.Store != w.store.Name || r.Peer != look.Peer || r.From < look.At || r.From > look.At+handling {
+			return false
+		}
+		switch r.Verb {
+		case history.Lease:
+			return r.Op == "grant"
+		case history.Call:
+			return r.Op == "put" && r.Key == key || strings.Contains(r.Err, leaseNotFound)
+		}
+		return false
 	})
 }
 
@@ -325,6 +342,11 @@ func (w *reader) missed(key string, versions []index.Version, i int) int {
 var lostPut = &property.Rule{Name: "refused-once", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the key of %s went from %s with its lease at %s, the first put with that lease was refused at %s (%s), and nobody put the key until %s",
 		f.Object(), f.Server, text.Seconds(f.Since), text.Seconds(f.At), f.Client, text.Seconds(f.Until))
+}}
+
+var failedOnce = &property.Rule{Name: "failed-once", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s went from %s with its lease at %s; %s, which had found it gone, was answered %q at %s when it put it again or asked for the lease for that, and nobody put the key until %s",
+		f.Object(), f.Server, text.Seconds(f.Since), f.Client, f.Note, text.Seconds(f.At), text.Seconds(f.Until))
 }}
 
 // ofLockKept explains a pod that gets no identity where agents share an etcd: somebody has the lock of its

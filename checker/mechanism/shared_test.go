@@ -93,7 +93,16 @@ func looksFor(at, agent string) string {
 
 // refusedPut is that an etcd refuses an agent's put, as its lease is gone.
 func refusedPut(at, agent string) string {
-	return at + " e0 call meta Put op=other peer=" + agent + " store=A from=4 err=\"rpc error: code = NotFound desc = etcdserver: requested lease not found\"\n"
+	return at + " e0 call meta Put op=other peer=" + agent + " store=A from=" + at + " err=\"rpc error: code = NotFound desc = etcdserver: requested lease not found\"\n"
+}
+
+// failedPut is that an etcd is too slow for an agent's put of a key, noLease that it gives an agent no lease.
+func failedPut(at, from, agent, key string) string {
+	return at + " e0 call meta cilium/state/ip/v1/default/" + key + " value=h op=put peer=" + agent + " store=A from=" + from + " err=\"etcdserver: request timed out\"\n"
+}
+
+func noLease(at, agent string) string {
+	return at + " e0 lease - L9 op=grant peer=" + agent + " store=A from=" + at + " err=\"etcdserver: mvcc: database space exceeded\"\n"
 }
 
 const settled = "\n40 world phase - heal value=6m0s\n1000 world phase - end value=bound\n"
@@ -139,6 +148,15 @@ func TestCausesWhereAgentsShareAnEtcd(t *testing.T) {
 		{"another agent is refused a put", sharesEtcd + expires + looksFor("18", "a0") + refusedPut("19", "a1") + settled, "convergence", ""},
 		{"it has looked for the key long before", sharesEtcd + expires + looksFor("10", "a0") + refusedPut("19", "a0") + settled, "convergence", ""},
 		{"it has looked for the key, and is not refused", sharesEtcd + expires + looksFor("18", "a0") + settled, "convergence", ""},
+		{"the put that follows times out, after a while", sharesEtcd + expires + looksFor("18", "a0") + failedPut("26", "18", "a0", "e") + settled, "convergence", mechanism.CauseLostPut},
+		{"it has asked for that put before it looked", sharesEtcd + expires + looksFor("18", "a0") + failedPut("26", "17", "a0", "e") + settled, "convergence", ""},
+		{"a put of another key times out", sharesEtcd + expires + looksFor("18", "a0") + failedPut("26", "18", "a0", "f") + settled, "convergence", ""},
+		{"the put that times out is another agent's", sharesEtcd + expires + looksFor("18", "a0") + failedPut("26", "18", "a1", "e") + settled, "convergence", ""},
+		{"a put times out, and nobody has looked for the key", sharesEtcd + expires + failedPut("26", "18", "a0", "e") + settled, "convergence", ""},
+		{"it gets no lease for the put that follows", sharesEtcd + expires + looksFor("18", "a0") + noLease("18", "a0") + settled, "convergence", mechanism.CauseLostPut},
+		{"it gets a lease", sharesEtcd + expires + looksFor("18", "a0") + "18 e0 lease - L9 value=60 op=grant peer=a0 store=A from=18\n" + settled, "convergence", ""},
+		{"it gets no lease long after", sharesEtcd + expires + looksFor("18", "a0") + noLease("25", "a0") + settled, "convergence", ""},
+		{"another agent gets no lease", sharesEtcd + expires + looksFor("18", "a0") + noLease("18", "a1") + settled, "convergence", ""},
 		{"another agent is cut off", sharesEtcd + `
 4 world fault partition a1 value="a1 and e0 are cut off from each other for 8s" op=cut peer=k0 rev=1
 ` + strings.ReplaceAll(oneEnds, "4 k0", "5 k0") + `

@@ -85,7 +85,7 @@ func (x *Explainer) ofDangling(v *property.Violation) *property.Cause {
 }
 
 // ofUnusable explains why some agents do not know a pod's endpoint or identity when
-// the run ends.
+// the run ends, or why the last of them came to know it late.
 func (x *Explainer) ofUnusable(v *property.Violation) *property.Cause {
 	endpoint, known := x.in.Views.Number(history.Endpoint, v.Key)
 	if !known {
@@ -98,16 +98,43 @@ func (x *Explainer) ofUnusable(v *property.Violation) *property.Cause {
 			needed = append(needed, id)
 		}
 	}
-	return joined(func(yield func(*property.Cause) bool) {
+	stuck := false
+	cause := joined(func(yield func(*property.Cause) bool) {
 		for _, agent := range x.in.Views.Agents {
 			w := x.reader(agent)
 			for _, id := range needed {
-				if w != nil && x.stuck.Wrong(w.agent, id) && !yield(w.of(id)) {
+				if w == nil || !x.stuck.Wrong(w.agent, id) {
+					continue
+				}
+				stuck = true
+				if !yield(w.of(id)) {
 					return
 				}
 			}
 		}
 	})
+	if stuck {
+		return cause
+	}
+	return x.ofCameLast(needed, v.At)
+}
+
+// ofCameLast explains why an agent was the last that came to know one of some entries, at an instant.
+func (x *Explainer) ofCameLast(entries []int32, at time.Duration) *property.Cause {
+	last := x.in.Last(0, x.in.By(at), func(r *history.Record) bool {
+		id, known := x.in.Views.Number(r.Kind, r.Key)
+		return r.Verb == history.See && r.At == at && known && slices.Contains(entries, id)
+	})
+	if last < 0 {
+		return nil
+	}
+	r := &x.in.Records[last]
+	w := x.reader(r.Actor)
+	if w == nil {
+		return nil
+	}
+	id, _ := x.in.Views.Number(r.Kind, r.Key)
+	return w.ofLate(id, at)
 }
 
 // reader is an agent with the store that it reads when the run ends.

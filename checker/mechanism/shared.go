@@ -1,6 +1,7 @@
 package mechanism
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -109,6 +110,51 @@ func (x *Explainer) ofFormerOwner(s *index.Store, e *index.Entry, key string, i 
 var formerOwner = &property.Rule{Name: "former-owner", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("the key of %s in %s was deleted at %s for %s, which had it too and ended at %s, although %s had it since %s",
 		f.Object(), f.Server, text.Seconds(f.Shown.At), f.Truth.By, text.Seconds(f.Truth.At), f.Before.By, text.Seconds(f.Before.At))
+}}
+
+// ofUnprotected explains why a key that was deleted, with the version i, was not put back until an instant long after: the agent
+// of the address's owner has asked for a deletion itself, for another endpoint on the same node, and takes the key for none of
+// its own since.
+func (x *Explainer) ofUnprotected(s *index.Store, e *index.Entry, key string, i int, facts property.Facts, until time.Duration) *property.Cause {
+	del := s.Versions[key][i]
+	at := x.in.Records[del.Record].At
+	owner := x.ownerAt(e, at)
+	if owner == nil || until < at+handling {
+		return nil
+	}
+	asked := x.in.Last(x.in.By(owner.At), int(del.Record), func(r *history.Record) bool {
+		return r.Verb == history.Call && r.Op == "delete" && r.Store == s.Name && r.Key == key && r.Peer == owner.Actor && r.Err == "" && r.Rev != del.Rev
+	})
+	if asked < 0 {
+		return nil
+	}
+	for _, t := range slices.Backward(e.Truths) {
+		former := &x.in.Records[t]
+		after := x.in.Records[asked].At - former.At
+		if former.Op != "del" || after < 0 || after > deleting || former.Owner == owner.Owner || x.relabelled(e, former) || hostIn(former.Value) != hostIn(owner.Value) {
+			continue
+		}
+		facts.Client, facts.Since, facts.At, facts.Until = owner.Actor, at, x.in.Records[asked].At, until
+		facts.Before = &property.Version{By: owner.Owner, At: owner.At}
+		facts.Truth = &property.Version{By: former.Owner, At: former.At}
+		return property.ByMechanism(CauseFormerOwner, unprotected, facts, int(t), asked, int(del.Record))
+	}
+	return nil
+}
+
+// hostIn is the host of an endpoint, as its content says it.
+func hostIn(content string) string {
+	for field := range strings.FieldsSeq(content) {
+		if host, ok := strings.CutPrefix(field, "host="); ok {
+			return host
+		}
+	}
+	return ""
+}
+
+var unprotected = &property.Rule{Name: "unprotected", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("the key of %s in %s was deleted at %s, and %s, the agent of %s, which had it since %s, did not put it back until %s: it had deleted it itself at %s, for %s on the same node, which ended at %s",
+		f.Object(), f.Server, text.Seconds(f.Since), f.Client, f.Before.By, text.Seconds(f.Before.At), text.Seconds(f.Until), text.Seconds(f.At), f.Truth.By, text.Seconds(f.Truth.At))
 }}
 
 var ownKey = &property.Rule{Name: "own-key", Text: func(f *property.Facts) string {
@@ -286,7 +332,7 @@ func (w *reader) ofLacking(e *index.Entry, until time.Duration) *property.Cause 
 		if e.Kind != history.Endpoint {
 			return nil
 		}
-		return w.x.ofFormerOwner(w.store, e, key, last, facts)
+		return cmp.Or(w.x.ofUnprotected(w.store, e, key, last, facts, until), w.x.ofFormerOwner(w.store, e, key, last, facts))
 	}
 	facts.Since, facts.Until = w.x.in.Records[versions[last].Record].At, until
 	rule, refused := lostPut, w.refused(facts.Since)

@@ -223,22 +223,36 @@ func (x *Explainer) ofNumberTwice(v *property.Violation) *property.Cause {
 }
 
 // numberTwice explains that an operator gave an identity other labels: the identity is older than that it leads, which it
-// had just begun to.
+// had just begun to; or an agent made it, which the operator does not count where it has made another one of its labels.
 func (x *Explainer) numberTwice(changed int) *property.Cause {
 	r := &x.in.Records[changed]
 	leads := x.in.Last(0, changed, func(l *history.Record) bool { return isLead(l) && l.Actor == r.Peer })
-	if leads < 0 || r.At-x.in.Records[leads].At > takesOver {
-		return nil
-	}
 	before := x.in.Last(0, changed, func(w *history.Record) bool {
 		return w.Verb == history.Write && w.Kind == object.IdentityKind && w.Key == r.Key
 	})
-	if before < 0 || before > leads {
+	if leads < 0 || before < 0 {
 		return nil
 	}
-	return property.ByMechanism(CauseNumberTwice, otherLabels, property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: r.Key, At: r.At, Since: x.in.Records[leads].At}, leads, changed)
+	facts := property.Facts{Client: r.Peer, Kind: object.IdentityKind, Key: r.Key, At: r.At, Since: x.in.Records[leads].At}
+	if before < leads && r.At-x.in.Records[leads].At <= takesOver {
+		return property.ByMechanism(CauseNumberTwice, otherLabels, facts, leads, changed)
+	}
+	made := &x.in.Records[before]
+	another := x.in.First(0, changed, func(w *history.Record) bool {
+		return w.Verb == history.Write && w.Op == "create" && w.Kind == object.IdentityKind && w.Key != r.Key && w.Value == made.Value && w.Peer == r.Peer
+	})
+	if made.Op != "create" || !mode.Client.Is(made.Peer) || another < 0 {
+		return nil
+	}
+	facts.Since, facts.Shown = made.At, &property.Version{Key: x.in.Records[another].Key, At: x.in.Records[another].At}
+	return property.ByMechanism(CauseNumberTwice, agentsNumber, facts, before, another, changed)
 }
 
 var otherLabels = &property.Rule{Name: "other-labels", Text: func(f *property.Facts) string {
 	return fmt.Sprintf("%s, which began to lead at %s, gave the number %s to other labels at %s", f.Client, text.Seconds(f.Since), f.Key, text.Seconds(f.At))
+}}
+
+var agentsNumber = &property.Rule{Name: "agents-number", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("an agent made identity %s at %s; %s made %s of the same labels at %s, did not count that one's number, and gave it to other labels at %s",
+		f.Key, text.Seconds(f.Since), f.Client, f.Shown.Key, text.Seconds(f.Shown.At), text.Seconds(f.At))
 }}

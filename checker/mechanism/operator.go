@@ -28,7 +28,9 @@ func (x *Explainer) ofSlices(v *property.Violation) *property.Cause {
 		return x.ofEmptySlice(v)
 	case v.Rule.Name == "missing":
 		return x.ofMissingPod(v)
-	case v.Rule.Name == "identity", v.Rule.Name == "addresses":
+	case v.Rule.Name == "identity":
+		return cmp.Or(x.ofNumberTwice(v), x.ofChangedPod(v))
+	case v.Rule.Name == "addresses":
 		return x.ofChangedPod(v)
 	}
 	return nil

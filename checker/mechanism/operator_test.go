@@ -21,17 +21,20 @@ func TestOfANumberThatIsGivenOutTwice(t *testing.T) {
 	const (
 		start = `
 0 k0 write Pod ns1/web-0 value="node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=web" op=create rv=4
-0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create rv=5
+0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create peer=w0 rv=5
 0 k0 write CiliumEndpoint ns1/web-0 value="identity=65537 ips=10.0.0.5" op=create rv=6
 `
 		other  = "9 k0 write CiliumIdentity 65537 value=labels=k8s:app=db op=update peer=o0 rv=7\n"
 		leads  = "8 o0 ready operator - inc=1\n"
+		made   = "1 k0 write CiliumIdentity 65539 value=labels=k8s:app=web op=create peer=o0 rv=6\n"
 		marked = "9 k0 write CiliumIdentity 65537 value=\"marked=true labels=k8s:app=web\" op=update peer=o0 rv=7\n"
 		ofPods = "9 k0 write CiliumIdentity 65538 value=labels=k8s:app=db op=create peer=o0 rv=7\n10 k0 write CiliumIdentity 65538 value=labels=k8s:app=cache op=update peer=o0 rv=8\n"
 	)
 	for _, c := range []struct{ name, history, want string }{
 		{"other labels", leads + other, CauseNumberTwice},
 		{"by who has led for long", strings.Replace(leads, "8", "0", 1) + strings.Replace(other, "9", "70", 1), ""},
+		{"of an identity that an agent made, as the operator did", strings.Replace(leads, "8", "0", 1) + made + strings.Replace(other, "9", "70", 1), CauseNumberTwice},
+		{"of one that an agent made, and the operator none", strings.Replace(leads, "8", "0", 1) + strings.Replace(other, "9", "70", 1), ""},
 		{"by who does not lead", strings.Replace(leads, "o0", "o1", 1) + other, ""},
 		{"of an identity that is newer", leads + strings.Replace(marked, "9", "8", 1) + other, ""},
 		{"a mark", leads + marked, ""},
@@ -187,6 +190,8 @@ func TestOfOperators(t *testing.T) {
 		{"deleted when the one that leads has its lists", operator.Slices, restart + listed + "35.3 " + gone + strings.Replace(empty, "31", "36", 1) + end, ""},
 		{"deleted before another one has its lists", operator.Slices, restart + strings.ReplaceAll(listed, "o0", "o1") + "35.1 " + gone + strings.Replace(empty, "31", "36", 1) + end, ""},
 		{"a node comes back", operator.Slices, "20 k0 write CiliumNode n0 op=delete peer=w0 rv=7\n21 " + drop + "30 k0 write CiliumNode n0 op=create peer=w0 rv=10\n" + end, CauseNodeBack},
+		{"its number was given to other labels", operator.Slices, has + "19 o0 ready operator - inc=1\n20 k0 write CiliumIdentity 65537 value=labels=k8s:app=db op=update peer=o0 rv=8\n" +
+			"21 k0 write CiliumIdentity 65539 value=labels=k8s:app=web,k8s:io.cilium.k8s.policy.cluster=c1,k8s:io.cilium.k8s.policy.serviceaccount=default,k8s:io.kubernetes.pod.namespace=ns1 op=create peer=o0 rv=9\n" + end, CauseNumberTwice},
 		{"changed while no operator led", operator.Slices, "20 o0 down operator - inc=1\n25 " + relabelled + "30 o0 up operator - inc=2\n30 o0 ready operator - inc=2\n" + end, CauseChangedAway},
 		{"changed just before the one that led ended", operator.Slices, "19 " + relabelled + restart + end, CauseChangedAway},
 		{"changed before the next one has listed endpoints", operator.Slices, restart + "36 " + relabelled + end, CauseChangedAway},

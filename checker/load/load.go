@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -17,7 +18,7 @@ import (
 
 var Load = property.Property{
 	Name:    "load",
-	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is (four in an etcd that agents share) and two for each write to the kube-apiservers in the last two minutes; an operator has four more of a shared etcd for each identity in it and each time that it looks through them in a minute.",
+	Promise: "There is no retry storm: beyond the first minute of its process, no client makes more than 120 requests of one server in a minute (nor the host of the workload more than 120 for each client on it: one for each node, and one), but for one more for each object that there is (four in an etcd that agents share) and two for each write to the kube-apiservers in the last two minutes; an operator has four more of a shared etcd for each identity in it and each time that it looks through them in a minute, and the others two more for each identity that one uses (what all use, by clients) and each time that agents make them known again in a minute.",
 	Why:     "the proposal is there to take load off the kube-apiserver: what the servers bear, and that a fault does not multiply it; cilium 22037, 26192",
 	Rules:   []*property.Rule{storm},
 	Check:   checkLoad,
@@ -36,26 +37,28 @@ var Load = property.Property{
 // a transaction for the identity's key, and a read and a write for the key of who uses it
 // (pkg/kvstore/allocator, UpdateKey); and an operator looks through all identities at once, and at
 // each by itself (pkg/kvstore/allocator, RunGC): a lock, a list of who uses it, perhaps a
-// deletion, an unlock. Nothing of that is a write to a kube-apiserver.
+// deletion, an unlock. An agent makes each identity that it uses known again, by a read and a transaction (pkg/allocator,
+// syncLocalKeys; pkg/kvstore/allocator, UpdateKey). Nothing of that is a write to a kube-apiserver.
 const (
 	StormWindow      = time.Minute
 	StormRequests    = 120
 	requestsPerWrite = 2
 	puttingBack      = 4 // requests for each object, of a shared etcd
 	collecting       = 4 // requests for each identity
+	syncing          = 2 // requests for each identity that an agent uses
 	workWindow       = 2 * time.Minute
 )
 
-// collections is how often at most an operator looks through all identities in a minute: as the plan
-// says, or every 15 minutes (identity-gc-interval).
-func collections(in *property.Input) int {
-	var plan struct {
-		Options struct{ IdentityGCInterval string }
-	}
+// often is how often at most in a minute something is done that an option of the plan has a time for, or is done
+// every few minutes: as an operator looks through all identities (identity-gc-interval, 15 minutes), and agents make those that they
+// use known again (identitySyncInterval, 5 minutes).
+func often(in *property.Input, option string) int {
+	var plan struct{ Options map[string]any }
 	if json.Unmarshal([]byte(in.History.Plan), &plan) != nil {
 		return 1
 	}
-	interval, err := time.ParseDuration(plan.Options.IdentityGCInterval)
+	said, _ := plan.Options[option].(string)
+	interval, err := time.ParseDuration(said)
 	if err != nil || interval <= 0 {
 		return 1
 	}
@@ -63,7 +66,7 @@ func collections(in *property.Input) int {
 }
 
 func checkLoad(in *property.Input) property.Result {
-	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}, identities: map[string]bool{}, collections: collections(in), openLoop: in.History.Version >= 3}
+	s := stormCheck{started: map[string]time.Duration{}, clients: map[index.ClientServer]*requester{}, identities: map[string]bool{}, uses: map[string]bool{}, collections: often(in, "identityGCInterval"), syncs: often(in, "identitySyncInterval"), openLoop: in.History.Version >= 3}
 	for i := range in.Records {
 		s.record(i, &in.Records[i])
 	}
@@ -90,7 +93,9 @@ type stormCheck struct {
 	clients     map[index.ClientServer]*requester
 	writes      window
 	identities  map[string]bool // that a shared etcd has
+	uses        map[string]bool // of them by nodes, the keys
 	collections int             // of identities, in a minute
+	syncs       int             // by agents of what they use, in a minute
 	objects     int             // that there are
 	nodes       int             // that there are
 	openLoop    bool            // the workload's host has a client for each node, and one more
@@ -143,12 +148,19 @@ func (s *stormCheck) record(i int, r *history.Record) {
 		s.identities[r.Key] = true
 	case r.Kind == schema.Identity && mode.Etcd.Is(r.Actor) && r.Verb == history.Del:
 		delete(s.identities, r.Key)
+	case r.Verb == history.Put && strings.HasPrefix(r.Key, usersPrefix):
+		s.uses[r.Key] = true
+	case r.Verb == history.Del && strings.HasPrefix(r.Key, usersPrefix):
+		delete(s.uses, r.Key)
 	case IsRequest(r):
 		s.requests++
 		s.kube = s.kube || r.Verb == history.Request
 		s.request(i, r)
 	}
 }
+
+// usersPrefix begins the keys by which agents that share an etcd say that they use an identity.
+var usersPrefix, _, _ = strings.Cut(schema.UsersPrefix(""), ";")
 
 func (s *stormCheck) count(kind string, change int) {
 	s.objects += change
@@ -203,8 +215,12 @@ func (s *stormCheck) request(i int, r *history.Record) {
 		objects *= puttingBack
 	}
 	bound := StormRequests*s.clientsOn(r.Peer) + objects + requestsPerWrite*s.writes.since(r.At-workWindow)
-	if mode.Operator.Is(r.Peer) && mode.Etcd.Is(r.Actor) {
+	switch {
+	case !mode.Etcd.Is(r.Actor):
+	case mode.Operator.Is(r.Peer):
 		bound += collecting * len(s.identities) * s.collections
+	default:
+		bound += syncing * len(s.uses) * s.syncs * s.clientsOn(r.Peer) / (s.nodes + 1)
 	}
 	if part := float64(n) / float64(bound); part > s.top {
 		s.top = part

@@ -57,6 +57,37 @@ func TestLoadOfACollector(t *testing.T) {
 	}
 }
 
+// Agents that make what they use known again every 10 s ask twice for each identity, seven times in some minutes.
+func TestLoadOfMakingKnownAgain(t *testing.T) {
+	const start = "0 k0 up kube - inc=1\n0 k0 request Pod ns1/a op=get peer=a0 rv=2 from=0 bytes=100\n" +
+		"0 e0 put meta cilium/state/identities/v1/value/k8s:app=web;/192.168.0.1 value=65537 store=e rev=2\n"
+	for _, c := range []struct{ name, plan, history, says string }{
+		{"every 10 s", `{"options":{"identitySyncInterval":"10s"}}`, start, ""},
+		{"every 5 minutes", `{"options":{}}`, start, "a0 made 123 requests of e0 in the minute until 112.200s, the last one range x; the bound is 122"},
+		{"nothing is used", `{"options":{"identitySyncInterval":"10s"}}`, start + "1 e0 del meta cilium/state/identities/v1/value/k8s:app=web;/192.168.0.1 store=e rev=3\n",
+			"a0 made 121 requests of e0 in the minute until 112.000s, the last one range x; the bound is 120"},
+		{"an operator does not", `{"options":{"identitySyncInterval":"10s"}}`, strings.ReplaceAll(start, "a0", "o0"), "o0 made 121 requests of e0 in the minute until 112.000s, the last one range x; the bound is 120"},
+	} {
+		var b strings.Builder
+		b.WriteString(c.history)
+		client := "a0"
+		if strings.Contains(c.history, "peer=o0") {
+			client = "o0"
+		}
+		for i := range 134 {
+			fmt.Fprintf(&b, "%d.%d e0 call meta x op=range peer=%s store=e rev=2 from=0 bytes=20\n", 100+i/10, i%10, client)
+		}
+		records, err := history.Parse(b.String())
+		require.NoError(t, err)
+		r := Load.Check(&property.Input{Index: index.New(&history.History{Plan: c.plan, Records: records})})
+		said := ""
+		for _, v := range r.Violations {
+			said = v.Sentence()
+		}
+		require.Equal(t, c.says, said, c.name)
+	}
+}
+
 // Who has lost its lease puts everything back: four requests for each object, where agents
 // share an etcd.
 func TestLoadOfPuttingBack(t *testing.T) {

@@ -136,7 +136,7 @@ func Mechanisms() []Mechanism {
 		{CauseNodeBack, ofCilium, "A CiliumNode is deleted and comes back while its pods live: an operator with slim slices has forgotten which they are, and leaves them out of their slices.", []*property.Rule{nodeBack}},
 		{CauseRestarts, ofCilium, "Each operator that begins to lead takes all identities for used just then: where leaders change more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{beganAnew}},
 		{CauseLists, ofCilium, "An operator whose watch of identities has expired lists them, and takes all for used just then: where that happens more often than the heartbeat's time-out, one that nobody uses stays.", []*property.Rule{listedAnew}},
-		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet}},
+		{CauseWaits, ofCilium, "A pod asks for an identity that no CiliumEndpoint has yet, or has any more: the collector of identities, which knows of no pods, deletes it, and the operator makes it again.", []*property.Rule{noEndpointYet, madeAgain}},
 		{CauseStaleCollector, ofCilium, "A kube-apiserver is behind: the collector of identities has not heard of the endpoint that has taken one up again, and deletes it. No agent puts it back where operators manage identities, and its labels get another number: the pod runs on with one that nobody knows.", []*property.Rule{unheardOf}},
 		{CauseNumberTwice, ofCilium, "An operator that begins to lead draws a number for new labels before it knows which numbers are taken, and gives the identity that has it these labels: pods that have it run on under others. Where agents make identities, too, so does one that has led for long, of a number that it had not made itself.", []*property.Rule{otherLabels, agentsNumber}},
 		{CauseRelabelled, ofCilium, "A pod gets other labels, of which its agent makes an identity in its own time, up to half a minute later: until then the operator, which makes slices of Pods, has the pod in none.", []*property.Rule{relabelled}},
@@ -199,6 +199,9 @@ func (x *Explainer) Explain(broken string, v *property.Violation) {
 	}
 	if v.Cause == nil && ofCollected[broken] {
 		v.Cause = x.ofStaleCollector(v)
+	}
+	if v.Cause == nil && broken == views.Convergence.Name {
+		v.Cause = x.ofMadeAgain(v)
 	}
 }
 

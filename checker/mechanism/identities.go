@@ -3,6 +3,7 @@ package mechanism
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/checker/rest"
@@ -77,6 +78,39 @@ func (x *Explainer) ofUnsafe(v *property.Violation) *property.Cause {
 	return property.ByMechanism(CauseWaits, noEndpointYet, property.Facts{Client: x.in.Records[deleted].Peer, Kind: object.IdentityKind, Key: v.Key,
 		At: x.in.Records[marked].At}, marked, deleted)
 }
+
+// ofMadeAgain explains that an identity comes last in a view long after the heal: no CiliumEndpoint has it, and an operator deletes
+// it and makes it again, more than once.
+func (x *Explainer) ofMadeAgain(v *property.Violation) *property.Cause {
+	if v.Kind != history.Identity || len(v.Records) == 0 {
+		return nil
+	}
+	seen := v.Records[len(v.Records)-1]
+	deleted, again := -1, []int{}
+	for i := range x.in.Records[:seen] {
+		r := &x.in.Records[i]
+		if r.Verb != history.Write || r.Kind != object.IdentityKind || r.Key != v.Key || !mode.Operator.Is(r.Peer) {
+			continue
+		}
+		switch {
+		case r.Op == "delete":
+			deleted = i
+		case r.Op == "create" && deleted >= 0 && r.At-x.in.Records[deleted].At < time.Second && r.Peer == x.in.Records[deleted].Peer:
+			again = append(again, i)
+		}
+	}
+	if len(again) < 2 || x.in.Records[seen].At-x.in.Records[again[len(again)-1]].At > time.Second || len(x.endpointsOf(v.Key, seen)) > 0 {
+		return nil
+	}
+	last := &x.in.Records[again[len(again)-1]]
+	return property.ByMechanism(CauseWaits, madeAgain, property.Facts{Client: last.Peer, Kind: object.IdentityKind, Key: v.Key, At: last.At,
+		Counts: map[string]int{"times": len(again)}}, again...)
+}
+
+var madeAgain = &property.Rule{Name: "made-again", Text: func(f *property.Facts) string {
+	return fmt.Sprintf("no CiliumEndpoint has identity %s, though a pod has its labels: %s deleted it and made it again %s, the last time at %s",
+		f.Key, f.Client, text.Count(f.Counts["times"], "time"), text.Seconds(f.At))
+}}
 
 // endpointsOf returns the writes by which CiliumEndpoints have an identity at a record.
 func (x *Explainer) endpointsOf(identity string, at int) (writes []int) {

@@ -237,3 +237,34 @@ func TestOfOperators(t *testing.T) {
 		})
 	}
 }
+
+// An identity that no endpoint has is deleted and made again, each time that the collector has waited for long enough.
+func TestOfAnIdentityThatIsMadeAgain(t *testing.T) {
+	const (
+		start = "0 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create peer=o0 rv=5\n0 a0 up agent - inc=1\n"
+		again = "60 k0 write CiliumIdentity 65537 op=delete peer=o0 rv=6\n60 k0 write CiliumIdentity 65537 value=labels=k8s:app=web op=create peer=o0 rv=7\n"
+		seen  = "120.1 a0 see identity 65537 value=k8s:app=web inc=1 source=crd\n"
+		has   = "61 k0 write CiliumEndpoint ns1/web-0 value=\"identity=65537 ips=10.0.0.5\" op=create peer=w0 rv=8\n"
+	)
+	later := strings.ReplaceAll(again, "60 k0", "120 k0")
+	for _, c := range []struct{ name, history, want string }{
+		{"twice", again + later + seen, CauseWaits},
+		{"once", later + seen, ""},
+		{"an endpoint has it", again + has + later + seen, ""},
+		{"an agent makes it again", again + strings.Replace(later, "create peer=o0", "create peer=w0", 1) + seen, ""},
+		{"it is seen long after", again + later + strings.Replace(seen, "120.1", "150", 1), ""},
+	} {
+		records, err := history.Parse(start + c.history)
+		require.NoError(t, err)
+		in := &property.Input{Index: index.New(&history.History{Plan: `{"mode":"crd"}`, Records: records})}
+		v := property.Violation{Facts: property.Facts{Agent: "a0", Kind: history.Identity, Key: "65537", At: records[len(records)-1].At}, Records: []int{len(records) - 1}}
+		New(in).Explain("convergence", &v)
+		if c.want == "" {
+			require.Nil(t, v.Cause, c.name)
+			continue
+		}
+		require.NotNil(t, v.Cause, c.name)
+		require.Equal(t, c.want, v.Cause.Name())
+		require.Equal(t, "no CiliumEndpoint has identity 65537, though a pod has its labels: o0 deleted it and made it again 2 times, the last time at 120.000s", v.Cause.Sentence())
+	}
+}

@@ -231,9 +231,12 @@ var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &st
 func (k *keyRun) refuseWatch(a *index.Agent, g mesh.Agent, since, i int32, shown, content uint8) *Unexplained {
 	l := k.watched
 	u := k.newViewUnexplained(a.Name, i, shown, content, "there is")
-	if k.Records[i].Verb == history.Phase && len(l.log) > 0 {
+	switch {
+	case k.Records[i].Verb == history.Phase && len(l.log) > 1: // the first write is of no record
 		u.add(delivery, "%sthere has been that since %.3fs", k.due(u), k.Records[l.records[len(l.log)-1]].At.Seconds())
-	} else {
+	case k.Records[i].Verb == history.Phase:
+		u.add(delivery, "%sthere has never been anything", k.due(u))
+	default:
 		from := max(g.CRD, l.by(since), 1)
 		u.add(delivery, "since what it took over, there was %s; %s", k.sequence(l.content[from-1:l.by(i)]), k.never(content))
 	}

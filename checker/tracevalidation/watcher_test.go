@@ -336,6 +336,13 @@ func TestOneSourceAtATime(t *testing.T) {
 		"CRDs show what writers hide": {tell: func(t *script) {
 			hide(t, "hidden=true")
 		}, needed: []string{"shown-by-crds"}},
+		"CRDs show what writers hide, of which nothing has ever been true, until the end": {tell: func(t *script) {
+			t.add("k0 write Namespace ns value=hidden=true op=update rv=%d", t.n)
+			t.disconnect("a0", "r0", "s0")
+			t.reads("fall-back")
+			t.reads("listed")
+			t.add(`a0 see endpoint 10.0.0.9 value="id=7 pod=ns/other" inc=1`)
+		}, says: "the run ends, and agent a0 still has", why: "it must happen sooner or later, and has not; there has never been anything"},
 		"CRDs show what nobody hides, and is not there": {tell: func(t *script) {
 			hide(t, "labels=a=x")
 		}, says: `agent a0 takes over "id=7 pod=ns/other"`, why: "it needs a namespace that is hidden or gone"},

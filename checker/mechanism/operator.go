@@ -356,11 +356,13 @@ func (x *Explainer) ledBefore(leads int) int {
 	end := x.in.Last(0, leads, func(r *history.Record) bool {
 		return isEnd(r) || r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer != x.in.Records[leads].Actor
 	})
-	if end >= 0 && x.in.Records[end].Err == leaseLost {
-		renewed := x.in.Last(0, end, func(r *history.Record) bool {
-			return r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer == x.in.Records[end].Actor
-		})
-		return cmp.Or(max(renewed, 0), end)
+	if end < 0 || x.in.Records[end].Err != leaseLost {
+		return end
+	}
+	if renewed := x.in.Last(0, end, func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == object.LeaseKind && r.Peer == x.in.Records[end].Actor
+	}); renewed >= 0 {
+		return renewed
 	}
 	return end
 }

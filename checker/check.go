@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/meshcheck/meshcheck/checker/enforcement"
 	"github.com/meshcheck/meshcheck/checker/kube"
 	"github.com/meshcheck/meshcheck/checker/load"
 	"github.com/meshcheck/meshcheck/checker/mechanism"
@@ -32,7 +33,7 @@ type Config struct {
 // Properties returns all properties, in the order in which Check judges them.
 func Properties() []property.Property {
 	return []property.Property{views.Integrity, views.Monotonic, views.MonotonicSession, views.NoSpuriousDeletion, views.Owner, views.Referential,
-		views.Convergence, rest.SingleSource, rest.Agreement, views.Staleness, views.Readiness, pods.Started, operator.Slices, operator.IdentityGarbage, operator.IdentitySafety, operator.SingleLeader,
+		views.Convergence, rest.SingleSource, rest.Agreement, views.Staleness, views.Readiness, pods.Started, enforcement.Enforced, operator.Slices, operator.IdentityGarbage, operator.IdentitySafety, operator.SingleLeader,
 		sources.FailOver, sources.Steady, sources.Fence, sources.FirstSync,
 		stores.Revisions, stores.Linearizable, stores.Watch, stores.RevisionOrigin, stores.Members, kube.Linearizable, kube.Watch, stores.Canaries, stores.Leases, load.Load, load.Leaks, load.ReturnToBase, load.Amplification}
 }

@@ -133,6 +133,9 @@ func describeWorkload(p *Plan, given Given) string {
 	if len(p.Objects) > 0 {
 		sentence = text.Count(len(p.Objects), "object") + " given; " + sentence
 	}
+	if len(p.Policies) > 0 {
+		sentence += "; " + text.Count(len(p.Policies), "network policy")
+	}
 	sentence += fmt.Sprintf("; %s in %s", text.Count(len(p.Ops), "op"), p.Churn)
 	if len(parts) > 0 {
 		sentence += ": " + strings.Join(parts, ", ")

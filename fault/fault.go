@@ -155,6 +155,7 @@ func (p *Plan) Encode() []byte {
 	writeList(&b, "nodes", p.Nodes)
 	writeList(&b, "pods", p.Pods)
 	writeList(&b, "services", p.Services)
+	writeList(&b, "policies", p.Policies)
 	writeList(&b, "ops", p.Ops)
 	writeList(&b, "faults", p.Faults)
 	writeList(&b, "stalls", p.Stalls)

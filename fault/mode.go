@@ -28,6 +28,7 @@ func Project(p *Plan, inMode string) *Plan {
 	projected.Mode, projected.Options.Discovery, projected.Options.Handover = string(m.Base), m.Discovery, m.Chosen()
 	if !m.MayBeWhole() {
 		projected.Options.Agents = ""
+		projected = *projected.withoutPolicies()
 	}
 	if !m.HandsOver() {
 		projected.Options.HandoverAfter = 0
@@ -257,7 +258,7 @@ func WithAgents(p *Plan, agents Agents) *Plan {
 	changed := *p
 	changed.Options.Agents = agents
 	if checkAgentWords(&changed) != nil || !changed.HasWhole() {
-		return &changed
+		return changed.withoutPolicies()
 	}
 	changed.Nodes = slices.DeleteFunc(slices.Clone(p.Nodes), func(n Node) bool { return changed.ofWhole(n.Name) })
 	changed.Pods = slices.Clone(p.Pods)

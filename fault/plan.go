@@ -39,6 +39,7 @@ type Plan struct {
 	Nodes    []Node    `json:"nodes,omitempty"`    // what nodes at the start have, of those that have more than two addresses
 	Pods     []Pod     `json:"pods,omitempty"`     // pods present at the start; their namespaces too
 	Services []Service `json:"services,omitempty"` // present at the start; their namespaces and EndpointSlices too
+	Policies []Policy  `json:"policies,omitempty"` // present at the start; their namespaces too
 	Ops      []Op      `json:"ops,omitempty"`      // workload, in order of time
 	Faults   []Fault   `json:"faults,omitempty"`   // in order of time
 	Stalls   []Stall   `json:"stalls,omitempty"`   // in place of those that options.stall draws
@@ -168,6 +169,9 @@ type Op struct {
 	// Service is the Service that is created, or that is from then on what it says and nothing
 	// else, with its backends, or that is deleted (namespace and name).
 	Service *Service `json:"service,omitempty"`
+	// Policy is the policy that is created, or that is from then on what it says and nothing
+	// else, or that is deleted (kind, namespace and name).
+	Policy *Policy `json:"policy,omitempty"`
 	// Name is the node or namespace of the other kinds. Deleting a namespace
 	// deletes its pods first.
 	Name string `json:"name,omitempty"`
@@ -197,7 +201,7 @@ const (
 )
 
 // OpKinds are all kinds of workload steps.
-var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, PodReplace, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate, ServiceCreate, ServiceUpdate, ServiceDelete}
+var OpKinds = []OpKind{PodCreate, PodDelete, PodRelabel, PodUpdate, PodReplace, NodeCreate, NodeDelete, NodeUpdate, NamespaceDelete, NamespaceAnnotate, ServiceCreate, ServiceUpdate, ServiceDelete, PolicyCreate, PolicyUpdate, PolicyDelete}
 
 // OfNode reports whether a step of the kind is about a node.
 func (k OpKind) OfNode() bool { return k == NodeCreate || k == NodeDelete || k == NodeUpdate }

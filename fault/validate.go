@@ -29,7 +29,7 @@ func validate(p *Plan) *flaw {
 	if problem != nil {
 		return problem
 	}
-	for _, check := range []func(*Plan, Given) *flaw{checkTopology, checkNetwork, checkOptions, checkCapacity, checkAgents, checkDiscovery, checkHandover, checkPhases, checkWorkload, checkFaults, checkStalls} {
+	for _, check := range []func(*Plan, Given) *flaw{checkTopology, checkNetwork, checkOptions, checkCapacity, checkAgents, checkPolicies, checkDiscovery, checkHandover, checkPhases, checkWorkload, checkFaults, checkStalls} {
 		if problem := check(p, objects); problem != nil {
 			return problem
 		}

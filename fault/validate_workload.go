@@ -22,6 +22,7 @@ type cluster struct {
 	pods       map[string]string   // namespace/name -> namespace
 	running    map[string]bool     // pods of the objects given, until they are deleted
 	services   map[string]*Service // by "namespace/name"
+	policies   map[string]string   // key -> namespace, "" of the cluster's
 	described  map[string]bool     // nodes at the start of which the plan says what they have
 }
 
@@ -41,6 +42,11 @@ func checkWorkload(p *Plan, objects Given) *flaw {
 	}
 	for i := range p.Services {
 		if problem := c.service("services["+strconv.Itoa(i)+"]", &p.Services[i], ServiceCreate); problem != nil {
+			return problem
+		}
+	}
+	for i := range p.Policies {
+		if problem := c.policy("policies["+strconv.Itoa(i)+"]", &p.Policies[i], PolicyCreate); problem != nil {
 			return problem
 		}
 	}
@@ -75,6 +81,7 @@ func newCluster(p *Plan, objects Given) *cluster {
 		running:    map[string]bool{},
 		described:  map[string]bool{},
 		services:   map[string]*Service{},
+		policies:   map[string]string{},
 	}
 	for _, pod := range objects.Running(p.Options.EndpointSlices) {
 		c.pods[pod.Namespace+"/"+pod.Name] = pod.Namespace
@@ -107,7 +114,7 @@ func (p *Plan) Repair() {
 			pod.Node = refuge
 		}
 	}
-	nodes, pods, services, ops := p.Nodes[:0], p.Pods[:0], p.Services[:0], p.Ops[:0]
+	nodes, pods, services, policies, ops := p.Nodes[:0], p.Pods[:0], p.Services[:0], p.Policies[:0], p.Ops[:0]
 	for _, node := range p.Nodes {
 		if c.content("", &node) == nil {
 			nodes = append(nodes, node)
@@ -124,6 +131,11 @@ func (p *Plan) Repair() {
 			services = append(services, service)
 		}
 	}
+	for _, policy := range p.Policies {
+		if c.policy("", &policy, PolicyCreate) == nil {
+			policies = append(policies, policy)
+		}
+	}
 	for _, op := range p.Ops {
 		if op.Pod != nil && (op.Op == PodCreate || (op.Op == PodUpdate || op.Op == PodReplace) && op.Pod.Node != "") {
 			settle(op.Pod)
@@ -132,7 +144,7 @@ func (p *Plan) Repair() {
 			ops = append(ops, op)
 		}
 	}
-	p.Nodes, p.Pods, p.Services, p.Ops = nodes, pods, services, ops
+	p.Nodes, p.Pods, p.Services, p.Policies, p.Ops = nodes, pods, services, policies, ops
 }
 
 func (c *cluster) apply(path string, op *Op) *flaw {
@@ -158,6 +170,16 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 		case op.Pod != nil || op.Name != "":
 			return flawf(path, "a %s names its service in the field service, and nothing else", op.Op)
 		}
+	case PolicyCreate, PolicyUpdate, PolicyDelete:
+		switch {
+		case op.Policy == nil:
+			return flawf(path+".policy", "a %s needs the policy", op.Op)
+		case op.Pod != nil || op.Name != "":
+			return flawf(path, "a %s names its policy in the field policy, and nothing else", op.Op)
+		}
+	}
+	if op.Policy != nil && !op.Op.OfPolicy() {
+		return flawf(path+".policy", "a %s concerns no policy", op.Op)
 	}
 	if op.Service != nil && !op.Op.OfService() {
 		return flawf(path+".service", "a %s concerns no service", op.Op)
@@ -197,6 +219,8 @@ func (c *cluster) apply(path string, op *Op) *flaw {
 		return c.deleteNamespace(path+".name", op.Name)
 	case ServiceCreate, ServiceUpdate, ServiceDelete:
 		return c.service(path+".service", op.Service, op.Op)
+	case PolicyCreate, PolicyUpdate, PolicyDelete:
+		return c.policy(path+".policy", op.Policy, op.Op)
 	}
 	return flawf(path+".op", "the op %s does not exist; the ops are %s", strictjson.Quote(string(op.Op)), opNames())
 }
@@ -313,6 +337,11 @@ func (c *cluster) deleteNamespace(path, name string) *flaw {
 	for _, key := range slices.Sorted(maps.Keys(c.services)) {
 		if c.services[key].Namespace == name {
 			return flawf(path, "the namespace %s holds the service %s at that time", name, key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.policies)) {
+		if c.policies[key] == name {
+			return flawf(path, "the namespace %s holds the policy %s at that time", name, key)
 		}
 	}
 	delete(c.namespaces, name)

@@ -182,6 +182,16 @@ const (
 	// without a Peer is one that an etcd which started again found in its log.
 	Lease Verb = "lease"
 
+	// Enforce: the policy map of an endpoint of the whole agent Actor has changed, which outlives the
+	// agent. Key is the endpoint's pod, Owner its number on that host. Op is Begins, when there is
+	// the map, which is empty; Ends, when there is no map any more; or what an entry does from now
+	// on: Allowed, Denied, or Removed. Of an entry Kind is Ingress or Egress, Value whom it is
+	// about, by the number of an identity ("0" for everybody, 11 to 14 for those of the cluster,
+	// of other clusters, of the world and of other nodes) or by a network ("cidr:10.0.0.0/8"), and
+	// after a space the port, as "8080/TCP", "8080-8095/TCP" or "TCP", if it is not about all; Rev is its
+	// precedence. It is recorded where the plan has policies.
+	Enforce Verb = "enforce"
+
 	// Operation: the operation number Rev (counted from 1 in the plan's order) of the
 	// workload (actor "w0") is over. Op is its kind, such as pod-create, Kind and Key its
 	// object (a Pod, CiliumNode or Namespace). From is the instant at which the plan says
@@ -221,6 +231,20 @@ const (
 	Reaches  = "reaches"   // the etcd can be reached, and has not been read in full
 	Loses    = "loses"     // that is over
 	GoesOver = "goes-over" // it has read the etcd in full, and ceases to read CRDs
+)
+
+// What a policy map, or an entry of one, does: the Op of Enforce, besides Begins.
+const (
+	Ends    = "ends"
+	Allowed = "allow"
+	Denied  = "deny"
+	Removed = "del"
+)
+
+// Directions: the Kind of Enforce.
+const (
+	Ingress = "ingress"
+	Egress  = "egress"
 )
 
 // View kinds, and Meta for the keys of an etcd that belong to no view.

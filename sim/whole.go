@@ -20,8 +20,7 @@ import (
 	"github.com/meshcheck/meshcheck/sim/kube/storage"
 )
 
-// resources are those of the kube-apiservers. What a whole agent lists besides is there
-// for it, and empty: nobody writes it.
+// resources are those of the kube-apiservers. What a whole agent lists besides is there for it.
 func (w *world) resources() []storage.Resource {
 	if w.plan.HasWhole() {
 		return append(crds.Resources(), storage.ListedByAgents()...)
@@ -51,10 +50,14 @@ func (w *world) buildWhole() error {
 			return err
 		}
 		o := &w.plan.Options
+		enforced := w.rec.record
+		if !w.plan.HasPolicies() {
+			enforced = nil
+		}
 		if w.wholes[name], err = w.cfg.Whole(agent.Daemon{
 			Host: host, Node: name, Cluster: o.ClusterName, ClusterID: o.ClusterID,
 			EndpointSlices: o.EndpointSlices, Identities: cmp.Or(o.IdentityManagement, option.IdentityManagementModeOperator),
-			Dial: w.kubeDialer(host), Log: w.cfg.Log.With("host", host),
+			Dial: w.kubeDialer(host), Enforced: enforced, Log: w.cfg.Log.With("host", host),
 		}); err != nil {
 			return err
 		}
@@ -110,5 +113,6 @@ func nodeOf(number int, known *v2.CiliumNode) (*corev1.Node, error) {
 // in good order has none here.
 var outliveTheirHive = map[string]int64{
 	"github.com/cilium/cilium/daemon/cmd.(*endpointRestorer).regenerateRestoredEndpoints": 1,
+	"github.com/cilium/cilium/pkg/policy.(*SelectorCache).queueUserNotification.func1":    1,
 	"github.com/cilium/cilium/pkg/trigger.NewTrigger":                                     1,
 }

@@ -97,6 +97,7 @@ func dropWorkload(s *search) {
 	dropFrom(s, func(p *fault.Plan) *[]fault.Op { return &p.Ops })
 	dropFrom(s, func(p *fault.Plan) *[]fault.Pod { return &p.Pods })
 	dropFrom(s, func(p *fault.Plan) *[]fault.Service { return &p.Services })
+	dropFrom(s, func(p *fault.Plan) *[]fault.Policy { return &p.Policies })
 	dropFrom(s, func(p *fault.Plan) *[]fault.Node { return &p.Nodes })
 }
 

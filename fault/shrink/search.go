@@ -165,6 +165,7 @@ func clone(p *fault.Plan) *fault.Plan {
 	c.Nodes = slices.Clone(p.Nodes)
 	c.Pods = slices.Clone(p.Pods)
 	c.Services = slices.Clone(p.Services)
+	c.Policies = slices.Clone(p.Policies)
 	c.Ops = slices.Clone(p.Ops)
 	for i := range c.Ops {
 		if pod := c.Ops[i].Pod; pod != nil {
@@ -174,6 +175,10 @@ func clone(p *fault.Plan) *fault.Plan {
 		if service := c.Ops[i].Service; service != nil {
 			copied := *service
 			c.Ops[i].Service = &copied
+		}
+		if policy := c.Ops[i].Policy; policy != nil {
+			copied := *policy
+			c.Ops[i].Policy = &copied
 		}
 		if op := &c.Ops[i]; op.When != nil {
 			when := *op.When

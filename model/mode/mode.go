@@ -180,6 +180,9 @@ func (m Mode) Applies(property string) (ok bool, why string) {
 	return !not, why
 }
 
+// readsOnly is why agents enforce no policies.
+const readsOnly = "agents are put together from Cilium's readers, and enforce no policies: those that do read the kube-apiserver"
+
 // notApplicable says of a base which properties have nothing to judge in it, and why.
 var notApplicable = map[Base]map[string]string{
 	CRD: {
@@ -193,7 +196,10 @@ var notApplicable = map[Base]map[string]string{
 		"leases":            "no writer holds a lease: nothing copies objects into an etcd",
 		FailOver:            "agents read no replica: how client-go leaves a kube-apiserver that is gone is a matter of its own time-outs, and what comes of it is measured as blindness",
 	},
+	ClusterMesh: {Enforced: readsOnly},
+	Handover:    {Enforced: readsOnly},
 	KVStore: {
+		Enforced:        readsOnly,
 		"canaries":      "no writer puts canaries: agents write their own keys, and read each other's without waiting for anybody's",
 		Slices:          "nobody writes slices: agents put their endpoints into the etcd that they share",
 		IdentityGarbage: "identities are keys of the etcd that agents share: how long one of which no key says a user stays depends on when agents refresh theirs, and is measured by nobody yet",
@@ -228,6 +234,9 @@ const (
 	SingleLeader    = "single-leader"
 	Started         = "started"
 )
+
+// Enforced is the property of what policy maps let through.
+const Enforced = "enforced"
 
 // The properties of what servers bear.
 const (

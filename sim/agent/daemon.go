@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/proc"
 )
 
@@ -20,7 +21,9 @@ type Daemon struct {
 
 	// Dial connects with the kube-apiserver that the Service gives this agent.
 	Dial proc.Dialer
-	Log  *slog.Logger
+	// Enforced, if non-nil, is told of each change of its endpoints' policy maps.
+	Enforced func(history.Record)
+	Log      *slog.Logger
 }
 
 // Whole is a node whose cilium-agent is whole, over the agent's restarts. Its pods have the

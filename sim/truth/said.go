@@ -51,6 +51,7 @@ func Said(kind string, content []byte) (string, error) {
 	into := map[string]said{
 		object.PodKind: &pod{}, object.NamespaceKind: &namespace{}, object.LeaseKind: &lease{},
 		object.IdentityKind: &ciliumIdentity{}, object.EndpointKind: &ciliumEndpoint{}, object.SliceKind: &ciliumEndpointSlice{},
+		object.CiliumPolicyKind: &ciliumPolicy{}, object.ClusterwidePolicyKind: &ciliumPolicy{}, object.KubernetesPolicyKind: &kubernetesPolicy{},
 	}[kind]
 	if into == nil {
 		return "", nil

@@ -24,6 +24,12 @@ func TestSaid(t *testing.T) {
 		{"CiliumEndpointSlice", `{"metadata":{"name":"ces-1"},"namespace":"shop","endpoints":[{"name":"web-0","id":65792,"networking":{"addressing":[{"ipv4":"10.0.0.1","ipv6":"fd00::1"}]}},{"name":"web-1"}]}`,
 			"namespace=shop endpoint=web-0,65792,10.0.0.1,fd00::1 endpoint=web-1,0"},
 		{"Lease", `{"metadata":{"name":"cilium-operator-resource-lock"},"spec":{"holderIdentity":"o0-1","leaseDurationSeconds":15}}`, "holder=o0-1 seconds=15"},
+		{"CiliumNetworkPolicy", `{"metadata":{"name":"p","namespace":"shop"},"spec":{"endpointSelector":{"matchLabels":{"app":"web"}},"ingress":[{"fromEndpoints":[{"matchLabels":{"k8s:app":"api","k8s:io.kubernetes.pod.namespace":"back"}},{}],"toPorts":[{"ports":[{"port":"80","protocol":"TCP"}]}]}],"egressDeny":[{"toCIDR":["10.1.0.0/16"]},{"toEntities":["world"]}]}}`,
+			"subject=app=web&io.kubernetes.pod.namespace=shop ingress=true egress=true allow-ingress=pods:app=api&io.kubernetes.pod.namespace=back,pods:io.kubernetes.pod.namespace=shop,port:80/TCP deny-egress=cidr:10.1.0.0/16 deny-egress=entity:world"},
+		{"CiliumClusterwideNetworkPolicy", `{"metadata":{"name":"p"},"spec":{"endpointSelector":{},"ingress":[{}],"egress":[{"toPorts":[{"ports":[{"port":"53","protocol":"UDP"}]}]}]}}`,
+			"subject=io.kubernetes.pod.namespace ingress=true egress=true allow-egress=anyone,port:53/UDP"},
+		{"NetworkPolicy", `{"metadata":{"name":"p","namespace":"shop"},"spec":{"podSelector":{},"policyTypes":["Ingress"],"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"api"}},"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"back"}}},{"ipBlock":{"cidr":"10.0.0.0/8"}},{"namespaceSelector":{}}],"ports":[{"port":80,"protocol":"TCP"}]},{}]}}`,
+			"subject=io.kubernetes.pod.namespace=shop ingress=true allow-ingress=pods:app=api&io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=back,cidr:10.0.0.0/8,pods:io.kubernetes.pod.namespace,port:80/TCP allow-ingress=anyone"},
 		{"CiliumNode", `{"metadata":{"name":"n0"}}`, ""},
 	} {
 		said, err := Said(c.kind, []byte(c.content))

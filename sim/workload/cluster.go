@@ -36,6 +36,7 @@ type cluster struct {
 	nextNode   int
 	taken      map[string]bool // addresses of what was given
 	services   services
+	policies   map[object]*policy
 }
 
 type podKey struct{ namespace, name string }
@@ -117,6 +118,7 @@ func newCluster(p *fault.Plan) *cluster {
 		roomy:      map[string][]*slice{},
 		nodes:      map[string]node{},
 		services:   newServices(),
+		policies:   map[object]*policy{},
 	}
 }
 

@@ -87,7 +87,14 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 			made = append(made, namespaceObject(s.Namespace))
 		}
 	}
+	for _, name := range c.newNamespacesOf(p.Policies) {
+		made = append(made, namespaceObject(name))
+	}
 	made = append(made, c.services.seed(p.Services)...)
+	policies, err := c.seedPolicies(p.Policies)
+	if err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		if s := c.groups[name]; !s.adopted {
 			made = append(made, s.object())
@@ -99,6 +106,11 @@ func (c *cluster) seed(p *fault.Plan, create func(object []byte) error) error {
 		if err != nil {
 			return err
 		}
+		if err := create(raw); err != nil {
+			return err
+		}
+	}
+	for _, raw := range policies {
 		if err := create(raw); err != nil {
 			return err
 		}

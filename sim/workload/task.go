@@ -62,6 +62,8 @@ func (w *Workload) plan(i int, planned time.Duration) *task {
 		w.planAnnotation(t, op)
 	case fault.ServiceCreate, fault.ServiceUpdate, fault.ServiceDelete:
 		w.planService(t, op)
+	case fault.PolicyCreate, fault.PolicyUpdate, fault.PolicyDelete:
+		w.planPolicy(t, op)
 	default:
 		panic(fmt.Sprintf("workload: step of unknown kind %q", op.Op)) // plans are validated
 	}

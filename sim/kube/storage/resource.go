@@ -66,15 +66,15 @@ func DefaultResources() []Resource {
 	}
 }
 
-// ListedByAgents returns what cilium-agent lists besides.
+// ListedByAgents returns what cilium-agent lists besides, of which policies are written too.
 func ListedByAgents() []Resource {
 	return []Resource{
 		{Version: "v1", Name: "configmaps", Kind: "ConfigMap", Namespaced: true, Unwritten: true},
 		{Version: "v1", Name: "secrets", Kind: "Secret", Namespaced: true, Unwritten: true},
-		{Group: "networking.k8s.io", Version: "v1", Name: "networkpolicies", Kind: "NetworkPolicy", Namespaced: true, Unwritten: true},
+		{Group: "networking.k8s.io", Version: "v1", Name: "networkpolicies", Kind: "NetworkPolicy", Namespaced: true, Generation: true},
 		{Group: "cilium.io", Version: "v2", Name: "ciliumcidrgroups", Kind: "CiliumCIDRGroup", Custom: true, Unwritten: true},
-		{Group: "cilium.io", Version: "v2", Name: "ciliumclusterwidenetworkpolicies", Kind: "CiliumClusterwideNetworkPolicy", Custom: true, Unwritten: true},
-		{Group: "cilium.io", Version: "v2", Name: "ciliumnetworkpolicies", Kind: "CiliumNetworkPolicy", Namespaced: true, Custom: true, Unwritten: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumclusterwidenetworkpolicies", Kind: "CiliumClusterwideNetworkPolicy", Custom: true, Status: true},
+		{Group: "cilium.io", Version: "v2", Name: "ciliumnetworkpolicies", Kind: "CiliumNetworkPolicy", Namespaced: true, Custom: true, Status: true},
 		{Group: "cilium.io", Version: "v2alpha1", Name: "ciliumpodippools", Kind: "CiliumPodIPPool", Custom: true, Unwritten: true},
 	}
 }

@@ -48,7 +48,8 @@ import (
 
 // cells are the agent's, as test/controlplane/suite of Cilium puts them together, and what
 // tells the sink.
-func (d *daemon) cells(told *listener) []cell.Cell {
+func (d *daemon) cells() []cell.Cell {
+	told := d.told
 	return []cell.Cell{
 		cell.Provide(
 			func() (_ statedbReconciler.Reconciler[*reconciler.DesiredRoute]) { return nil },
@@ -56,7 +57,7 @@ func (d *daemon) cells(told *listener) []cell.Cell {
 			func() k8sclient.Config { return enabledConfig() },
 			func() cnicell.CNIConfigManager { return &fakecni.FakeCNIConfigManager{} },
 			func() ctmap.GCRunner { return ctmap.NewFakeGCRunner() },
-			func() policymap.Factory { return policyMaps{} },
+			func() policymap.Factory { return opener{d} },
 			func() *server.Server { return nil },
 			func() *loadbalancer.TestConfig { return &loadbalancer.TestConfig{} },
 			func() redirectpolicy.TestSkipLBMap { return noSkipLB{} },
@@ -86,6 +87,7 @@ func (d *daemon) cells(told *listener) []cell.Cell {
 		cell.Invoke(func(_ legacy.DaemonInitialization, endpoints endpointmanager.EndpointManager,
 			allocate ipamapi.PostIpamHandler, release ipamapi.DeleteIpamIPHandler, create endpointapi.PutEndpointIDHandler, end endpointapi.DeleteEndpointIDHandler) {
 			d.endpoints, d.api = endpoints, api{allocate, release, create, end}
+			endpoints.Subscribe(d.pods)
 		}),
 		cell.Provide(services.NewTables),
 		cell.Invoke(func(t *services.Tables, jobs job.Group) error {

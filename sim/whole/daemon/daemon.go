@@ -62,6 +62,8 @@ type daemon struct {
 	exit      func(reason error)
 	process   uint32 // in package hosts
 	hive      *hive.Hive
+	told      *listener
+	pods      *pods
 	api       api
 	endpoints endpointmanager.EndpointManager
 	reads     *services.Reads
@@ -81,7 +83,7 @@ type daemon struct {
 
 func newDaemon(n *node, exit func(reason error)) *daemon {
 	d := &daemon{
-		node: n, exit: exit, process: hosts.NewProcess(n.cfg.Host), reads: services.NewReads(),
+		node: n, exit: exit, pods: &pods{by: map[uint16]string{}}, process: hosts.NewProcess(n.cfg.Host), reads: services.NewReads(),
 		alive: context.Background(), started: make(chan struct{}), synced: make(chan struct{}), ended: make(chan struct{}),
 	}
 	d.starting, d.giveUp = context.WithCancel(context.Background())
@@ -128,10 +130,10 @@ func (d *daemon) start(ctx context.Context, process *proc.Process, into agent.Si
 		return err
 	}
 	d.closeIdle = closeIdle
-	told := newListener(d.cfg.Node, into)
-	d.watched = crd.Watch(d.reads.Observe(clients, connections, nil), connections, d.cfg.EndpointSlices, told.ownNode)
-	told.watched = d.watched
-	d.hive = hive.New(d.cells(told)...)
+	d.told = newListener(d.cfg.Node, into)
+	d.watched = crd.Watch(d.reads.Observe(clients, connections, nil), connections, d.cfg.EndpointSlices, d.told.ownNode)
+	d.told.watched = d.watched
+	d.hive = hive.New(d.cells()...)
 	if err := d.configure(); err != nil {
 		return err
 	}

@@ -31,10 +31,11 @@ type listener struct {
 	mu    sync.Mutex
 	shown map[cmtypes.PrefixCluster]*ipcache.K8sMetadata // addresses that were told of
 	nodes map[string]bool                                // and nodes
+	local map[identity.NumericIdentity]string            // networks that have identities of this agent
 }
 
 func newListener(node string, into agent.Sink) *listener {
-	return &listener{node: node, into: into, shown: map[cmtypes.PrefixCluster]*ipcache.K8sMetadata{}, nodes: map[string]bool{}}
+	return &listener{node: node, into: into, shown: map[cmtypes.PrefixCluster]*ipcache.K8sMetadata{}, nodes: map[string]bool{}, local: map[identity.NumericIdentity]string{}}
 }
 
 // OnIPIdentityCacheChange implements ipcache.IPIdentityMappingListener.
@@ -67,15 +68,17 @@ func ofPod(id identity.NumericIdentity) bool {
 
 // identities returns what is told of identities.
 func (l *listener) identities() identity.UpdateIdentities {
-	return identities{tell: l.into.Identities(func(id identity.NumericIdentity, _ bool) agent.Learned { return l.watched.Identity(id.String()) })}
+	return identities{local: l.networks, tell: l.into.Identities(func(id identity.NumericIdentity, _ bool) agent.Learned { return l.watched.Identity(id.String()) })}
 }
 
 type identities struct {
-	tell func(added, deleted identity.IdentityMap)
+	tell  func(added, deleted identity.IdentityMap)
+	local func(added identity.IdentityMap)
 }
 
 // UpdateIdentities implements identity.UpdateIdentities.
 func (i identities) UpdateIdentities(added, deleted identity.IdentityMap, _ *sync.WaitGroup) (mutated bool) {
+	i.local(added)
 	i.tell(shared(added), shared(deleted))
 	return false
 }
@@ -88,6 +91,29 @@ func shared(ids identity.IdentityMap) identity.IdentityMap {
 		}
 	}
 	return of
+}
+
+// networks notes which networks identities stand for that are this agent's own.
+func (l *listener) networks(added identity.IdentityMap) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, labels := range added {
+		for i := range labels {
+			if prefix := labels[i].GetCIDRPrefix(); prefix != nil && id.HasLocalScope() {
+				l.local[id] = "cidr:" + prefix.String()
+			}
+		}
+	}
+}
+
+// nameOf is what an identity is called in the records of policy maps.
+func (l *listener) nameOf(id identity.NumericIdentity) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if network, is := l.local[id]; is {
+		return network
+	}
+	return id.StringID()
 }
 
 // listener implements node.Handler.

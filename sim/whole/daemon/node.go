@@ -14,8 +14,9 @@ import (
 
 // node implements agent.Whole.
 type node struct {
-	cfg    agent.Daemon
-	plugin uint32 // the process that CNI plugins run in, in package hosts
+	cfg      agent.Daemon
+	plugin   uint32 // the process that CNI plugins run in, in package hosts
+	policies policyMaps
 
 	mu    sync.Mutex
 	agent *daemon // the last incarnation; nil before the first
@@ -23,7 +24,7 @@ type node struct {
 
 // New returns a node without an agent.
 func New(cfg agent.Daemon) (agent.Whole, error) {
-	n := &node{cfg: cfg, plugin: hosts.NewProcess(cfg.Host)}
+	n := &node{cfg: cfg, plugin: hosts.NewProcess(cfg.Host), policies: policyMaps{all: map[uint16]*policyMap{}}}
 	return n, globals.Set(n.plugin, n.globals(nil))
 }
 

@@ -9,8 +9,6 @@ import (
 	endpointcreator "github.com/cilium/cilium/pkg/endpoint/creator"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
 	lbmaps "github.com/cilium/cilium/pkg/loadbalancer/maps"
-	"github.com/cilium/cilium/pkg/maps/policymap"
-	fakepolicymap "github.com/cilium/cilium/pkg/maps/policymap/fake"
 )
 
 // The parts of an agent that stand for what reaches into the machine.
@@ -41,13 +39,3 @@ type noHostEndpoint struct {
 }
 
 func (noHostEndpoint) AddHostEndpoint(context.Context) error { return nil }
-
-// policyMaps makes policy maps in memory.
-type policyMaps struct{}
-
-func (policyMaps) OpenEndpoint(uint16) (policymap.PolicyMap, error) {
-	return fakepolicymap.NewFakePolicyMap(), nil
-}
-func (policyMaps) RemoveEndpoint(uint16) error { return nil }
-func (policyMaps) PolicyMaxEntries() int       { return 16384 }
-func (policyMaps) StatsMaxEntries() int        { return 16384 }

@@ -85,8 +85,8 @@ func (n *node) Add(ctx context.Context, s agent.Sandbox) (ips []string, err erro
 			K8sPodName: s.Pod, K8sNamespace: s.Namespace, K8sUID: s.UID,
 			DatapathConfiguration: &models.EndpointDatapathConfiguration{},
 			SyncBuildEndpoint:     true,
-			// There is no link and no BPF, which an endpoint would look for.
-			Properties: map[string]any{endpointtypes.PropertyFakeEndpoint: true, endpointtypes.PropertySkipBPFPolicy: true, endpointtypes.PropertyWithouteBPFDatapath: true},
+			// There is no link and no program, which an endpoint would look for. There is its policy map.
+			Properties: map[string]any{endpointtypes.PropertyFakeEndpoint: true, endpointtypes.PropertyWithouteBPFDatapath: true},
 		}})
 	})
 	if err != nil {

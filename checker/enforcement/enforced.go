@@ -1,0 +1,281 @@
+// Package enforcement has the property of what whole agents enforce: what the policy maps of their
+// endpoints let through is what network policies demand. The reference of that is small, and knows
+// nothing of Cilium's policy engine.
+package enforcement
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/object"
+	"github.com/meshcheck/meshcheck/internal/text"
+	"github.com/meshcheck/meshcheck/model/mode"
+)
+
+var Enforced = property.Property{
+	Name: mode.Enforced,
+	Promise: "The policy map of each endpoint of a pod that runs on the node of a whole agent lets through what the network policies demand, by the labels of the identities that there are, by network, entity and port: " +
+		"what every version of every policy has allowed since a while is let through, and what every one has denied since then is not, also where an agent goes by some that are older than others. " +
+		"A while is 30 s, and begins 125 s after any fault that may keep news from the agent; when the run has come to rest it is a minute, whatever faults there were. " +
+		"For how long something was let through that was denied by then, and kept out that was allowed, is measured.",
+	Why:     "what counts is that another pod can connect subject to policy: the datapath of a pod is disrupted when its policy map drops a peer that is allowed, and its policy is void when that lets in one that is not",
+	RestsOn: []string{"convergence"},
+	Rules:   []*property.Rule{dropped, shutOut, letIn},
+	Check:   check,
+	Step:    property.ByAgent("policy map", "what the agent has written into it, of the policies and identities that it knew"),
+}
+
+// The ways in which a policy map is not what policies demand.
+var (
+	dropped = &property.Rule{Name: "dropped", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the policy map of %s's endpoint of pod %s dropped %s at %s, which it had let through, and which every policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
+	}}
+	shutOut = &property.Rule{Name: "shut-out", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the policy map of %s's endpoint of pod %s did not let %s through at %s, which every policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
+	}}
+	letIn = &property.Rule{Name: "let-in", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("the policy map of %s's endpoint of pod %s let %s through at %s, which no policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
+	}}
+)
+
+func others(f *property.Facts) string {
+	if f.Others == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %s likewise)", text.Count(f.Others, "other flow"))
+}
+
+// sampling is how often all maps are looked at, whatever happens.
+const sampling = 10 * time.Second
+
+// rest is since when, before the end of a run that has come to rest, nothing may be otherwise.
+const rest = time.Minute
+
+func check(in *property.Input) property.Result {
+	if len(in.Records) == 0 {
+		return property.Undecided("the history is empty")
+	}
+	if in.First(0, len(in.Records), func(r *history.Record) bool { return r.Verb == history.Enforce }) < 0 {
+		return property.Inapplicable("nobody enforces policies: no agent is whole, or there was no policy")
+	}
+	f := newFollower(in)
+	if err := f.follow(); err != nil {
+		return property.Undecided("the history cannot be read: " + err.Error())
+	}
+	measures := []property.Measure{
+		property.NewMeasure(mode.Enforced, "let through though denied", f.stale),
+		property.NewMeasure(mode.Enforced, "kept out though allowed", f.late),
+		property.NewMeasure(mode.Enforced, "entry of an identity that was gone", f.gone),
+	}
+	if f.judged == 0 {
+		return property.Undecided("no policy map was there for a while of which policies demanded anything").Measured(measures...)
+	}
+	return property.Judged(fmt.Sprintf("%s of policy maps that policies demand something of", text.Count(f.judged, "look")), f.violations).Measured(measures...)
+}
+
+// follow goes through the history: after each instant it looks at the maps that have changed, and at
+// all of them every now and then.
+func (f *follower) follow() error {
+	dirty, demands, next := map[*endpoint]bool{}, false, sampling
+	records := f.in.Records
+	for i := range records {
+		r := &records[i]
+		for next < r.At {
+			f.lookAtAll(next, func(e *endpoint) time.Duration { return calm(f.disturbances(e.agent), next) })
+			next += sampling
+		}
+		changes, of, err := f.apply(i, r)
+		if err != nil {
+			return err
+		}
+		if demands = demands || changes; of != nil {
+			dirty[of] = true
+		}
+		if i+1 < len(records) && records[i+1].At == r.At || !demands && len(dirty) == 0 {
+			continue
+		}
+		f.settle(r.At, dirty, demands)
+		clear(dirty)
+		demands = false
+	}
+	end := records[len(records)-1]
+	if h := f.in.Horizon(); h.Problem == "" && (h.Over || end.Verb == history.Phase && end.Value == "settled") {
+		f.lookAtAll(end.At, func(*endpoint) time.Duration { return end.At - rest })
+	}
+	return nil
+}
+
+// settle looks at what an instant has changed.
+func (f *follower) settle(at time.Duration, dirty map[*endpoint]bool, demands bool) {
+	exact := f.window(at)
+	windows := map[time.Duration]*window{}
+	for _, e := range f.live() {
+		if demands || dirty[e] {
+			f.wait(e, exact, at)
+		}
+		if !dirty[e] {
+			continue
+		}
+		since := calm(f.disturbances(e.agent), at)
+		if windows[since] == nil {
+			windows[since] = f.window(since)
+		}
+		f.look(e, windows[since], at)
+	}
+}
+
+func (f *follower) lookAtAll(at time.Duration, since func(*endpoint) time.Duration) {
+	windows := map[time.Duration]*window{}
+	for _, e := range f.live() {
+		from := since(e)
+		if windows[from] == nil {
+			windows[from] = f.window(from)
+		}
+		f.look(e, windows[from], at)
+	}
+}
+
+// look judges a map by what has been so since a while.
+func (f *follower) look(e *endpoint, w *window, at time.Duration) {
+	s := f.subjectOf(e)
+	if s.since > w.since || e.begun > w.since {
+		e.let = map[flow]bool{} // too new
+		return
+	}
+	for _, fl := range w.flows {
+		want := w.demand(s, fl)
+		if want == either {
+			continue
+		}
+		f.judged++
+		has, had := e.table.lets(fl), e.let[fl]
+		e.let[fl] = has
+		switch {
+		case want == allowed && !has && had:
+			f.violate(dropped, e, fl, w, at)
+		case want == allowed && !has:
+			f.violate(shutOut, e, fl, w, at)
+		case want == denied && has:
+			f.violate(letIn, e, fl, w, at)
+		}
+	}
+}
+
+// violate notes a violation: one for each endpoint and rule, with how many flows there are besides.
+func (f *follower) violate(rule *property.Rule, e *endpoint, fl flow, w *window, at time.Duration) {
+	if n, known := e.told[rule]; known {
+		if f.violations[n].At == at {
+			f.violations[n].Others++
+		}
+		return
+	}
+	e.told[rule] = len(f.violations)
+	direction := "from"
+	if fl.egress {
+		direction = "to"
+	}
+	f.violations = append(f.violations, property.NewViolation(rule, property.Facts{
+		Agent: e.agent, Kind: object.PodKind, Key: e.pod, At: at, Since: w.since, Identity: fl.peer.name,
+		Note: fmt.Sprintf("%s %s on %s", direction, fl.peer.describe(), fl.port),
+	}, f.written, e.changed))
+}
+
+// describe names a peer in a sentence.
+func (p *peer) describe() string {
+	if p.labels == nil {
+		return strings.Replace(p.of, "cidr:", "the network ", 1)
+	}
+	return fmt.Sprintf("identity %s (%s)", p.name, property.Content(strings.TrimPrefix(p.of, "labels=")))
+}
+
+// window is what there was at some time since an instant.
+type window struct {
+	since    time.Duration
+	policies [][]*object.Policy
+	flows    []flow
+	known    map[question]verdict
+	partly   map[*peer]bool // networks that no policy named for a part of it, of which no agent need know
+}
+
+type question struct {
+	subject, peer, port string
+	egress              bool
+}
+
+func (f *follower) window(since time.Duration) *window {
+	w := &window{since: since, known: map[question]verdict{}, partly: map[*peer]bool{}}
+	for _, key := range slices.Sorted(maps.Keys(f.policies)) {
+		w.policies = append(w.policies, f.policies[key].since(since))
+	}
+	peers := slices.Clone(surroundings)
+	for _, number := range slices.SortedFunc(maps.Keys(f.identities), byNumber) {
+		if all := f.identities[number].since(since); len(all) == 1 && all[0] != nil {
+			peers = append(peers, all[0])
+		}
+	}
+	for _, cidr := range slices.Sorted(maps.Keys(f.networks)) {
+		p := f.networks[cidr]
+		peers = append(peers, p)
+		w.partly[p] = slices.Contains(f.mentioned[cidr].since(since), nil)
+	}
+	for _, p := range peers {
+		for _, port := range f.ports {
+			w.flows = append(w.flows, flow{false, p, port}, flow{true, p, port})
+		}
+	}
+	return w
+}
+
+func byNumber(a, b string) int {
+	x, _ := strconv.Atoi(a) // names of identities are numbers
+	y, _ := strconv.Atoi(b)
+	return x - y
+}
+
+// demand is what policies demand of a flow for the whole time.
+func (w *window) demand(s *subject, fl flow) verdict {
+	q := question{s.of, fl.peer.of, fl.port, fl.egress}
+	v, known := w.known[q]
+	if !known {
+		v = demand(s.labels, fl, w.policies)
+		w.known[q] = v
+	}
+	if v == allowed && w.partly[fl.peer] {
+		return either
+	}
+	return v
+}
+
+// wait is since when a map is not what policies demand just then.
+type wait struct {
+	since time.Duration
+	want  verdict
+}
+
+// wait measures for how long a map is not what policies demand.
+func (f *follower) wait(e *endpoint, now *window, at time.Duration) {
+	s := f.subjectOf(e)
+	for _, fl := range now.flows {
+		want := now.demand(s, fl)
+		right := want == either || e.table.lets(fl) == (want == allowed)
+		w, waits := e.waits[fl]
+		if waits && (right || w.want != want) {
+			if w.want == denied {
+				f.stale = append(f.stale, at-w.since)
+			} else {
+				f.late = append(f.late, at-w.since)
+			}
+			delete(e.waits, fl)
+			waits = false
+		}
+		if !waits && !right {
+			e.waits[fl] = wait{at, want}
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package enforcement
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/meshcheck/meshcheck/checker/property"
+	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/object"
+	"github.com/meshcheck/meshcheck/model/mode"
+)
+
+// endpoint is a policy map, while it is there.
+type endpoint struct {
+	agent, pod, number string
+	begun              time.Duration
+	table              table
+	changed            int32                  // the record of its last change
+	let                map[flow]bool          // as of the last look
+	told               map[*property.Rule]int // violations by rule: where it stands among all
+	waits              map[flow]wait
+}
+
+// subject is the pod of an endpoint as policies go by it.
+type subject struct {
+	labels object.Labels
+	of     string // as text
+	since  time.Duration
+}
+
+// follower follows a history, record by record.
+type follower struct {
+	in         *property.Input
+	state      *object.State
+	policies   map[string]*past[object.Policy]
+	written    int32 // the last record of a policy
+	identities map[string]*past[peer]
+	mentioned  map[string]*past[bool] // networks that a policy names
+	networks   map[string]*peer
+	subjects   map[string]*subject  // by pod
+	newest     map[string]*endpoint // by pod, on its node
+	endpoints  map[string]*endpoint // by agent and number
+	ports      []string
+	faults     map[string][]disturbance // by agent
+
+	judged     int // looks at a flow that policies demand something of
+	violations []property.Violation
+	stale      []time.Duration // for how long something was let through that policies denied
+	late       []time.Duration // for how long something was not that they allowed
+	gone       []time.Duration // for how long an entry was about an identity that was gone
+}
+
+// elsewhere is a port that no policy names.
+const elsewhere = "65533/TCP"
+
+func newFollower(in *property.Input) *follower {
+	f := &follower{
+		in: in, state: object.NewState(in.History.Plan), policies: map[string]*past[object.Policy]{}, written: -1, identities: map[string]*past[peer]{},
+		mentioned: map[string]*past[bool]{}, networks: map[string]*peer{}, subjects: map[string]*subject{}, newest: map[string]*endpoint{}, endpoints: map[string]*endpoint{}, faults: map[string][]disturbance{},
+	}
+	ports := map[string]bool{elsewhere: true}
+	for i := range in.Records {
+		if r := &in.Records[i]; r.Verb == history.Write && object.IsPolicy(r.Kind) {
+			p, _ := object.ParsePolicy(r.Value) // what cannot be read is said when it is followed
+			for _, rule := range p.Rules {
+				for _, port := range rule.Ports {
+					ports[port] = true
+				}
+			}
+		}
+	}
+	f.ports = slices.Sorted(maps.Keys(ports))
+	return f
+}
+
+// disturbances are the faults that may keep news from an agent: all but those of other agents.
+func (f *follower) disturbances(agent string) []disturbance {
+	if known, ok := f.faults[agent]; ok {
+		return known
+	}
+	all := []disturbance{}
+	for _, x := range f.in.Faults {
+		others := func(host string) bool { return mode.Agent.Is(host) && host != agent }
+		if len(x.Hosts) > 0 && !slices.ContainsFunc(x.Hosts, func(h string) bool { return !others(h) }) {
+			continue
+		}
+		all = append(all, disturbance{x.From, x.To})
+	}
+	f.faults[agent] = all
+	return all
+}
+
+// apply takes a record into account. It reports whether what policies demand may have changed, and
+// which endpoint's map has.
+func (f *follower) apply(i int, r *history.Record) (demands bool, of *endpoint, err error) {
+	switch {
+	case r.Verb == history.Enforce:
+		return false, f.enforce(int32(i), r), nil
+	case r.Verb != history.Write:
+		return false, nil, nil
+	case object.IsPolicy(r.Kind):
+		return true, nil, f.policy(int32(i), r)
+	}
+	touched, err := f.state.Apply(i, r)
+	if err != nil {
+		return false, nil, err
+	}
+	if r.Kind == object.IdentityKind {
+		f.identity(r)
+		demands = true
+	}
+	for _, pod := range touched.Pods {
+		demands = f.subject(pod, r.At) || demands
+	}
+	return demands, nil, nil
+}
+
+func (f *follower) policy(i int32, r *history.Record) error {
+	var is *object.Policy
+	if r.Op != "delete" {
+		p, err := object.ParsePolicy(r.Value)
+		if err != nil {
+			return err
+		}
+		is = &p
+	}
+	key := r.Kind + " " + r.Key
+	if f.policies[key] == nil {
+		f.policies[key] = &past[object.Policy]{}
+	}
+	f.policies[key].set(r.At, is)
+	f.written = i
+	f.mention(r.At)
+	return nil
+}
+
+// mention notes which networks policies name now.
+func (f *follower) mention(at time.Duration) {
+	now := map[string]bool{}
+	for _, p := range f.policies {
+		if is := p.now(); is != nil {
+			for _, rule := range is.Rules {
+				for _, peer := range rule.Peers {
+					if peer.CIDR != "" {
+						now[peer.CIDR] = true
+					}
+				}
+			}
+		}
+	}
+	for cidr := range now {
+		if f.mentioned[cidr] == nil {
+			f.mentioned[cidr], f.networks[cidr] = &past[bool]{}, networkOf(cidr)
+		}
+	}
+	for cidr, p := range f.mentioned {
+		switch was := p.now() != nil; {
+		case now[cidr] && !was:
+			p.set(at, new(true))
+		case was && !now[cidr]:
+			p.set(at, nil)
+		}
+	}
+}
+
+func (f *follower) identity(r *history.Record) {
+	if f.identities[r.Key] == nil {
+		f.identities[r.Key] = &past[peer]{}
+	}
+	var is *peer
+	if now := f.state.Identities[r.Key]; now != nil {
+		parsed, err := object.ParseIdentity(now.Labels)
+		if err != nil {
+			return // the state was made of the same text
+		}
+		is = podsOf(r.Key, parsed.Labels)
+	}
+	if was := f.identities[r.Key].now(); was != nil && is != nil && was.of == is.of {
+		return
+	}
+	f.identities[r.Key].set(r.At, is)
+}
+
+// subject looks at a pod anew: what policies go by are the labels that it demands, once its
+// CiliumEndpoint says that it has an identity of these.
+func (f *follower) subject(pod string, at time.Duration) (changed bool) {
+	p, was := f.state.Pods[pod], f.subjects[pod]
+	id := f.state.Identities[f.state.Endpoints[pod].Identity]
+	if p == nil || p.Ending || p.Phase != "Running" || id == nil || id.Labels != p.Demands {
+		delete(f.subjects, pod)
+		return was != nil
+	}
+	of := p.UID + " " + id.Labels
+	if was != nil && was.of == of {
+		return false
+	}
+	labels, err := object.ParseIdentity(id.Labels)
+	if err != nil {
+		return false
+	}
+	f.subjects[pod] = &subject{labels: labels.Labels, of: of, since: at}
+	return true
+}
+
+func (f *follower) enforce(i int32, r *history.Record) *endpoint {
+	key := r.Actor + " " + r.Owner
+	switch r.Op {
+	case history.Begins:
+		e := &endpoint{agent: r.Actor, pod: r.Key, number: r.Owner, begun: r.At, table: table{}, let: map[flow]bool{}, told: map[*property.Rule]int{}, waits: map[flow]wait{}}
+		f.endpoints[key], f.newest[r.Actor+" "+r.Key] = e, e
+	case history.Ends:
+		if e := f.endpoints[key]; e != nil {
+			delete(f.endpoints, key)
+			if f.newest[r.Actor+" "+e.pod] == e {
+				delete(f.newest, r.Actor+" "+e.pod)
+			}
+		}
+	default:
+		if e := f.endpoints[key]; e != nil {
+			e.table.apply(r)
+			e.changed = i
+			f.forgets(r)
+			return e
+		}
+	}
+	return nil
+}
+
+// forgets measures for how long a map had an entry about an identity that was gone.
+func (f *follower) forgets(r *history.Record) {
+	name, _, _ := strings.Cut(r.Value, " ")
+	if id := f.identities[name]; r.Op == history.Removed && id != nil && id.now() == nil {
+		f.gone = append(f.gone, r.At-id.changes[len(id.changes)-1].at)
+	}
+}
+
+// live returns the endpoints of pods that run, with the pods, in a fixed order.
+func (f *follower) live() (all []*endpoint) {
+	for _, e := range f.newest {
+		if f.subjectOf(e) != nil {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b *endpoint) int { return cmp.Or(cmp.Compare(a.agent, b.agent), cmp.Compare(a.pod, b.pod)) })
+	return all
+}
+
+// subjectOf is the pod of an endpoint, if it runs on the endpoint's node, of which this is the newest.
+func (f *follower) subjectOf(e *endpoint) *subject {
+	p := f.state.Pods[e.pod]
+	if p == nil || f.newest[e.agent+" "+e.pod] != e || !mode.Agent.Is(e.agent) || p.Node != "n"+strconv.Itoa(mode.Number(e.agent)) {
+		return nil
+	}
+	return f.subjects[e.pod]
+}

@@ -26,7 +26,7 @@ func TestWhatDoesNotApplyIsNotJudged(t *testing.T) {
 			not = append(not, p.Name)
 		}
 		ok, _ := mode.Mode{Base: mode.ClusterMesh}.Applies(p.Name)
-		require.True(t, ok, p.Name)
+		require.Equal(t, p.Name != mode.Enforced, ok, p.Name) // what agents there do not do
 	}
 	require.Equal(t, []string{"single-source", "fail-over", "etcd-revisions", "etcd-linearizable", "etcd-watch", "revision-origin", "etcd-members", "canaries", "leases"}, not,
 		"all that the mode names are properties")

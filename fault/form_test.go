@@ -61,7 +61,7 @@ func TestReadAndWriteGiveTheSamePlan(t *testing.T) {
 // No field of a plan is left out of its file.
 func TestEncodeHasEveryField(t *testing.T) {
 	plan := reflect.TypeFor[Plan]()
-	full := &Plan{Capacity: &Capacity{}, Promise: []string{"convergence"}, Nodes: []Node{{}}, Pods: []Pod{{}}, Services: []Service{{}}, Ops: []Op{{}}, Faults: []Fault{{}}, Stalls: []Stall{{}}, Objects: []json.RawMessage{json.RawMessage("{}")}}
+	full := &Plan{Capacity: &Capacity{}, Promise: []string{"convergence"}, Nodes: []Node{{}}, Pods: []Pod{{}}, Services: []Service{{}}, Policies: []Policy{{}}, Ops: []Op{{}}, Faults: []Fault{{}}, Stalls: []Stall{{}}, Objects: []json.RawMessage{json.RawMessage("{}")}}
 	file := map[string]json.RawMessage{}
 	require.NoError(t, json.Unmarshal(full.Encode(), &file))
 	for i := range plan.NumField() {
@@ -95,7 +95,7 @@ func TestReadRefuses(t *testing.T) {
 		"other version":     {`{"version": 1, "universe": 3}`, "p.json:1: version: the file form has version 1; a plan that this program reads has version 2"},
 		"no version":        {edit("\"version\": 2,\n", "\n"), "p.json:1: version: the version of the file form is missing; a plan that this program reads has version 2"},
 		"unknown field":     {edit(`"replicas": 2`, `"replicants": 2`), `p.json:5: topology: there is no field "replicants" here; the fields are apiservers, replicas, agents, nodes, etcds, operators`},
-		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: a plan has no field "Seed"; its fields are version, seed, mode, topology, network, options, capacity, churn, settle, promise, nodes, pods, services, ops, faults, stalls, objects`},
+		"other letters":     {edit(`"seed"`, `"Seed"`), `p.json:3: a plan has no field "Seed"; its fields are version, seed, mode, topology, network, options, capacity, churn, settle, promise, nodes, pods, services, policies, ops, faults, stalls, objects`},
 		"field twice":       {edit(`"seed": 7`, `"seed": 7, "seed": 8`), "p.json:3: seed: the field is given twice"},
 		"null":              {edit(`"seed": 7`, `"seed": null`), "p.json:3: seed: found null; want a whole number from 0 to 18446744073709551615"},
 		"negative seed":     {edit(`"seed": 7`, `"seed": -7`), "p.json:3: seed: found -7; want a whole number from 0 to 18446744073709551615"},
@@ -158,7 +158,7 @@ func TestReadRefuses(t *testing.T) {
 		"annotation of none":     {edit(`"op": "node-create", "name": "n9"`, `"op": "namespace-annotate", "name": "prod"`), "p.json:17: ops[3].name: the namespace prod does not exist at that time"},
 		"given address":          {edit(`"pods": [`, `"objects": [{"kind": "CiliumEndpoint", "metadata": {"name": "a"}, "status": {"networking": {"addressing": [{"ipv4": "10.0.0.900"}]}}}], "pods": [`), `p.json:10: objects[0].status.networking.addressing[0].ipv4: "10.0.0.900" is not an IP address, such as "10.0.0.7"`},
 		"given CIDR":             {edit(`"pods": [`, `"objects": [{"kind": "CiliumNode", "metadata": {"name": "a"}, "spec": {"ipam": {"podCIDRs": ["10.0.0.0"]}}}], "pods": [`), `p.json:10: objects[0].spec.ipam.podCIDRs[0]: "10.0.0.0" is not a CIDR, such as "10.128.0.0/24"`},
-		"unknown op":             {edit(`"op": "node-create"`, `"op": "node-reboot"`), `p.json:17: ops[3].op: the op "node-reboot" does not exist; the ops are pod-create, pod-delete, pod-relabel, pod-update, pod-replace, node-create, node-delete, node-update, namespace-delete, namespace-annotate, service-create, service-update and service-delete`},
+		"unknown op":             {edit(`"op": "node-create"`, `"op": "node-reboot"`), `p.json:17: ops[3].op: the op "node-reboot" does not exist; the ops are pod-create, pod-delete, pod-relabel, pod-update, pod-replace, node-create, node-delete, node-update, namespace-delete, namespace-annotate, service-create, service-update, service-delete, policy-create, policy-update and policy-delete`},
 		"op without pod":         {edit(`"op": "node-create"`, `"op": "pod-create"`), "p.json:17: ops[3].pod: a pod-create needs the pod"},
 		"node exists":            {edit(`"name": "n9"`, `"name": "n1"`), "p.json:17: ops[3].name: the node n1 exists already at that time"},
 		"node missing":           {edit(`"name": "n3"}`, `"name": "n8"}`), "p.json:18: ops[4].name: the node n8 does not exist at that time"},

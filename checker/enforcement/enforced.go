@@ -37,10 +37,10 @@ var (
 		return fmt.Sprintf("the policy map of %s's endpoint of pod %s dropped %s at %s, which it had let through, and which every policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
 	}}
 	shutOut = &property.Rule{Name: "shut-out", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("the policy map of %s's endpoint of pod %s did not let %s through at %s, which every policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
+		return fmt.Sprintf("the policy map of %s's endpoint of pod %s did not let through %s at %s, which every policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
 	}}
 	letIn = &property.Rule{Name: "let-in", Text: func(f *property.Facts) string {
-		return fmt.Sprintf("the policy map of %s's endpoint of pod %s let %s through at %s, which no policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
+		return fmt.Sprintf("the policy map of %s's endpoint of pod %s let through %s at %s, which no policy since %s allows%s", f.Agent, f.Key, f.Note, text.Seconds(f.At), text.Seconds(f.Since), others(f))
 	}}
 )
 
@@ -143,6 +143,7 @@ func (f *follower) lookAtAll(at time.Duration, since func(*endpoint) time.Durati
 
 // look judges a map by what has been so since a while.
 func (f *follower) look(e *endpoint, w *window, at time.Duration) {
+	e.looks++
 	s := f.subjectOf(e)
 	if s.since > w.since || e.begun > w.since {
 		e.let = map[flow]bool{} // too new
@@ -167,18 +168,19 @@ func (f *follower) look(e *endpoint, w *window, at time.Duration) {
 	}
 }
 
-// violate notes a violation: one for each endpoint and rule, with how many flows there are besides.
+// violate notes a violation: of each endpoint one for flows that are allowed, and one for those that are
+// denied, with how many there are besides at that instant.
 func (f *follower) violate(rule *property.Rule, e *endpoint, fl flow, w *window, at time.Duration) {
-	if n, known := e.told[rule]; known {
-		if f.violations[n].At == at {
-			f.violations[n].Others++
+	if told, known := e.told[rule == letIn]; known {
+		if told.look == e.looks {
+			f.violations[told.violation].Others++
 		}
 		return
 	}
-	e.told[rule] = len(f.violations)
-	direction := "from"
+	e.told[rule == letIn] = telling{len(f.violations), e.looks}
+	direction := "ingress from"
 	if fl.egress {
-		direction = "to"
+		direction = "egress to"
 	}
 	f.violations = append(f.violations, property.NewViolation(rule, property.Facts{
 		Agent: e.agent, Kind: object.PodKind, Key: e.pod, At: at, Since: w.since, Identity: fl.peer.name,
@@ -191,7 +193,14 @@ func (p *peer) describe() string {
 	if p.labels == nil {
 		return strings.Replace(p.of, "cidr:", "the network ", 1)
 	}
-	return fmt.Sprintf("identity %s (%s)", p.name, property.Content(strings.TrimPrefix(p.of, "labels=")))
+	var labels []string
+	for key, value := range p.labels {
+		if key = strings.TrimPrefix(key, "k8s:"); !strings.HasPrefix(key, "io.") {
+			labels = append(labels, key+"="+value)
+		}
+	}
+	slices.Sort(labels)
+	return fmt.Sprintf("identity %s (%s in %s)", p.name, property.Content(strings.Join(labels, " ")), p.labels["k8s:io.kubernetes.pod.namespace"])
 }
 
 // window is what there was at some time since an instant.

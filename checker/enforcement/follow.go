@@ -19,11 +19,15 @@ type endpoint struct {
 	agent, pod, number string
 	begun              time.Duration
 	table              table
-	changed            int32                  // the record of its last change
-	let                map[flow]bool          // as of the last look
-	told               map[*property.Rule]int // violations by rule: where it stands among all
+	changed            int32            // the record of its last change
+	let                map[flow]bool    // as of the last look
+	looks              int              // at it, so far
+	told               map[bool]telling // of what is denied, and of what is allowed
 	waits              map[flow]wait
 }
+
+// telling is where an endpoint's violation stands among all, and by which look at it that was found.
+type telling struct{ violation, look int }
 
 // subject is the pod of an endpoint as policies go by it.
 type subject struct {
@@ -210,7 +214,7 @@ func (f *follower) enforce(i int32, r *history.Record) *endpoint {
 	key := r.Actor + " " + r.Owner
 	switch r.Op {
 	case history.Begins:
-		e := &endpoint{agent: r.Actor, pod: r.Key, number: r.Owner, begun: r.At, table: table{}, let: map[flow]bool{}, told: map[*property.Rule]int{}, waits: map[flow]wait{}}
+		e := &endpoint{agent: r.Actor, pod: r.Key, number: r.Owner, begun: r.At, table: table{}, let: map[flow]bool{}, told: map[bool]telling{}, waits: map[flow]wait{}}
 		f.endpoints[key], f.newest[r.Actor+" "+r.Key] = e, e
 	case history.Ends:
 		if e := f.endpoints[key]; e != nil {

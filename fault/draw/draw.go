@@ -58,6 +58,9 @@ func Plan(seed uint64, cfg Config) (*fault.Plan, error) {
 	}
 	p := drawPlan(from, s, cmp.Or(cfg.Mode, mode.Default.String()), cfg.Objects, objects)
 	p = fault.WithAgents(p, cfg.Agents)
+	if p.HasWhole() {
+		drawPolicies(from, p)
+	}
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}

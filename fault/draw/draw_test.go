@@ -116,7 +116,9 @@ func TestDrawReachesEverything(t *testing.T) {
 		require.Greater(t, events[fault.Events[i].Event], 5, fault.Events[i].Event)
 	}
 	for _, kind := range fault.OpKinds {
-		require.Greater(t, ops[kind], drawnSeeds/8, kind)
+		if !kind.OfPolicy() { // see TestDrawnPolicies
+			require.Greater(t, ops[kind], drawnSeeds/8, kind)
+		}
 	}
 	for _, letter := range "kraow" {
 		require.Greater(t, letters[byte(letter)], drawnSeeds/20, string(letter))

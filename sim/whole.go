@@ -113,6 +113,6 @@ func nodeOf(number int, known *v2.CiliumNode) (*corev1.Node, error) {
 // in good order has none here.
 var outliveTheirHive = map[string]int64{
 	"github.com/cilium/cilium/daemon/cmd.(*endpointRestorer).regenerateRestoredEndpoints": 1,
-	"github.com/cilium/cilium/pkg/policy.(*SelectorCache).queueUserNotification.func1":    1,
+	"github.com/cilium/cilium/pkg/policy.(*SelectorCache).queueUserNotification.func1":    2, // of peers, and of the pods that policies are about
 	"github.com/cilium/cilium/pkg/trigger.NewTrigger":                                     1,
 }

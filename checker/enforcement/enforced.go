@@ -182,10 +182,14 @@ func (f *follower) violate(rule *property.Rule, e *endpoint, fl flow, w *window,
 	if fl.egress {
 		direction = "egress to"
 	}
-	f.violations = append(f.violations, property.NewViolation(rule, property.Facts{
-		Agent: e.agent, Kind: object.PodKind, Key: e.pod, At: at, Since: w.since, Identity: fl.peer.name,
+	facts := property.Facts{
+		Agent: e.agent, Kind: object.PodKind, Key: e.pod, At: at, Since: w.since,
 		Note: fmt.Sprintf("%s %s on %s", direction, fl.peer.describe(), fl.port),
-	}, f.written, e.changed))
+	}
+	if fl.peer.labels != nil {
+		facts.Identity = fl.peer.name
+	}
+	f.violations = append(f.violations, property.NewViolation(rule, facts, f.written, e.changed))
 }
 
 // describe names a peer in a sentence.

@@ -173,7 +173,35 @@ func TestEachWholeAgentReadsByItself(t *testing.T) {
 	require.Greater(t, seen["a0"], seen["a1"]+10*time.Second)
 }
 
-// The same plan gives the same history.
+// Policies are enforced, as they change, and over a crash: the policy maps outlive the agent.
+func TestPoliciesAreEnforced(t *testing.T) {
+	_, err := simulator() // which is in the repository's folder from then on
+	require.NoError(t, err)
+	second := fault.Duration(time.Second)
+	for _, faults := range [][]fault.Fault{nil, {{Kind: fault.AgentCrash, At: 70 * second, For: 20 * second, Target: "a0"}}} {
+		p, err := fault.ReadFile("testdata/planted/policies.json")
+		require.NoError(t, err)
+		p.Faults = faults
+		r := run(t, p)
+		requireHolds(t, r)
+		enforced, _ := r.Verdict.Result(mode.Enforced)
+		require.Equal(t, checker.Pass, enforced.Outcome, enforced.Evidence)
+		maps, entries := map[string]int{}, map[string]int{}
+		for _, rec := range r.Index.History.Records {
+			if rec.Verb == history.Enforce {
+				maps[rec.Key+" "+rec.Op]++
+				entries[rec.Key+" "+rec.Kind+" "+rec.Op]++
+			}
+		}
+		require.Equal(t, 1, maps["ns0/web "+history.Begins], "over restarts")
+		require.Zero(t, maps["ns0/web "+history.Ends])
+		require.Equal(t, 1, maps["ns0/late "+history.Ends], "with the endpoint")
+		require.NotZero(t, entries["ns0/web "+history.Ingress+" "+history.Allowed])
+		require.NotZero(t, entries["ns0/web "+history.Egress+" "+history.Removed])
+		require.NotZero(t, entries["ns0/api "+history.Ingress+" "+history.Denied])
+	}
+}
+
 // The plans in testdata/findings that need whole agents break what their pages say.
 func TestFindings(t *testing.T) {
 	for name, broken := range map[string]string{"named-port-waits-for-an-identity": mode.Started} {
@@ -188,6 +216,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// The same plan gives the same history.
 func TestTwice(t *testing.T) {
 	for seed := range uint64(3) {
 		p, err := draw.Plan(seed, draw.Config{Mode: string(mode.CRD), Agents: fault.WholeAgent})

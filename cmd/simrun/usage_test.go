@@ -39,7 +39,7 @@ func TestBadUsage(t *testing.T) {
 		"-plan nowhere.json":                    "nowhere.json: cannot read the plan: no such file or directory",
 		"-plan garbage":                         "garbage: this is not a plan but binary data; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one",
 		"-plan empty":                           "empty: the file is empty; a plan is a JSON object, and simrun -seed 1 -write-plan FILE writes one",
-		"-plan plan.json":                       `plan.json:3: a plan has no field "sed"; its fields are version, seed, mode, topology, network, options, capacity, churn, settle, promise, nodes, pods, services, ops, faults, stalls, objects`,
+		"-plan plan.json":                       `plan.json:3: a plan has no field "sed"; its fields are version, seed, mode, topology, network, options, capacity, churn, settle, promise, nodes, pods, services, policies, ops, faults, stalls, objects`,
 		"-plan plan.json -objects a.yaml":       "-plan and -objects exclude each other: a plan carries its objects",
 		"-plan p.json -cluster-id 300":          "-plan and -cluster-id exclude each other: a plan carries its cluster ID",
 		"-seed 1 -cluster-id 300":               "-cluster-id is that of -objects, and there are none",

@@ -88,6 +88,26 @@ func TestMajorityLost(t *testing.T) {
 	require.Greater(t, first(t, times(h, anyPut("10.0.0.2"))), 25*time.Second)
 }
 
+// A member that has lost its data, and comes back where it reaches none of the others, is started again
+// until it has joined them.
+func TestAMemberThatFindsNobody(t *testing.T) {
+	t.Parallel()
+	p := quiet(t, 7)
+	threeMembers(p)
+	p.Faults = []fault.Fault{
+		at(5, fault.Fault{Kind: fault.EtcdMemberLoss, Target: "e1", For: seconds(10)}),
+		at(6, fault.Fault{Kind: fault.Partition, Target: "e1", Peer: "e0", For: seconds(30)}),
+		at(6, fault.Fault{Kind: fault.Partition, Target: "e1", Peer: "e2", For: seconds(30)}),
+	}
+	require.NoError(t, p.Validate())
+	h := play(t, p)
+	require.Equal(t, "settled", ends(t, h))
+	ups := times(h, by(history.Up, "e1", "etcd"))
+	require.Len(t, ups, 2)
+	require.Greater(t, ups[1], 36*time.Second)
+	require.Less(t, ups[1], 50*time.Second)
+}
+
 // A cluster's members answer as one etcd, over the loss of its leader, of a member with its
 // data, and of the majority.
 func TestThreeMembersAnswerAsOne(t *testing.T) {

@@ -57,7 +57,8 @@ func (w *world) buildWhole() error {
 		if w.wholes[name], err = w.cfg.Whole(agent.Daemon{
 			Host: host, Node: name, Cluster: o.ClusterName, ClusterID: o.ClusterID,
 			EndpointSlices: o.EndpointSlices, Identities: cmp.Or(o.IdentityManagement, option.IdentityManagementModeOperator),
-			Dial: w.kubeDialer(host), Enforced: enforced, Log: w.cfg.Log.With("host", host),
+			IdentityJitter: o.IdentityJitter.Std(),
+			Dial:           w.kubeDialer(host), Enforced: enforced, Log: w.cfg.Log.With("host", host),
 		}); err != nil {
 			return err
 		}

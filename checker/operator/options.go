@@ -6,7 +6,6 @@ package operator
 import (
 	"cmp"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/meshcheck/meshcheck/checker/property"
@@ -19,7 +18,6 @@ import (
 const (
 	identityPace      = 15 * time.Minute // operator.identityGCInterval
 	identityHeartbeat = 30 * time.Minute // operator.identityHeartbeatTimeout
-	identityJitter    = 30 * time.Second // identity-max-jitter, of a cilium-agent that is whole, which is told no other
 	maxEndpoints      = 10               // of a slice, in a world (sim/workload, MaxPerSlice)
 )
 
@@ -42,7 +40,7 @@ func optionsOf(in *property.Input) options {
 			SliceController                     string
 			SliceSize                           int
 			IdentityGCInterval, IdentityTimeout string
-			IdentityJitter, Agents              string
+			IdentityJitter                      string
 		}
 	}
 	o := options{size: maxEndpoints, pace: identityPace, heartbeat: identityHeartbeat}
@@ -58,9 +56,6 @@ func optionsOf(in *property.Input) options {
 	}
 	if d, err := time.ParseDuration(plan.Options.IdentityJitter); err == nil {
 		o.jitter = d
-	}
-	if strings.Contains(plan.Options.Agents, "whole") {
-		o.jitter = max(o.jitter, identityJitter)
 	}
 	if d, err := time.ParseDuration(plan.Options.IdentityGCInterval); err == nil && d > 0 {
 		o.pace = d

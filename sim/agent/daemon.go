@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/sim/proc"
@@ -16,8 +17,9 @@ type Daemon struct {
 	Cluster   string
 	ClusterID int
 
-	EndpointSlices bool   // endpoints come as CiliumEndpointSlices, else as CiliumEndpoints
-	Identities     string // who makes CiliumIdentities: the flag identity-management-mode
+	EndpointSlices bool          // endpoints come as CiliumEndpointSlices, else as CiliumEndpoints
+	Identities     string        // who makes CiliumIdentities: the flag identity-management-mode
+	IdentityJitter time.Duration // up to so long it waits when a pod is relabelled: the flag identity-max-jitter
 
 	// Dial connects with the kube-apiserver that the Service gives this agent.
 	Dial proc.Dialer

@@ -55,6 +55,8 @@ var privateFields = []privateField{
 	{ciliumModule + "pkg/kvstore/store", "SharedStore", "controllerName", "string"},
 	{etcdServer + "etcdserver", "EtcdServer", "uberApply", "apply.UberApplier"},
 	{etcdServer + "etcdserver", "EtcdServer", "lessor", "lease.Lessor"},
+	{etcdServer + "etcdserver", "EtcdServer", "bemu", "sync.RWMutex"},
+	{etcdServer + "etcdserver", "EtcdServer", "be", "backend.Backend"},
 	{etcdServer + "lease", "lessor", "mu", "sync.RWMutex"},
 	{etcdServer + "lease", "lessor", "leaseExpiredNotifier", "*LeaseExpiredNotifier"},
 	{etcdServer + "lease", "LeaseWithTime", "id", "LeaseID"},

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/apply"
 	"go.etcd.io/etcd/server/v3/lease"
+	"go.etcd.io/etcd/server/v3/storage/backend"
 	"go.etcd.io/etcd/server/v3/storage/mvcc"
 )
 
@@ -18,6 +19,17 @@ import (
 // are compiled out.
 func Applier(s *etcdserver.EtcdServer) *apply.UberApplier {
 	return field[apply.UberApplier](s, "uberApply")
+}
+
+// Backend returns the database of an etcd, or nil while a snapshot takes its place: who is told of that, and
+// holds a lock of his own, must not wait for EtcdServer.Backend.
+func Backend(s *etcdserver.EtcdServer) backend.Backend {
+	mu := field[sync.RWMutex](s, "bemu")
+	if !mu.TryRLock() {
+		return nil
+	}
+	defer mu.RUnlock()
+	return *field[backend.Backend](s, "be")
 }
 
 // Lessor returns what keeps the leases of an etcd.

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -32,6 +33,10 @@ type Cluster struct {
 	ended map[int64]bool    // leases of which the end is
 	asked map[int64]bool    // leases that clients have asked to revoke, and may have been
 }
+
+// ErrNotJoined is why a server does not start that finds nobody of the cluster that it joins, or
+// nobody who knows of it (etcd: server/etcdserver, bootstrapExistingClusterNoWAL).
+var ErrNotJoined = errors.New("it has not joined its cluster")
 
 type change struct {
 	rev int64

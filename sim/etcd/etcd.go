@@ -27,10 +27,12 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/features"
+	"go.etcd.io/etcd/server/v3/storage/backend"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/cores"
 	"github.com/meshcheck/meshcheck/sim/hosts"
 	"github.com/meshcheck/meshcheck/sim/meter"
@@ -83,6 +85,9 @@ func init() {
 func start(cfg Config, data data) (*Server, error) {
 	cfg.Log = paced(cfg.Log)
 	srv, err := etcdserver.NewServer(serverConfig(cfg, data))
+	if err != nil && data.joins {
+		return nil, fmt.Errorf("etcd of %s: %w: %w", cfg.Host, ErrNotJoined, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("etcd of %s: %w", cfg.Host, err)
 	}
@@ -102,7 +107,7 @@ func start(cfg Config, data data) (*Server, error) {
 		}
 	}
 	srv.Start()
-	meter.Serves(cfg.Host, srv)
+	meter.Serves(cfg.Host, s)
 	if cfg.Cluster == nil {
 		<-srv.ReadyNotify()
 		s.ready.Store(true)
@@ -231,6 +236,9 @@ func (s *Server) shutdown(ctx context.Context) {
 	s.stop()
 	<-drained
 }
+
+// Backend returns the server's database, or nil while it cannot be had without waiting.
+func (s *Server) Backend() backend.Backend { return cilium.Backend(s.server) }
 
 // Revision returns the store's present revision.
 func (s *Server) Revision() int64 { return s.server.KV().Rev() }

@@ -68,7 +68,7 @@ var (
 	cut     bool  // there was no more room
 )
 
-// Database is an etcd that has one.
+// Database is an etcd that has one: nil while it cannot be had without waiting.
 type Database interface{ Backend() backend.Backend }
 
 // Begin forgets what an earlier world of this process left. Waits are told apart by Cilium's own global metrics, which a
@@ -117,13 +117,13 @@ func Sample(at time.Duration) {
 		if d.host == "" {
 			break
 		}
-		var size, used int64
-		if d.of != nil {
-			b := d.of.Backend()
-			size, used = b.Size(), b.SizeInUse()
+		if d.of == nil {
+			set(databaseBytes, d.host, "", 0)
+			set(databaseUsed, d.host, "", 0)
+		} else if b := d.of.Backend(); b != nil {
+			set(databaseBytes, d.host, "", b.Size())
+			set(databaseUsed, d.host, "", b.SizeInUse())
 		}
-		set(databaseBytes, d.host, "", size)
-		set(databaseUsed, d.host, "", used)
 	}
 	for i := range free {
 		c := &cells[i]

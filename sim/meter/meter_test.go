@@ -21,6 +21,11 @@ func (s sized) Backend() backend.Backend { return s }
 func (s sized) Size() int64              { return 100 }
 func (s sized) SizeInUse() int64         { return 50 }
 
+// away is one that cannot say.
+type away struct{}
+
+func (away) Backend() backend.Backend { return nil }
+
 func samples(t *testing.T) string {
 	var b strings.Builder
 	require.NoError(t, Write(&b))
@@ -35,12 +40,14 @@ func TestSamples(t *testing.T) {
 	set(etcdWait, "a0", "", int64(1500*time.Millisecond))
 	Sample(1900 * time.Millisecond) // in the same second
 	Sample(4 * time.Second)
-	Serves("r0", nil)
-	set(syncQueue, "r0", "ip/v1", 7) // as it was
+	Serves("r0", away{}) // it is what it was
+	set(syncQueue, "r0", "ip/v1", 7)
 	Sample(5 * time.Second)
+	Serves("r0", nil)
+	Sample(6 * time.Second)
 	require.Equal(t, "1,etcd_database_bytes,r0,,100\n1,etcd_database_used_bytes,r0,,50\n"+
 		"4,kvstore_sync_queue,r0,ip/v1,7\n4,kvstore_limiter_wait_seconds,a0,,1.5\n"+
-		"5,etcd_database_bytes,r0,,0\n5,etcd_database_used_bytes,r0,,0\n", samples(t))
+		"6,etcd_database_bytes,r0,,0\n6,etcd_database_used_bytes,r0,,0\n", samples(t))
 	Begin(false)
 	require.Empty(t, samples(t))
 }

@@ -76,6 +76,7 @@ func shared(p *process) cell.Cell {
 	if cfg.DialEtcd != nil {
 		return cell.Group(
 			ciliumpod.Cell,
+			cell.Invoke(func(c kvstore.Client) { p.etcd = c }),
 			cell.Provide(
 				func() kvstore.ExtraOptions {
 					return kvstore.ExtraOptions{DialOption: []grpc.DialOption{grpc.WithContextDialer(proc.EtcdSocket.Dialer(p.net.Dial(cfg.DialEtcd)))}}

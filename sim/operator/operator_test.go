@@ -269,6 +269,22 @@ func TestDeathWhileTheCollectorHoldsALock(t *testing.T) {
 	})
 }
 
+// Nor does one that dies before it has ever had a client of the etcd.
+func TestDeathBeforeTheEtcdIsReached(t *testing.T) {
+	simulate(t, func(w *world) {
+		cfg := w.config("o0")
+		cfg.EndpointSlices = false
+		cfg.DialEtcd, cfg.EtcdOpt = w.Dial("o0", "e0:2379"), "etcd.address=http://etcd:2379"
+		w.serveEtcd(nil)
+		w.Net.Host("o0")
+		w.Net.Partition("o0", "e0", false)
+		o := w.operator(cfg)
+		simtest.Pass(2 * time.Second)
+		o.Kill()
+		simtest.Pass(time.Minute)
+	})
+}
+
 // deletePod deletes a pod that has ended, as its kubelet does.
 func (w *world) deletePod(namespace, name string) {
 	w.T.Helper()

@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/cilium/pkg/defaults"
 	"github.com/cilium/cilium/pkg/hive"
 	k8sclient "github.com/cilium/cilium/pkg/k8s/client"
+	"github.com/cilium/cilium/pkg/kvstore"
 
 	"github.com/meshcheck/meshcheck/sim/cilium"
 	"github.com/meshcheck/meshcheck/sim/kubeclient"
@@ -23,6 +24,8 @@ type process struct {
 	net        *proc.Process
 	clients    k8sclient.Clientset
 	hive       *hive.Hive
+	etcd       kvstore.Client   // of the etcd that agents share, if there is one
+	started    bool             // the hive was
 	controls   *leaderLifecycle // what runs in the leader only
 	onLead     func()
 	led        atomic.Bool   // the controls were started
@@ -84,6 +87,7 @@ func (p *process) live(ctx context.Context, resign func()) error {
 	if err := p.hive.Start(p.cfg.Log, ctx); err != nil {
 		return err
 	}
+	p.started = true
 	elected := make(chan error, 1)
 	go func() { elected <- p.elect(ctx) }()
 	var reason error

@@ -61,6 +61,12 @@ func (p *process) stopControls(timeout time.Duration) error {
 // collector of identities has a rate limiter, which only its stop ends, and it
 // cannot be stopped unless it was started.
 func (p *process) endStandby() {
+	if p.etcd != nil && !p.started {
+		// The collector's start has a job ask the client, which there is only if that was started.
+		client := p.etcd.(cell.HookInterface)
+		client.Start(context.Background())      //nolint:errcheck // it reaches nobody
+		defer client.Stop(context.Background()) //nolint:errcheck // it is dead
+	}
 	dead, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, hook := range p.controls.hooks {

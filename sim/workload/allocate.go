@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"strconv"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,6 +11,13 @@ import (
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/cilium/cilium/pkg/k8s/identitybackend"
+)
+
+// How long an agent waits before it tries again, which doubles (Cilium: pkg/allocator, NewAllocator), and for
+// an identity in all, before the kubelet has to ask again (pkg/defaults, KVstoreConnectivityTimeout).
+const (
+	leastAllocationPause = 20 * time.Millisecond
+	allocationTimeout    = 2 * time.Minute
 )
 
 // marked reports whether the operator has marked an identity that nobody used.
@@ -20,8 +28,9 @@ func marked(o *v2.CiliumIdentity) bool {
 
 // allocateIdentity makes sure that there is an identity of labels, as an agent does that manages
 // identities itself: it makes one if it knows none, and takes the operator's mark from the one that it
-// knows (Cilium: pkg/k8s/identitybackend, AllocateID and AcquireReference). It does so once at a time
-// for the same labels; agents of several nodes may make one each.
+// knows (Cilium: pkg/k8s/identitybackend, AllocateID and AcquireReference). What comes to nothing is tried
+// again: a marked one may be gone by then. It does so once at a time for the same labels; agents of several
+// nodes may make one each.
 func (w *Workload) allocateIdentity(ctx context.Context, a api, node string, labels map[string]string) {
 	n, key := w.nodes, labelsKey(labels)
 	n.mu.Lock()
@@ -44,19 +53,20 @@ func (w *Workload) allocateIdentity(ctx context.Context, a api, node string, lab
 		delete(n.allocating, node+" "+key)
 		close(mine)
 	}()
-	if known, ok := n.identities.first(key); ok {
-		if known.marked {
-			a.unmarkIdentity(ctx, strconv.Itoa(known.id))
-		}
-		return
-	}
-	for ctx.Err() == nil {
-		w.mu.Lock()
-		id := &identity{id: w.cluster.freeNumber(), labels: labels}
-		w.mu.Unlock()
-		if a.allocate(ctx, id.object()) {
+	for pause := leastAllocationPause; ctx.Err() == nil; pause *= 2 {
+		known, ok := n.identities.first(key)
+		if ok && (!known.marked || a.unmarkIdentity(ctx, strconv.Itoa(known.id))) {
 			return
 		}
+		if !ok {
+			w.mu.Lock()
+			id := &identity{id: w.cluster.freeNumber(), labels: labels}
+			w.mu.Unlock()
+			if a.allocate(ctx, id.object()) {
+				return
+			}
+		}
+		sleep(ctx, pause)
 	}
 }
 
@@ -91,10 +101,12 @@ func (a api) allocate(ctx context.Context, o *v2.CiliumIdentity) (made bool) {
 }
 
 // unmarkIdentity takes the operator's mark from an identity, if it is still there.
-func (a api) unmarkIdentity(ctx context.Context, name string) {
+func (a api) unmarkIdentity(ctx context.Context, name string) (there bool) {
 	patch := []byte(`{"metadata":{"annotations":{"` + identitybackend.HeartBeatAnnotation + `":null}}}`)
 	do(ctx, apierrors.IsNotFound, func(ctx context.Context) error {
 		_, err := a.clients.CiliumV2().CiliumIdentities().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+		there = err == nil
 		return err
 	})
+	return there
 }

@@ -29,8 +29,16 @@ func (w *Workload) createPodObject(ctx context.Context, a api, p *pod) {
 	})
 }
 
-// deleteUnwanted deletes the pod of a name, if by the plan there is none.
+// deleteUnwanted deletes the pod of a name, if by the plan there is none. Whoever still is about to
+// make or end a pod of that name sees to it.
 func (w *Workload) deleteUnwanted(ctx context.Context, key podKey) {
+	for task := w.lastOf(podObject(key)); task != nil; task = w.lastOf(podObject(key)) {
+		select {
+		case <-task.done:
+		case <-ctx.Done():
+			return
+		}
+	}
 	w.mu.Lock()
 	wanted := w.cluster.pods[key] != nil
 	w.mu.Unlock()
@@ -49,4 +57,11 @@ func (w *Workload) deleteUnwanted(ctx context.Context, key podKey) {
 	if unwanted.uid != "" {
 		a.deleteEnded(ctx, unwanted)
 	}
+}
+
+// lastOf returns the last task of an object, if it is not done.
+func (w *Workload) lastOf(o object) *task {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last[o]
 }

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,4 +46,32 @@ func TestABelatedPodIsDeleted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// One that the plan is still at work on is left to the plan, though a later step ends it.
+func TestAPodThatIsBeingMadeIsNotBelated(t *testing.T) {
+	p := plan()
+	p.Ops = []fault.Op{create(time.Second, "p", "a", "10.0.0.9"), op(2*time.Second, fault.PodDelete, fault.Pod{Namespace: "ns", Name: "p"})}
+	simulate(t, p, func(w *world) {
+		asked := 0
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			switch {
+			case q.Verb == "create" && q.Resource == "pods":
+				if asked++; asked == 1 {
+					return &kube.Fail{Abort: true}
+				}
+			case q.Verb == "create" && strings.HasPrefix(q.Resource, "ciliumendpoint"):
+				return &kube.Fail{Code: http.StatusServiceUnavailable}
+			}
+			return nil
+		}
+		time.Sleep(20 * time.Second)
+		require.Equal(t, 2, asked)
+		close(w.healed)
+		time.Sleep(10 * time.Second)
+		require.NotEmpty(t, w.state("ns", "p"), "its endpoint is not made yet")
+		w.intercept = nil
+		time.Sleep(10 * time.Second)
+		require.Empty(t, w.state("ns", "p"))
+	})
 }

@@ -73,15 +73,11 @@ func (w *Workload) bring(ctx context.Context, a api, p *pod, labels map[string]s
 
 // bringAfter is bring by an agent that waits before it looks for the identity.
 func (w *Workload) bringAfter(ctx context.Context, a api, p *pod, labels map[string]string, wait time.Duration, over func(why string)) {
-	n := w.nodes
 	waiting, done := w.cares.begin(ctx, p)
 	w.running.Go(func() {
 		defer done()
 		sleep(waiting, wait)
-		if n.allocate && waiting.Err() == nil {
-			w.allocateIdentity(waiting, a, p.node, labels)
-		}
-		id, ok := n.identities.wait(waiting, labels)
+		id, ok := w.identityOn(waiting, a, p.node, labels)
 		if !ok {
 			over("superseded")
 			return
@@ -94,4 +90,18 @@ func (w *Workload) bringAfter(ctx context.Context, a api, p *pod, labels map[str
 		}
 		over("")
 	})
+}
+
+// identityOn returns the numeric identity of labels as a node's agent learns it, or false when ctx is done. An
+// agent gives up after a while, and is asked again: the identity that it has made may be gone before it hears of it.
+func (w *Workload) identityOn(ctx context.Context, a api, node string, labels map[string]string) (id int, ok bool) {
+	for !ok && ctx.Err() == nil {
+		bounded, cancel := context.WithTimeout(ctx, allocationTimeout)
+		if w.nodes.allocate {
+			w.allocateIdentity(bounded, a, node, labels)
+		}
+		id, ok = w.nodes.identities.wait(bounded, labels)
+		cancel()
+	}
+	return id, ok
 }

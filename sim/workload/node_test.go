@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/k8s/identitybackend"
 
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/sim/kube"
@@ -206,4 +208,58 @@ func TestSeedOfAnOperatedCluster(t *testing.T) {
 	require.Equal(t, []string{"Pod ns/p0", "CiliumEndpoint ns/p0", "CiliumEndpointSlice /ces-ns-0"}, made[len(made)-3:], "agents write endpoints, too")
 	core := c.groups["ces-ns-0"].object().Endpoints[0]
 	require.Equal(t, string(c.pods[podKey{"ns", "p0"}].object().UID), core.PodUID, "so that the operator finds what it would write")
+}
+
+// An agent that makes identities itself takes the operator's mark from the one that it knows, and makes one
+// if that has been deleted meanwhile.
+func TestAMarkedIdentityIsGone(t *testing.T) {
+	simulate(t, allocating(create(5*time.Second, "p0", "web", "10.0.0.1")), func(w *world) {
+		_, err := w.Store.Create(&v2.CiliumIdentity{
+			ObjectMeta:     metav1.ObjectMeta{Name: "65900", CreationTimestamp: metav1.Now(), Annotations: map[string]string{identitybackend.HeartBeatAnnotation: "2000-01-01T00:00:00Z"}},
+			SecurityLabels: newCluster(plan()).labelsOf("ns", "web"),
+		})
+		require.NoError(w.T, err)
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			if q.Verb == "patch" && q.Resource == "ciliumidentities" {
+				w.deleteIdentities()
+			}
+			return nil
+		}
+		simtest.Pass(10 * time.Second)
+		require.Regexp(t, `^Running 10\.0\.0\.1 6579\d$`, w.state("ns", "p0"))
+		require.True(t, w.isDone())
+	})
+}
+
+// One that was made, and deleted before the agent heard of it, is made again when the agent is asked again.
+func TestAnIdentityOfWhichNobodyHears(t *testing.T) {
+	simulate(t, allocating(create(5*time.Second, "p0", "web", "10.0.0.1")), func(w *world) {
+		w.intercept = func(q *kube.Request) *kube.Fail {
+			if (q.Verb == "list" || q.Verb == "watch") && q.Resource == "ciliumidentities" {
+				return &kube.Fail{Code: http.StatusServiceUnavailable}
+			}
+			return nil
+		}
+		simtest.Pass(10 * time.Second)
+		require.Len(t, w.Store.List("CiliumIdentity"), 1)
+		w.deleteIdentities()
+		w.intercept = nil
+		simtest.Pass(time.Minute)
+		require.False(t, w.isDone())
+		simtest.Pass(time.Minute)
+		require.Contains(t, w.state("ns", "p0"), "Running 10.0.0.1 ")
+		require.True(t, w.isDone())
+	})
+}
+
+// allocating is a plan whose agents make identities.
+func allocating(ops ...fault.Op) *fault.Plan {
+	p := operated(ops...)
+	p.Options.IdentityManagement = fault.AgentIdentities
+	return p
+}
+
+func (w *world) deleteIdentities() {
+	identities := w.Clients("w1").CiliumV2().CiliumIdentities()
+	require.NoError(w.T, identities.DeleteCollection(w.T.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
 }

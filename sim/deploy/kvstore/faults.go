@@ -2,6 +2,7 @@ package kvstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -51,7 +52,10 @@ func (s *Store) restart(m *member, lost bool) deploy.Effect {
 			return
 		}
 		if m.lost {
-			go s.replace(m)
+			if !m.replacing {
+				m.replacing = true
+				go s.replace(m)
+			}
 			return
 		}
 		deploy.Must(m.Start(etcd.Kept))
@@ -60,9 +64,10 @@ func (s *Store) restart(m *member, lost bool) deploy.Effect {
 }
 
 // replace starts a member that has lost its data, when the others expect that: as an
-// administrator does, who tries again every few seconds until a majority agrees.
+// administrator does, who tries again every few seconds until a majority agrees. A process that
+// finds none of the others ends, and is started again.
 func (s *Store) replace(m *member) {
-	for ; ; time.Sleep(replacePause) {
+	for expected := false; ; time.Sleep(replacePause) {
 		var via *etcd.Server
 		for _, other := range s.members {
 			if server := other.Server(); other != m && server != nil {
@@ -76,22 +81,37 @@ func (s *Store) replace(m *member) {
 		if via == nil {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), replaceTimeout)
-		err := via.Replace(ctx, m.host)
-		cancel()
-		if err != nil {
-			continue
-		}
-		s.Step(func() {
-			if m.down > 0 || s.Ended() {
-				return // what holds it down starts it, as one that is to be replaced once more
+		if !expected {
+			ctx, cancel := context.WithTimeout(context.Background(), replaceTimeout)
+			err := via.Replace(ctx, m.host)
+			cancel()
+			if err != nil {
+				continue
 			}
-			deploy.Must(m.Start(etcd.Lost))
-			m.lost = false
-			m.updateAlarm()
-		})
-		return
+			expected = true
+		}
+		over := true
+		s.Step(func() { over = s.join(m) })
+		if over {
+			return
+		}
 	}
+}
+
+// join starts a member that the others expect. It reports false if it has found none of them.
+func (s *Store) join(m *member) (over bool) {
+	if m.down > 0 || s.Ended() {
+		m.replacing = false
+		return true // what holds it down starts it, as one that is to be replaced once more
+	}
+	err := m.Start(etcd.Lost)
+	if errors.Is(err, etcd.ErrNotJoined) {
+		return false
+	}
+	deploy.Must(err)
+	m.lost, m.replacing = false, false
+	m.updateAlarm()
+	return true
 }
 
 // How long an administrator waits for the others' answer, and before the next try.

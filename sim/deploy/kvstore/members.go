@@ -19,12 +19,13 @@ import (
 // member is a member of the etcd on its host, over its restarts.
 type member struct {
 	*etcd.Member
-	host    string
-	down    int          // faults that hold it down
-	lost    bool         // its data is, and the others do not know yet
-	noSpace int          // faults for which it is out of space
-	alarmed bool         // an alarm was raised
-	refused atomic.Int64 // requests for which it had no space
+	host      string
+	down      int          // faults that hold it down
+	lost      bool         // its data is, and the others do not know yet
+	replacing bool         // somebody sees to that
+	noSpace   int          // faults for which it is out of space
+	alarmed   bool         // an alarm was raised
+	refused   atomic.Int64 // requests for which it had no space
 }
 
 // peerPort is where the members of a cluster reach each other.

@@ -34,6 +34,7 @@ func (d *daemon) flags() map[string]string {
 		"enable-cilium-endpoint-slice": strconv.FormatBool(d.cfg.EndpointSlices),
 		"identity-allocation-mode":     option.IdentityAllocationModeCRD,
 		"identity-management-mode":     d.cfg.Identities,
+		"identity-max-jitter":          d.cfg.IdentityJitter.String(),
 		"ipam":                         ipamOption.IPAMKubernetes,
 		// What needs a process, a socket or a device of its own.
 		"enable-l7-proxy":                 "false",

@@ -149,13 +149,12 @@ func TestNothingOfOperators(t *testing.T) {
 	}
 }
 
-// A cilium-agent that is whole waits with the identity of a relabelled pod as long as Cilium's
-// default lets it, whatever the plan says of the others.
-func TestWholeAgentsWaitByDefault(t *testing.T) {
+// Agents wait with the identity of a relabelled pod as long as the plan says, those that are whole as well.
+func TestTheJitterIsThePlans(t *testing.T) {
 	jitter := func(plan string) time.Duration {
 		return optionsOf(&property.Input{Index: index.New(&history.History{Plan: plan})}).jitter
 	}
-	require.Zero(t, jitter(`{"options":{"agents":"assembled"}}`))
+	require.Zero(t, jitter(`{"options":{"agents":"whole"}}`))
 	require.Equal(t, time.Second, jitter(`{"options":{"identityJitter":"1s"}}`))
-	require.Equal(t, 30*time.Second, jitter(`{"options":{"agents":"whole,assembled","identityJitter":"1s"}}`))
+	require.Equal(t, time.Second, jitter(`{"options":{"agents":"whole,assembled","identityJitter":"1s"}}`))
 }

@@ -357,6 +357,7 @@ const killGrace = 2 * time.Second
 // it breaks a bound or ctx is done.
 func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Status) *Failure {
 	var failure *Failure
+	var quit time.Time        // when the worker was asked to quit, after the failure
 	var deaf <-chan time.Time // when the pipe is given up
 	kill := func() {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -395,16 +396,22 @@ func (p *process) watch(ctx context.Context, cmd *exec.Cmd, statuses <-chan Stat
 			}
 		case now := <-tick.C:
 			if failure != nil {
-				kill() // it had one tick to print its goroutines
+				if now.Sub(quit) > printing {
+					kill()
+				}
 				continue
 			}
 			failure = p.broken(now, cmd.Process.Pid)
 			if failure != nil {
+				quit = now
 				syscall.Kill(-cmd.Process.Pid, syscall.SIGQUIT)
 			}
 		}
 	}
 }
+
+// printing is for how long at most a worker that is asked to quit may print its goroutines, after which it ends.
+const printing = 10 * time.Second
 
 // broken tells which bound a worker breaks, if any. A large world may need long for an
 // instant: as long as it writes records, it is slow and does not hang.
@@ -440,7 +447,7 @@ type tail struct {
 	buf     bytes.Buffer
 }
 
-const tailBytes = 1 << 20 // all goroutines, of which the one that matters may be the first
+const tailBytes = 8 << 20 // all goroutines, of which any may be the one that matters
 
 func (t *tail) Write(b []byte) (int, error) {
 	if t.forward != nil {

@@ -12,6 +12,7 @@ import (
 type peer struct {
 	name     string        // as in the records of policy maps
 	of       string        // what policies go by, as text
+	number   int           // and its number
 	labels   object.Labels // of pods; nil of others
 	network  netip.Prefix
 	entities []string
@@ -24,11 +25,13 @@ const (
 	otherNodes    = "6"
 )
 
-// surroundings are the peers that are no pods and no networks.
-var surroundings = []*peer{
-	{name: hostIdentity, of: "host", entities: []string{"cluster", "host"}},
-	{name: worldIdentity, of: "world", entities: []string{"world"}},
-	{name: otherNodes, of: "remote-node", entities: []string{"cluster", "remote-node"}},
+// surroundings returns the peers that are no pods and no networks.
+func surroundings() []*peer {
+	return []*peer{
+		{name: hostIdentity, of: "host", entities: []string{"cluster", "host"}},
+		{name: worldIdentity, of: "world", entities: []string{"world"}},
+		{name: otherNodes, of: "remote-node", entities: []string{"cluster", "remote-node"}},
+	}
 }
 
 func podsOf(number string, labels object.Labels) *peer {

@@ -5,9 +5,7 @@ package enforcement
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -82,27 +80,23 @@ func check(in *property.Input) property.Result {
 // follow goes through the history: after each instant it looks at the maps that have changed, and at
 // all of them every now and then.
 func (f *follower) follow() error {
-	dirty, demands, next := map[*endpoint]bool{}, false, sampling
+	next := sampling
 	records := f.in.Records
+	c := newChanges()
 	for i := range records {
 		r := &records[i]
 		for next < r.At {
 			f.lookAtAll(next, func(e *endpoint) time.Duration { return calm(f.disturbances(e.agent), next) })
 			next += sampling
 		}
-		changes, of, err := f.apply(i, r)
-		if err != nil {
+		if err := f.apply(i, r, c); err != nil {
 			return err
 		}
-		if demands = demands || changes; of != nil {
-			dirty[of] = true
-		}
-		if i+1 < len(records) && records[i+1].At == r.At || !demands && len(dirty) == 0 {
+		if i+1 < len(records) && records[i+1].At == r.At || !c.some {
 			continue
 		}
-		f.settle(r.At, dirty, demands)
-		clear(dirty)
-		demands = false
+		f.settle(r.At, c)
+		c = newChanges()
 	}
 	end := records[len(records)-1]
 	if h := f.in.Horizon(); h.Problem == "" && (h.Over || end.Verb == history.Phase && end.Value == "settled") {
@@ -112,14 +106,16 @@ func (f *follower) follow() error {
 }
 
 // settle looks at what an instant has changed.
-func (f *follower) settle(at time.Duration, dirty map[*endpoint]bool, demands bool) {
+func (f *follower) settle(at time.Duration, c *changes) {
 	exact := f.window(at)
 	windows := map[time.Duration]*window{}
 	for _, e := range f.live() {
-		if demands || dirty[e] {
-			f.wait(e, exact, at)
+		if c.policies || c.maps[e] || c.pods[e.pod] {
+			f.wait(e, exact, exact.peers, at)
+		} else {
+			f.wait(e, exact, c.peers, at)
 		}
-		if !dirty[e] {
+		if !c.maps[e] {
 			continue
 		}
 		since := calm(f.disturbances(e.agent), at)
@@ -145,27 +141,36 @@ func (f *follower) lookAtAll(at time.Duration, since func(*endpoint) time.Durati
 func (f *follower) look(e *endpoint, w *window, at time.Duration) {
 	e.looks++
 	s := f.subjectOf(e)
-	if s.since > w.since || e.begun > w.since {
-		e.let = map[flow]bool{} // too new
-		return
-	}
-	for _, fl := range w.flows {
-		want := w.demand(s, fl)
-		if want == either {
-			continue
-		}
-		f.judged++
-		has, had := e.table.lets(fl), e.let[fl]
-		e.let[fl] = has
-		switch {
-		case want == allowed && !has && had:
-			f.violate(dropped, e, fl, w, at)
-		case want == allowed && !has:
-			f.violate(shutOut, e, fl, w, at)
-		case want == denied && has:
-			f.violate(letIn, e, fl, w, at)
+	judged := s.since <= w.since && e.begun <= w.since // it is not too new
+	for _, p := range w.peers {
+		for _, egress := range directions {
+			if !judged {
+				break
+			}
+			lets := e.lets(p, egress, f.ports)
+			for i, want := range w.wants(s, p, egress) {
+				if want == either || want == allowed && w.partly[p] {
+					continue
+				}
+				f.judged++
+				if fl := (flow{egress, p, f.ports[i]}); lets[i] != (want == allowed) {
+					f.violate(e.broken(fl, want), e, fl, w, at)
+				}
+			}
 		}
 	}
+	e.looked(judged)
+}
+
+// broken is the rule of a map that does not do with a flow what policies want.
+func (e *endpoint) broken(fl flow, want verdict) *property.Rule {
+	switch {
+	case want == denied:
+		return letIn
+	case e.before.lets(fl):
+		return dropped
+	}
+	return shutOut
 }
 
 // violate notes a violation: of each endpoint one for flows that are allowed, and one for those that are
@@ -205,90 +210,4 @@ func (p *peer) describe() string {
 	}
 	slices.Sort(labels)
 	return fmt.Sprintf("identity %s (%s in %s)", p.name, property.Content(strings.Join(labels, " ")), p.labels["k8s:io.kubernetes.pod.namespace"])
-}
-
-// window is what there was at some time since an instant.
-type window struct {
-	since    time.Duration
-	policies [][]*object.Policy
-	flows    []flow
-	known    map[question]verdict
-	partly   map[*peer]bool // networks that no policy named for a part of it, of which no agent need know
-}
-
-type question struct {
-	subject, peer, port string
-	egress              bool
-}
-
-func (f *follower) window(since time.Duration) *window {
-	w := &window{since: since, known: map[question]verdict{}, partly: map[*peer]bool{}}
-	for _, key := range slices.Sorted(maps.Keys(f.policies)) {
-		w.policies = append(w.policies, f.policies[key].since(since))
-	}
-	peers := slices.Clone(surroundings)
-	for _, number := range slices.SortedFunc(maps.Keys(f.identities), byNumber) {
-		if all := f.identities[number].since(since); len(all) == 1 && all[0] != nil {
-			peers = append(peers, all[0])
-		}
-	}
-	for _, cidr := range slices.Sorted(maps.Keys(f.networks)) {
-		p := f.networks[cidr]
-		peers = append(peers, p)
-		w.partly[p] = slices.Contains(f.mentioned[cidr].since(since), nil)
-	}
-	for _, p := range peers {
-		for _, port := range f.ports {
-			w.flows = append(w.flows, flow{false, p, port}, flow{true, p, port})
-		}
-	}
-	return w
-}
-
-func byNumber(a, b string) int {
-	x, _ := strconv.Atoi(a) // names of identities are numbers
-	y, _ := strconv.Atoi(b)
-	return x - y
-}
-
-// demand is what policies demand of a flow for the whole time.
-func (w *window) demand(s *subject, fl flow) verdict {
-	q := question{s.of, fl.peer.of, fl.port, fl.egress}
-	v, known := w.known[q]
-	if !known {
-		v = demand(s.labels, fl, w.policies)
-		w.known[q] = v
-	}
-	if v == allowed && w.partly[fl.peer] {
-		return either
-	}
-	return v
-}
-
-// wait is since when a map is not what policies demand just then.
-type wait struct {
-	since time.Duration
-	want  verdict
-}
-
-// wait measures for how long a map is not what policies demand.
-func (f *follower) wait(e *endpoint, now *window, at time.Duration) {
-	s := f.subjectOf(e)
-	for _, fl := range now.flows {
-		want := now.demand(s, fl)
-		right := want == either || e.table.lets(fl) == (want == allowed)
-		w, waits := e.waits[fl]
-		if waits && (right || w.want != want) {
-			if w.want == denied {
-				f.stale = append(f.stale, at-w.since)
-			} else {
-				f.late = append(f.late, at-w.since)
-			}
-			delete(e.waits, fl)
-			waits = false
-		}
-		if !waits && !right {
-			e.waits[fl] = wait{at, want}
-		}
-	}
 }

@@ -101,7 +101,7 @@ func TestHowLongItTook(t *testing.T) {
 // What a policy map lets through, as the program that asks it has it.
 func TestTable(t *testing.T) {
 	const allow, deny = 4294967041, 4294967295
-	web, host, network := podsOf("65537", nil), surroundings[0], networkOf("10.9.0.0/16")
+	web, host, network := podsOf("65537", nil), surroundings()[0], networkOf("10.9.0.0/16")
 	for _, c := range []struct {
 		name string
 		of   table

@@ -14,42 +14,32 @@ import (
 	"github.com/meshcheck/meshcheck/model/mode"
 )
 
-// endpoint is a policy map, while it is there.
-type endpoint struct {
-	agent, pod, number string
-	begun              time.Duration
-	table              table
-	changed            int32            // the record of its last change
-	let                map[flow]bool    // as of the last look
-	looks              int              // at it, so far
-	told               map[bool]telling // of what is denied, and of what is allowed
-	waits              map[flow]wait
-}
-
-// telling is where an endpoint's violation stands among all, and by which look at it that was found.
-type telling struct{ violation, look int }
-
 // subject is the pod of an endpoint as policies go by it.
 type subject struct {
 	labels object.Labels
-	of     string // as text
+	number int    // of what policies go by
+	of     string // its UID, and that as text
 	since  time.Duration
 }
 
 // follower follows a history, record by record.
 type follower struct {
-	in         *property.Input
-	state      *object.State
-	policies   map[string]*past[object.Policy]
-	written    int32 // the last record of a policy
-	identities map[string]*past[peer]
-	mentioned  map[string]*past[bool] // networks that a policy names
-	networks   map[string]*peer
-	subjects   map[string]*subject  // by pod
-	newest     map[string]*endpoint // by pod, on its node
-	endpoints  map[string]*endpoint // by agent and number
-	ports      []string
-	faults     map[string][]disturbance // by agent
+	in           *property.Input
+	state        *object.State
+	policies     map[string]*past[object.Policy]
+	written      int32 // the last record of a policy
+	versions     map[string]*versions
+	identities   map[string]*past[peer]
+	numbers      []string               // of identities, ascending
+	alike        map[string]int         // what policies go by: which number it has
+	mentioned    map[string]*past[bool] // networks that a policy names
+	networks     map[string]*peer
+	surroundings []*peer              // that are no pods and no networks
+	subjects     map[string]*subject  // by pod
+	newest       map[string]*endpoint // by pod, on its node
+	endpoints    map[string]*endpoint // by agent and number
+	ports        []string
+	faults       map[string][]disturbance // by agent
 
 	judged     int // looks at a flow that policies demand something of
 	violations []property.Violation
@@ -63,8 +53,13 @@ const elsewhere = "65533/TCP"
 
 func newFollower(in *property.Input) *follower {
 	f := &follower{
-		in: in, state: object.NewState(in.History.Plan), policies: map[string]*past[object.Policy]{}, written: -1, identities: map[string]*past[peer]{},
-		mentioned: map[string]*past[bool]{}, networks: map[string]*peer{}, subjects: map[string]*subject{}, newest: map[string]*endpoint{}, endpoints: map[string]*endpoint{}, faults: map[string][]disturbance{},
+		in: in, state: object.NewState(in.History.Plan), written: -1,
+		policies: map[string]*past[object.Policy]{}, versions: map[string]*versions{}, identities: map[string]*past[peer]{}, alike: map[string]int{},
+		mentioned: map[string]*past[bool]{}, networks: map[string]*peer{}, subjects: map[string]*subject{},
+		newest: map[string]*endpoint{}, endpoints: map[string]*endpoint{}, faults: map[string][]disturbance{},
+	}
+	for _, p := range surroundings() {
+		f.surroundings = append(f.surroundings, f.numbered(p))
 	}
 	ports := map[string]bool{elsewhere: true}
 	for i := range in.Records {
@@ -98,29 +93,61 @@ func (f *follower) disturbances(agent string) []disturbance {
 	return all
 }
 
-// apply takes a record into account. It reports whether what policies demand may have changed, and
-// which endpoint's map has.
-func (f *follower) apply(i int, r *history.Record) (demands bool, of *endpoint, err error) {
+// changes are what an instant changes.
+type changes struct {
+	some     bool
+	policies bool
+	peers    []*peer            // that there are from then on
+	pods     map[string]bool    // what they are to policies
+	maps     map[*endpoint]bool // the policy maps
+}
+
+func newChanges() *changes { return &changes{pods: map[string]bool{}, maps: map[*endpoint]bool{}} }
+
+// apply takes a record into account, and adds what it changes.
+func (f *follower) apply(i int, r *history.Record, c *changes) error {
 	switch {
 	case r.Verb == history.Enforce:
-		return false, f.enforce(int32(i), r), nil
+		if e := f.enforce(int32(i), r); e != nil {
+			c.some, c.maps[e] = true, true
+		}
+		return nil
 	case r.Verb != history.Write:
-		return false, nil, nil
+		return nil
 	case object.IsPolicy(r.Kind):
-		return true, nil, f.policy(int32(i), r)
+		c.some, c.policies = true, true
+		return f.policy(int32(i), r)
 	}
 	touched, err := f.state.Apply(i, r)
 	if err != nil {
-		return false, nil, err
+		return err
 	}
 	if r.Kind == object.IdentityKind {
-		f.identity(r)
-		demands = true
+		if p := f.identity(r); p != nil {
+			c.some, c.peers = true, append(c.peers, p)
+		}
 	}
 	for _, pod := range touched.Pods {
-		demands = f.subject(pod, r.At) || demands
+		if f.subject(pod, r.At) {
+			c.some, c.pods[pod] = true, true
+		}
 	}
-	return demands, nil, nil
+	return nil
+}
+
+// like is the number of what policies go by, of a text that says it.
+func (f *follower) like(of string) int {
+	n, known := f.alike[of]
+	if !known {
+		n = len(f.alike)
+		f.alike[of] = n
+	}
+	return n
+}
+
+func (f *follower) numbered(p *peer) *peer {
+	p.number = f.like(p.of)
+	return p
 }
 
 func (f *follower) policy(i int32, r *history.Record) error {
@@ -158,7 +185,7 @@ func (f *follower) mention(at time.Duration) {
 	}
 	for cidr := range now {
 		if f.mentioned[cidr] == nil {
-			f.mentioned[cidr], f.networks[cidr] = &past[bool]{}, networkOf(cidr)
+			f.mentioned[cidr], f.networks[cidr] = &past[bool]{}, f.numbered(networkOf(cidr))
 		}
 	}
 	for cidr, p := range f.mentioned {
@@ -171,22 +198,32 @@ func (f *follower) mention(at time.Duration) {
 	}
 }
 
-func (f *follower) identity(r *history.Record) {
+// identity takes an identity into account, and returns it if it is new.
+func (f *follower) identity(r *history.Record) *peer {
 	if f.identities[r.Key] == nil {
 		f.identities[r.Key] = &past[peer]{}
+		at, _ := slices.BinarySearchFunc(f.numbers, r.Key, byNumber)
+		f.numbers = slices.Insert(f.numbers, at, r.Key)
 	}
 	var is *peer
 	if now := f.state.Identities[r.Key]; now != nil {
 		parsed, err := object.ParseIdentity(now.Labels)
 		if err != nil {
-			return // the state was made of the same text
+			return nil // the state was made of the same text
 		}
-		is = podsOf(r.Key, parsed.Labels)
+		is = f.numbered(podsOf(r.Key, parsed.Labels))
 	}
 	if was := f.identities[r.Key].now(); was != nil && is != nil && was.of == is.of {
-		return
+		return nil
 	}
 	f.identities[r.Key].set(r.At, is)
+	return is
+}
+
+func byNumber(a, b string) int {
+	x, _ := strconv.Atoi(a) // names of identities are numbers
+	y, _ := strconv.Atoi(b)
+	return x - y
 }
 
 // subject looks at a pod anew: what policies go by are the labels that it demands, once its
@@ -206,7 +243,7 @@ func (f *follower) subject(pod string, at time.Duration) (changed bool) {
 	if err != nil {
 		return false
 	}
-	f.subjects[pod] = &subject{labels: labels.Labels, of: of, since: at}
+	f.subjects[pod] = &subject{labels: labels.Labels, number: f.like(id.Labels), of: of, since: at}
 	return true
 }
 
@@ -214,7 +251,7 @@ func (f *follower) enforce(i int32, r *history.Record) *endpoint {
 	key := r.Actor + " " + r.Owner
 	switch r.Op {
 	case history.Begins:
-		e := &endpoint{agent: r.Actor, pod: r.Key, number: r.Owner, begun: r.At, table: table{}, let: map[flow]bool{}, told: map[bool]telling{}, waits: map[flow]wait{}}
+		e := newEndpoint(r)
 		f.endpoints[key], f.newest[r.Actor+" "+r.Key] = e, e
 	case history.Ends:
 		if e := f.endpoints[key]; e != nil {
@@ -225,8 +262,7 @@ func (f *follower) enforce(i int32, r *history.Record) *endpoint {
 		}
 	default:
 		if e := f.endpoints[key]; e != nil {
-			e.table.apply(r)
-			e.changed = i
+			e.apply(i, r)
 			f.forgets(r)
 			return e
 		}

@@ -20,16 +20,33 @@ func (p *past[T]) now() *T {
 	return p.changes[len(p.changes)-1].is
 }
 
+// first is the number of the change that made it what it was at an instant; -1 before the first.
+func (p *past[T]) first(from time.Duration) int {
+	i := len(p.changes) - 1
+	for i >= 0 && p.changes[i].at > from {
+		i--
+	}
+	return i
+}
+
 // since returns what it was like at some time from an instant on.
-func (p *past[T]) since(from time.Duration) []*T {
-	all := []*T{nil}
-	for _, c := range p.changes {
-		if c.at <= from {
-			all = all[:0]
-		}
+func (p *past[T]) since(from time.Duration) (all []*T) {
+	first := p.first(from)
+	if first < 0 {
+		all = append(all, nil)
+	}
+	for _, c := range p.changes[max(first, 0):] {
 		all = append(all, c.is)
 	}
 	return all
+}
+
+// throughout returns what it was like from an instant on, if that was the same all the time.
+func (p *past[T]) throughout(from time.Duration) *T {
+	if p.first(from) < len(p.changes)-1 {
+		return nil
+	}
+	return p.now()
 }
 
 // calm is until when before an instant an agent must have known all that was so: long enough before it for

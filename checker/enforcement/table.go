@@ -21,15 +21,16 @@ type action struct {
 	precedence int64
 }
 
-// apply takes a record of an entry into account.
-func (t table) apply(r *history.Record) {
+// apply takes a record of an entry into account, and returns the entry.
+func (t table) apply(r *history.Record) entry {
 	peer, port, _ := strings.Cut(r.Value, " ")
 	e := entry{r.Kind == history.Egress, peer, port}
 	if r.Op == history.Removed {
 		delete(t, e)
-		return
+	} else {
+		t[e] = action{r.Op == history.Denied, r.Rev}
 	}
-	t[e] = action{r.Op == history.Denied, r.Rev}
+	return e
 }
 
 // Those whom an entry stands for that is about many (Cilium: bpf/lib/identity.h).
@@ -38,6 +39,9 @@ const (
 	allCluster = "11"
 	allWorld   = "13"
 )
+
+// isMany reports whether an entry about somebody may be about others.
+func isMany(name string) bool { return name == everybody || name == allCluster || name == allWorld }
 
 // manyOf is who stands for a peer among many others.
 func manyOf(peer string) string {
@@ -77,14 +81,4 @@ func (t table) longest(egress bool, peer, port string) (a *action, length int) {
 		}
 	}
 	return nil, 0
-}
-
-// names reports whether an entry is about exactly somebody.
-func (t table) names(peer string) bool {
-	for e := range t {
-		if e.peer == peer {
-			return true
-		}
-	}
-	return false
 }

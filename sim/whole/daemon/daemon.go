@@ -83,9 +83,10 @@ type daemon struct {
 
 func newDaemon(n *node, exit func(reason error)) *daemon {
 	d := &daemon{
-		node: n, exit: exit, pods: &pods{by: map[uint16]string{}}, process: hosts.NewProcess(n.cfg.Host), reads: services.NewReads(),
+		node: n, exit: exit, process: hosts.NewProcess(n.cfg.Host), reads: services.NewReads(),
 		alive: context.Background(), started: make(chan struct{}), synced: make(chan struct{}), ended: make(chan struct{}),
 	}
+	d.pods = &pods{maps: opener{d}, by: map[uint16]string{}}
 	d.starting, d.giveUp = context.WithCancel(context.Background())
 	return d
 }

@@ -143,8 +143,9 @@ func (m openMap) record(r history.Record) {
 // pods are those of endpoints, by number. It implements endpointmanager.Subscriber: it is told before
 // an endpoint is generated.
 type pods struct {
-	mu sync.Mutex
-	by map[uint16]string
+	maps opener
+	mu   sync.Mutex
+	by   map[uint16]string
 }
 
 func (p *pods) of(id uint16) string {
@@ -159,9 +160,17 @@ func (p *pods) of(id uint16) string {
 func (p *pods) EndpointCreated(ep *endpoint.Endpoint) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.by[ep.ID] = ep.K8sNamespace + "/" + ep.K8sPodName
+	p.by[ep.ID] = podOf(ep)
 }
+
+func podOf(ep *endpoint.Endpoint) string { return ep.K8sNamespace + "/" + ep.K8sPodName }
 
 func (p *pods) EndpointRestored(ep *endpoint.Endpoint) { p.EndpointCreated(ep) }
 
-func (p *pods) EndpointDeleted(*endpoint.Endpoint, endpoint.DeleteConfig) {}
+// EndpointDeleted removes the map, which an endpoint without a link leaves to others (deleteMaps of
+// pkg/endpoint), unless there is another endpoint of that number already.
+func (p *pods) EndpointDeleted(ep *endpoint.Endpoint, _ endpoint.DeleteConfig) {
+	if p.of(ep.ID) == podOf(ep) {
+		p.maps.RemoveEndpoint(ep.ID) //nolint:errcheck // it returns none
+	}
+}

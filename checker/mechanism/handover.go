@@ -177,7 +177,7 @@ func (x *Explainer) ofShownByCRDs(o observation) *property.Cause {
 	if o.isLoss() {
 		seen = o.before()
 	}
-	if seen < 0 || o.r.Source != string(mode.FromAPIServer) || x.in.Records[seen].Source != o.r.Source {
+	if seen < 0 || x.readsKube() || o.r.Source != string(mode.FromAPIServer) || x.in.Records[seen].Source != o.r.Source {
 		return nil
 	}
 	shown := &x.in.Records[seen]

@@ -12,7 +12,8 @@ import (
 // where it is for all, or where the agent saw it in a replica.
 func TestOfWhatCRDsShow(t *testing.T) {
 	const (
-		start  = "0 world phase - start\n0 k0 up kube - inc=1\n0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=4 value=x\n1 a0 up agent - inc=1\n"
+		kube   = "0 world phase - start\n0 k0 up kube - inc=1\n0 k0 truth node n0 op=put owner=CiliumNode/n0 rv=4 value=x\n1 a0 up agent - inc=1\n"
+		start  = kube + "1 r0 up etcd - store=s inc=1\n"
 		hidden = "2 k0 write Namespace shop value=\"hidden=true labels=kubernetes.io/metadata.name=shop\" op=update rv=5\n"
 		shown  = "3 k0 write Namespace shop value=\"labels=kubernetes.io/metadata.name=shop\" op=update rv=6\n"
 		seen   = "5 a0 see endpoint 10.0.0.2 value=\"id=65792 host=192.168.0.1 pod=shop/web-1\" op=list peer=k0 inc=1 source=crd session=1\n"
@@ -27,6 +28,9 @@ func TestOfWhatCRDsShow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { explained(t, views.Integrity, mode.Handover, start+c.history+end, c.want) })
 	}
+	t.Run("a hidden namespace, where there are no replicas", func(t *testing.T) {
+		explained(t, views.Integrity, mode.CRD, kube+hidden+seen+end, "")
+	})
 
 	const (
 		api     = "\"id=65793 host=192.168.0.1 pod=api/api-0\""

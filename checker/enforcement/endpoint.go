@@ -86,15 +86,27 @@ func (f *follower) wait(e *endpoint, now *window, peers []*peer, at time.Duratio
 func (f *follower) waited(e *endpoint, fl flow, want verdict, right bool, at time.Duration) {
 	w, waits := e.waits[fl]
 	if waits && (right || w.want != want) {
-		if w.want == denied {
-			f.stale = append(f.stale, at-w.since)
-		} else {
-			f.late = append(f.late, at-w.since)
-		}
+		f.ended(w, at)
 		delete(e.waits, fl)
 		waits = false
 	}
 	if !waits && !right {
 		e.waits[fl] = wait{at, want}
 	}
+}
+
+func (f *follower) ended(w wait, at time.Duration) {
+	if w.want == denied {
+		f.stale = append(f.stale, at-w.since)
+	} else {
+		f.late = append(f.late, at-w.since)
+	}
+}
+
+// endWaits ends all waits of a map that policies demand nothing of any more.
+func (f *follower) endWaits(e *endpoint, at time.Duration) {
+	for _, w := range e.waits {
+		f.ended(w, at)
+	}
+	clear(e.waits)
 }

@@ -98,6 +98,15 @@ func TestHowLongItTook(t *testing.T) {
 	require.Equal(t, "p50 3.000s, p99 3.000s, max 3.000s of 1", r.Measures[2].String())
 }
 
+// What nobody demands any more is not waited for: the pod has other labels, and no identity of these yet.
+func TestHowLongItTookUntilThePodWasAnother(t *testing.T) {
+	r := propertytest.Judge(t, Enforced, start+
+		at("60", `k0 write CiliumNetworkPolicy ns1/p value="subject=app=web&io.kubernetes.pod.namespace=ns1 ingress=true" op=update rv=9`)+
+		at("63", `k0 write Pod ns1/web-0 value="uid=u1 node=n0 host=192.168.0.1 phase=Running ips=10.0.0.5 account=default labels=app=db" op=update peer=w0 rv=10`)+
+		at("80", forgotten)+end)
+	require.Equal(t, "p50 3.000s, p99 3.000s, max 3.000s of 1", r.Measures[0].String())
+}
+
 // What a policy map lets through, as the program that asks it has it.
 func TestTable(t *testing.T) {
 	const allow, deny = 4294967041, 4294967295

@@ -233,6 +233,11 @@ func (f *follower) subject(pod string, at time.Duration) (changed bool) {
 	id := f.state.Identities[f.state.Endpoints[pod].Identity]
 	if p == nil || p.Ending || p.Phase != "Running" || id == nil || id.Labels != p.Demands {
 		delete(f.subjects, pod)
+		for _, e := range f.newest {
+			if e.pod == pod {
+				f.endWaits(e, at)
+			}
+		}
 		return was != nil
 	}
 	of := p.UID + " " + id.Labels
@@ -255,6 +260,7 @@ func (f *follower) enforce(i int32, r *history.Record) *endpoint {
 		f.endpoints[key], f.newest[r.Actor+" "+r.Key] = e, e
 	case history.Ends:
 		if e := f.endpoints[key]; e != nil {
+			f.endWaits(e, r.At)
 			delete(f.endpoints, key)
 			if f.newest[r.Actor+" "+e.pod] == e {
 				delete(f.newest, r.Actor+" "+e.pod)

@@ -66,6 +66,8 @@ func (m *mesh) addReader(a int) {
 				return fmt.Sprintf("a%d connects with r%d, finds the canary, and makes its view what r%d's etcd has", a, r, r)
 			case m.mode.Has(mode.Cutover):
 				return fmt.Sprintf("a%d stops its watch of CRDs and makes its view what r%d's etcd has", a, r)
+			case m.crdsFirst:
+				return fmt.Sprintf("a%d connects with r%d while it watches CRDs: what r%d's etcd has fills their gaps", a, r, r)
 			}
 			return fmt.Sprintf("a%d connects with r%d while it watches CRDs: what r%d's etcd has takes precedence", a, r, r)
 		},
@@ -90,6 +92,9 @@ func (m *mesh) look(s *State, g *Agent) bool {
 		from = &s.Replicas[g.At-1]
 	}
 	view := g.Sources(s.log(), from)
+	if m.crdsFirst {
+		view = g.SourcesCRDsFirst(s.log(), from)
+	}
 	if view == g.View {
 		return false
 	}

@@ -12,11 +12,12 @@ import (
 // Counterexample is a counterexample taken apart, for those who want to make the same
 // happen elsewhere.
 type Counterexample struct {
-	Mode     mode.Mode
-	Bounds   Bounds // Replicas is 0 if the mode has none
-	Property string // that is broken at the end
-	Reads    []int  // by agent: the replica that it reads at the start, or -1
-	Steps    []Step // in order
+	Mode      mode.Mode
+	Bounds    Bounds // Replicas is 0 if the mode has none
+	CRDsFirst bool   // as in Config
+	Property  string // that is broken at the end
+	Reads     []int  // by agent: the replica that it reads at the start, or -1
+	Steps     []Step // in order
 }
 
 // ActionName is the name of an action, without who it is of.
@@ -55,7 +56,7 @@ type Step struct {
 // Counterexample takes apart the counterexample of a cell, by doing again in the model what
 // its steps say. The error says which step is none of the model's.
 func (r *Row) Counterexample(c Cell) (*Counterexample, error) {
-	m, err := newMesh(Config{r.Mode, r.Bounds})
+	m, err := newMesh(Config{Mode: r.Mode, Bounds: r.Bounds, CRDsFirst: r.crdsFirst})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (r *Row) Counterexample(c Cell) (*Counterexample, error) {
 	if err != nil {
 		return nil, err
 	}
-	ce := &Counterexample{Mode: r.Mode, Bounds: m.Bounds, Property: c.Property}
+	ce := &Counterexample{Mode: r.Mode, Bounds: m.Bounds, CRDsFirst: r.crdsFirst, Property: c.Property}
 	for a := range m.Agents {
 		ce.Reads = append(ce.Reads, int(s.Agents[a].At)-1)
 	}

@@ -21,8 +21,9 @@ func (m *mesh) addEmptying(r int) {
 				return false
 			}
 			for a := range s.Agents {
-				if int(s.Agents[a].At) == r+1 {
-					s.Agents[a].Orphaned()
+				if g := &s.Agents[a]; int(g.At) == r+1 {
+					g.Orphaned()
+					m.left(s, []*Agent{g})
 				}
 			}
 			return true
@@ -64,7 +65,7 @@ func (m *mesh) addHeartbeat(r int) {
 				return false
 			}
 			p.Quiet = true
-			s.leave(r)
+			m.left(s, s.leave(r))
 			return true
 		},
 		fmt.Sprintf("r%d finds that its watch is cut and stops its heartbeat; its agents leave", r))

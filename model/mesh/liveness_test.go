@@ -82,7 +82,7 @@ func TestSettledIsWhatFairnessLeadsTo(t *testing.T) {
 		x.EventuallyAlways(owner, m.all(knowsOwners))
 		live, err := explore.Check(t.Context(), x, explore.Options{})
 		require.NoError(t, err)
-		row, err := Run(t.Context(), Config{md, b}, Options{})
+		row, err := Run(t.Context(), Config{Mode: md, Bounds: b}, Options{})
 		require.NoError(t, err)
 		for _, property := range []string{convergence, owner} {
 			require.Equal(t, row.cell(t, property).Verdict, live.Outcome(property).Verdict, "mode %s, %s", md, property)

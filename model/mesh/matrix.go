@@ -44,6 +44,8 @@ type Row struct {
 	Cells          []Cell    `json:"properties"` // in the order of Properties, as far as they were asked for
 
 	Situations []Situation `json:"situations"`
+
+	crdsFirst bool // as in Config
 }
 
 // Situation is what the model should be able to come to.
@@ -97,7 +99,7 @@ func Run(ctx context.Context, c Config, o Options) (*Row, error) {
 		return nil, err
 	}
 	row := &Row{
-		Mode: c.Mode, Bounds: c.Bounds, Finished: r.Finished, Stopped: r.Stopped,
+		Mode: c.Mode, Bounds: c.Bounds, crdsFirst: c.CRDsFirst, Finished: r.Finished, Stopped: r.Stopped,
 		States: r.Stats.Distinct, Steps: r.Stats.Generated, ElapsedSeconds: r.Stats.Elapsed.Seconds(),
 	}
 	for _, name := range properties {
@@ -126,7 +128,7 @@ func (r *Row) simplify(ctx context.Context, o Options) error {
 		}
 		b := r.Bounds
 		b.Faults = faults
-		model, err := New(Config{r.Mode, b})
+		model, err := New(Config{Mode: r.Mode, Bounds: b, CRDsFirst: r.crdsFirst})
 		if err != nil {
 			return err
 		}

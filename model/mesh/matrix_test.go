@@ -139,7 +139,31 @@ func TestBoundsAreChecked(t *testing.T) {
 	} {
 		b := Default
 		c.change(&b)
-		_, err := New(Config{mode.Mode{Base: mode.ClusterMesh}, b})
+		_, err := New(Config{Mode: mode.Mode{Base: mode.ClusterMesh}, Bounds: b})
 		require.EqualError(t, err, c.want)
+	}
+}
+
+// Which of two sources takes precedence while an agent reads both decides how a property breaks, and not which ones do.
+func TestCRDsFirst(t *testing.T) {
+	for name, lengths := range map[string][]int{
+		"handover":                        {0, 3, 7, 6, 8, 7, 0, 2},
+		"handover+sweep+token+fence+kept": {0, 7, 7, 0, 0, 7, 0, 2},
+	} {
+		md, err := mode.Parse(name)
+		require.NoError(t, err)
+		first, err := Run(t.Context(), Config{Mode: md, Bounds: small, CRDsFirst: true}, Options{})
+		require.NoError(t, err)
+		require.Empty(t, first.unreached())
+		etcdFirst := run(t, name, small)
+		for i, c := range first.Cells {
+			require.Equal(t, etcdFirst.Cells[i].Verdict, c.Verdict, "%s: %s", name, c.Property)
+			require.Equal(t, lengths[i], c.Length, "%s: %s", name, c.Property)
+			if c.Verdict == explore.Broken {
+				ce, err := first.Counterexample(c)
+				require.NoError(t, err)
+				require.True(t, ce.CRDsFirst)
+			}
+		}
 	}
 }

@@ -20,7 +20,7 @@ func run(t *testing.T, md string, b Bounds) *Row {
 	t.Helper()
 	m, err := mode.Parse(md)
 	require.NoError(t, err)
-	row, err := Run(t.Context(), Config{m, b}, Options{})
+	row, err := Run(t.Context(), Config{Mode: m, Bounds: b}, Options{})
 	require.NoError(t, err)
 	return row
 }
@@ -38,14 +38,14 @@ func (r *Row) cell(t *testing.T, property string) Cell {
 
 func newForTest(t *testing.T, md mode.Mode, b Bounds) *mesh {
 	t.Helper()
-	m, err := newMesh(Config{md, b})
+	m, err := newMesh(Config{Mode: md, Bounds: b})
 	require.NoError(t, err)
 	return m
 }
 
 func TestModelsKeepWhatTheyDeclare(t *testing.T) {
 	for _, md := range MatrixModes() {
-		x, err := New(Config{md, Bounds{Replicas: 2, Agents: 2, Objects: 2, Reuses: 1, Faults: 2}})
+		x, err := New(Config{Mode: md, Bounds: Bounds{Replicas: 2, Agents: 2, Objects: 2, Reuses: 1, Faults: 2}})
 		require.NoError(t, err)
 		require.NoError(t, x.Audit(2000), "mode %s", md)
 	}
@@ -54,7 +54,7 @@ func TestModelsKeepWhatTheyDeclare(t *testing.T) {
 func TestSymmetryChangesNoVerdict(t *testing.T) {
 	b := Bounds{Replicas: 2, Agents: 2, Objects: 1, Reuses: 1, Faults: 1}
 	for _, md := range MatrixModes() {
-		x, err := New(Config{md, b})
+		x, err := New(Config{Mode: md, Bounds: b})
 		require.NoError(t, err)
 		reduced, err := explore.Check(t.Context(), x, explore.Options{})
 		require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestInterruptedSearchDecidesNothing(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	row, err := Run(ctx, Config{md, Default}, Options{})
+	row, err := Run(ctx, Config{Mode: md, Bounds: Default}, Options{})
 	require.NoError(t, err)
 	require.False(t, row.Finished)
 	require.Equal(t, explore.Unknown, row.Verdict())
@@ -119,7 +119,7 @@ func TestInterruptedSearchDecidesNothing(t *testing.T) {
 func TestMemoryBoundDecidesNothing(t *testing.T) {
 	md, err := mode.Parse("handover+sweep+token+fence+kept+cutover")
 	require.NoError(t, err)
-	row, err := Run(t.Context(), Config{md, Default}, Options{Memory: 1 << 16, Properties: []string{monotonic}})
+	row, err := Run(t.Context(), Config{Mode: md, Bounds: Default}, Options{Memory: 1 << 16, Properties: []string{monotonic}})
 	require.NoError(t, err)
 	require.False(t, row.Finished)
 	require.Equal(t, explore.Unknown, row.cell(t, monotonic).Verdict)

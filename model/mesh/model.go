@@ -12,6 +12,10 @@ import (
 type Config struct {
 	Mode mode.Mode
 	Bounds
+
+	// CRDsFirst is how agents of a handover without cut-over make one view of two sources where an address
+	// belongs to whom CRDs say, and an etcd only fills their gaps. What a lost etcd had said goes at once.
+	CRDsFirst bool
 }
 
 // New makes the model. At the start every object exists, every replica has listed
@@ -28,8 +32,9 @@ func New(c Config) (*explore.Model[State], error) {
 // mesh is a model while it is made.
 type mesh struct {
 	Bounds
-	mode    mode.Mode
-	actions []action
+	mode      mode.Mode
+	crdsFirst bool
+	actions   []action
 }
 
 // kind says why an action happens.
@@ -57,7 +62,7 @@ func newMesh(c Config) (*mesh, error) {
 	if err := c.Bounds.validate(); err != nil {
 		return nil, err
 	}
-	m := &mesh{Bounds: c.Bounds, mode: c.Mode}
+	m := &mesh{Bounds: c.Bounds, mode: c.Mode, crdsFirst: c.CRDsFirst}
 	if !m.mode.Base.Replicated() {
 		m.Replicas = 0
 	}

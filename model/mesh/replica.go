@@ -55,7 +55,7 @@ func (m *mesh) addReplica(r int) {
 			if s.Replicas[r].Crash() != "" {
 				return false
 			}
-			s.leave(r)
+			m.left(s, s.leave(r))
 			return true
 		},
 		say: func(*State, int) string { return fmt.Sprintf("r%d's pod is lost, and its etcd with it", r) },
@@ -93,11 +93,22 @@ func (m *mesh) addDeliveries(r int) {
 	})
 }
 
-// leave ends the connections of a replica's agents.
-func (s *State) leave(r int) {
+// leave ends the connections of a replica's agents, and returns these.
+func (s *State) leave(r int) (agents []*Agent) {
 	for a := range s.Agents {
 		if int(s.Agents[a].At) == r+1 {
 			s.Agents[a].Leave()
+			agents = append(agents, &s.Agents[a])
+		}
+	}
+	return agents
+}
+
+// left has agents who go by CRDs first see that their etcd is lost.
+func (m *mesh) left(s *State, agents []*Agent) {
+	for _, g := range agents {
+		if m.crdsFirst && g.CRD != 0 {
+			m.look(s, g)
 		}
 	}
 }

@@ -201,13 +201,30 @@ func (g *Agent) Sources(l Log, p *Replica) (view entries) {
 		view = l.truth(g.CRD)
 	}
 	if p != nil {
-		for address, created := range p.Etcd {
-			if created != 0 {
-				view[address] = created
-			}
-		}
+		view.overlay(p.Etcd)
 	}
 	return view
+}
+
+// SourcesCRDsFirst is what the agent's sources say if an address belongs to whom the CRDs say, and if
+// they say nothing, to whom the etcd says.
+func (g *Agent) SourcesCRDsFirst(l Log, p *Replica) (view entries) {
+	if p != nil {
+		view = p.Etcd
+	}
+	if g.CRD != 0 {
+		view.overlay(l.truth(g.CRD))
+	}
+	return view
+}
+
+// overlay gives each address to whom others say, if they say anything.
+func (e *entries) overlay(others entries) {
+	for address, created := range others {
+		if created != 0 {
+			e[address] = created
+		}
+	}
 }
 
 // Orphaned is what becomes of the agent when the etcd that it reads is emptied in

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -69,16 +70,31 @@ func builtWorker(t *testing.T) string {
 	return path
 }
 
+// Workers with repairs, which take long to build, are not built: the one without stands in for them, which breaks what these
+// counterexamples break.
 func TestModelReal(t *testing.T) {
 	worker := builtWorker(t)
 	scene(t)
+	built := 0
+	simrun := func(args ...string) (status int, stdout, stderr string) {
+		var out, errs strings.Builder
+		c := console.New("simrun", &out, &errs, false)
+		c.Builder = func(_ context.Context, cfg det.BuildConfig) (string, error) {
+			built++
+			require.NotEmpty(t, cfg.Plant.Edits)
+			return worker, nil
+		}
+		status = c.Main(t.Context(), commands, args)
+		return status, out.String(), errs.String()
+	}
 	small := []string{"model", "-all", "-real", "-agents", "1", "-objects", "1", "-faults", "1", "-worker", worker, "-seeds", "3-4", "-o", "out"}
-	status, stdout, stderr := simrun(t, small...)
+	status, stdout, stderr := simrun(small...)
 	require.Empty(t, stderr)
 	require.Equal(t, console.StatusHold, status)
+	require.Equal(t, 2, built, "a fence, with kept and without")
 	require.Regexp(t, `(?m)^clustermesh  .*\n  real code  +2/2  +2/2  +2/2  +2/2  +2/2$`, stdout)
 	require.Contains(t, stdout, "\n5/5        with seeds 3-4: so many broke")
-	require.Contains(t, stdout, "  clustermesh+heartbeat: monotonic, no-spurious-deletion, owner, agree\n")
+	require.NotRegexp(t, `(?m)^ +(clustermesh|handover)\S*: `, stdout, "none of these cells is without a run")
 	require.Regexp(t, `Cilium's replicas compute nothing: they copy\n +central: .*monotonic, no-spurious-deletion`, stdout)
 
 	outcomes := readOutcomes(t, "out/outcomes.json")
@@ -88,7 +104,7 @@ func TestModelReal(t *testing.T) {
 	require.Equal(t, []uint64{3, 4}, outcomes.Cells[0].Broke)
 	require.FileExists(t, filepath.Join("out", outcomes.Cells[0].Plan))
 
-	_, stdout, _ = simrun(t, append(small, "-json")...)
+	_, stdout, _ = simrun(append(small, "-json")...)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(t, lines, len(mesh.MatrixModes())+len(outcomes.Cells))
 	var cell struct {
@@ -155,6 +171,8 @@ func (k *recordedCheck) cell(t *testing.T, row *mesh.Row, c mesh.Cell) {
 	mode := row.Mode.String()
 	if c.Verdict == explore.Broken {
 		ce, err := row.Counterexample(c)
+		require.NoError(t, err)
+		ce, err = conformance.Realizable(t.Context(), ce)
 		require.NoError(t, err)
 		k.counterexamples[mode+" "+c.Property] = ce
 		require.NotEmpty(t, k.cells)

@@ -2,8 +2,11 @@ package conformance
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 )
 
 // delay is a time in which a replica, or an agent that reads CRDs, must not hear of writes: it is
@@ -24,7 +27,12 @@ func delays(c *mesh.Counterexample) (all []delay, err error) {
 	for a := range c.Bounds.Agents {
 		last := delay{to: -1}
 		for i, step := range c.Steps {
-			if to := listens(c, a, i); step.Name == mesh.Writes && to > last.to {
+			to := listens(c, a, i)
+			switch {
+			case step.Name != mesh.Writes:
+			case c.CRDsFirst && last.to > i && to != last.to:
+				return nil, Obstacle(fmt.Sprintf("a%d's watch of CRDs would have to deliver one of two writes and hold rv %d back", a, max(step.RV, c.Steps[last.from].RV)))
+			case to > last.to:
 				last = delay{agent(a), i, to}
 				all = append(all, last)
 			}
@@ -81,4 +89,26 @@ func lookedAt(c *mesh.Counterexample, r, from, to int) bool {
 		}
 	}
 	return false
+}
+
+// slowest is how long a message takes on a link that makes a watch late and does not cut it. A ping and its
+// answer take less than the 15 s for which client-go waits before it gives a connection up, so
+// that nothing about the connection tells that it is late.
+const slowest = fault.Duration(7 * time.Second)
+
+// slow reports whether watches must be late without being cut: with the repair heartbeat a
+// replica whose connection is dead sends its agents away, and Cilium does not.
+func slow(c *mesh.Counterexample) bool { return c.Mode.Has(mode.Heartbeat) }
+
+// tooSlow returns which of the delays would have to be longer than a link is slow, or nil.
+func (e *exporter) tooSlow(delays []delay) error {
+	if !slow(e.ce) {
+		return nil
+	}
+	for _, h := range delays {
+		if until := e.at[min(h.to, len(e.at)-1)]; until-e.at[h.from] >= slowest {
+			return Obstacle(fmt.Sprintf("heartbeat: %s would have to hear of rv %d later than %s after it, and its connection would tell", h.host, e.ce.Steps[h.from].RV, slowest))
+		}
+	}
+	return nil
 }

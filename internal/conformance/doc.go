@@ -18,6 +18,9 @@
 // (delay.go), and what follows an agent's seeing a new entry begins at that event. The
 // end of a fault has no event in a plan, so that it has a time.
 //
+// Where an agent of a handover reads two sources, the world goes through another counterexample than that of the
+// matrix (both.go).
+//
 // A plan never holds an agent back: where a counterexample lets it be late for no purpose,
 // the real one is on time.
 package conformance

@@ -18,18 +18,21 @@ func Export(c *mesh.Counterexample) (*fault.Plan, error) {
 	if why, other := baseObstacles[c.Mode.Base]; other {
 		return nil, why
 	}
-	if readsBoth(c) {
-		return nil, Obstacle("agents of the world cease to read CRDs when they have read an etcd in full, and here one reads on")
+	if err := bothObstacle(c); err != nil {
+		return nil, err
 	}
 	c = asOne(c)
 	delays, err := delays(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := obstacle(c, delays); err != nil {
+	if err := obstacle(c); err != nil {
 		return nil, err
 	}
 	e := exporter{ce: c, times: timesOf(c, delays)}
+	if err := e.tooSlow(delays); err != nil {
+		return nil, err
+	}
 	e.plan = e.world()
 	e.place()
 	for _, h := range delays {

@@ -43,6 +43,15 @@ func TestExportOfAFailOver(t *testing.T) {
 `, faults(t, c))
 }
 
+// Where a cut would be noticed, a watch is late by a link that is slow.
+func TestExportOfAWatchThatIsLateAndNotCut(t *testing.T) {
+	gone := deleted(2)
+	require.Equal(t, `14s when w0 is about to write CiliumEndpointSlice: messages between r1 and k0 take 7s for 23s
+18s replica r0 is lost; 20s later a new one starts with an empty etcd
+18s the load balancer moves a0 to r1
+`, faults(t, ce(t, "clustermesh+heartbeat", "monotonic", gone, delivers(0, gone), sees(0, 0), befalls(mesh.ReplicaCrashes, 0), connects(0, 1))))
+}
+
 // What follows the observation of a new entry begins at that event; and a pod that is
 // created has another identity than the one before.
 func TestExportOfARestartAfterAnObservation(t *testing.T) {
@@ -108,9 +117,10 @@ func TestExportOfWhatTheWorldDoesNot(t *testing.T) {
 		"base":                         {"central", []mesh.Step{gone}, "Cilium's replicas compute nothing: they copy"},
 		"a writer that sweeps":         {"clustermesh+sweep", []mesh.Step{befalls(mesh.WriterRestarts, 0), befalls(mesh.WriterListsNow, 0)}, ""},
 		"nothing to sweep":             {"clustermesh+sweep+token", []mesh.Step{gone, delivers(0, gone)}, ""},
-		"a cut that would be noticed":  {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone)}, "heartbeat: the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice"},
-		"no cut":                       {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone), delivers(1, gone)}, ""},
-		"a connection that is checked": {"clustermesh+fence", []mesh.Step{gone, restarts(0), connects(0, 1)}, "fence: the edit of Cilium that stands for it keeps the fence over an agent's restart, as kept says"},
+		"a watch that is late":         {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone)}, ""},
+		"one that is late for long":    {"clustermesh+heartbeat", []mesh.Step{gone, delivers(0, gone), befalls(mesh.WriterRestarts, 0), befalls(mesh.WriterListsNow, 0), connects(0, 1)}, "heartbeat: r1 would have to hear of rv 2 later than 7s after it, and its connection would tell"},
+		"a connection that is checked": {"clustermesh+fence", []mesh.Step{gone, restarts(0), connects(0, 1)}, ""},
+		"an agent that asks":           {"clustermesh+fence+anchor", []mesh.Step{gone, restarts(0), connects(0, 1)}, "anchor: no edit of Cilium has an agent ask the kube-apiserver for its resourceVersion"},
 		"no connection":                {"clustermesh+fence+anchor", []mesh.Step{gone, delivers(0, gone)}, ""},
 		"one of two writes":            {"clustermesh", []mesh.Step{gone, connects(0, 1), delivers(1, gone), created(3), sees(0, 1)}, ""},
 	} {

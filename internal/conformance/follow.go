@@ -3,9 +3,12 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
+	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/model/mesh"
+	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
@@ -42,6 +45,9 @@ func Follow(c *mesh.Counterexample, records []history.Record) ([]int, error) {
 		if f.heard(h) {
 			return nil, fmt.Errorf("%s hears of rv %d too soon", h.host, c.Steps[h.from].RV)
 		}
+	}
+	if f.ce.CRDsFirst && slices.ContainsFunc(records[f.found[0]:slices.Max(f.found)], func(r history.Record) bool { return r.Verb == history.Reading && r.Op == history.GoesOver }) {
+		return nil, Obstacle("an agent ceases to read CRDs before the last step")
 	}
 	return f.ofEach(whole), nil
 }
@@ -115,7 +121,7 @@ func (f *follower) is(r *history.Record, i int) bool {
 	case mesh.Delivers:
 		return changes(r, host, step.Write, history.Put, history.Del)
 	case mesh.AgentWatches:
-		return changes(r, host, step.Write, history.See, history.Drop)
+		return f.tells(r, host, i)
 	case mesh.AgentSees:
 		return changes(r, host, f.lastDelivered(i), history.See, history.Drop)
 	case mesh.AgentConnects:
@@ -142,6 +148,22 @@ func changes(r *history.Record, host string, w mesh.Write, put, del history.Verb
 	return r.Actor == host && r.Verb == verb && r.Kind == history.Endpoint && schema.NameIn(r.Key) == address(w)
 }
 
+// tells reports whether with a record the agent of the step i, which watches CRDs, is told of the write. Where
+// an etcd fills gaps that need not change the view, and the record is that of what is sent to it.
+func (f *follower) tells(r *history.Record, host string, i int) bool {
+	step := f.ce.Steps[i]
+	if !f.ce.CRDsFirst {
+		return changes(r, host, step.Write, history.See, history.Drop)
+	}
+	w := slices.IndexFunc(f.ce.Steps[:i], func(s mesh.Step) bool { return s.Name == mesh.Writes && s.RV == step.RV })
+	if w < 0 || r.Verb != history.Event || r.Kind != object.SliceKind || r.Peer != host {
+		return false
+	}
+	return slices.ContainsFunc(strings.Fields(r.Value), func(event string) bool {
+		return strings.HasSuffix(event, fmt.Sprintf(":%d", f.records[f.found[w]].RV))
+	})
+}
+
 // lastDelivered is the write that the replica of the step i has delivered last.
 func (f *follower) lastDelivered(i int) (w mesh.Write) {
 	for _, step := range f.ce.Steps[:i] {
@@ -153,15 +175,19 @@ func (f *follower) lastDelivered(i int) (w mesh.Write) {
 }
 
 // over returns the record with which the agent of the step i goes over to the etcd with which it connects
-// with a record, or -1 if it connects with another one before.
+// with a record, or -1 if it connects with another one before. One that does not cease to read CRDs only lets it
+// fill their gaps.
 func (f *follower) over(i, connects int) int {
-	step := f.ce.Steps[i]
+	step, op := f.ce.Steps[i], history.GoesOver
+	if f.ce.CRDsFirst {
+		op = history.Reaches
+	}
 	for n := connects; n < len(f.records); n++ {
 		switch r := &f.records[n]; {
 		case r.Actor != agent(step.Agent):
 		case r.Verb == history.Connect && r.Peer != replica(step.Replica):
 			return -1
-		case r.Verb == history.Reading && r.Op == history.GoesOver:
+		case r.Verb == history.Reading && r.Op == op:
 			return n
 		}
 	}
@@ -201,6 +227,9 @@ func (f *follower) heard(h delay) bool {
 	until := max(f.found[h.from], f.found[min(h.to, len(f.found)-1)])
 	return slices.ContainsFunc(f.records[f.found[h.from]:until], func(r history.Record) bool {
 		w := f.ce.Steps[h.from].Write
+		if f.ce.CRDsFirst && mode.Agent.Is(h.host) && r.Source != string(mode.FromAPIServer) {
+			return false // its etcd says so
+		}
 		return changes(&r, h.host, w, history.Put, history.Del) || changes(&r, h.host, w, history.See, history.Drop)
 	})
 }

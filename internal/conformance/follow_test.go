@@ -13,6 +13,13 @@ import (
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
+func records(t *testing.T, text string) []history.Record {
+	t.Helper()
+	all, err := history.Parse(text)
+	require.NoError(t, err)
+	return all
+}
+
 // failOver is a run of the counterexample of the same name.
 const failOver = `
 1 a0 connect - - peer=r0 store=aaaaaaaaaaaaaaaa inc=1
@@ -140,7 +147,13 @@ func TestJudgeWhetherReplicasAgree(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, r.Broken)
 	require.Equal(t, "replicas that were ready never differed", r.Sentence)
-	differ := twoReplicas + `
+	const differ = `
+1 r0 up etcd - store=aaaaaaaaaaaaaaaa inc=1
+1 r1 up etcd - store=bbbbbbbbbbbbbbbb inc=1
+2 r0 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=p0 store=aaaaaaaaaaaaaaaa rev=2
+3 r0 ready - -
+4 r1 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=p0 store=bbbbbbbbbbbbbbbb rev=2
+5 r1 ready - -
 10 r0 del endpoint cilium/state/ip/v1/default/10.0.0.1 store=aaaaaaaaaaaaaaaa rev=3
 12 world phase - end value=bound
 `

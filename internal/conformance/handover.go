@@ -31,7 +31,7 @@ func reaches(at fault.Duration) fault.Duration { return at + fault.Duration(5*ti
 // only the agent itself could tell the difference, by a view of two sources. Counterexamples of other bases
 // are returned as they are.
 func asOne(c *mesh.Counterexample) *mesh.Counterexample {
-	if c.Mode.Base != mode.Handover {
+	if c.Mode.Base != mode.Handover || c.CRDsFirst {
 		return c
 	}
 	one := *c
@@ -86,11 +86,15 @@ func (e *exporter) begin() {
 		}
 		e.plan.Faults = append(e.plan.Faults, fault.Fault{At: boot, Kind: fault.ServiceFailure, Target: agent(a), For: until - boot})
 	}
+	e.half()
 }
 
 // listens returns until which step an agent must not hear from its watch of CRDs of the write that is the
 // step i: that at which it does, or at which it goes over to an etcd without. It is -1 where it may hear at once.
 func listens(c *mesh.Counterexample, a, i int) (to int) {
+	if c.CRDsFirst {
+		return listensBeside(c, a, i)
+	}
 	for j := i + 1; j < len(c.Steps); j++ {
 		step := c.Steps[j]
 		switch {
@@ -102,17 +106,4 @@ func listens(c *mesh.Counterexample, a, i int) (to int) {
 		}
 	}
 	return -1
-}
-
-// readsBoth reports whether an agent that has connected with an etcd reads CRDs beside it while it learns more.
-func readsBoth(c *mesh.Counterexample) bool {
-	if c.Mode.Base != mode.Handover || c.Mode.Has(mode.Cutover) {
-		return false
-	}
-	for i, step := range c.Steps {
-		if step.Name == mesh.AgentConnects && !stops(c, i) && slices.ContainsFunc(c.Steps[i+1:], func(s mesh.Step) bool { return s.Agent == step.Agent }) {
-			return true
-		}
-	}
-	return false
 }

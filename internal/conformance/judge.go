@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/fault"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/internal/conformance/measure"
 	"github.com/meshcheck/meshcheck/model/mesh"
 )
 
@@ -41,11 +42,19 @@ func Judge(c *mesh.Counterexample, plan *fault.Plan, x *index.Index, v checker.V
 			r.Missed = fmt.Sprintf("fault %d did not happen: %s", u.Fault, u.Why)
 		}
 	}
-	if c.Property == agree {
-		d, found := longestDisagreement(x.Records)
+	switch c.Property {
+	case agree:
+		d, found := measure.LongestDisagreement(x.Records)
 		r.Broken, r.Sentence = found, "replicas that were ready never differed"
 		if found {
 			r.Sentence = d.String()
+		}
+		return r, nil
+	case singleSource:
+		m, found := measure.LongestMixture(x.Records)
+		r.Broken, r.Sentence = found, "every view that lasted was what one source had at one instant"
+		if found {
+			r.Sentence = m.String()
 		}
 		return r, nil
 	}

@@ -90,6 +90,10 @@ func (m *Matrix) cells(ctx context.Context, row *mesh.Row, c mesh.Cell) (cells [
 	case c.Verdict == explore.Broken:
 		ce, err := row.Counterexample(c)
 		if err == nil {
+			ce, err = Realizable(ctx, ce)
+		}
+		if err == nil {
+			cell.CRDsFirst = ce.CRDsFirst
 			err = m.realize(ctx, &cell, ce)
 		}
 		if err == nil && cell.Outcome != Inexpressible {

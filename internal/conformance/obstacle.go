@@ -27,24 +27,16 @@ var baseObstacles = map[mode.Base]Obstacle{
 //
 // The repair sweep is none of them, since it can be put into Cilium (Edits). Nor is
 // token: it takes the emptied etcd out of the model, and a plan without one is a run of
-// it. Nor is kept, which the edit for fence has, nor cutover, which is for handover.
+// it. Nor are fence and kept, of which there is an edit, with and without (Edits), nor cutover, which is for handover.
+// Nor is heartbeat, which has something to do where a connection is cut, as counterexamples
+// of it need not be: a plan makes a watch late there by a link that is slow (slow).
 var missing = map[mode.Repair]struct {
 	why     Obstacle
-	matters func(*mesh.Counterexample, []delay) bool
+	matters func(*mesh.Counterexample) bool
 }{
-	mode.Heartbeat: {
-		"the heartbeat of Cilium's writer does not depend on its watch, and a plan makes a watch late by cutting it, which this repair would notice",
-		func(_ *mesh.Counterexample, delays []delay) bool { return len(delays) > 0 },
-	},
-	mode.Fence: {
-		"the edit of Cilium that stands for it keeps the fence over an agent's restart, as kept says",
-		func(c *mesh.Counterexample, _ []delay) bool {
-			return does(c, mesh.AgentRestarts) && !c.Mode.Has(mode.Kept)
-		},
-	},
 	mode.Anchor: {
 		"no edit of Cilium has an agent ask the kube-apiserver for its resourceVersion",
-		func(c *mesh.Counterexample, _ []delay) bool { return does(c, mesh.AgentRestarts) },
+		func(c *mesh.Counterexample) bool { return does(c, mesh.AgentRestarts) },
 	},
 }
 
@@ -52,17 +44,10 @@ func does(c *mesh.Counterexample, name mesh.ActionName) bool {
 	return slices.ContainsFunc(c.Steps, func(a mesh.Step) bool { return a.Name == name })
 }
 
-// singleSource is the model's property of which a run says nothing.
-const singleSource = "single-source"
-
-// obstacle returns what of the counterexample's repairs Cilium lacks and would need, or what its agents would have to do
-// that those of the world do not, or nil.
-func obstacle(c *mesh.Counterexample, delays []delay) error {
-	if c.Property == singleSource {
-		return Obstacle("an etcd has precedence in the world once it has been read in full, and from then on CRDs are read no more")
-	}
+// obstacle returns what of the counterexample's repairs Cilium lacks and would need, or nil.
+func obstacle(c *mesh.Counterexample) error {
 	for _, r := range c.Mode.Repairs {
-		if repair, lacks := missing[r]; lacks && repair.matters(c, delays) {
+		if repair, lacks := missing[r]; lacks && repair.matters(c) {
 			return Obstacle(fmt.Sprintf("%s: %s", r, repair.why))
 		}
 	}

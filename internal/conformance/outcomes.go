@@ -43,6 +43,9 @@ type Cell struct {
 	Steps    int     `json:"steps"`        // of the counterexample
 	Outcome  Outcome `json:"outcome"`
 
+	// CRDsFirst: the counterexample is not the matrix's, but that of Realizable.
+	CRDsFirst bool `json:"crdsFirst,omitempty"`
+
 	Because string `json:"because,omitempty"` // of one that is not expressible: why
 
 	// Of the others: the file of the plan, beside this one; how many runs went as the

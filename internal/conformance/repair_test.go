@@ -9,6 +9,7 @@ import (
 
 	"github.com/meshcheck/meshcheck/model/mesh"
 	"github.com/meshcheck/meshcheck/model/mode"
+	"github.com/meshcheck/meshcheck/sim/det"
 )
 
 func TestRepair(t *testing.T) {
@@ -32,7 +33,9 @@ func TestRepair(t *testing.T) {
 		"a fence that is kept":        {"clustermesh", "clustermesh+fence+kept", behind, true, "fence"},
 		"a fence, and a sweep":        {"clustermesh", "clustermesh+sweep+fence+kept", append(slices.Clone(orphan), behind...), true, "fence sweep"},
 		"nobody connects":             {"clustermesh", "clustermesh+fence+kept", orphan, false, ""},
-		"a fence that is not kept":    {"clustermesh", "clustermesh+fence", behind, false, ""},
+		"a fence that is not kept":    {"clustermesh", "clustermesh+fence", behind, true, "fence-without-kept"},
+		"one that is, and was not":    {"clustermesh+fence", "clustermesh+fence+kept", behind, true, "fence"},
+		"it is kept over nothing":     {"clustermesh+fence", "clustermesh+fence+kept", behind[1:], false, ""},
 		"a repair that is not there":  {"clustermesh", "clustermesh+sweep+heartbeat", orphan, false, ""},
 		"another base":                {"handover", "handover+sweep", orphan, false, ""},
 	} {
@@ -51,4 +54,16 @@ func TestRepair(t *testing.T) {
 		_, err = Export(repaired)
 		require.NoError(t, err, name)
 	}
+}
+
+// The edits of the harness are what has the world's agents keep a fence over their restarts: without kept, nothing
+// else of the repair is missing.
+func TestPlantOfAFenceThatIsForgotten(t *testing.T) {
+	kept, err := Plant([]string{"fence", "sweep"})
+	require.NoError(t, err)
+	forgets, err := Plant([]string{"fence-without-kept", "sweep"})
+	require.NoError(t, err)
+	here := func(e det.SourceEdit) bool { return strings.HasPrefix(e.Module, "github.com/meshcheck/") }
+	require.True(t, slices.ContainsFunc(kept.Edits, here))
+	require.Equal(t, slices.DeleteFunc(kept.Edits, here), forgets.Edits)
 }

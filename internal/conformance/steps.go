@@ -9,7 +9,7 @@ import (
 )
 
 // cut cuts a host off from the kube-apiserver for a delay, from just before the
-// write that it must not hear of.
+// write that it must not hear of; or makes the link between them slow.
 func (e *exporter) cut(h delay) {
 	until := e.end
 	if h.to < len(e.ce.Steps) {
@@ -21,10 +21,14 @@ func (e *exporter) cut(h delay) {
 			until += ahead // the watch is gone for certain
 		}
 	}
-	e.plan.Faults = append(e.plan.Faults, fault.Fault{
+	f := fault.Fault{
 		At: e.at[h.from] - ahead, When: &fault.Trigger{Event: fault.KubeWrite, Actor: mode.Client.Host(0), Kind: "CiliumEndpointSlice"},
 		Kind: fault.Partition, Target: h.host, Peer: mode.APIServer.Host(0), For: until - e.at[h.from],
-	})
+	}
+	if slow(e.ce) {
+		f.Kind, f.Delay = fault.SlowLink, slowest
+	}
+	e.plan.Faults = append(e.plan.Faults, f)
 }
 
 // step adds what makes a step happen.

@@ -32,10 +32,13 @@ const Version = 1
 // CiliumModule is the module that patches are of.
 const CiliumModule = "github.com/cilium/cilium"
 
+// Harness names this module in an edit.
+const Harness = "harness"
+
 // modules are what edits name.
 var modules = map[string]string{
 	"":            CiliumModule,
-	"harness":     "github.com/meshcheck/meshcheck",
+	Harness:       "github.com/meshcheck/meshcheck",
 	"etcd-server": "go.etcd.io/etcd/server/v3",
 	"etcd-pkg":    "go.etcd.io/etcd/client/pkg/v3",
 }

@@ -59,7 +59,7 @@ func (f *abstract) Flags(set *console.Flags) {
 	set.Add(&f.html, "html FILE", "write a page: the modes and properties, and each counterexample step by step")
 	set.Add(&f.outcomes, "outcomes FILE", "what the real code did, for the page beside the counterexamples: outcomes.json that -real -o DIR has written; ours is testdata/model/outcomes.json")
 	set.Add(&f.real, "real", "run each counterexample on the real code, as far as the world has its mode")
-	set.Add(&f.repairs, "repairs", "with -real: run the counterexamples also with the repairs sweep, put into Cilium, and token, where they should not break the property any more; builds a worker of its own")
+	set.Add(&f.repairs, "repairs", "with -real: run the counterexamples also with the repairs sweep and fence, put into Cilium, and token, where they should not break the property any more; builds workers of its own")
 	set.Add(&f.seeds, "seeds A-B", "the seeds of each of these runs; 1-5")
 	f.worker.Add(set)
 	set.JSON(&f.json)
@@ -114,7 +114,7 @@ func (f *abstract) Run(ctx context.Context, c *console.Console) (int, error) {
 		return 0, err
 	}
 	pages.Rows = append(pages.Rows, row)
-	if err := cmp.Or(f.writeModel(c, row), f.writePage(pages, nil, nil)); err != nil {
+	if err := cmp.Or(f.writeModel(ctx, c, row), f.writePage(pages, nil, nil)); err != nil {
 		return 0, err
 	}
 	switch {
@@ -127,14 +127,14 @@ func (f *abstract) Run(ctx context.Context, c *console.Console) (int, error) {
 }
 
 // writeModel writes what is known of one mode, and the files that were asked for.
-func (f *abstract) writeModel(c *console.Console, row *mesh.Row) error {
+func (f *abstract) writeModel(ctx context.Context, c *console.Console, row *mesh.Row) error {
 	for _, file := range []string{f.out, f.plan} {
 		if file != "" && row.Cells[0].Trace == nil {
 			fmt.Fprintf(c.Stderr, "simrun: %s has no counterexample in mode %s, so %s is not written\n", f.property, row.Mode, file)
 		}
 	}
 	if row.Cells[0].Trace != nil {
-		if err := f.writeTrace(c, row); err != nil {
+		if err := f.writeTrace(ctx, c, row); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ func (f *abstract) writeModel(c *console.Console, row *mesh.Row) error {
 
 // writeTrace writes the counterexample of the first cell to the files that were asked
 // for, as a trace and as a plan.
-func (f *abstract) writeTrace(c *console.Console, row *mesh.Row) error {
+func (f *abstract) writeTrace(ctx context.Context, c *console.Console, row *mesh.Row) error {
 	if f.out != "" {
 		if err := output.Write("o", f.out, strictjson.Indented(row.Cells[0].Trace)); err != nil {
 			return err
@@ -156,6 +156,9 @@ func (f *abstract) writeTrace(c *console.Console, row *mesh.Row) error {
 		return nil
 	}
 	ce, err := row.Counterexample(row.Cells[0])
+	if err == nil {
+		ce, err = conformance.Realizable(ctx, ce)
+	}
 	if err != nil {
 		return err
 	}

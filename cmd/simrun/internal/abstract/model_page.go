@@ -55,6 +55,9 @@ func (f *abstract) realOf(cells []conformance.Cell, dir string) (all []page.Real
 			Because: c.Because, Plan: c.Plan, Runs: c.Runs, Broke: c.Broke, Sentence: c.Sentence, Seed: c.Seed,
 		}
 		for _, d := range c.Did {
+			if c.CRDsFirst {
+				break // these steps are not those of the counterexample that is shown
+			}
 			real.Did = append(real.Did, page.Did(d))
 		}
 		if c.Plan != "" && dir != "" {

@@ -1,4 +1,4 @@
-package conformance
+package measure
 
 import (
 	"testing"
@@ -60,7 +60,7 @@ func TestLongestDisagreement(t *testing.T) {
 14 world phase - end value=bound
 `, ""},
 	} {
-		got, found := longestDisagreement(records(t, twoReplicas+c.more))
+		got, found := LongestDisagreement(records(t, twoReplicas+c.more))
 		require.Equal(t, c.want != "", found, name)
 		if found {
 			require.Equal(t, c.want, got.String(), name)
@@ -69,7 +69,7 @@ func TestLongestDisagreement(t *testing.T) {
 }
 
 func TestLongestDisagreementOfThree(t *testing.T) {
-	got, found := longestDisagreement(records(t, twoReplicas+`
+	got, found := LongestDisagreement(records(t, twoReplicas+`
 6 r2 up etcd - store=cccccccccccccccc inc=1
 7 r2 put endpoint cilium/state/ip/v1/default/10.0.0.1 value=p0 store=cccccccccccccccc rev=2
 8 r2 ready - -

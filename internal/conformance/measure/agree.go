@@ -1,4 +1,6 @@
-package conformance
+// Package measure says of a history what no property of the checker does, and properties of the model are about: for
+// how long replicas disagreed, and for how long a view was what no source had.
+package measure
 
 import (
 	"fmt"
@@ -10,27 +12,27 @@ import (
 	"github.com/meshcheck/meshcheck/model/schema"
 )
 
-// disagreement is a time in which two replicas that were ready gave different
+// Disagreement is a time in which two replicas that were ready gave different
 // answers about one address.
-type disagreement struct {
+type Disagreement struct {
 	Address  string
 	Replicas [2]string
 	From, To time.Duration // virtual time; To is that of the last record if it did not end
 }
 
-func (d disagreement) String() string {
+func (d Disagreement) String() string {
 	return fmt.Sprintf("%s and %s gave different answers about %s for %.3fs, from %.3fs on",
 		d.Replicas[0], d.Replicas[1], d.Address, (d.To - d.From).Seconds(), d.From.Seconds())
 }
 
-// longestDisagreement returns the longest time in which replicas in the endpoints of
+// LongestDisagreement returns the longest time in which replicas in the endpoints of
 // the Service did not agree about an endpoint, by the changes that their etcds
 // applied. It reports whether there was one: the first, of those of one length.
-func longestDisagreement(records []history.Record) (longest disagreement, found bool) {
+func LongestDisagreement(records []history.Record) (longest Disagreement, found bool) {
 	for len(records) > 0 && records[len(records)-1].Verb == history.Left { // counted after the end
 		records = records[:len(records)-1]
 	}
-	j := agreement{answers: map[string]*answers{}, open: map[string]disagreement{}}
+	j := agreement{answers: map[string]*answers{}, open: map[string]Disagreement{}}
 	for i := range records {
 		j.take(&records[i])
 	}
@@ -43,8 +45,8 @@ func longestDisagreement(records []history.Record) (longest disagreement, found 
 // agreement follows what replicas answer.
 type agreement struct {
 	answers map[string]*answers // by replica
-	open    map[string]disagreement
-	longest disagreement
+	open    map[string]Disagreement
+	longest Disagreement
 }
 
 // answers are those of one replica.
@@ -92,7 +94,7 @@ func (j *agreement) compare(keys []string, now time.Duration) {
 			j.close(key, now)
 		}
 		if differ && (!was || pair != before.Replicas) {
-			j.open[key] = disagreement{Address: schema.NameIn(key), Replicas: pair, From: now}
+			j.open[key] = Disagreement{Address: schema.NameIn(key), Replicas: pair, From: now}
 		}
 	}
 }

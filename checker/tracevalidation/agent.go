@@ -14,6 +14,10 @@ type agentState struct {
 	agent      mesh.Agent
 	connection int // the connection in whose store the agent last took something over, or after which it has none; -1: none
 	at         int // the version in that store's timeline that it took over
+
+	// Of an agent that has left an etcd for CRDs: in which connection, counted from 1, and the version that it
+	// had taken over there; 0 if it has left none.
+	left, had int
 }
 
 // agentStates is a set of them.
@@ -31,7 +35,7 @@ func (f *agentRun) add(s *agentStates, m agentState) {
 }
 
 func (f *agentRun) covers(a, b agentState) bool {
-	return a.connection <= b.connection && a.at <= b.at && a.agent == b.agent && f.store(a) == f.store(b)
+	return a.connection <= b.connection && a.at <= b.at && a.left == b.left && a.had <= b.had && a.agent == b.agent && f.store(a) == f.store(b)
 }
 
 // store is the one that an agent in a state took something over from; "" if none.
@@ -98,6 +102,9 @@ func (f *agentRun) next(i int32, content uint8) (next agentStates, by *deviation
 	if len(next.all) > 0 {
 		return next, nil
 	}
+	if f.goOn(&next, i, content); len(next.all) > 0 {
+		return next, &goesOn
+	}
 	if f.overlook(&next, i, content); len(next.all) > 0 {
 		return next, &undrained
 	}
@@ -109,8 +116,12 @@ func (f *agentRun) next(i int32, content uint8) (next agentStates, by *deviation
 	}
 	if s, ok := f.unlisted(i); ok {
 		f.add(&next, agentState{connection: s})
+		return next, &drainsPartOfList
 	}
-	return next, &drainsPartOfList
+	if s, ok := f.ofAnotherID(i); ok {
+		f.add(&next, agentState{connection: s - 1})
+	}
+	return next, &clusterIDChanges
 }
 
 // silent are the states in which the agent may be before the record i: as after the
@@ -135,6 +146,17 @@ func (f *agentRun) later(m agentState, i int32) iter.Seq[int] {
 			}
 		}
 	}
+}
+
+// connected is the agent's last connection that began before the record i, or -1.
+func (f *agentRun) connected(i int32) (last int) {
+	last = -1
+	for s := range f.agent.Connections {
+		if f.agent.Connections[s].From < i {
+			last = s
+		}
+	}
+	return last
 }
 
 // see adds what m becomes when its watch delivers what is new.
@@ -170,7 +192,7 @@ func (f *agentRun) connect(next *agentStates, m agentState, s int, i int32, cont
 	if m.agent.Connect(0, &mesh.Replica{Phase: mesh.Serving}, true) != "" {
 		return
 	}
-	m.connection = s
+	m.connection, m.left, m.had = s, 0, 0
 	t := f.run.timelines[c.Store]
 	f.take(next, m, c.Store, t.at(max(from, first)), until, content)
 }
@@ -199,7 +221,12 @@ func (f *agentRun) ends() *Unexplained {
 		return nil
 	}
 	if f.listed(end) >= 0 {
-		return f.run.endsWatching(f.agent, f.shown)
+		u := f.run.endsWatching(f.agent, f.shown)
+		if u != nil && f.run.stays(f.shown) {
+			f.run.needed[&shownByCRDs]++
+			return nil
+		}
+		return u
 	}
 	last := f.agent.Connections[len(f.agent.Connections)-1]
 	t := f.run.timelines[last.Store]

@@ -62,6 +62,8 @@ type checker struct {
 	mode    mode.Mode
 	verdict Verdict
 	needed  map[*deviation]int
+	state   *object.State // nil until somebody asks (objects)
+	ids     []saidID      // likewise (clusterIDs)
 }
 
 // explained counts a record, and the deviation without which it has no

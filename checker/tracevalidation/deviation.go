@@ -236,5 +236,5 @@ var canaryFirst = deviation{
 
 // allDeviations are those of replicas, of canaries and of agents.
 func allDeviations() []*deviation {
-	return slices.Concat(deviations, []*deviation{&canaryFirst, &hearsAgain, &drainsPartOfList}, watchDeviations)
+	return slices.Concat(deviations, []*deviation{&canaryFirst}, agentDeviations, watchDeviations)
 }

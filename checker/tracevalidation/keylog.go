@@ -2,7 +2,6 @@ package tracevalidation
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/model/mesh"
@@ -90,7 +89,7 @@ func newKeyLog(records []history.Record, truths []int32, names contents) (*keyLo
 				queue = append(queue, claim{owner: r.Owner})
 				at = len(queue) - 1
 			}
-			if old := queue[at].content; old != 0 && old != n && strings.HasPrefix(r.Owner, "CiliumEndpointSlice/") {
+			if old := queue[at].content; old != 0 && old != n && isSlice(r.Owner) {
 				l.updated = append(l.updated, uint8(len(l.log)+1))
 			}
 			queue[at].content = n

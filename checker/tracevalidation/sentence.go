@@ -186,7 +186,7 @@ func (f *agentRun) refuse(i int32, content uint8) *Unexplained {
 		f.refuseObservation(u, m, i, content)
 	}
 	f.refuseConnect(u, i, content)
-	for _, d := range []*deviation{&hearsAgain, &drainsPartOfList, &undrained} {
+	for _, d := range agentDeviations {
 		u.add(d.name, "it needs %s, and there is none that leads to this", d.needs)
 	}
 	return u

@@ -156,6 +156,11 @@ func (k *keyRun) watch(g mesh.Agent, from, i int32, content uint8) iter.Seq2[mes
 				return
 			}
 		}
+		if m, ok := l.delivered(g, known, writes, func(m mesh.Agent) bool {
+			return content == 0 && l.after(m.CRD) != 0 && k.moved(l.after(m.CRD), i)
+		}); ok && !yield(m, &inAnotherSlice) {
+			return
+		}
 		if ok || g.CRD != 0 || known <= 1 || !k.disturbed(i, disturb.CacheBehind) {
 			return
 		}
@@ -224,7 +229,7 @@ var (
 )
 
 // watchDeviations are all of them.
-var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &keepsItsOwn, &shownByCRDs, &undrained}
+var watchDeviations = []*deviation{&listsThePast, &anyClaim, &endOfAnyClaim, &staysAway, &removesFirst, &inAnotherSlice, &keepsItsOwn, &shownByCRDs}
 
 // refuseWatch reports the record i, after which the key has the content in the view of an
 // agent, which has listed since a record; or the end, if that is what there is.

@@ -328,7 +328,7 @@ func TestOneSourceAtATime(t *testing.T) {
 		}, needed: []string{"undrained"}},
 		"it goes over, and shows what no etcd before had": {tell: func(t *script) {
 			overlooks(t, "other")
-		}, says: `agent a0 takes over "other"`, why: "it needs an etcd that the agent read before, and which had this"},
+		}, says: `agent a0 takes over "other"`, why: "it needs another etcd that the agent read before, and which had this"},
 		"CRDs show what is in a namespace that is gone": {tell: func(t *script) {
 			t.add("k0 write Namespace ns op=delete rv=%d", t.n)
 			fallsBack(t)

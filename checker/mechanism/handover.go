@@ -145,7 +145,7 @@ func (x *Explainer) toldOf(e *index.Entry, seen *history.Record, from, to int) i
 				continue
 			}
 			rv, _ := strconv.ParseInt(parts[2], 10, 64)
-			if x.claims(e, r.Kind+"/"+parts[1], rv) == seen.Value {
+			if slices.Contains(x.claims(e, r.Kind+"/"+parts[1], rv), seen.Value) {
 				return true
 			}
 		}
@@ -153,20 +153,20 @@ func (x *Explainer) toldOf(e *index.Entry, seen *history.Record, from, to int) i
 	})
 }
 
-// claims is the content with which an object claims an entry at a resourceVersion, "" if it does not.
-func (x *Explainer) claims(e *index.Entry, object string, rv int64) (content string) {
+// claims are the contents with which an object claims an entry at a resourceVersion: a slice may have
+// an address twice.
+func (x *Explainer) claims(e *index.Entry, object string, rv int64) []string {
+	of := map[string]string{} // by owner
 	for _, i := range e.Truths {
 		switch r := &x.in.Records[i]; {
-		case r.RV > rv:
-			return content
-		case objectOf(r) != object:
+		case r.RV > rv || objectOf(r) != object:
 		case r.Op == "put":
-			content = r.Value
+			of[r.Owner] = r.Value
 		default:
-			content = ""
+			delete(of, r.Owner)
 		}
 	}
-	return content
+	return slices.Collect(maps.Values(of))
 }
 
 // ofShownByCRDs explains what an agent saw in CRDs that a replica would have hidden from it: its namespace is not for

@@ -63,6 +63,7 @@ const (
 // did not say it, or where what they had said was withdrawn with them.
 func TestOfWhatCRDsConfirmed(t *testing.T) {
 	const (
+		twice     = "4 k0 truth endpoint 10.0.0.1 op=put owner=CiliumEndpoint/shop/web-0#2 rv=4 value=" + web + "\n4 k0 truth endpoint 10.0.0.1 op=del owner=CiliumEndpoint/shop/web-0#2 rv=4 value=" + web + "\n"
 		falls     = "10 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n"
 		told      = "11 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0\n"
 		early     = "5 k0 event CiliumEndpoint - value=\"ADDED:shop/web-0:4 INITIAL:9\" peer=a0\n"
@@ -76,6 +77,7 @@ func TestOfWhatCRDsConfirmed(t *testing.T) {
 	)
 	for _, c := range []struct{ name, history, want string }{
 		{"CRDs said the same", falls + told + over, CauseStoppedReader},
+		{"the object had it twice before", twice + falls + told + over, CauseStoppedReader},
 		{"the agent never read CRDs", "", ""},
 		{"it was told before it read them for itself", early + falls + over, ""},
 		{"CRDs told it of another object", falls + toldOther + over, ""},

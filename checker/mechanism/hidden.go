@@ -51,13 +51,13 @@ func (o observation) ofHidden() *property.Cause {
 	return property.ByMechanism(CauseHidden, namespaceHidden, facts, hidden, put, o.record)
 }
 
-// ofShownAgain explains that a store got what is gone: its writer had just been told that a
-// namespace is for other clusters again, or there again, and not of the end of what was in it.
+// ofShownAgain explains that a store got what is gone, or another by now: its writer had just been told
+// that a namespace is for other clusters again, or there again, and not of the end of what was in it.
 func (c storeObservation) ofShownAgain(held index.Version) *property.Cause {
 	put, records := &c.x.in.Records[held.Record], c.x.in.Records
 	namespace := schema.NamespaceIn(put.Value)
 	gone := c.e.StateAt(put.At)
-	if namespace == "" || mode.Etcd.Is(c.s.Actor) || !index.Covers(c.e.Absent, gone) {
+	if namespace == "" || mode.Etcd.Is(c.s.Actor) || slices.Contains(c.e.LiveIn(gone), put.Value) {
 		return nil
 	}
 	changes := func(before int) int {
@@ -126,8 +126,8 @@ func (x *Explainer) firstHeard(from, to int, client, namespace string) time.Dura
 }
 
 // arrival is when what a kube-apiserver sent in a record came to its client: while the two are
-// cut off from each other the connection holds it, and it is lost, index.Forever, if its watch
-// ends before the cut does.
+// cut off from each other, or the client is frozen, the connection holds it, and it is lost,
+// index.Forever, if its watch ends before that does.
 func (x *Explainer) arrival(sent int) time.Duration {
 	records := x.in.Records
 	r := &records[sent]
@@ -142,7 +142,7 @@ func (x *Explainer) arrival(sent int) time.Duration {
 	}
 	world := x.in.NewWorld()
 	for i := range records[:end] {
-		if world.Apply(&records[i]); i >= sent && !world.Cut(r.Actor, r.Peer, since) {
+		if world.Apply(&records[i]); i >= sent && !world.Cut(r.Actor, r.Peer, since) && !world.Frozen(r.Peer) {
 			return records[i].At
 		}
 	}

@@ -62,3 +62,41 @@ func TestAWriterThatIsToldOfANamespaceFirst(t *testing.T) {
 		})
 	}
 }
+
+// The same of one replica, whose writer was frozen when it was told, and of an entry that is another one by now.
+func TestAFrozenWriterThatIsToldOfANamespaceFirst(t *testing.T) {
+	const before = twoReplicas + `
+3 k0 write Namespace ns value="hidden=true labels=a=x" op=update rv=6
+3 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=6
+3 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+3 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+3 a0 drop endpoint e peer=r0 store=A inc=1
+`
+	const frozen = "4 world fault writer-pause r0 value=x op=writer-frozen rev=1\n"
+	const after = `
+5 k0 write Namespace ns value="labels=a=x" op=update rv=8
+5 k0 event Namespace - value=MODIFIED:ns:8 peer=r0 id=1
+6 k0 truth endpoint e value="id=2 host=h pod=ns/two" op=put owner=CiliumEndpoint/ns/two rv=9
+9 world heal writer-pause r0 value=x op=writer-frozen rev=1
+9 r0 put endpoint cilium/state/ip/v1/default/e value="id=1 host=h pod=ns/one" store=A rev=9
+9 a0 see endpoint e value="id=1 host=h pod=ns/one" peer=r0 store=A inc=1
+12 world phase - end value=bound
+`
+	for records, want := range map[string]string{
+		before + frozen + after: mechanism.CauseHidden,
+		before + after:          "", // it was told long before
+	} {
+		parsed, err := history.Parse(records)
+		require.NoError(t, err)
+		r, _ := checker.Check(index.New(&history.History{Records: parsed}), checker.Config{}).Result("monotonic-session")
+		require.Equal(t, property.Fail, r.Outcome, r.Evidence)
+		require.Len(t, r.Violations, 1)
+		if want == "" {
+			require.Nil(t, r.Violations[0].Cause)
+			continue
+		}
+		require.NotNil(t, r.Violations[0].Cause, r.Violations[0].Sentence())
+		require.Equal(t, want, r.Violations[0].Cause.Name())
+		require.Contains(t, r.Violations[0].Cause.Sentence(), "it was told at 9.000s that the namespace ns is for other clusters since 5.000s, and not yet that what was in it is gone, which it is since 6.000s at the latest")
+	}
+}

@@ -80,7 +80,7 @@ func (c storeObservation) ofObservation() *property.Cause {
 	case c.held < 0:
 		return nil
 	case c.prior.Store == c.s.Name: // the agent knew better from this store, too
-		return cmp.Or(c.ofBacklog(), c.ofStepBack())
+		return cmp.Or(c.ofBacklog(), c.ofStepBack(), c.ofShownAgain(c.s.Versions[c.key][c.held]))
 	}
 	held := c.s.Versions[c.key][c.held]
 	if cause := cmp.Or(c.x.orphan(c.s, c.e, held, c.r.At), c.ofShownAgain(held)); cause != nil || c.hadKnown() {

@@ -252,10 +252,8 @@ func (w *World) Filled(replica string) Lack {
 	if w.gone(processWriter, replica) {
 		return WriterGone
 	}
-	for _, f := range w.inForce {
-		if f.Is(disturb.WriterFrozen) && !f.lifted && slices.Contains(f.Hosts, replica) {
-			return WriterFrozen
-		}
+	if w.Frozen(replica) {
+		return WriterFrozen
 	}
 	for _, kube := range w.hosts[processKube] {
 		if w.Up(processKube, kube) && !w.Cut(kube, replica, Forever) {
@@ -266,6 +264,13 @@ func (w *World) Filled(replica string) Lack {
 		return HasSource
 	}
 	return WriterCutOff
+}
+
+// Frozen reports whether the writer of a replica lives and does nothing.
+func (w *World) Frozen(replica string) bool {
+	return slices.ContainsFunc(w.inForce, func(f force) bool {
+		return f.Is(disturb.WriterFrozen) && !f.lifted && slices.Contains(f.Hosts, replica)
+	})
 }
 
 // Cut reports whether what one host sends another now is lost, on a connection that they

@@ -64,6 +64,21 @@ const (
 6 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
 6 a0 drop endpoint e peer=r0 store=A inc=1
 `
+	nextOwner = `
+3 k0 truth endpoint e value="id=2 host=h pod=other/two" op=put owner=CiliumEndpoint/other/two rv=6
+`
+	namespaceGone = `
+3 k0 write Namespace ns op=delete rv=6
+3 k0 event Namespace - value=DELETED:ns:6 peer=r0 id=1
+`
+	namespaceGoes = `
+5.5 k0 truth endpoint e value="id=1 host=h pod=ns/one" op=del owner=CiliumEndpoint/ns/one rv=7
+5.9 k0 write Namespace ns op=delete rv=8
+5.9 k0 event Namespace - value=DELETED:ns:8 peer=r0 id=1
+6 r0 del endpoint cilium/state/ip/v1/default/e store=A rev=8
+6 r0 call meta cilium/state/ip/v1/default/e op=delete value=1 peer=r0 store=A rev=8
+6 a0 drop endpoint e peer=r0 store=A inc=1
+`
 	watchesNamespaces = "2 k0 watch Namespace - peer=r0 ask=initial: id=1\n"
 	cutOff            = "2 world fault partition r0 op=cut peer=k0 rev=1\n"
 	toldOfHidden      = "3 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n"
@@ -213,6 +228,9 @@ func TestCauses(t *testing.T) {
 ` + toNewer, "no-spurious-deletion", ""},
 		{"a writer that has not been told that the namespace of the next owner is hidden no longer", twoReplicas + unhidden + formerEnds, "no-spurious-deletion", mechanism.CauseHidden},
 		{"a writer that has been told so for long", twoReplicas + unhidden + "3 k0 event Namespace - value=MODIFIED:other:6 peer=r0 id=1\n" + formerEnds, "no-spurious-deletion", ""},
+		{"a writer that is told of the end of the former namespace before it is told of the next owner", twoReplicas + nextOwner + namespaceGoes, "no-spurious-deletion", mechanism.CauseNamespace},
+		{"a writer that is told of the next owner before", twoReplicas + nextOwner + "4 k0 event CiliumEndpoint - value=ADDED:other/two:6 peer=r0 id=2\n" + namespaceGoes, "no-spurious-deletion", ""},
+		{"a writer that has been told of the end of the namespace for long", twoReplicas + namespaceGone + nextOwner + formerEnds, "no-spurious-deletion", ""},
 		{"a writer that has not been told that the namespace is hidden", twoReplicas + hidden + shown, "integrity", mechanism.CauseHidden},
 		{"a writer that has been told that the namespace is hidden", twoReplicas + hidden + "3 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", ""},
 		{"a writer that is told that the namespace is hidden as it is told of the entry", twoReplicas + hidden + "4.9 k0 event Namespace - value=MODIFIED:ns:6 peer=r0 id=1\n" + shown, "integrity", mechanism.CauseHidden},

@@ -9,6 +9,7 @@ import (
 	"github.com/meshcheck/meshcheck/checker/property"
 	"github.com/meshcheck/meshcheck/history"
 	"github.com/meshcheck/meshcheck/history/index"
+	"github.com/meshcheck/meshcheck/history/object"
 	"github.com/meshcheck/meshcheck/internal/text"
 	"github.com/meshcheck/meshcheck/model/mode"
 	"github.com/meshcheck/meshcheck/model/schema"
@@ -116,7 +117,32 @@ func (c storeObservation) ofWrongDelete(i int) *property.Cause {
 	if told, former := c.mergedEvents(owner, at); told >= 0 {
 		return by(CauseMerged, merged, told, &property.Version{By: former})
 	}
+	if ended, former := c.endedNamespace(i, owner); ended >= 0 {
+		return by(CauseNamespace, namespaceEnded, ended, namespaceAt(former, 0))
+	}
 	return nil
+}
+
+// endedNamespace is the deletion, or another end, of the namespace of what a writer deleted with the version i, if it
+// had just been told of that, and not yet of the entry's owner, which is another one; -1 else.
+func (c storeObservation) endedNamespace(i int, owner *history.Record) (ended int, namespace string) {
+	versions, records := c.s.Versions[c.key], c.x.in.Records
+	if i == 0 {
+		return -1, ""
+	}
+	deleted := &records[versions[i].Record]
+	namespace = schema.NamespaceIn(records[versions[i-1].Record].Value)
+	ended = c.x.in.Last(0, int(versions[i].Record), func(r *history.Record) bool {
+		return r.Verb == history.Write && r.Kind == "Namespace" && r.Key == namespace
+	})
+	if ended < 0 || !object.Hides(&records[ended]) {
+		return -1, ""
+	}
+	heard := c.x.firstHeard(ended, int(versions[i].Record), c.s.Actor, namespace)
+	if heard > deleted.At || heard <= deleted.At-handling || c.x.toldOfObject(c.s.Actor, objectOf(owner), owner.RV, owner.At, deleted.At, false) >= 0 {
+		return -1, ""
+	}
+	return ended, namespace
 }
 
 // namespaceAt is what a writer was told of a namespace at an instant.
@@ -138,6 +164,9 @@ var (
 	})
 	namespaceShown = wrongDelete("namespace-shown", func(f *property.Facts) string {
 		return fmt.Sprintf("it had not heard of the change of the namespace %s at %s, since when what is in it is for other clusters", f.Truth.Key, text.Seconds(f.Truth.At))
+	})
+	namespaceEnded = wrongDelete("namespace-ended", func(f *property.Facts) string {
+		return fmt.Sprintf("as far as it had been told it was in the namespace %s, and it was told just then that this ended, or was hidden, at %s", f.Truth.Key, text.Seconds(f.Truth.At))
 	})
 	relisted = wrongDelete("listed-anew", func(f *property.Facts) string {
 		return fmt.Sprintf("it had listed every %s anew at %s", f.Truth.Kind, text.Seconds(f.Truth.At))

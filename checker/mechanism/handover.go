@@ -237,6 +237,8 @@ func (x *Explainer) ofReading(r *history.Record, record int) *property.Cause {
 	switch {
 	case crd && lost && r.Op == history.GivenUp && reading.Op == history.GoesOver:
 		return property.ByMechanism(CauseOneCache, drainedWithReader, facts, then, record)
+	case crd && lost && r.Op == history.GivenUp && x.endsWith(r, record) >= 0:
+		return property.ByMechanism(CauseOneCache, drainedAtEnd, facts, record, x.endsWith(r, record))
 	case !crd && reading.Op == history.Reaches && strings.HasPrefix(reading.Value, string(mode.FromAPIServer)):
 		return property.ByMechanism(CauseUnread, filledUnread, facts, then, record)
 	case !crd && lost && reading.Op == history.GoesOver && reading.At == r.At:
@@ -252,6 +254,13 @@ func (x *Explainer) ofReading(r *history.Record, record int) *property.Cause {
 		return property.ByMechanism(CauseStoppedReader, leftBehind, facts, record, over)
 	}
 	return nil
+}
+
+// endsWith is the end of the agent of a record, if it is at the same instant; -1 else.
+func (x *Explainer) endsWith(r *history.Record, record int) int {
+	return x.in.First(record, x.in.By(r.At), func(end *history.Record) bool {
+		return end.Actor == r.Actor && end.Verb == history.Down && end.Kind == "agent"
+	})
 }
 
 // ofResumed explains what an agent loses as it goes over, by a record, to an etcd that has it: it was connected with
@@ -288,6 +297,9 @@ func (x *Explainer) counted(over int) bool {
 var (
 	drainedWithReader = &property.Rule{Name: "drained", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s went over to its etcd at %s and ceased to read CRDs: with their reader went identity %s, which both had told one cache", f.Agent, text.Seconds(f.Since), f.Key)
+	}}
+	drainedAtEnd = &property.Rule{Name: "drained-at-end", Text: func(f *property.Facts) string {
+		return fmt.Sprintf("%s was stopped at %s while it read CRDs: with their reader went identity %s from the cache that its etcd's reader has, too", f.Agent, text.Seconds(f.At), f.Key)
 	}}
 	leftBehind = &property.Rule{Name: "left", Text: func(f *property.Facts) string {
 		return fmt.Sprintf("%s saw %s %s at %s in CRDs, of which it ceased to read at %s: it stays as that reader had told it, since no source of lower precedence may change or delete it", f.Agent, f.Kind, f.Key, text.Seconds(f.At), text.Seconds(f.Since))

@@ -214,3 +214,15 @@ func TestOfWhatCRDsStillShow(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { explained(t, views.Convergence, mode.Handover, start+c.history+ends, c.want) })
 	}
 }
+
+// What an agent has of identities from CRDs goes as it is stopped, where one cache has them; what it loses so at another
+// time has no such cause.
+func TestOfAnAgentThatIsStoppedWhileItReadsCRDs(t *testing.T) {
+	const reads = readsReplica + "2 k0 truth identity 7 op=put owner=CiliumIdentity/7 rv=6 value=x\n" +
+		"10 a0 reading - clustermesh,crd value=crd,clustermesh op=fall-back\n" +
+		"11 a0 see identity 7 value=x op=list peer=k0 inc=1 source=crd session=1\n" +
+		"20 a0 drop identity 7 op=drop peer=k0 inc=1 source=crd session=1\n"
+	for stopped, want := range map[string]string{"20 a0 down agent - inc=1\n": CauseOneCache, "21 a0 down agent - inc=1\n": ""} {
+		explained(t, views.NoSpuriousDeletion, mode.Handover, reads+stopped+"90 world phase - end value=settled\n", want)
+	}
+}

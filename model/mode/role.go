@@ -39,8 +39,8 @@ func (r Role) Meaning() string {
 // Is reports whether a host, by its name, has the role.
 func (r Role) Is(host string) bool { return strings.HasPrefix(host, string(r)) }
 
-// RoleOf returns the role of a host, by its name, which is known to be one.
-func RoleOf(host string) Role { return Role(host[:1]) }
+// RoleOf returns the role of a host, by its name, which is known to be one; "" has none.
+func RoleOf(host string) Role { return Role(host[:min(1, len(host))]) }
 
 // Number returns the number of a host, by its name, which is known to be one.
 func Number(host string) int {

@@ -19,16 +19,30 @@ var elsewhere = &property.Rule{Name: "elsewhere", Text: func(f *property.Facts) 
 	return fmt.Sprintf("pod %s has been as it is since %s on a node with %s, and when the run ended, %s later, what agents read said that it is behind %s", f.Key, text.Seconds(f.Since), f.Truth.Value, text.Seconds(f.After), f.Shown.Value)
 }}
 
-// agentsAreWhole reports whether some agents of a history's plan are.
-func agentsAreWhole(in *property.Input) bool {
-	var plan struct{ Options struct{ Agents string } }
-	return json.Unmarshal([]byte(in.History.Plan), &plan) == nil && slices.Contains(strings.Split(plan.Options.Agents, ","), "whole")
+// wholeNodes are the nodes whose agents are whole by a history's plan: one word for all agents, or one for
+// each, of the nodes n0, n1 and so on.
+func wholeNodes(in *property.Input) map[string]bool {
+	var plan struct {
+		Topology struct{ Agents int }
+		Options  struct{ Agents string }
+	}
+	nodes := map[string]bool{}
+	if json.Unmarshal([]byte(in.History.Plan), &plan) != nil {
+		return nodes
+	}
+	words := strings.Split(plan.Options.Agents, ",")
+	for i := range plan.Topology.Agents {
+		if words[min(i, len(words)-1)] == "whole" {
+			nodes[fmt.Sprintf("n%d", i)] = true
+		}
+	}
+	return nodes
 }
 
 // misplaced returns the host that is said of a pod in the end, if it is none of its node's, and the
 // addresses that the node has.
 func (s *started) misplaced(l *life, b *views.Birth) (host, addresses string) {
-	if !s.whole {
+	if !s.whole[l.pod.Node] {
 		return "", ""
 	}
 	for i := range s.in.Views.Entries {

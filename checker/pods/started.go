@@ -112,9 +112,9 @@ func (l *life) demanding() bool {
 // started is the lives of all pods, and what came of them.
 type started struct {
 	in         *property.Input
-	exports    bool // agents see what a ClusterMesh API server exports
-	agents     bool // and write themselves what they read
-	whole      bool // and some are cilium-agent itself
+	exports    bool            // agents see what a ClusterMesh API server exports
+	agents     bool            // and write themselves what they read
+	whole      map[string]bool // nodes whose agent is cilium-agent itself
 	lives      []*life
 	goneFrom   func(*views.Birth, time.Duration) time.Duration
 	final      *object.State
@@ -123,7 +123,7 @@ type started struct {
 }
 
 func follow(in *property.Input) (*started, error) {
-	s := &started{in: in, final: object.NewState(in.History.Plan), exports: exports(in), agents: agentsWrite(in), whole: agentsAreWhole(in)}
+	s := &started{in: in, final: object.NewState(in.History.Plan), exports: exports(in), agents: agentsWrite(in), whole: wholeNodes(in)}
 	now := map[string]*life{}
 	for i := range in.Records {
 		r := &in.Records[i]

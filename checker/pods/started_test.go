@@ -183,11 +183,12 @@ func TestWhereAPodOfAWholeAgentIs(t *testing.T) {
 	behind := func(host, agents string) property.Result {
 		records, err := history.Parse(strings.ReplaceAll(start[1:len("\n0 world phase - start\n")]+node+start[len("\n0 world phase - start\n"):]+published+seen+end, "host=192.168.0.1 pod", "host="+host+" pod"))
 		require.NoError(t, err)
-		return Started.Check(&property.Input{Index: index.New(&history.History{Plan: `{"mode":"crd","options":{"agents":"` + agents + `"}}`, Records: records})})
+		return Started.Check(&property.Input{Index: index.New(&history.History{Plan: `{"mode":"crd","topology":{"agents":2},"options":{"agents":"` + agents + `"}}`, Records: records})})
 	}
 	require.Equal(t, property.Pass, behind("192.168.0.1", "whole").Outcome)
 	require.Equal(t, property.Pass, behind("10.0.0.1", "assembled").Outcome, "there the workload says it")
-	r := behind("10.0.0.1", "assembled,whole")
+	require.Equal(t, property.Pass, behind("10.0.0.1", "assembled,whole").Outcome, "it is another node's agent that is whole")
+	r := behind("10.0.0.1", "whole,assembled")
 	require.Equal(t, property.Fail, r.Outcome)
 	require.Equal(t, elsewhere, r.Violations[0].Rule)
 	require.Equal(t, "pod ns1/web-0 has been as it is since 6.000s on a node with InternalIP=192.168.0.1 CiliumInternalIP=10.0.0.1 cluster=c1/1, and when the run ended, 124.000s later, what agents read said that it is behind 10.0.0.1", r.Violations[0].Sentence())

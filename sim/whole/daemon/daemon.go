@@ -207,6 +207,9 @@ func (d *daemon) Stop() {
 
 // windDown ends the agent's parts, and reports whether all of them have ended.
 func (d *daemon) windDown() bool {
+	if d.endedInItsStart() {
+		return false
+	}
 	d.giveUp()
 	select {
 	case <-d.started:
@@ -219,6 +222,22 @@ func (d *daemon) windDown() bool {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), windDownBound, errors.New("the process is gone"))
 	defer cancel()
 	return d.within(func() error { return d.hive.Stop(d.cfg.Log, ctx) }) == nil
+}
+
+// endedInItsStart reports whether the process has ended itself before it had started. Its start then may wait for who
+// has ended it, for good; to give it up would have hive panic after five seconds more (hive.go, fatalOnTimeout).
+func (d *daemon) endedInItsStart() bool {
+	select {
+	case <-d.started:
+		return false
+	default:
+	}
+	select {
+	case <-d.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // Close implements agent.Source. What an endpoint does for as long as there is one would go on
